@@ -1,0 +1,38 @@
+"""Canonical JSON (RFC 8785) and the hash of content."""
+
+import hashlib
+
+import rfc8785
+
+from kernel.values import MAX_SAFE_INTEGER, Json
+
+
+def canonical_json(value: Json) -> bytes:
+    """Write a normalised value in the one form equal values share.
+
+    Raises:
+        rfc8785.CanonicalizationError: The value was not normalised.
+    """
+    try:
+        return rfc8785.dumps(value)
+    except rfc8785.IntegerDomainError:
+        return rfc8785.dumps(_edge_integers_as_floats(value))
+
+
+def content_hash(value: Json) -> str:
+    """Return the SHA-256 of the canonical form, as 64 hex digits."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def _edge_integers_as_floats(value: Json) -> Json:
+    """Turn the integers 2^53 and -2^53 into floats.
+
+    We keep them, the library stops one short of them; as floats they are written the same.
+    """
+    if isinstance(value, dict):
+        return {key: _edge_integers_as_floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_edge_integers_as_floats(item) for item in value]
+    if type(value) is int and abs(value) == MAX_SAFE_INTEGER:
+        return float(value)
+    return value
