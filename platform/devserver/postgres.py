@@ -1,0 +1,215 @@
+"""A Postgres of our own on loopback: made on first use, kept between runs, ended with its parent."""
+
+import os
+import pwd
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from devserver import folders, processes, programs
+from devserver.errors import ServerDidNotStart
+
+NAME = "llmteam"
+START_SECONDS = 30.0
+SETTINGS = {
+    "listen_addresses": processes.LOOPBACK,
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "synchronous_commit": "on",
+    # A container's /dev/shm is often too small for parallel plans, and the platform's queries never need one.
+    "max_parallel_workers_per_gather": "0",
+}
+STOP_SIGNALS = ((signal.SIGINT, 3.0), (signal.SIGQUIT, 1.5))
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where one server lives and as whom it runs.
+
+    Attributes:
+        programs: What to run.
+        home: The server's folder: `data`, `password`; owned by `user`.
+        user: The user to become, None to stay who we are.
+        log: The server's log.
+    """
+
+    programs: programs.PostgresPrograms
+    home: Path
+    user: str | None
+    log: Path
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.home / "data"
+
+
+class Postgres:
+    """One running server; `url` reaches its database as the owner."""
+
+    def __init__(self, *, child: processes.Child, port: int, password: str) -> None:
+        self.child = child
+        self.port = port
+        self.url = f"postgresql://{NAME}:{password}@{processes.LOOPBACK}:{port}/{NAME}"
+
+    def stop(self) -> None:
+        """End the server, cleanly where it lets us, within some five seconds; may be repeated."""
+        processes.stop(self.child, signals=STOP_SIGNALS)
+
+
+def start(claim: folders.Claim, *, checkout: Path, durable: bool = True) -> Postgres:
+    """Start the server of a claimed name, making its data on first use and ending a server left behind.
+
+    Args:
+        claim: The right to the name, held by the caller until the server has stopped.
+        checkout: The checkout whose data this is.
+        durable: False switches fsync off: a crash of the machine may lose the data, for tests only.
+
+    Returns:
+        The server, ready to answer, with an empty or kept database.
+
+    Raises:
+        ServerNotInstalled: No programs.
+        ServerDidNotStart: It ended or did not answer in time.
+        FolderNotTrusted: The place for the copy is not ours alone.
+    """
+    site = _choose_site(claim, checkout)
+    password = _prepare(site, durable=durable)
+    _end_leftover(site)
+    for _ in range(3):
+        port = processes.free_port()
+        child = _launch(site, port, durable=durable)
+        server = Postgres(child=child, port=port, password=password)
+        if _answers(server):
+            _create_database(server)
+            return server
+        server.stop()
+    raise ServerDidNotStart(
+        f"Postgres did not start. Its log is {site.log}; it ends with:\n{processes.last_lines(site.log)}\n"
+        f"If nothing in it is needed any more, remove {site.home} and try again."
+    )
+
+
+def _choose_site(claim: folders.Claim, checkout: Path) -> Site:
+    found = programs.find_postgres()
+    home, log = claim.folder / "postgres", claim.folder / "log" / "postgres.log"
+    folders.make_passable(log.parent)
+    if os.getuid() != 0:
+        return Site(programs=found, home=home, user=None, log=log)
+    user = _unprivileged_user()
+    share = found.folder.parent / "share"
+    reachable = folders.may_enter(user, found.folder / "postgres") and folders.may_enter(user, share)
+    if found.wheel and not (reachable and folders.may_enter(user, claim.folder)):
+        place = folders.open_folder(checkout)
+        found = programs.copy_for_others(found, into=place)
+    if not folders.may_enter(user, claim.folder):
+        home = folders.open_folder(checkout) / "data" / claim.name
+    return Site(programs=found, home=home, user=user, log=log)
+
+
+def _unprivileged_user() -> str:
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _prepare(site: Site, *, durable: bool) -> str:
+    """Make the data folder where there is none, and return the owner's password."""
+    secret = site.home / "password"
+    if (site.data / "PG_VERSION").exists() and secret.exists():
+        return secret.read_text()
+    shutil.rmtree(site.home, ignore_errors=True)
+    folders.make_passable(site.home)
+    secret.touch(mode=0o600)
+    secret.write_text(secrets.token_urlsafe(24))
+    if site.user:
+        for path in (site.home, secret):
+            shutil.chown(path, site.user, pwd.getpwnam(site.user).pw_gid)
+    site.home.chmod(0o700)
+    _initialise(site, secret, durable=durable)
+    return secret.read_text()
+
+
+def _initialise(site: Site, secret: Path, *, durable: bool) -> None:
+    # The data is made under another name, so that a folder cut short is never taken for a finished one.
+    unfinished = site.home / "unfinished"
+    argv = [str(site.programs.folder / "initdb"), "-D", str(unfinished), "-U", NAME, f"--pwfile={secret}"]
+    argv += ["--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions"]
+    argv += ["--locale=C", *_unicode_locale(site.programs.folder)]
+    if not durable:
+        argv.append("--no-sync")
+    child = processes.spawn(argv, log=site.log, environment=_environment(), user=site.user)
+    if child.wait() != 0:
+        raise ServerDidNotStart(
+            f"The database's folder {site.home} could not be made. The log is {site.log}; it ends with:\n"
+            f"{processes.last_lines(site.log)}"
+        )
+    unfinished.rename(site.data)
+
+
+def _unicode_locale(folder: Path) -> list[str]:
+    """Return the options for letter case beyond ASCII without the system's locales, known since Postgres 17."""
+    answer = subprocess.run([folder / "initdb", "--version"], capture_output=True, text=True, check=True)
+    major = re.search(r"\) (\d+)", answer.stdout)
+    if major and int(major[1]) >= 17:
+        return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    return []
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _end_leftover(site: Site) -> None:
+    """End a server that a killed parent left on this data; the claim says that no living process owns it.
+
+    A pid file whose process is something else by now is removed: Postgres would refuse to start because of it.
+    """
+    pid_file = site.data / "postmaster.pid"
+    try:
+        pid = int(pid_file.read_text().splitlines()[0])
+    except (FileNotFoundError, ValueError, IndexError):
+        return
+    if f"-D {site.data} " in processes.command_line(pid):
+        processes.end_stranger(pid, first=signal.SIGQUIT, patience_seconds=7)
+    pid_file.unlink(missing_ok=True)
+
+
+def _launch(site: Site, port: int, *, durable: bool) -> processes.Child:
+    argv = [str(site.programs.folder / "postgres"), "-D", str(site.data), "-p", str(port)]
+    for name, value in SETTINGS.items():
+        argv += ["-c", f"{name}={value}"]
+    argv += ["-c", f"fsync={'on' if durable else 'off'}"]
+    return processes.spawn(
+        argv, log=site.log, environment=_environment(), user=site.user, death_signal=signal.SIGQUIT
+    )
+
+
+def _answers(server: Postgres) -> bool:
+    """Wait until the server answers; False once its process has ended or time is up."""
+    deadline = time.monotonic() + START_SECONDS
+    address = server.url.removesuffix(NAME) + "postgres"
+    while time.monotonic() < deadline and server.child.poll() is None:
+        try:
+            with psycopg.connect(address, connect_timeout=2):
+                return True
+        except psycopg.OperationalError:
+            time.sleep(0.03)
+    return False
+
+
+def _create_database(server: Postgres) -> None:
+    with psycopg.connect(server.url.removesuffix(NAME) + "postgres", autocommit=True) as connection:
+        found = connection.execute("select 1 from pg_database where datname = %s", [NAME]).fetchone()
+        if found is None:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(NAME)))

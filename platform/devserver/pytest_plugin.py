@@ -1,0 +1,28 @@
+"""Starts the servers before pytest-django makes the test database; loaded early by `-p devserver.pytest_plugin`."""
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+from devserver.errors import DevserverError
+from devserver.servers import start_servers
+
+WITHOUT_TESTS = {"--help", "-h", "--version", "-V", "--collect-only", "--co", "--fixtures", "--markers"}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None, None, None]:
+    """Set `DATABASE_URL` and `REDIS_URL` before anything imports the settings.
+
+    A wrapper, because pytest-django reads the settings in its own, first, implementation of this hook. Several pytest
+    at once get servers of their own. Where the environment names both, nothing is started.
+    """
+    if not WITHOUT_TESTS.intersection(args):
+        try:
+            servers = start_servers("test", durable=False, side_by_side=True)
+        except DevserverError as error:
+            raise pytest.UsageError(str(error)) from error
+        os.environ.update(servers.environment())
+        early_config.add_cleanup(servers.stop)
+    return (yield)

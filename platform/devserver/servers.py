@@ -1,0 +1,127 @@
+"""The one entry to the embedded servers: start them, share them, or use those the environment names."""
+
+import atexit
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from devserver import folders, postgres, processes, valkey
+from devserver.errors import NameInUse
+
+SHARE_SECONDS = 60.0
+
+
+class Servers:
+    """A database and a broker: ours, somebody else's, or one of each.
+
+    Attributes:
+        database_url: Reaches the database.
+        redis_url: Reaches the broker.
+    """
+
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        redis_url: str,
+        claim: folders.Claim | None = None,
+        running: tuple[postgres.Postgres | valkey.Valkey, ...] = (),
+    ) -> None:
+        self.database_url = database_url
+        self.redis_url = redis_url
+        self.claim = claim
+        self.running = running
+
+    def environment(self) -> dict[str, str]:
+        """Return the two variables a child process needs."""
+        return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+
+    def stop(self) -> None:
+        """End what this object started and give the name back; may be repeated."""
+        for server in reversed(self.running):
+            server.stop()
+        self.running = ()
+        if self.claim:
+            self.claim.release()
+            self.claim = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+
+def start_servers(
+    name: str, *, durable: bool = True, side_by_side: bool = False, checkout: Path = folders.CHECKOUT
+) -> Servers:
+    """Start the servers of a name, each only where the environment does not name one.
+
+    `DATABASE_URL` and `REDIS_URL` win one by one. The servers end with `stop()`, or when the calling thread ends,
+    even by SIGKILL; call from the main thread. Data of the database stay from one start to the next.
+
+    Args:
+        name: Whose servers: the data lie in `.data/<name>`.
+        durable: False switches fsync off; for tests only.
+        side_by_side: Where the name is taken, take `name-2`, `name-3`, ... with data of their own.
+        checkout: The checkout the data belong to.
+
+    Raises:
+        NameInUse: Another process holds the servers of this name.
+        ServerNotInstalled: A server is needed and there is no program for it.
+        ServerDidNotStart: A server ended or did not answer in time.
+        FolderNotTrusted: See `folders.open_folder`.
+    """
+    database_url, redis_url = os.environ.get("DATABASE_URL", ""), os.environ.get("REDIS_URL", "")
+    if database_url and redis_url:
+        return Servers(database_url=database_url, redis_url=redis_url)
+    if side_by_side:
+        claim = folders.claim_free_name(checkout=checkout, name=name)
+    else:
+        claim = folders.Claim(checkout=checkout, name=name)
+        claim.take()
+    servers = Servers(database_url=database_url, redis_url=redis_url, claim=claim)
+    try:
+        if not redis_url:
+            broker = valkey.start(claim)
+            servers.redis_url, servers.running = broker.url, (broker,)
+        if not database_url:
+            database = postgres.start(claim, checkout=checkout, durable=durable)
+            servers.database_url, servers.running = database.url, (*servers.running, database)
+    except BaseException:
+        servers.stop()
+        raise
+    claim.publish({"pid": str(os.getpid()), **servers.environment()})
+    return servers
+
+
+def ensure(name: str, *, durable: bool = True, checkout: Path = folders.CHECKOUT) -> None:
+    """Make sure that `DATABASE_URL` and `REDIS_URL` are set and answer, until this process ends.
+
+    Uses, in this order: what the environment names, the servers of this name that another process runs now, servers
+    of its own, which end with this process. May be repeated.
+
+    Raises:
+        NameInUse: Another process has been starting or stopping the servers for a minute.
+        ServerNotInstalled: As for `start_servers`.
+        ServerDidNotStart: As for `start_servers`.
+        FolderNotTrusted: As for `start_servers`.
+    """
+    deadline = time.monotonic() + SHARE_SECONDS
+    while True:
+        try:
+            servers = start_servers(name, durable=durable, checkout=checkout)
+        except NameInUse:
+            shared = folders.Claim(checkout=checkout, name=name).published()
+            if "DATABASE_URL" in shared:
+                servers = Servers(database_url=shared["DATABASE_URL"], redis_url=shared["REDIS_URL"])
+            elif time.monotonic() < deadline:
+                time.sleep(0.1)
+                continue
+            else:
+                raise
+        break
+    os.environ.update(servers.environment())
+    atexit.register(servers.stop)
