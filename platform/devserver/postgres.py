@@ -148,7 +148,7 @@ def _initialise(site: Site, secret: Path, *, durable: bool) -> None:
     argv += ["--locale=C", *_unicode_locale(site.programs.folder)]
     if not durable:
         argv.append("--no-sync")
-    child = processes.spawn(argv, log=site.log, environment=_environment(), user=site.user)
+    child = processes.spawn(_command(site, argv))
     if child.wait() != 0:
         raise ServerDidNotStart(
             f"The database's folder {site.home} could not be made. The log is {site.log}; it ends with:\n"
@@ -164,10 +164,6 @@ def _unicode_locale(folder: Path) -> list[str]:
     if major and int(major[1]) >= 17:
         return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     return []
-
-
-def _environment() -> dict[str, str]:
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
 def _end_leftover(site: Site) -> None:
@@ -190,9 +186,13 @@ def _launch(site: Site, port: int, *, durable: bool) -> processes.Child:
     for name, value in SETTINGS.items():
         argv += ["-c", f"{name}={value}"]
     argv += ["-c", f"fsync={'on' if durable else 'off'}"]
-    return processes.spawn(
-        argv, log=site.log, environment=_environment(), user=site.user, death_signal=signal.SIGQUIT
-    )
+    return processes.spawn(_command(site, argv), death_signal=signal.SIGQUIT)
+
+
+def _command(site: Site, argv: list[str]) -> processes.Command:
+    # Only these variables: PG... ones of the caller would change what the programs do.
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+    return processes.Command(argv=argv, log=site.log, environment=environment, user=site.user)
 
 
 def _answers(server: Postgres) -> bool:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
@@ -15,40 +16,47 @@ LEASH = Path(__file__).with_name("leash.py")
 Child = subprocess.Popen[bytes]
 
 
-def spawn(
-    argv: Sequence[str],
-    *,
-    log: Path,
-    environment: Mapping[str, str],
-    death_signal: signal.Signals = signal.SIGKILL,
-    user: str | None = None,
-    folder: Path = Path("/"),
-) -> Child:
+@dataclass(frozen=True)
+class Command:
+    """A program to run.
+
+    Attributes:
+        argv: Absolute path of the program, then its arguments.
+        log: File that takes standard output and standard error, at its end.
+        environment: The program's whole environment.
+        user: Name of the user to become; only root may ask for one.
+        folder: Working directory.
+    """
+
+    argv: Sequence[str]
+    log: Path
+    environment: Mapping[str, str]
+    user: str | None = None
+    folder: Path = Path("/")
+
+
+def spawn(command: Command, *, death_signal: signal.Signals = signal.SIGKILL) -> Child:
     """Start a program in a session of its own that is signalled when the calling thread ends.
 
     The kernel ties the signal to the *thread* that starts the child: call this from a thread that lives as long as the
-    child shall, normally the main thread. Output is appended to the log.
+    child shall, normally the main thread.
 
     Args:
-        argv: Absolute path of the program, then its arguments.
-        log: File that takes standard output and standard error.
-        environment: The child's whole environment.
+        command: What to run.
         death_signal: What the child gets when its parent ends, even by SIGKILL.
-        user: Name of the user to become; only root may ask for one.
-        folder: Working directory.
 
     Returns:
         The running child; its pid and process group are the program's own.
     """
-    leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), str(int(death_signal)), user or ""]
-    with log.open("ab") as output:
+    leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), str(int(death_signal)), command.user or ""]
+    with command.log.open("ab") as output:
         return subprocess.Popen(
-            [*leash, *argv],
+            [*leash, *command.argv],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=dict(environment),
-            cwd=folder,
+            env=dict(command.environment),
+            cwd=command.folder,
             start_new_session=True,
         )
 

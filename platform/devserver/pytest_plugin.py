@@ -18,6 +18,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     A wrapper, because pytest-django reads the settings in its own, first, implementation of this hook. Several pytest
     at once get servers of their own. Where the environment names both, nothing is started.
     """
+    os.environ.setdefault("LLMTEAM_DEVELOPMENT", "1")
     if not WITHOUT_TESTS.intersection(args):
         try:
             servers = start_servers("test", durable=False, side_by_side=True)

@@ -4,10 +4,9 @@ import atexit
 import os
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from devserver import folders, postgres, processes, valkey
+from devserver import folders, postgres, valkey
 from devserver.errors import NameInUse
 
 SHARE_SECONDS = 60.0
@@ -50,7 +49,7 @@ class Servers:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 

@@ -42,9 +42,9 @@ def start(claim: folders.Claim) -> Valkey:
     for _ in range(3):
         port, password = processes.free_port(), secrets.token_urlsafe(24)
         configuration = _write_configuration(home, port=port, password=password)
-        child = processes.spawn(
-            [str(program), str(configuration)], log=log, environment={"PATH": os.environ.get("PATH", os.defpath)}
-        )
+        environment = {"PATH": os.environ.get("PATH", os.defpath)}
+        command = processes.Command(argv=[str(program), str(configuration)], log=log, environment=environment)
+        child = processes.spawn(command)
         server = Valkey(child=child, port=port, password=password)
         if _answers(server):
             return server
