@@ -1,0 +1,1 @@
+"""The wiring: settings, URLs, servers. Imports every app; imported by none."""

@@ -1,0 +1,11 @@
+"""The Celery application. A message is a doorbell: it carries ids and may be lost, doubled or late."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
+
+app = Celery("llmteam")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["runs"])

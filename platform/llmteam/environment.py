@@ -1,0 +1,89 @@
+"""Typed readers of environment variables: a wrong value stops the start with a sentence."""
+
+import os
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str) -> str:
+    """Read text; empty counts as not set."""
+    return os.environ.get(name, "") or default
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """Read yes/no.
+
+    Raises:
+        ImproperlyConfigured: Anything but 1, true, yes, on, 0, false, no, off.
+    """
+    value = text(name, "1" if default else "0").lower()
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name} is {value!r}; write 1 or 0.")
+
+
+def number(name: str, default: float, *, least: float, most: float) -> float:
+    """Read a number between two bounds.
+
+    Raises:
+        ImproperlyConfigured: Not a number, or outside the bounds.
+    """
+    written = text(name, str(default))
+    try:
+        value = float(written)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is {written!r}; write a number.") from None
+    if not least <= value <= most:
+        raise ImproperlyConfigured(f"{name} is {written}; it must be from {least:g} to {most:g}.")
+    return value
+
+
+def whole(name: str, default: int, *, least: int, most: int) -> int:
+    """Read a whole number between two bounds; errors as ``number``."""
+    value = number(name, default, least=least, most=most)
+    if value != int(value):
+        raise ImproperlyConfigured(f"{name} is {value:g}; write a whole number.")
+    return int(value)
+
+
+def words(name: str) -> list[str]:
+    """Read a comma-separated list."""
+    return [word.strip() for word in text(name, "").split(",") if word.strip()]
+
+
+def pairs(name: str) -> dict[str, str]:
+    """Read a comma-separated list of ``name=value``.
+
+    Raises:
+        ImproperlyConfigured: An entry without ``=``.
+    """
+    found = {}
+    for entry in words(name):
+        key, equals, value = entry.partition("=")
+        if not equals:
+            raise ImproperlyConfigured(f"{name} has the entry {entry!r}; write name=value.")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def database(name: str) -> dict[str, object]:
+    """Read a ``postgresql://`` URL into Django's form. Not set: an address nobody answers at.
+
+    Raises:
+        ImproperlyConfigured: Another scheme, or no database in the path.
+    """
+    url = urlsplit(text(name, "postgresql://llmteam@127.0.0.1:1/llmteam"))
+    if url.scheme not in {"postgresql", "postgres"} or len(url.path) < 2:
+        raise ImproperlyConfigured(f"{name} must look like postgresql://user:password@host:5432/database.")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(url.path[1:]),
+        "USER": unquote(url.username or ""),
+        "PASSWORD": unquote(url.password or ""),
+        "HOST": url.hostname or "",
+        "PORT": str(url.port or 5432),
+        "CONN_HEALTH_CHECKS": True,
+    }

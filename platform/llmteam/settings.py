@@ -1,0 +1,138 @@
+"""All settings. Nothing else reads the environment, and reading this module needs no server."""
+
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from llmteam import environment
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+
+DEBUG = environment.flag("DEBUG", default=False)
+DEVELOPMENT = environment.flag("LLMTEAM_DEVELOPMENT", default=False)
+SECRET_KEY = environment.text("SECRET_KEY", "development-only-" * 4 if DEVELOPMENT or DEBUG else "")
+if not SECRET_KEY:
+    raise ImproperlyConfigured("SECRET_KEY is not set. Set it to 50 random characters, or LLMTEAM_DEVELOPMENT=1.")
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
+
+INSTALLED_APPS = [
+    "daphne",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "channels",
+    "tenants",
+    "audit",
+    "segments",
+    "runs",
+    "humantasks",
+    "llmteam",
+    *environment.words("EXTRA_APPS"),
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "llmteam.urls"
+ASGI_APPLICATION = "llmteam.asgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": environment.database("DATABASE_URL")}
+REDIS_URL = environment.text("REDIS_URL", "redis://127.0.0.1:1/0")
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "tenants.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static"
+WHITENOISE_USE_FINDERS = DEVELOPMENT or DEBUG
+WHITENOISE_AUTOREFRESH = False
+
+SECURE_SSL_REDIRECT = environment.flag("HTTPS", default=not (DEVELOPMENT or DEBUG))
+SESSION_COOKIE_SECURE = SECURE_SSL_REDIRECT
+CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE_SSL_REDIRECT else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_SSL_REDIRECT
+SECURE_HSTS_PRELOAD = SECURE_SSL_REDIRECT
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+WORKER_LEASE_SECONDS = environment.number("WORKER_LEASE_SECONDS", 15, least=1, most=300)
+WORKER_HEARTBEAT_SECONDS = environment.number("WORKER_HEARTBEAT_SECONDS", 5, least=0.2, most=100)
+WORKER_GRACE_SECONDS = environment.number("WORKER_GRACE_SECONDS", 30, least=0, most=600)
+WORKER_CAPACITY = environment.whole("WORKER_CAPACITY", 2000, least=1, most=100_000)
+SWEEP_SECONDS = environment.number("SWEEP_SECONDS", 1, least=0.1, most=60)
+if WORKER_LEASE_SECONDS < 2 * WORKER_HEARTBEAT_SECONDS:
+    raise ImproperlyConfigured("WORKER_LEASE_SECONDS must be at least twice WORKER_HEARTBEAT_SECONDS.")
+
+EGRESS_ALLOW_HOSTS = environment.words("EGRESS_ALLOW_HOSTS")
+EGRESS_ALLOW_CIDRS = environment.words("EGRESS_ALLOW_CIDRS")
+HTTP_CLIENTS = environment.pairs("HTTP_CLIENTS")
+
+REST_FRAMEWORK = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "llmteam",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+UNFOLD = {"SITE_TITLE": "llmteam", "SITE_HEADER": "llmteam"}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": environment.text("LOG_LEVEL", "INFO")},
+}

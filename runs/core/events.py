@@ -1,0 +1,122 @@
+"""The facts of a run, as the journal holds them, and the commands the core answers with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kernel.values import Json
+
+SEMANTICS = 1
+"""Number of the rules by which a journal folds; a run keeps the number it was started with."""
+
+
+class EventType(StrEnum):
+    """Every event type a journal may hold."""
+
+    SEGMENT_STARTED = "segment.started"
+    SEGMENT_COMPLETED = "segment.completed"
+    SEGMENT_FAILED = "segment.failed"
+    SEGMENT_CANCELLED = "segment.cancelled"
+    SEGMENT_PAUSED = "segment.paused"
+    SEGMENT_RESUMED = "segment.resumed"
+    STEP_STARTED = "step.started"
+    STEP_COMPLETED = "step.completed"
+    STEP_FAILED = "step.failed"
+    STEP_SKIPPED = "step.skipped"
+    STEP_RETRYING = "step.retrying"
+    ACTION_STARTED = "action.started"
+    ACTION_COMPLETED = "action.completed"
+    ACTION_FAILED = "action.failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact. ``attempt`` counts the starts of an activation from 1.
+
+    Payloads: ``segment.started {input}``; ``step.started {inputs: {port: ref | [ref]}}``;
+    ``step.completed {ports: {port: value}, edges: [index]}`` or, when every port carries the same value,
+    ``{ports: [port], value, edges, items?}``; ``step.failed {error, edges}``; ``step.skipped {reason, effect}``;
+    ``step.retrying {error?, reason, retry_at, consumed}``; ``segment.completed {output}``; ``segment.failed {error}``;
+    ``segment.cancelled {reason}``. A ref is ``{seq, port, item?}``: which event a value came from.
+    """
+
+    seq: int
+    type: EventType
+    payload: Mapping[str, Json]
+    step_id: str | None = None
+    activation: int | None = None
+    attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Where a value is: the port of an event, and the item of a split."""
+
+    seq: int
+    port: str
+    item: int | None = None
+
+    def to_dict(self) -> dict[str, Json]:
+        """Write the reference as the journal holds it."""
+        written: dict[str, Json] = {"seq": self.seq, "port": self.port}
+        if self.item is not None:
+            written["item"] = self.item
+        return written
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Append ``step.started`` with ``inputs``, apply it, then execute the attempt."""
+
+    step_id: str
+    activation: int
+    attempt: int
+    inputs: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Cancel the attempt (if one is in flight), append ``step.skipped``."""
+
+    step_id: str
+    activation: int
+    attempt: int
+    reason: str
+    effect_unknown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Append ``step.failed`` with ``error``: the activation failed by rule, no handler is called."""
+
+    step_id: str
+    activation: int
+    attempt: int
+    error: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Append ``segment.completed``."""
+
+    output: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Append ``segment.failed``."""
+
+    error: Mapping[str, Json]
+
+
+Command = Start | Skip | Reject | Complete | Fail
+
+
+def emitted(payload: Mapping[str, Json]) -> dict[str, Json]:
+    """Read the values by port out of a ``step.completed`` payload, in either of its two forms."""
+    ports = payload["ports"]
+    if isinstance(ports, list):
+        return {str(port): payload["value"] for port in ports}
+    if isinstance(ports, dict):
+        return ports
+    raise TypeError("ports of step.completed is an object or a list")

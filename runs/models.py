@@ -1,0 +1,176 @@
+"""WHAT RUNS: runs, their journals, the inbox of commands, and the hosts that own runs."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from kernel.clock import utc_now
+from kernel.ids import new_id
+from segments.models import Revision
+from tenants.managers import TenantManager
+from tenants.models import ApiKey, Tenant
+from tenants.types import JsonTextField
+
+
+class RunStatus(models.TextChoices):
+    """Where a run is. The last four are for good."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    WAITING = "waiting", "Waiting"
+    PAUSED = "paused", "Paused"
+    STALLED = "stalled", "Stalled"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+    TIMED_OUT = "timed_out", "Timed out"
+
+
+OVER = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.TIMED_OUT)
+
+
+class Run(models.Model):
+    """One execution of one revision.
+
+    Only its owner (``owner`` with the matching ``epoch``) writes ``status`` to ``digest`` and the journal. Everybody
+    else writes a row into the inbox and raises ``signals_pending``. ``wake_at`` is null while owned and when over.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="+")
+    segment_id = models.CharField(max_length=64)
+    started_by = models.ForeignKey(ApiKey, null=True, on_delete=models.SET_NULL, related_name="+")
+    client_reference = models.CharField(max_length=255, blank=True)
+    metadata = JsonTextField(default=dict)
+    input = JsonTextField(null=True)
+    semantics = models.PositiveSmallIntegerField(default=1)
+    priority = models.SmallIntegerField(default=0)
+    timeout_seconds = models.FloatField()
+
+    status = models.CharField(max_length=16, choices=RunStatus, default=RunStatus.QUEUED)
+    output = JsonTextField(null=True)
+    error = JsonTextField(null=True)
+    waiting_for = JsonTextField(default=list)
+    activations = models.PositiveIntegerField(default=0)
+    active = models.PositiveIntegerField(default=0)
+    last_seq = models.PositiveIntegerField(default=0)
+    journal_bytes = models.PositiveBigIntegerField(default=0)
+    digest = models.BinaryField(default=bytes, help_text="Running SHA-256 over the stored payload bytes.")
+    started_at = models.DateTimeField(null=True)
+    deadline_at = models.DateTimeField(null=True)
+    seconds_left = models.FloatField(null=True, help_text="Of the timeout, while parked.")
+    ended_at = models.DateTimeField(null=True)
+
+    owner = models.UUIDField(null=True, help_text="The host that executes it now.")
+    epoch = models.PositiveIntegerField(default=0, help_text="Counts the claims; a write under an old one is refused.")
+    wake_at = models.DateTimeField(null=True, default=utc_now, db_default=Now())
+    losses = models.PositiveSmallIntegerField(default=0, help_text="Owners lost since the last recorded outcome.")
+    signals_pending = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=utc_now)
+
+    objects = TenantManager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=RunStatus.values), name="run_status_known"),
+            models.CheckConstraint(
+                condition=~Q(status__in=[s.value for s in OVER]) | Q(owner__isnull=True, wake_at__isnull=True),
+                name="run_over_is_free",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                F("tenant"), F("priority").desc(), F("created_at"), F("id"),
+                condition=Q(owner__isnull=True, wake_at__isnull=False), name="run_claim",
+            ),
+            models.Index(fields=["owner"], condition=Q(owner__isnull=False), name="run_by_owner"),
+            models.Index(fields=["tenant", "-created_at", "-id"], name="run_by_tenant"),
+            models.Index(fields=["tenant", "client_reference"], condition=~Q(client_reference=""), name="run_by_ref"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.status in OVER
+
+
+class RunEvent(models.Model):
+    """One line of a run's journal; insert only. ``seq`` is gapless from 1."""
+
+    pk = models.CompositePrimaryKey("run", "seq")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events", db_index=False)
+    seq = models.PositiveIntegerField()
+    type = models.CharField(max_length=32)
+    step_id = models.CharField(max_length=64, null=True)  # noqa: DJ001 - no step is not a step without a name
+    activation = models.PositiveIntegerField(null=True)
+    attempt = models.PositiveSmallIntegerField(null=True)
+    created_at = models.DateTimeField(default=utc_now, db_default=Now())
+    payload = JsonTextField()
+
+    objects = TenantManager()
+
+    def __str__(self) -> str:
+        return f"{self.run_id}:{self.seq} {self.type}"
+
+
+class SignalKind(models.TextChoices):
+    """What others may ask of a run."""
+
+    CANCEL = "cancel", "Cancel"
+
+
+class Signal(models.Model):
+    """One request in a run's inbox; ``applied_seq`` is the event that took it."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="signals", db_index=False)
+    kind = models.CharField(max_length=16, choices=SignalKind)
+    payload = JsonTextField(default=dict)
+    created_at = models.DateTimeField(default=utc_now, db_default=Now())
+    applied_seq = models.PositiveIntegerField(null=True)
+
+    objects = TenantManager()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(kind__in=SignalKind.values), name="signal_kind_known")]
+        indexes = [models.Index(fields=["run", "id"], name="signal_by_run")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} for {self.run_id}"
+
+
+class Worker(models.Model):
+    """A host. Its lease covers every run it owns; a new row at each start of the process."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=200)
+    started_at = models.DateTimeField(db_default=Now())
+    lease_until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IdempotencyKey(models.Model):
+    """The first answer to a start, for 24 hours: inserted in the run's own transaction."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    key = models.CharField(max_length=255)
+    request_hash = models.CharField(max_length=64)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_index=False)
+    created_at = models.DateTimeField(default=utc_now, db_default=Now())
+
+    objects = TenantManager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "key"], name="idempotency_key_once")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,149 @@
+"""What a step type is to the outside: its card, its config schema, its place in a graph. Source: docs of the catalog."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from kernel.values import Json
+
+CATALOG_VERSION = "1.0"
+CATEGORIES = ("ai", "data", "integration", "control", "human", "utility")
+
+
+class Effect(StrEnum):
+    """Whether an attempt can be seen outside the run."""
+
+    PURE = "pure"
+    EXTERNAL = "external"
+
+
+class Role(StrEnum):
+    """What the graph does at a step of this type; everything but TASK has rules of its own in the core."""
+
+    TASK = "task"
+    CONDITION = "condition"
+    SPLIT = "split"
+    JOIN = "join"
+
+
+class ExpressionText:
+    """Marks a config field (``Annotated[str, ExpressionText()]``) whose text is one expression, not a template."""
+
+
+class PromptText:
+    """Marks a config field whose template also reads ``{name}`` with single braces."""
+
+
+class StepConfig(BaseModel):
+    """Base of every step type's config. Unknown keys are kept, so that a segment survives a round trip."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One port on a card."""
+
+    name: str
+    type: str = "any"
+    description: str = ""
+    required: bool = True
+    default: Json = None
+    schema: Mapping[str, Json] | None = None
+
+    def to_dict(self) -> dict[str, Json]:
+        """Write the port as the catalog shows it: ``default`` and ``schema`` only when set."""
+        shown: dict[str, Json] = {
+            "name": self.name,
+            "type": self.type,
+            "description": self.description,
+            "required": self.required,
+        }
+        if self.default is not None:
+            shown["default"] = self.default
+        if self.schema is not None:
+            shown["schema"] = dict(self.schema)
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class StepType:
+    """A step type without its handler: what a canvas draws and what validation and the plan need to know.
+
+    ``available`` is false for a type that is announced and not built yet: it is listed, and refused at validation.
+    ``ports_by_step`` is true where a segment's step lists its own ports and the card's are a suggestion.
+    """
+
+    type_id: str
+    display_name: str
+    description: str
+    category: str
+    icon: str
+    color: str
+    config: type[StepConfig]
+    input_ports: tuple[Port, ...]
+    output_ports: tuple[Port, ...]
+    version: str = "1.0"
+    effect: Effect = Effect.EXTERNAL
+    role: Role = Role.TASK
+    supports_parallel: bool = False
+    supports_retry: bool = True
+    supports_timeout: bool = True
+    available: bool = True
+    docs_url: str = ""
+    examples: tuple[Mapping[str, Json], ...] = field(default=())
+
+    @property
+    def primary_port(self) -> str:
+        """The port that ``from_port: "output"`` means: the first listed."""
+        return self.output_ports[0].name
+
+    def card(self) -> dict[str, Any]:
+        """Write the card, with exactly the keys of the public contract."""
+        return {
+            "type_id": self.type_id,
+            "version": self.version,
+            "display_name": self.display_name,
+            "description": self.description,
+            "category": self.category,
+            "icon": self.icon,
+            "color": self.color,
+            "config_schema": self.config.model_json_schema(),
+            "input_ports": [port.to_dict() for port in self.input_ports],
+            "output_ports": [port.to_dict() for port in self.output_ports],
+            "supports_retry": self.supports_retry,
+            "supports_timeout": self.supports_timeout,
+            "supports_parallel": self.supports_parallel,
+            "is_async": True,
+            "docs_url": self.docs_url,
+            "examples": [dict(example) for example in self.examples],
+        }
+
+
+class Catalog(Mapping[str, StepType]):
+    """The step types a segment may use, by type id, in the order they are shown."""
+
+    version: ClassVar[str] = CATALOG_VERSION
+
+    def __init__(self, step_types: Mapping[str, StepType]) -> None:
+        self._step_types = dict(step_types)
+
+    def __getitem__(self, type_id: str) -> StepType:
+        return self._step_types[type_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._step_types)
+
+    def __len__(self) -> int:
+        return len(self._step_types)
+
+    def export_for_ui(self) -> dict[str, Any]:
+        """Write the whole catalog as canvases read it."""
+        return {
+            "version": CATALOG_VERSION,
+            "categories": list(CATEGORIES),
+            "types": {type_id: step_type.card() for type_id, step_type in self._step_types.items()},
+        }

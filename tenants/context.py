@@ -1,0 +1,71 @@
+"""Which tenant the present work is for, and the transaction that carries it to the database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from tenants.errors import NoTenantInScope
+
+APP_ROLE: Final = "llmteam_app"
+SYSTEM_ROLE: Final = "llmteam_system"
+
+
+class _Everyone:
+    """Marks a scope that sees every tenant's rows."""
+
+
+_EVERYONE: Final = _Everyone()
+_scope: ContextVar[UUID | _Everyone | None] = ContextVar("tenant_scope", default=None)
+
+
+def scope_tenant_id() -> UUID | None:
+    """Return the tenant in scope; None inside ``unscoped``.
+
+    Raises:
+        NoTenantInScope: Neither is open.
+    """
+    scope = _scope.get()
+    if scope is None:
+        raise NoTenantInScope
+    return None if isinstance(scope, _Everyone) else scope
+
+
+@contextmanager
+def tenant_scope(tenant_id: UUID) -> Iterator[None]:
+    """Open a transaction as the application's role, in which only this tenant's rows can be seen.
+
+    Nests: an inner scope of the same tenant is a savepoint. The tenant is set for the database with
+    ``SET LOCAL``, so it ends with the transaction.
+    """
+    with _scoped(tenant_id, role=APP_ROLE, tenant=str(tenant_id)):
+        yield
+
+
+@contextmanager
+def unscoped(reason: str) -> Iterator[None]:
+    """Open a transaction as the system's role, which sees every tenant. ``reason`` is for the reader of the code."""
+    if not reason:
+        raise ValueError("say why the work is for every tenant")
+    with _scoped(_EVERYONE, role=SYSTEM_ROLE, tenant=""):
+        yield
+
+
+@contextmanager
+def _scoped(scope: UUID | _Everyone, *, role: str, tenant: str) -> Iterator[None]:
+    token = _scope.set(scope)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("select current_setting('role'), current_setting('app.tenant', true)")
+            before_role, before_tenant = cursor.fetchone()
+            cursor.execute("select set_config('role', %s, true), set_config('app.tenant', %s, true)", [role, tenant])
+            yield
+            cursor.execute(
+                "select set_config('role', %s, true), set_config('app.tenant', %s, true)",
+                [before_role, before_tenant or ""],
+            )
+    finally:
+        _scope.reset(token)

@@ -1,0 +1,92 @@
+"""WHO: people, tenants, memberships and the keys programs sign in with."""
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from kernel.clock import utc_now
+from kernel.ids import new_id
+from tenants.managers import TenantManager
+
+
+class User(AbstractUser):
+    """A person. Which tenants they belong to is told by their memberships."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+
+
+class Tenant(models.Model):
+    """A customer of the installation: owner of segments, runs, keys."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.SlugField(max_length=64, unique=True, help_text="Short name in URLs and logs.")
+    name = models.CharField(max_length=200)
+    is_active = models.BooleanField(default=True, help_text="Keys of an inactive tenant are refused.")
+    max_concurrent_runs = models.PositiveIntegerField(
+        default=500, help_text="Runs executed at the same time; more wait in the queue with reason `slot`."
+    )
+    created_at = models.DateTimeField(default=utc_now, editable=False)
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Role(models.TextChoices):
+    """What a member may do in a tenant."""
+
+    OWNER = "owner", "Owner"
+    EDITOR = "editor", "Editor"
+    REVIEWER = "reviewer", "Reviewer"
+    VIEWER = "viewer", "Viewer"
+
+
+class Membership(models.Model):
+    """A person's place in a tenant. ``groups`` are the reviewer groups human tasks are offered to."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role, default=Role.VIEWER)
+    groups = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    created_at = models.DateTimeField(default=utc_now, editable=False)
+
+    objects = TenantManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "user"], name="membership_once"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.tenant}"
+
+
+class ApiKey(models.Model):
+    """A program's key. The secret is shown once; ``secret_hash`` is a keyed hash of it."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=100, help_text="What uses this key.")
+    public_id = models.CharField(max_length=32, unique=True, editable=False)
+    secret_hash = models.BinaryField(max_length=32, editable=False)
+    scopes = ArrayField(models.CharField(max_length=32), default=list)
+    created_at = models.DateTimeField(default=utc_now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = TenantManager()
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "created_at"], name="apikey_by_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.public_id})"
+
+    def is_live(self) -> bool:
+        """Whether the key may be used now."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > utc_now())
