@@ -74,6 +74,13 @@ def stop(child: Child, *, signals: Sequence[tuple[signal.Signals, float]]) -> No
         child.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(patience_seconds)
+    finish(child, patience_seconds=0)
+
+
+def finish(child: Child, *, patience_seconds: float) -> None:
+    """Wait for a child that was told to end, then kill whatever is left of its process group."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(patience_seconds)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()

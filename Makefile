@@ -1,0 +1,67 @@
+# Every target works as the first command in a fresh clone that has only Python 3.11, make and git.
+# Paths are relative to this file's folder, so a folder name with spaces does no harm.
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run demo test check fix bench lock
+.DELETE_ON_ERROR:
+
+# The settings refuse to start without a secret unless development is asked for.
+export LLMTEAM_DEVELOPMENT ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+PYTHON ?= python3.11
+DATA ?=
+PORT ?= 8000
+LINTED = platform tenants segments runs audit humantasks tests examples benchmarks manage.py
+READY = .venv/.ready
+REQUIREMENTS = .venv/.requirements
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+
+venv: $(READY) ## set up .venv (every other target does this when needed)
+
+run: $(READY) ## everything on this machine: database, broker, API, worker, scheduler; PORT=8000
+	@PORT="$(PORT)" exec .venv/bin/python -m devserver run
+
+demo: $(READY) ## the return desk on real invoices, killing a worker half way; DATA=file.csv
+	@exec .venv/bin/python -m examples.return_desk.demo $(if $(DATA),"$(DATA)")
+
+test: $(READY) ## the tests, on a database and a broker of their own
+	@exec .venv/bin/python -m pytest
+
+check: $(READY) ## format, lint, types, layers, migrations
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/python -m mypy
+	.venv/bin/lint-imports
+	.venv/bin/python -W ignore manage.py makemigrations --check --dry-run
+
+fix: $(READY) ## format, and repair what the linter can
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: $(READY) ## figures of this machine
+	@exec .venv/bin/python -m benchmarks.throughput
+
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock"
+
+lock: $(READY) ## renew requirements.txt and requirements-dev.txt from pyproject.toml
+	$(COMPILE) --upgrade pyproject.toml --output-file requirements.txt
+	$(COMPILE) --upgrade pyproject.toml --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+$(REQUIREMENTS): requirements-dev.txt
+	@for python in "$(PYTHON)" python3.11 python3 python; do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found="$$python"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then echo "Python 3.11 or newer is needed; name it with make PYTHON=/path/to/python3.11" >&2; exit 1; fi; \
+	echo "setting up .venv with $$found (about a minute)"; \
+	"$$found" -m venv .venv
+	@.venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(READY): $(REQUIREMENTS) pyproject.toml
+	@.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
