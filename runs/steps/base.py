@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 from kernel.values import Json
-from segments.catalog import StepConfig, StepType
+from segments.catalog import Effect, ExpressionText, Port, StepConfig, StepType
 from segments.expressions import Names
 
 
@@ -137,4 +137,17 @@ class StepHandler:
         """Clean up after an attempt that was cancelled. May be called more than once; the default has nothing."""
 
 
-__all__ = ["Defer", "Emit", "RuntimeContext", "StepCall", "StepConfig", "StepFailed", "StepHandler", "StepType", "Wait"]
+__all__ = [
+    "Defer",
+    "Effect",
+    "Emit",
+    "ExpressionText",
+    "Port",
+    "RuntimeContext",
+    "StepCall",
+    "StepConfig",
+    "StepFailed",
+    "StepHandler",
+    "StepType",
+    "Wait",
+]
