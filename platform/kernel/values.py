@@ -31,6 +31,7 @@ _STRICT_OPTIONS = (
 )
 # Possessive, and with an optional closing quote: linear on any text, also on strings never closed.
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+_SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _LONG_DIGITS = re.compile(r"[0-9]{16}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _MAX_SAFE_DIGITS = len(str(MAX_SAFE_INTEGER))
@@ -84,7 +85,7 @@ def parse_json(data: bytes | str, *, max_depth: int = MAX_DEPTH, big_integers: B
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise _malformed("INVALID_SYNTAX", f"{error.msg} ({place}).") from error
-    if "\\u" in text:
+    if _SUSPECT_ESCAPE.search(text):
         _check_characters(value)
     return value
 

@@ -1,0 +1,35 @@
+"""The one door out: every outbound HTTP request of the platform is judged and bounded here.
+
+Start at `client.open_client`. `policy` decides (pure), `backend` resolves once and connects only to
+addresses that were judged, `transport` bounds the body, `client` follows redirects and keeps time.
+"""
+
+from kernel.egress.client import EgressClient, SyncEgressClient, open_client, open_sync_client
+from kernel.egress.errors import (
+    BodyTooLarge,
+    BodyUnreadable,
+    ConnectionFailed,
+    DeadlineExceeded,
+    EgressBlocked,
+    HeaderRefused,
+)
+from kernel.egress.headers import check_headers
+from kernel.egress.policy import Policy, Target, build_policy, check_url
+
+__all__ = [
+    "BodyTooLarge",
+    "BodyUnreadable",
+    "ConnectionFailed",
+    "DeadlineExceeded",
+    "EgressBlocked",
+    "EgressClient",
+    "HeaderRefused",
+    "Policy",
+    "SyncEgressClient",
+    "Target",
+    "build_policy",
+    "check_headers",
+    "check_url",
+    "open_client",
+    "open_sync_client",
+]

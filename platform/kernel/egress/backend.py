@@ -1,0 +1,211 @@
+"""The network below the client: one lookup, every answer judged, connections only to judged addresses.
+
+httpcore keeps the name for the Host header and for TLS (SNI and certificate); the socket goes to the
+address that passed. A refused name opens no socket.
+"""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import httpcore
+
+from kernel.egress.errors import EgressBlocked
+from kernel.egress.policy import Policy, check_addresses, check_host
+
+Resolver = Callable[[str, int], Sequence[str]]
+SocketOptions = Iterable[Any] | None
+
+_LOOKUP_THREADS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="egress-lookup")
+_deadline: ContextVar[float | None] = ContextVar("egress_deadline", default=None)
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Look a name up with the system's resolver; blocks.
+
+    Raises:
+        OSError: The resolver has no answer.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+@contextmanager
+def until(deadline: float) -> Iterator[None]:
+    """Bound every blocking read, write and connect of the sync backend by a `time.monotonic()` instant."""
+    token = _deadline.set(deadline)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+class AsyncGuardedBackend(httpcore.AsyncNetworkBackend):
+    """The asyncio network, behind the policy."""
+
+    def __init__(
+        self, policy: Policy, *, resolver: Resolver = resolve, network: httpcore.AsyncNetworkBackend | None = None
+    ) -> None:
+        """Guard a network; the resolver runs in a thread of its own pool."""
+        self._policy = policy
+        self._resolver = resolver
+        self._network = network or httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's protocol
+        local_address: str | None = None,
+        socket_options: SocketOptions = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first of the judged addresses that answers.
+
+        Raises:
+            EgressBlocked: The host, the port or one of its addresses may not be reached.
+            httpcore.ConnectError: No lookup or no connection.
+            httpcore.ConnectTimeout: None in time.
+        """
+        addresses = await self._addresses(host, port)
+        for left in range(len(addresses), 0, -1):
+            try:
+                return await self._network.connect_tcp(
+                    addresses[-left],
+                    port,
+                    timeout=None if timeout is None else timeout / left,
+                    local_address=local_address,
+                    socket_options=socket_options,
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if left == 1:
+                    raise
+        raise EgressBlocked
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's protocol
+        socket_options: SocketOptions = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Refuse: a socket file is never a target."""
+        raise EgressBlocked
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep between connection attempts."""
+        await asyncio.sleep(seconds)
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        target = check_host(host, port, self._policy)
+        if target.literal is not None:
+            return [str(target.literal)]
+        loop = asyncio.get_running_loop()
+        try:
+            answers = await loop.run_in_executor(_LOOKUP_THREADS, self._resolver, target.host, port)
+        except OSError as error:
+            raise httpcore.ConnectError("the name cannot be resolved") from error
+        return [str(address) for address in check_addresses(target, answers, self._policy)]
+
+
+class SyncGuardedBackend(httpcore.NetworkBackend):
+    """The blocking network, behind the policy and under the deadline set by `until`."""
+
+    def __init__(
+        self, policy: Policy, *, resolver: Resolver = resolve, network: httpcore.NetworkBackend | None = None
+    ) -> None:
+        """Guard a network; the resolver runs in a thread, so that a lookup can be given up."""
+        self._policy = policy
+        self._resolver = resolver
+        self._network = network or httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: SocketOptions = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first of the judged addresses that answers.
+
+        Raises:
+            EgressBlocked: The host, the port or one of its addresses may not be reached.
+            httpcore.ConnectError: No lookup or no connection.
+            httpcore.ConnectTimeout: None in time.
+        """
+        addresses = self._addresses(host, port)
+        for left in range(len(addresses), 0, -1):
+            remaining = _remaining(timeout, httpcore.ConnectTimeout)
+            try:
+                stream = self._network.connect_tcp(
+                    addresses[-left],
+                    port,
+                    timeout=None if remaining is None else remaining / left,
+                    local_address=local_address,
+                    socket_options=socket_options,
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if left == 1:
+                    raise
+            else:
+                return _DeadlineStream(stream)
+        raise EgressBlocked
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: SocketOptions = None
+    ) -> httpcore.NetworkStream:
+        """Refuse: a socket file is never a target."""
+        raise EgressBlocked
+
+    def _addresses(self, host: str, port: int) -> list[str]:
+        target = check_host(host, port, self._policy)
+        if target.literal is not None:
+            return [str(target.literal)]
+        lookup = _LOOKUP_THREADS.submit(self._resolver, target.host, port)
+        try:
+            answers = lookup.result(_remaining(None, httpcore.ConnectTimeout))
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout("the name was not resolved in time") from error
+        except OSError as error:
+            raise httpcore.ConnectError("the name cannot be resolved") from error
+        return [str(address) for address in check_addresses(target, answers, self._policy)]
+
+
+class _DeadlineStream(httpcore.NetworkStream):
+    """A connection whose every wait ends by the request's deadline, however slowly bytes drip."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _remaining(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _remaining(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        remaining = _remaining(timeout, httpcore.ConnectTimeout)
+        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, remaining))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _remaining(timeout: float | None, error: type[httpcore.TimeoutException]) -> float | None:
+    deadline = _deadline.get()
+    if deadline is None:
+        return timeout
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise error("the request's time is over")
+    return left if timeout is None else min(left, timeout)

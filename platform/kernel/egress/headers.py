@@ -1,0 +1,69 @@
+"""Which headers a caller may send, and which of them follow a redirect."""
+
+import re
+from collections.abc import Iterable
+
+from kernel.egress.body import ACCEPT_ENCODING
+from kernel.egress.errors import HeaderRefused
+
+OWN_HEADERS = {"accept-encoding": ACCEPT_ENCODING, "user-agent": "llmteam"}
+
+_REFUSED = frozenset(
+    (
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+# What follows a redirect to another host; everything else may be a credential.
+_TRAVELLING = frozenset(
+    ("accept", "accept-encoding", "accept-language", "content-type", "idempotency-key", "traceparent", "user-agent")
+)
+_SET_ANEW = frozenset(("host", "content-length", "transfer-encoding"))
+_OF_THE_BODY = frozenset(("content-type", "content-encoding"))
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
+
+
+def check_headers(headers: Iterable[tuple[str, str]]) -> None:
+    """Check the headers a caller wants to send.
+
+    Args:
+        headers: Names and values.
+
+    Raises:
+        HeaderRefused: One belongs to the connection and not to the caller (Host, hop-by-hop,
+            length, encoding), or holds what a header cannot. The text names it, never its value.
+    """
+    for name, value in headers:
+        if _NAME.fullmatch(name) is None:
+            raise HeaderRefused("A header's name may hold letters, digits and hyphens only.")
+        if name.lower() in _REFUSED:
+            raise HeaderRefused(f"The header {name} is set by the platform and may not be given.")
+        if _VALUE.fullmatch(value) is None:
+            raise HeaderRefused(f"The value of the header {name} holds a character that cannot be sent.")
+
+
+def next_headers(headers: Iterable[tuple[str, str]], *, same_host: bool, with_body: bool) -> list[tuple[str, str]]:
+    """Choose the headers of a redirect's next request.
+
+    Host and length are left out: they are set anew from the URL and the content.
+    """
+    chosen = []
+    for name, value in headers:
+        lower = name.lower()
+        if lower in _SET_ANEW or (lower in _OF_THE_BODY and not with_body):
+            continue
+        if same_host or lower in _TRAVELLING:
+            chosen.append((name, value))
+    return chosen

@@ -1,0 +1,77 @@
+"""Following redirects: every hop is judged like the first URL."""
+
+from urllib.parse import urljoin
+
+import httpx
+
+from kernel.egress.errors import EgressBlocked
+from kernel.egress.headers import next_headers
+from kernel.egress.policy import DEFAULT_PORTS, Policy, Target, check_text, check_url
+
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+
+class Hops:
+    """The redirects of one request, counted."""
+
+    def __init__(self, policy: Policy, *, follow: bool) -> None:
+        """Start with none followed."""
+        self._policy = policy
+        self._follow = follow
+        self._left = policy.redirects_max
+
+    def next_request(self, response: httpx.Response) -> httpx.Request | None:
+        """Build the request an answer asks for, or None when it is to be handed out as it is.
+
+        A changed method loses the body; another host gets no credentials.
+
+        Raises:
+            EgressBlocked: The new place may not be called, leads from https to http, or is one hop too many.
+        """
+        location = response.headers.get("location")
+        if not self._follow or location is None or response.status_code not in _REDIRECTS:
+            return None
+        if self._left == 0:
+            raise EgressBlocked(f"more than {self._policy.redirects_max} redirects")
+        self._left -= 1
+        request = response.request
+        before = check_url(str(request.url), self._policy)
+        after = self._place(before, location)
+        method = _next_method(request.method, response.status_code)
+        keeps_body = method == request.method
+        return httpx.Request(
+            method,
+            after.url,
+            headers=next_headers(
+                request.headers.multi_items(), same_host=_is_same_host(before, after), with_body=keeps_body
+            ),
+            content=request.content if keeps_body else None,
+            extensions=dict(request.extensions),
+        )
+
+    def _place(self, before: Target, location: str) -> Target:
+        # Judged as the server spelled it: joining drops control characters silently.
+        check_text(location)
+        try:
+            place = urljoin(before.url, location)
+        except ValueError:
+            raise EgressBlocked("a redirect cannot be read") from None
+        after = check_url(place, self._policy)
+        if before.scheme == "https" and after.scheme == "http":
+            raise EgressBlocked("a redirect leads from https to http")
+        return after
+
+
+def _next_method(method: str, status: int) -> str:
+    if status == 303:
+        return method if method == "HEAD" else "GET"
+    return "GET" if status in (301, 302) and method == "POST" else method
+
+
+def _is_same_host(before: Target, after: Target) -> bool:
+    """Tell whether credentials may follow: same host and port, or the step up to https beside it."""
+    if before.host != after.host:
+        return False
+    if before.scheme == after.scheme:
+        return before.port == after.port
+    return before.port == DEFAULT_PORTS["http"] and after.port == DEFAULT_PORTS["https"]

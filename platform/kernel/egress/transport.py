@@ -1,0 +1,193 @@
+"""httpx transports over the guarded network: bounded bodies, our errors, no environment."""
+
+import asyncio
+import functools
+import ssl
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import certifi
+import httpcore
+import httpx
+
+from kernel.egress.backend import until
+from kernel.egress.body import MAX_BODY_BYTES, BodyReader
+from kernel.egress.errors import ConnectionFailed, DeadlineExceeded
+
+DEADLINE = "llmteam.deadline"
+MAX_CONNECTIONS = 200
+KEEPALIVE_SECONDS = 15.0
+
+
+@functools.cache
+def default_ssl_context() -> ssl.SSLContext:
+    """Trust the system's authorities and Mozilla's; built once, it takes tens of milliseconds."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=certifi.where())
+    return context
+
+
+class AsyncGuardedTransport(httpx.AsyncBaseTransport):
+    """One pool of connections over an `AsyncGuardedBackend`."""
+
+    def __init__(
+        self,
+        backend: httpcore.AsyncNetworkBackend,
+        *,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        """Open an empty pool."""
+        self._limit = max_body_bytes
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=ssl_context or default_ssl_context(),
+            max_connections=MAX_CONNECTIONS,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+            network_backend=backend,
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request, follow nothing.
+
+        Raises:
+            EgressBlocked: The backend refused.
+            ConnectionFailed: No connection, or it broke.
+            DeadlineExceeded: A wait took too long.
+            BodyUnreadable: The answer has an encoding we did not ask for.
+        """
+        with _our_errors():
+            response = await self._pool.handle_async_request(_core_request(request))
+        raw = cast("Any", response.stream)
+        headers = httpx.Headers(response.headers)
+        try:
+            reader = BodyReader(headers.get("content-encoding", ""), self._limit)
+        except BaseException:
+            await raw.aclose()
+            raise
+        stream = _AsyncBody(raw, reader, request.extensions.get(DEADLINE))
+        return httpx.Response(
+            response.status, headers=_content_headers(headers, reader), stream=stream, extensions=response.extensions
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._pool.aclose()
+
+
+class SyncGuardedTransport(httpx.BaseTransport):
+    """One pool of connections over a `SyncGuardedBackend`."""
+
+    def __init__(
+        self,
+        backend: httpcore.NetworkBackend,
+        *,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        """Open an empty pool."""
+        self._limit = max_body_bytes
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=ssl_context or default_ssl_context(),
+            max_connections=MAX_CONNECTIONS,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+            network_backend=backend,
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request, follow nothing; errors as in the async transport."""
+        deadline = request.extensions.get(DEADLINE, float("inf"))
+        with _our_errors(), until(deadline):
+            response = self._pool.handle_request(_core_request(request))
+        raw = cast("Any", response.stream)
+        headers = httpx.Headers(response.headers)
+        try:
+            reader = BodyReader(headers.get("content-encoding", ""), self._limit)
+        except BaseException:
+            raw.close()
+            raise
+        stream = _SyncBody(raw, reader, deadline)
+        return httpx.Response(
+            response.status, headers=_content_headers(headers, reader), stream=stream, extensions=response.extensions
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+
+class _AsyncBody(httpx.AsyncByteStream):
+    def __init__(self, raw: Any, reader: BodyReader, deadline: float | None) -> None:
+        self._raw = raw
+        self._reader = reader
+        self._deadline = deadline
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        chunks = aiter(self._raw)
+        while True:
+            with _our_errors():
+                async with asyncio.timeout_at(self._deadline):
+                    chunk = await anext(chunks, None)
+            if chunk is None:
+                break
+            if content := self._reader.feed(chunk):
+                yield content
+        self._reader.finish()
+
+    async def aclose(self) -> None:
+        await self._raw.aclose()
+
+
+class _SyncBody(httpx.SyncByteStream):
+    def __init__(self, raw: Any, reader: BodyReader, deadline: float) -> None:
+        self._raw = raw
+        self._reader = reader
+        self._deadline = deadline
+
+    def __iter__(self) -> Iterator[bytes]:
+        chunks = iter(self._raw)
+        while True:
+            with _our_errors(), until(self._deadline):
+                chunk = next(chunks, None)
+            if chunk is None:
+                break
+            if time.monotonic() > self._deadline:
+                raise DeadlineExceeded
+            if content := self._reader.feed(chunk):
+                yield content
+        self._reader.finish()
+
+    def close(self) -> None:
+        self._raw.close()
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    """Turn httpcore's errors into ours; their texts stay behind, they may hold an address."""
+    try:
+        yield
+    except (httpcore.TimeoutException, TimeoutError) as error:
+        raise DeadlineExceeded from error
+    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
+        raise ConnectionFailed from error
+
+
+def _core_request(request: httpx.Request) -> httpcore.Request:
+    url = request.url
+    return httpcore.Request(
+        method=request.method,
+        url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+        headers=request.headers.raw,
+        content=request.stream,
+        extensions=request.extensions,
+    )
+
+
+def _content_headers(headers: httpx.Headers, reader: BodyReader) -> httpx.Headers:
+    """Describe the content we hand out, which is no longer compressed."""
+    if not reader.decodes:
+        return headers
+    return httpx.Headers(
+        [(name, value) for name, value in headers.raw if name.lower() not in (b"content-encoding", b"content-length")]
+    )
