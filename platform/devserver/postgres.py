@@ -19,6 +19,7 @@ from devserver.errors import ServerDidNotStart
 
 NAME = "llmteam"
 START_SECONDS = 30.0
+ATTEMPTS = 3
 SETTINGS = {
     "listen_addresses": processes.LOOPBACK,
     "unix_socket_directories": "",
@@ -56,16 +57,52 @@ class Site:
 
 
 class Postgres:
-    """One running server; `url` reaches its database as the owner."""
+    """One server with its data; `url` reaches its database as the owner, over restarts too."""
 
-    def __init__(self, *, child: processes.Child, port: int, password: str) -> None:
-        self.child = child
+    name = "postgres"
+
+    def __init__(self, *, site: Site, port: int, password: str, durable: bool) -> None:
+        self.site = site
         self.port = port
+        self.durable = durable
         self.url = f"postgresql://{NAME}:{password}@{processes.LOOPBACK}:{port}/{NAME}"
+        self.child: processes.Child | None = None
+
+    def launch(self) -> bool:
+        """Start the process and wait until it answers; False when it ended or stayed silent."""
+        self.child = processes.spawn(_command(self.site, self._argv()), death_signal=signal.SIGQUIT)
+        if _answers(self.child, self.url):
+            return True
+        self.stop()
+        return False
+
+    def alive(self) -> bool:
+        """Tell whether the process runs."""
+        return self.child is not None and self.child.poll() is None
+
+    def revive(self) -> None:
+        """Start a server that died again, at the same address with the same data.
+
+        Raises:
+            ServerDidNotStart: It does not come up, perhaps because its port has been taken.
+        """
+        self.stop()
+        for _ in range(ATTEMPTS):
+            if self.launch():
+                return
+            time.sleep(0.5)
+        raise _did_not_start(self.site)
 
     def stop(self) -> None:
         """End the server, cleanly where it lets us, within some five seconds; may be repeated."""
-        processes.stop(self.child, signals=STOP_SIGNALS)
+        if self.child:
+            processes.stop(self.child, signals=STOP_SIGNALS)
+
+    def _argv(self) -> list[str]:
+        argv = [str(self.site.programs.folder / "postgres"), "-D", str(self.site.data), "-p", str(self.port)]
+        for name, value in {**SETTINGS, "fsync": "on" if self.durable else "off"}.items():
+            argv += ["-c", f"{name}={value}"]
+        return argv
 
 
 def start(claim: folders.Claim, *, checkout: Path, durable: bool = True) -> Postgres:
@@ -87,15 +124,16 @@ def start(claim: folders.Claim, *, checkout: Path, durable: bool = True) -> Post
     site = _choose_site(claim, checkout)
     password = _prepare(site, durable=durable)
     _end_leftover(site)
-    for _ in range(3):
-        port = processes.free_port()
-        child = _launch(site, port, durable=durable)
-        server = Postgres(child=child, port=port, password=password)
-        if _answers(server):
+    for _ in range(ATTEMPTS):
+        server = Postgres(site=site, port=processes.free_port(), password=password, durable=durable)
+        if server.launch():
             _create_database(server)
             return server
-        server.stop()
-    raise ServerDidNotStart(
+    raise _did_not_start(site)
+
+
+def _did_not_start(site: Site) -> ServerDidNotStart:
+    return ServerDidNotStart(
         f"Postgres did not start. Its log is {site.log}; it ends with:\n{processes.last_lines(site.log)}\n"
         f"If nothing in it is needed any more, remove {site.home} and try again."
     )
@@ -181,35 +219,31 @@ def _end_leftover(site: Site) -> None:
     pid_file.unlink(missing_ok=True)
 
 
-def _launch(site: Site, port: int, *, durable: bool) -> processes.Child:
-    argv = [str(site.programs.folder / "postgres"), "-D", str(site.data), "-p", str(port)]
-    for name, value in SETTINGS.items():
-        argv += ["-c", f"{name}={value}"]
-    argv += ["-c", f"fsync={'on' if durable else 'off'}"]
-    return processes.spawn(_command(site, argv), death_signal=signal.SIGQUIT)
-
-
 def _command(site: Site, argv: list[str]) -> processes.Command:
     # Only these variables: PG... ones of the caller would change what the programs do.
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
     return processes.Command(argv=argv, log=site.log, environment=environment, user=site.user)
 
 
-def _answers(server: Postgres) -> bool:
+def _answers(child: processes.Child, url: str) -> bool:
     """Wait until the server answers; False once its process has ended or time is up."""
     deadline = time.monotonic() + START_SECONDS
-    address = server.url.removesuffix(NAME) + "postgres"
-    while time.monotonic() < deadline and server.child.poll() is None:
+    while time.monotonic() < deadline and child.poll() is None:
         try:
-            with psycopg.connect(address, connect_timeout=2):
+            with psycopg.connect(_maintenance(url), connect_timeout=2):
                 return True
         except psycopg.OperationalError:
             time.sleep(0.03)
     return False
 
 
+def _maintenance(url: str) -> str:
+    """Name the database that always exists, instead of ours."""
+    return url.removesuffix(NAME) + "postgres"
+
+
 def _create_database(server: Postgres) -> None:
-    with psycopg.connect(server.url.removesuffix(NAME) + "postgres", autocommit=True) as connection:
+    with psycopg.connect(_maintenance(server.url), autocommit=True) as connection:
         found = connection.execute("select 1 from pg_database where datname = %s", [NAME]).fetchone()
         if found is None:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(NAME)))

@@ -10,6 +10,7 @@ from devserver import folders, postgres, valkey
 from devserver.errors import NameInUse
 
 SHARE_SECONDS = 60.0
+Server = postgres.Postgres | valkey.Valkey
 
 
 class Servers:
@@ -26,7 +27,7 @@ class Servers:
         database_url: str,
         redis_url: str,
         claim: folders.Claim | None = None,
-        running: tuple[postgres.Postgres | valkey.Valkey, ...] = (),
+        running: tuple[Server, ...] = (),
     ) -> None:
         self.database_url = database_url
         self.redis_url = redis_url
@@ -36,6 +37,10 @@ class Servers:
     def environment(self) -> dict[str, str]:
         """Return the two variables a child process needs."""
         return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+
+    def dead(self) -> list[Server]:
+        """Return the servers of ours whose process has ended."""
+        return [server for server in self.running if not server.alive()]
 
     def stop(self) -> None:
         """End what this object started and give the name back; may be repeated."""

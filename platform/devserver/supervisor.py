@@ -199,7 +199,7 @@ class Supervisor:
             processes.finish(running.child, patience_seconds=0)
         running.child = None
         self._say(
-            f"{running.part.name:<9} {how}; starting it again in {pause_seconds:g} s; see {self._shown(running.log)}"
+            f"{running.part.name:<13} {how}; starting it again in {pause_seconds:g} s; see {self._shown(running.log)}"
         )
 
     def _wait_until_ready(self, running: _Running) -> None:
@@ -213,7 +213,7 @@ class Supervisor:
         self._say_up(running)
 
     def _say_up(self, running: _Running) -> None:
-        self._say(f"{running.part.name:<9} up  {running.part.address}".rstrip())
+        self._say(f"{running.part.name:<13} up    {running.part.address}".rstrip())
 
     def _why(self, running: _Running, how: str) -> str:
         return (

@@ -1,6 +1,7 @@
 """A Valkey of our own on loopback: nothing is kept, it ends with its parent."""
 
 import os
+import re
 import secrets
 import signal
 import time
@@ -12,44 +13,94 @@ from devserver import folders, processes, programs
 from devserver.errors import ServerDidNotStart
 
 START_SECONDS = 15.0
+ATTEMPTS = 3
 STOP_SIGNALS = ((signal.SIGTERM, 1.5),)
 
 
 class Valkey:
-    """One running server; `url` reaches its first database."""
+    """One server; `url` reaches its first database, over restarts too."""
 
-    def __init__(self, *, child: processes.Child, port: int, password: str) -> None:
-        self.child = child
+    name = "valkey"
+
+    def __init__(self, *, home: Path, log: Path, port: int) -> None:
+        self.home = home
+        self.log = log
         self.port = port
-        self.url = f"redis://:{password}@{processes.LOOPBACK}:{port}/0"
+        self._password = secrets.token_urlsafe(24)
+        self.url = f"redis://:{self._password}@{processes.LOOPBACK}:{port}/0"
+        self.child: processes.Child | None = None
+
+    def launch(self) -> bool:
+        """Start the process and wait until it answers; False when it ended or stayed silent."""
+        file = _write_configuration(self.home, port=self.port, password=self._password)
+        environment = {"PATH": os.environ.get("PATH", os.defpath)}
+        argv = [str(programs.find_valkey()), str(file)]
+        self.child = processes.spawn(processes.Command(argv=argv, log=self.log, environment=environment))
+        if _answers(self.child, self.url):
+            _remember(self.home, self.child.pid)
+            return True
+        self.stop()
+        return False
+
+    def alive(self) -> bool:
+        """Tell whether the process runs."""
+        return self.child is not None and self.child.poll() is None
+
+    def revive(self) -> None:
+        """Start a server that died again, empty, at the same address.
+
+        Raises:
+            ServerDidNotStart: It does not come up, perhaps because its port has been taken.
+        """
+        self.stop()
+        for _ in range(ATTEMPTS):
+            if self.launch():
+                return
+            time.sleep(0.2)
+        raise _did_not_start(self.log)
 
     def stop(self) -> None:
         """End the server; may be repeated."""
-        processes.stop(self.child, signals=STOP_SIGNALS)
+        if self.child:
+            processes.stop(self.child, signals=STOP_SIGNALS)
 
 
 def start(claim: folders.Claim) -> Valkey:
-    """Start an empty server for a claimed name.
+    """Start an empty server for a claimed name, ending one left behind.
 
     Raises:
         ServerNotInstalled: No program.
         ServerDidNotStart: It ended or did not answer in time.
     """
-    program = programs.find_valkey()
     home, log = claim.folder / "valkey", claim.folder / "log" / "valkey.log"
     folders.make_passable(home)
     folders.make_passable(log.parent)
-    for _ in range(3):
-        port, password = processes.free_port(), secrets.token_urlsafe(24)
-        configuration = _write_configuration(home, port=port, password=password)
-        environment = {"PATH": os.environ.get("PATH", os.defpath)}
-        command = processes.Command(argv=[str(program), str(configuration)], log=log, environment=environment)
-        child = processes.spawn(command)
-        server = Valkey(child=child, port=port, password=password)
-        if _answers(server):
+    _end_leftover(home)
+    for _ in range(ATTEMPTS):
+        server = Valkey(home=home, log=log, port=processes.free_port())
+        if server.launch():
             return server
-        server.stop()
-    raise ServerDidNotStart(f"Valkey did not start. Its log is {log}; it ends with:\n{processes.last_lines(log)}")
+    raise _did_not_start(log)
+
+
+def _did_not_start(log: Path) -> ServerDidNotStart:
+    return ServerDidNotStart(f"Valkey did not start. Its log is {log}; it ends with:\n{processes.last_lines(log)}")
+
+
+def _remember(home: Path, pid: int) -> None:
+    (home / "pid").write_text(str(pid))
+
+
+def _end_leftover(home: Path) -> None:
+    """End a server that a killed parent left, where the kernel did not; the claim says that nobody owns it."""
+    try:
+        pid = int((home / "pid").read_text())
+    except (FileNotFoundError, ValueError):
+        return
+    # Valkey shows its address instead of its arguments once it runs.
+    if re.match(r"\S*(valkey|redis)-server 127\.0\.0\.1:\d+|.*" + re.escape(str(home)), processes.command_line(pid)):
+        processes.end_stranger(pid, first=signal.SIGTERM, patience_seconds=2)
+    (home / "pid").unlink()
 
 
 def _write_configuration(home: Path, *, port: int, password: str) -> Path:
@@ -68,12 +119,12 @@ def _write_configuration(home: Path, *, port: int, password: str) -> Path:
     return file
 
 
-def _answers(server: Valkey) -> bool:
+def _answers(child: processes.Child, url: str) -> bool:
     """Wait until the server answers; False once its process has ended or time is up."""
     deadline = time.monotonic() + START_SECONDS
-    client = redis.Redis.from_url(server.url, socket_timeout=2)
+    client = redis.Redis.from_url(url, socket_timeout=2)
     try:
-        while time.monotonic() < deadline and server.child.poll() is None:
+        while time.monotonic() < deadline and child.poll() is None:
             try:
                 if client.ping():
                     return True

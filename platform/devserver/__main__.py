@@ -1,0 +1,24 @@
+"""`python -m devserver run`: everything on this machine."""
+
+import argparse
+import sys
+
+from devserver.errors import DevserverError
+from devserver.run import run
+
+
+def main() -> int:
+    """Run the command that was asked for; a failure is a sentence on standard error and exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m devserver", description="The platform on one machine.")
+    parser.add_argument("command", choices=["run"], help="bring everything up and keep it up; PORT chooses the port")
+    parser.parse_args()
+    try:
+        run()
+    except DevserverError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

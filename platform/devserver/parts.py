@@ -1,0 +1,83 @@
+"""The programs of the platform on one machine: the commands that prepare it and the parts that stay."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from devserver import folders, processes
+from devserver.errors import PartDidNotStart
+from devserver.servers import Servers
+from devserver.supervisor import Part, having_said, listening
+
+
+def base_url(port: int) -> str:
+    """Return the address of the API on a loopback port."""
+    return f"http://{processes.LOOPBACK}:{port}"
+
+
+def environment(servers: Servers) -> dict[str, str]:
+    """Return the environment of every part: ours, the servers' addresses, and what makes a short stop possible."""
+    # The supervisor kills after a few seconds; another worker would take over what a worker does not finish by then.
+    chosen = {"LLMTEAM_DEVELOPMENT": "1", "WORKER_GRACE_SECONDS": "2"}
+    source_roots = os.pathsep.join([str(folders.CHECKOUT / "platform"), str(folders.CHECKOUT)])
+    fixed = {"PYTHONPATH": source_roots, "PYTHONUNBUFFERED": "1"}
+    return {**chosen, **os.environ, **fixed, **servers.environment()}
+
+
+def setup_commands(port: int) -> tuple[tuple[str, ...], ...]:
+    """Return the management commands that prepare a database, in order; each may be repeated."""
+    return (
+        ("migrate", "--no-input"),
+        ("ensure_roles",),
+        ("demo_tenants", "--base-url", base_url(port)),
+    )
+
+
+def run_commands(
+    commands: tuple[tuple[str, ...], ...],
+    *,
+    environment: Mapping[str, str],
+    logs: Path,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Run management commands one after the other.
+
+    Raises:
+        PartDidNotStart: One failed; those after it were not run.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / "setup.log"
+    for name, *options in commands:
+        argv = [sys.executable, str(folders.CHECKOUT / "manage.py"), name, *options]
+        command = processes.Command(argv=argv, log=log, environment=environment, folder=folders.CHECKOUT)
+        child = processes.spawn(command)
+        try:
+            code = child.wait()
+        finally:
+            processes.finish(child, patience_seconds=0)
+        if code != 0:
+            raise PartDidNotStart(
+                f"manage.py {name} failed. Its log is {log}; it ends with:\n{processes.last_lines(log)}"
+            )
+        say(f"{name:<13} done")
+
+
+def api(port: int) -> Part:
+    """Return the HTTP server."""
+    argv = [sys.executable, "-m", "daphne", "-b", processes.LOOPBACK, "-p", str(port), "llmteam.asgi:application"]
+    return Part(name="api", argv=argv, ready=listening(port), address=base_url(port))
+
+
+def worker(name: str = "worker") -> Part:
+    """Return a process that executes runs; several of different names share the work."""
+    argv = [sys.executable, "-m", "celery", "-A", "llmteam", "worker", "--pool", "threads", "--concurrency", "2"]
+    argv += ["--loglevel", "INFO", "--hostname", f"{name}@%h"]
+    return Part(name=name, argv=argv, ready=having_said(" ready."))
+
+
+def beat(folder: Path) -> Part:
+    """Return the scheduler; it keeps its times in the folder."""
+    argv = [sys.executable, "-m", "celery", "-A", "llmteam", "beat", "--loglevel", "INFO"]
+    argv += ["--schedule", str(folder / "beat-schedule"), "--pidfile="]
+    return Part(name="beat", argv=argv, ready=having_said("beat: Starting"))

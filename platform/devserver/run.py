@@ -1,0 +1,118 @@
+"""What `make run` does: the whole platform on one machine, until it is told to stop."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from devserver import folders, parts, processes
+from devserver.errors import PortBusy
+from devserver.servers import Servers, start_servers
+from devserver.supervisor import Supervisor
+
+NAME = "run"
+DEFAULT_PORT = 8000
+LOOK_SECONDS = 0.2
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopAsked(BaseException):
+    """A person or the system asked the run to stop; not an error, so that nothing catches it by accident."""
+
+
+def run() -> None:
+    """Bring everything up, say where it is, and keep it up until SIGINT, SIGTERM or SIGHUP.
+
+    Everything has ended when this returns.
+
+    Raises:
+        DevserverError: Something did not come up, and everything has ended; its text says what.
+    """
+    port = _wanted_port()
+    _require_free(port)
+    for number in STOP_SIGNALS:
+        signal.signal(number, _ask_to_stop)
+    try:
+        _run_on(port)
+    except StopAsked:
+        _say("stopped")
+
+
+def _run_on(port: int) -> None:
+    logs = folders.CHECKOUT / ".data" / NAME / "log"
+    with start_servers(NAME) as servers:
+        _say_servers(servers)
+        environment = parts.environment(servers)
+        supervisor = Supervisor(folder=folders.CHECKOUT, logs=logs, environment=environment, say=_say)
+        try:
+            parts.run_commands(parts.setup_commands(port), environment=environment, logs=logs, say=_say)
+            supervisor.start(parts.api(port), parts.worker(), parts.beat(folders.CHECKOUT / ".data" / NAME))
+            _say_addresses(port)
+            while True:
+                supervisor.watch()
+                _watch_servers(servers, _say)
+                time.sleep(LOOK_SECONDS)
+        except StopAsked:
+            _say("stopping")
+            raise
+        finally:
+            supervisor.stop_all()
+
+
+def _wanted_port() -> int:
+    written = os.environ.get("PORT", "") or str(DEFAULT_PORT)
+    if not written.isdecimal() or not 1 <= int(written) <= 65535:
+        raise PortBusy(f"PORT is {written!r}; write a number from 1 to 65535.")
+    return int(written)
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((processes.LOOPBACK, port))
+        except OSError as error:
+            raise PortBusy(
+                f"Port {port} cannot be used ({error.strerror}). Stop the program that listens there,"
+                f" or choose another port: make run PORT={port + 1 if port < 65535 else DEFAULT_PORT}"
+            ) from None
+
+
+def _ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+    # Asked once, the stop must not be cut short: it takes a few seconds and leaves nothing.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise StopAsked
+
+
+def _watch_servers(servers: Servers, say: Callable[[str], None]) -> None:
+    for server in servers.dead():
+        say(f"{server.name:<13} ended; starting it again")
+        server.revive()
+        say(f"{server.name:<13} up    {processes.LOOPBACK}:{server.port}")
+
+
+def _say_servers(servers: Servers) -> None:
+    started = {server.name: server.port for server in servers.running}
+    for name, variable in (("postgres", "DATABASE_URL"), ("valkey", "REDIS_URL")):
+        where = f"{processes.LOOPBACK}:{started[name]}" if name in started else f"given by {variable}"
+        _say(f"{name:<13} up    {where}")
+
+
+def _say_addresses(port: int) -> None:
+    url = parts.base_url(port)
+    for name, value in (
+        ("API", f"{url}/api/v1/"),
+        ("API docs", f"{url}/api/docs/"),
+        ("Admin", f"{url}/admin/"),
+        ("Keys", ".data/demo.json"),
+        ("Logs", f".data/{NAME}/log/"),
+    ):
+        _say(f"{name:<13} {value}")
+    _say("Ctrl-C stops everything.")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
