@@ -79,16 +79,17 @@ class Shop:
         with self._gate:
             self._held_path = path
 
-    def release_answers(self) -> None:
-        """Let all held answers go."""
+    def release_answers(self) -> int:
+        """Let all held answers go; give how many there were."""
         with self._gate:
             self._held_path = None
             self._gate.notify_all()
+            return self._held
 
-    def wait_for_held_answers(self, timeout_seconds: float) -> int:
-        """Wait until at least one answer is held; give how many are, 0 when the time is over."""
+    def wait_for_held_answers(self, count: int, *, timeout_seconds: float) -> int:
+        """Wait until so many answers are held, or the time is over; give how many are."""
         with self._gate:
-            self._gate.wait_for(lambda: self._held > 0, timeout_seconds)
+            self._gate.wait_for(lambda: self._held >= count, timeout_seconds)
             return self._held
 
     def wait_to_answer(self, path: str) -> None:

@@ -158,12 +158,12 @@ def test_a_held_answer_is_booked_but_kept_back_until_released(shop: Shop, client
     shop.hold_answers("/refunds")
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(order, client)
-        assert shop.wait_for_held_answers(timeout_seconds=10) == 1
+        assert shop.wait_for_held_answers(1, timeout_seconds=10) == 1
         assert client.call("GET", "/ledger").content["count"] == 1
         assert not waiting.done()
-        shop.release_answers()
+        assert shop.release_answers() == 1
         assert waiting.result(timeout=10).status == 201
 
 
 def test_nothing_held_is_told_as_zero(shop: Shop) -> None:
-    assert shop.wait_for_held_answers(timeout_seconds=0.01) == 0
+    assert shop.wait_for_held_answers(1, timeout_seconds=0.01) == 0

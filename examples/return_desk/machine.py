@@ -1,0 +1,75 @@
+"""The platform on this machine for the length of a demo: servers, API and workers, all ended with it."""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from devserver import folders, parts, processes
+from devserver.servers import start_servers
+from devserver.supervisor import Supervisor
+from examples.return_desk.client import JsonClient
+
+NAME = "demo"
+FIRST_WORKER = "worker"
+SECOND_WORKER = "worker-2"
+LEASE_SECONDS = 3
+HEARTBEAT_SECONDS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A running platform with one worker, and the power to lose it.
+
+    Attributes:
+        client: Calls the API as the demo's tenant.
+        supervisor: Owns the processes; `watch` it now and then.
+    """
+
+    client: JsonClient
+    supervisor: Supervisor
+
+    def start_second_worker(self) -> None:
+        """Start another worker beside the first, and return when it takes work."""
+        self.supervisor.start(parts.worker(SECOND_WORKER))
+
+    def kill_first_worker(self) -> int:
+        """End the first worker as a power cut would; give its process id. The supervisor starts it again."""
+        pid = self.supervisor.pid_of(FIRST_WORKER)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+
+@contextmanager
+def running_machine(*, shop_url: str, say: Callable[[str], None]) -> Iterator[Machine]:
+    """Bring the platform up beside whatever else runs here, and end all of it with the block.
+
+    Requests may go to the shop and nowhere else on loopback. Leases are short, so that the work of a killed worker is
+    taken over while somebody watches.
+
+    Raises:
+        DevserverError: Something did not come up; its text says what, and everything has ended.
+    """
+    port = processes.free_port()
+    with start_servers(NAME, side_by_side=True) as servers:
+        folder = folders.CHECKOUT / ".data" / (servers.claim.name if servers.claim else NAME)
+        environment = {
+            **parts.environment(servers),
+            "EGRESS_ALLOW_HOSTS": urlsplit(shop_url).netloc,
+            "EGRESS_ALLOW_CIDRS": f"{processes.LOOPBACK}/32",
+            "WORKER_LEASE_SECONDS": str(LEASE_SECONDS),
+            "WORKER_HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),
+        }
+        logs = folder / "log"
+        supervisor = Supervisor(folder=folders.CHECKOUT, logs=logs, environment=environment, say=say)
+        try:
+            parts.run_commands(parts.setup_commands(port), environment=environment, logs=logs, say=say)
+            supervisor.start(parts.api(port), parts.worker(FIRST_WORKER), parts.beat(folder))
+            access = json.loads((folder / "demo.json").read_text())
+            key = {"Authorization": f"Bearer {access['api_key']}"}
+            yield Machine(JsonClient(access["base_url"], headers=key), supervisor)
+        finally:
+            supervisor.stop_all()
