@@ -64,7 +64,7 @@ def run_demo(data: Path) -> int:
         tally = _run_all(machine, shop, book, verdict)
         seconds = time.monotonic() - started
         ledger = JsonClient(shop.url).call("GET", "/ledger").content
-    return _report(verdict, ledger, tally, seconds=seconds, with_start_seconds=time.monotonic() - began)
+    return report(verdict, ledger, tally, seconds=seconds, with_start_seconds=time.monotonic() - began)
 
 
 def _run_all(machine: Machine, shop: Shop, book: InvoiceBook, verdict: Verdict) -> Tally:
@@ -90,9 +90,8 @@ def _run_all(machine: Machine, shop: Shop, book: InvoiceBook, verdict: Verdict) 
     return tally
 
 
-def _report(
-    verdict: Verdict, ledger: dict[str, Any], tally: Tally, *, seconds: float, with_start_seconds: float
-) -> int:
+def report(verdict: Verdict, ledger: dict[str, Any], tally: Tally, *, seconds: float, with_start_seconds: float) -> int:
+    """Print both sums and every difference; give the exit code, 0 when there is none."""
     found = [*tally.failures, *differences(verdict, ledger["refunds"])]
     if ledger["repeats"] < tally.caught:
         found.append(f"{tally.caught} refunds were cut off, and only {ledger['repeats']} came again with their key")

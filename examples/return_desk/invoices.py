@@ -124,14 +124,15 @@ def read_invoices(path: Path) -> InvoiceBook:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = _lines(csv.DictReader(file, strict=True))
+            book = InvoiceBook(_lines(csv.DictReader(file, strict=True)))
     except OSError as error:
         raise InvoiceFileRefused(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InvoiceFileRefused(f"{path} is not UTF-8 text") from error
     except csv.Error as error:
         raise InvoiceFileRefused(f"{path} is not a CSV file: {error}") from error
-    book = InvoiceBook(lines)
+    except ValueError as error:
+        raise InvoiceFileRefused(f"{path}: {error}") from error
     if not book.cancellations:
         raise InvoiceFileRefused(f"{path} has no cancellation: no InvoiceNo begins with C")
     return book
@@ -140,18 +141,16 @@ def read_invoices(path: Path) -> InvoiceBook:
 def _lines(reader: "csv.DictReader[str]") -> list[Line]:
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
-        raise InvoiceFileRefused(
-            f"the first line does not name the column {missing[0]}; needed are {', '.join(COLUMNS)}"
-        )
+        raise ValueError(f"the first line does not name the column {missing[0]}; needed are {', '.join(COLUMNS)}")
     customers: dict[str, str] = {}
     lines = []
     for row in reader:
         try:
             line = _line(row)
         except ValueError as error:
-            raise InvoiceFileRefused(f"line {reader.line_num}: {error}") from error
+            raise ValueError(f"line {reader.line_num}: {error}") from error
         if customers.setdefault(line.invoice_no, line.customer_id) != line.customer_id:
-            raise InvoiceFileRefused(f"line {reader.line_num}: invoice {line.invoice_no} names a second customer")
+            raise ValueError(f"line {reader.line_num}: invoice {line.invoice_no} names a second customer")
         lines.append(line)
     return lines
 
