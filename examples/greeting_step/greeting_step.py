@@ -1,6 +1,6 @@
 """The step type `greeting`: greets somebody in a language. One file: config, card, handler."""
 
-from typing import Literal
+from typing import Literal, cast
 
 from pydantic import Field
 
@@ -38,7 +38,7 @@ class GreetingHandler(StepHandler):
 
     async def run(self, call: StepCall) -> Emit:
         """Greet; the same call always gives the same greeting, which is what `Effect.PURE` promises."""
-        config = GreetingConfig.model_validate(call.config.model_dump())
+        config = cast(GreetingConfig, call.config)
         name = config.name.strip()
         if not name:
             raise StepFailed("NOBODY_TO_GREET", "The name is empty, so there is nobody to greet.")
