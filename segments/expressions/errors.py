@@ -1,0 +1,90 @@
+"""What can go wrong with an expression.
+
+ExpressionError            the root: code, message, position, hint
+|- ExpressionSyntaxError   EXPRESSION_SYNTAX, found when it is parsed
+`- ExpressionFailed        EXPRESSION_FAILED, found when it is evaluated
+   |- MissingName          EXPRESSION_MISSING_NAME
+   `- LimitPassed          EXPRESSION_LIMIT
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+QUOTED_CHARACTERS = 60
+
+
+class ExpressionError(Exception):
+    """An expression cannot be used.
+
+    The texts hold words of the expression and names of keys; they never hold a value of the data.
+
+    Attributes:
+        code: Stable identifier for programs.
+        message: One sentence for people.
+        position: Offset in the source, from 0; None when no single place is at fault.
+        hint: What to write instead, or None.
+    """
+
+    code: ClassVar[str] = "EXPRESSION"
+
+    def __init__(self, message: str, *, position: int | None = None, hint: str | None = None) -> None:
+        """Keep the parts; see the class."""
+        super().__init__(message)
+        self.message = message
+        self.position = position
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Give message, place and hint as one line."""
+        place = "" if self.position is None else f" (at position {self.position})"
+        advice = "" if self.hint is None else f"; {self.hint}"
+        return f"{self.message}{place}{advice}"
+
+
+class ExpressionSyntaxError(ExpressionError):
+    """The text is not an expression of this language, or is too large to be read."""
+
+    code: ClassVar[str] = "EXPRESSION_SYNTAX"
+
+
+class ExpressionFailed(ExpressionError):
+    """The expression has no value on this data."""
+
+    code: ClassVar[str] = "EXPRESSION_FAILED"
+
+
+class MissingName(ExpressionFailed):
+    """A name, key or index is not there.
+
+    Attributes:
+        wanted: The name as the source spells it; None when it was computed, and may therefore be data.
+        candidates: Names that do exist, from which `segments.expressions.wording` suggests the nearest.
+    """
+
+    code: ClassVar[str] = "EXPRESSION_MISSING_NAME"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        wanted: str | None = None,
+        candidates: Iterable[object] = (),
+        position: int | None = None,
+        hint: str | None = None,
+    ) -> None:
+        """Keep the parts; see the class."""
+        super().__init__(message, position=position, hint=hint)
+        self.wanted = wanted
+        self.candidates = candidates
+
+
+class LimitPassed(ExpressionFailed):
+    """The expression would take too much time or memory, or give too large a value."""
+
+    code: ClassVar[str] = "EXPRESSION_LIMIT"
+
+
+def quoted(text: str) -> str:
+    """Show a word of the source inside backquotes: shortened, on one line, printable."""
+    short = text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + "..."
+    return "`" + "".join(c if c.isprintable() else "?" for c in short) + "`"

@@ -1,0 +1,333 @@
+"""Walk an expression's tree: simpleeval's evaluator with its tables replaced and its work charged."""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Protocol, cast
+
+from simpleeval import EvalWithCompoundTypes
+
+from kernel.values import Json
+from segments.expressions.errors import ExpressionFailed, LimitPassed, MissingName, quoted
+from segments.expressions.functions import FUNCTIONS
+from segments.expressions.limits import MAX_LIST, Fuel, exhausted
+from segments.expressions.methods import METHODS, cut
+from segments.expressions.nodes import Coalesce, OptionalChain, OptionalLink
+from segments.expressions.operators import COMPARISONS, OPERATORS, PREFIXES
+from segments.expressions.values import distinct, finite, kind_of, need_integer, text_of
+from segments.expressions.wording import ELSEWHERE, nearest
+
+
+class Names(Protocol):
+    """What the names of an expression mean; a value may be computed when it is first asked for."""
+
+    def __contains__(self, name: object, /) -> bool:
+        """Tell whether a name is known."""
+
+    def __getitem__(self, name: str, /) -> Json:
+        """Give the value of a known name."""
+
+    def __iter__(self) -> Iterator[str]:
+        """List the known names, for suggestions."""
+
+
+class ChainEnded(Exception):
+    """A `?.` stands behind null: the whole chain is null."""
+
+
+class Evaluator(EvalWithCompoundTypes):
+    """One evaluation of one expression.
+
+    Of simpleeval it keeps the walk and the rules of `and`, `or` and `if`. Its constructor is not called: that
+    would build tables with simpleeval's own functions and operators for every evaluation, while these are fixed.
+    """
+
+    nodes: ClassVar[dict[type[ast.AST], Callable[[Any, Any], Any]]]
+
+    def __init__(self, names: Names, fuel: Fuel) -> None:
+        """Start with the names and the fuel of this evaluation."""
+        self.names = names
+        self.fuel = fuel
+        self.local: dict[str, Json] = {}
+
+    def __del__(self) -> None:
+        """Leave the tables alone: they are shared."""
+
+    def evaluate(self, tree: ast.expr) -> Json:
+        """Give the value of a tree, which may share parts with the names' values.
+
+        Raises:
+            ExpressionFailed: It has none.
+        """
+        try:
+            return cast("Json", self._eval(tree))
+        except MissingName as error:
+            if error.hint is None and error.wanted is not None:
+                error.hint = ELSEWHERE.get(error.wanted) or nearest(error.wanted, error.candidates)
+            raise
+
+    def _eval(self, node: Any) -> Any:
+        fuel = self.fuel
+        fuel.left -= 1
+        if fuel.left < 0:
+            raise exhausted()
+        try:
+            return self.nodes[type(node)](self, node)
+        except ExpressionFailed as error:
+            if error.position is None:
+                error.position = node.col_offset
+            raise
+
+    def _eval_constant(self, node: ast.Constant) -> Any:
+        return node.value
+
+    def _eval_name(self, node: ast.Name) -> Json:
+        name = node.id
+        if name in self.local:
+            return self.local[name]
+        if name in self.names:
+            return self.names[name]
+        if name in FUNCTIONS:
+            raise ExpressionFailed(f"{quoted(name)} is a function.", hint=f"call it: `{name}(x)`")
+        candidates = (*self.local, *self.names)
+        raise MissingName(f"The name {quoted(name)} is not known here.", wanted=name, candidates=candidates)
+
+    def _eval_attribute(self, node: ast.Attribute) -> Json:
+        base = self._eval(node.value)
+        kind = kind_of(base)
+        if kind == "object":
+            if node.attr in base:
+                return cast("Json", base[node.attr])
+        elif node.attr == "length" and kind in {"text", "list"}:
+            return len(base)
+        if node.attr in METHODS.get(kind, ()):
+            raise ExpressionFailed(f"{quoted(node.attr)} is a method.", hint=f"call it: `.{node.attr}(...)`")
+        if isinstance(node.value, OptionalLink) and kind == "object":
+            return None
+        raise _no_key(kind, node.attr, base)
+
+    def _eval_subscript(self, node: ast.Subscript) -> Json:
+        base = self._eval(node.value)
+        if isinstance(node.slice, ast.Slice):
+            return cut(self.fuel, base, self._bounds(node.slice))
+        key = self._eval(node.slice)
+        if kind_of(base) == "object":
+            if not isinstance(key, str):
+                raise ExpressionFailed(f"The keys of an object are texts, not a {kind_of(key)}.")
+            if key in base:
+                return cast("Json", base[key])
+            if isinstance(node.value, OptionalLink):
+                return None
+            raise _no_key("object", key if isinstance(node.slice, ast.Constant) else None, base)
+        if not isinstance(base, str | list):
+            raise ExpressionFailed(f"A {kind_of(base)} has no keys.")
+        index = need_integer(key, f"The place in a {kind_of(base)}")
+        if not -len(base) <= index < len(base):
+            raise MissingName(f"The {kind_of(base)} has no value at this place.")
+        return cast("Json", base[index])
+
+    def _bounds(self, node: ast.Slice) -> slice:
+        values = [None if part is None else self._eval(part) for part in (node.lower, node.upper, node.step)]
+        numbers = [None if value is None else need_integer(value, "A slice") for value in values]
+        if numbers[2] == 0:
+            raise ExpressionFailed("The step of a slice is zero.")
+        return slice(*numbers)
+
+    def _eval_call(self, node: ast.Call) -> Any:
+        function = node.func
+        if isinstance(function, ast.Attribute):
+            base = self._eval(function.value)
+            signature = _method(base, function.attr, len(node.args), node.keywords)
+            return signature.call(self.fuel, base, *[self._eval(argument) for argument in node.args])
+        arguments = [self._eval(argument) for argument in node.args]
+        named = {keyword.arg: self._eval(keyword.value) for keyword in node.keywords}
+        return FUNCTIONS[cast("ast.Name", function).id].call(self.fuel, *arguments, **named)
+
+    def _eval_unaryop(self, node: ast.UnaryOp) -> Json:
+        return PREFIXES[type(node.op)](self._eval(node.operand))
+
+    def _eval_binop(self, node: ast.BinOp) -> Json:
+        return OPERATORS[type(node.op)](self.fuel, self._eval(node.left), self._eval(node.right))
+
+    def _eval_compare(self, node: ast.Compare) -> bool:
+        left = self._eval(node.left)
+        for operator, comparator in zip(node.ops, node.comparators, strict=True):
+            right = self._eval(comparator)
+            if not COMPARISONS[type(operator)](self.fuel, left, right):
+                return False
+            left = right
+        return True
+
+    def _eval_coalesce(self, node: Coalesce) -> Json:
+        try:
+            left = self._eval(node.left)
+        except MissingName:
+            self.fuel.spend(5)
+            left = None
+        return cast("Json", self._eval(node.right) if left is None else left)
+
+    def _eval_optional_chain(self, node: OptionalChain) -> Json:
+        try:
+            return cast("Json", self._eval(node.value))
+        except ChainEnded:
+            self.fuel.spend(5)
+            return None
+
+    def _eval_optional_link(self, node: OptionalLink) -> Json:
+        value = self._eval(node.value)
+        if value is None:
+            raise ChainEnded
+        return cast("Json", value)
+
+    def _eval_joinedstr(self, node: ast.JoinedStr) -> str:
+        texts = [cast("str", self._eval(part)) for part in node.values]
+        self.fuel.make_text(sum(map(len, texts)))
+        return "".join(texts)
+
+    def _eval_formattedvalue(self, node: ast.FormattedValue) -> str:
+        value = self._eval(node.value)
+        if node.format_spec is None:
+            return text_of(self.fuel, value)
+        spec = cast("str", cast("ast.Constant", node.format_spec).value)
+        if spec.endswith(("f", "%")) or "," in spec or spec.endswith("d"):
+            if kind_of(value) != "number" or (spec.endswith("d") and type(value) is not int):
+                raise ExpressionFailed(f"The format {quoted(spec)} does not fit a {kind_of(value)}.")
+            return format(finite(value), spec)
+        if kind_of(value) == "number":
+            return format(finite(value), spec)
+        text = text_of(self.fuel, value)
+        self.fuel.make_text(len(text) + 1_000)
+        return format(text, spec.removeprefix("0"))
+
+    def _eval_list(self, node: ast.List) -> list[Json]:
+        made: list[Json] = []
+        for element in node.elts:
+            if isinstance(element, ast.Starred):
+                more = self._eval(element.value)
+                if not isinstance(more, list):
+                    raise ExpressionFailed(f"`*` needs a list, not a {kind_of(more)}.")
+                self.fuel.make_list(len(made) + len(more))
+                made.extend(more)
+            else:
+                made.append(self._eval(element))
+        return made
+
+    def _eval_set(self, node: ast.Set) -> list[Json]:
+        return distinct(self.fuel, [self._eval(element) for element in node.elts])
+
+    def _eval_dict(self, node: ast.Dict) -> dict[str, Json]:
+        made: dict[str, Json] = {}
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is None:
+                more = self._eval(value)
+                if kind_of(more) != "object":
+                    raise ExpressionFailed(f"`**` needs an object, not a {kind_of(more)}.")
+                self.fuel.make_list(len(made) + len(more))
+                made.update(more)
+            else:
+                made[_key(self._eval(key))] = self._eval(value)
+        return made
+
+    def _eval_comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> list[Json]:
+        made: list[Json] = []
+        for _ in self._rounds(node.generators):
+            made.append(self._eval(node.elt))
+            self._check_size(made)
+        return made
+
+    def _eval_dict_comprehension(self, node: ast.DictComp) -> dict[str, Json]:
+        made: dict[str, Json] = {}
+        for _ in self._rounds(node.generators):
+            made[_key(self._eval(node.key))] = self._eval(node.value)
+            self._check_size(made)
+        return made
+
+    def _check_size(self, made: list[Json] | dict[str, Json]) -> None:
+        if len(made) > MAX_LIST:
+            raise LimitPassed(f"The list or object would hold more than {MAX_LIST} values.")
+
+    def _rounds(self, generators: list[ast.comprehension]) -> Iterator[None]:
+        """Set the names of a comprehension, one round after the other; forget them at the end."""
+        outer = self.local
+        self.local = dict(outer)
+        yield from self._generator_rounds(generators, 0)
+        self.local = outer
+
+    def _generator_rounds(self, generators: list[ast.comprehension], depth: int) -> Iterator[None]:
+        generator = generators[depth]
+        for value in self._iterated(generator.iter):
+            self.fuel.spend(1)
+            self._assign(generator.target, value)
+            if all(self._eval(condition) for condition in generator.ifs):
+                if depth + 1 < len(generators):
+                    yield from self._generator_rounds(generators, depth + 1)
+                else:
+                    yield
+
+    def _iterated(self, node: ast.expr) -> list[Json] | str | Mapping[str, Json]:
+        value = self._eval(node)
+        if kind_of(value) not in {"list", "text", "object"}:
+            raise ExpressionFailed(f"A {kind_of(value)} has no values to go through.", position=node.col_offset)
+        return cast("list[Json]", value)
+
+    def _assign(self, target: ast.expr, value: Json) -> None:
+        if isinstance(target, ast.Name):
+            self.local[target.id] = value
+            return
+        names = cast("ast.Tuple", target).elts
+        if not isinstance(value, list) or len(value) != len(names):
+            raise ExpressionFailed(f"A round needs a list of {len(names)} values.", position=target.col_offset)
+        for name, one in zip(names, value, strict=True):
+            self._assign(name, one)
+
+
+def _key(value: Json) -> str:
+    if not isinstance(value, str):
+        raise ExpressionFailed(f"The keys of an object are texts, not a {kind_of(value)}.", hint="write `str(key)`")
+    return value
+
+
+def _no_key(kind: str, key: str | None, base: Any) -> ExpressionFailed:
+    if kind != "object":
+        hint = ELSEWHERE.get(key or "") or nearest(key or "", METHODS.get(kind, ()))
+        return MissingName(f"A {kind} has no {quoted(key or '')}.", wanted=None, hint=hint)
+    if key is None:
+        return MissingName("The object has no such key.")
+    return MissingName(f"The object has no key {quoted(key)}.", wanted=key, candidates=base)
+
+
+def _method(base: Json, name: str, count: int, keywords: list[ast.keyword]) -> Any:
+    kind = kind_of(base)
+    signature = METHODS.get(kind, {}).get(name)
+    if signature is None:
+        hint = ELSEWHERE.get(name) or nearest(name, METHODS.get(kind, ()))
+        raise ExpressionFailed(f"A {kind} has no method {quoted(name)}.", hint=hint)
+    complaint = signature.complaint(count, [keyword.arg or "" for keyword in keywords])
+    if complaint:
+        raise ExpressionFailed(f"{quoted(name)} {complaint}")
+    return signature
+
+
+Evaluator.nodes = {
+    ast.Constant: Evaluator._eval_constant,
+    ast.Name: Evaluator._eval_name,
+    ast.Attribute: Evaluator._eval_attribute,
+    ast.Subscript: Evaluator._eval_subscript,
+    ast.Call: Evaluator._eval_call,
+    ast.UnaryOp: Evaluator._eval_unaryop,
+    ast.BinOp: Evaluator._eval_binop,
+    ast.BoolOp: EvalWithCompoundTypes._eval_boolop,
+    ast.Compare: Evaluator._eval_compare,
+    ast.IfExp: EvalWithCompoundTypes._eval_ifexp,
+    ast.JoinedStr: Evaluator._eval_joinedstr,
+    ast.FormattedValue: Evaluator._eval_formattedvalue,
+    ast.List: Evaluator._eval_list,
+    ast.Tuple: Evaluator._eval_list,
+    ast.Set: Evaluator._eval_set,
+    ast.Dict: Evaluator._eval_dict,
+    ast.ListComp: Evaluator._eval_comprehension,
+    ast.GeneratorExp: Evaluator._eval_comprehension,
+    ast.DictComp: Evaluator._eval_dict_comprehension,
+    Coalesce: Evaluator._eval_coalesce,
+    OptionalChain: Evaluator._eval_optional_chain,
+    OptionalLink: Evaluator._eval_optional_link,
+}

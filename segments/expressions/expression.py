@@ -1,0 +1,114 @@
+"""An expression: parsed once, evaluated often."""
+
+import ast
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from kernel.values import Json
+from segments.expressions.errors import ExpressionSyntaxError
+from segments.expressions.evaluator import Evaluator, Names
+from segments.expressions.lexer import Kind
+from segments.expressions.limits import MAX_SOURCE, Fuel
+from segments.expressions.parser import Parser
+from segments.expressions.references import References, references_of
+from segments.expressions.values import plain
+
+CACHED_EXPRESSIONS = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed expression.
+
+    Attributes:
+        source: The expression as written.
+        names: The names it reads from outside, such as `input` and `steps`.
+        steps: The steps it names, as `steps.<id>` or `steps["<id>"]`.
+        dynamic_steps: It reads `steps` in another way too, so any step may be meant.
+    """
+
+    source: str
+    names: frozenset[str]
+    steps: frozenset[str]
+    dynamic_steps: bool
+    _tree: ast.expr = field(repr=False, compare=False)
+
+    def evaluate(self, names: Names) -> Json:
+        """Give the value of the expression.
+
+        The same names give the same value. The names' values are not changed, and the result shares nothing
+        with them. Takes less than 50 ms and 32 MiB whatever the values are.
+
+        Args:
+            names: What the names mean; only those the expression reads are asked for.
+
+        Returns:
+            Plain JSON, at most 1 MiB and 64 levels deep.
+
+        Raises:
+            ExpressionFailed: It has no value on these names, or would take too much work.
+        """
+        fuel = Fuel()
+        return plain(Evaluator(names, fuel).evaluate(self._tree), fuel)
+
+
+@lru_cache(maxsize=CACHED_EXPRESSIONS)
+def parse(source: str) -> Expression:
+    """Read an expression; one written as `{{ expression }}` is the expression inside.
+
+    Args:
+        source: The text, at most 2,000 characters.
+
+    Returns:
+        The expression, the same object for the same source while it is remembered.
+
+    Raises:
+        ExpressionSyntaxError: The text is no expression, or too large a one.
+    """
+    if len(source) > MAX_SOURCE:
+        raise ExpressionSyntaxError(
+            f"The expression is longer than {MAX_SOURCE} characters.",
+            position=MAX_SOURCE,
+            hint="compute parts of it in a step of their own",
+        )
+    start = len(source) - len(source.lstrip())
+    is_wrapped = source.startswith("{{", start)
+    tree, end = parse_tree(source, start + 2 if is_wrapped else start)
+    if is_wrapped:
+        if not source.startswith("}}", end):
+            raise ExpressionSyntaxError("`{{` is not closed.", position=start, hint="add `}}` after the expression")
+        end += 2
+    rest = source[end:]
+    if rest.strip():
+        position = end + len(rest) - len(rest.lstrip())
+        raise ExpressionSyntaxError(
+            "The expression ends here, but the text goes on.", position=position, hint="write one expression"
+        )
+    return expression_of(source, tree)
+
+
+def expression_of(source: str, tree: ast.expr) -> Expression:
+    """Make an expression of a source and its tree."""
+    found: References = references_of(tree)
+    return Expression(source, found.names, found.steps, found.dynamic_steps, tree)
+
+
+def parse_tree(source: str, start: int) -> tuple[ast.expr, int]:
+    """Read the expression that starts at an offset.
+
+    Returns:
+        Its tree, and the offset of the first token behind it.
+
+    Raises:
+        ExpressionSyntaxError: No expression stands there.
+    """
+    parser = Parser(source, start)
+    if parser.token.kind is Kind.END:
+        raise ExpressionSyntaxError("The expression is empty.", position=start)
+    tree = parser.expression()
+    if parser.token.kind is not Kind.END and not parser.at("}"):
+        hint = "write a list as `[a, b]`, a fraction as `1.5`" if parser.at(",") else "an operator is expected"
+        raise parser.unexpected(hint)
+    if isinstance(tree, ast.Tuple):
+        raise ExpressionSyntaxError("JSON has no tuples.", position=tree.col_offset, hint="write a list: `[a, b]`")
+    return tree, parser.token.start

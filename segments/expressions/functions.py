@@ -1,0 +1,339 @@
+"""The functions of the language. Each takes the fuel first and charges before it works."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from functools import cmp_to_key
+from typing import Any, cast
+
+from kernel.errors import LlmteamError
+from kernel.values import Json, parse_json
+from segments.expressions import methods
+from segments.expressions.errors import ExpressionFailed, LimitPassed
+from segments.expressions.limits import MAX_LIST, MAX_TEXT, Fuel
+from segments.expressions.operators import add, contains
+from segments.expressions.signature import Signature, signature_of
+from segments.expressions.values import (
+    before,
+    distinct,
+    finite,
+    json_text,
+    kind_of,
+    need,
+    need_integer,
+    text_of,
+)
+
+NUMBER = re.compile(r"\s*[+-]?(?:[0-9]{1,17}(?:\.[0-9]{0,17})?|\.[0-9]{1,17})(?:[eE][+-]?[0-9]{1,3})?\s*", re.ASCII)
+MISSING: Any = object()
+
+
+def length(fuel: Fuel, value: Json, /) -> Json:
+    """Count the characters, values or keys."""
+    if kind_of(value) not in {"text", "list", "object"}:
+        raise ExpressionFailed(f"A {kind_of(value)} has no length.")
+    return len(cast("str", value))
+
+
+def any_of(fuel: Fuel, values: Json, /) -> Json:
+    """Tell whether a value of a list holds."""
+    return any(_listed(fuel, values, "`any`"))
+
+
+def all_of(fuel: Fuel, values: Json, /) -> Json:
+    """Tell whether all values of a list hold."""
+    return all(_listed(fuel, values, "`all`"))
+
+
+def total(fuel: Fuel, values: Json, start: Json = 0, /) -> Json:
+    """Add the numbers of a list; true counts as 1."""
+    sum_: Json = start
+    for value in _listed(fuel, values, "`sum`"):
+        fuel.spend(1)
+        sum_ = add(fuel, sum_, int(value) if isinstance(value, bool) else value)
+    return sum_
+
+
+def smallest(fuel: Fuel, /, *values: Json, default: Json = MISSING) -> Json:
+    """Give the value that sorts first."""
+    return _extreme(fuel, values, default, lambda value, best: before(fuel, value, best))
+
+
+def largest(fuel: Fuel, /, *values: Json, default: Json = MISSING) -> Json:
+    """Give the value that sorts last."""
+    return _extreme(fuel, values, default, lambda value, best: before(fuel, best, value))
+
+
+def _extreme(fuel: Fuel, values: tuple[Json, ...], default: Json, wins: Callable[[Json, Json], bool]) -> Json:
+    listed = _listed(fuel, values[0], "The smallest or largest of one value") if len(values) == 1 else list(values)
+    if not listed:
+        if default is MISSING:
+            raise ExpressionFailed("An empty list has no smallest or largest value.", hint="give `default=`")
+        return default
+    best = listed[0]
+    for value in listed:
+        fuel.spend(1)
+        if wins(value, best):
+            best = value
+    return best
+
+
+def in_order(fuel: Fuel, values: Json, /, *, reverse: Json = False) -> Json:
+    """Sort a list of numbers, of texts or of lists; equal values keep their order."""
+    listed = _listed(fuel, values, "`sorted`")
+    fuel.make_list(len(listed))
+    kinds = {kind_of(value) for value in listed}
+    if kinds <= {"number"} or kinds == {"text"}:
+        rounds = len(listed).bit_length()
+        fuel.spend(len(listed) * rounds // 8)
+        if kinds == {"text"}:
+            fuel.read_text(sum(len(cast("str", value)) for value in listed) * rounds)
+        return sorted(cast("list[Any]", listed), reverse=bool(reverse))
+
+    def order(left: Json, right: Json) -> int:
+        fuel.spend(2)
+        return -1 if before(fuel, left, right) else int(before(fuel, right, left))
+
+    return sorted(listed, key=cmp_to_key(order), reverse=bool(reverse))
+
+
+def backwards(fuel: Fuel, values: Json, /) -> Json:
+    """Give a list or text from its end to its start."""
+    if isinstance(values, str):
+        fuel.make_text(len(values))
+        return values[::-1]
+    listed = _listed(fuel, values, "`reversed`")
+    fuel.make_list(len(listed))
+    return listed[::-1]
+
+
+def rounded(fuel: Fuel, number: Json, digits: Json = None, /) -> Json:
+    """Round to some digits, halves to the even neighbour; without digits to a whole number."""
+    value = finite(need("number", number, "`round`"))
+    if digits is None:
+        return finite(round(value))
+    return finite(round(value, max(-20, min(20, need_integer(digits, "`round`")))))
+
+
+def rounded_down(fuel: Fuel, number: Json, /) -> Json:
+    """Round to the whole number below."""
+    return finite(math.floor(finite(need("number", number, "`floor`"))))
+
+
+def rounded_up(fuel: Fuel, number: Json, /) -> Json:
+    """Round to the whole number above."""
+    return finite(math.ceil(finite(need("number", number, "`ceil`"))))
+
+
+def absolute(fuel: Fuel, number: Json, /) -> Json:
+    """Drop the sign of a number."""
+    return finite(abs(need("number", number, "`abs`")))
+
+
+def to_whole(fuel: Fuel, value: Json, /) -> Json:
+    """Make a whole number of a number (towards zero), a boolean or a text such as `7`."""
+    if isinstance(value, str):
+        number = _parsed(fuel, value, "int")
+        if isinstance(number, float):
+            raise ExpressionFailed("The text is no whole number.", hint="use `int(float(x))`")
+        return finite(number)
+    if isinstance(value, int | float):
+        return finite(int(finite(value) if not isinstance(value, bool) else value))
+    raise ExpressionFailed(f"A {kind_of(value)} is no number.")
+
+
+def to_fraction(fuel: Fuel, value: Json, /) -> Json:
+    """Make a number with a fraction of a number, a boolean or a text such as `42.50`."""
+    if isinstance(value, str):
+        return finite(float(_parsed(fuel, value, "float")))
+    if isinstance(value, int | float):
+        return finite(float(finite(value) if not isinstance(value, bool) else value))
+    raise ExpressionFailed(f"A {kind_of(value)} is no number.")
+
+
+def _parsed(fuel: Fuel, text: str, owner: str) -> int | float:
+    fuel.read_text(len(text))
+    short = text.strip() if len(text) < MAX_TEXT else ""
+    if not NUMBER.fullmatch(short):
+        raise ExpressionFailed(f"The text given to `{owner}` is no number.")
+    return int(short) if short.lstrip("+-").isdigit() else float(short)
+
+
+def to_text(fuel: Fuel, value: Json, /) -> Json:
+    """Write a value as text: null is empty, lists and objects are JSON."""
+    return text_of(fuel, value)
+
+
+def to_boolean(fuel: Fuel, value: Json, /) -> Json:
+    """Tell whether a value holds: not null, false, zero or empty."""
+    return bool(value)
+
+
+def to_list(fuel: Fuel, value: Json = None, /) -> Json:
+    """List the values of a list, the characters of a text, the keys of an object."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        fuel.make_list(len(value))
+        return list(value)
+    if kind_of(value) == "object":
+        return methods.keys(fuel, value)
+    listed = _listed(fuel, value, "`list`")
+    fuel.make_list(len(listed))
+    return list(listed)
+
+
+def to_object(fuel: Fuel, value: Json, /) -> Json:
+    """Make an object of a list of pairs."""
+    if kind_of(value) == "object":
+        return value
+    listed = _listed(fuel, value, "`dict`")
+    fuel.make_list(len(listed))
+    made: dict[str, Json] = {}
+    for pair in listed:
+        fuel.spend(1)
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise ExpressionFailed("`dict` needs a list of pairs.")
+        made[need("text", pair[0], "A key of an object")] = pair[1]
+    return made
+
+
+def to_set(fuel: Fuel, values: Json = None, /) -> Json:
+    """Keep the first of equal values; only for use inside a larger expression."""
+    return distinct(fuel, cast("list[Json]", to_list(fuel, values)))
+
+
+def unique(fuel: Fuel, values: Json, /) -> Json:
+    """List the values of a list once each, in the order of their first appearance."""
+    return list(distinct(fuel, _listed(fuel, values, "`unique`")))
+
+
+def counting(fuel: Fuel, start: Json, stop: Json = None, step: Json = 1, /) -> Json:
+    """List the whole numbers from a start up to, not including, a stop."""
+    first, last, by = (need_integer(x, "`range`") for x in ((0, start, step) if stop is None else (start, stop, step)))
+    if by == 0:
+        raise ExpressionFailed("The step of `range` is zero.")
+    span = range(first, last, by)
+    fuel.make_list(len(span) if abs(last - first) <= MAX_LIST * abs(by) else MAX_LIST + 1)
+    return list(span)
+
+
+def in_parallel(fuel: Fuel, /, *values: Json) -> Json:
+    """List the first values of some lists, then the second, up to the end of the shortest."""
+    listed = [_listed(fuel, value, "`zip`") for value in values]
+    count = min((len(one) for one in listed), default=0)
+    fuel.make_list(count)
+    fuel.spend(count * len(listed))
+    return [list(group) for group in zip(*listed, strict=False)]
+
+
+def numbered(fuel: Fuel, values: Json, start: Json = 0, /) -> Json:
+    """List the pairs of number and value of a list."""
+    listed = _listed(fuel, values, "`enumerate`")
+    fuel.make_list(len(listed))
+    fuel.spend(len(listed))
+    first = need_integer(start, "`enumerate`")
+    return [[first + index, value] for index, value in enumerate(listed)]
+
+
+def look_up(fuel: Fuel, value: Json, path: Json, default: Json = None, /) -> Json:
+    """Follow a path such as `a.b.0` and give the default where it ends early."""
+    if isinstance(path, int) and not isinstance(path, bool):
+        path = str(path)
+    way = cast("str", need("text", path, "The path of `get`"))
+    fuel.make_text(len(way))
+    found = value
+    for part in way.split("."):
+        fuel.spend(1)
+        if isinstance(found, list) and len(part) < 9 and part.lstrip("-").isdigit() and part.isascii():
+            index = int(part)
+            found = found[index] if -len(found) <= index < len(found) else MISSING
+        else:
+            found = found.get(part, MISSING) if isinstance(found, Mapping) else MISSING
+        if found is MISSING:
+            return default
+    return found
+
+
+def joined(fuel: Fuel, values: Json, separator: Json = "", /) -> Json:
+    """Join the values of a list to a text; what is no text is written as text."""
+    glue = cast("str", need("text", separator, "`join`"))
+    texts = [text_of(fuel, value) for value in _listed(fuel, values, "`join`")]
+    fuel.spend(len(texts))
+    fuel.make_text(sum(map(len, texts)) + len(glue) * max(len(texts) - 1, 0))
+    return glue.join(texts)
+
+
+def has(fuel: Fuel, container: Json, item: Json, /) -> Json:
+    """Find a text in a text, a value in a list, a key in an object."""
+    return contains(fuel, item, container)
+
+
+def read_json(fuel: Fuel, text: Json, /) -> Json:
+    """Read a text as JSON."""
+    source = cast("str", need("text", text, "`parse_json`"))
+    if len(source) > MAX_TEXT:
+        raise LimitPassed(f"`parse_json` reads at most {MAX_TEXT} characters.")
+    fuel.spend(len(source) // 8)
+    try:
+        return parse_json(source)
+    except LlmteamError:
+        raise ExpressionFailed("The text is not JSON.") from None
+
+
+def write_json(fuel: Fuel, value: Json, /) -> Json:
+    """Write a value as compact JSON."""
+    return json_text(fuel, value)
+
+
+def _listed(fuel: Fuel, value: Json, owner: str) -> list[Json]:
+    """Return a list that is about to be gone through."""
+    if not isinstance(value, list):
+        hint = "use `keys(x)`, `values(x)` or `items(x)`" if kind_of(value) == "object" else None
+        raise ExpressionFailed(f"{owner} needs a list, not a {kind_of(value)}.", hint=hint)
+    fuel.read_list(len(value))
+    return value
+
+
+FUNCTIONS: dict[str, Signature] = {
+    name: signature_of(call, leading=1)
+    for name, call in {
+        "len": length,
+        "size": length,
+        "any": any_of,
+        "all": all_of,
+        "sum": total,
+        "min": smallest,
+        "max": largest,
+        "sorted": in_order,
+        "reversed": backwards,
+        "unique": unique,
+        "round": rounded,
+        "floor": rounded_down,
+        "ceil": rounded_up,
+        "abs": absolute,
+        "int": to_whole,
+        "float": to_fraction,
+        "str": to_text,
+        "bool": to_boolean,
+        "list": to_list,
+        "dict": to_object,
+        "set": to_set,
+        "keys": methods.keys,
+        "values": methods.values,
+        "items": methods.items,
+        "range": counting,
+        "zip": in_parallel,
+        "enumerate": numbered,
+        "get": look_up,
+        "join": joined,
+        "split": methods.split,
+        "replace": methods.replace,
+        "upper": methods.upper,
+        "lower": methods.lower,
+        "trim": methods.strip,
+        "contains": has,
+        "parse_json": read_json,
+        "to_json": write_json,
+    }.items()
+}

@@ -1,0 +1,163 @@
+"""Cut an expression into tokens, one at a time, so that the parser decides where it ends."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import Enum
+
+from segments.expressions.errors import ExpressionSyntaxError, quoted
+from segments.expressions.wording import REFUSED_SYMBOLS
+
+
+class Kind(Enum):
+    """What a token is."""
+
+    NUMBER = "number"
+    TEXT = "text"
+    TEMPLATE = "template"  # an opening quote whose fields the parser reads itself
+    NAME = "name"
+    WORD = "word"  # a name with a meaning in the grammar
+    SYMBOL = "symbol"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the source; `text` of a text token is its value, not its spelling."""
+
+    kind: Kind
+    text: str
+    start: int
+    end: int
+
+
+WORDS = frozenset({"and", "or", "not", "in", "is", "if", "else", "for"})
+LONG_SYMBOLS = ("===", "!==", "**", "//", "==", "!=", "<=", ">=", "&&", "||", "??", "?.")
+SYMBOLS = frozenset("+-*/%<>!()[]{},.:?=")
+SPACE = re.compile(r"[ \t\r\n]*")
+NUMBER = re.compile(r"(?:[0-9][0-9_]*)?(?:\.[0-9]+|(?<=[0-9])\.(?![0-9A-Za-z_.]))?(?:[eE][+-]?[0-9]+)?")
+NAME = re.compile(r"[^\W\d]\w*")
+OPENING = re.compile(r"([A-Za-z]{0,2})(['\"`])")
+ESCAPE = re.compile(r"\\(?:([\\'\"`/$nrtbf]|0(?![0-9]))|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4}))")
+ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "0": "\0"}
+
+
+def next_token(source: str, offset: int) -> Token:
+    """Read the token at or after an offset.
+
+    Raises:
+        ExpressionSyntaxError: What stands there is no token of the language.
+    """
+    space = SPACE.match(source, offset)
+    start = space.end() if space else offset
+    if start >= len(source):
+        return Token(Kind.END, "", start, start)
+    opening = OPENING.match(source, start)
+    if opening:
+        return _quoted_token(source, start, opening)
+    name = NAME.match(source, start)
+    if name:
+        return _name_token(name.group(), start, name.end())
+    if source[start].isdigit() or (source[start] == "." and source[start + 1 : start + 2].isdigit()):
+        return _number_token(source, start)
+    return _symbol_token(source, start)
+
+
+def _quoted_token(source: str, start: int, opening: re.Match[str]) -> Token:
+    prefix, quote = opening.group(1).lower(), opening.group(2)
+    if prefix not in {"", "f"} or (prefix and quote == "`"):
+        raise ExpressionSyntaxError(
+            f"A text cannot start with {quoted(opening.group())}.", position=start, hint="use plain quotes"
+        )
+    if source.startswith(quote * 3, opening.end() - 1):
+        raise ExpressionSyntaxError(
+            "Triple quotes are not supported.", position=start, hint="use one pair of quotes and `\\n` for a new line"
+        )
+    if prefix or quote == "`":
+        return Token(Kind.TEMPLATE, quote, start, opening.end())
+    value, end = read_characters(source, opening.end(), quote, ())
+    if not source.startswith(quote, end):
+        raise ExpressionSyntaxError("The text is not closed.", position=start, hint=f"add {quote} at its end")
+    return Token(Kind.TEXT, value, start, end + 1)
+
+
+def read_characters(source: str, start: int, quote: str, stops: tuple[str, ...]) -> tuple[str, int]:
+    """Read the characters of a text, undoing escapes, up to its quote or the first of the stops.
+
+    Returns:
+        The characters, and the offset where reading ended: at the quote, at a stop or at the end of the source.
+
+    Raises:
+        ExpressionSyntaxError: An escape or a character that may not stand in a text.
+    """
+    pieces: list[str] = []
+    offset = start
+    while offset < len(source) and source[offset] != quote and not source.startswith(stops, offset):
+        if source[offset] == "\\":
+            piece, offset = _escape(source, offset)
+        else:
+            piece, offset = source[offset], offset + 1
+        _check_character(piece, offset - 1)
+        if piece == "\n" and quote != "`" and source[offset - 1] == "\n":
+            raise ExpressionSyntaxError(
+                "The text is not closed on its line.", position=offset - 1, hint="write a new line as `\\n`"
+            )
+        pieces.append(piece)
+    return "".join(pieces), offset
+
+
+def _escape(source: str, offset: int) -> tuple[str, int]:
+    escape = ESCAPE.match(source, offset)
+    if not escape:
+        raise ExpressionSyntaxError(
+            "The text holds an unknown escape.", position=offset, hint="write a backslash as `\\\\`"
+        )
+    single, *codes = escape.groups()
+    if single is not None:
+        return ESCAPED.get(single, single), escape.end()
+    return chr(int(codes[0] or codes[1], 16)), escape.end()
+
+
+def _check_character(character: str, position: int) -> None:
+    if character == "\0" or "\ud800" <= character <= "\udfff":
+        raise ExpressionSyntaxError("The text holds a character that JSON texts may not hold.", position=position)
+
+
+def _name_token(text: str, start: int, end: int) -> Token:
+    if text in WORDS:
+        return Token(Kind.WORD, text, start, end)
+    if text.startswith("__"):
+        raise ExpressionSyntaxError(f"The name {quoted(text)} is not allowed.", position=start)
+    if unicodedata.normalize("NFKC", text) != text:
+        raise ExpressionSyntaxError(
+            f"The name {quoted(text)} holds look-alike characters.", position=start, hint="read the key as `x['key']`"
+        )
+    return Token(Kind.NAME, text, start, end)
+
+
+def _number_token(source: str, start: int) -> Token:
+    number = NUMBER.match(source, start)
+    end = number.end() if number else start
+    text = source[start:end]
+    if not text or text.endswith("_") or "__" in text or NAME.match(source, end):
+        raise ExpressionSyntaxError(
+            "This is not a number of the language.", position=start, hint="write numbers in decimal digits"
+        )
+    return Token(Kind.NUMBER, text.replace("_", ""), start, end)
+
+
+def _symbol_token(source: str, start: int) -> Token:
+    for symbol in LONG_SYMBOLS:
+        if source.startswith(symbol, start) and not _is_conditional(source, start):
+            return Token(Kind.SYMBOL, symbol, start, start + len(symbol))
+    for symbol, hint in REFUSED_SYMBOLS.items():
+        if source.startswith(symbol, start):
+            raise ExpressionSyntaxError(f"{quoted(symbol)} is not supported.", position=start, hint=hint)
+    if source[start] not in SYMBOLS:
+        raise ExpressionSyntaxError(f"{quoted(source[start])} has no meaning here.", position=start)
+    return Token(Kind.SYMBOL, source[start], start, start + 1)
+
+
+def _is_conditional(source: str, start: int) -> bool:
+    """Tell `a ?.5 : b` from `a?.b`."""
+    return source.startswith("?.", start) and source[start + 2 : start + 3].isdigit()

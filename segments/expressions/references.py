@@ -1,0 +1,93 @@
+"""Find out what an expression reads from outside."""
+
+import ast
+from dataclasses import dataclass, field
+
+from segments.expressions.nodes import OptionalLink
+
+STEPS = "steps"
+
+
+@dataclass(slots=True)
+class References:
+    """What an expression reads; see `Expression` for the meaning of the parts."""
+
+    names: frozenset[str] = frozenset()
+    steps: frozenset[str] = frozenset()
+    dynamic_steps: bool = False
+
+
+@dataclass(slots=True)
+class _Search:
+    """One walk through a tree, and what it has found."""
+
+    names: set[str] = field(default_factory=set)
+    steps: set[str] = field(default_factory=set)
+    dynamic_steps: bool = False
+
+    def visit(self, node: ast.AST, bound: frozenset[str]) -> None:
+        """Look at a node below the names that comprehensions around it have set."""
+        if isinstance(node, ast.Name):
+            self._name(node, bound)
+        elif isinstance(node, ast.ListComp | ast.GeneratorExp | ast.DictComp):
+            self._comprehension(node, bound)
+        elif (step := _step_of(node)) is not None and STEPS not in bound:
+            self.names.add(STEPS)
+            self.steps.add(step)
+            self._rest_of_call(node, bound)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            self._all([*node.args, *node.keywords], bound)
+        else:
+            self._all(list(ast.iter_child_nodes(node)), bound)
+
+    def _all(self, nodes: list[ast.AST], bound: frozenset[str]) -> None:
+        for node in nodes:
+            self.visit(node, bound)
+
+    def _name(self, node: ast.Name, bound: frozenset[str]) -> None:
+        if node.id not in bound:
+            self.names.add(node.id)
+            self.dynamic_steps = self.dynamic_steps or node.id == STEPS
+
+    def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.DictComp, bound: frozenset[str]) -> None:
+        for generator in node.generators:
+            self.visit(generator.iter, bound)
+            targets = ast.walk(generator.target)
+            bound = bound | {target.id for target in targets if isinstance(target, ast.Name)}
+            self._all(list(generator.ifs), bound)
+        elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        self._all(list(elements), bound)
+
+    def _rest_of_call(self, node: ast.AST, bound: frozenset[str]) -> None:
+        """Look at the default of `get(steps, "id.output", default)`."""
+        if isinstance(node, ast.Call):
+            self._all(list(node.args[2:]), bound)
+
+
+def references_of(tree: ast.expr) -> References:
+    """Collect the names and the steps a tree reads."""
+    search = _Search()
+    search.visit(tree, frozenset())
+    return References(frozenset(search.names), frozenset(search.steps), search.dynamic_steps)
+
+
+def _step_of(node: ast.AST) -> str | None:
+    """Name the step read by `steps.id`, `steps["id"]` or `get(steps, "id...")`."""
+    if isinstance(node, ast.Attribute) and _is_steps(node.value):
+        return node.attr
+    if isinstance(node, ast.Subscript) and _is_steps(node.value):
+        return _constant_text(node.slice)
+    is_get = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "get"
+    if is_get and isinstance(node, ast.Call) and len(node.args) > 1 and _is_steps(node.args[0]):
+        path = _constant_text(node.args[1])
+        return None if path is None else path.split(".")[0]
+    return None
+
+
+def _is_steps(node: ast.expr) -> bool:
+    inner = node.value if isinstance(node, OptionalLink) else node
+    return isinstance(inner, ast.Name) and inner.id == STEPS
+
+
+def _constant_text(node: ast.expr) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None

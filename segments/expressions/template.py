@@ -1,0 +1,140 @@
+"""Text with expressions in it: `Dear {{ input.name }}`."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from kernel.values import Json
+from segments.expressions.errors import ExpressionError, ExpressionSyntaxError, LimitPassed
+from segments.expressions.evaluator import Names
+from segments.expressions.expression import Expression, expression_of, parse, parse_tree
+from segments.expressions.limits import MAX_RESULT, MAX_SOURCE, Fuel
+from segments.expressions.values import text_of
+
+CACHED_TEMPLATES = 512
+SINGLE_BRACES = re.compile(r"\{([^\W\d]\w*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """An expression in a text: where it starts, and what is left verbatim when its single-brace name is unknown."""
+
+    expression: Expression
+    offset: int
+    verbatim: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text with expressions in it, ready to be filled in.
+
+    Attributes:
+        source: The text as written.
+        expressions: The expressions in `{{ ... }}`, in order.
+        single_brace_names: The names in `{name}`, in order, when those are read at all.
+    """
+
+    source: str
+    expressions: tuple[Expression, ...]
+    single_brace_names: tuple[str, ...]
+    _parts: tuple[str | _Field, ...]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing has to be filled in."""
+        return not self.expressions and not self.single_brace_names
+
+    def render(self, names: Names) -> Json:
+        """Fill in the text.
+
+        A text that is one field only gives the field's value with its type. Otherwise values are inserted as text,
+        once, and never read as templates again: texts as they are, null as nothing, lists and objects as JSON.
+
+        Raises:
+            ExpressionFailed: A field has no value, or the text would be longer than 1 MiB. Positions are offsets
+                in the text.
+        """
+        if len(self._parts) == 1 and isinstance(self._parts[0], _Field):
+            return _value(self._parts[0], names)
+        room = MAX_RESULT
+        pieces: list[str] = []
+        for part in self._parts:
+            piece = part if isinstance(part, str) else text_of(Fuel(), _value(part, names))
+            room -= len(piece)
+            if room < 0:
+                raise LimitPassed("The text would be longer than 1 MiB.")
+            pieces.append(piece)
+        return "".join(pieces)
+
+
+@lru_cache(maxsize=CACHED_TEMPLATES)
+def parse_template(text: str, *, single_braces: bool = False) -> Template:
+    """Read a text with `{{ expression }}` in it.
+
+    Literal braces are written as an expression: `{{ '{{' }}`.
+
+    Args:
+        text: The text.
+        single_braces: Read `{name}` as `{{ name }}` too; where the name is unknown when the text is filled in, it
+            stays as it is, so that `{"a": 1}` and other uses of braces survive.
+
+    Raises:
+        ExpressionSyntaxError: A `{{` is not closed, or what it holds is no expression. Positions are offsets in
+            the text.
+    """
+    parts = tuple(_parts(text, single_braces=single_braces))
+    fields = [part for part in parts if isinstance(part, _Field)]
+    return Template(
+        source=text,
+        expressions=tuple(one.expression for one in fields if one.verbatim is None),
+        single_brace_names=tuple(one.expression.source for one in fields if one.verbatim is not None),
+        _parts=parts,
+    )
+
+
+def _parts(text: str, *, single_braces: bool) -> Iterator[str | _Field]:
+    offset = 0
+    while (start := text.find("{{", offset)) >= 0:
+        yield from _plain_parts(text[offset:start], offset, single_braces=single_braces)
+        part, offset = _field(text, start)
+        yield part
+    yield from _plain_parts(text[offset:], offset, single_braces=single_braces)
+
+
+def _field(text: str, start: int) -> tuple[_Field, int]:
+    """Read the field that opens at an offset; give it with the offset behind it."""
+    window = text[start : start + MAX_SOURCE + 4]
+    try:
+        tree, end = parse_tree(window, 2)
+    except ExpressionError as error:
+        error.position = start + (error.position or 0)
+        raise
+    if not window.startswith("}}", end):
+        raise ExpressionSyntaxError("`{{` is not closed.", position=start, hint="add `}}` after the expression")
+    return _Field(expression_of(window[2:end], tree), start), start + end + 2
+
+
+def _plain_parts(text: str, offset: int, *, single_braces: bool) -> Iterator[str | _Field]:
+    done = 0
+    for found in SINGLE_BRACES.finditer(text) if single_braces else ():
+        try:
+            expression = parse(found.group(1))
+        except ExpressionSyntaxError:
+            continue  # a word that is no name, such as {class}: ordinary text
+        if text[done : found.start()]:
+            yield text[done : found.start()]
+        yield _Field(expression, offset + found.start(), found.group())
+        done = found.end()
+    if text[done:]:
+        yield text[done:]
+
+
+def _value(part: _Field, names: Names) -> Json:
+    if part.verbatim is not None and part.expression.source not in names:
+        return part.verbatim
+    try:
+        return part.expression.evaluate(names)
+    except ExpressionError as error:
+        error.position = part.offset + (error.position or 0)
+        raise

@@ -1,0 +1,242 @@
+"""Values as expressions see them: their kinds, their text, when two are equal, and which comes first."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from kernel.values import Json, dump_json
+from segments.expressions.errors import ExpressionFailed, LimitPassed
+from segments.expressions.limits import MAX_INTEGER, MAX_RESULT, MAX_RESULT_DEPTH, Fuel
+
+
+class Distinct(list[Json]):
+    """A set: its values once each, in the order of their first appearance. Not JSON, so never a result."""
+
+
+KINDS: dict[type, str] = {
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "text",
+    list: "list",
+    Distinct: "list",
+    dict: "object",
+    type(None): "null",
+}
+
+
+def kind_of(value: object) -> str:
+    """Name the kind of a value: boolean, number, text, list, object, null, or unknown for what is not JSON."""
+    known = KINDS.get(type(value))
+    if known:
+        return known
+    return "object" if isinstance(value, Mapping) else "unknown"
+
+
+def need(kind: str, value: Json, owner: str) -> Any:
+    """Return a value that has to be of one kind.
+
+    Args:
+        kind: The kind.
+        value: The value.
+        owner: What needs it, for the message.
+
+    Raises:
+        ExpressionFailed: It is of another kind.
+    """
+    if kind_of(value) != kind:
+        raise ExpressionFailed(f"{owner} needs a {kind}, not a {kind_of(value)}.")
+    return value
+
+
+def need_integer(value: Json, owner: str) -> int:
+    """Return a value that has to be a whole number.
+
+    Raises:
+        ExpressionFailed: It is something else.
+    """
+    if type(value) is not int:
+        raise ExpressionFailed(f"{owner} needs a whole number, not a {kind_of(value)}.")
+    return value
+
+
+def finite(number: float) -> int | float:
+    """Return a computed number that JSON can hold.
+
+    Raises:
+        LimitPassed: It is infinite, or a whole number beyond 2^53.
+    """
+    if type(number) is int:
+        if -MAX_INTEGER <= number <= MAX_INTEGER:
+            return number
+    elif type(number) is float and math.isfinite(number):
+        return number
+    raise LimitPassed("The number is too large.")
+
+
+def computed(number: float) -> int | float:
+    """Return the result of arithmetic: fractions to 15 significant digits, so that 0.1 + 0.2 is 0.3.
+
+    Raises:
+        LimitPassed: JSON cannot hold it.
+    """
+    return finite(float(f"{number:.15g}") if type(number) is float else number)
+
+
+def text_of(fuel: Fuel, value: Json) -> str:
+    """Write a value as text: null is empty, lists and objects are JSON.
+
+    Raises:
+        ExpressionFailed: The value is not JSON, or its text would be too long.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return repr(finite(value))
+    return json_text(fuel, value)
+
+
+def json_text(fuel: Fuel, value: Json) -> str:
+    """Write a value as compact JSON.
+
+    Raises:
+        ExpressionFailed: The value is not JSON, or its text would be too long.
+    """
+    text = dump_json(plain(value, fuel))
+    fuel.make_text(len(text))
+    return text
+
+
+def equal(fuel: Fuel, left: Json, right: Json) -> bool:
+    """Compare two values as JSON: numbers by value, booleans only with booleans.
+
+    Raises:
+        LimitPassed: The comparison takes too long.
+    """
+    pairs: list[tuple[Any, Any]] = [(left, right)]
+    while pairs:
+        one, other = pairs.pop()
+        kind = kind_of(one)
+        if kind != kind_of(other):
+            return False
+        if kind not in {"list", "object"}:
+            if kind == "text":
+                fuel.read_text(min(len(one), len(other)))
+            if one != other:
+                return False
+            continue
+        if len(one) != len(other):
+            return False
+        fuel.spend(len(one))
+        if kind == "list":
+            pairs.extend(zip(one, other, strict=True))
+        elif any(key not in other for key in one):
+            return False
+        else:
+            pairs.extend((one[key], other[key]) for key in one)
+    return True
+
+
+def before(fuel: Fuel, left: Json, right: Json) -> bool:
+    """Tell whether one value sorts before another: two numbers, two texts, or two lists of such.
+
+    Raises:
+        ExpressionFailed: The two have no order.
+    """
+    while True:
+        kind = kind_of(left)
+        if kind != kind_of(right) or kind not in {"number", "text", "list"}:
+            raise ExpressionFailed(f"A {kind} and a {kind_of(right)} have no order.")
+        one, other = cast("Any", left), cast("Any", right)
+        if kind != "list":
+            if kind == "text":
+                fuel.read_text(min(len(one), len(other)))
+            return bool(one < other)
+        for left, right in zip(one, other, strict=False):  # noqa: PLR1704 the pair that differs decides
+            if not equal(fuel, left, right):
+                break
+        else:
+            return len(one) < len(other)
+
+
+def distinct(fuel: Fuel, values: Iterable[Json]) -> Distinct:
+    """Keep the first of equal values.
+
+    Raises:
+        LimitPassed: There are too many.
+    """
+    found = Distinct()
+    seen: set[tuple[str, object]] = set()
+    for value in values:
+        fuel.spend(1)
+        kind = kind_of(value)
+        if kind in {"list", "object"}:
+            is_new = not any(equal(fuel, value, other) for other in found)
+        else:
+            is_new = (kind, value) not in seen
+            seen.add((kind, cast("Any", value)))
+        if is_new:
+            found.append(value)
+    fuel.make_list(len(found))
+    return found
+
+
+def plain(value: Json, fuel: Fuel) -> Json:
+    """Copy a value as plain JSON, so that a result shares nothing with the data it came from.
+
+    Raises:
+        ExpressionFailed: Something in it is not JSON.
+        LimitPassed: It is too large or too deep.
+    """
+    return _Copy(fuel).of(value, 0)
+
+
+class _Copy:
+    """One copy being made, and the bytes it may still take."""
+
+    def __init__(self, fuel: Fuel) -> None:
+        self.fuel = fuel
+        self.room = MAX_RESULT
+
+    def of(self, value: Any, depth: int) -> Json:
+        kind = type(value)
+        if kind is str:
+            return self._text(value)
+        self._take(5)
+        if value is None or kind is bool:
+            return cast("Json", value)
+        if kind is int or kind is float:
+            return finite(value)
+        if depth >= MAX_RESULT_DEPTH:
+            raise LimitPassed("The result is nested too deeply.")
+        if kind is list:
+            self._take(2 * len(value))
+            return [self.of(item, depth + 1) for item in value]
+        if isinstance(value, Mapping):
+            return {self._key(key): self.of(item, depth + 1) for key, item in value.items()}
+        if kind is Distinct:
+            raise ExpressionFailed("A set is not JSON.", hint="make a list of it: `list(set(x))`")
+        raise ExpressionFailed("The result is not JSON.")
+
+    def _key(self, key: object) -> str:
+        if type(key) is not str:
+            raise ExpressionFailed("The keys of an object are texts.", hint="write `str(key)`")
+        return self._text(key)
+
+    def _text(self, text: str) -> str:
+        self._take(len(text) + 3)
+        if not text.isascii():
+            try:
+                self._take(len(text.encode()) - len(text))
+            except UnicodeEncodeError:
+                raise ExpressionFailed("A text holds half a character (a lone surrogate).") from None
+        if "\0" in text:
+            raise ExpressionFailed("A text holds the character NUL.")
+        return text
+
+    def _take(self, size: int) -> None:
+        self.room -= size
+        if self.room < 0:
+            raise LimitPassed("The result is larger than 1 MiB.")

@@ -1,0 +1,118 @@
+"""Advice in errors: the nearest name, and what to write instead of the words of other languages."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from itertools import islice
+
+from segments.expressions.errors import quoted
+
+CANDIDATES_LOOKED_AT = 200
+LONGEST_CANDIDATE = 64
+
+COMPREHENSION = "use a comprehension: `[x.name for x in list if x.ready]`"
+
+REFUSED_SYMBOLS = {
+    "=>": COMPREHENSION,
+    "->": COMPREHENSION,
+    ":=": "an expression cannot set names",
+    "<<": "bits are not supported",
+    ">>": "bits are not supported",
+    "<>": "use `!=`",
+    "&": "use `and`",
+    "|": "use `or`, or call the function: `upper(name)`",
+    "^": "use `**` for powers",
+    "~": "use `not`",
+    "@": "names have no prefix",
+    "$": "names have no prefix: write `input.name`",
+    "#": "comments are not supported",
+    ";": "write one expression",
+    "\\": "a long expression may go on in the next line as it is",
+}
+# The lexer looks for `&&` and `||`, which belong to the language, before these.
+
+REFUSED_WORDS = {
+    "lambda": COMPREHENSION,
+    "function": COMPREHENSION,
+    "await": "an expression does not wait",
+    "async": "an expression does not wait",
+    "yield": "write one expression",
+    "typeof": "compare with a value: `x is null`",
+    "instanceof": "compare with a value: `x is null`",
+    "new": "an expression makes no objects of classes",
+    "undefined": "use `null`; a key that may be missing is read with `x.get('key')`",
+    "NaN": "every number is finite",
+    "Infinity": "every number is finite",
+    "AND": "use `and`",
+    "OR": "use `or`",
+    "NOT": "use `not`",
+    "IN": "use `in`",
+    **dict.fromkeys(
+        (
+            *("assert", "break", "class", "continue", "def", "del", "elif", "except", "finally", "from", "global"),
+            *("import", "nonlocal", "pass", "raise", "return", "try", "while", "with"),
+        ),
+        "write one expression, not a program",
+    ),
+}
+
+WORD_OPERATORS = {
+    "equals": "use `==`",
+    "eq": "use `==`",
+    "ne": "use `!=`",
+    "gt": "use `>`",
+    "gte": "use `>=`",
+    "lt": "use `<`",
+    "lte": "use `<=`",
+    "mod": "use `%`",
+    "includes": "use `contains`",
+}
+
+ELSEWHERE = {
+    "Math": "use the functions `round(x)`, `floor(x)`, `ceil(x)`, `min(a, b)`, `max(a, b)`, `abs(x)`",
+    "JSON": "use `parse_json(text)` and `to_json(value)`",
+    "Object": "use `keys(x)`, `values(x)` and `items(x)`",
+    "parseInt": "use `int(x)`",
+    "parseFloat": "use `float(x)`",
+    "Number": "use `float(x)` or `int(x)`",
+    "String": "use `str(x)`",
+    "Boolean": "use `bool(x)`",
+    "isinstance": "compare with a value: `x is null`",
+    "map": COMPREHENSION,
+    "filter": COMPREHENSION,
+    "forEach": COMPREHENSION,
+    "find": "`find` is a method of texts; for lists " + COMPREHENSION,
+    "some": "use `any(x.ready for x in list)`",
+    "every": "use `all(x.ready for x in list)`",
+    "reduce": "use `sum(x.amount for x in list)`",
+    "format": "use an f-text: `f'{total:.2f} EUR'`",
+    "format_map": "use an f-text: `f'{total:.2f} EUR'`",
+    "sort": "data cannot be changed: use `sorted(list)`",
+    "reverse": "data cannot be changed: use `reversed(list)`",
+    "append": "data cannot be changed: use `[*list, value]`",
+    "push": "data cannot be changed: use `[*list, value]`",
+    "extend": "data cannot be changed: use `list + other`",
+    "update": "data cannot be changed: use `{**object, 'key': value}`",
+    "pop": "data cannot be changed: use `list[-1]` or `list[:-1]`",
+}
+
+
+def nearest(wanted: str, candidates: Iterable[object]) -> str | None:
+    """Say which existing name was probably meant.
+
+    Only the first candidates are looked at, so that the cost is bounded on any data.
+
+    Args:
+        wanted: The name as the source spells it.
+        candidates: The names that exist; other things than short texts are skipped.
+
+    Returns:
+        A hint, or None when no name is near.
+    """
+    names = [
+        name
+        for name in islice(candidates, CANDIDATES_LOOKED_AT)
+        if isinstance(name, str) and len(name) <= LONGEST_CANDIDATE
+    ]
+    by_lower_case = {name.lower(): name for name in reversed(names)}
+    close = get_close_matches(wanted[:LONGEST_CANDIDATE].lower(), by_lower_case, n=1, cutoff=0.6)
+    return f"did you mean {quoted(by_lower_case[close[0]])}?" if close else None
