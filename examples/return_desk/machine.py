@@ -66,7 +66,8 @@ def running_machine(*, shop_url: str, say: Callable[[str], None]) -> Iterator[Ma
         logs = folder / "log"
         supervisor = Supervisor(folder=folders.CHECKOUT, logs=logs, environment=environment, say=say)
         try:
-            parts.run_commands(parts.setup_commands(port), environment=environment, logs=logs, say=say)
+            commands = parts.setup_commands(port, access_file=folder / "demo.json")
+            parts.run_commands(commands, environment=environment, logs=logs, say=say)
             supervisor.start(parts.api(port), parts.worker(FIRST_WORKER), parts.beat(folder))
             access = json.loads((folder / "demo.json").read_text())
             key = {"Authorization": f"Bearer {access['api_key']}"}

@@ -16,6 +16,11 @@ from devserver.errors import FolderNotTrusted, NameInUse
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
+def shown(path: Path) -> Path:
+    """Shorten a path inside the checkout, for a sentence."""
+    return path.relative_to(CHECKOUT) if path.is_relative_to(CHECKOUT) else path
+
+
 class Claim:
     """The exclusive right to the servers of one name in one checkout, held until `release` or the process's end.
 
@@ -41,7 +46,7 @@ class Claim:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            raise NameInUse(f"Another process uses {self.folder}{self._holder()}; end it first.") from None
+            raise NameInUse(f"Another process uses {shown(self.folder)}{self._holder()}; end it first.") from None
         self._descriptor = descriptor
         self.publish({"pid": str(os.getpid())})
 

@@ -25,12 +25,17 @@ def environment(servers: Servers) -> dict[str, str]:
     return {**chosen, **os.environ, **fixed, **servers.environment()}
 
 
-def setup_commands(port: int) -> tuple[tuple[str, ...], ...]:
-    """Return the management commands that prepare a database, in order; each may be repeated."""
+def setup_commands(port: int, *, access_file: Path) -> tuple[tuple[str, ...], ...]:
+    """Return the management commands that prepare a database, in order; each may be repeated.
+
+    Args:
+        port: Where the API will listen.
+        access_file: Gets the demo tenants' keys and the administrator's password.
+    """
     return (
         ("migrate", "--no-input"),
         ("ensure_roles",),
-        ("demo_tenants", "--base-url", base_url(port)),
+        ("demo_tenants", "--base-url", base_url(port), "--output", str(access_file)),
     )
 
 
@@ -57,9 +62,7 @@ def run_commands(
         finally:
             processes.finish(child, patience_seconds=0)
         if code != 0:
-            raise PartDidNotStart(
-                f"manage.py {name} failed. Its log is {log}; it ends with:\n{processes.last_lines(log)}"
-            )
+            raise PartDidNotStart(f"manage.py {name} failed. {processes.log_report(log)}")
         say(f"{name:<13} done")
 
 

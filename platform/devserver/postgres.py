@@ -134,8 +134,8 @@ def start(claim: folders.Claim, *, checkout: Path, durable: bool = True) -> Post
 
 def _did_not_start(site: Site) -> ServerDidNotStart:
     return ServerDidNotStart(
-        f"Postgres did not start. Its log is {site.log}; it ends with:\n{processes.last_lines(site.log)}\n"
-        f"If nothing in it is needed any more, remove {site.home} and try again."
+        f"Postgres did not start. {processes.log_report(site.log)}\n"
+        f"If nothing in it is needed any more, remove {folders.shown(site.home)} and try again."
     )
 
 
@@ -189,8 +189,7 @@ def _initialise(site: Site, secret: Path, *, durable: bool) -> None:
     child = processes.spawn(_command(site, argv))
     if child.wait() != 0:
         raise ServerDidNotStart(
-            f"The database's folder {site.home} could not be made. The log is {site.log}; it ends with:\n"
-            f"{processes.last_lines(site.log)}"
+            f"The database's folder {folders.shown(site.home)} could not be made. {processes.log_report(site.log)}"
         )
     unfinished.rename(site.data)
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from devserver import folders
+
 LOOPBACK = "127.0.0.1"
 LEASH = Path(__file__).with_name("leash.py")
 Child = subprocess.Popen[bytes]
@@ -125,9 +127,10 @@ def listens(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
-def last_lines(log: Path, *, count: int = 6) -> str:
-    """Return the end of a log, for an error's text."""
+def log_report(log: Path, *, count: int = 6) -> str:
+    """Name a log and quote its end, for an error's text."""
     try:
-        return "\n".join(log.read_text(errors="replace").splitlines()[-count:])
+        lines = log.read_text(errors="replace").splitlines()[-count:]
     except FileNotFoundError:
-        return ""
+        lines = []
+    return "\n".join([f"Its log is {folders.shown(log)}; it ends with:", *lines])

@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 from devserver import folders, parts, processes
@@ -12,7 +13,7 @@ from devserver.errors import PortBusy
 from devserver.servers import Servers, start_servers
 from devserver.supervisor import Supervisor
 
-NAME = "run"
+DEFAULT_NAME = "run"
 DEFAULT_PORT = 8000
 LOOK_SECONDS = 0.2
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -22,10 +23,13 @@ class StopAsked(BaseException):
     """A person or the system asked the run to stop; not an error, so that nothing catches it by accident."""
 
 
-def run() -> None:
+def run(name: str = DEFAULT_NAME) -> None:
     """Bring everything up, say where it is, and keep it up until SIGINT, SIGTERM or SIGHUP.
 
     Everything has ended when this returns.
+
+    Args:
+        name: Whose data and logs: `.data/<name>`. The default name's keys are in `.data/demo.json`.
 
     Raises:
         DevserverError: Something did not come up, and everything has ended; its text says what.
@@ -35,21 +39,24 @@ def run() -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, _ask_to_stop)
     try:
-        _run_on(port)
+        _run_on(port, name)
     except StopAsked:
         _say("stopped")
 
 
-def _run_on(port: int) -> None:
-    logs = folders.CHECKOUT / ".data" / NAME / "log"
-    with start_servers(NAME) as servers:
+def _run_on(port: int, name: str) -> None:
+    folder = folders.CHECKOUT / ".data" / name
+    logs = folder / "log"
+    access_file = (folder.parent if name == DEFAULT_NAME else folder) / "demo.json"
+    with start_servers(name) as servers:
         _say_servers(servers)
         environment = parts.environment(servers)
         supervisor = Supervisor(folder=folders.CHECKOUT, logs=logs, environment=environment, say=_say)
         try:
-            parts.run_commands(parts.setup_commands(port), environment=environment, logs=logs, say=_say)
-            supervisor.start(parts.api(port), parts.worker(), parts.beat(folders.CHECKOUT / ".data" / NAME))
-            _say_addresses(port)
+            commands = parts.setup_commands(port, access_file=access_file)
+            parts.run_commands(commands, environment=environment, logs=logs, say=_say)
+            supervisor.start(parts.api(port), parts.worker(), parts.beat(folder))
+            _say_addresses(port, access_file=access_file, logs=logs)
             while True:
                 supervisor.watch()
                 _watch_servers(servers, _say)
@@ -101,16 +108,16 @@ def _say_servers(servers: Servers) -> None:
         _say(f"{name:<13} up    {where}")
 
 
-def _say_addresses(port: int) -> None:
+def _say_addresses(port: int, *, access_file: Path, logs: Path) -> None:
     url = parts.base_url(port)
     for name, value in (
         ("API", f"{url}/api/v1/"),
         ("API docs", f"{url}/api/docs/"),
         ("Admin", f"{url}/admin/"),
-        ("Keys", ".data/demo.json"),
-        ("Logs", f".data/{NAME}/log/"),
+        ("Keys", folders.shown(access_file)),
+        ("Logs", folders.shown(logs)),
     ):
-        _say(f"{name:<13} {value}")
+        _say(f"{name:<13} {value!s}")
     _say("Ctrl-C stops everything.")
 
 

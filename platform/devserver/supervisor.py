@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from devserver import processes
+from devserver import folders, processes
 from devserver.errors import PartDidNotStart
 
 POLL_SECONDS = 0.05
@@ -199,7 +199,7 @@ class Supervisor:
             processes.finish(running.child, patience_seconds=0)
         running.child = None
         self._say(
-            f"{running.part.name:<13} {how}; starting it again in {pause_seconds:g} s; see {self._shown(running.log)}"
+            f"{running.part.name:<13} {how}; starting it again in {pause_seconds:g} s; see {folders.shown(running.log)}"
         )
 
     def _wait_until_ready(self, running: _Running) -> None:
@@ -216,13 +216,7 @@ class Supervisor:
         self._say(f"{running.part.name:<13} up    {running.part.address}".rstrip())
 
     def _why(self, running: _Running, how: str) -> str:
-        return (
-            f"{running.part.name} {how}. Its log is {self._shown(running.log)}; it ends with:\n"
-            f"{processes.last_lines(running.log)}"
-        )
-
-    def _shown(self, log: Path) -> Path:
-        return log.relative_to(self._folder) if log.is_relative_to(self._folder) else log
+        return f"{running.part.name} {how}. {processes.log_report(running.log)}"
 
 
 def _signal(child: processes.Child | None, number: signal.Signals) -> None:

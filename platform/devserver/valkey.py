@@ -84,7 +84,7 @@ def start(claim: folders.Claim) -> Valkey:
 
 
 def _did_not_start(log: Path) -> ServerDidNotStart:
-    return ServerDidNotStart(f"Valkey did not start. Its log is {log}; it ends with:\n{processes.last_lines(log)}")
+    return ServerDidNotStart(f"Valkey did not start. {processes.log_report(log)}")
 
 
 def _remember(home: Path, pid: int) -> None:
