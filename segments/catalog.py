@@ -1,4 +1,4 @@
-"""What a step type is to the outside: its card, its config schema, its place in a graph. Source: docs of the catalog."""
+"""What a step type is to the outside: its card, its config schema, its role in a graph. Source: catalog.md."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from kernel.values import Json
 
@@ -41,6 +43,24 @@ class StepConfig(BaseModel):
     """Base of every step type's config. Unknown keys are kept, so that a segment survives a round trip."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class ConfigSchema(GenerateJsonSchema):
+    """Writes a config's schema as canvases know it: an optional key has its plain type, and no default of null."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """Write the type without its null."""
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Write a default only when there is one."""
+        if schema.get("default") is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Leave titles out: they would repeat the key."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +123,7 @@ class StepType:
 
     def card(self) -> dict[str, Any]:
         """Write the card, with exactly the keys of the public contract."""
+        schema = self.config.model_json_schema(schema_generator=ConfigSchema)
         return {
             "type_id": self.type_id,
             "version": self.version,
@@ -111,7 +132,7 @@ class StepType:
             "category": self.category,
             "icon": self.icon,
             "color": self.color,
-            "config_schema": self.config.model_json_schema(),
+            "config_schema": {key: value for key, value in schema.items() if key not in {"title", "description"}},
             "input_ports": [port.to_dict() for port in self.input_ports],
             "output_ports": [port.to_dict() for port in self.output_ports],
             "supports_retry": self.supports_retry,

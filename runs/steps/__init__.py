@@ -1,0 +1,1 @@
+"""One file a step type: its config, its card, its handler."""

@@ -1,0 +1,82 @@
+"""The step that sends its input one of two ways."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler
+from runs.steps.comparisons import OPERATORS, SPELLINGS, NotComparable, compare
+from segments.catalog import Effect, ExpressionText, Port, Role, StepType
+from segments.expressions import ExpressionError, parse
+
+
+class ConditionConfig(StepConfig, json_schema_extra={"required": ["expression"]}):
+    """An expression; or a field, an operator and a value, as canvases with forms write it."""
+
+    expression: Annotated[str | None, ExpressionText()] = Field(None, description="Expression that decides the way")
+    field: Annotated[str | None, ExpressionText()] = Field(
+        None, description="What to look at, instead of an expression"
+    )
+    operator: str = Field("equals", description="How to compare the field with the value")
+    value: Any = Field(None, description="What to compare the field with")
+    true_branch: str | None = Field(None, description="Step an edge without from_port leads to when it holds")
+    false_branch: str | None = Field(None, description="Step an edge without from_port leads to when it does not")
+
+    @field_validator("operator")
+    @classmethod
+    def _known(cls, operator: str) -> str:
+        known = SPELLINGS.get(operator.strip().lower())
+        if known is None:
+            raise ValueError(f"the operator must be one of {', '.join(OPERATORS)}")
+        return known
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.expression is None and self.field is None:
+            raise ValueError("'expression' is missing (or 'field', 'operator' and 'value')")
+        if self.expression is not None and self.field is not None:
+            raise ValueError("give either 'expression' or 'field', not both")
+        return self
+
+
+class Condition(StepHandler):
+    """Emits its input on ``true`` or ``false``."""
+
+    step_type = StepType(
+        type_id="condition",
+        display_name="Condition",
+        description="Branch based on condition",
+        category="control",
+        icon="git-branch",
+        color="#9B59B6",
+        config=ConditionConfig,
+        input_ports=(Port("input", "any", "The data to look at"),),
+        output_ports=(
+            Port("true", "any", "The input, when the condition holds"),
+            Port("false", "any", "The input, when it does not"),
+            Port("error", "object", "Why the step failed", required=False),
+        ),
+        effect=Effect.PURE,
+        role=Role.CONDITION,
+        examples=({"expression": "input.total > 100 and input.country == 'DE'"},),
+    )
+
+    async def run(self, call: StepCall) -> Emit:
+        """Decide the way.
+
+        Raises:
+            StepFailed: The expression failed; that is never taken for "false".
+        """
+        config = call.config
+        if not isinstance(config, ConditionConfig):
+            raise TypeError("a condition is given its own config")
+        text = config.field if config.expression is None else config.expression
+        try:
+            value = parse(text or "").evaluate(call.names)
+            holds = bool(value) if config.expression is not None else compare(config.operator, value, config.value)
+        except ExpressionError as error:
+            raise StepFailed(error.code, str(error), details={"position": error.position}) from error
+        except NotComparable as error:
+            message = f"'{config.operator}' does not fit what 'field' holds: {error}."
+            raise StepFailed("NOT_COMPARABLE", message) from error
+        return Emit({"true" if holds else "false": call.input})

@@ -1,0 +1,58 @@
+"""The step in which parallel branches come together."""
+
+from typing import Literal, Self
+
+from pydantic import AliasChoices, Field, model_validator
+
+from runs.steps.base import Emit, StepCall, StepConfig, StepHandler
+from segments.catalog import Effect, Port, Role, StepType
+
+GATHERING = frozenset({"all", "quorum"})
+
+
+class ParallelJoinConfig(StepConfig):
+    """What the join waits for."""
+
+    merge_strategy: Literal["all", "any", "first", "quorum"] = Field(
+        "all",
+        description="all branches, any first success, the first to end, or a quorum of successes",
+        validation_alias=AliasChoices("merge_strategy", "strategy"),
+    )
+    count: int | None = Field(None, ge=1, le=10_000, description="How many successes a quorum needs")
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.merge_strategy != "quorum" and self.count is not None:
+            raise ValueError("'count' is for the merge_strategy 'quorum' only")
+        return self
+
+
+class ParallelJoin(StepHandler):
+    """Emits what arrived; when to fire is the core's decision, so this runs only once it is taken."""
+
+    step_type = StepType(
+        type_id="parallel_join",
+        display_name="Parallel Join",
+        description="Wait for all parallel branches",
+        category="control",
+        icon="git-merge",
+        color="#9B59B6",
+        config=ParallelJoinConfig,
+        input_ports=(Port("branch_1", "any", "The first branch"), Port("branch_2", "any", "The second branch")),
+        output_ports=(
+            Port("output", "array", "What arrived, in the order of the edges; any and first: the one value"),
+            Port("error", "object", "Why the branches could not be joined", required=False),
+        ),
+        effect=Effect.PURE,
+        role=Role.JOIN,
+        examples=({"merge_strategy": "all"}, {"merge_strategy": "quorum", "count": 2}),
+    )
+
+    async def run(self, call: StepCall) -> Emit:
+        """Give the gathered values: a list for all and quorum, the one value for any and first."""
+        config = call.config
+        if not isinstance(config, ParallelJoinConfig):
+            raise TypeError("a join is given its own config")
+        if config.merge_strategy in GATHERING:
+            return Emit({"output": list(call.arrivals)})
+        return Emit({"output": call.arrivals[0]})

@@ -1,0 +1,69 @@
+"""The step that starts several branches at once, or one branch once per item."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, WithJsonSchema, field_validator
+
+from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler
+from segments.catalog import Effect, ExpressionText, Port, Role, StepType
+from segments.definition.ports import DEFAULT_BRANCHES, MAX_BRANCHES, MIN_BRANCHES, branch_names
+from segments.expressions import ExpressionError, parse
+
+
+class ParallelSplitConfig(StepConfig):
+    """How many branches, or their names; and what each item of is to be sent down them."""
+
+    branches: Annotated[
+        Any, WithJsonSchema({"type": "integer", "minimum": MIN_BRANCHES, "description": "How many branches there are"})
+    ] = DEFAULT_BRANCHES
+    items: Annotated[str | None, ExpressionText()] = Field(
+        None, description="Expression giving a list; each branch runs once per item"
+    )
+
+    @field_validator("branches")
+    @classmethod
+    def _countable(cls, branches: Any) -> Any:
+        if not branch_names(branches):
+            raise ValueError(
+                f"branches must be a number from {MIN_BRANCHES} to {MAX_BRANCHES}, or a list of port names"
+            )
+        return branches
+
+
+class ParallelSplit(StepHandler):
+    """Emits its input, or the items, on every branch."""
+
+    step_type = StepType(
+        type_id="parallel_split",
+        display_name="Parallel Split",
+        description="Execute multiple branches in parallel",
+        category="control",
+        icon="git-fork",
+        color="#9B59B6",
+        config=ParallelSplitConfig,
+        input_ports=(Port("input", "any", "The data every branch gets"),),
+        output_ports=(Port("branch_1", "any", "The first branch"), Port("branch_2", "any", "The second branch")),
+        effect=Effect.PURE,
+        role=Role.SPLIT,
+        supports_parallel=True,
+        examples=({"branches": 3}, {"branches": 2, "items": "input.orders"}),
+    )
+
+    async def run(self, call: StepCall) -> Emit:
+        """Give every branch what it is to work on.
+
+        Raises:
+            StepFailed: ``items`` failed, or is no list.
+        """
+        config = call.config
+        if not isinstance(config, ParallelSplitConfig):
+            raise TypeError("a split is given its own config")
+        if config.items is None:
+            return Emit(dict.fromkeys(call.output_ports, call.input))
+        try:
+            items = parse(config.items).evaluate(call.names)
+        except ExpressionError as error:
+            raise StepFailed(error.code, f"items: {error}", details={"position": error.position}) from error
+        if not isinstance(items, list):
+            raise StepFailed("ITEMS_NOT_A_LIST", "The expression in 'items' must give a list.")
+        return Emit(dict.fromkeys(call.output_ports), items=items)

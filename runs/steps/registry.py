@@ -1,0 +1,114 @@
+"""Which step types there are, and the handler of each: ours, those of installed apps, those of installed packages."""
+
+import importlib
+import inspect
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+
+from runs.steps.base import StepHandler
+from segments.catalog import Catalog, StepType
+
+ENTRY_POINT_GROUP = "llmteam.steps"
+
+BUILTIN = (
+    "runs.steps.llm_agent.LlmAgent",
+    "runs.steps.http_action.HttpAction",
+    "runs.steps.condition.Condition",
+    "runs.steps.parallel_split.ParallelSplit",
+    "runs.steps.parallel_join.ParallelJoin",
+    "runs.steps.transform.Transform",
+)
+
+
+class StepRegistry:
+    """The step types of this process. Nothing is added after it is made."""
+
+    def __init__(self, step_types: Mapping[str, StepType], handlers: Mapping[str, StepHandler]) -> None:
+        self.catalog = Catalog(step_types)
+        self._handlers = dict(handlers)
+
+    def handler(self, type_id: str) -> StepHandler:
+        """Give the handler of a type.
+
+        Raises:
+            KeyError: There is no such type, or it is only announced.
+        """
+        return self._handlers[type_id]
+
+
+@cache
+def registry() -> StepRegistry:
+    """Give the registry of this process, made at first use.
+
+    Raises:
+        ImproperlyConfigured: A listed class is not there, is no step type, or repeats a type id.
+    """
+    return build_registry(_listed())
+
+
+def build_registry(classes: Mapping[str, object]) -> StepRegistry:
+    """Make a registry of handler classes.
+
+    Args:
+        classes: By where each is listed, which errors name.
+
+    Returns:
+        The registry, in the order of the classes.
+
+    Raises:
+        ImproperlyConfigured: A class is no step type, has no handler though its type is available, or repeats a
+            type id.
+    """
+    step_types: dict[str, StepType] = {}
+    handlers: dict[str, StepHandler] = {}
+    for place, listed in classes.items():
+        step_type = _step_type(listed, place)
+        if step_type.type_id in step_types:
+            raise ImproperlyConfigured(f"{place} repeats the step type '{step_type.type_id}'.")
+        step_types[step_type.type_id] = step_type
+        if step_type.available:
+            handlers[step_type.type_id] = _handler(listed, place)
+    return StepRegistry(step_types, handlers)
+
+
+def _step_type(listed: object, place: str) -> StepType:
+    step_type = getattr(listed, "step_type", None)
+    if not isinstance(step_type, StepType):
+        raise ImproperlyConfigured(f"{place} has no attribute 'step_type' with a StepType.")
+    if not step_type.output_ports:
+        raise ImproperlyConfigured(f"{place} has a step type without an output port.")
+    return step_type
+
+
+def _handler(listed: object, place: str) -> StepHandler:
+    if inspect.isclass(listed) and issubclass(listed, StepHandler) and listed.run is not StepHandler.run:
+        return listed()
+    raise ImproperlyConfigured(f"{place} must be a subclass of StepHandler with a method 'run'.")
+
+
+def _listed() -> dict[str, object]:
+    found = {path: _import(path) for path in (*BUILTIN, *_of_apps())}
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            found[f"{ENTRY_POINT_GROUP}: {entry.name}"] = entry.load()
+        except (ImportError, AttributeError) as error:
+            raise ImproperlyConfigured(f"The step type '{entry.name}' ({entry.value}) cannot be loaded.") from error
+    return found
+
+
+def _of_apps() -> Iterator[str]:
+    for app in apps.get_app_configs():
+        yield from getattr(app, "step_types", ())
+
+
+def _import(path: str) -> object:
+    module, _, name = path.rpartition(".")
+    try:
+        listed: object = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ImproperlyConfigured(f"The step type '{path}' cannot be loaded.") from error
+    return listed

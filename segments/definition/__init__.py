@@ -1,0 +1,21 @@
+"""The contract: what a canvas writes, read leniently and written back strictly. Pure."""
+
+from segments.definition.findings import Finding, Severity
+from segments.definition.model import MAX_EDGES, MAX_STEPS, Edge, Params, Ports, Retry, Segment, Step, content_hash
+from segments.definition.reading import Reading, read_segment
+
+__all__ = [
+    "MAX_EDGES",
+    "MAX_STEPS",
+    "Edge",
+    "Finding",
+    "Params",
+    "Ports",
+    "Reading",
+    "Retry",
+    "Segment",
+    "Severity",
+    "Step",
+    "content_hash",
+    "read_segment",
+]

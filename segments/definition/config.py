@@ -1,0 +1,144 @@
+"""The texts of a step's config: which are expressions, which are templates, and the config with both made ready."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from pydantic import AliasChoices, ValidationError
+from pydantic.fields import FieldInfo
+
+from kernel.errors import ErrorItem, Invalid
+from kernel.values import Json, pointer_of
+from segments.catalog import ExpressionText, PromptText, StepConfig, StepType
+from segments.definition.findings import Path
+from segments.expressions import Expression, Names, parse, parse_template
+
+
+class ConfigInvalid(Invalid):
+    """A step's config, with its templates filled in, is not what its type needs; ``errors`` say where."""
+
+    code = "CONFIG_INVALID"
+    title = "The step's config does not fit its type"
+
+
+class TextKind(StrEnum):
+    """How a text in a config is read."""
+
+    EXPRESSION = "expression"
+    TEMPLATE = "template"
+    PROMPT = "prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigText:
+    """One text of a config that the engine reads, and its place below the config."""
+
+    path: Path
+    text: str
+    kind: TextKind
+
+
+@lru_cache(maxsize=256)
+def text_kinds(config: type[StepConfig]) -> Mapping[str, TextKind]:
+    """Say for each key a config reads, aliases included, how the texts below it are read."""
+    return {key: _kind_of(field) for name, field in config.model_fields.items() for key in spellings(name, field)}
+
+
+def spellings(name: str, field: FieldInfo) -> tuple[str, ...]:
+    """Give the keys a field is read from, the canonical one first."""
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        return tuple(choice for choice in alias.choices if isinstance(choice, str))
+    return (alias,) if isinstance(alias, str) else (name,)
+
+
+def config_texts(step_type: StepType, config: Mapping[str, Json]) -> Iterator[ConfigText]:
+    """Give every text below the keys the type knows. Keys it does not know have no effect and are not read."""
+    for key, kind in text_kinds(step_type.config).items():
+        if key in config:
+            yield from _texts((key,), config[key], kind)
+
+
+def config_expressions(step_type: StepType, config: Mapping[str, Json]) -> Iterator[Expression]:
+    """Give every expression of a config, those inside templates included.
+
+    Raises:
+        ExpressionSyntaxError: One cannot be read; validation finds that first.
+    """
+    for found in config_texts(step_type, config):
+        if found.kind is TextKind.EXPRESSION:
+            yield parse(found.text)
+        else:
+            yield from parse_template(found.text, single_braces=found.kind is TextKind.PROMPT).expressions
+
+
+def resolve_config(step_type: StepType, config: Mapping[str, Json], names: Names) -> StepConfig:
+    """Fill in the templates of a config and read it by its type's model; expressions stay text.
+
+    Args:
+        step_type: The step's type.
+        config: The config as the segment has it; not changed.
+        names: What the names in templates mean.
+
+    Returns:
+        The config the handler is given.
+
+    Raises:
+        ConfigInvalid: The filled-in config does not fit the model.
+        ExpressionError: A template has no value.
+    """
+    kinds = text_kinds(step_type.config)
+    filled = {key: _filled(value, kinds[key], names) if key in kinds else value for key, value in config.items()}
+    try:
+        return step_type.config.model_validate(filled)
+    except ValidationError as error:
+        raise _config_invalid(error) from error
+
+
+def _config_invalid(error: ValidationError) -> ConfigInvalid:
+    """Translate without the values that were refused: they may be data of the run."""
+    items = [
+        ErrorItem(code="SCHEMA_VIOLATION", detail=problem["msg"], pointer="/config" + pointer_of(problem["loc"]))
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    first = items[0]
+    return ConfigInvalid(f"{first.pointer}: {first.detail}.", errors=items)
+
+
+def _kind_of(field: FieldInfo) -> TextKind:
+    if any(isinstance(mark, ExpressionText) for mark in field.metadata):
+        return TextKind.EXPRESSION
+    if any(isinstance(mark, PromptText) for mark in field.metadata):
+        return TextKind.PROMPT
+    return TextKind.TEMPLATE
+
+
+def _texts(path: Path, value: Json, kind: TextKind) -> Iterator[ConfigText]:
+    if isinstance(value, str):
+        yield ConfigText(path, value, kind)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts((*path, index), item, kind)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts((*path, key), item, kind)
+
+
+def _filled(value: Json, kind: TextKind, names: Names) -> Json:
+    if kind is TextKind.EXPRESSION:
+        return value
+    if isinstance(value, str):
+        return _rendered(value, kind, names)
+    if isinstance(value, list):
+        return [_filled(item, kind, names) for item in value]
+    if isinstance(value, dict):
+        return {key: _filled(item, kind, names) for key, item in value.items()}
+    return value
+
+
+def _rendered(text: str, kind: TextKind, names: Names) -> Json:
+    is_prompt = kind is TextKind.PROMPT
+    if "{" not in text:
+        return text
+    return parse_template(text, single_braces=is_prompt).render(names)

@@ -1,0 +1,133 @@
+"""What reading and validation say about a segment: findings, and the bounded list they are collected in."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kernel.values import Json, pointer_of
+from segments.expressions.wording import nearest
+
+MAX_FINDINGS = 500
+MAX_SUGGESTIONS = 50  # a "did you mean" compares texts, which is slow; a hostile document gets no more than this
+
+Path = tuple[str | int, ...]
+
+
+class Severity(StrEnum):
+    """Errors block saving and starting; warnings and infos do not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to know about a segment.
+
+    Attributes:
+        severity: Whether it blocks.
+        code: Stable, upper snake case.
+        message: One sentence for people.
+        pointer: JSON pointer (RFC 6901) into the document as it was sent.
+        step_id: The step it is about, when it is about one.
+        edge: Index of the edge it is about, when it is about one.
+        hint: What to write instead.
+    """
+
+    severity: Severity
+    code: str
+    message: str
+    pointer: str
+    step_id: str | None = None
+    edge: int | None = None
+    hint: str | None = None
+
+    def to_dict(self) -> dict[str, Json]:
+        """Write the finding as the API shows it; every key is always there."""
+        return {
+            "severity": self.severity.value,
+            "code": self.code,
+            "pointer": self.pointer,
+            "step_id": self.step_id,
+            "edge": self.edge,
+            "message": self.message,
+            "hint": self.hint,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a finding points: the path in the document, and the step or edge that stands there."""
+
+    path: Path = ()
+    step_id: str | None = None
+    edge: int | None = None
+
+    def at(self, *parts: str | int) -> "Place":
+        """Give the place further down."""
+        return Place((*self.path, *parts), self.step_id, self.edge)
+
+
+class Findings:
+    """Collects findings, the first 500; further ones are only counted.
+
+    Errors are never crowded out of the verdict: ``failed`` holds for the ones that were only counted, too.
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[Finding] = []
+        self._left_out = 0
+        self._suggestions = 0
+        self._moved: dict[Path, Path] = {}
+        self.failed = False
+
+    def moved(self, canonical: Path, as_sent: Path) -> None:
+        """Remember where a thing stands in the document, when that is not where its canonical spelling would put it."""
+        self._moved[canonical] = as_sent
+
+    def error(self, code: str, message: str, place: Place, *, hint: str | None = None) -> None:
+        """Add what blocks the segment."""
+        self.failed = True
+        self._add(Severity.ERROR, code, message, place, hint)
+
+    def warning(self, code: str, message: str, place: Place, *, hint: str | None = None) -> None:
+        """Add what will probably surprise."""
+        self._add(Severity.WARNING, code, message, place, hint)
+
+    def info(self, code: str, message: str, place: Place, *, hint: str | None = None) -> None:
+        """Add what was read in another way than it was written."""
+        self._add(Severity.INFO, code, message, place, hint)
+
+    def suggest(self, wanted: str, candidates: Iterable[str]) -> str | None:
+        """Say which of the candidates was probably meant; None when none is near, or after the 50th question."""
+        self._suggestions += 1
+        return None if self._suggestions > MAX_SUGGESTIONS else nearest(wanted, candidates)
+
+    def all(self) -> tuple[Finding, ...]:
+        """Give what was collected, and a note when something was left out."""
+        if not self._left_out:
+            return tuple(self._kept)
+        message = f"{self._left_out} further findings are not shown."
+        severity = Severity.ERROR if self.failed else Severity.WARNING
+        return (*self._kept, Finding(severity, "TOO_MANY_FINDINGS", message, ""))
+
+    def _add(self, severity: Severity, code: str, message: str, place: Place, hint: str | None) -> None:
+        if len(self._kept) >= MAX_FINDINGS:
+            self._left_out += 1
+            return
+        pointer = pointer_of(self._as_sent(place.path))
+        self._kept.append(Finding(severity, code, message, pointer, place.step_id, place.edge, hint))
+
+    def _as_sent(self, path: Path) -> Path:
+        for length in range(len(path), 0, -1):
+            as_sent = self._moved.get(path[:length])
+            if as_sent is not None:
+                return as_sent + path[length:]
+        return path
+
+
+def shown(text: str) -> str:
+    """Quote a word of the document for a message: shortened, on one line, printable."""
+    short = text if len(text) <= 64 else text[:63] + "…"
+    return "'" + "".join(c if c.isprintable() else "?" for c in short) + "'"
