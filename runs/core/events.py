@@ -87,12 +87,13 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Append ``step.failed`` with ``error``: the activation failed by rule, no handler is called."""
+    """Append ``step.failed`` with ``error`` and ``edges``: the activation failed by rule, no handler is called."""
 
     step_id: str
     activation: int
     attempt: int
     error: Mapping[str, Json]
+    edges: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,12 @@ class PlanStep:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A compiled revision. ``steps`` is in plan order: reverse post-order from the entrypoint."""
+    """A compiled revision. ``steps`` is in plan order: reverse post-order from the entrypoint.
+
+    ``reaches`` has, per step, the points a token at this step may still come to. ``spans`` numbers the dominator tree:
+    a step's own number and the highest below it. ``referenced`` are the steps some expression reads by
+    ``steps.<id>``: all of them once one expression names them in a way that cannot be foreseen.
+    """
 
     segment_id: str
     entrypoint: str
@@ -115,19 +120,19 @@ class Plan:
     exits: tuple[str, ...]
     points: tuple[GatherPoint, ...]
     reaches: Mapping[str, int]
-    dominators: Mapping[str, str | None]
+    spans: Mapping[str, tuple[int, int]]
     referenced: frozenset[str]
-    dynamic_references: bool
     max_activations_per_step: int
     max_activations_per_run: int
     max_parallel_steps: int
     timeout_seconds: float
 
-    def dominates(self, upper: str, lower: str) -> bool:
-        """Whether every way from the entrypoint to ``lower`` passes ``upper``; a step does not dominate itself."""
-        at = self.dominators.get(lower)
-        while at is not None:
-            if at == upper:
-                return True
-            at = self.dominators.get(at)
-        return False
+    def dominates(self, upper: str | None, lower: str) -> bool:
+        """Whether every way from the entrypoint to ``lower`` passes ``upper``; a step does not dominate itself.
+
+        None stands before the entrypoint and dominates every step.
+        """
+        if upper is None:
+            return True
+        first, last = self.spans[upper]
+        return first < self.spans[lower][0] <= last

@@ -1,0 +1,34 @@
+"""The rules of a run, pure: no clock, no I/O, no randomness. Same events, same state."""
+
+from runs.core.apply import apply
+from runs.core.decide import decide
+from runs.core.events import Command, Complete, Event, EventType, Fail, Ref, Reject, Skip, Start, emitted
+from runs.core.retries import next_retry
+from runs.core.routing import emit_ports, route, route_error
+from runs.core.scope import Scope
+from runs.core.state import Activation, Phase, State, input_values, new_state
+
+__all__ = [
+    "Activation",
+    "Command",
+    "Complete",
+    "Event",
+    "EventType",
+    "Fail",
+    "Phase",
+    "Ref",
+    "Reject",
+    "Scope",
+    "Skip",
+    "Start",
+    "State",
+    "apply",
+    "decide",
+    "emit_ports",
+    "emitted",
+    "input_values",
+    "new_state",
+    "next_retry",
+    "route",
+    "route_error",
+]

@@ -1,0 +1,115 @@
+"""Which gatherings a token may still come to: keys, regions and the counters that make both cheap.
+
+Source: engine.md 5.4. D is the gather point's immediate dominator; the root stands above the entrypoint.
+"""
+
+from collections.abc import Iterator
+
+from runs.core.state import Gathering, GatheringKey, Key, Members, Membership, Stack, State, Token
+from segments.plan import GatherPoint, Plan
+
+
+def gathering_key(plan: Plan, point: GatherPoint, stack: Stack) -> tuple[Key, Stack]:
+    """Return the key an arrival with this stack gathers under, and the stack the gathered token goes on with."""
+    last = None
+    cut = len(stack)
+    for index, frame in enumerate(stack):
+        if frame.step_id == point.dominator:
+            last = index
+        elif plan.dominates(point.dominator, frame.step_id):
+            cut = index
+            break
+    if last is None:
+        return stack[:cut], stack[:cut]
+    frame = stack[last]
+    return (*stack[:last], (frame.step_id, frame.activation)), stack[:last]
+
+
+def memberships(plan: Plan, step_id: str, stack: Stack) -> tuple[Membership, ...]:
+    """Return every (gather point, key) whose region holds a token at this step with this stack.
+
+    Empty without frames: where nothing fanned out there is nobody to wait for.
+    """
+    if not stack:
+        return ()
+    return tuple((point.index, key) for point in _reached(plan, step_id) for key in _keys(plan, point, stack))
+
+
+def _reached(plan: Plan, step_id: str) -> Iterator[GatherPoint]:
+    bits = plan.reaches[step_id]
+    while bits:
+        lowest = bits & -bits
+        yield plan.points[lowest.bit_length() - 1]
+        bits ^= lowest
+
+
+def _keys(plan: Plan, point: GatherPoint, stack: Stack) -> Iterator[Key]:
+    is_first = True
+    for index, frame in enumerate(stack):
+        is_own = frame.step_id == point.dominator
+        is_below = not is_own and plan.dominates(point.dominator, frame.step_id)
+        if is_first and (is_own or is_below):
+            is_first = False
+            yield stack[:index]
+        if is_own:
+            yield (*stack[:index], (frame.step_id, frame.activation))
+        if is_below:
+            return
+
+
+def enter(state: State, token: Token) -> None:
+    """Count the token in every region that holds it; a gathering token does not keep its own gathering waiting."""
+    plan = state.plan
+    home = token.home
+    found = memberships(plan, token.step_id, token.stack)
+    if home is not None:
+        found = tuple(one for one in found if (plan.points[one[0]].step_id, one[1]) != home)
+    token.memberships = found
+    for one in found:
+        members = state.members.get(one)
+        if members is None:
+            members = state.members[one] = Members()
+        (members.running if home is None else members.waiting)[token.number] = token
+
+
+def leave(state: State, token: Token) -> None:
+    """Take the token out of every region; the gatherings it kept waiting are looked at again."""
+    for one in token.memberships:
+        members = state.members[one]
+        members.running.pop(token.number, None)
+        members.waiting.pop(token.number, None)
+        if not members.running:
+            _unsettle(state, one)
+        if not members.running and not members.waiting:
+            del state.members[one]
+    token.memberships = ()
+
+
+def _unsettle(state: State, one: Membership) -> None:
+    key = (state.plan.points[one[0]].step_id, one[1])
+    if key in state.gatherings:
+        state.unsettled[key] = None
+
+
+def expected(state: State, gathering: Gathering, point: int) -> Members | None:
+    """Return the tokens that may still arrive at a point of the gathering; None when there are none."""
+    return state.members.get((point, gathering.key))
+
+
+def holders(state: State, gathering: Gathering) -> set[GatheringKey] | None:
+    """Return the gatherings that alone keep this one waiting; None when a running token does."""
+    found: set[GatheringKey] = set()
+    for point in open_points(state, gathering):
+        members = expected(state, gathering, point.index)
+        if members is None:
+            continue
+        if members.running:
+            return None
+        found.update(token.home for token in members.waiting.values() if token.home is not None)
+    return found
+
+
+def open_points(state: State, gathering: Gathering) -> list[GatherPoint]:
+    """Return the points the gathering waits at: a join's, or the ports that have nothing yet."""
+    points = state.plan.steps[gathering.step_id].points
+    return [point for point in points if point.port is None or not gathering.queues.get(point.index)]

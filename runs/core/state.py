@@ -1,0 +1,199 @@
+"""What has happened in a run: tokens, gatherings, activations, values. Built by folding events, never saved."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from kernel.values import Json
+from runs.core.events import Ref, emitted
+from segments.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One level of a scope stack: the branch (and item) of a fan-out a token is in. ``seq`` is the fan-out's event."""
+
+    step_id: str
+    activation: int
+    branch: int
+    item: int | None
+    seq: int
+
+
+Stack = tuple[Frame, ...]
+Key = tuple[Frame | tuple[str, int], ...]
+"""A gathering's key: the frames below it, and last, where the dominator fanned out, ``(step, activation)`` of it."""
+
+Membership = tuple[int, Key]
+"""Index of a gather point, and a key under which a token may still arrive there."""
+
+
+class Place(StrEnum):
+    """Where a token is."""
+
+    READY = "ready"
+    ACTIVE = "active"
+    GATHERING = "gathering"
+    GONE = "gone"
+
+
+@dataclass(slots=True, eq=False)
+class Token:
+    """A thread of control. ``lineage`` has, per referenced step, the event of its latest activation upstream.
+
+    ``inputs`` are the references by input port once the token may start its step; ``error`` instead when the step is
+    to fail by rule. ``home`` is the gathering it waits in, ``memberships`` are those it keeps waiting.
+    """
+
+    number: int
+    step_id: str
+    stack: Stack
+    lineage: Mapping[str, int]
+    inputs: Mapping[str, Json] = field(default_factory=dict)
+    error: Mapping[str, Json] | None = None
+    place: Place = Place.READY
+    activation: int = 0
+    home: "GatheringKey | None" = None
+    memberships: tuple[Membership, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Arrival:
+    """A token in a gathering: what it brought, by which edge; ``error`` when its branch failed."""
+
+    token: Token
+    edge: int
+    ref: Ref | None
+    error: Mapping[str, Json] | None = None
+
+
+@dataclass(slots=True)
+class Gathering:
+    """Tokens that wait for each other at one step under one key.
+
+    ``queues`` has the arrivals by index of the gather point, ``below`` the stack the gathered token goes on with.
+    """
+
+    step_id: str
+    key: Key
+    below: Stack
+    queues: dict[int, list[Arrival]] = field(default_factory=dict)
+    succeeded: int = 0
+
+
+@dataclass(slots=True)
+class Members:
+    """The tokens that may still arrive at one gather point under one key."""
+
+    running: dict[int, Token] = field(default_factory=dict)
+    waiting: dict[int, Token] = field(default_factory=dict)
+
+
+class Phase(StrEnum):
+    """Where a started activation is."""
+
+    RUNNING = "running"
+    RETRYING = "retrying"
+
+
+@dataclass(slots=True)
+class Activation:
+    """A started activation without an outcome. ``consumed`` counts the attempts that a retry policy counts."""
+
+    step_id: str
+    activation: int
+    token: Token
+    attempt: int
+    started_seq: int
+    consumed: int = 0
+    phase: Phase = Phase.RUNNING
+
+    @property
+    def inputs(self) -> Mapping[str, Json]:
+        """References by input port."""
+        return self.token.inputs
+
+
+ActivationKey = tuple[str, int]
+GatheringKey = tuple[str, Key]
+
+
+@dataclass(slots=True)
+class State:
+    """The run as its journal tells it. Only ``apply`` changes it.
+
+    Attributes:
+        active: Started activations without an outcome, oldest first.
+        activations: How many activations were started or rejected in all.
+        over: Whether the run has ended.
+        failure: The error that ends the run, once there is one.
+    """
+
+    plan: Plan
+    values: dict[int, dict[str, Json]] = field(default_factory=dict)
+    items: dict[int, list[Json]] = field(default_factory=dict)
+    latest: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    ready: deque[Token] = field(default_factory=deque)
+    active: dict[ActivationKey, Activation] = field(default_factory=dict)
+    doomed: dict[ActivationKey, str] = field(default_factory=dict)
+    gatherings: dict[GatheringKey, Gathering] = field(default_factory=dict)
+    members: dict[Membership, Members] = field(default_factory=dict)
+    kept: dict[tuple[int, Key], tuple[Ref, Mapping[str, int]]] = field(default_factory=dict)
+    unsettled: dict[GatheringKey, None] = field(default_factory=dict)
+    stuck: dict[GatheringKey, None] = field(default_factory=dict)
+    run_input: Json = None
+    tokens_made: int = 0
+    activations: int = 0
+    running: int = 0
+    over: bool = False
+    failure: Mapping[str, Json] | None = None
+
+    def value(self, ref: Mapping[str, Json]) -> Json:
+        """Read the value a reference of a ``step.started`` payload names."""
+        seq, item = ref["seq"], ref.get("item")
+        if not isinstance(seq, int):
+            raise TypeError("a reference names its event by number")
+        return self.items[seq][item] if isinstance(item, int) else self.values[seq][str(ref["port"])]
+
+    def output_of(self, step_id: str, seq: int | None = None) -> Json:
+        """Read what a step emitted last (or at ``seq``): its primary port's value, else its first port's; else null."""
+        at = self.latest.get(step_id) if seq is None else seq
+        if at is None:
+            return None
+        ports = self.values[at]
+        primary = self.plan.steps[step_id].primary_port
+        if primary in ports:
+            return ports[primary]
+        return next(iter(ports.values()), None)
+
+    def output(self) -> Json:
+        """Read the run's output: the value of the one step without outgoing edges, else an object of all of them."""
+        exits = self.plan.exits
+        if len(exits) == 1:
+            return self.output_of(exits[0])
+        return {step_id: self.output_of(step_id) for step_id in exits if step_id in self.latest}
+
+
+def new_state(plan: Plan) -> State:
+    """Return the state of a run of which nothing is known yet."""
+    return State(plan)
+
+
+def input_values(state: State, inputs: Mapping[str, Json]) -> dict[str, Json]:
+    """Read the values by input port that a ``step.started`` payload names; a join's are arrays."""
+    return {
+        port: [state.value(one) for one in ref if isinstance(one, dict)] if isinstance(ref, list) else state.value(ref)
+        for port, ref in inputs.items()
+        if isinstance(ref, dict | list)
+    }
+
+
+def remember(state: State, step_id: str, seq: int, payload: Mapping[str, Json]) -> None:
+    """Keep what an activation emitted."""
+    state.values[seq] = emitted(payload)
+    items = payload.get("items")
+    if isinstance(items, list):
+        state.items[seq] = items
+    state.latest[step_id] = seq

@@ -1,0 +1,246 @@
+"""Compile a valid segment into a plan."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+from kernel.values import Json
+from segments.catalog import Catalog, Effect, Role, StepType
+from segments.definition import Edge, Segment, Step
+from segments.definition.config import config_expressions
+from segments.definition.ports import StepPorts, resolve_ports, resolve_source_ports, resolve_target_port
+from segments.expressions import Expression, parse
+from segments.plan.graph import Graph
+from segments.plan.model import (
+    GatherPoint,
+    JoinPolicy,
+    OnUnknown,
+    Plan,
+    PlanEdge,
+    PlanStep,
+    RetryPolicy,
+    Strategy,
+)
+
+ELSE = "else"
+
+
+def compile_plan(segment: Segment, catalog: Catalog) -> Plan:
+    """Compile a segment that validation found without errors.
+
+    Steps the entrypoint does not lead to are left out, with their edges.
+
+    Args:
+        segment: The segment.
+        catalog: The step types it uses, and more.
+
+    Returns:
+        The plan; equal segments and catalogs give equal plans.
+    """
+    step_types = {step.step_id: catalog[step.type] for step in segment.steps}
+    ports = {step.step_id: resolve_ports(segment, step, step_types[step.step_id]) for step in segment.steps}
+    graph = Graph(
+        [step.step_id for step in segment.steps],
+        [(edge.source, edge.target) for edge in segment.edges],
+        segment.entrypoint,
+    )
+    edges = _edges(segment, step_types, ports, graph)
+    by_id = {step.step_id: step for step in segment.steps}
+    order = [step_id for step_id in graph.order if step_id in graph.reachable]
+    entry_port = _entry_port(by_id[segment.entrypoint], edges)
+    connected = _connected_ports(order, edges, segment.entrypoint, entry_port)
+    points = _points(order, step_types, connected, graph)
+    leaving: dict[str, list[PlanEdge]] = {step_id: [] for step_id in order}
+    for edge in edges:
+        leaving[edge.source].append(edge)
+    steps = {
+        step_id: PlanStep(
+            order=number,
+            input_ports=connected[step_id],
+            edges=tuple(leaving[step_id]),
+            points=tuple(point for point in points if point.step_id == step_id),
+            **_own_facts(segment, by_id[step_id], step_types[step_id], ports[step_id]),
+        )
+        for number, step_id in enumerate(order)
+    }
+    return Plan(
+        segment_id=segment.segment_id,
+        entrypoint=segment.entrypoint,
+        entry_port=entry_port,
+        steps=steps,
+        exits=tuple(step_id for step_id, step in steps.items() if not step.edges),
+        points=points,
+        reaches=_reaches(order, edges, points, graph),
+        spans=_spans(order, graph),
+        referenced=_referenced(segment, step_types, edges),
+        max_activations_per_step=segment.params.max_activations_per_step,
+        max_activations_per_run=segment.params.max_activations_per_run,
+        max_parallel_steps=segment.params.max_parallel_steps,
+        timeout_seconds=segment.params.timeout_seconds,
+    )
+
+
+def _edges(
+    segment: Segment, step_types: Mapping[str, StepType], ports: Mapping[str, StepPorts], graph: Graph
+) -> tuple[PlanEdge, ...]:
+    by_id = {step.step_id: step for step in segment.steps}
+
+    def compiled(index: int, edge: Edge) -> PlanEdge:
+        source = by_id[edge.source]
+        is_else = edge.condition is not None and edge.condition.strip() == ELSE
+        return PlanEdge(
+            index=index,
+            source=edge.source,
+            source_ports=resolve_source_ports(edge, source, step_types[edge.source], ports[edge.source]),
+            target=edge.target,
+            target_port=resolve_target_port(edge, by_id[edge.target], step_types[edge.target]),
+            condition=None if edge.condition is None or is_else else parse(edge.condition),
+            is_else=is_else,
+        )
+
+    return tuple(compiled(index, edge) for index, edge in enumerate(segment.edges) if edge.source in graph.reachable)
+
+
+def _entry_port(entrypoint: Step, edges: Sequence[PlanEdge]) -> str:
+    """The port the run's input comes in by: that of the loop back, if there is one; else the first declared."""
+    looping = list(dict.fromkeys(edge.target_port for edge in edges if edge.target == entrypoint.step_id))
+    if len(looping) == 1:
+        return looping[0]
+    declared = entrypoint.ports.input
+    return declared[0] if declared else "input"
+
+
+def _connected_ports(
+    order: Sequence[str], edges: Sequence[PlanEdge], entrypoint: str, entry_port: str
+) -> dict[str, tuple[str, ...]]:
+    connected: dict[str, dict[str, None]] = {step_id: {} for step_id in order}
+    connected[entrypoint][entry_port] = None
+    for edge in edges:
+        connected[edge.target][edge.target_port] = None
+    return {step_id: tuple(ports) for step_id, ports in connected.items()}
+
+
+def _points(
+    order: Sequence[str], step_types: Mapping[str, StepType], connected: Mapping[str, tuple[str, ...]], graph: Graph
+) -> tuple[GatherPoint, ...]:
+    places: list[tuple[str, str | None]] = []
+    for step_id in order:
+        if step_types[step_id].role is Role.JOIN:
+            places.append((step_id, None))
+        elif len(connected[step_id]) > 1:
+            places.extend((step_id, port) for port in connected[step_id])
+    return tuple(
+        GatherPoint(
+            index=index,
+            step_id=step_id,
+            port=port,
+            dominator=graph.dominators[step_id],
+            loop=graph.components[step_id],
+        )
+        for index, (step_id, port) in enumerate(places)
+    )
+
+
+def _reaches(
+    order: Sequence[str], edges: Sequence[PlanEdge], points: Sequence[GatherPoint], graph: Graph
+) -> dict[str, int]:
+    reaches = dict.fromkeys(order, 0)
+    for point in points:
+        sources = {
+            edge.source for edge in edges if edge.target == point.step_id and point.port in (None, edge.target_port)
+        }
+        for step_id in order:
+            if step_id in sources or any(graph.reaches(step_id, source) for source in sources):
+                reaches[step_id] |= 1 << point.index
+    return reaches
+
+
+def _spans(order: Sequence[str], graph: Graph) -> dict[str, tuple[int, int]]:
+    below: dict[str, list[str]] = {step_id: [] for step_id in order}
+    for step_id, dominator in graph.dominators.items():
+        if dominator is not None:
+            below[dominator].append(step_id)
+    first: dict[str, int] = {}
+    spans: dict[str, tuple[int, int]] = {}
+    stack = [(graph.entrypoint, False)]
+    while stack:
+        step_id, is_left = stack.pop()
+        if is_left:
+            spans[step_id] = (first[step_id], len(first) - 1)
+            continue
+        first[step_id] = len(first)
+        stack.append((step_id, True))
+        stack.extend((child, False) for child in below[step_id])
+    return spans
+
+
+def _referenced(segment: Segment, step_types: Mapping[str, StepType], edges: Sequence[PlanEdge]) -> frozenset[str]:
+    expressions: list[Expression] = [edge.condition for edge in edges if edge.condition is not None]
+    for step in segment.steps:
+        expressions.extend(config_expressions(step_types[step.step_id], step.config))
+    if any(expression.dynamic_steps for expression in expressions):
+        return frozenset(step.step_id for step in segment.steps)
+    return frozenset(step_id for expression in expressions for step_id in expression.steps)
+
+
+class _OwnFacts(TypedDict):
+    step_id: str
+    type_id: str
+    version: str
+    role: Role
+    effect: Effect
+    config: Mapping[str, Json]
+    retry: RetryPolicy
+    timeout_seconds: float | None
+    on_unknown: OnUnknown
+    primary_port: str
+    port_aliases: Mapping[str, str]
+    key_ports: tuple[str, ...]
+    join: JoinPolicy | None
+    items: bool
+
+
+def _own_facts(segment: Segment, step: Step, step_type: StepType, ports: StepPorts) -> _OwnFacts:
+    """What a compiled step has of its own, whatever the graph around it."""
+    return {
+        "step_id": step.step_id,
+        "type_id": step.type,
+        "version": step_type.version,
+        "role": step_type.role,
+        "effect": step_type.effect,
+        "config": step.config,
+        "retry": _retry(segment, step, step_type),
+        "timeout_seconds": step.timeout_seconds,
+        "on_unknown": OnUnknown(step.on_unknown or OnUnknown.RETRY),
+        "primary_port": ports.outputs[0] if step_type.role is Role.SPLIT else step_type.primary_port,
+        "port_aliases": ports.aliases,
+        "key_ports": ports.key_ports,
+        "join": _join(step, step_type),
+        "items": step_type.role is Role.SPLIT and step.config.get("items") is not None,
+    }
+
+
+def _retry(segment: Segment, step: Step, step_type: StepType) -> RetryPolicy:
+    if step.retry is None:
+        return RetryPolicy(max_attempts=_retries(segment, step, step_type) + 1)
+    return RetryPolicy(
+        max_attempts=step.retry.max_attempts,
+        initial_seconds=step.retry.initial_seconds,
+        factor=step.retry.factor,
+        max_seconds=step.retry.max_seconds,
+    )
+
+
+def _retries(segment: Segment, step: Step, step_type: StepType) -> int:
+    """Retries by ``config.retry_count``, else by the segment; a pure step that failed fails again."""
+    if step_type.effect is Effect.PURE:
+        return 0
+    asked = step.config.get("retry_count")
+    return asked if isinstance(asked, int) and not isinstance(asked, bool) else segment.params.max_retries
+
+
+def _join(step: Step, step_type: StepType) -> JoinPolicy | None:
+    if step_type.role is not Role.JOIN:
+        return None
+    strategy = step.config.get("merge_strategy", step.config.get("strategy", Strategy.ALL))
+    count = step.config.get("count")
+    return JoinPolicy(Strategy(str(strategy)), count if isinstance(count, int) else None)

@@ -1,0 +1,132 @@
+"""A shell without a world: runs a plan through the real core with answers from a function, in any finishing order."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+from kernel.values import Json
+from runs.core import (
+    Complete,
+    Event,
+    EventType,
+    Fail,
+    Reject,
+    Scope,
+    Skip,
+    Start,
+    State,
+    apply,
+    decide,
+    emit_ports,
+    new_state,
+    route,
+    route_error,
+)
+from runs.core.state import Activation
+from segments.catalog import Role
+from segments.expressions import ExpressionError
+from segments.plan import Plan, PlanStep, Strategy
+
+Answer = Callable[[PlanStep, Activation, Scope], Mapping[str, Json] | Exception]
+
+
+class Broken(Exception):
+    """A step's answer that counts as a failure."""
+
+
+@dataclass
+class Simulation:
+    """One run in memory. ``pick`` chooses which activation in flight finishes next."""
+
+    plan: Plan
+    answer: Answer
+    random: Random
+    journal: list[Event] = field(default_factory=list)
+
+    def run(self, run_input: Json = None, *, most_events: int = 50_000) -> State:
+        """Run to the end; the state as it is then."""
+        self.state = new_state(self.plan)
+        self.append(EventType.SEGMENT_STARTED, {"input": run_input})
+        while not self.state.over:
+            if len(self.journal) > most_events:
+                raise AssertionError("the run does not end")
+            commands = decide(self.state)
+            assert commands == decide(self.state), "decide is not repeatable"
+            if commands:
+                for command in commands:
+                    self.carry_out(command)
+            else:
+                live = [one for key, one in self.state.active.items() if key not in self.state.doomed]
+                assert live, "nothing to do and nothing in flight: the run hangs"
+                self.finish(self.random.choice(live))
+        return self.state
+
+    def append(self, event_type: EventType, payload: Mapping[str, Json], *where: object) -> None:
+        step_id, activation, attempt = where or (None, None, None)
+        event = Event(len(self.journal) + 1, event_type, payload, step_id, activation, attempt)  # type: ignore[arg-type]
+        self.journal.append(event)
+        apply(self.state, event)
+
+    def carry_out(self, command: object) -> None:
+        match command:
+            case Start(step_id, activation, attempt, inputs):
+                self.append(EventType.STEP_STARTED, {"inputs": dict(inputs)}, step_id, activation, attempt)
+            case Skip(step_id, activation, attempt, reason, unknown):
+                payload = {"reason": reason, "effect": "unknown" if unknown else "none"}
+                self.append(EventType.STEP_SKIPPED, payload, step_id, activation, attempt)
+            case Reject(step_id, activation, attempt, error, edges):
+                payload = {"error": dict(error), "edges": list(edges)}
+                self.append(EventType.STEP_FAILED, payload, step_id, activation, attempt)
+            case Complete(output):
+                self.append(EventType.SEGMENT_COMPLETED, {"output": output})
+            case Fail(error):
+                self.append(EventType.SEGMENT_FAILED, {"error": dict(error)})
+
+    def finish(self, activation: Activation) -> None:
+        step = self.plan.steps[activation.step_id]
+        where = (activation.step_id, activation.activation, activation.attempt)
+        scope = Scope(self.state, activation.token)
+        result = self.answer(step, activation, scope)
+        if not isinstance(result, Exception):
+            items = result.get("*items*")
+            ports = emit_ports(step, {port: value for port, value in result.items() if port != "*items*"})
+            try:
+                edges = route(step, ports, scope)
+            except ExpressionError as error:
+                result = error
+            else:
+                payload: dict[str, Json] = {"ports": ports, "edges": list(edges)}
+                if items is not None:
+                    payload["items"] = items
+                self.append(EventType.STEP_COMPLETED, payload, *where)
+                return
+        error_object = {
+            "code": "BROKEN",
+            "message": str(result),
+            "step_id": where[0],
+            "activation": where[1],
+            "attempts": 1,
+            "details": {},
+        }
+        edges = route_error(self.state, activation.token, error_object)
+        self.append(EventType.STEP_FAILED, {"error": error_object, "edges": list(edges)}, *where)
+
+    def started(self) -> list[str]:
+        """The steps in the order they were started."""
+        return [str(event.step_id) for event in self.journal if event.type is EventType.STEP_STARTED]
+
+
+def plain_answer(step: PlanStep, _activation: Activation, scope: Scope) -> Mapping[str, Json]:
+    """Answer as the built-in control steps do; other steps pass their input on by the primary port."""
+    if step.role is Role.JOIN:
+        arrived = scope.inputs["branches"]
+        assert isinstance(arrived, list)
+        policy = step.join
+        assert policy is not None
+        single = policy.strategy in (Strategy.ANY, Strategy.FIRST) and arrived
+        return {"output": arrived[0] if single else arrived}
+    if step.role is Role.SPLIT:
+        ports = dict.fromkeys((port for edge in step.edges for port in edge.source_ports), scope.input)
+        items = scope.input if step.items else None
+        return {**ports, "*items*": items} if items is not None else ports
+    return {step.primary_port: scope.input}
