@@ -5,14 +5,33 @@ import os
 import sys
 from pathlib import Path
 
+WITHOUT_SERVERS = {"help", "version", "check", "diffsettings", "makemigrations", "spectacular", "collectstatic"}
+
 
 def main() -> None:
     """Run the command in ``sys.argv``."""
     sys.path.insert(1, str(Path(__file__).resolve().parent / "platform"))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
+    if os.environ.get("LLMTEAM_DEVELOPMENT") == "1" and _connects(sys.argv[1:]):
+        _provide_servers()
     from django.core.management import execute_from_command_line  # noqa: PLC0415 - after the path is set
 
     execute_from_command_line(sys.argv)
+
+
+def _connects(arguments: list[str]) -> bool:
+    return bool(arguments) and arguments[0] not in WITHOUT_SERVERS and not {"--help", "-h"}.intersection(arguments)
+
+
+def _provide_servers() -> None:
+    """Use the servers of `make run`, or start them for this command; the environment's own come first."""
+    from devserver.errors import DevserverError  # noqa: PLC0415 - development only
+    from devserver.servers import ensure  # noqa: PLC0415 - development only
+
+    try:
+        ensure("run")
+    except DevserverError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -76,7 +76,8 @@ class Claim:
         return f" (process {pid})" if pid else ""
 
     def __enter__(self) -> Self:
-        self.take()
+        if self._descriptor is None:
+            self.take()
         return self
 
     def __exit__(self, *_: object) -> None:

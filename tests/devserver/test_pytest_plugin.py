@@ -1,0 +1,73 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.child_python import SOURCE_ROOTS
+
+STORY = """
+import os
+import psycopg
+
+def test_story():
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+        print("port", connection.info.port, connection.execute("show fsync").fetchone()[0])
+"""
+
+
+def run_pytest(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_story.py").write_text(STORY)
+    kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "devserver.pytest_plugin",
+        "-p",
+        "no:django",
+        "-p",
+        "no:cacheprovider",
+    ]
+    return subprocess.run(  # noqa: S603 - the arguments are the test's own
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            *plugins,
+            "-s",
+            "-c",
+            os.devnull,
+            f"--rootdir={folder}",
+            str(folder),
+            *arguments,
+        ],
+        env={**kept, "PYTHONPATH": SOURCE_ROOTS, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_gives_a_pytest_beside_another_a_database_of_its_own(tmp_path: Path) -> None:
+    answer = run_pytest(tmp_path)
+    assert answer.returncode == 0, answer.stdout
+    port, fsync = answer.stdout.split("port ")[1].split()[:2]
+    assert fsync == "off"
+    assert f":{port}/" not in os.environ["DATABASE_URL"]
+
+
+def test_uses_the_database_it_is_given(tmp_path: Path) -> None:
+    given = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
+    answer = run_pytest(tmp_path, **given)
+    assert answer.returncode == 0, answer.stdout
+    port = answer.stdout.split("port ")[1].split()[0]
+    assert f":{port}/" in given["DATABASE_URL"]
+
+
+@pytest.mark.parametrize("argument", ["--collect-only", "--version"])
+def test_starts_nothing_when_no_test_will_run(tmp_path: Path, argument: str) -> None:
+    answer = run_pytest(tmp_path, argument, PATH="/nonexistent")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
