@@ -20,30 +20,10 @@ def test_story():
 def run_pytest(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_story.py").write_text(STORY)
     kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "devserver.pytest_plugin",
-        "-p",
-        "no:django",
-        "-p",
-        "no:cacheprovider",
-    ]
+    plugins = ["-p", "devserver.pytest_plugin", "-p", "no:django", "-p", "no:cacheprovider"]
+    options = ["-s", "-c", os.devnull, f"--rootdir={folder}"]
     return subprocess.run(  # noqa: S603 - the arguments are the test's own
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            *plugins,
-            "-s",
-            "-c",
-            os.devnull,
-            f"--rootdir={folder}",
-            str(folder),
-            *arguments,
-        ],
+        [sys.executable, "-m", "pytest", *plugins, *options, str(folder), *arguments],
         env={**kept, "PYTHONPATH": SOURCE_ROOTS, **variables},
         capture_output=True,
         text=True,
