@@ -28,7 +28,7 @@ from kernel.egress.transport import DEADLINE, AsyncGuardedTransport, SyncGuarded
 TIMEOUT_SECONDS = 30.0
 
 
-def open_client(  # noqa: PLR0913 - each is a seam of its own, named at every call
+def open_client(
     policy: Policy,
     *,
     timeout_seconds: float = TIMEOUT_SECONDS,
@@ -52,7 +52,7 @@ def open_client(  # noqa: PLR0913 - each is a seam of its own, named at every ca
     return EgressClient(policy, transport, timeout_seconds)
 
 
-def open_sync_client(  # noqa: PLR0913 - each is a seam of its own, named at every call
+def open_sync_client(
     policy: Policy,
     *,
     timeout_seconds: float = TIMEOUT_SECONDS,

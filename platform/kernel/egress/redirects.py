@@ -1,5 +1,6 @@
 """Following redirects: every hop is judged like the first URL."""
 
+import re
 from urllib.parse import urljoin
 
 import httpx
@@ -8,6 +9,7 @@ from kernel.egress.errors import EgressBlocked
 from kernel.egress.headers import next_headers
 from kernel.egress.policy import DEFAULT_PORTS, Policy, Target, check_text, check_url
 
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -50,10 +52,10 @@ class Hops:
         )
 
     def _place(self, before: Target, location: str) -> Target:
-        # Judged as the server spelled it: joining drops control characters silently.
+        # Judged as the server spelled it: joining drops control characters and repairs odd schemes silently.
         check_text(location)
         try:
-            place = urljoin(before.url, location)
+            place = location if _ABSOLUTE.match(location) else urljoin(before.url, location)
         except ValueError:
             raise EgressBlocked("a redirect cannot be read") from None
         after = check_url(place, self._policy)
