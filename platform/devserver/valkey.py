@@ -37,7 +37,7 @@ class Valkey:
         argv = [str(programs.find_valkey()), str(file)]
         self.child = processes.spawn(processes.Command(argv=argv, log=self.log, environment=environment))
         if _answers(self.child, self.url):
-            _remember(self.home, self.child.pid)
+            _remember(self.home, self.child.pid, self.port)
             return True
         self.stop()
         return False
@@ -87,20 +87,20 @@ def _did_not_start(log: Path) -> ServerDidNotStart:
     return ServerDidNotStart(f"Valkey did not start. {processes.log_report(log)}")
 
 
-def _remember(home: Path, pid: int) -> None:
-    (home / "pid").write_text(str(pid))
+def _remember(home: Path, pid: int, port: int) -> None:
+    (home / "running").write_text(f"{pid} {port}")
 
 
 def _end_leftover(home: Path) -> None:
     """End a server that a killed parent left, where the kernel did not; the claim says that nobody owns it."""
-    try:
-        pid = int((home / "pid").read_text())
-    except (FileNotFoundError, ValueError):
+    note = home / "running"
+    if not note.exists():
         return
-    # Valkey shows its address instead of its arguments once it runs.
-    if re.match(r"\S*(valkey|redis)-server 127\.0\.0\.1:\d+|.*" + re.escape(str(home)), processes.command_line(pid)):
+    pid, port = (int(word) for word in note.read_text().split())
+    # The server's title names its address: the pid may belong to something else by now.
+    if re.search(rf"-server {re.escape(processes.LOOPBACK)}:{port}\b", processes.command_line(pid)):
         processes.end_stranger(pid, first=signal.SIGTERM, patience_seconds=2)
-    (home / "pid").unlink()
+    note.unlink()
 
 
 def _write_configuration(home: Path, *, port: int, password: str) -> Path:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from devserver import folders
+
 
 @contextmanager
 def open_checkout() -> Iterator[Path]:
@@ -15,4 +17,5 @@ def open_checkout() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folders.open_folder(folder))
+        shutil.rmtree(folder)
