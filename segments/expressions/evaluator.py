@@ -1,6 +1,7 @@
 """Walk an expression's tree: simpleeval's evaluator with its tables replaced and its work charged."""
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Protocol, cast
 
@@ -13,8 +14,10 @@ from segments.expressions.limits import MAX_LIST, Fuel, exhausted
 from segments.expressions.methods import METHODS, cut
 from segments.expressions.nodes import Coalesce, OptionalChain, OptionalLink
 from segments.expressions.operators import COMPARISONS, OPERATORS, PREFIXES
-from segments.expressions.values import distinct, finite, kind_of, need_integer, text_of
+from segments.expressions.values import MadeList, MadeObject, distinct, finite, kind_of, need_integer, text_of
 from segments.expressions.wording import ELSEWHERE, nearest
+
+TEXT_FORMAT = re.compile(r"[<>^]?(?:[1-9][0-9]{0,2})?")
 
 
 class Names(Protocol):
@@ -34,14 +37,12 @@ class ChainEnded(Exception):
     """A `?.` stands behind null: the whole chain is null."""
 
 
-class Evaluator(EvalWithCompoundTypes):
+class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships no types
     """One evaluation of one expression.
 
     Of simpleeval it keeps the walk and the rules of `and`, `or` and `if`. Its constructor is not called: that
     would build tables with simpleeval's own functions and operators for every evaluation, while these are fixed.
     """
-
-    nodes: ClassVar[dict[type[ast.AST], Callable[[Any, Any], Any]]]
 
     def __init__(self, names: Names, fuel: Fuel) -> None:
         """Start with the names and the fuel of this evaluation."""
@@ -108,7 +109,8 @@ class Evaluator(EvalWithCompoundTypes):
     def _eval_subscript(self, node: ast.Subscript) -> Json:
         base = self._eval(node.value)
         if isinstance(node.slice, ast.Slice):
-            return cut(self.fuel, base, self._bounds(node.slice))
+            part = cut(self.fuel, base, self._bounds(node.slice))
+            return MadeList(part) if isinstance(part, list) else part
         key = self._eval(node.slice)
         if kind_of(base) == "object":
             if not isinstance(key, str):
@@ -136,11 +138,13 @@ class Evaluator(EvalWithCompoundTypes):
         function = node.func
         if isinstance(function, ast.Attribute):
             base = self._eval(function.value)
-            signature = _method(base, function.attr, len(node.args), node.keywords)
-            return signature.call(self.fuel, base, *[self._eval(argument) for argument in node.args])
-        arguments = [self._eval(argument) for argument in node.args]
-        named = {keyword.arg: self._eval(keyword.value) for keyword in node.keywords}
-        return FUNCTIONS[cast("ast.Name", function).id].call(self.fuel, *arguments, **named)
+            call = _method(base, function.attr, len(node.args), node.keywords).call
+            result = call(self.fuel, base, *[self._eval(argument) for argument in node.args])
+        else:
+            arguments = [self._eval(argument) for argument in node.args]
+            named = {keyword.arg or "": self._eval(keyword.value) for keyword in node.keywords}
+            result = FUNCTIONS[cast("ast.Name", function).id].call(self.fuel, *arguments, **named)
+        return MadeList(result) if type(result) is list else result
 
     def _eval_unaryop(self, node: ast.UnaryOp) -> Json:
         return PREFIXES[type(node.op)](self._eval(node.operand))
@@ -188,18 +192,18 @@ class Evaluator(EvalWithCompoundTypes):
         if node.format_spec is None:
             return text_of(self.fuel, value)
         spec = cast("str", cast("ast.Constant", node.format_spec).value)
-        if spec.endswith(("f", "%")) or "," in spec or spec.endswith("d"):
-            if kind_of(value) != "number" or (spec.endswith("d") and type(value) is not int):
-                raise ExpressionFailed(f"The format {quoted(spec)} does not fit a {kind_of(value)}.")
-            return format(finite(value), spec)
         if kind_of(value) == "number":
+            if spec.endswith("d") and type(value) is not int:
+                raise ExpressionFailed(f"The format {quoted(spec)} needs a whole number.")
             return format(finite(value), spec)
+        if not TEXT_FORMAT.fullmatch(spec):
+            raise ExpressionFailed(f"The format {quoted(spec)} does not fit a {kind_of(value)}.")
         text = text_of(self.fuel, value)
-        self.fuel.make_text(len(text) + 1_000)
-        return format(text, spec.removeprefix("0"))
+        self.fuel.make_text(len(text) + int(spec.lstrip("<>^") or 0))
+        return format(text, spec)
 
-    def _eval_list(self, node: ast.List) -> list[Json]:
-        made: list[Json] = []
+    def _eval_list(self, node: ast.List) -> MadeList:
+        made = MadeList()
         for element in node.elts:
             if isinstance(element, ast.Starred):
                 more = self._eval(element.value)
@@ -214,8 +218,8 @@ class Evaluator(EvalWithCompoundTypes):
     def _eval_set(self, node: ast.Set) -> list[Json]:
         return distinct(self.fuel, [self._eval(element) for element in node.elts])
 
-    def _eval_dict(self, node: ast.Dict) -> dict[str, Json]:
-        made: dict[str, Json] = {}
+    def _eval_dict(self, node: ast.Dict) -> MadeObject:
+        made = MadeObject()
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
                 more = self._eval(value)
@@ -227,41 +231,45 @@ class Evaluator(EvalWithCompoundTypes):
                 made[_key(self._eval(key))] = self._eval(value)
         return made
 
-    def _eval_comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> list[Json]:
-        made: list[Json] = []
-        for _ in self._rounds(node.generators):
+    def _eval_comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> MadeList:
+        made = MadeList()
+
+        def keep() -> None:
             made.append(self._eval(node.elt))
-            self._check_size(made)
+            _check_size(made)
+
+        self._comprehend(node.generators, keep)
         return made
 
-    def _eval_dict_comprehension(self, node: ast.DictComp) -> dict[str, Json]:
-        made: dict[str, Json] = {}
-        for _ in self._rounds(node.generators):
+    def _eval_dict_comprehension(self, node: ast.DictComp) -> MadeObject:
+        made = MadeObject()
+
+        def keep() -> None:
             made[_key(self._eval(node.key))] = self._eval(node.value)
-            self._check_size(made)
+            _check_size(made)
+
+        self._comprehend(node.generators, keep)
         return made
 
-    def _check_size(self, made: list[Json] | dict[str, Json]) -> None:
-        if len(made) > MAX_LIST:
-            raise LimitPassed(f"The list or object would hold more than {MAX_LIST} values.")
-
-    def _rounds(self, generators: list[ast.comprehension]) -> Iterator[None]:
-        """Set the names of a comprehension, one round after the other; forget them at the end."""
+    def _comprehend(self, generators: list[ast.comprehension], keep: Callable[[], None]) -> None:
+        """Keep one value for each round, with the names of the rounds set only meanwhile."""
         outer = self.local
         self.local = dict(outer)
-        yield from self._generator_rounds(generators, 0)
-        self.local = outer
+        try:
+            self._go_through(generators, 0, keep)
+        finally:
+            self.local = outer
 
-    def _generator_rounds(self, generators: list[ast.comprehension], depth: int) -> Iterator[None]:
+    def _go_through(self, generators: list[ast.comprehension], depth: int, keep: Callable[[], None]) -> None:
         generator = generators[depth]
         for value in self._iterated(generator.iter):
             self.fuel.spend(1)
             self._assign(generator.target, value)
             if all(self._eval(condition) for condition in generator.ifs):
                 if depth + 1 < len(generators):
-                    yield from self._generator_rounds(generators, depth + 1)
+                    self._go_through(generators, depth + 1, keep)
                 else:
-                    yield
+                    keep()
 
     def _iterated(self, node: ast.expr) -> list[Json] | str | Mapping[str, Json]:
         value = self._eval(node)
@@ -278,6 +286,36 @@ class Evaluator(EvalWithCompoundTypes):
             raise ExpressionFailed(f"A round needs a list of {len(names)} values.", position=target.col_offset)
         for name, one in zip(names, value, strict=True):
             self._assign(name, one)
+
+    nodes: ClassVar[dict[type[ast.AST], Callable[[Any, Any], Any]]] = {
+        ast.Constant: _eval_constant,
+        ast.Name: _eval_name,
+        ast.Attribute: _eval_attribute,
+        ast.Subscript: _eval_subscript,
+        ast.Call: _eval_call,
+        ast.UnaryOp: _eval_unaryop,
+        ast.BinOp: _eval_binop,
+        ast.BoolOp: EvalWithCompoundTypes._eval_boolop,  # noqa: SLF001 its rule is the one we want
+        ast.Compare: _eval_compare,
+        ast.IfExp: EvalWithCompoundTypes._eval_ifexp,  # noqa: SLF001 its rule is the one we want
+        ast.JoinedStr: _eval_joinedstr,
+        ast.FormattedValue: _eval_formattedvalue,
+        ast.List: _eval_list,
+        ast.Tuple: _eval_list,
+        ast.Set: _eval_set,
+        ast.Dict: _eval_dict,
+        ast.ListComp: _eval_comprehension,
+        ast.GeneratorExp: _eval_comprehension,
+        ast.DictComp: _eval_dict_comprehension,
+        Coalesce: _eval_coalesce,
+        OptionalChain: _eval_optional_chain,
+        OptionalLink: _eval_optional_link,
+    }
+
+
+def _check_size(made: MadeList | MadeObject) -> None:
+    if len(made) > MAX_LIST:
+        raise LimitPassed(f"The list or object would hold more than {MAX_LIST} values.")
 
 
 def _key(value: Json) -> str:
@@ -305,29 +343,3 @@ def _method(base: Json, name: str, count: int, keywords: list[ast.keyword]) -> A
     if complaint:
         raise ExpressionFailed(f"{quoted(name)} {complaint}")
     return signature
-
-
-Evaluator.nodes = {
-    ast.Constant: Evaluator._eval_constant,
-    ast.Name: Evaluator._eval_name,
-    ast.Attribute: Evaluator._eval_attribute,
-    ast.Subscript: Evaluator._eval_subscript,
-    ast.Call: Evaluator._eval_call,
-    ast.UnaryOp: Evaluator._eval_unaryop,
-    ast.BinOp: Evaluator._eval_binop,
-    ast.BoolOp: EvalWithCompoundTypes._eval_boolop,
-    ast.Compare: Evaluator._eval_compare,
-    ast.IfExp: EvalWithCompoundTypes._eval_ifexp,
-    ast.JoinedStr: Evaluator._eval_joinedstr,
-    ast.FormattedValue: Evaluator._eval_formattedvalue,
-    ast.List: Evaluator._eval_list,
-    ast.Tuple: Evaluator._eval_list,
-    ast.Set: Evaluator._eval_set,
-    ast.Dict: Evaluator._eval_dict,
-    ast.ListComp: Evaluator._eval_comprehension,
-    ast.GeneratorExp: Evaluator._eval_comprehension,
-    ast.DictComp: Evaluator._eval_dict_comprehension,
-    Coalesce: Evaluator._eval_coalesce,
-    OptionalChain: Evaluator._eval_optional_chain,
-    OptionalLink: Evaluator._eval_optional_link,
-}

@@ -106,7 +106,7 @@ def parse_tree(source: str, start: int) -> tuple[ast.expr, int]:
     if parser.token.kind is Kind.END:
         raise ExpressionSyntaxError("The expression is empty.", position=start)
     tree = parser.expression()
-    if parser.token.kind is not Kind.END and not parser.at("}"):
+    if not parser.at("", "}"):
         hint = "write a list as `[a, b]`, a fraction as `1.5`" if parser.at(",") else "an operator is expected"
         raise parser.unexpected(hint)
     if isinstance(tree, ast.Tuple):

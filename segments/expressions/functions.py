@@ -14,6 +14,8 @@ from segments.expressions.limits import MAX_LIST, MAX_TEXT, Fuel
 from segments.expressions.operators import add, contains
 from segments.expressions.signature import Signature, signature_of
 from segments.expressions.values import (
+    MadeList,
+    MadeObject,
     before,
     distinct,
     finite,
@@ -49,7 +51,7 @@ def total(fuel: Fuel, values: Json, start: Json = 0, /) -> Json:
     """Add the numbers of a list; true counts as 1."""
     sum_: Json = start
     for value in _listed(fuel, values, "`sum`"):
-        fuel.spend(1)
+        fuel.spend(2)
         sum_ = add(fuel, sum_, int(value) if isinstance(value, bool) else value)
     return sum_
 
@@ -91,7 +93,7 @@ def in_order(fuel: Fuel, values: Json, /, *, reverse: Json = False) -> Json:
         return sorted(cast("list[Any]", listed), reverse=bool(reverse))
 
     def order(left: Json, right: Json) -> int:
-        fuel.spend(2)
+        fuel.spend(5)
         return -1 if before(fuel, left, right) else int(before(fuel, right, left))
 
     return sorted(listed, key=cmp_to_key(order), reverse=bool(reverse))
@@ -189,7 +191,7 @@ def to_object(fuel: Fuel, value: Json, /) -> Json:
         return value
     listed = _listed(fuel, value, "`dict`")
     fuel.make_list(len(listed))
-    made: dict[str, Json] = {}
+    made = MadeObject()
     for pair in listed:
         fuel.spend(1)
         if not isinstance(pair, list) or len(pair) != 2:
@@ -224,7 +226,7 @@ def in_parallel(fuel: Fuel, /, *values: Json) -> Json:
     count = min((len(one) for one in listed), default=0)
     fuel.make_list(count)
     fuel.spend(count * len(listed))
-    return [list(group) for group in zip(*listed, strict=False)]
+    return [MadeList(group) for group in zip(*listed, strict=False)]
 
 
 def numbered(fuel: Fuel, values: Json, start: Json = 0, /) -> Json:
@@ -233,7 +235,7 @@ def numbered(fuel: Fuel, values: Json, start: Json = 0, /) -> Json:
     fuel.make_list(len(listed))
     fuel.spend(len(listed))
     first = need_integer(start, "`enumerate`")
-    return [[first + index, value] for index, value in enumerate(listed)]
+    return [MadeList([first + index, value]) for index, value in enumerate(listed)]
 
 
 def look_up(fuel: Fuel, value: Json, path: Json, default: Json = None, /) -> Json:
@@ -295,45 +297,43 @@ def _listed(fuel: Fuel, value: Json, owner: str) -> list[Json]:
     return value
 
 
-FUNCTIONS: dict[str, Signature] = {
-    name: signature_of(call, leading=1)
-    for name, call in {
-        "len": length,
-        "size": length,
-        "any": any_of,
-        "all": all_of,
-        "sum": total,
-        "min": smallest,
-        "max": largest,
-        "sorted": in_order,
-        "reversed": backwards,
-        "unique": unique,
-        "round": rounded,
-        "floor": rounded_down,
-        "ceil": rounded_up,
-        "abs": absolute,
-        "int": to_whole,
-        "float": to_fraction,
-        "str": to_text,
-        "bool": to_boolean,
-        "list": to_list,
-        "dict": to_object,
-        "set": to_set,
-        "keys": methods.keys,
-        "values": methods.values,
-        "items": methods.items,
-        "range": counting,
-        "zip": in_parallel,
-        "enumerate": numbered,
-        "get": look_up,
-        "join": joined,
-        "split": methods.split,
-        "replace": methods.replace,
-        "upper": methods.upper,
-        "lower": methods.lower,
-        "trim": methods.strip,
-        "contains": has,
-        "parse_json": read_json,
-        "to_json": write_json,
-    }.items()
+_CALLS: dict[str, Callable[..., Json]] = {
+    "len": length,
+    "size": length,
+    "any": any_of,
+    "all": all_of,
+    "sum": total,
+    "min": smallest,
+    "max": largest,
+    "sorted": in_order,
+    "reversed": backwards,
+    "unique": unique,
+    "round": rounded,
+    "floor": rounded_down,
+    "ceil": rounded_up,
+    "abs": absolute,
+    "int": to_whole,
+    "float": to_fraction,
+    "str": to_text,
+    "bool": to_boolean,
+    "list": to_list,
+    "dict": to_object,
+    "set": to_set,
+    "keys": methods.keys,
+    "values": methods.values,
+    "items": methods.items,
+    "range": counting,
+    "zip": in_parallel,
+    "enumerate": numbered,
+    "get": look_up,
+    "join": joined,
+    "split": methods.split,
+    "replace": methods.replace,
+    "upper": methods.upper,
+    "lower": methods.lower,
+    "trim": methods.strip,
+    "contains": has,
+    "parse_json": read_json,
+    "to_json": write_json,
 }
+FUNCTIONS: dict[str, Signature] = {name: signature_of(call, leading=1) for name, call in _CALLS.items()}

@@ -18,6 +18,8 @@ FUEL = 60_000  # one unit is the work of one node, some 0.3 microseconds
 
 CHARACTERS_PER_UNIT = 32
 VALUES_PER_UNIT = 8
+BYTES_PER_UNIT = 64  # of data copied into a result
+CONTAINERS_PER_UNIT = 4  # of the same
 
 
 class Fuel:

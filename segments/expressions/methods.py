@@ -8,7 +8,7 @@ from segments.expressions.errors import ExpressionFailed, MissingName
 from segments.expressions.limits import Fuel
 from segments.expressions.operators import contains, position_in
 from segments.expressions.signature import Signature, signature_of
-from segments.expressions.values import equal, finite, kind_of, need, need_integer, text_of
+from segments.expressions.values import MadeList, equal, finite, kind_of, need, need_integer, text_of
 
 
 def _text(value: Json, owner: str) -> str:
@@ -279,7 +279,7 @@ def items(fuel: Fuel, value: Json, /) -> Json:
     source = _object(value, "`items`")
     fuel.make_list(len(source))
     fuel.spend(len(source))
-    return [[key, one] for key, one in source.items()]
+    return [MadeList([key, one]) for key, one in source.items()]
 
 
 def fixed(fuel: Fuel, number: Json, digits: Json = 0, /) -> Json:

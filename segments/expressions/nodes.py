@@ -7,19 +7,31 @@ class Coalesce(ast.expr):
     """`left ?? right`: the right side when the left is null or not there."""
 
     _fields = ("left", "right")
-    left: ast.expr
-    right: ast.expr
+
+    def __init__(self, left: ast.expr, right: ast.expr) -> None:
+        """Keep both sides."""
+        super().__init__()
+        self.left = left
+        self.right = right
 
 
 class OptionalChain(ast.expr):
     """A chain of `.a`, `[b]` and calls with a `?.` in it; null when a `?.` stands behind null."""
 
     _fields = ("value",)
-    value: ast.expr
+
+    def __init__(self, value: ast.expr) -> None:
+        """Keep the value."""
+        super().__init__()
+        self.value = value
 
 
 class OptionalLink(ast.expr):
     """The value before a `?.`; null there ends the chain."""
 
     _fields = ("value",)
-    value: ast.expr
+
+    def __init__(self, value: ast.expr) -> None:
+        """Keep the value."""
+        super().__init__()
+        self.value = value

@@ -7,7 +7,7 @@ from typing import TypeAlias, cast
 from kernel.values import Json
 from segments.expressions.errors import ExpressionFailed, LimitPassed
 from segments.expressions.limits import Fuel
-from segments.expressions.values import before, computed, equal, finite, kind_of
+from segments.expressions.values import MadeList, before, computed, equal, finite, kind_of
 
 Operation: TypeAlias = Callable[[Fuel, Json, Json], Json]
 Number: TypeAlias = int | float
@@ -20,7 +20,7 @@ def add(fuel: Fuel, left: Json, right: Json) -> Json:
         return left + right
     if isinstance(left, list) and isinstance(right, list):
         fuel.make_list(len(left) + len(right))
-        return [*left, *right]
+        return MadeList([*left, *right])
     one, other = _numbers("+", left, right)
     return computed(one + other)
 
@@ -40,7 +40,7 @@ def multiply(fuel: Fuel, left: Json, right: Json) -> Json:
         return left * right
     if type(right) is int and isinstance(left, list):
         fuel.make_list(len(left) * max(right, 0))
-        return list(left) * right
+        return MadeList(left * right)
     one, other = _numbers("*", left, right)
     return computed(one * other)
 
@@ -85,10 +85,11 @@ def _whole_power(base: int, exponent: int) -> int:
     if exponent == 0:
         return 1
     if -1 <= base <= 1:
-        return base ** (2 - exponent % 2)  # 0, 1 or -1, and only the parity counts
+        return base if exponent % 2 else base * base
     if exponent > 53:
         raise LimitPassed("The number is too large.")  # even 2 ** 54 is beyond 2^53
-    return int(base**exponent)
+    result: int = base**exponent
+    return result
 
 
 def contains(fuel: Fuel, item: Json, container: Json) -> bool:

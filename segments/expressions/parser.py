@@ -11,6 +11,7 @@ From the loosest to the tightest: conditional, `??`, `or`, `and`, `not`, compari
 
 import ast
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from segments.expressions.displays import Displays
 from segments.expressions.errors import ExpressionSyntaxError, quoted
@@ -220,12 +221,10 @@ class Parser(Displays):
         self.expect("]", opened_at=start)
         if bounds == [None]:
             raise ExpressionSyntaxError("The brackets hold no key.", position=start)
-        key = bounds[0] if len(bounds) == 1 else self._slice(bounds, start)
-        return self.make(ast.Subscript(value=node, slice=key, ctx=ast.Load()), start)
-
-    def _slice(self, bounds: list[ast.expr | None], start: int) -> ast.expr:
-        lower, upper, step = (*bounds, None)[:3]
-        return self.make(ast.Slice(lower=lower, upper=upper, step=step), start)
+        lower, upper, step = (*bounds, None, None)[:3]
+        is_slice = len(bounds) > 1 or lower is None
+        key = self.make(ast.Slice(lower=lower, upper=upper, step=step), start) if is_slice else lower
+        return self.make(ast.Subscript(value=node, slice=cast("ast.expr", key), ctx=ast.Load()), start)
 
     def _call(self, callee: ast.expr) -> ast.expr:
         start = self.advance().start
@@ -244,7 +243,9 @@ class Parser(Displays):
 
     def _function_call(self, callee: ast.Name, arguments: list[ast.expr], keywords: list[ast.keyword]) -> ast.expr:
         name, position = callee.id, callee.col_offset
-        if name in LAZY_FUNCTIONS and len(arguments) > 1 and not keywords:
+        if name in LAZY_FUNCTIONS:
+            if keywords or len(arguments) < 2:
+                raise ExpressionSyntaxError(f"{quoted(name)} needs at least 2 arguments.", position=position)
             node = arguments[0]
             for other in arguments[1:]:
                 node = self.make(Coalesce(left=node, right=other), position)

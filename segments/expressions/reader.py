@@ -37,8 +37,8 @@ class Reader(ABC):
         """Read an expression that has no conditional outside brackets."""
 
     def at(self, *texts: str) -> bool:
-        """Tell whether the next token is one of these words or symbols."""
-        return self.token.text in texts and self.token.kind in {Kind.WORD, Kind.SYMBOL}
+        """Tell whether the next token is one of these words or symbols; the end is the empty symbol."""
+        return self.token.text in texts and self.token.kind in {Kind.WORD, Kind.SYMBOL, Kind.END}
 
     def advance(self) -> Token:
         """Take the next token."""

@@ -1,12 +1,39 @@
 """Values as expressions see them: their kinds, their text, when two are equal, and which comes first."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any, cast
+
+import orjson
 
 from kernel.values import Json, dump_json
 from segments.expressions.errors import ExpressionFailed, LimitPassed
-from segments.expressions.limits import MAX_INTEGER, MAX_RESULT, MAX_RESULT_DEPTH, Fuel
+from segments.expressions.limits import (
+    BYTES_PER_UNIT,
+    CONTAINERS_PER_UNIT,
+    MAX_INTEGER,
+    MAX_RESULT,
+    MAX_RESULT_DEPTH,
+    Fuel,
+)
+
+STRICT = (
+    orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_STRICT_INTEGER
+)
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class MadeList(list[Json]):
+    """A list the expression made, which may hold one value many times; lists of the data are plain trees."""
+
+
+class MadeObject(dict[str, Json]):
+    """An object the expression made; see `MadeList`."""
 
 
 class Distinct(list[Json]):
@@ -19,8 +46,10 @@ KINDS: dict[type, str] = {
     float: "number",
     str: "text",
     list: "list",
+    MadeList: "list",
     Distinct: "list",
     dict: "object",
+    MadeObject: "object",
     type(None): "null",
 }
 
@@ -121,22 +150,29 @@ def equal(fuel: Fuel, left: Json, right: Json) -> bool:
         kind = kind_of(one)
         if kind != kind_of(other):
             return False
-        if kind not in {"list", "object"}:
+        if kind in {"list", "object"}:
+            inner = _inner_pairs(fuel, one, other)
+            if inner is None:
+                return False
+            pairs.extend(inner)
+        else:
             if kind == "text":
                 fuel.read_text(min(len(one), len(other)))
             if one != other:
                 return False
-            continue
-        if len(one) != len(other):
-            return False
-        fuel.spend(len(one))
-        if kind == "list":
-            pairs.extend(zip(one, other, strict=True))
-        elif any(key not in other for key in one):
-            return False
-        else:
-            pairs.extend((one[key], other[key]) for key in one)
     return True
+
+
+def _inner_pairs(fuel: Fuel, one: Any, other: Any) -> list[tuple[Any, Any]] | None:
+    """Pair the values of two lists or two objects; None when they cannot be equal."""
+    if len(one) != len(other):
+        return None
+    fuel.spend(2 * len(one))
+    if isinstance(one, list):
+        return list(zip(one, other, strict=True))
+    if any(key not in other for key in one):
+        return None
+    return [(value, other[key]) for key, value in one.items()]
 
 
 def before(fuel: Fuel, left: Json, right: Json) -> bool:
@@ -199,26 +235,60 @@ class _Copy:
     def __init__(self, fuel: Fuel) -> None:
         self.fuel = fuel
         self.room = MAX_RESULT
+        self.by_hand = False
 
     def of(self, value: Any, depth: int) -> Json:
         kind = type(value)
+        if (kind is dict or kind is list) and not self.by_hand:
+            return self._data(value, depth)
+        if kind in {dict, list, MadeList, MadeObject} or isinstance(value, Mapping):
+            return self._made(value, depth)
         if kind is str:
             return self._text(value)
-        self._take(5)
+        self._take(2)
         if value is None or kind is bool:
             return cast("Json", value)
         if kind is int or kind is float:
             return finite(value)
-        if depth >= MAX_RESULT_DEPTH:
-            raise LimitPassed("The result is nested too deeply.")
-        if kind is list:
-            self._take(2 * len(value))
-            return [self.of(item, depth + 1) for item in value]
-        if isinstance(value, Mapping):
-            return {self._key(key): self.of(item, depth + 1) for key, item in value.items()}
         if kind is Distinct:
             raise ExpressionFailed("A set is not JSON.", hint="make a list of it: `list(set(x))`")
         raise ExpressionFailed("The result is not JSON.")
+
+    def _data(self, value: Any, depth: int) -> Json:
+        """Copy a part of the data: a tree, so the encoder may take it whole, which a hundred thousand values need."""
+        try:
+            encoded = orjson.dumps(value, option=STRICT)
+        except TypeError:  # it holds something that is not JSON, to be found and named
+            self.by_hand = True
+            return self._made(value, depth)
+        self._take(len(encoded))
+        containers = encoded.count(b"[") + encoded.count(b"{")
+        self.fuel.spend(len(encoded) // BYTES_PER_UNIT + containers // CONTAINERS_PER_UNIT)
+        if NUL.search(encoded):
+            raise ExpressionFailed("A text holds the character NUL.")
+        copy: Json = orjson.loads(encoded)
+        if containers + depth > MAX_RESULT_DEPTH:
+            self._check_levels(copy, depth)
+        return copy
+
+    def _check_levels(self, value: Json, depth: int) -> None:
+        """Refuse a copy that is nested too deeply where it stands."""
+        level: list[Any] = [value]
+        while level:
+            depth += 1
+            if depth > MAX_RESULT_DEPTH:
+                raise LimitPassed("The result is nested too deeply.")
+            inner = chain.from_iterable(one.values() if type(one) is dict else one for one in level)
+            level = [one for one in inner if type(one) is dict or type(one) is list]
+
+    def _made(self, value: Any, depth: int) -> Json:
+        if depth >= MAX_RESULT_DEPTH:
+            raise LimitPassed("The result is nested too deeply.")
+        self.fuel.spend(1 + len(value))
+        self._take(2 + 2 * len(value))
+        if isinstance(value, list):
+            return [self.of(item, depth + 1) for item in value]
+        return {self._key(key): self.of(item, depth + 1) for key, item in value.items()}
 
     def _key(self, key: object) -> str:
         if type(key) is not str:
@@ -226,7 +296,7 @@ class _Copy:
         return self._text(key)
 
     def _text(self, text: str) -> str:
-        self._take(len(text) + 3)
+        self._take(len(text) + 2)
         if not text.isascii():
             try:
                 self._take(len(text.encode()) - len(text))
