@@ -44,7 +44,8 @@ class Answer:
         body: Bytes go out as they are, text as UTF-8, anything else as JSON.
         headers: Added to the computed ones; a given Content-Type replaces the computed one.
         delay_seconds: Waited before anything is sent.
-        raw: Sent instead of a whole HTTP answer; the connection is closed behind it.
+        raw: Sent instead of a whole HTTP answer, byte by byte `drip_seconds` apart when that is set; the connection
+            is closed behind it.
         drip: Pieces sent `drip_seconds` apart behind the headers, closed behind the last.
     """
 
@@ -230,8 +231,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
         if answer.delay_seconds:
             time.sleep(answer.delay_seconds)
         if answer.raw is not None:
-            self.wfile.write(answer.raw)
-            self.close_connection = True
+            pieces = [answer.raw] if not answer.drip_seconds else [bytes((byte,)) for byte in answer.raw]
+            self._drip(pieces, answer.drip_seconds)
         else:
             self._send(answer)
 
@@ -244,7 +245,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
         if answer.drip is not None:
             self.send_header("Connection", "close")
             self.end_headers()
-            self._drip(answer)
+            self._drip(answer.drip, answer.drip_seconds)
             return
         if answer.status not in (204, 304):
             self.send_header("Content-Length", str(len(content)))
@@ -252,11 +253,11 @@ class _RequestHandler(BaseHTTPRequestHandler):
         if self.command != "HEAD" and answer.status not in (204, 304):
             self.wfile.write(content)
 
-    def _drip(self, answer: Answer) -> None:
-        for piece in answer.drip or ():
+    def _drip(self, pieces: Iterable[bytes], seconds: float) -> None:
+        for piece in pieces:
             self.wfile.write(piece)
             self.wfile.flush()
-            time.sleep(answer.drip_seconds)
+            time.sleep(seconds)
         self.close_connection = True
 
 

@@ -9,7 +9,7 @@ never kept, credentials never follow to another host, and errors are those of `k
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
@@ -179,8 +179,18 @@ def _no_cookies() -> CookieJar:
 
 def _judge_request(url: httpx.URL | str, headers: Any, policy: Policy) -> str:
     if headers is not None:
-        check_headers(httpx.Headers(headers).multi_items())
+        check_headers(_pairs(headers))
     return check_url(str(url), policy).url
+
+
+def _pairs(headers: Any) -> Iterator[tuple[str, str]]:
+    """Read any form httpx takes headers in, as the caller spelled them."""
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+        yield _text(name), _text(value)
+
+
+def _text(part: str | bytes) -> str:
+    return part.decode("latin-1") if isinstance(part, bytes) else part
 
 
 def _total_seconds(request: httpx.Request) -> float:
