@@ -44,5 +44,6 @@ class HumanTask:
             Port("modified", "object", "The decision, with what the person changed"),
             Port("timeout", "object", "When nobody answered in time", required=False),
         ),
+        emits_one_port=True,
         available=False,
     )

@@ -94,7 +94,7 @@ class StepType:
     """A step type without its handler: what a canvas draws and what validation and the plan need to know.
 
     ``available`` is false for a type that is announced and not built yet: it is listed, and refused at validation.
-    ``ports_by_step`` is true where a segment's step lists its own ports and the card's are a suggestion.
+    ``emits_one_port`` is true where a success leaves by exactly one of several ports, as a decision does.
     """
 
     type_id: str
@@ -109,6 +109,7 @@ class StepType:
     version: str = "1.0"
     effect: Effect = Effect.EXTERNAL
     role: Role = Role.TASK
+    emits_one_port: bool = False
     supports_parallel: bool = False
     supports_retry: bool = True
     supports_timeout: bool = True
@@ -120,6 +121,11 @@ class StepType:
     def primary_port(self) -> str:
         """The port that ``from_port: "output"`` means: the first listed."""
         return self.output_ports[0].name
+
+    @property
+    def decides(self) -> bool:
+        """Whether edges from different ports never fire together."""
+        return self.emits_one_port or self.role is Role.CONDITION
 
     def card(self) -> dict[str, Any]:
         """Write the card, with exactly the keys of the public contract."""

@@ -3,6 +3,7 @@
 from segments.definition.findings import Finding, Severity
 from segments.definition.model import MAX_EDGES, MAX_STEPS, Edge, Params, Ports, Retry, Segment, Step, content_hash
 from segments.definition.reading import Reading, read_segment
+from segments.definition.schema import json_schema
 
 __all__ = [
     "MAX_EDGES",
@@ -17,5 +18,6 @@ __all__ = [
     "Severity",
     "Step",
     "content_hash",
+    "json_schema",
     "read_segment",
 ]

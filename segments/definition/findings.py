@@ -70,14 +70,11 @@ class Place:
 
 
 class Findings:
-    """Collects findings, the first 500; further ones are only counted.
-
-    Errors are never crowded out of the verdict: ``failed`` holds for the ones that were only counted, too.
-    """
+    """Collects findings; gives the first 500, errors first, and counts the rest."""
 
     def __init__(self) -> None:
-        self._kept: list[Finding] = []
-        self._left_out = 0
+        self._kept: dict[Severity, list[Finding]] = {severity: [] for severity in Severity}
+        self._found = 0
         self._suggestions = 0
         self._moved: dict[Path, Path] = {}
         self.failed = False
@@ -105,19 +102,20 @@ class Findings:
         return None if self._suggestions > MAX_SUGGESTIONS else nearest(wanted, candidates)
 
     def all(self) -> tuple[Finding, ...]:
-        """Give what was collected, and a note when something was left out."""
-        if not self._left_out:
-            return tuple(self._kept)
-        message = f"{self._left_out} further findings are not shown."
-        severity = Severity.ERROR if self.failed else Severity.WARNING
-        return (*self._kept, Finding(severity, "TOO_MANY_FINDINGS", message, ""))
+        """Give what was collected, errors first, and a note when something was left out."""
+        shown_ones = [finding for severity in Severity for finding in self._kept[severity]][:MAX_FINDINGS]
+        left_out = self._found - len(shown_ones)
+        if left_out:
+            message = f"{left_out} further findings are not shown."
+            shown_ones.append(Finding(Severity.WARNING, "TOO_MANY_FINDINGS", message, ""))
+        return tuple(shown_ones)
 
     def _add(self, severity: Severity, code: str, message: str, place: Place, hint: str | None) -> None:
-        if len(self._kept) >= MAX_FINDINGS:
-            self._left_out += 1
-            return
-        pointer = pointer_of(self._as_sent(place.path))
-        self._kept.append(Finding(severity, code, message, pointer, place.step_id, place.edge, hint))
+        self._found += 1
+        kept = self._kept[severity]
+        if len(kept) < MAX_FINDINGS:
+            pointer = pointer_of(self._as_sent(place.path))
+            kept.append(Finding(severity, code, message, pointer, place.step_id, place.edge, hint))
 
     def _as_sent(self, path: Path) -> Path:
         for length in range(len(path), 0, -1):

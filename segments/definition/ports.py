@@ -12,7 +12,7 @@ from segments.definition.model import Edge, Segment, Step
 BRANCH_NAME = re.compile(r"branch_[0-9A-Za-z_]+")
 DEFAULT_BRANCHES = 2
 MIN_BRANCHES = 2
-MAX_BRANCHES = 200
+MAX_BRANCHES = 1_000
 ERROR_PORT = "error"
 
 

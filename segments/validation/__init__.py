@@ -1,0 +1,92 @@
+"""Everything that can be known about a segment before it runs, all findings at once. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kernel.values import Json
+from segments.catalog import Catalog
+from segments.definition import Finding, Segment
+from segments.definition.findings import Findings
+from segments.definition.reading import read_draft
+from segments.validation.configs import check_configs
+from segments.validation.connections import (
+    check_declared_outputs,
+    check_else_edges,
+    check_mixed_conditions,
+    check_port_types,
+    check_source_ports,
+    check_target_ports,
+)
+from segments.validation.context import Context
+from segments.validation.flow import (
+    check_double_merges,
+    check_fan_outs,
+    check_loops,
+    check_reachability,
+    check_self_loops,
+)
+from segments.validation.identity import (
+    check_duplicates,
+    check_entrypoint,
+    check_ids,
+    check_references,
+    check_types,
+)
+from segments.validation.inputs import check_input_schema
+from segments.validation.joins import check_joins
+from segments.validation.references import check_expressions
+
+RULES: tuple[Callable[[Context], None], ...] = (
+    check_ids,
+    check_duplicates,
+    check_types,
+    check_entrypoint,
+    check_references,
+    check_source_ports,
+    check_declared_outputs,
+    check_target_ports,
+    check_port_types,
+    check_else_edges,
+    check_mixed_conditions,
+    check_configs,
+    check_expressions,
+    check_self_loops,
+    check_reachability,
+    check_loops,
+    check_joins,
+    check_fan_outs,
+    check_double_merges,
+    check_input_schema,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The verdict. ``segment`` is there when the document could be read without errors, even if it is not valid."""
+
+    findings: tuple[Finding, ...]
+    segment: Segment | None
+    valid: bool
+
+
+def validate(document: Json, catalog: Catalog) -> Validation:
+    """Judge a document as a segment.
+
+    Args:
+        document: Any JSON value.
+        catalog: The step types it may use.
+
+    Returns:
+        At most 500 findings, errors first. Never raises; the time it takes is bounded, whatever the document.
+    """
+    findings = Findings()
+    draft = read_draft(document, findings)
+    is_readable = draft is not None and not findings.failed
+    if draft is not None:
+        context = Context(draft, catalog, findings)
+        for rule in RULES:
+            rule(context)
+    return Validation(findings.all(), draft.segment if draft and is_readable else None, not findings.failed)
+
+
+__all__ = ["Finding", "Validation", "validate"]

@@ -1,0 +1,106 @@
+"""Rules about each step's config: does it fit the type's model, and does every key have an effect."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from kernel.values import Json
+from segments.catalog import StepType
+from segments.definition.config import TextKind, spellings, text_kinds
+from segments.definition.findings import Path, Place, shown
+from segments.validation.context import Context
+
+_CODES = {"missing": "MISSING_FIELD", "not_available": "NOT_AVAILABLE"}
+
+
+def check_configs(context: Context) -> None:
+    """SCHEMA_VIOLATION and others: each config fits its type. What a template fills in is checked when it runs."""
+    for place, step in context.placed_steps:
+        step_type = context.catalog.get(step.type)
+        if step_type is not None:
+            _check_keys(context, step_type, step.config, place.at("config"))
+            _check_values(context, step_type, step.config, place.at("config"))
+
+
+def _check_keys(context: Context, step_type: StepType, config: Mapping[str, Json], place: Place) -> None:
+    known = text_kinds(step_type.config)
+    for key in config:
+        if key not in known:
+            message = f"{shown(key)} is not known to the type {shown(step_type.type_id)}; it is kept without effect."
+            hint = context.findings.suggest(key, known)
+            context.findings.warning("UNKNOWN_FIELD", message, place.at(key), hint=hint)
+    for name, field in step_type.config.model_fields.items():
+        _check_spelling(context, spellings(name, field), config, place)
+    required = step_type.config.model_config.get("json_schema_extra")
+    for name in _texts(required.get("required")) if isinstance(required, dict) else ():
+        field = step_type.config.model_fields[name]
+        default = field.get_default(call_default_factory=False)
+        if default is not None and not field.is_required() and config.get(name) is None:
+            message = f"'{name}' is missing; {shown(str(default))} is used."
+            context.findings.info("MISSING_FIELD", message, place.at(name))
+
+
+def _check_spelling(context: Context, names: tuple[str, ...], config: Mapping[str, Json], place: Place) -> None:
+    """ALIAS_READ and ALIAS_IGNORED inside a config: of several spellings of one key the first counts."""
+    written = [name for name in names if name in config]
+    for name in written[1:]:
+        message = f"'{name}' is ignored, because '{written[0]}' says it again."
+        context.findings.warning("ALIAS_IGNORED", message, place.at(name))
+    if written and written[0] != names[0]:
+        message = f"'{written[0]}' is read as '{names[0]}'."
+        context.findings.info("ALIAS_READ", message, place.at(written[0]))
+
+
+def _check_values(context: Context, step_type: StepType, config: Mapping[str, Json], place: Place) -> None:
+    try:
+        step_type.config.model_validate(config)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+    else:
+        return
+    seen: set[Path] = set()
+    for problem in problems:
+        path, value = _found(config, problem["loc"])
+        if path in seen or _is_left_to_the_run(step_type, path, value):
+            continue
+        seen.add(path)
+        message = f"{shown(str(path[-1]))}: {_sentence(problem)}" if path else _sentence(problem)
+        context.findings.error(_CODES.get(problem["type"], "SCHEMA_VIOLATION"), message, place.at(*path))
+
+
+def _found(config: Mapping[str, Json], loc: tuple[int | str, ...]) -> tuple[Path, Json]:
+    """Follow a place of pydantic's as far as the config goes; what is left names branches of a union."""
+    value: Any = config
+    path: list[int | str] = []
+    for part in loc:
+        if _has(value, part):
+            value = value[part]
+        elif not path:
+            return (part,), None
+        else:
+            break
+        path.append(part)
+    return tuple(path), value if path else None
+
+
+def _has(value: Any, part: int | str) -> bool:
+    if isinstance(value, list):
+        return isinstance(part, int) and part < len(value)
+    return isinstance(value, Mapping) and part in value
+
+
+def _is_left_to_the_run(step_type: StepType, path: Path, value: Json) -> bool:
+    """Whether a template stands where the problem is, so that the value is not known yet."""
+    kind = text_kinds(step_type.config).get(str(path[0])) if path else None
+    return kind not in {None, TextKind.EXPRESSION} and isinstance(value, str) and "{{" in value
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    text = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return text if text.endswith(".") else text + "."
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

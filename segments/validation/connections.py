@@ -1,0 +1,99 @@
+"""Rules about ports: what an edge leaves by and leads into."""
+
+from segments.catalog import Role, StepType
+from segments.definition.findings import shown
+from segments.definition.model import Step
+from segments.validation.context import ELSE, Context, Link
+
+
+def check_source_ports(context: Context) -> None:
+    """UNKNOWN_PORT and CONDITION_PORT_MISSING: every edge leaves by a port its step has."""
+    for link in context.links:
+        if link.source_ports:
+            continue
+        port, source = link.edge.source_port, link.edge.source
+        if port is None and context.step_types[source].role is Role.CONDITION:
+            message = f"Nothing says by which outcome of {shown(source)} this edge leaves."
+            hint = "set from_port to 'true' or 'false', or give the edge a condition"
+            context.findings.error("CONDITION_PORT_MISSING", message, link.place.at("from_port"), hint=hint)
+            continue
+        known = list(context.ports[source].aliases) + list(context.ports[source].key_ports)
+        message = f"The step {shown(source)} has no output port {shown(port or 'output')}."
+        hint = context.findings.suggest(port or "output", known) or _listed(known)
+        context.findings.error("UNKNOWN_PORT", message, link.place.at("from_port"), hint=hint)
+
+
+def check_declared_outputs(context: Context) -> None:
+    """UNKNOWN_PORT (warning): a declared output port that nothing is ever emitted on."""
+    for step_id, ports in context.ports.items():
+        for index, name in enumerate(context.steps[step_id].ports.output or ()):
+            if name not in ports.aliases and name not in ports.key_ports:
+                message = f"Nothing is emitted on the port {shown(name)}: the step's type has fewer ports."
+                place = context.places[step_id].at("ports", "output", index)
+                context.findings.warning("UNKNOWN_PORT", message, place)
+
+
+def check_target_ports(context: Context) -> None:
+    """UNKNOWN_PORT (warning): an edge into an input port its step does not declare."""
+    for link in context.links:
+        target = context.steps[link.edge.target]
+        declared = target.ports.input
+        if declared is None or link.target_port in declared or context.step_types[target.step_id].role is Role.JOIN:
+            continue
+        message = f"The step {shown(target.step_id)} does not declare the input port {shown(link.target_port)}."
+        hint = context.findings.suggest(link.target_port, declared) or _listed(list(declared))
+        context.findings.warning("UNKNOWN_PORT", message, link.place.at("to_port"), hint=hint)
+
+
+def check_port_types(context: Context) -> None:
+    """PORT_TYPE (warning): an edge joins two ports of the cards whose types do not fit."""
+    for link in context.links:
+        source, target = context.steps[link.edge.source], context.steps[link.edge.target]
+        left = _card_type(context.step_types[source.step_id], link)
+        right = _input_type(context.step_types[target.step_id], target, link.target_port)
+        if left is None or right is None or left == right or (left, right) == ("integer", "number"):
+            continue
+        message = f"{shown(source.step_id)} gives {left}, {shown(target.step_id)} is made for {right}."
+        context.findings.warning("PORT_TYPE", message, link.place)
+
+
+def check_else_edges(context: Context) -> None:
+    """ELSE_WITHOUT_CONDITION: an "else" needs an edge beside it that can be refused."""
+    for links in context.leaving.values():
+        for link in links:
+            if link.is_else and not any(_is_alternative(other, link) for other in links):
+                message = f"'{ELSE}' has no edge with a condition beside it."
+                context.findings.error("ELSE_WITHOUT_CONDITION", message, link.place.at("condition"))
+
+
+def check_mixed_conditions(context: Context) -> None:
+    """CONDITIONAL_AND_UNCONDITIONAL (warning): beside conditional edges one that is always taken."""
+    for links in context.leaving.values():
+        conditional = {port for link in links if link.is_conditional for port in link.source_ports}
+        for link in links:
+            if not link.is_conditional and not conditional.isdisjoint(link.source_ports):
+                message = "This edge is always taken, also when a conditional edge beside it is."
+                hint = f"give it the condition '{ELSE}' if it is meant for the other cases"
+                context.findings.warning("CONDITIONAL_AND_UNCONDITIONAL", message, link.place, hint=hint)
+
+
+def _is_alternative(other: Link, link: Link) -> bool:
+    return other.is_conditional and not other.is_else and not set(other.source_ports).isdisjoint(link.source_ports)
+
+
+def _card_type(step_type: StepType, link: Link) -> str | None:
+    """The type an edge carries by the card; None where the card has no say."""
+    types = {port.type for port in step_type.output_ports if port.name in link.source_ports}
+    found = types.pop() if len(types) == 1 else "any"
+    return None if found == "any" or step_type.role is Role.SPLIT else found
+
+
+def _input_type(step_type: StepType, step: Step, port: str) -> str | None:
+    """The type an input port has by the card; None for a port the step named itself, and for a join's."""
+    types = {one.name: one.type for one in step_type.input_ports}
+    found = types.get(port, "any")
+    return None if found == "any" or step.ports.input is not None else found
+
+
+def _listed(names: list[str]) -> str | None:
+    return "known are " + ", ".join(shown(name) for name in names[:10]) if names else None

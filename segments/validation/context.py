@@ -1,0 +1,162 @@
+"""What every rule looks at: the draft, its steps' types and ports, its edges and its graph, each computed once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from segments.catalog import Catalog, StepType
+from segments.definition.findings import Findings, Place
+from segments.definition.model import Edge, Segment, Step
+from segments.definition.ports import (
+    EdgeIndex,
+    StepPorts,
+    resolve_ports,
+    resolve_source_ports,
+    resolve_target_port,
+)
+from segments.definition.reading import Draft
+from segments.plan.graph import Graph
+
+ELSE = "else"
+ERROR_PORT = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An edge both of whose ends exist and have known types, with its ports resolved."""
+
+    edge: Edge
+    place: Place
+    source_ports: tuple[str, ...]
+    target_port: str
+
+    @property
+    def is_else(self) -> bool:
+        """Whether the edge is taken when no sibling's condition holds."""
+        return self.edge.condition is not None and self.edge.condition.strip() == ELSE
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether something in the edge itself can hold a token back."""
+        return self.edge.condition is not None
+
+
+class Context:
+    """One segment under judgement. Rules add to ``findings`` and change nothing else."""
+
+    def __init__(self, draft: Draft, catalog: Catalog, findings: Findings) -> None:
+        self.draft = draft
+        self.catalog = catalog
+        self.findings = findings
+
+    @property
+    def segment(self) -> Segment:
+        """The segment as far as it could be read."""
+        return self.draft.segment
+
+    @cached_property
+    def placed_steps(self) -> list[tuple[Place, Step]]:
+        """All steps, also those with an id that another has, with their places."""
+        pairs = zip(self.draft.step_indexes, self.segment.steps, strict=True)
+        return [(Place(("steps", index), step.step_id or None), step) for index, step in pairs]
+
+    @cached_property
+    def placed_edges(self) -> list[tuple[Place, Edge]]:
+        """All edges with their places."""
+        pairs = zip(self.draft.edge_indexes, self.segment.edges, strict=True)
+        return [(Place(("edges", index), edge=index), edge) for index, edge in pairs]
+
+    @cached_property
+    def steps(self) -> dict[str, Step]:
+        """The steps by id; of several with one id, the first."""
+        return {step.step_id: step for _, step in reversed(self.placed_steps) if step.step_id}
+
+    @cached_property
+    def places(self) -> dict[str, Place]:
+        """Where each step stands."""
+        return {step.step_id: place for place, step in reversed(self.placed_steps) if step.step_id}
+
+    @cached_property
+    def step_types(self) -> dict[str, StepType]:
+        """The type of each step that has a known one."""
+        return {step_id: self.catalog[step.type] for step_id, step in self.steps.items() if step.type in self.catalog}
+
+    @cached_property
+    def ports(self) -> dict[str, StepPorts]:
+        """The ports of each step that has a known type."""
+        edges = EdgeIndex(self.segment)
+        return {
+            step_id: resolve_ports(self.segment, self.steps[step_id], step_type, edges)
+            for step_id, step_type in self.step_types.items()
+        }
+
+    @cached_property
+    def links(self) -> list[Link]:
+        """The edges whose ends are known steps of known types."""
+        return [self._link(place, edge) for place, edge in self.placed_edges if self._is_known(edge)]
+
+    @cached_property
+    def leaving(self) -> dict[str, list[Link]]:
+        """The links out of each step."""
+        leaving: dict[str, list[Link]] = {step_id: [] for step_id in self.steps}
+        for link in self.links:
+            leaving[link.edge.source].append(link)
+        return leaving
+
+    @cached_property
+    def entering(self) -> dict[str, list[Link]]:
+        """The links into each step."""
+        entering: dict[str, list[Link]] = {step_id: [] for step_id in self.steps}
+        for link in self.links:
+            entering[link.edge.target].append(link)
+        return entering
+
+    @cached_property
+    def graph(self) -> Graph | None:
+        """The graph of all edges between existing steps; None without an entrypoint to start from."""
+        if self.segment.entrypoint not in self.steps:
+            return None
+        edges = [(edge.source, edge.target) for _, edge in self.placed_edges]
+        return Graph(
+            list(self.steps),
+            [(source, target) for source, target in edges if source in self.steps and target in self.steps],
+            self.segment.entrypoint,
+        )
+
+    def reachable_steps(self) -> Iterator[tuple[str, Step]]:
+        """Give the steps a way leads to, in plan order."""
+        if self.graph is not None:
+            for step_id in self.graph.order:
+                if step_id in self.graph.reachable:
+                    yield step_id, self.steps[step_id]
+
+    def dominates(self, upper: str, lower: str) -> bool:
+        """Whether every way to a reachable step passes another one."""
+        return upper in self._dominators_of(lower)
+
+    def _dominators_of(self, step_id: str) -> frozenset[str]:
+        known = self._dominator_sets.get(step_id)
+        if known is None and self.graph is not None:
+            found = []
+            at = self.graph.dominators.get(step_id)
+            while at is not None:
+                found.append(at)
+                at = self.graph.dominators.get(at)
+            known = self._dominator_sets[step_id] = frozenset(found)
+        return known or frozenset()
+
+    @cached_property
+    def _dominator_sets(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def _is_known(self, edge: Edge) -> bool:
+        return edge.source in self.step_types and edge.target in self.step_types
+
+    def _link(self, place: Place, edge: Edge) -> Link:
+        source, target = self.steps[edge.source], self.steps[edge.target]
+        return Link(
+            edge,
+            place,
+            resolve_source_ports(edge, source, self.step_types[edge.source], self.ports[edge.source]),
+            resolve_target_port(edge, target, self.step_types[edge.target]),
+        )

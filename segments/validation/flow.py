@@ -1,0 +1,145 @@
+"""Rules about the way tokens take: loops, dead ends, and fan-outs nobody asked for."""
+
+from segments.catalog import Role
+from segments.definition.findings import shown
+from segments.plan.graph import Graph
+from segments.validation.context import Context, Link
+from segments.validation.exclusion import always_fires, firing_pairs
+
+
+def check_self_loops(context: Context) -> None:
+    """SELF_LOOP: an edge back into its own step; an error when nothing can ever stop it."""
+    for link in context.links:
+        step_id = link.edge.source
+        if step_id != link.edge.target:
+            continue
+        if always_fires(link, context.step_types[step_id]):
+            message = f"{shown(step_id)} starts itself again each time, without end."
+            hint = "give the edge a condition"
+            context.findings.error("SELF_LOOP", message, link.place, hint=hint)
+        else:
+            context.findings.warning("SELF_LOOP", f"{shown(step_id)} may start itself again.", link.place)
+
+
+def check_reachability(context: Context) -> None:
+    """UNREACHABLE_STEP (warning): a step no way from the entrypoint leads to."""
+    if context.graph is None:
+        return
+    for step_id, place in context.places.items():
+        if step_id not in context.graph.reachable:
+            message = f"No way leads from the entrypoint to {shown(step_id)}; it never runs."
+            context.findings.warning("UNREACHABLE_STEP", message, place)
+
+
+def check_loops(context: Context) -> None:
+    """UNBOUNDED_LOOP (warning): a loop that only ``max_activations`` ends."""
+    if context.graph is None:
+        return
+    endless = _endless_steps(context)
+    judged: set[str] = set()
+    for step_id, _ in context.reachable_steps():
+        loop = context.graph.components[step_id]
+        if not loop or step_id in judged:
+            continue
+        judged |= loop
+        if len(loop) > 1 and (loop & endless or not _has_exit(context, loop)):
+            message = f"The loop through {shown(step_id)} has no end but the limit of activations."
+            hint = "let an edge with a condition lead out of it, and one back"
+            context.findings.warning("UNBOUNDED_LOOP", message, context.places[step_id], hint=hint)
+
+
+def _endless_steps(context: Context) -> frozenset[str]:
+    """The steps on a cycle of edges that are always taken."""
+    edges = [
+        (link.edge.source, link.edge.target)
+        for link in context.links
+        if always_fires(link, context.step_types[link.edge.source])
+    ]
+    always = Graph(list(context.steps), edges, context.segment.entrypoint)
+    return frozenset(step_id for step_id, loop in always.components.items() if len(loop) > 1)
+
+
+def _has_exit(context: Context, loop: frozenset[str]) -> bool:
+    return any(link.edge.target not in loop for step_id in loop for link in context.leaving[step_id]) or any(
+        _may_end_here(context, step_id) for step_id in loop
+    )
+
+
+def _may_end_here(context: Context, step_id: str) -> bool:
+    """Whether a token may end at a step inside a loop: no edge out of it has to be taken."""
+    links, step_type = context.leaving[step_id], context.step_types.get(step_id)
+    if step_type is None or any(always_fires(link, step_type) for link in links):
+        return False
+    if not step_type.decides:
+        return True
+    taken = {port for link in links if not link.is_conditional or link.is_else for port in link.source_ports}
+    return any(port.required and port.name not in taken for port in step_type.output_ports)
+
+
+def check_fan_outs(context: Context) -> None:
+    """IMPLICIT_FAN_OUT (warning): several edges out of a step at once in a segment that does not ask for it."""
+    if context.segment.params.parallel_execution:
+        return
+    for step_id, step_type in context.step_types.items():
+        if step_type.role is Role.SPLIT:
+            continue
+        pairs = firing_pairs(context.leaving[step_id], step_type)
+        if pairs:
+            message = f"Several edges leave {shown(step_id)} at once; what they lead to runs in parallel."
+            hint = "set params.parallel_execution to true if that is meant"
+            context.findings.warning("IMPLICIT_FAN_OUT", message, context.places[step_id], hint=hint)
+
+
+class _Merges:
+    """Where branches meet without a join. Ways are followed up to the next join, and not through it."""
+
+    def __init__(self, context: Context) -> None:
+        joins = {step_id for step_id, step_type in context.step_types.items() if step_type.role is Role.JOIN}
+        open_edges = [(link.edge.source, link.edge.target) for link in context.links if link.edge.source not in joins]
+        self.context = context
+        self.graph = Graph(list(context.steps), open_edges, context.segment.entrypoint)
+        self.fan_outs = {
+            step_id: pairs
+            for step_id, step_type in context.step_types.items()
+            if (pairs := firing_pairs(context.leaving[step_id], step_type))
+        }
+        self.left = 200_000  # comparisons; a segment that needs more is not judged to the end
+
+    def arrives_twice(self, step_id: str, arriving: list[Link]) -> bool:
+        """Whether two branches of one fan-out come in by different ones of these edges."""
+        dominator = self.context.graph.dominators.get(step_id) if self.context.graph else None
+        for origin, pairs in self.fan_outs.items():
+            if dominator is None or not (origin == dominator or self.context.dominates(dominator, origin)):
+                continue
+            for one, other in pairs:
+                self.left -= 2 * len(arriving)
+                if self.left < 0:
+                    return False
+                left = {id(link) for link in arriving if self._leads_to(one, link)}
+                right = {id(link) for link in arriving if self._leads_to(other, link)}
+                if left and right and len(left | right) > 1:
+                    return True
+        return False
+
+    def _leads_to(self, first: Link, last: Link) -> bool:
+        target = first.edge.target
+        return first is last or target == last.edge.source or self.graph.reaches(target, last.edge.source)
+
+
+def check_double_merges(context: Context) -> None:
+    """DOUBLE_MERGE (warning): parallel branches run into one port, so that the step runs once for each."""
+    if context.graph is None:
+        return
+    merges = _Merges(context)
+    for step_id, step in context.reachable_steps():
+        step_type = context.step_types.get(step_id)
+        if step_type is None or step_type.role is Role.JOIN:
+            continue
+        by_port: dict[str, list[Link]] = {}
+        for link in context.entering[step_id]:
+            by_port.setdefault(link.target_port, []).append(link)
+        for port, arriving in by_port.items():
+            if len(arriving) > 1 and merges.arrives_twice(step_id, arriving):
+                message = f"Parallel branches meet in {shown(step.step_id)}, which runs once for each of them."
+                hint = f"join them first, or lead them into ports other than {shown(port)}"
+                context.findings.warning("DOUBLE_MERGE", message, context.places[step_id], hint=hint)

@@ -1,0 +1,101 @@
+"""Rules about expressions and templates: can they be read, and can the steps they name have run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from segments.definition.config import ConfigText, TextKind, config_texts
+from segments.definition.findings import Place, shown
+from segments.expressions import Expression, ExpressionSyntaxError, Template, parse, parse_template
+from segments.validation.context import Context
+
+MAX_TEXTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """An expression, where it stands, and the step it belongs to; ``is_edge`` when that step's output is known."""
+
+    expression: Expression
+    place: Place
+    step_id: str
+    is_edge: bool
+
+
+def check_expressions(context: Context) -> None:
+    """EXPRESSION_SYNTAX, NOT_UPSTREAM, MAY_NOT_HAVE_RUN and SINGLE_BRACE_TEMPLATE, in configs and on edges."""
+    for use in (*_in_configs(context), *_on_edges(context)):
+        for step_id in sorted(use.expression.steps):
+            _check_reference(context, use, step_id)
+
+
+def _in_configs(context: Context) -> Iterator[_Use]:
+    texts = 0
+    for step_id, step_type in context.step_types.items():
+        step, place = context.steps[step_id], context.places[step_id].at("config")
+        for found in config_texts(step_type, step.config):
+            texts += 1
+            if texts > MAX_TEXTS:
+                message = f"A segment has at most {MAX_TEXTS} expressions and templates; further ones were not read."
+                context.findings.error("TOO_LARGE", message, place)
+                return
+            for expression in _read(context, found, place.at(*found.path)):
+                yield _Use(expression, place.at(*found.path), step_id, is_edge=False)
+
+
+def _read(context: Context, found: ConfigText, place: Place) -> tuple[Expression, ...]:
+    if found.kind is TextKind.EXPRESSION:
+        expression = _parsed(context, found.text, place)
+        return () if expression is None else (expression,)
+    if "{" not in found.text:
+        return ()
+    is_prompt = found.kind is TextKind.PROMPT
+    try:
+        template: Template = parse_template(found.text, single_braces=is_prompt)
+    except ExpressionSyntaxError as error:
+        _report(context, error, place)
+        return ()
+    for name in dict.fromkeys(template.single_brace_names):
+        message = f"'{{{name}}}' is read as '{{{{ {name} }}}}' where an input has that name."
+        context.findings.info("SINGLE_BRACE_TEMPLATE", message, place, hint="write double braces")
+    return template.expressions
+
+
+def _on_edges(context: Context) -> Iterator[_Use]:
+    for link in context.links:
+        condition = link.edge.condition
+        if condition is None or link.is_else:
+            continue
+        place = link.place.at("condition")
+        expression = _parsed(context, condition, place)
+        if expression is not None:
+            yield _Use(expression, place, link.edge.source, is_edge=True)
+
+
+def _parsed(context: Context, text: str, place: Place) -> Expression | None:
+    try:
+        return parse(text)
+    except ExpressionSyntaxError as error:
+        _report(context, error, place)
+        return None
+
+
+def _report(context: Context, error: ExpressionSyntaxError, place: Place) -> None:
+    where = "" if error.position is None else f" (at position {error.position})"
+    context.findings.error("EXPRESSION_SYNTAX", f"{error.message}{where}", place, hint=error.hint)
+
+
+def _check_reference(context: Context, use: _Use, step_id: str) -> None:
+    if step_id not in context.steps:
+        hint = context.findings.suggest(step_id, context.steps)
+        context.findings.error("NOT_UPSTREAM", f"There is no step {shown(step_id)}.", use.place, hint=hint)
+        return
+    graph = context.graph
+    if graph is None or use.step_id not in graph.reachable or (use.is_edge and step_id == use.step_id):
+        return
+    if not graph.reaches(step_id, use.step_id):
+        message = f"The step {shown(step_id)} cannot have run before {shown(use.step_id)}."
+        context.findings.error("NOT_UPSTREAM", message, use.place)
+    elif not context.dominates(step_id, use.step_id):
+        message = f"The step {shown(step_id)} may not have run when {shown(use.step_id)} needs it."
+        hint = f"get(steps, '{step_id}.output', null) gives null then"
+        context.findings.warning("MAY_NOT_HAVE_RUN", message, use.place, hint=hint)
