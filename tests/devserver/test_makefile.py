@@ -1,0 +1,59 @@
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from devserver import folders
+
+PROMISED = {"help", "venv", "run", "demo", "test", "check", "fix", "bench", "lock"}
+
+
+def make(*arguments: str, folder: Path = folders.CHECKOUT, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - the arguments are the test's own
+        ["make", *arguments],  # noqa: S607 - whichever make the person has
+        cwd=folder,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_make_alone_lists_every_target_with_what_it_does() -> None:
+    listed = dict(re.findall(r"^make (\S+) +(\S.*)$", make().stdout, flags=re.MULTILINE))
+    assert listed.keys() == PROMISED
+
+
+@pytest.mark.parametrize("target", sorted(PROMISED - {"help", "venv"}))
+def test_every_target_sets_up_what_it_needs_first(target: str, tmp_path: Path) -> None:
+    for name in ("Makefile", "requirements-dev.txt", "pyproject.toml"):
+        (tmp_path / name).write_bytes((folders.CHECKOUT / name).read_bytes())
+    planned = make("--dry-run", target, folder=tmp_path).stdout
+    steps = ["-m venv .venv", "pip install --quiet --require-hashes", "pip install --quiet --no-deps"]
+    assert [step for step in steps if step in planned] == steps
+    assert planned.index(steps[0]) < planned.index(steps[1]) < planned.index(steps[2])
+
+
+def test_without_a_new_enough_python_it_says_what_is_needed(tmp_path: Path) -> None:
+    for name in ("Makefile", "requirements-dev.txt", "pyproject.toml"):
+        (tmp_path / name).write_bytes((folders.CHECKOUT / name).read_bytes())
+    for name in ("python3.11", "python3", "python"):
+        (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    answer = make("venv", folder=tmp_path, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert answer.returncode != 0
+    assert "Python 3.11 or newer is needed" in answer.stderr
+
+
+@pytest.mark.parametrize(("data", "passed"), [("", ""), ("my file.csv", ' "my file.csv"')])
+def test_demo_passes_the_file_on(data: str, passed: str) -> None:
+    planned = make("--dry-run", "demo", f"DATA={data}").stdout.strip()
+    assert planned.splitlines()[-1] == f"exec .venv/bin/python -m examples.return_desk.demo{passed}".strip()
+
+
+def test_ci_runs_check_test_and_demo() -> None:
+    script = (folders.CHECKOUT / ".ci" / "run").read_text()
+    assert "for target in check test demo" in script
+    assert os.access(folders.CHECKOUT / ".ci" / "run", os.X_OK)
