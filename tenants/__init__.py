@@ -1,0 +1,1 @@
+"""WHO: tenants, people, keys."""

@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from tenants.errors import NoTenantInScope
 
@@ -56,16 +57,30 @@ def unscoped(reason: str) -> Iterator[None]:
 
 @contextmanager
 def _scoped(scope: UUID | _Everyone, *, role: str, tenant: str) -> Iterator[None]:
+    if connection.in_atomic_block and _scope.get() == scope:
+        with transaction.atomic():
+            yield
+        return
     token = _scope.set(scope)
     try:
+        # Only a scope inside another transaction has something to give back: SET LOCAL ends with the outermost
+        # transaction, and a rollback to a savepoint restores what it was, but releasing a savepoint does not.
+        nested = connection.in_atomic_block
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("select current_setting('role'), current_setting('app.tenant', true)")
-            before_role, before_tenant = cursor.fetchone()
-            cursor.execute("select set_config('role', %s, true), set_config('app.tenant', %s, true)", [role, tenant])
+            outer = _settings(cursor) if nested else None
+            _set(cursor, role, tenant)
             yield
-            cursor.execute(
-                "select set_config('role', %s, true), set_config('app.tenant', %s, true)",
-                [before_role, before_tenant or ""],
-            )
+            if outer is not None:
+                _set(cursor, *outer)
     finally:
         _scope.reset(token)
+
+
+def _settings(cursor: CursorWrapper) -> tuple[str, str]:
+    cursor.execute("select current_setting('role'), coalesce(current_setting('app.tenant', true), '')")
+    role, tenant = cursor.fetchone()
+    return role, tenant
+
+
+def _set(cursor: CursorWrapper, role: str, tenant: str) -> None:
+    cursor.execute("select set_config('role', %s, true), set_config('app.tenant', %s, true)", [role, tenant])

@@ -1,10 +1,52 @@
 """What can go wrong about who is asking."""
 
-from kernel.errors import LlmteamError
+from kernel.errors import Conflict, Invalid, LlmteamError, NotAuthenticated, NotFound, Refused
 
 
-class NoTenantInScope(LlmteamError):  # noqa: N818 - named after the fact
+class NoTenantInScope(LlmteamError):
     """A tenant-owned table was read with no tenant in scope: a programming error, never a user's."""
 
     code = "NO_TENANT_IN_SCOPE"
     title = "No tenant in scope"
+
+
+class KeyMissing(NotAuthenticated):
+    """The request carries no key."""
+
+    code = "KEY_MISSING"
+    title = "An API key is needed: send it as `Authorization: Bearer <key>` or `X-API-Key: <key>`"
+
+
+class KeyRefused(NotAuthenticated):
+    """The key is not one of ours, or revoked, or expired, or its tenant is inactive: all told alike."""
+
+    code = "KEY_REFUSED"
+    title = "The API key is not valid"
+
+
+class ScopeMissing(Refused):
+    """The key is good but was not given the scope this call needs."""
+
+    code = "SCOPE_MISSING"
+    title = "The API key lacks a scope"
+
+
+class UnknownScope(Invalid):
+    """A key was asked for with a scope that does not exist."""
+
+    code = "UNKNOWN_SCOPE"
+    title = "There is no such scope"
+
+
+class KeyNotFound(NotFound):
+    """The tenant has no such key."""
+
+    code = "KEY_NOT_FOUND"
+    title = "There is no such API key"
+
+
+class TenantExists(Conflict):
+    """The short name is taken."""
+
+    code = "TENANT_EXISTS"
+    title = "A tenant of this name exists already"

@@ -1,11 +1,41 @@
-"""Field types every app's models share."""
+"""Types every app shares: who calls, what a key may do, JSON kept as text."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from kernel.values import Json, dump_json
+
+if TYPE_CHECKING:
+    from tenants.models import ApiKey, Tenant
+
+SCOPES: Final = (
+    "segments:read",
+    "segments:write",
+    "runs:read",
+    "runs:write",
+    "tasks:read",
+    "tasks:write",
+    "audit:read",
+    "tenant:read",
+    "tenant:write",
+    "webhooks:write",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a request comes from: a program with a key of one tenant."""
+
+    tenant: "Tenant"
+    api_key: "ApiKey"
+
+    @property
+    def actor(self) -> str:
+        """How the audit names the caller."""
+        return f"key:{self.api_key.public_id}"
 
 
 class JsonTextField(models.JSONField):

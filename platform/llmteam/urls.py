@@ -1,6 +1,18 @@
 """All routes."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from llmteam import health
+
+urlpatterns = [
+    path("api/", include("llmteam.api.urls")),
+    path("admin/", admin.site.urls),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+]
+
+handler400 = "llmteam.api.problems.bad_request"
+handler403 = "llmteam.api.problems.permission_denied"
+handler404 = "llmteam.api.problems.not_found"
+handler500 = "llmteam.api.problems.server_error"

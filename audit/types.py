@@ -1,0 +1,19 @@
+"""What a request tells about itself, for whoever writes an entry while it is served."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """The request being served; empty outside of one (a command, a worker)."""
+
+    request_id: str = ""
+    source_address: str | None = None
+    trace_id: str = ""
+
+
+_NO_REQUEST: Final = RequestContext()
+REQUEST: Final[ContextVar[RequestContext]] = ContextVar("request", default=_NO_REQUEST)
+"""Set by the API's middleware; follows the request into threads."""

@@ -1,0 +1,1 @@
+"""How every route speaks: who calls, what is read, how errors and pages look."""

@@ -1,0 +1,70 @@
+"""Signing in of programs: an API key in one of two headers."""
+
+from typing import TYPE_CHECKING, Any
+
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.request import Request
+
+from tenants.errors import KeyMissing, KeyRefused, ScopeMissing
+from tenants.selectors import find_caller
+from tenants.types import Caller
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # it imports this module
+
+
+class KeyAuthentication(BaseAuthentication):
+    """Reads ``Authorization: Bearer <key>``, equally ``X-API-Key: <key>``."""
+
+    def authenticate(self, request: Request) -> tuple[None, Caller] | None:
+        """Find the caller; None when no key was sent.
+
+        Raises:
+            KeyRefused: What was sent is no live key.
+        """
+        text = _key_text(request)
+        return None if text is None else (None, find_caller(key_text=text))
+
+    def authenticate_header(self, request: Request) -> str:
+        """Name the scheme, so that a refusal is a 401."""
+        return 'Bearer realm="llmteam"'
+
+
+class HasScope:
+    """Lets through a caller whose key has the scope the view names for the method in ``required_scopes``.
+
+    An empty scope asks for a caller only. A view that names none for its method lets nobody through.
+    """
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        """Refuse with the missing scope's name.
+
+        Raises:
+            KeyMissing: Nobody is signed in.
+        """
+        if not isinstance(request.auth, Caller):
+            raise KeyMissing
+        method = "GET" if request.method == "HEAD" else request.method
+        scopes: dict[str, str] = getattr(view, "required_scopes", {})
+        scope = scopes.get(method or "")
+        if scope is None:
+            # A method the view has not: DRF answers 405 after this check.
+            return not hasattr(view, (method or "").lower())
+        if scope and scope not in request.auth.api_key.scopes:
+            raise ScopeMissing(f"This call needs a key with the scope `{scope}`.", extra={"scope": scope})
+        return True
+
+    def has_object_permission(self, request: Request, view: "APIView", obj: Any) -> bool:
+        """Objects are found within the caller's tenant or not at all."""
+        return True
+
+
+def _key_text(request: Request) -> str | None:
+    header: bytes = get_authorization_header(request)
+    scheme, _, key = header.decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer":
+        return key.strip()
+    if scheme:
+        raise KeyRefused("Only the scheme `Bearer` is known: send `Authorization: Bearer <key>`.")
+    sent: str | None = request.headers.get("X-API-Key")
+    return sent.strip() if sent is not None else None

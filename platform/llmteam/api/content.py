@@ -1,0 +1,124 @@
+"""What goes in and out: strict JSON, one form, one JSON writer."""
+
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+from urllib.parse import parse_qsl
+
+import orjson
+from django.http import HttpRequest
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from kernel.errors import LlmteamError, Malformed, TooLarge
+from kernel.values import Json, normalise, parse_json
+
+MAX_BODY_BYTES = 1024 * 1024
+
+
+class UnsupportedContent(LlmteamError):
+    """The body's type or encoding is not one this call reads."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    status = 415
+    title = "The body's content type is not one this call reads"
+
+
+class JsonParser(BaseParser):
+    """Reads a body as JSON, once and strictly (``kernel.values.parse_json``)."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Json:
+        """Return the value, plain and bounded.
+
+        Raises:
+            TooLarge: Over 1 MiB.
+            UnsupportedContent: The body is compressed.
+            MalformedJson: Not JSON, a duplicate key, NaN, too deep.
+            ValueRefused: NUL, a lone surrogate, an integer beyond 2^53.
+        """
+        return parse_json(read_body(stream))
+
+
+class FormParser(BaseParser):
+    """Reads an HTML form: each field is a member of the object.
+
+    For callers that cannot send JSON. A text that opens with ``{`` or ``[`` is read as JSON, any other stays text.
+    """
+
+    media_type = "application/x-www-form-urlencoded"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Json:
+        """Return the form as an object; errors as ``JsonParser``, and a field sent twice is Malformed."""
+        body = read_body(stream)
+        try:
+            fields = parse_qsl(
+                body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=1000
+            )
+        except ValueError:
+            raise Malformed("The form cannot be read: send `name=value` pairs, percent-encoded UTF-8.") from None
+        if len(dict(fields)) != len(fields):
+            raise Malformed("A field of the form is sent twice.")
+        return normalise({name: _form_value(text) for name, text in fields})
+
+
+class JsonRenderer(BaseRenderer):
+    """Writes what views return. Times are RFC 3339 in UTC."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        """Write the value; None is an empty body."""
+        return b"" if data is None else orjson.dumps(data, option=orjson.OPT_UTC_Z)
+
+
+class AlwaysJson(BaseContentNegotiation):
+    """Answers JSON whatever ``Accept`` says: callers that send a browser's list still mean this API."""
+
+    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+        """Pick by the type alone, without its parameters."""
+        media_type = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Pick the first."""
+        return renderers[0], renderers[0].media_type or ""
+
+
+def read_body(stream: IO[bytes]) -> bytes:
+    """Read a body of at most 1 MiB, without reading more than that.
+
+    Raises:
+        TooLarge: It is longer, by its own account or in fact.
+        UnsupportedContent: It is compressed.
+    """
+    if isinstance(stream, HttpRequest):
+        if stream.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise UnsupportedContent("Send the body as it is, without a Content-Encoding.")
+        declared = stream.headers.get("Content-Length", "")
+        if declared.isdigit() and len(declared) < 20 and int(declared) > MAX_BODY_BYTES:
+            raise _too_large()
+    body = stream.read(MAX_BODY_BYTES + 1)
+    if len(body) > MAX_BODY_BYTES:
+        raise _too_large()
+    return body
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"A body may have at most {MAX_BODY_BYTES} bytes.", extra={"limit": MAX_BODY_BYTES})
+
+
+def _form_value(text: str) -> Json:
+    return parse_json(text) if text[:1] in {"{", "["} else text

@@ -1,0 +1,72 @@
+"""What every answer carries: its request's id and its place in the caller's trace."""
+
+import ipaddress
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+
+from audit.types import REQUEST, RequestContext
+from kernel.ids import new_id
+
+_TRACEPARENT: Final = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+Answer = Callable[[HttpRequest], HttpResponseBase]
+AsyncAnswer = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+
+@sync_and_async_middleware
+def request_context(get_response: Answer | AsyncAnswer) -> Answer | AsyncAnswer:
+    """Give the request an id, a trace and a context others can read while it is served.
+
+    A caller's ``traceparent`` is continued where it is one, and answered with our own span; else a trace begins here.
+    """
+
+    def opened(request: HttpRequest) -> tuple[RequestContext, str]:
+        trace_id, flags = _trace(request.headers.get("traceparent", ""))
+        context = RequestContext(
+            request_id=str(new_id()), source_address=_address(request.META.get("REMOTE_ADDR")), trace_id=trace_id
+        )
+        return context, f"00-{trace_id}-{secrets.token_hex(8)}-{flags}"
+
+    def closed(response: HttpResponseBase, context: RequestContext, traceparent: str) -> HttpResponseBase:
+        response["X-Request-Id"] = context.request_id
+        response["traceparent"] = traceparent
+        return response
+
+    if iscoroutinefunction(get_response):
+
+        async def answer_async(request: HttpRequest) -> HttpResponseBase:
+            context, traceparent = opened(request)
+            token = REQUEST.set(context)
+            try:
+                return closed(await get_response(request), context, traceparent)
+            finally:
+                REQUEST.reset(token)
+
+        return answer_async
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        context, traceparent = opened(request)
+        token = REQUEST.set(context)
+        try:
+            return closed(get_response(request), context, traceparent)  # type: ignore[arg-type]  # not the async kind
+        finally:
+            REQUEST.reset(token)
+
+    return answer
+
+
+def _trace(header: str) -> tuple[str, str]:
+    found = _TRACEPARENT.fullmatch(header.strip())
+    return (found[1], found[2]) if found else (secrets.token_hex(16), "00")
+
+
+def _address(text: str | None) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text or ""))
+    except ValueError:
+        return None

@@ -1,0 +1,19 @@
+"""Routes below /api/."""
+
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularSwaggerView
+
+from llmteam.api.views import NoSuchRouteView, SchemaView
+
+v1 = [
+    path("", include("tenants.urls")),
+    path("", include("segments.urls")),
+    path("", include("runs.urls")),
+]
+
+urlpatterns = [
+    path("v1/", include(v1)),
+    path("schema/", SchemaView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path(r"(?s:.*)\Z", NoSuchRouteView.as_view(), name="no_such_route"),
+]

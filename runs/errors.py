@@ -1,0 +1,52 @@
+"""What can go wrong about runs."""
+
+from kernel.errors import Conflict, Invalid, NotFound
+
+
+class RunNotFound(NotFound):
+    """The tenant has no such run."""
+
+    code = "RUN_NOT_FOUND"
+    title = "There is no such run"
+
+
+class RunAlreadyOver(Conflict):
+    """The run has ended otherwise; `extra` has its state."""
+
+    code = "RUN_ALREADY_OVER"
+    title = "The run is over already"
+
+
+class InputRefused(Invalid):
+    """The input does not fit the segment's ``input_schema``."""
+
+    code = "INPUT_INVALID"
+    title = "The input does not fit the segment's input_schema"
+
+
+class InputSchemaUnusable(Invalid):
+    """The segment's ``input_schema`` cannot be applied: it refers to something that is not in it."""
+
+    code = "INPUT_SCHEMA_UNUSABLE"
+    title = "The segment's input_schema cannot be applied"
+
+
+class IdempotencyKeyReused(Invalid):
+    """The key was used for another request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+    title = "This Idempotency-Key was used for another request"
+
+
+class IdempotencyKeyMalformed(Invalid):
+    """The key is empty, too long, or not printable ASCII."""
+
+    code = "IDEMPOTENCY_KEY_MALFORMED"
+    title = "An Idempotency-Key has 1 to 255 printable ASCII characters"
+
+
+class StartInProgress(Conflict):
+    """Another request with the same key is starting its run right now."""
+
+    code = "START_IN_PROGRESS"
+    title = "A start with this Idempotency-Key is being worked on"

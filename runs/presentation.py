@@ -1,0 +1,103 @@
+"""Runs, steps and events as callers see them: what fills the shapes of ``runs.serializers``."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.urls import reverse
+from rest_framework.request import Request
+
+from runs.models import Run
+from runs.selectors import EventRecord, StepRecord
+
+_SEVERITIES: Final = {
+    "segment.failed": "error",
+    "step.failed": "error",
+    "action.failed": "error",
+    "step.retrying": "warning",
+    "segment.cancelled": "warning",
+}
+
+
+def run_body(run: Run, request: Request) -> dict[str, Any]:
+    """Fill a ``RunShape``. The run came with its revision."""
+    return {
+        "run_id": run.id,
+        "segment_id": run.segment_id,
+        "revision": run.revision.number,
+        "status": run.status,
+        "input": run.input,
+        "output": run.output,
+        "error": run.error,
+        "waiting_for": run.waiting_for,
+        "progress": {"activations": run.activations, "active": run.active},
+        "usage": {"activations": run.activations},
+        "client_reference": run.client_reference or None,
+        "metadata": run.metadata,
+        "priority": run.priority,
+        "timeout_seconds": run.timeout_seconds,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+        "links": _links(run.id, request),
+    }
+
+
+def run_location(run_id: UUID, request: Request) -> str:
+    """Say where a run can be read."""
+    return request.build_absolute_uri(reverse("run", args=[run_id]))
+
+
+def step_body(step: StepRecord) -> dict[str, Any]:
+    """Fill a ``StepShape``."""
+    return {
+        "step_id": step.step_id,
+        "step_type": step.step_type,
+        "activation": step.activation,
+        "status": step.status,
+        "attempts": step.attempts,
+        "inputs": step.inputs,
+        "output": step.output,
+        "error": step.error,
+        "started_at": step.started_at,
+        "ended_at": step.ended_at,
+        "duration_ms": _milliseconds(step.started_at, step.ended_at),
+    }
+
+
+def event_body(run: Run, step_types: Mapping[str, str], record: EventRecord) -> dict[str, Any]:
+    """Fill an ``EventShape``."""
+    event = record.event
+    return {
+        "event_id": record.event_id,
+        "seq": event.seq,
+        "event_type": record.event_type,
+        "timestamp": event.created_at,
+        "tenant_id": run.tenant_id,
+        "run_id": run.id,
+        "segment_id": run.segment_id,
+        "step_id": event.step_id,
+        "step_type": step_types.get(event.step_id or ""),
+        "activation": event.activation,
+        "attempt": event.attempt,
+        "severity": _SEVERITIES.get(record.event_type, "info"),
+        "correlation_id": run.client_reference or str(run.id),
+        "payload": record.payload,
+        "error": event.payload.get("error") if record.event_type == event.type else None,
+        "duration_ms": record.duration_ms,
+    }
+
+
+def step_types_of(run: Run) -> dict[str, str]:
+    """Read each step's type out of the run's revision."""
+    return {step["step_id"]: step["type"] for step in run.revision.definition["steps"]}
+
+
+def _links(run_id: UUID, request: Request) -> dict[str, str]:
+    names = {"self": "run", "steps": "run_steps", "events": "run_events", "cancel": "cancel_run"}
+    return {name: request.build_absolute_uri(reverse(route, args=[run_id])) for name, route in names.items()}
+
+
+def _milliseconds(start: datetime, end: datetime | None) -> int | None:
+    return None if end is None else max(0, round((end - start).total_seconds() * 1000))

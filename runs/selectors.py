@@ -1,0 +1,268 @@
+"""What is read about runs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from kernel.ids import parse_id
+from kernel.paging import CursorRefused, Page
+from kernel.values import Json
+from runs.core import emitted
+from runs.errors import RunNotFound
+from runs.models import Run, RunEvent, RunStatus
+from tenants.context import tenant_scope, unscoped
+from tenants.models import Tenant
+from tenants.selectors import newest_page
+
+MAX_SEQ: Final = 2**31 - 1
+_STARTED: Final = "step.started"
+_OUTCOMES: Final = {"step.completed": "completed", "step.failed": "failed", "step.skipped": "skipped"}
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One activation of a step, folded from the journal. ``status``: running, retrying, completed, failed, skipped."""
+
+    step_id: str
+    step_type: str | None
+    activation: int
+    status: str
+    attempts: int
+    inputs: dict[str, Json]
+    output: Json
+    error: Json
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One line of the journal as others see it; ``data.produced`` is derived, one per port of a completed step."""
+
+    event_id: str
+    event: RunEvent
+    event_type: str
+    payload: Json
+    duration_ms: int | None
+
+
+def read_run_id(text: str) -> UUID:
+    """Read an id out of an address.
+
+    Raises:
+        RunNotFound: No run can have that id.
+    """
+    run_id = parse_id(text)
+    if run_id is None:
+        raise RunNotFound
+    return run_id
+
+
+def get_run(*, tenant: Tenant, run_id: UUID) -> Run:
+    """Read a run with its revision.
+
+    Raises:
+        RunNotFound: The tenant has no such run.
+    """
+    with tenant_scope(tenant.id):
+        run = Run.objects.select_related("revision").filter(id=run_id).first()
+    if run is None:
+        raise RunNotFound
+    return run
+
+
+def list_runs(
+    *,
+    tenant: Tenant,
+    cursor: str | None,
+    limit: int,
+    status: Iterable[str] = (),
+    segment: str | None = None,
+    client_reference: str | None = None,
+    created_after: datetime | None = None,
+    created_before: datetime | None = None,
+) -> Page[Run]:
+    """Read one page of runs, newest first. Filters add up; of ``status`` one must hold; times are exclusive.
+
+    Raises:
+        CursorRefused: Not a cursor of ours.
+    """
+    wanted = Q()
+    for condition, value in (
+        ("status__in", list(status)),
+        ("segment_id", segment),
+        ("client_reference", client_reference),
+        ("created_at__gt", created_after),
+        ("created_at__lt", created_before),
+    ):
+        if value:
+            wanted &= Q((condition, value))
+    with tenant_scope(tenant.id):
+        rows = Run.objects.filter(wanted).select_related("revision").defer("revision__definition")
+        return newest_page(rows, cursor=cursor, limit=limit)
+
+
+def list_steps(*, tenant: Tenant, run_id: UUID, cursor: str | None, limit: int) -> Page[StepRecord]:
+    """Read one page of a run's activations, in the order they started.
+
+    Only the events of the page's activations, and those their inputs came from, are read with their values.
+
+    Raises:
+        RunNotFound: The tenant has no such run.
+        CursorRefused: Not a cursor of ours.
+    """
+    after = read_seq(cursor) if cursor else 0
+    run = get_run(tenant=tenant, run_id=run_id)
+    with tenant_scope(tenant.id):
+        first = run.events.filter(type__in=[_STARTED, "step.failed"], step_id__isnull=False).defer("payload")
+        heads = _first_of_each(first.order_by("seq"), after, limit + 1)
+        shown = heads[:limit]
+        lines = _lines_of(run, shown)
+        sources = _sources(run, lines)
+    types = {step["step_id"]: step["type"] for step in run.revision.definition["steps"]}
+    records = [_step_record(lines[(head.step_id, head.activation)], sources, types) for head in shown]
+    return Page(records, str(shown[-1].seq) if len(heads) > limit else None)
+
+
+def list_events(*, tenant: Tenant, run_id: UUID, after: int, limit: int) -> tuple[Run, Page[EventRecord]]:
+    """Read one page of a run's journal, in order, from the event behind ``after`` on.
+
+    A page holds ``limit`` stored events, and besides them the derived ones. Its cursor is the last ``seq``; reading on
+    from the last ``seq`` seen misses nothing, as events only ever get added behind it.
+
+    Raises:
+        RunNotFound: The tenant has no such run.
+    """
+    run = get_run(tenant=tenant, run_id=run_id)
+    with tenant_scope(tenant.id):
+        found = list(run.events.filter(seq__gt=after).order_by("seq")[: limit + 1])
+        shown = found[:limit]
+        starts = _starts(run, shown)
+    records = [record for event in shown for record in _event_records(event, starts)]
+    return run, Page(records, str(shown[-1].seq) if len(found) > limit else None)
+
+
+def statuses(run_ids: Iterable[UUID]) -> dict[UUID, RunStatus]:
+    """Read where runs are, of any tenant: for those who watch runs they were shown already."""
+    with unscoped("watchers of all tenants ask together"):
+        return dict(Run.objects.filter(id__in=list(run_ids)).values_list("id", "status"))
+
+
+def read_seq(text: str) -> int:
+    """Read the number of an event.
+
+    Raises:
+        CursorRefused: Not the number of an event.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= MAX_SEQ):
+        raise CursorRefused
+    return int(text)
+
+
+_Activation = tuple[str | None, int | None]
+
+
+def _first_of_each(events: QuerySet[RunEvent], after: int, limit: int) -> list[RunEvent]:
+    """Take the first event of each activation behind ``after``; a later attempt's start is not a new activation."""
+    earlier = set(events.filter(seq__lte=after).values_list("step_id", "activation")) if after else set()
+    heads: dict[_Activation, RunEvent] = {}
+    for event in events.filter(seq__gt=after).iterator():
+        key = (event.step_id, event.activation)
+        if key not in earlier:
+            heads.setdefault(key, event)
+        if len(heads) == limit:
+            break
+    return list(heads.values())
+
+
+def _lines_of(run: Run, heads: list[RunEvent]) -> dict[_Activation, list[RunEvent]]:
+    lines: dict[_Activation, list[RunEvent]] = {(head.step_id, head.activation): [] for head in heads}
+    if not heads:
+        return lines
+    events = run.events.filter(
+        seq__gte=heads[0].seq, step_id__in={head.step_id for head in heads}, type__startswith="step."
+    )
+    for event in events.order_by("seq"):
+        if (event.step_id, event.activation) in lines:
+            lines[(event.step_id, event.activation)].append(event)
+    return lines
+
+
+def _sources(run: Run, lines: Mapping[_Activation, list[RunEvent]]) -> dict[int, RunEvent]:
+    starts = [event for events in lines.values() for event in events if event.type == _STARTED]
+    wanted = {int(ref["seq"]) for event in starts for ref in _refs(event.payload.get("inputs", {}))}
+    return {event.seq: event for event in run.events.filter(seq__in=wanted)}
+
+
+def _refs(inputs: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    for refs in inputs.values():
+        yield from refs if isinstance(refs, list) else [refs]
+
+
+def _step_record(events: list[RunEvent], sources: Mapping[int, RunEvent], types: Mapping[str, str]) -> StepRecord:
+    first, last = events[0], events[-1]
+    starts = [event for event in events if event.type == _STARTED]
+    inputs = starts[-1].payload.get("inputs", {}) if starts else {}
+    status = _OUTCOMES.get(last.type) or ("retrying" if last.type == "step.retrying" else "running")
+    return StepRecord(
+        step_id=first.step_id or "",
+        step_type=types.get(first.step_id or ""),
+        activation=first.activation or 1,
+        status=status,
+        attempts=len(starts),
+        inputs={port: _input_value(refs, sources) for port, refs in inputs.items()},
+        output=_output(last) if last.type == "step.completed" else None,
+        error=last.payload.get("error"),
+        started_at=first.created_at,
+        ended_at=last.created_at if last.type in _OUTCOMES else None,
+    )
+
+
+def _input_value(refs: Any, sources: Mapping[int, RunEvent]) -> Json:
+    return [_value(ref, sources) for ref in refs] if isinstance(refs, list) else _value(refs, sources)
+
+
+def _value(ref: Mapping[str, Any], sources: Mapping[int, RunEvent]) -> Json:
+    """Look up the value a reference means (``runs.core.events.Ref``)."""
+    source = sources[ref["seq"]]
+    if source.type == "segment.started":
+        return source.payload.get("input")
+    if source.type == "step.failed":
+        return source.payload.get("error")
+    item = ref.get("item")
+    if item is not None:
+        items: list[Json] = source.payload["items"]
+        return items[item]
+    return emitted(source.payload).get(ref["port"])
+
+
+def _output(event: RunEvent) -> dict[str, Json]:
+    return emitted(event.payload)
+
+
+def _starts(run: Run, events: list[RunEvent]) -> dict[tuple[_Activation, int | None], datetime]:
+    """Read when the attempts that end on this page began."""
+    ended = [event for event in events if event.step_id and event.type != _STARTED]
+    if not ended:
+        return {}
+    rows = run.events.filter(type=_STARTED, step_id__in={event.step_id for event in ended}, seq__lt=events[-1].seq)
+    return {
+        ((step_id, activation), attempt): created_at
+        for step_id, activation, attempt, created_at in rows.values_list(
+            "step_id", "activation", "attempt", "created_at"
+        )
+    }
+
+
+def _event_records(event: RunEvent, starts: Mapping[tuple[_Activation, int | None], datetime]) -> Iterable[EventRecord]:
+    began = starts.get(((event.step_id, event.activation), event.attempt)) if event.type != _STARTED else None
+    duration = None if began is None else max(0, round((event.created_at - began).total_seconds() * 1000))
+    event_id = f"{event.run_id}:{event.seq}"
+    yield EventRecord(event_id, event, event.type, event.payload, duration)
+    if event.type == "step.completed":
+        for port, value in emitted(event.payload).items():
+            yield EventRecord(f"{event_id}:{port}", event, "data.produced", {"port": port, "value": value}, None)

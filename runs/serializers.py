@@ -1,0 +1,273 @@
+"""How runs look to callers: what a start may say, and the shapes for the API's description."""
+
+import math
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
+from rest_framework import serializers
+
+from kernel.values import size_of
+from runs.models import RunStatus
+from runs.services import RETURN_EXISTING, Wish
+from segments.serializers import JsonObject
+from tenants.requests import PageQuery, Strict
+
+MAX_TIMEOUT_SECONDS = 30 * 24 * 3600
+MAX_PRIORITY = 10
+MAX_WAIT_SECONDS = 55
+MAX_METADATA_BYTES = 16 * 1024
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description=(
+        "1 to 255 printable ASCII characters, kept for 24 hours. The same key and request answer with the first run "
+        "as it is now and `Idempotent-Replayed: true`; the same key with another request is a 422."
+    ),
+)
+PREFER = OpenApiParameter(
+    "Prefer", str, OpenApiParameter.HEADER, description="`wait=N`: as the parameter `wait`, which wins over it."
+)
+
+
+@extend_schema_field({})
+class AnyValue(serializers.JSONField):
+    """Any JSON value; null is one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_null=True, **options)
+
+
+class ObjectField(JsonObject):
+    """A JSON object and nothing else."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse what is no object."""
+        if not isinstance(data, dict):
+            self.fail("invalid")
+        return data
+
+
+class FiniteFloat(serializers.FloatField):
+    """A number, or its text in a form; never true, NaN or infinity."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """Refuse what is no finite number."""
+        number: float = super().to_internal_value(data)
+        if isinstance(data, bool) or not math.isfinite(number):
+            self.fail("invalid")
+        return number
+
+
+class StartFields(Strict):
+    """What every start may say."""
+
+    not_available: ClassVar = {
+        "callback": "Callbacks are not available yet: wait with `wait`, or read the run again.",
+    }
+
+    input = AnyValue(required=False, help_text="What the segment works on; an empty object by default.")
+    client_reference = serializers.CharField(
+        required=False, max_length=255, help_text="Your own name for the run; runs can be listed by it."
+    )
+    on_duplicate = serializers.ChoiceField(
+        required=False,
+        choices=[RETURN_EXISTING],
+        help_text="With a client_reference this segment has a run for already: answer with that run.",
+    )
+    metadata = ObjectField(required=False, help_text="Kept with the run and shown with it; at most 16 KiB.")
+    timeout_seconds = FiniteFloat(
+        required=False,
+        min_value=0.1,
+        max_value=MAX_TIMEOUT_SECONDS,
+        help_text="Instead of the segment's own timeout_seconds.",
+    )
+    priority = serializers.IntegerField(
+        required=False,
+        min_value=-MAX_PRIORITY,
+        max_value=MAX_PRIORITY,
+        help_text="Among the waiting runs of the tenant, higher ones go first; 0 by default.",
+    )
+
+    def validate_metadata(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Bound what is shown with every run."""
+        if size_of(value) > MAX_METADATA_BYTES:
+            raise serializers.ValidationError(f"At most {MAX_METADATA_BYTES} bytes are kept.", "VALUE_TOO_LARGE")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Ask for the name that a duplicate would be known by."""
+        if "on_duplicate" in attrs and not attrs.get("client_reference"):
+            raise serializers.ValidationError(
+                {"on_duplicate": [serializers.ErrorDetail("This needs a client_reference.", "NEEDS_CLIENT_REFERENCE")]}
+            )
+        return attrs
+
+
+class SavedStart(StartFields):
+    """Start of a saved segment."""
+
+    revision = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**31 - 1, help_text="The current one by default."
+    )
+
+    def wish(self, segment_id: str) -> Wish:
+        """Say what is wanted."""
+        return Wish(segment_id=segment_id, **{"input": {}, **self.validated_data})
+
+
+class InlineStart(StartFields):
+    """Start of a definition brought along; nothing is saved under its id."""
+
+    segment = ObjectField(help_text="The definition to run.")
+
+    def wish(self) -> Wish:
+        """Say what is wanted."""
+        fields = {"input": {}, **self.validated_data}
+        return Wish(definition=fields.pop("segment"), **fields)
+
+
+class WaitQuery(Strict):
+    """How long a caller would wait for the end."""
+
+    wait = FiniteFloat(
+        required=False,
+        min_value=0,
+        help_text="Seconds to wait for the run's end: over within them is a 200, else a 202. "
+        f"At most {MAX_WAIT_SECONDS} are waited, 0 by default.",
+    )
+
+
+class CancelFields(Strict):
+    """What a cancel may say."""
+
+    reason = serializers.CharField(
+        required=False, allow_blank=True, max_length=500, help_text="Shown in the run's history."
+    )
+
+
+class RunListQuery(PageQuery):
+    """Filters of the run list; they add up."""
+
+    status = serializers.CharField(
+        required=False, help_text="One or more of " + ", ".join(RunStatus.values) + ", separated by commas."
+    )
+    segment = serializers.CharField(required=False, max_length=64, help_text="Runs of this segment_id.")
+    client_reference = serializers.CharField(required=False, max_length=255)
+    created_after = serializers.DateTimeField(required=False, help_text="RFC 3339.")
+    created_before = serializers.DateTimeField(required=False, help_text="RFC 3339.")
+
+    def validate_status(self, value: str) -> list[str]:
+        """Split, and refuse what is no status."""
+        wanted = value.split(",")
+        unknown = [status for status in wanted if status not in RunStatus.values]
+        if unknown:
+            raise serializers.ValidationError(f"There is no status {unknown[0]!r}.", "UNKNOWN_STATUS")
+        return wanted
+
+
+class EventQuery(Strict):
+    """Where a page of events starts."""
+
+    after = serializers.IntegerField(
+        default=0, min_value=0, max_value=2**31 - 1, help_text="The `seq` of the last event seen; 0 for all."
+    )
+    limit = serializers.IntegerField(default=100, min_value=1, max_value=250, help_text="Stored events a page.")
+
+
+class ErrorShape(serializers.Serializer[Any]):
+    """Why a run or a step failed."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    step_id = serializers.CharField(allow_null=True, required=False)
+    activation = serializers.IntegerField(allow_null=True, required=False)
+    attempts = serializers.IntegerField(allow_null=True, required=False)
+    details = JsonObject(required=False)
+
+
+class WaitingForShape(serializers.Serializer[Any]):
+    """What a run waits for."""
+
+    kind = serializers.CharField()
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False, allow_null=True)
+    ref = serializers.CharField(required=False, allow_null=True)
+    url = serializers.URLField(required=False)
+
+
+class ProgressShape(serializers.Serializer[Any]):
+    """How far a run is."""
+
+    activations = serializers.IntegerField(help_text="Activations started so far.")
+    active = serializers.IntegerField(help_text="Activations without an outcome yet.")
+
+
+class LinksShape(serializers.Serializer[Any]):
+    """Where to go on from a run."""
+
+    self = serializers.URLField()
+    steps = serializers.URLField()
+    events = serializers.URLField()
+    cancel = serializers.URLField()
+
+
+class RunShape(serializers.Serializer[Any]):
+    """One execution of one revision."""
+
+    run_id = serializers.UUIDField()
+    segment_id = serializers.CharField()
+    revision = serializers.IntegerField(allow_null=True, help_text="Null for a definition brought along.")
+    status = serializers.ChoiceField(choices=RunStatus.choices)
+    input = AnyValue()
+    output = AnyValue()
+    error = ErrorShape(allow_null=True)
+    waiting_for = WaitingForShape(many=True)
+    progress = ProgressShape()
+    usage = JsonObject()
+    client_reference = serializers.CharField(allow_null=True)
+    metadata = JsonObject()
+    priority = serializers.IntegerField()
+    timeout_seconds = serializers.FloatField()
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    links = LinksShape()
+
+
+class StepShape(serializers.Serializer[Any]):
+    """One activation of a step."""
+
+    step_id = serializers.CharField()
+    step_type = serializers.CharField(allow_null=True)
+    activation = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=["running", "retrying", "completed", "failed", "skipped"])
+    attempts = serializers.IntegerField()
+    inputs = JsonObject(help_text="By input port; of a join the list of what arrived.")
+    output = JsonObject(allow_null=True, help_text="By output port.")
+    error = ErrorShape(allow_null=True)
+    started_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+    duration_ms = serializers.IntegerField(allow_null=True)
+
+
+class EventShape(serializers.Serializer[Any]):
+    """One fact about a run."""
+
+    event_id = serializers.CharField()
+    seq = serializers.IntegerField()
+    event_type = serializers.CharField()
+    timestamp = serializers.DateTimeField()
+    tenant_id = serializers.UUIDField()
+    run_id = serializers.UUIDField()
+    segment_id = serializers.CharField()
+    step_id = serializers.CharField(allow_null=True)
+    step_type = serializers.CharField(allow_null=True)
+    activation = serializers.IntegerField(allow_null=True)
+    attempt = serializers.IntegerField(allow_null=True)
+    severity = serializers.ChoiceField(choices=["info", "warning", "error"])
+    correlation_id = serializers.CharField()
+    payload = JsonObject()
+    error = ErrorShape(allow_null=True)
+    duration_ms = serializers.IntegerField(allow_null=True)

@@ -1,0 +1,199 @@
+"""The API's routes about runs."""
+
+from typing import ClassVar
+
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from kernel.errors import LlmteamError
+from kernel.paging import page_body
+from runs import selectors, serializers, services
+from runs.presentation import event_body, run_body, run_location, step_body, step_types_of
+from runs.requests import idempotency_key_of, request_hash_of, wait_seconds_of
+from runs.waiting import RunResponse
+from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
+from segments.serializers import page_shape
+from tenants.requests import PageQuery, caller_of, read_fields, read_query
+
+READ, WRITE = "runs:read", "runs:write"
+START_PARAMETERS = [serializers.WaitQuery, serializers.PREFER, serializers.IDEMPOTENCY_KEY]
+START_RESPONSES = {
+    200: OpenApiResponse(serializers.RunShape, "The run is over."),
+    202: OpenApiResponse(serializers.RunShape, "The run goes on: see `Location` and `Retry-After`."),
+}
+
+
+class EventStreamNotAvailable(LlmteamError):
+    """A stream of events was asked for; there are pages only."""
+
+    code = "NOT_AVAILABLE"
+    status = 406
+    title = "Events as a stream (text/event-stream) are not available yet: read pages of JSON with `after`"
+
+
+class StartSegmentView(APIView):
+    """Runs of a saved segment."""
+
+    required_scopes: ClassVar = {"POST": WRITE}
+
+    @extend_schema(
+        operation_id="start_segment",
+        summary="Start a saved segment",
+        description="`callback` is not available yet and refused. Also takes a form, in which a text that opens with "
+        "`{` or `[` is read as JSON.",
+        parameters=START_PARAMETERS,
+        request={
+            "application/json": serializers.SavedStart,
+            "application/x-www-form-urlencoded": serializers.SavedStart,
+        },
+        responses=START_RESPONSES,
+        examples=[OpenApiExample("With an input", {"input": TWO_STEPS_INPUT}, request_only=True)],
+    )
+    def post(self, request: Request, segment_id: str) -> Response:
+        """Start, or find the run an earlier start made."""
+        fields = serializers.SavedStart(data=request.data)
+        fields.is_valid(raise_exception=True)
+        return _start(request, fields.wish(segment_id), segment_id=segment_id)
+
+
+class RunsView(APIView):
+    """All runs of the caller's tenant."""
+
+    required_scopes: ClassVar = {"GET": READ, "POST": WRITE}
+
+    @extend_schema(
+        operation_id="list_runs",
+        summary="List runs",
+        description="Newest first.",
+        parameters=[serializers.RunListQuery],
+        responses=page_shape("RunPage", serializers.RunShape()),
+    )
+    def get(self, request: Request) -> Response:
+        """Answer one page."""
+        query = read_query(serializers.RunListQuery, request)
+        page = selectors.list_runs(tenant=caller_of(request).tenant, **query)
+        return Response(page_body(page, lambda run: run_body(run, request), request.build_absolute_uri()))
+
+    @extend_schema(
+        operation_id="start_inline",
+        summary="Start a definition brought along",
+        description="The definition is validated and run; no segment is saved. `callback` is not available yet and "
+        "refused. Also takes a form, in which a text that opens with `{` or `[` is read as JSON.",
+        parameters=START_PARAMETERS,
+        request={
+            "application/json": serializers.InlineStart,
+            "application/x-www-form-urlencoded": serializers.InlineStart,
+        },
+        responses=START_RESPONSES,
+        examples=[OpenApiExample("Two steps", {"segment": TWO_STEPS, "input": TWO_STEPS_INPUT}, request_only=True)],
+    )
+    def post(self, request: Request) -> Response:
+        """Start, or find the run an earlier start made."""
+        fields = serializers.InlineStart(data=request.data)
+        fields.is_valid(raise_exception=True)
+        return _start(request, fields.wish(), segment_id=None)
+
+
+class RunView(APIView):
+    """One run."""
+
+    required_scopes: ClassVar = {"GET": READ}
+
+    @extend_schema(
+        operation_id="read_run",
+        summary="Read a run",
+        description="Without `wait` always a 200. With it the answer comes when the run is over (200), waits itself, "
+        "or the time is up (202).",
+        parameters=[serializers.WaitQuery, serializers.PREFER],
+        responses=START_RESPONSES,
+    )
+    def get(self, request: Request, run_id: str) -> Response:
+        """Answer the run as it is, or as it is once it is over."""
+        seconds = wait_seconds_of(request)
+        run = selectors.get_run(tenant=caller_of(request).tenant, run_id=selectors.read_run_id(run_id))
+        if not seconds:
+            return Response(run_body(run, request))
+        return RunResponse(run, lambda run: run_body(run, request), wait_seconds=seconds)
+
+
+class RunStepsView(APIView):
+    """The activations of a run."""
+
+    required_scopes: ClassVar = {"GET": READ}
+
+    @extend_schema(
+        operation_id="list_run_steps",
+        summary="List a run's steps",
+        description="Each activation, in the order they started.",
+        parameters=[PageQuery],
+        responses=page_shape("StepPage", serializers.StepShape()),
+    )
+    def get(self, request: Request, run_id: str) -> Response:
+        """Answer one page."""
+        query = read_query(PageQuery, request)
+        run_uuid = selectors.read_run_id(run_id)
+        page = selectors.list_steps(tenant=caller_of(request).tenant, run_id=run_uuid, **query)
+        return Response(page_body(page, step_body, request.build_absolute_uri()))
+
+
+class RunEventsView(APIView):
+    """The journal of a run."""
+
+    required_scopes: ClassVar = {"GET": READ}
+
+    @extend_schema(
+        operation_id="list_run_events",
+        summary="List a run's events",
+        description="In order, behind `after`. `data.produced` is derived, once per port of a completed step, under "
+        "the `seq` of that step's event. A stream (`Accept: text/event-stream`) is not available yet and refused with 406.",
+        parameters=[serializers.EventQuery],
+        responses=page_shape("EventPage", serializers.EventShape()),
+    )
+    def get(self, request: Request, run_id: str) -> Response:
+        """Answer one page."""
+        if "text/event-stream" in request.headers.get("Accept", ""):
+            raise EventStreamNotAvailable
+        query = read_query(serializers.EventQuery, request)
+        run_uuid = selectors.read_run_id(run_id)
+        run, page = selectors.list_events(tenant=caller_of(request).tenant, run_id=run_uuid, **query)
+        types, url = step_types_of(run), request.build_absolute_uri()
+        return Response(page_body(page, lambda record: event_body(run, types, record), url, parameter="after"))
+
+
+class CancelRunView(APIView):
+    """The end of a run on demand."""
+
+    required_scopes: ClassVar = {"POST": WRITE}
+
+    @extend_schema(
+        operation_id="cancel_run",
+        summary="Cancel a run",
+        description="Answers with the run as it is; it ends soon after. Repeatable. A run that is over otherwise is a "
+        "409 with its `state`.",
+        request=serializers.CancelFields,
+        responses={202: serializers.RunShape},
+    )
+    def post(self, request: Request, run_id: str) -> Response:
+        """Ask for the end."""
+        fields, caller = read_fields(serializers.CancelFields, request.data), caller_of(request)
+        run_uuid = selectors.read_run_id(run_id)
+        run = services.cancel_run(tenant=caller.tenant, actor=caller.actor, run_id=run_uuid, **fields)
+        return Response(run_body(run, request), status=202, headers={"Location": run_location(run.id, request)})
+
+
+def _start(request: Request, wish: services.Wish, *, segment_id: str | None) -> RunResponse:
+    caller, seconds = caller_of(request), wait_seconds_of(request)
+    started = services.start_run(
+        tenant=caller.tenant,
+        api_key=caller.api_key,
+        wish=wish,
+        idempotency_key=idempotency_key_of(request),
+        request_hash=request_hash_of(request, segment_id=segment_id),
+    )
+    location = run_location(started.run.id, request)
+    response = RunResponse(started.run, lambda run: run_body(run, request), wait_seconds=seconds, location=location)
+    if started.replayed:
+        response["Idempotent-Replayed"] = "true"
+    return response

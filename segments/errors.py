@@ -1,0 +1,78 @@
+"""What can go wrong about segments."""
+
+from collections.abc import Iterable
+
+from kernel.errors import Conflict, ErrorItem, Invalid, LlmteamError, NotFound
+from segments.definition import Finding, Severity
+
+
+class SegmentNotFound(NotFound):
+    """The tenant has no such segment."""
+
+    code = "SEGMENT_NOT_FOUND"
+    title = "There is no such segment"
+
+
+class RevisionNotFound(NotFound):
+    """The segment has no such revision."""
+
+    code = "REVISION_NOT_FOUND"
+    title = "There is no such revision"
+
+
+class StepTypeNotFound(NotFound):
+    """The catalog has no such step type."""
+
+    code = "STEP_TYPE_NOT_FOUND"
+    title = "There is no such step type"
+
+
+class SegmentExists(Conflict):
+    """A create would replace the content of a segment that is there."""
+
+    code = "SEGMENT_EXISTS"
+    title = "A segment of this id exists with other content"
+
+
+class SegmentArchived(Conflict):
+    """An archived segment does not start."""
+
+    code = "SEGMENT_ARCHIVED"
+    title = "The segment is archived"
+
+
+class RevisionMismatch(LlmteamError):
+    """``If-Match`` names another content than the segment has now."""
+
+    code = "REVISION_MISMATCH"
+    status = 412
+    title = "The segment has changed since you read it"
+
+
+class SegmentInvalid(Invalid):
+    """The definition has errors: every one of them is in ``errors``."""
+
+    code = "SEGMENT_INVALID"
+    title = "The segment has errors"
+
+    @classmethod
+    def by(cls, findings: Iterable[Finding], *, below: str = "") -> "SegmentInvalid":
+        """Tell the findings that block.
+
+        Args:
+            findings: Of any severity; only errors are told.
+            below: JSON pointer to where the definition stands in what the caller sent.
+        """
+        items = [
+            ErrorItem(
+                code=finding.code,
+                detail=finding.message,
+                pointer=below + finding.pointer,
+                step_id=finding.step_id,
+                hint=finding.hint,
+            )
+            for finding in findings
+            if finding.severity is Severity.ERROR
+        ]
+        count = "1 error" if len(items) == 1 else f"{len(items)} errors"
+        return cls(f"The segment has {count}.", errors=items)

@@ -1,0 +1,138 @@
+"""What is read about segments and the catalog they are drawn from."""
+
+import re
+from functools import cache
+from typing import Any, Final
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from kernel.canonical import content_hash
+from kernel.paging import CursorRefused, Page
+from segments.catalog import Catalog
+from segments.errors import RevisionNotFound, SegmentNotFound, StepTypeNotFound
+from segments.models import Revision, Segment
+from tenants.context import tenant_scope
+from tenants.models import Tenant
+from tenants.selectors import newest_page
+
+_SEGMENT_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+MAX_REVISION: Final = 2**31 - 1
+
+
+def catalog() -> Catalog:
+    """Return the step types of this installation.
+
+    The setting STEP_REGISTRY names who holds them: the handlers live in an app above this one.
+    """
+    found: Catalog = import_string(settings.STEP_REGISTRY)().catalog
+    return found
+
+
+@cache
+def catalog_etag() -> str:
+    """Return the entity tag of the whole catalog; it changes only with the installed code."""
+    return f'"{content_hash(catalog().export_for_ui())}"'
+
+
+def get_card(*, type_id: str) -> dict[str, Any]:
+    """Read one step type's card.
+
+    Raises:
+        StepTypeNotFound: The catalog has no such type.
+    """
+    step_type = catalog().get(type_id)
+    if step_type is None:
+        raise StepTypeNotFound
+    return step_type.card()
+
+
+def is_segment_id(text: str) -> bool:
+    """Whether a text from an address can be a segment's id at all."""
+    return _SEGMENT_ID.fullmatch(text) is not None
+
+
+def etag_of(segment: Segment) -> str | None:
+    """Return the entity tag of a segment's present content; None before it has any."""
+    return None if segment.current_revision is None else f'"{segment.current_revision.content_hash}"'
+
+
+def get_segment(*, tenant: Tenant, segment_id: str) -> Segment:
+    """Read a segment with its current revision, archived or not.
+
+    Raises:
+        SegmentNotFound: The tenant has no such segment.
+    """
+    if not is_segment_id(segment_id):
+        raise SegmentNotFound
+    with tenant_scope(tenant.id):
+        segment = Segment.objects.filter(segment_id=segment_id).select_related("current_revision").first()
+    if segment is None:
+        raise SegmentNotFound
+    return segment
+
+
+def list_segments(*, tenant: Tenant, cursor: str | None, limit: int, archived: bool = False) -> Page[Segment]:
+    """Read one page of segments, newest first.
+
+    Args:
+        tenant: Owner.
+        cursor: Where the page starts; None for the first.
+        limit: Rows a page.
+        archived: Read the archived ones instead of the others.
+
+    Raises:
+        CursorRefused: Not a cursor of ours.
+    """
+    with tenant_scope(tenant.id):
+        rows = Segment.objects.filter(archived_at__isnull=not archived).select_related("current_revision")
+        return newest_page(rows, cursor=cursor, limit=limit)
+
+
+def list_revisions(*, tenant: Tenant, segment_id: str, cursor: str | None, limit: int) -> Page[Revision]:
+    """Read one page of a segment's revisions, newest first.
+
+    Raises:
+        SegmentNotFound: The tenant has no such segment.
+        CursorRefused: Not a cursor of ours.
+    """
+    segment = get_segment(tenant=tenant, segment_id=segment_id)
+    below = _number(cursor) if cursor else None
+    if cursor and below is None:
+        raise CursorRefused
+    with tenant_scope(tenant.id):
+        rows = segment.revisions.select_related("segment").defer("definition", "step_types").order_by("-number")
+        found = list((rows.filter(number__lt=below) if below else rows)[: limit + 1])
+    if len(found) <= limit:
+        return Page(found, None)
+    return Page(found[:limit], str(found[limit - 1].number))
+
+
+def get_revision(*, tenant: Tenant, segment_id: str, number: str | int | None = None) -> Revision:
+    """Read one revision of a segment; the current one when no number is given.
+
+    Raises:
+        SegmentNotFound: The tenant has no such segment.
+        RevisionNotFound: The segment has no such revision.
+    """
+    segment = get_segment(tenant=tenant, segment_id=segment_id)
+    if number is None:
+        if segment.current_revision is None:
+            raise RevisionNotFound
+        return segment.current_revision
+    wanted = _number(str(number))
+    if wanted is None:
+        raise RevisionNotFound
+    with tenant_scope(tenant.id):
+        revision = segment.revisions.select_related("segment").filter(number=wanted).first()
+    if revision is None:
+        raise RevisionNotFound
+    return revision
+
+
+def _number(text: str) -> int | None:
+    """Read a revision's number in its one spelling."""
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or text.startswith("0"):
+        return None
+    number = int(text)
+    return number if number <= MAX_REVISION else None

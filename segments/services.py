@@ -1,0 +1,217 @@
+"""What changes about segments."""
+
+from dataclasses import dataclass
+
+from django.db.models import Max
+
+from audit.services import record
+from kernel.clock import utc_now
+from kernel.errors import ErrorItem
+from kernel.values import Json
+from segments.definition import Finding, content_hash
+from segments.definition import Segment as Definition
+from segments.errors import RevisionMismatch, SegmentArchived, SegmentExists, SegmentInvalid, SegmentNotFound
+from segments.models import Revision, Segment
+from segments.selectors import catalog, etag_of, is_segment_id
+from segments.validation import validate
+from tenants.context import tenant_scope
+from tenants.models import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A segment after saving. ``created`` says whether its content is a new revision; ``findings`` do not block."""
+
+    segment: Segment
+    revision: Revision
+    created: bool
+    findings: tuple[Finding, ...]
+
+
+def save_segment(*, tenant: Tenant, actor: str, segment_id: str, document: Json, if_match: str | None = None) -> Saved:
+    """Make a definition the segment's current revision; the segment is created, or taken out of the archive.
+
+    Equal content is the same revision: saving it again changes nothing, saving an earlier content moves the current
+    pointer back. The segment's row is locked until the transaction ends, so revisions are numbered without gaps.
+
+    Args:
+        tenant: Owner.
+        actor: For the audit.
+        segment_id: Which segment; a definition that names none is given this id.
+        document: The definition as the canvas wrote it.
+        if_match: Entity tags of which the present content must have one; ``*`` is any content.
+
+    Raises:
+        SegmentInvalid: The definition has errors, or names another segment.
+        RevisionMismatch: The present content has none of the tags of ``if_match``.
+    """
+    definition, findings = _read(document, segment_id)
+    with tenant_scope(tenant.id):
+        segment, _ = Segment.objects.get_or_create(tenant=tenant, segment_id=segment_id)
+        segment = Segment.objects.select_for_update(of=("self",)).select_related("current_revision").get(id=segment.id)
+        _check_match(segment, if_match)
+        revision, created = _revision(segment, definition)
+        _point(segment, revision, definition, actor=actor)
+    return Saved(segment, revision, created, findings)
+
+
+def create_segment(*, tenant: Tenant, actor: str, document: Json) -> Saved:
+    """Save a definition under the id it names. Repeating it with the same content changes nothing.
+
+    Raises:
+        SegmentInvalid: The definition has errors, or names no segment.
+        SegmentExists: There is a segment of this id with other content.
+    """
+    definition, _ = _read(document, None)
+    with tenant_scope(tenant.id):
+        present = Segment.objects.filter(segment_id=definition.segment_id).select_related("current_revision").first()
+        if present is not None and etag_of(present) != _etag(definition):
+            raise SegmentExists(
+                f"The segment {definition.segment_id!r} exists with other content. PUT it to save a new revision.",
+                extra={"segment_id": definition.segment_id},
+            )
+        return save_segment(tenant=tenant, actor=actor, segment_id=definition.segment_id, document=document)
+
+
+def store_inline(*, tenant: Tenant, document: Json, below: str = "") -> Revision:
+    """Keep a definition that belongs to no segment, for a run that brings its own.
+
+    Equal content of a tenant is one revision. To be called inside the tenant's scope, in the start's transaction.
+
+    Args:
+        tenant: Owner.
+        document: The definition.
+        below: JSON pointer to where it stands in the request, for error pointers.
+
+    Raises:
+        SegmentInvalid: The definition has errors.
+    """
+    validation = validate(document, catalog())
+    if validation.segment is None or not validation.valid:
+        raise SegmentInvalid.by(validation.findings, below=below)
+    definition = validation.segment
+    revision, _ = Revision.objects.get_or_create(
+        tenant=tenant,
+        segment=None,
+        content_hash=content_hash(definition),
+        defaults={"definition": definition.to_dict(), "step_types": _step_types(definition)},
+    )
+    return revision
+
+
+def archive_segment(*, tenant: Tenant, actor: str, segment_id: str) -> None:
+    """Take a segment out of lists and refuse new runs of it. Its runs and revisions stay; saving it brings it back.
+
+    Repeating it changes nothing.
+
+    Raises:
+        SegmentNotFound: The tenant has no such segment.
+    """
+    if not is_segment_id(segment_id):
+        raise SegmentNotFound
+    with tenant_scope(tenant.id):
+        segment = Segment.objects.select_for_update().filter(segment_id=segment_id).first()
+        if segment is None:
+            raise SegmentNotFound
+        if segment.archived_at is None:
+            segment.archived_at = segment.updated_at = utc_now()
+            segment.save(update_fields=["archived_at", "updated_at"])
+            record(tenant=tenant, action="segment.archived", actor=actor, object_type="segment", object_id=segment_id)
+
+
+def check_startable(segment: Segment) -> None:
+    """Refuse what may not run.
+
+    Raises:
+        SegmentArchived: It is archived.
+    """
+    if segment.archived_at is not None:
+        raise SegmentArchived(
+            f"The segment {segment.segment_id!r} is archived. Save it again to start it.", extra={"state": "archived"}
+        )
+
+
+def _read(document: Json, segment_id: str | None) -> tuple[Definition, tuple[Finding, ...]]:
+    if segment_id is not None and isinstance(document, dict) and not {"segment_id", "workflow_id"} & document.keys():
+        document = {"segment_id": segment_id, **document}
+    validation = validate(document, catalog())
+    if validation.segment is None or not validation.valid:
+        raise SegmentInvalid.by(validation.findings)
+    if segment_id is not None and validation.segment.segment_id != segment_id:
+        detail = f"The definition is of {validation.segment.segment_id!r}, the address of {segment_id!r}."
+        raise SegmentInvalid(
+            detail, errors=[ErrorItem(code="SEGMENT_ID_MISMATCH", detail=detail, pointer="/segment_id")]
+        )
+    return validation.segment, validation.findings
+
+
+def _check_match(segment: Segment, if_match: str | None) -> None:
+    if if_match is None:
+        return
+    present = etag_of(segment)
+    tags = [tag.strip() for tag in if_match.split(",")]
+    if present is None or not {"*", present} & set(tags):
+        raise RevisionMismatch(
+            f"The segment's present content has the tag {present or 'none'}; read it again and repeat your change.",
+            extra={"etag": present},
+        )
+
+
+def _revision(segment: Segment, definition: Definition) -> tuple[Revision, bool]:
+    digest = content_hash(definition)
+    known = segment.revisions.filter(content_hash=digest).first()
+    if known is not None:
+        return known, False
+    last = segment.revisions.aggregate(last=Max("number"))["last"] or 0
+    revision = Revision.objects.create(
+        tenant_id=segment.tenant_id,
+        segment=segment,
+        number=last + 1,
+        content_hash=digest,
+        definition=definition.to_dict(),
+        step_types=_step_types(definition),
+    )
+    return revision, True
+
+
+def _point(segment: Segment, revision: Revision, definition: Definition, *, actor: str) -> None:
+    """Make a revision the current one and tell the audit; nothing is written when it already is."""
+    before = segment.current_revision
+    if before == revision and segment.archived_at is None:
+        return
+    segment.current_revision = revision
+    segment.name, segment.description = definition.name[:200], definition.description
+    segment.archived_at, segment.updated_at = None, utc_now()
+    segment.save(update_fields=["current_revision", "name", "description", "archived_at", "updated_at"])
+    record(
+        tenant=segment.tenant,
+        action="segment.saved",
+        actor=actor,
+        object_type="segment",
+        object_id=segment.segment_id,
+        before=_shown(before),
+        after=_shown(revision),
+    )
+
+
+def _shown(revision: Revision | None) -> Json:
+    return None if revision is None else {"revision": revision.number, "content_hash": revision.content_hash}
+
+
+def _etag(definition: Definition) -> str:
+    return f'"{content_hash(definition)}"'
+
+
+def _step_types(definition: Definition) -> dict[str, Json]:
+    """Write down what the definition relies on: per type used its version, effect and ports."""
+    known = catalog()
+    used = {step.type: known[step.type] for step in definition.steps}
+    return {
+        type_id: {
+            "version": step_type.version,
+            "effect": step_type.effect.value,
+            "inputs": [port.name for port in step_type.input_ports],
+            "outputs": [port.name for port in step_type.output_ports],
+        }
+        for type_id, step_type in used.items()
+    }

@@ -1,0 +1,16 @@
+"""Routes of the catalog and of segments, below /api/v1/."""
+
+from django.urls import path
+
+from segments import views
+
+urlpatterns = [
+    path("catalog", views.CatalogView.as_view(), name="catalog"),
+    path("catalog/<str:type_id>", views.CardView.as_view(), name="step_type"),
+    path("schemas/segment", views.SegmentSchemaView.as_view(), name="segment_schema"),
+    path("segments", views.SegmentsView.as_view(), name="segments"),
+    path("segments/validate", views.ValidateView.as_view(), name="validate_segment"),
+    path("segments/<str:segment_id>", views.SegmentView.as_view(), name="segment"),
+    path("segments/<str:segment_id>/revisions", views.RevisionsView.as_view(), name="revisions"),
+    path("segments/<str:segment_id>/revisions/<str:number>", views.RevisionView.as_view(), name="revision"),
+]

@@ -1,0 +1,213 @@
+"""The API's routes about the catalog and about segments."""
+
+from typing import ClassVar
+
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from kernel.paging import page_body
+from segments import examples, selectors, serializers, services
+from segments.definition import json_schema
+from segments.validation import validate
+from tenants.requests import PageQuery, caller_of, read_query, with_etag
+
+READ, WRITE = "segments:read", "segments:write"
+SEGMENT_BODY = {"application/json": serializers.JsonObject}
+
+
+class CatalogView(APIView):
+    """The step types a segment may use."""
+
+    required_scopes: ClassVar = {"GET": READ}
+
+    @extend_schema(
+        operation_id="read_catalog",
+        summary="Read the catalog",
+        description="All step types, in the shape canvases read. `?with=limits` is not available yet and refused.",
+        responses=serializers.CatalogShape,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer the whole catalog."""
+        read_query(serializers.CatalogQuery, request)
+        return with_etag(request, selectors.catalog_etag(), selectors.catalog().export_for_ui())
+
+
+class CardView(APIView):
+    """One step type."""
+
+    required_scopes: ClassVar = {"GET": READ}
+
+    @extend_schema(operation_id="read_step_type", summary="Read one step type", responses=serializers.CardShape)
+    def get(self, request: Request, type_id: str) -> Response:
+        """Answer one card."""
+        return with_etag(request, selectors.catalog_etag(), selectors.get_card(type_id=type_id))
+
+
+class SegmentSchemaView(APIView):
+    """The contract."""
+
+    required_scopes: ClassVar = {"GET": READ}
+
+    @extend_schema(
+        operation_id="read_segment_schema",
+        summary="Read the contract's JSON Schema",
+        description="JSON Schema 2020-12. It accepts what the platform itself writes.",
+        responses=serializers.JsonObject,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer the schema."""
+        return Response(json_schema())
+
+
+class ValidateView(APIView):
+    """A definition's findings."""
+
+    required_scopes: ClassVar = {"POST": READ}
+
+    @extend_schema(
+        operation_id="validate_segment",
+        summary="Validate a definition",
+        description="All findings at once; nothing is saved. A definition with errors is a 200 with `valid: false`.",
+        request=SEGMENT_BODY,
+        responses=serializers.ValidationShape,
+        examples=[OpenApiExample("Two steps", examples.TWO_STEPS, request_only=True)],
+    )
+    def post(self, request: Request) -> Response:
+        """Answer the findings."""
+        return Response(serializers.validation_body(validate(request.data, selectors.catalog())))
+
+
+class SegmentsView(APIView):
+    """All segments of the caller's tenant."""
+
+    required_scopes: ClassVar = {"GET": READ, "POST": WRITE}
+
+    @extend_schema(
+        operation_id="list_segments",
+        summary="List segments",
+        description="Newest first.",
+        parameters=[serializers.SegmentListQuery],
+        responses=serializers.page_shape("SegmentPage", serializers.SegmentSummaryShape()),
+    )
+    def get(self, request: Request) -> Response:
+        """Answer one page."""
+        query = read_query(serializers.SegmentListQuery, request)
+        page = selectors.list_segments(tenant=caller_of(request).tenant, **query)
+        return Response(page_body(page, serializers.segment_summary, request.build_absolute_uri()))
+
+    @extend_schema(
+        operation_id="create_segment",
+        summary="Save a new segment",
+        description=(
+            "The definition names its own id. Repeating it with the same content answers 200 and changes nothing, so "
+            "no `Idempotency-Key` is needed, and one is refused. Other content under a known id is a 409: use PUT."
+        ),
+        request=SEGMENT_BODY,
+        responses={200: serializers.SavedSegmentShape, 201: serializers.SavedSegmentShape},
+        examples=[OpenApiExample("Two steps", examples.TWO_STEPS, request_only=True)],
+    )
+    def post(self, request: Request) -> Response:
+        """Save, unless it would replace something."""
+        serializers.refuse_idempotency_key(request)
+        caller = caller_of(request)
+        saved = services.create_segment(tenant=caller.tenant, actor=caller.actor, document=request.data)
+        return _saved(request, saved)
+
+
+class SegmentView(APIView):
+    """One segment."""
+
+    required_scopes: ClassVar = {"GET": READ, "PUT": WRITE, "DELETE": WRITE}
+
+    @extend_schema(operation_id="read_segment", summary="Read a segment", responses=serializers.SegmentShape)
+    def get(self, request: Request, segment_id: str) -> Response:
+        """Answer the segment with its current content, archived or not."""
+        segment = selectors.get_segment(tenant=caller_of(request).tenant, segment_id=segment_id)
+        return with_etag(request, selectors.etag_of(segment) or '""', serializers.segment_body(segment))
+
+    @extend_schema(
+        operation_id="save_segment",
+        summary="Save a segment",
+        description=(
+            "Makes the definition the current revision: 201 when its content is new, 200 when the segment had it "
+            "already (an earlier content moves the current pointer back). Errors block, warnings do not. `If-Match` "
+            "guards against saving over somebody else's change (412). An archived segment comes back."
+        ),
+        parameters=[serializers.IF_MATCH],
+        request=SEGMENT_BODY,
+        responses={200: serializers.SavedSegmentShape, 201: serializers.SavedSegmentShape},
+        examples=[OpenApiExample("Two steps", examples.TWO_STEPS, request_only=True)],
+    )
+    def put(self, request: Request, segment_id: str) -> Response:
+        """Save a revision."""
+        caller = caller_of(request)
+        saved = services.save_segment(
+            tenant=caller.tenant,
+            actor=caller.actor,
+            segment_id=segment_id,
+            document=request.data,
+            if_match=request.headers.get("If-Match"),
+        )
+        return _saved(request, saved)
+
+    @extend_schema(
+        operation_id="archive_segment",
+        summary="Archive a segment",
+        description="It leaves the lists and starts no more; its runs and revisions stay. Repeatable.",
+        responses={204: None},
+    )
+    def delete(self, request: Request, segment_id: str) -> Response:
+        """Archive."""
+        caller = caller_of(request)
+        services.archive_segment(tenant=caller.tenant, actor=caller.actor, segment_id=segment_id)
+        return Response(status=204)
+
+
+class RevisionsView(APIView):
+    """All revisions of a segment."""
+
+    required_scopes: ClassVar = {"GET": READ}
+
+    @extend_schema(
+        operation_id="list_revisions",
+        summary="List a segment's revisions",
+        description="Newest first.",
+        parameters=[PageQuery],
+        responses=serializers.page_shape("RevisionPage", serializers.RevisionSummaryShape()),
+    )
+    def get(self, request: Request, segment_id: str) -> Response:
+        """Answer one page."""
+        query = read_query(PageQuery, request)
+        page = selectors.list_revisions(tenant=caller_of(request).tenant, segment_id=segment_id, **query)
+        return Response(page_body(page, serializers.revision_summary, request.build_absolute_uri()))
+
+
+class RevisionView(APIView):
+    """One revision."""
+
+    required_scopes: ClassVar = {"GET": READ}
+
+    @extend_schema(
+        operation_id="read_revision",
+        summary="Read one revision",
+        description="Immutable.",
+        responses=serializers.RevisionShape,
+    )
+    def get(self, request: Request, segment_id: str, number: str) -> Response:
+        """Answer one content."""
+        revision = selectors.get_revision(tenant=caller_of(request).tenant, segment_id=segment_id, number=number)
+        return with_etag(request, f'"{revision.content_hash}"', serializers.revision_body(revision))
+
+
+def _saved(request: Request, saved: services.Saved) -> Response:
+    location = request.build_absolute_uri(reverse("segment", args=[saved.segment.segment_id]))
+    return with_etag(
+        request,
+        f'"{saved.revision.content_hash}"',
+        serializers.saved_body(saved.segment, saved.findings),
+        status=201 if saved.created else 200,
+        Location=location,
+    )

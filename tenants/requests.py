@@ -1,0 +1,105 @@
+"""What the views of every app share: who calls, and bodies and queries in which nothing is accepted and ignored."""
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from kernel.errors import ErrorItem, Invalid
+from tenants.types import Caller
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 250
+
+
+class NotAvailable(Invalid):
+    """A documented field whose effect is not built yet. Refused, because ignoring it would be a lie."""
+
+    code = "NOT_AVAILABLE"
+    title = "This is not available yet"
+
+
+class Strict(serializers.Serializer[Any]):
+    """Fields of a body or a query. A member it does not know is an error, and so is one that is announced only."""
+
+    not_available: ClassVar[dict[str, str]] = {}
+    """By field: the sentence a caller gets who sends it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Check the members' names first, all at once."""
+        if isinstance(data, dict):
+            self._refuse_unavailable(data)
+            unknown = [name for name in data if name not in self.fields]
+            if unknown:
+                known = ", ".join(f"`{name}`" for name in self.fields)
+                raise serializers.ValidationError(
+                    {
+                        name: [serializers.ErrorDetail(f"There is no such field; known are {known}.", "UNKNOWN_FIELD")]
+                        for name in unknown[:50]
+                    }
+                )
+        return super().to_internal_value(data)
+
+    def _refuse_unavailable(self, data: dict[str, Any]) -> None:
+        items = [
+            ErrorItem(code=NotAvailable.code, detail=sentence, pointer=f"/{name}")
+            for name, sentence in self.not_available.items()
+            if name in data
+        ]
+        if items:
+            raise NotAvailable(items[0].detail, errors=items)
+
+
+class PageQuery(Strict):
+    """The two parameters every list has."""
+
+    limit = serializers.IntegerField(default=DEFAULT_LIMIT, min_value=1, max_value=MAX_LIMIT, help_text="Rows a page.")
+    cursor = serializers.CharField(
+        default=None, allow_null=True, max_length=200, help_text="`next_cursor` of the page before, unchanged."
+    )
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who authentication found.
+
+    Raises:
+        TypeError: The route is open to anybody, so there is no caller to ask for.
+    """
+    if not isinstance(request.auth, Caller):
+        raise TypeError("this route has no authenticated caller")
+    return request.auth
+
+
+def read_query(query: type[Strict], request: Request) -> dict[str, Any]:
+    """Read the address's parameters.
+
+    Raises:
+        Invalid: A parameter is unknown, sent twice, or has a wrong value; all are told.
+        NotAvailable: A parameter is announced only.
+    """
+    sent = request.query_params
+    twice = [name for name in sent if len(sent.getlist(name)) > 1]
+    if twice:
+        raise Invalid(
+            errors=[
+                ErrorItem(code="SENT_TWICE", detail=f"The parameter `{name[:64]}` is sent twice.") for name in twice
+            ]
+        )
+    return read_fields(query, sent.dict())
+
+
+def read_fields(fields: type[Strict], data: Any) -> dict[str, Any]:
+    """Check a body or a query; errors as ``read_query``."""
+    serializer = fields(data=data)
+    serializer.is_valid(raise_exception=True)
+    checked: dict[str, Any] = serializer.validated_data
+    return checked
+
+
+def with_etag(request: Request, etag: str, body: Any, *, status: int = 200, **headers: str) -> Response:
+    """Answer with an entity tag; 304 without a body when the caller (``If-None-Match``) has that content already."""
+    tags = {tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")}
+    if request.method in {"GET", "HEAD"} and tags & {etag, "*"}:
+        return Response(status=304, headers={"ETag": etag})
+    return Response(body, status=status, headers={"ETag": etag, **headers})

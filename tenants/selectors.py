@@ -1,0 +1,52 @@
+"""What is read about tenants, and how any app's rows are read page by page."""
+
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from kernel.paging import Page, Position, read_cursor, write_cursor
+from tenants import keys
+from tenants.context import unscoped
+from tenants.errors import KeyRefused
+from tenants.models import ApiKey
+from tenants.types import Caller
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+def find_caller(*, key_text: str) -> Caller:
+    """Find whose key this is.
+
+    Raises:
+        KeyRefused: Not a key, unknown, wrong, revoked, expired, or of an inactive tenant; the caller is not told which.
+    """
+    key = keys.read_key(key_text)
+    if key is None:
+        raise KeyRefused
+    with unscoped("a key is looked up before its tenant is known"):
+        api_key = ApiKey.objects.select_related("tenant").filter(public_id=key.public_id).first()
+    if api_key is None or not keys.same_secret(key.secret, bytes(api_key.secret_hash), master=settings.SECRET_KEY):
+        raise KeyRefused
+    if not api_key.is_live() or not api_key.tenant.is_active:
+        raise KeyRefused
+    return Caller(tenant=api_key.tenant, api_key=api_key)
+
+
+def newest_page(rows: models.QuerySet[Row], *, cursor: str | None, limit: int) -> Page[Row]:
+    """Read one page of rows that have ``created_at`` and a unique ``id``, newest first.
+
+    Rows added meanwhile never repeat or push out a row of a later page. To be called inside a tenant's scope.
+
+    Raises:
+        CursorRefused: Not a cursor of ours.
+    """
+    if cursor:
+        after = read_cursor(cursor)
+        rows = rows.filter(Q(created_at__lt=after.at) | Q(created_at=after.at, id__lt=after.id))
+    found = list(rows.order_by("-created_at", "-id")[: limit + 1])
+    if len(found) <= limit:
+        return Page(found, None)
+    last = found[limit - 1]
+    return Page(found[:limit], write_cursor(Position(at=getattr(last, "created_at"), id=last.pk)))  # noqa: B009 - the rows' type promises no field

@@ -1,0 +1,54 @@
+"""What every test may ask for: two tenants with keys, clients that speak as them, the database's roles."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from pytest_django.plugin import DjangoDbBlocker
+from rest_framework.test import APIClient
+
+from tenants.models import Tenant
+from tenants.roles import ensure_roles
+from tenants.services import create_api_key, create_tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A tenant and a key of it with every scope."""
+
+    tenant: Tenant
+    key: str = field(repr=False)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    with django_db_blocker.unblock():
+        ensure_roles()
+
+
+@pytest.fixture
+def acme(db: None) -> Customer:
+    return _customer("acme", "Acme")
+
+
+@pytest.fixture
+def globex(db: None) -> Customer:
+    return _customer("globex", "Globex")
+
+
+@pytest.fixture
+def api() -> Callable[[Customer], APIClient]:
+    """Make a client that sends JSON with a customer's key."""
+
+    def client_of(customer: Customer) -> APIClient:
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {customer.key}")
+        client.default_format = "json"
+        return client
+
+    return client_of
+
+
+def _customer(slug: str, name: str) -> Customer:
+    tenant = create_tenant(slug=slug, name=name)
+    return Customer(tenant, create_api_key(tenant=tenant, name="tests").text)
