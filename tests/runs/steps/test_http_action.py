@@ -1,0 +1,464 @@
+"""The http_action step against a real server on loopback."""
+
+import gzip
+import json
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pydantic import ValidationError
+
+from kernel.clock import utc_now
+from kernel.egress import EgressClient, build_policy, open_client
+from kernel.ids import new_id
+from kernel.values import Json
+from runs.steps.base import Emit, StepCall, StepFailed
+from runs.steps.http_action import HttpAction, HttpActionConfig
+from tests.support.http_server import Answer, CountingServer, RecordedRequest
+
+
+@dataclass
+class Context:
+    """What a tenant has: a client, and bases by name."""
+
+    client: EgressClient
+    bases: dict[str, str]
+    tenant_id: UUID = field(default_factory=new_id)
+
+    def http_client(self) -> EgressClient:
+        return self.client
+
+    def client_base(self, client_ref: str) -> str | None:
+        return self.bases.get(client_ref)
+
+
+@dataclass
+class Bench:
+    """One tenant, one server, and the journal entries of the calls made."""
+
+    server: CountingServer
+    context: Context
+    journal: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    async def run(self, config: dict[str, Any], *, value: Json = None, attempt: int = 1, key: str = "key-1") -> Emit:
+        inputs = {"body": value}
+        call = StepCall(
+            run_id=new_id(),
+            step_id="call",
+            activation=1,
+            attempt=attempt,
+            config=HttpActionConfig.model_validate(config),
+            inputs=inputs,
+            names={"input": value, **inputs},
+            context=self.context,
+            next_key=lambda: key,
+            record=lambda kind, payload: self.journal.append((kind, dict(payload))),
+            log=logging.LoggerAdapter(logging.getLogger("test")),
+        )
+        return await HttpAction().run(call)
+
+    async def fail(self, config: dict[str, Any], **options: Any) -> StepFailed:
+        with pytest.raises(StepFailed) as error:
+            await self.run(config, **options)
+        return error.value
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    policy = build_policy(allow_hosts=["127.0.0.1:*"], allow_cidrs=["127.0.0.1/32"])
+    with CountingServer() as server:
+        server.route("GET", "/ok", Answer(body={"n": 1}))
+        server.route("POST", "/ok", Answer(status=201, body={"made": True}))
+        async with open_client(policy) as client:
+            yield Bench(server, Context(client, {"shop": f"{server.url}/api/"}))
+
+
+@pytest.fixture
+def url(bench: Bench) -> str:
+    return bench.server.url
+
+
+# The answer
+
+
+async def test_emits_the_parsed_answer_and_the_status(bench: Bench, url: str) -> None:
+    emitted = await bench.run({"method": "GET", "url": f"{url}/ok"})
+    assert emitted == Emit({"response": {"n": 1}, "status": 200})
+
+
+@pytest.mark.parametrize(
+    ("answer", "value"),
+    [
+        (Answer(body=b'[1, "x", null]', headers={"Content-Type": "application/json; charset=utf-8"}), [1, "x", None]),
+        (Answer(body=b'{"a": 1}', headers={"Content-Type": "application/problem+json"}), {"a": 1}),
+        (Answer(body=b'{"a": 1}', headers={"Content-Type": "text/plain"}), '{"a": 1}'),
+        (Answer(body="grün"), "grün"),
+        (Answer(body="grün".encode("latin-1"), headers={"Content-Type": "text/plain; charset=iso-8859-1"}), "grün"),
+        (Answer(body=b""), None),
+        (Answer(status=204), None),
+        (Answer(body=b"7", headers={"Content-Type": "application/json"}), 7),
+        (
+            Answer(body=b'{"id": 12345678901234567890}', headers={"Content-Type": "application/json"}),
+            {"id": "12345678901234567890"},
+        ),
+        (
+            Answer(
+                body=gzip.compress(b"[1]"), headers={"Content-Type": "application/json", "Content-Encoding": "gzip"}
+            ),
+            [1],
+        ),
+    ],
+)
+async def test_reads_json_as_json_and_the_rest_as_text(bench: Bench, url: str, answer: Answer, value: Json) -> None:
+    bench.server.route("GET", "/answer", answer)
+    emitted = await bench.run({"method": "GET", "url": f"{url}/answer"})
+    assert emitted.ports["response"] == value
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"a": "\\u0000"}', "VALUE_REFUSED"),
+        (b'{"a": "\\ud800"}', "VALUE_REFUSED"),
+        (b'{"a": ' + b"9" * 6000 + b"}", "VALUE_REFUSED"),
+        (b'{"a": NaN}', "MALFORMED_JSON"),
+        (b'{"a": 1, "a": 2}', "MALFORMED_JSON"),
+        (b"[" * 5000 + b"]" * 5000, "MALFORMED_JSON"),
+        (b'{"a": ', "MALFORMED_JSON"),
+        (b"\xff\xfe", "MALFORMED_JSON"),
+    ],
+)
+async def test_an_answer_that_cannot_be_kept_fails_the_step_with_its_code(
+    bench: Bench, url: str, body: bytes, code: str
+) -> None:
+    bench.server.route("GET", "/bad", Answer(body=body, headers={"Content-Type": "application/json"}))
+    assert (await bench.run({"method": "GET", "url": f"{url}/ok"})).ports["status"] == 200
+    failure = await bench.fail({"method": "GET", "url": f"{url}/bad"})
+    assert (failure.code, failure.retryable) == (code, False)
+    assert failure.details["errors"]
+
+
+@pytest.mark.parametrize("answer", [Answer(body=b"\x89PNG\xff"), Answer(body=b"a\0b")])
+async def test_an_answer_that_is_no_text_fails_the_step(bench: Bench, url: str, answer: Answer) -> None:
+    bench.server.route("GET", "/bad", answer)
+    failure = await bench.fail({"method": "GET", "url": f"{url}/bad"})
+    assert failure.code in {"RESPONSE_UNREADABLE", "VALUE_REFUSED"}
+    assert not failure.retryable
+
+
+async def test_select_cuts_the_answer_before_the_size_limit(bench: Bench, url: str) -> None:
+    rows = [{"id": n, "text": "x" * 1000} for n in range(1500)]
+    bench.server.route("GET", "/rows", Answer(body={"rows": rows}))
+    config = {"method": "GET", "url": f"{url}/rows"}
+    emitted = await bench.run({**config, "select": "[row.id for row in response.rows if row.id < input][:2]"}, value=9)
+    assert emitted.ports == {"response": [0, 1], "status": 200}
+    failure = await bench.fail(config)
+    assert (failure.code, failure.retryable) == ("VALUE_TOO_LARGE", False)
+    assert "select" in failure.message
+
+
+async def test_a_select_that_fails_is_a_failed_step(bench: Bench, url: str) -> None:
+    failure = await bench.fail({"method": "GET", "url": f"{url}/ok", "select": "response.missing"})
+    assert failure.code.startswith("EXPRESSION")
+    assert not failure.retryable
+
+
+async def test_an_answer_over_the_bound_of_the_client_is_a_failed_step(bench: Bench, url: str) -> None:
+    bomb = gzip.compress(b"0" * 60_000_000)
+    bench.server.route("GET", "/bomb", Answer(body=bomb, headers={"Content-Encoding": "gzip"}))
+    failure = await bench.fail({"method": "GET", "url": f"{url}/bomb"})
+    assert (failure.code, failure.retryable) == ("RESPONSE_TOO_LARGE", False)
+
+
+# Failures
+
+
+@pytest.mark.parametrize(
+    ("status", "retryable"),
+    [
+        *((status, False) for status in (304, 400, 401, 404, 409, 422)),
+        *((status, True) for status in (408, 425, 429, 500, 502, 503, 599)),
+    ],
+)
+async def test_a_status_beside_2xx_is_an_error(bench: Bench, url: str, status: int, retryable: bool) -> None:
+    bench.server.route("POST", "/s", Answer(status=status, body=None if status == 304 else {"why": "because"}))
+    failure = await bench.fail({"url": f"{url}/s"})
+    assert (failure.code, failure.retryable) == ("HTTP_STATUS", retryable)
+    assert failure.details["status"] == status
+    assert str(status) in failure.message
+    if status != 304:
+        assert failure.details["response"] == {"why": "because"}
+
+
+async def test_an_accepted_status_is_no_error(bench: Bench, url: str) -> None:
+    bench.server.route("GET", "/s", Answer(status=404, body={"found": False}))
+    emitted = await bench.run({"method": "GET", "url": f"{url}/s", "accept_statuses": [404]})
+    assert emitted.ports == {"response": {"found": False}, "status": 404}
+    assert (await bench.run({"method": "GET", "url": f"{url}/ok", "accept_statuses": [404]})).ports["status"] == 200
+
+
+@pytest.mark.parametrize(
+    ("header", "low", "high"),
+    [
+        ("7", 7, 7),
+        ("0", 0, 0),
+        (format_datetime(utc_now() + timedelta(seconds=3000), usegmt=True), 2000, 3000),
+        (format_datetime(utc_now() - timedelta(seconds=60), usegmt=True), 0, 0),
+    ],
+)
+async def test_retry_after_is_passed_on(bench: Bench, url: str, header: str, low: float, high: float) -> None:
+    bench.server.route("POST", "/s", Answer(status=429, headers={"Retry-After": header}))
+    failure = await bench.fail({"url": f"{url}/s"})
+    assert failure.retry_after_seconds is not None
+    assert low <= failure.retry_after_seconds <= high
+
+
+@pytest.mark.parametrize("header", ["soon", "-1", "1.5", "", "Mon, 99 Foo 2026"])
+async def test_a_retry_after_that_cannot_be_read_counts_as_none(bench: Bench, url: str, header: str) -> None:
+    bench.server.route("POST", "/s", Answer(status=503, headers={"Retry-After": header}))
+    failure = await bench.fail({"url": f"{url}/s"})
+    assert (failure.retryable, failure.retry_after_seconds) == (True, None)
+
+
+async def test_a_long_or_unreadable_refusal_is_left_out_of_the_error(bench: Bench, url: str) -> None:
+    for body in (b"x" * 5000, b"\xff\xff"):
+        bench.server.route("POST", "/s", Answer(status=500, body=body))
+        failure = await bench.fail({"url": f"{url}/s"})
+        assert failure.details == {"status": 500}
+
+
+async def test_a_timeout_is_retryable(bench: Bench, url: str) -> None:
+    bench.server.route("GET", "/slow", Answer(delay_seconds=2))
+    failure = await bench.fail({"method": "GET", "url": f"{url}/slow", "timeout_seconds": 0.2})
+    assert (failure.code, failure.retryable) == ("REQUEST_TIMED_OUT", True)
+
+
+async def test_a_broken_connection_is_retryable(bench: Bench, url: str) -> None:
+    bench.server.route("GET", "/broken", Answer(raw=b""))
+    failure = await bench.fail({"method": "GET", "url": f"{url}/broken"})
+    assert (failure.code, failure.retryable) == ("CONNECTION_FAILED", True)
+
+
+async def test_what_the_policy_blocks_is_never_retried(bench: Bench, url: str) -> None:
+    bench.server.route("GET", "/out", Answer(302, headers={"Location": "http://10.0.0.1/"}))
+    for target in ("http://10.0.0.1/", "http://localhost/", "ftp://example.com/", "nonsense", f"{url}/out"):
+        failure = await bench.fail({"method": "GET", "url": target})
+        assert (failure.code, failure.retryable) == ("EGRESS_BLOCKED", False)
+        assert "10.0.0.1" not in failure.message
+
+
+@pytest.mark.parametrize("headers", [{"Host": "x"}, {"Transfer-Encoding": "chunked"}, {"X": "a\r\nb"}, {"X": "é"}])
+async def test_headers_of_the_connection_fail_the_step(bench: Bench, url: str, headers: dict[str, str]) -> None:
+    await bench.run({"url": f"{url}/ok", "headers": {"X-Mine": "fine"}})
+    failure = await bench.fail({"url": f"{url}/ok", "headers": headers})
+    assert (failure.code, failure.retryable) == ("HEADER_REFUSED", False)
+    assert bench.server.count() == 1
+
+
+# The request
+
+
+def only_call(bench: Bench) -> RecordedRequest:
+    (call,) = bench.server.calls
+    return call
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+async def test_sends_the_input_as_json_when_no_body_is_given(bench: Bench, url: str, method: str) -> None:
+    bench.server.route(method, "/in", Answer(status=204))
+    await bench.run({"method": method, "url": f"{url}/in"}, value={"amount": 12.5, "name": "é"})
+    call = only_call(bench)
+    assert call.json() == {"amount": 12.5, "name": "é"}
+    assert call.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_sends_no_body_where_none_is_due(bench: Bench, url: str, method: str) -> None:
+    bench.server.route(method, "/in", Answer(status=204))
+    await bench.run({"method": method, "url": f"{url}/in"}, value={"amount": 12.5})
+    assert only_call(bench).body == b""
+    assert "content-type" not in only_call(bench).headers
+
+
+@pytest.mark.parametrize(
+    ("config", "body", "content_type"),
+    [
+        ({"body": {"a": [1]}}, b'{"a":[1]}', "application/json"),
+        ({"body": 7}, b"7", "application/json"),
+        ({"body": None}, b"", None),
+        ({"body": "plain é"}, "plain é".encode(), "text/plain; charset=utf-8"),
+        ({"body": "<a/>", "headers": {"Content-Type": "application/xml"}}, b"<a/>", "application/xml"),
+        (
+            {"body": {"a": 1}, "headers": {"content-type": "application/vnd.x+json"}},
+            b'{"a":1}',
+            "application/vnd.x+json",
+        ),
+        (
+            {
+                "body": {"a": "x y", "b": [1, True], "c": None},
+                "headers": {"Content-Type": "application/x-www-form-urlencoded"},
+            },
+            b"a=x+y&b=1&b=true",
+            "application/x-www-form-urlencoded",
+        ),
+    ],
+)
+async def test_sends_the_configured_body(
+    bench: Bench, url: str, config: dict[str, Any], body: bytes, content_type: str | None
+) -> None:
+    await bench.run({"url": f"{url}/ok", **config}, value={"not": "sent"})
+    call = only_call(bench)
+    assert (call.body, call.headers.get("content-type")) == (body, content_type)
+
+
+async def test_joins_base_path_and_query(bench: Bench, url: str) -> None:
+    bench.server.route("GET", "/api/customers/*", Answer(body=[]))
+    query = {"q": "a b&c", "ids": [1, 2], "deep": {"x": 1}, "on": True, "none": None}
+    await bench.run({"client_ref": "shop", "method": "GET", "path": "/customers/Ann Lee/é?fixed=1", "query": query})
+    call = only_call(bench)
+    assert call.path == "/api/customers/Ann%20Lee/%C3%A9"
+    assert call.query == {"fixed": ["1"], "q": ["a b&c"], "ids": ["1", "2"], "deep": ['{"x":1}'], "on": ["true"]}
+
+
+async def test_a_url_keeps_its_query_and_takes_more(bench: Bench, url: str) -> None:
+    await bench.run({"method": "GET", "url": f"{url}/ok?a=1#part", "query": {"b": "2"}})
+    assert only_call(bench).query == {"a": ["1"], "b": ["2"]}
+
+
+@pytest.mark.parametrize(
+    "path", ["../admin", "a/../../admin", "a/%2e%2e/x", "a/.%2E", "./x", "a\\..\\x", "a%2f..%2fx", ".."]
+)
+async def test_a_path_cannot_climb_out_of_its_base(bench: Bench, url: str, path: str) -> None:
+    bench.server.route("GET", "/api/*", Answer(body=[]))
+    await bench.run({"client_ref": "shop", "method": "GET", "path": "a/..b/c.d?x=../y"})
+    failure = await bench.fail({"client_ref": "shop", "method": "GET", "path": path})
+    assert (failure.code, failure.retryable) == ("PATH_REFUSED", False)
+    assert bench.server.count() == 1
+
+
+@pytest.mark.parametrize("path", ["//evil.example/x", "@evil.example/x", ":80@evil.example/", "\\\\evil.example/x"])
+async def test_a_path_cannot_leave_its_host(bench: Bench, url: str, path: str) -> None:
+    bench.server.route("GET", "/api/*", Answer(body=[]))
+    await bench.run({"client_ref": "shop", "method": "GET", "path": path})
+    assert only_call(bench).path.startswith("/api/")
+
+
+async def test_an_unknown_client_is_named(bench: Bench) -> None:
+    failure = await bench.fail({"client_ref": "crm", "path": "/x"})
+    assert (failure.code, failure.retryable) == ("CLIENT_UNKNOWN", False)
+    assert "crm" in failure.message
+
+
+async def test_every_attempt_carries_the_same_idempotency_key(bench: Bench, url: str) -> None:
+    bench.server.route("POST", "/pay", [Answer(status=503), Answer(status=503), Answer(status=200)])
+    for attempt in (1, 2):
+        assert (await bench.fail({"url": f"{url}/pay"}, attempt=attempt, key="stable")).retryable
+    await bench.run({"url": f"{url}/pay"}, attempt=3, key="stable")
+    assert bench.server.keys("/pay") == {"stable": 3}
+
+
+async def test_a_key_of_the_segment_wins(bench: Bench, url: str) -> None:
+    await bench.run({"url": f"{url}/ok", "headers": {"idempotency-KEY": "mine"}})
+    assert bench.server.keys() == {"mine": 1}
+
+
+# The journal
+
+
+async def test_the_call_is_journalled_without_query_headers_or_body(bench: Bench, url: str) -> None:
+    config = {"url": f"{url}/ok?token=s3cret", "headers": {"Authorization": "s3cret"}, "body": {"p": "s3cret"}}
+    await bench.run({**config, "query": {"key": "s3cret"}})
+    (started, completed) = bench.journal
+    assert started == ("action.started", {"method": "POST", "url": f"{url}/ok", "idempotency_key": "key-1"})
+    assert completed[0] == "action.completed"
+    assert completed[1]["status"] == 201
+    assert completed[1]["duration_ms"] >= 0
+    assert "s3cret" not in json.dumps(bench.journal)
+
+
+async def test_a_failed_call_is_journalled_with_its_code(bench: Bench, url: str) -> None:
+    await bench.fail({"url": f"{url}/nowhere"})
+    kind, payload = bench.journal[-1]
+    assert (kind, payload["code"], payload["status"]) == ("action.failed", "HTTP_STATUS", 404)
+    await bench.fail({"url": "http://10.0.0.1/"})
+    assert bench.journal[-1][1]["code"] == "EGRESS_BLOCKED"
+
+
+# The config and the card
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"client_ref": "shop"},
+        {"path": "/x"},
+        {"url": ""},
+        {"url": "https://a.example/", "client_ref": "shop", "path": "/x"},
+        {"url": "https://a.example/", "method": "TRACE"},
+        {"url": "https://a.example/", "retry_count": -1},
+        {"url": "https://a.example/", "timeout_seconds": 0},
+        {"url": "https://a.example/", "timeout_seconds": 301},
+        {"url": "https://a.example/", "headers": {"a": 1}},
+        {"url": "https://a.example/", "accept_statuses": ["x"]},
+        {"url": "https://a.example/", "pagination": {"next": "x"}},
+    ],
+)
+def test_a_wrong_config_is_refused_at_save(config: dict[str, Any]) -> None:
+    assert HttpActionConfig.model_validate({"url": "https://a.example/"}).method == "POST"
+    assert HttpActionConfig.model_validate({"client_ref": "shop", "path": ""}).retry_count == 3
+    with pytest.raises(ValidationError):
+        HttpActionConfig.model_validate(config)
+
+
+def test_pagination_is_refused_in_a_sentence() -> None:
+    with pytest.raises(ValidationError) as error:
+        HttpActionConfig.model_validate({"url": "https://a.example/", "pagination": {"next": "x"}})
+    (finding,) = error.value.errors()
+    assert finding["loc"] == ("pagination",)
+    assert finding["type"] == "not_available"
+    assert finding["msg"] == "Pagination is not available yet; leave it out."
+
+
+def test_the_card_is_the_public_contract() -> None:
+    card = HttpAction.step_type.card()
+    shown = {
+        key: card[key] for key in ("type_id", "version", "display_name", "description", "category", "icon", "color")
+    }
+    assert shown == {
+        "type_id": "http_action",
+        "version": "1.0",
+        "display_name": "HTTP Request",
+        "description": "Make HTTP request to external API",
+        "category": "integration",
+        "icon": "globe",
+        "color": "#50C878",
+    }
+    assert [(port["name"], port["type"], port["required"]) for port in card["input_ports"]] == [
+        ("body", "object", True)
+    ]
+    assert [(port["name"], port["type"], port["required"]) for port in card["output_ports"]] == [
+        ("response", "object", True),
+        ("status", "integer", True),
+        ("error", "object", False),
+    ]
+    schema = card["config_schema"]
+    assert schema["required"] == ["client_ref", "path"]
+    properties = schema["properties"]
+    assert properties["client_ref"]["type"] == properties["path"]["type"] == "string"
+    assert properties["method"]["enum"] == ["GET", "POST", "PUT", "DELETE", "PATCH"]
+    assert properties["method"]["default"] == "POST"
+    assert properties["headers"]["additionalProperties"] == {"type": "string"}
+    assert (properties["retry_count"]["type"], properties["retry_count"]["default"]) == ("integer", 3)
+    assert properties["retry_count"]["minimum"] == 0
+    assert [name for name, shape in properties.items() if "default" in shape] == [
+        "method",
+        "retry_count",
+        "timeout_seconds",
+    ]
+    assert {"url", "query", "body", "timeout_seconds", "accept_statuses", "select", "pagination"} <= properties.keys()
