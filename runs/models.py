@@ -56,7 +56,7 @@ class Run(models.Model):
     active = models.PositiveIntegerField(default=0)
     last_seq = models.PositiveIntegerField(default=0)
     journal_bytes = models.PositiveBigIntegerField(default=0)
-    digest = models.BinaryField(default=bytes, help_text="Running SHA-256 over the stored payload bytes.")
+    digest = models.BinaryField(default=bytes, help_text="Each event's is the SHA-256 of the one before it and its stored payload.")
     started_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField(null=True)
     seconds_left = models.FloatField(null=True, help_text="Of the timeout, while parked.")
@@ -84,7 +84,11 @@ class Run(models.Model):
                 F("tenant"), F("priority").desc(), F("created_at"), F("id"),
                 condition=Q(owner__isnull=True, wake_at__isnull=False), name="run_claim",
             ),
-            models.Index(fields=["owner"], condition=Q(owner__isnull=False), name="run_by_owner"),
+            models.Index(fields=["owner", "tenant"], condition=Q(owner__isnull=False), name="run_by_owner"),
+            models.Index(
+                fields=["id"], condition=Q(owner__isnull=True, wake_at__isnull=False, signals_pending=True),
+                name="run_signalled",
+            ),
             models.Index(fields=["tenant", "-created_at", "-id"], name="run_by_tenant"),
             models.Index(fields=["tenant", "client_reference"], condition=~Q(client_reference=""), name="run_by_ref"),
         ]

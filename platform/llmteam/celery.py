@@ -9,3 +9,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
 app = Celery("llmteam")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["runs"])
+# By name: the engine reads models, which cannot be imported before the worker has set Django up.
+app.steps["worker"].add("runs.engine.bootstep:EngineStep")

@@ -1,0 +1,193 @@
+"""One attempt of a step: its call, its time limit, and its outcome, whatever the handler does."""
+
+import asyncio
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from kernel.errors import LlmteamError
+from kernel.values import Json, ValueRefused, normalise
+from runs.core import Scope, emit_ports, route
+from runs.engine.plans import ReadyStep
+from runs.steps.base import Emit, RuntimeContext, StepCall, StepFailed
+from segments.definition.config import resolve_config
+from segments.expressions import ExpressionError
+
+log = logging.getLogger(__name__)
+
+MESSAGE_CHARACTERS = 2_000
+_UNPRINTABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+ActivationKey = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The payload of the ``step.completed`` to record."""
+
+    payload: Mapping[str, Json]
+
+
+Outcome = Succeeded | StepFailed
+
+
+class Attempt:
+    """One try of one activation. ``execute`` answers with an outcome and never raises, save when cancelled."""
+
+    __slots__ = (
+        "_calls",
+        "_context",
+        "_record",
+        "_run_id",
+        "call",
+        "cancelled",
+        "key",
+        "number",
+        "scope",
+        "step",
+        "task",
+    )
+
+    def __init__(
+        self,
+        *,
+        run_id: UUID,
+        key: ActivationKey,
+        number: int,
+        step: ReadyStep,
+        scope: Scope,
+        context: RuntimeContext,
+        record: Callable[["Attempt", str, Mapping[str, Json]], None],
+    ) -> None:
+        self.key = key
+        self.number = number
+        self.step = step
+        self.scope = scope
+        self.call: StepCall | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.cancelled = False
+        self._run_id = run_id
+        self._context = context
+        self._record = record
+        self._calls = 0
+
+    async def execute(self) -> Outcome:
+        """Call the handler within the step's time, and make its answer ready to be recorded."""
+        limit = asyncio.timeout(self.step.plan_step.timeout_seconds)
+        try:
+            async with limit:
+                answer = await self._run_handler()
+            return self._completed(answer)
+        except StepFailed as failure:
+            return failure
+        except ExpressionError as error:
+            return StepFailed(error.code, str(error))
+        except LlmteamError as error:
+            return StepFailed(error.code, error.detail or error.title)
+        except asyncio.CancelledError:
+            if self.cancelled:
+                raise
+            return self._crashed("was cancelled from inside")
+        except TimeoutError:
+            if limit.expired():
+                seconds = self.step.plan_step.timeout_seconds
+                return StepFailed("STEP_TIMED_OUT", f"The attempt took longer than {seconds:g} s.", retryable=True)
+            return self._crashed("TimeoutError")
+        except (Exception, SystemExit) as error:
+            return self._crashed(type(error).__name__)
+
+    async def abandon(self) -> None:
+        """Let the handler clean up after a cancelled attempt; what it raises is logged."""
+        if self.call is None:
+            return
+        try:
+            await self.step.handler.abandon(self.call)
+        except Exception:
+            log.exception("step type %s failed to abandon an attempt", self.step.plan_step.type_id)
+
+    async def _run_handler(self) -> Emit:
+        call = self.call = self._build_call()
+        answer = await self.step.handler.run(call)
+        if not isinstance(answer, Emit):
+            raise StepFailed("WAIT_NOT_AVAILABLE", "Steps that wait for somebody are not available yet.")
+        return answer
+
+    def _build_call(self) -> StepCall:
+        step = self.step.plan_step
+        scope = self.scope
+        step_type = self.step.handler.step_type
+        return StepCall(
+            run_id=self._run_id,
+            step_id=self.key[0],
+            activation=self.key[1],
+            attempt=self.number,
+            config=resolve_config(step_type, step.config, scope),
+            inputs=scope.inputs,
+            names=scope,
+            context=self._context,
+            next_key=self._next_key,
+            record=self._record_action,
+            log=logging.LoggerAdapter(log, {"run": str(self._run_id), "step": step.step_id}),
+            output_ports=self.step.output_ports,
+            arrivals=_arrivals(scope.inputs) if step.join is not None else (),
+        )
+
+    def _next_key(self) -> str:
+        """Return the same key for the same ordinal in every attempt of this activation, by whatever host."""
+        self._calls += 1
+        step_id, activation = self.key
+        return hashlib.sha256(f"{self._run_id}|{step_id}|{activation}|{self._calls}".encode()).hexdigest()
+
+    def _record_action(self, event_type: str, payload: MutableMapping[str, Json]) -> None:
+        if not self.cancelled:
+            self._record(self, event_type, payload)
+
+    def _completed(self, answer: Emit) -> Succeeded:
+        step = self.step.plan_step
+        ports = emit_ports(step, _normalised(answer.ports))
+        edges: list[Json] = list(route(step, ports, self.scope))
+        payload: dict[str, Json] = {"ports": ports, "edges": edges}
+        values = list(ports.values())
+        if values and all(value is values[0] for value in values):
+            payload = {"ports": list(ports), "value": values[0], "edges": edges}
+        if answer.items is not None:
+            payload["items"] = normalise(answer.items, big_integers="text")
+        return Succeeded(payload)
+
+    def _crashed(self, what: str) -> StepFailed:
+        step = self.step.plan_step
+        log.error("step type %s failed in an unforeseen way: %s", step.type_id, what, exc_info=True)
+        return StepFailed("STEP_CRASHED", f"The step type {step.type_id} failed in an unforeseen way.")
+
+
+def error_object(failure: StepFailed, *, key: ActivationKey, attempts: int) -> dict[str, Json]:
+    """Write a failure as the journal and people have it; its texts and details are made storable."""
+    try:
+        details = normalise(failure.details, big_integers="text")
+    except ValueRefused:
+        details = {}
+    return {
+        "code": failure.code,
+        "message": _UNPRINTABLE.sub("\ufffd", failure.message)[:MESSAGE_CHARACTERS],
+        "step_id": key[0],
+        "activation": key[1],
+        "attempts": attempts,
+        "details": details,
+    }
+
+
+def _normalised(ports: Mapping[str, Any]) -> dict[str, Json]:
+    """Normalise values by port; the same object on several ports stays one."""
+    done: dict[int, Json] = {}
+    for value in ports.values():
+        if id(value) not in done:
+            done[id(value)] = normalise(value, big_integers="text")
+    return {str(port): done[id(value)] for port, value in ports.items()}
+
+
+def _arrivals(inputs: Mapping[str, Json]) -> tuple[Json, ...]:
+    return tuple(value for gathered in inputs.values() if isinstance(gathered, list) for value in gathered)

@@ -1,0 +1,32 @@
+"""The database's clock, read without asking it each time."""
+
+import time
+
+
+class DatabaseClock:
+    """Present time of the database as seconds since 1970, kept with this machine's steady clock in between.
+
+    Set at each heartbeat; within 5 ms of the old reading it is left alone, so that the times of one run's events
+    never step back by jitter of the network.
+    """
+
+    TOLERANCE_SECONDS = 0.005
+
+    def __init__(self) -> None:
+        self._offset: float | None = None
+
+    def set(self, database_time: float, *, asked_at: float, answered_at: float) -> None:
+        """Take a reading; ``asked_at`` and ``answered_at`` are of the steady clock."""
+        offset = database_time - (asked_at + answered_at) / 2
+        if self._offset is None or abs(offset - self._offset) > max(self.TOLERANCE_SECONDS, answered_at - asked_at):
+            self._offset = offset
+
+    def now(self) -> float:
+        """Return the present time.
+
+        Raises:
+            RuntimeError: It was never set.
+        """
+        if self._offset is None:
+            raise RuntimeError("the database's clock has not been read yet")
+        return time.monotonic() + self._offset

@@ -1,0 +1,85 @@
+"""The ways a host gives a run up, and the journal's rows read back."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from kernel.values import Json, dump_json
+from runs.core import Event, EventType
+from runs.engine.journal import Closing, Journal
+from runs.models import RunStatus
+
+
+def event_of(row: Sequence[Any]) -> Event:
+    """Read an event from what ``store.journals.load_journal`` returns."""
+    seq, event_type, step_id, activation, attempt, payload = row
+    return Event(seq, EventType(event_type), orjson.loads(payload), step_id, activation, attempt)
+
+
+def written_time(at: float) -> str:
+    """Write a time of the clock as payloads have it."""
+    return datetime.fromtimestamp(at, UTC).isoformat()
+
+
+def read_time(written: Json) -> float:
+    """Read a time from a payload."""
+    return datetime.fromisoformat(str(written)).timestamp()
+
+
+def run_error(code: str, message: str) -> dict[str, Json]:
+    """Write an error that is no single step's."""
+    return {"code": code, "message": message, "step_id": None, "activation": None, "attempts": 0, "details": {}}
+
+
+def completed(journal: Journal, output: Json) -> Closing:
+    """End a run with its output.
+
+    Raises:
+        ValueTooLarge: The output, or the journal with it, is over its bound.
+    """
+    closing = Closing(RunStatus.COMPLETED, over=True, output=dump_json(output))
+    journal.end_with(closing, EventType.SEGMENT_COMPLETED, {"output": output})
+    return closing
+
+
+def failed(journal: Journal, error: Mapping[str, Json], *, status: RunStatus = RunStatus.FAILED) -> Closing:
+    """End a run with an error."""
+    closing = Closing(status, over=True, error=dump_json(dict(error)))
+    journal.end_with(closing, EventType.SEGMENT_FAILED, {"error": dict(error)})
+    return closing
+
+
+def cancelled(journal: Journal, *, reason: Json, signal_ids: Sequence[int]) -> Closing:
+    """End a run because somebody asked; the event takes the commands."""
+    closing = Closing(RunStatus.CANCELLED, over=True, signal_ids=tuple(signal_ids))
+    journal.end_with(closing, EventType.SEGMENT_CANCELLED, {"reason": reason})
+    return closing
+
+
+def stalled(journal: Journal, *, code: str, message: str) -> Closing:
+    """Stop a run that cannot be executed until a person does something about it."""
+    closing = Closing(RunStatus.STALLED, error=dump_json(run_error(code, message)))
+    journal.end_with(closing, EventType.SEGMENT_PAUSED, {"reason": "stalled", "code": code, "message": message})
+    return closing
+
+
+def parked(*, retry_at: Mapping[tuple[str, int], float], now: float, deadline_at: float) -> Closing:
+    """Give a run back that only waits for retries."""
+    waiting_for: list[Json] = [
+        {
+            "kind": "retry",
+            "since": written_time(now),
+            "until": written_time(at),
+            "ref": f"{step_id}#{activation}",
+        }
+        for (step_id, activation), at in retry_at.items()
+    ]
+    wake_at = min(deadline_at, *retry_at.values())
+    return Closing(RunStatus.WAITING, wake_at=wake_at, waiting_for=dump_json(waiting_for))
+
+
+def released(*, now: float) -> Closing:
+    """Give a run to any other host; what is in its inbox is theirs to read."""
+    return Closing(RunStatus.RUNNING, wake_at=now, yields_to_signals=False)

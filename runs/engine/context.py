@@ -1,0 +1,52 @@
+"""What a tenant's handlers may use of the world."""
+
+from uuid import UUID
+
+from django.conf import settings
+
+from kernel.egress import EgressClient, Policy, build_policy, open_client
+
+
+class TenantContext:
+    """One tenant's guarded client and named bases; lives as long as the host."""
+
+    def __init__(self, tenant_id: UUID, policy: Policy) -> None:
+        self.tenant_id = tenant_id
+        self._policy = policy
+        self._client: EgressClient | None = None
+
+    def http_client(self) -> EgressClient:
+        """Return the tenant's client, opened at first use."""
+        if self._client is None:
+            self._client = open_client(self._policy)
+        return self._client
+
+    def client_base(self, client_ref: str) -> str | None:
+        """Return the base URL the operator gave a named client."""
+        bases: dict[str, str] = settings.HTTP_CLIENTS
+        return bases.get(client_ref)
+
+    async def close(self) -> None:
+        """Close the client's connections."""
+        if self._client is not None:
+            await self._client.aclose()
+
+
+class TenantContexts:
+    """The contexts of one host, by tenant."""
+
+    def __init__(self) -> None:
+        self._policy = build_policy(allow_hosts=settings.EGRESS_ALLOW_HOSTS, allow_cidrs=settings.EGRESS_ALLOW_CIDRS)
+        self._contexts: dict[UUID, TenantContext] = {}
+
+    def get(self, tenant_id: UUID) -> TenantContext:
+        """Return the tenant's context, made at first use."""
+        context = self._contexts.get(tenant_id)
+        if context is None:
+            context = self._contexts[tenant_id] = TenantContext(tenant_id, self._policy)
+        return context
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for context in self._contexts.values():
+            await context.close()

@@ -1,0 +1,365 @@
+"""One run on its host: executes what the core decides, records what happened, gives the run up when it is over."""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from kernel.values import Json, ValueTooLarge, normalise
+from runs.core import (
+    Command,
+    Complete,
+    EventType,
+    Fail,
+    Phase,
+    Reject,
+    Scope,
+    Skip,
+    Start,
+    State,
+    apply,
+    decide,
+    new_state,
+    next_retry,
+    route_error,
+)
+from runs.engine import closings
+from runs.engine.attempts import ActivationKey, Attempt, Outcome, Succeeded, error_object
+from runs.engine.journal import Closing, Journal
+from runs.engine.plans import ReadyPlan
+from runs.engine.store import journals
+from runs.engine.store.claims import Claimed
+from runs.engine.surroundings import Surroundings
+from runs.models import RunStatus, SignalKind
+from runs.steps.base import StepFailed
+from segments.catalog import Effect
+from segments.plan import OnUnknown
+
+PARK_SECONDS = 5.0
+"""A run whose only waits are longer than this gives its host back."""
+SLICE_SECONDS = 0.02
+"""Pure work of one run before the others get a turn."""
+
+
+class Execution:
+    """Drives one run from its journal to its end, or until it is given up.
+
+    Holds no rule of the workflow: ``decide`` says what to do, ``apply`` what it means. Every external attempt waits
+    until its ``step.started`` is committed; pure ones run at once, in between.
+    """
+
+    def __init__(self, claimed: Claimed, ready: ReadyPlan, journal: Journal, around: Surroundings) -> None:
+        self.state: State = new_state(ready.plan)
+        self._claimed = claimed
+        self._ready = ready
+        self._journal = journal
+        self._around = around
+        self._draining = False
+        self._signalled = claimed.signals_pending
+        self._attempts: dict[ActivationKey, Attempt] = {}
+        self._to_launch: list[Attempt] = []
+        self._outcomes: list[tuple[Attempt, Outcome]] = []
+        self._retry_at: dict[ActivationKey, float] = {}
+        self._wake = asyncio.Event()
+        self._slice_ends = 0.0
+        journal.notify = self._wake.set
+
+    def signal(self) -> None:
+        """Say that the inbox may hold something."""
+        self._signalled = True
+        self._wake.set()
+
+    def drain(self) -> None:
+        """Start nothing more; give the run up when the attempts in flight have ended."""
+        self._draining = True
+        self._wake.set()
+
+    def cut_short(self) -> None:
+        """Stop the attempts in flight; they are recorded as to be tried again, at no cost."""
+        for attempt in list(self._attempts.values()):
+            self._cancel(attempt)
+            self._try_again(attempt.key, reason="shutdown", at=self._around.clock.now(), consumed=False)
+        self._wake.set()
+
+    def abort(self) -> None:
+        """Drop everything without recording it: the run is not ours any more, or will never go on."""
+        for attempt in list(self._attempts.values()):
+            self._cancel(attempt)
+
+    async def run(self) -> None:
+        """Execute until the run is over or given up.
+
+        Raises:
+            LeaseLost: It belongs to somebody else.
+            RunRefused: Postgres refuses what it recorded.
+        """
+        await self._fold()
+        if self._signalled and await self._read_inbox():
+            return
+        await self._recover()
+        while not await self._go_on():
+            pass
+
+    async def _go_on(self) -> bool:
+        """Do one round; return whether the run was given up."""
+        if self._journal.trouble is not None:
+            raise self._journal.trouble
+        if self._signalled and await self._read_inbox():
+            return True
+        if self._around.clock.now() >= self._claimed.deadline_at:
+            return await self._time_out()
+        self._take_outcomes()
+        commands = [] if self._draining else decide(self.state, self._due())
+        if commands:
+            return await self._carry_out(commands)
+        if self._to_launch:
+            await self._launch()
+            return False
+        return await self._rest()
+
+    async def _fold(self) -> None:
+        """Read what earlier owners recorded; begin the journal where there is none."""
+        if not self._claimed.last_seq:
+            text = self._claimed.input_text
+            self._record(EventType.SEGMENT_STARTED, {"input": None if text is None else orjson.loads(text)})
+            return
+        rows = await self._around.ask(lambda connection: journals.load_journal(connection, self._claimed.run_id))
+        for row in rows:
+            event = closings.event_of(row)
+            apply(self.state, event)
+            if event.step_id is not None and event.activation is not None:
+                key = event.step_id, event.activation
+                self._retry_at.pop(key, None)
+                if event.type is EventType.STEP_RETRYING:
+                    self._retry_at[key] = closings.read_time(event.payload["retry_at"])
+
+    async def _recover(self) -> None:
+        """Settle the attempts an earlier owner left without an outcome: pure ones are simply executed again."""
+        for key, activation in list(self.state.active.items()):
+            if activation.phase is not Phase.RUNNING or key in self.state.doomed:
+                continue
+            step = self._ready.plan.steps[key[0]]
+            if step.effect is Effect.PURE:
+                await self._execute_pure(self._attempt(key))
+            elif step.on_unknown is OnUnknown.RETRY:
+                self._try_again(key, reason="owner_lost", at=self._around.clock.now(), consumed=False)
+            else:
+                self._give_failed(
+                    key, StepFailed("OWNER_LOST", "The worker was lost before the outcome of the call was recorded.")
+                )
+
+    async def _carry_out(self, commands: Sequence[Command]) -> bool:
+        """Record every command's event, then execute what is pure; return whether the run was given up."""
+        pure: list[Attempt] = []
+        for command in commands:
+            if isinstance(command, Start):
+                attempt = self._start(command)
+                if attempt.step.plan_step.effect is Effect.PURE:
+                    pure.append(attempt)
+                else:
+                    self._attempts[attempt.key] = attempt
+                    self._to_launch.append(attempt)
+            elif isinstance(command, Skip):
+                self._skip(command)
+            elif isinstance(command, Reject):
+                payload: dict[str, Json] = {"error": dict(command.error), "edges": list(command.edges)}
+                self._record(EventType.STEP_FAILED, payload, (command.step_id, command.activation), command.attempt)
+            else:
+                return await self._end(command)
+        for attempt in pure:
+            if attempt.key not in self.state.doomed:
+                await self._execute_pure(attempt)
+        if self._journal.is_full:
+            await self._around.writer.commit(self._journal)
+        return False
+
+    async def _execute_pure(self, attempt: Attempt) -> None:
+        self._settle(attempt, await attempt.execute())
+        if time.monotonic() >= self._slice_ends:
+            await asyncio.sleep(0)
+            self._slice_ends = time.monotonic() + SLICE_SECONDS
+
+    async def _launch(self) -> None:
+        """Commit what was recorded, then let the external attempts begin."""
+        await self._around.writer.commit(self._journal)
+        attempts, self._to_launch = self._to_launch, []
+        for attempt in attempts:
+            if not attempt.cancelled:
+                attempt.task = asyncio.create_task(self._execute_external(attempt))
+
+    async def _execute_external(self, attempt: Attempt) -> None:
+        outcome = await attempt.execute()
+        self._outcomes.append((attempt, outcome))
+        self._wake.set()
+
+    async def _rest(self) -> bool:
+        """Wait for whatever comes next; give the run back when that is far away."""
+        now = self._around.clock.now()
+        if not self._attempts:
+            if self._draining:
+                return await self._close(closings.released(now=now))
+            if not self._retry_at:
+                raise RuntimeError("the core has nothing to do and has not ended the run")
+            if min(self._retry_at.values()) - now > PARK_SECONDS:
+                deadline_at = self._claimed.deadline_at
+                return await self._close(closings.parked(retry_at=self._retry_at, now=now, deadline_at=deadline_at))
+        if self._journal.rows:
+            self._around.writer.submit(self._journal)
+        until = (
+            min(self._claimed.deadline_at, *self._retry_at.values()) if self._retry_at else self._claimed.deadline_at
+        )
+        timer = asyncio.get_running_loop().call_later(max(0.001, until - now), self._wake.set)
+        await self._wake.wait()
+        self._wake.clear()
+        timer.cancel()
+        return False
+
+    async def _read_inbox(self) -> bool:
+        """Apply the commands that wait; return whether the run was given up."""
+        self._signalled = False
+        received = await self._around.ask(lambda connection: journals.read_inbox(connection, self._claimed.run_id))
+        cancels = [command for command in received if command.kind == SignalKind.CANCEL]
+        if not cancels:
+            return False
+        self._skip_all("cancelled")
+        reason = orjson.loads(cancels[0].payload).get("reason", "")
+        signal_ids = [command.signal_id for command in received]
+        return await self._close(closings.cancelled(self._journal, reason=reason, signal_ids=signal_ids))
+
+    async def _time_out(self) -> bool:
+        self._skip_all("timed_out")
+        seconds = self._ready.plan.timeout_seconds
+        error = closings.run_error("RUN_TIMED_OUT", f"The run took longer than {seconds:g} s.")
+        return await self._close(closings.failed(self._journal, error, status=RunStatus.TIMED_OUT))
+
+    async def _end(self, command: Complete | Fail) -> bool:
+        if isinstance(command, Fail):
+            return await self._close(closings.failed(self._journal, command.error))
+        try:
+            closing = closings.completed(self._journal, command.output)
+        except ValueTooLarge as error:
+            closing = closings.failed(self._journal, closings.run_error(error.code, error.detail))
+        return await self._close(closing)
+
+    async def _close(self, closing: Closing) -> bool:
+        is_closed = await self._around.writer.close(self._journal, closing)
+        self._signalled = not is_closed
+        return is_closed
+
+    def _start(self, command: Start) -> Attempt:
+        key = command.step_id, command.activation
+        self._retry_at.pop(key, None)
+        self._record(EventType.STEP_STARTED, {"inputs": dict(command.inputs)}, key, command.attempt)
+        return self._attempt(key)
+
+    def _attempt(self, key: ActivationKey) -> Attempt:
+        activation = self.state.active[key]
+        return Attempt(
+            run_id=self._claimed.run_id,
+            key=key,
+            number=activation.attempt,
+            step=self._ready.steps[key[0]],
+            scope=Scope(self.state, activation.token, run_id=str(self._claimed.run_id)),
+            context=self._around.contexts.get(self._claimed.tenant_id),
+            record=self._record_action,
+        )
+
+    def _take_outcomes(self) -> None:
+        outcomes, self._outcomes = self._outcomes, []
+        for attempt, outcome in outcomes:
+            if self._attempts.get(attempt.key) is attempt:
+                del self._attempts[attempt.key]
+                self._settle(attempt, outcome)
+
+    def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Record an attempt's outcome."""
+        if isinstance(outcome, Succeeded):
+            try:
+                self._record(EventType.STEP_COMPLETED, outcome.payload, attempt.key, attempt.number)
+            except ValueTooLarge as error:
+                outcome = StepFailed(error.code, error.detail)
+            else:
+                return
+        activation = self.state.active[attempt.key]
+        delay = next_retry(
+            attempt.step.plan_step.retry,
+            consumed=activation.consumed + 1,
+            retryable=outcome.retryable,
+            retry_after=outcome.retry_after_seconds,
+            jitter=random.random(),  # noqa: S311 - spreads retries
+        )
+        if delay is None:
+            self._give_failed(attempt.key, outcome)
+        else:
+            error = error_object(outcome, key=attempt.key, attempts=activation.consumed + 1)
+            at = self._around.clock.now() + delay
+            self._try_again(attempt.key, reason="failed", at=at, consumed=True, error=error)
+
+    def _give_failed(self, key: ActivationKey, failure: StepFailed) -> None:
+        activation = self.state.active[key]
+        error = error_object(failure, key=key, attempts=activation.consumed + 1)
+        edges: list[Json] = list(route_error(self.state, activation.token, error))
+        self._record(EventType.STEP_FAILED, {"error": error, "edges": edges}, key, activation.attempt)
+
+    def _try_again(
+        self, key: ActivationKey, *, reason: str, at: float, consumed: bool, error: Mapping[str, Json] | None = None
+    ) -> None:
+        payload: dict[str, Json] = {"reason": reason, "retry_at": closings.written_time(at), "consumed": consumed}
+        if error is not None:
+            payload["error"] = dict(error)
+        self._record(EventType.STEP_RETRYING, payload, key, self.state.active[key].attempt)
+        self._retry_at[key] = at
+
+    def _due(self) -> list[ActivationKey]:
+        if not self._retry_at:
+            return []
+        now = self._around.clock.now()
+        return [key for key, at in self._retry_at.items() if at <= now]
+
+    def _skip(self, command: Skip) -> None:
+        key = command.step_id, command.activation
+        attempt = self._attempts.get(key)
+        is_unknown = command.effect_unknown and (attempt is None or attempt.task is not None)
+        if attempt is not None:
+            self._cancel(attempt)
+            self._around.in_background(attempt.abandon())
+        self._retry_at.pop(key, None)
+        payload: dict[str, Json] = {"reason": command.reason, "effect": "unknown" if is_unknown else "none"}
+        self._record(EventType.STEP_SKIPPED, payload, key, command.attempt)
+
+    def _skip_all(self, reason: str) -> None:
+        for key, activation in list(self.state.active.items()):
+            is_external = self._ready.plan.steps[key[0]].effect is Effect.EXTERNAL
+            is_running = activation.phase is Phase.RUNNING
+            self._skip(Skip(*key, activation.attempt, reason, is_external and is_running))
+
+    def _cancel(self, attempt: Attempt) -> None:
+        attempt.cancelled = True
+        if attempt.call is not None:
+            attempt.call.abandoned.set()
+        if attempt.task is not None:
+            attempt.task.cancel()
+        self._attempts.pop(attempt.key, None)
+
+    def _record_action(self, attempt: Attempt, event_type: str, payload: Mapping[str, Json]) -> None:
+        kind = EventType(event_type)
+        if not kind.startswith("action."):
+            raise ValueError("a handler records events of the action kinds only")
+        plain = normalise(dict(payload), big_integers="text")
+        if isinstance(plain, dict):
+            self._record(kind, plain, attempt.key, attempt.number)
+
+    def _record(
+        self,
+        event_type: EventType,
+        payload: Mapping[str, Json],
+        key: ActivationKey | tuple[None, None] = (None, None),
+        attempt: int | None = None,
+    ) -> None:
+        """Append a fact to the journal and take it into account."""
+        event = self._journal.append(event_type, payload, step_id=key[0], activation=key[1], attempt=attempt)
+        apply(self.state, event)
+        self._journal.activations = self.state.activations
+        self._journal.active = len(self.state.active)

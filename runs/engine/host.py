@@ -1,0 +1,198 @@
+"""A host: one event loop with many runs, which it claims, executes and gives up."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+from django.conf import settings
+
+from runs.core.events import SEMANTICS
+from runs.engine.errors import HostLost
+from runs.engine.inbox import listen_for_signals
+from runs.engine.lease import Beat, Lease, Watch
+from runs.engine.runner import Runner
+from runs.engine.store.claims import LOSSES_TO_BE_ALONE, Claimed, claim_runs
+from runs.engine.store.connection import build_pool
+from runs.engine.surroundings import AWAY, Surroundings
+from runs.engine.sweeper import Sweeper
+
+log = logging.getLogger(__name__)
+
+POOL_SIZE = 4
+TICK_SECONDS = 0.25
+AFTER_GRACE_SECONDS = 5.0
+
+
+class Host:
+    """Owns runs while its lease lasts.
+
+    Claims when poked, when room frees and at each sweep. Losing every poke costs time, never a run. ``serve`` runs in
+    the event loop; ``poke`` and ``stop`` may be called from any thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.worker_id: UUID | None = None
+        self.runners: dict[UUID, Runner] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._bell = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sweeper = Sweeper(lease_seconds=settings.WORKER_LEASE_SECONDS)
+        self._around = Surroundings(build_pool("host", size=POOL_SIZE))
+        self._last_tick = time.monotonic()
+
+    def poke(self) -> None:
+        """Say that there may be work."""
+        self._call(self._bell.set)
+
+    def stop(self) -> None:
+        """Begin to stop: claim nothing more, release everything within the grace."""
+        self._call(self._begin_to_stop)
+
+    async def serve(self) -> None:
+        """Be a host until ``stop``; returns when everything is released."""
+        self._loop = asyncio.get_running_loop()
+        await self._around.open()
+        self._tick()
+        lease = self._lease()
+        lease.start()
+        listener = asyncio.create_task(listen_for_signals(self._signal))
+        try:
+            await self._claim_forever()
+        finally:
+            listener.cancel()
+            await self._give_everything_up()
+            await asyncio.gather(listener, return_exceptions=True)
+            await self._around.close()
+            await asyncio.to_thread(lease.stop, released=not self.runners)
+
+    def _lease(self) -> Lease:
+        return Lease(
+            self.name,
+            watch=Watch(
+                last_tick=lambda: self._last_tick,
+                registered=lambda worker_id, beat: self._call(self._registered, worker_id, beat),
+                beaten=lambda beat: self._call(self._beaten, beat),
+                lost=lambda: self._call(self._lost),
+            ),
+            lease_seconds=settings.WORKER_LEASE_SECONDS,
+            beat_seconds=settings.WORKER_HEARTBEAT_SECONDS,
+        )
+
+    def _call(self, function: Callable[..., object], *arguments: object) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _tick(self) -> None:
+        self._last_tick = time.monotonic()
+        asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+
+    def _begin_to_stop(self) -> None:
+        self._stopping.set()
+        self._bell.set()
+
+    def _registered(self, worker_id: UUID, beat: Beat) -> None:
+        self.worker_id = worker_id
+        self._beaten(beat)
+        self._bell.set()
+
+    def _beaten(self, beat: Beat) -> None:
+        self._around.clock.set(beat.heartbeat.database_time, asked_at=beat.asked_at, answered_at=beat.answered_at)
+        for run_id in beat.heartbeat.signalled:
+            self._signal(run_id)
+
+    def _lost(self) -> None:
+        """Drop every run: others own them, or will."""
+        self.worker_id = None
+        for task in self._tasks:
+            task.cancel()
+
+    def _signal(self, run_id: UUID) -> None:
+        runner = self.runners.get(run_id)
+        if runner is not None:
+            runner.signal()
+
+    async def _claim_forever(self) -> None:
+        next_sweep = 0.0
+        while not self._stopping.is_set():
+            self._bell.clear()
+            is_sweep = time.monotonic() >= next_sweep
+            claimed = 0
+            try:
+                if is_sweep:
+                    next_sweep = time.monotonic() + settings.SWEEP_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
+                    await self._sweep()
+                claimed = await self._claim(also_when_full=is_sweep)
+            except HostLost:
+                log.warning("the lease is over; nothing is claimed until it is renewed")
+            except AWAY as error:
+                log.warning("nothing can be claimed now: %s", error)
+            if not claimed:
+                await self._wait_for_bell(next_sweep - time.monotonic())
+
+    async def _wait_for_bell(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._bell.wait()
+        except TimeoutError:
+            pass
+
+    async def _sweep(self) -> None:
+        async with self._around.pool.connection() as connection:
+            await self._sweeper.sweep(connection)
+
+    async def _claim(self, *, also_when_full: bool) -> int:
+        room = 0 if self._is_alone() else int(settings.WORKER_CAPACITY) - len(self.runners)
+        if self.worker_id is None or (room <= 0 and not also_when_full):
+            return 0
+        claimed: list[Claimed] = []
+        async with self._around.pool.connection() as connection:
+            if not self.runners and also_when_full:
+                claimed = await claim_runs(
+                    connection, worker_id=self.worker_id, room=1, semantics=SEMANTICS, suspects=True
+                )
+            if not claimed:
+                claimed = await claim_runs(connection, worker_id=self.worker_id, room=max(0, room), semantics=SEMANTICS)
+        for one in claimed:
+            self._start(one)
+        return len(claimed)
+
+    def _is_alone(self) -> bool:
+        """Whether a run that may kill its host is executed here: then nothing else is."""
+        return any(runner.claimed.losses >= LOSSES_TO_BE_ALONE for runner in self.runners.values())
+
+    def _start(self, claimed: Claimed) -> None:
+        runner = self.runners[claimed.run_id] = Runner(claimed, self._around)
+        task = asyncio.create_task(self._run(runner))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, runner: Runner) -> None:
+        try:
+            await runner.run()
+        finally:
+            if self.runners.get(runner.claimed.run_id) is runner:
+                del self.runners[runner.claimed.run_id]
+            self._bell.set()
+
+    async def _give_everything_up(self) -> None:
+        """Let attempts in flight end within the grace, then stop them; what the database does not take stays ours."""
+        for runner in list(self.runners.values()):
+            runner.drain()
+        await self._wait_for_runs(settings.WORKER_GRACE_SECONDS)
+        for runner in list(self.runners.values()):
+            runner.cut_short()
+        await self._wait_for_runs(AFTER_GRACE_SECONDS)
+        left = len(self._tasks)
+        if left:
+            log.error("%d runs could not be released; they go on when the lease is over", left)
+        for task in list(self._tasks):
+            task.cancel()
+
+    async def _wait_for_runs(self, seconds: float) -> None:
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=seconds)

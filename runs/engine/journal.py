@@ -1,0 +1,167 @@
+"""One run's journal in memory: what is recorded and not yet committed."""
+
+import hashlib
+from asyncio import Future
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+from uuid import UUID
+
+from kernel.values import MAX_VALUE_BYTES, Json, ValueTooLarge, check_size, dump_json
+from runs.core.events import Event, EventType
+from runs.engine.clock import DatabaseClock
+from runs.models import RunStatus
+
+MAX_JOURNAL_BYTES: Final = 64 * 1024 * 1024
+BUFFERED_EVENTS: Final = 256
+BUFFERED_BYTES: Final = 1024 * 1024
+
+Row: TypeAlias = tuple[UUID, int, UUID, str, str | None, int | None, int | None, float, str]
+"""As the table has it: run, seq, tenant, type, step, activation, attempt, time, payload."""
+
+CARRIES_VALUES: Final = frozenset({EventType.STEP_COMPLETED, EventType.ACTION_COMPLETED, EventType.SEGMENT_COMPLETED})
+
+
+def chain(digest: bytes, payload: str) -> bytes:
+    """Continue a journal's running digest: SHA-256 over the digest so far and the stored bytes of one payload."""
+    return hashlib.sha256(digest + payload.encode()).digest()
+
+
+@dataclass(slots=True)
+class Closing:
+    """How a host gives a run up: for good, parked, or for another host. Texts are JSON; times as the clock's.
+
+    ``signal_ids`` are the commands its last event takes. ``yields_to_signals``: nothing is closed while the inbox holds
+    any other.
+    """
+
+    status: RunStatus | str
+    over: bool = False
+    wake_at: float | None = None
+    waiting_for: str = "[]"
+    output: str | None = None
+    error: str | None = None
+    signal_ids: tuple[int, ...] = ()
+    row: Row | None = None
+    last_seq: int = 0
+    size_after: int = 0
+    digest_after: bytes = b""
+    yields_to_signals: bool = True
+    done: "Future[bool] | None" = None
+
+
+@dataclass(slots=True)
+class Journal:
+    """What one owner records of one run.
+
+    Sequence numbers, digest and size are decided here at once; ``committed_*`` is what Postgres has. Only the writer
+    moves the latter. Between the two lie ``rows``. ``trouble`` says why nothing more can be written; ``notify`` is called
+    when it is set.
+    """
+
+    run_id: UUID
+    tenant_id: UUID
+    epoch: int
+    clock: DatabaseClock
+    seq: int = 0
+    size: int = 0
+    digest: bytes = b""
+    activations: int = 0
+    active: int = 0
+    rows: list[Row] = field(default_factory=list)
+    buffered: int = 0
+    closing: Closing | None = None
+    waiters: "list[tuple[int, Future[None]]]" = field(default_factory=list)
+    trouble: Exception | None = None
+    notify: Callable[[], None] | None = None
+    misses: int = 0
+    committed_seq: int = 0
+    committed_size: int = 0
+    committed_digest: bytes = b""
+    _latest: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.committed_seq, self.committed_size, self.committed_digest = self.seq, self.size, self.digest
+
+    @property
+    def is_full(self) -> bool:
+        """Whether enough is buffered to be written without anybody waiting for it."""
+        return len(self.rows) >= BUFFERED_EVENTS or self.buffered >= BUFFERED_BYTES
+
+    def append(
+        self,
+        event_type: EventType,
+        payload: Mapping[str, Json],
+        *,
+        step_id: str | None = None,
+        activation: int | None = None,
+        attempt: int | None = None,
+    ) -> Event:
+        """Record a fact with the next number.
+
+        Raises:
+            ValueTooLarge: A value in it is over its bound, or the journal would be; nothing was recorded.
+        """
+        event = Event(self.seq + 1, event_type, payload, step_id, activation, attempt)
+        row = self._write(event)
+        self.seq += 1
+        self.size += len(row[-1])
+        self.buffered += len(row[-1])
+        self.digest = chain(self.digest, row[-1])
+        self.rows.append(row)
+        return event
+
+    def end_with(self, closing: Closing, event_type: EventType, payload: Mapping[str, Json]) -> None:
+        """Give a closing its last event, which takes its number only if the closing is committed.
+
+        Nothing may be appended until the writer has answered.
+
+        Raises:
+            ValueTooLarge: As for ``append``.
+        """
+        row = self._write(Event(self.seq + 1, event_type, payload))
+        closing.row = row
+        closing.last_seq = self.seq + 1
+        closing.size_after = self.size + len(row[-1])
+        closing.digest_after = chain(self.digest, row[-1])
+
+    def refuse(self) -> None:
+        """Forget everything that is not committed, because Postgres does not take it."""
+        self.rows.clear()
+        self.closing = None
+        self.buffered = 0
+        self.seq, self.size, self.digest = self.committed_seq, self.committed_size, self.committed_digest
+
+    def _write(self, event: Event) -> Row:
+        payload = dump_json(dict(event.payload))
+        if event.type in CARRIES_VALUES:
+            self._check_size(event, payload)
+        self._latest = at = max(self._latest, self.clock.now())
+        return (
+            self.run_id,
+            event.seq,
+            self.tenant_id,
+            event.type.value,
+            event.step_id,
+            event.activation,
+            event.attempt,
+            at,
+            payload,
+        )
+
+    def _check_size(self, event: Event, payload: str) -> None:
+        """Bound each value, and the journal; events that only tell of a failure or a start always fit."""
+        if len(payload) * 4 > MAX_VALUE_BYTES:
+            for value in _values(event):
+                check_size(value)
+        if self.size + len(payload) > MAX_JOURNAL_BYTES:
+            raise ValueTooLarge(
+                f"The journal would take more than {MAX_JOURNAL_BYTES} bytes.", extra={"limit": MAX_JOURNAL_BYTES}
+            )
+
+
+def _values(event: Event) -> list[Json]:
+    ports = event.payload.get("ports")
+    if isinstance(ports, dict):
+        return list(ports.values())
+    return [event.payload.get("value", event.payload.get("output"))]

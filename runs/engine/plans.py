@@ -1,0 +1,93 @@
+"""Compiled revisions, with the handlers of their steps, kept between runs."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from uuid import UUID
+
+from kernel.values import parse_json
+from runs.engine.store import journals
+from runs.engine.store.connection import Pool
+from runs.steps.base import StepHandler
+from runs.steps.registry import registry
+from segments.definition import read_segment
+from segments.plan import Plan, PlanStep
+from segments.plan.compilation import compile_plan
+
+KEPT_PLANS = 256
+
+
+class PlanUnavailable(Exception):
+    """This host cannot execute the revision; the text says why, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyStep:
+    """A step of a plan, with what executes it; ``output_ports`` are those with an edge, in the order of the edges."""
+
+    plan_step: PlanStep
+    handler: StepHandler
+    output_ports: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyPlan:
+    """A plan that can be executed here."""
+
+    plan: Plan
+    steps: dict[str, ReadyStep]
+
+
+class Plans:
+    """Loads and compiles each revision once, for the runs that were executed last."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._plans: OrderedDict[UUID, asyncio.Task[ReadyPlan]] = OrderedDict()
+
+    async def get(self, revision_id: UUID) -> ReadyPlan:
+        """Return the plan of a revision; runs that ask at the same time share the work.
+
+        Raises:
+            PlanUnavailable: It names a step type that is not installed here, or cannot be read.
+        """
+        task = self._plans.get(revision_id)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._plans[revision_id] = asyncio.create_task(self._load(revision_id))
+            if len(self._plans) > KEPT_PLANS:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(revision_id)
+        return await asyncio.shield(task)
+
+    async def _load(self, revision_id: UUID) -> ReadyPlan:
+        async with self._pool.connection() as connection:
+            text = await journals.read_definition(connection, revision_id)
+        return prepare(text)
+
+
+def prepare(text: str) -> ReadyPlan:
+    """Compile the text of a revision.
+
+    Raises:
+        PlanUnavailable: As for ``Plans.get``.
+    """
+    segment = read_segment(parse_json(text)).segment
+    if segment is None:
+        raise PlanUnavailable("The revision cannot be read any more.")
+    known = registry()
+    missing = sorted({step.type for step in segment.steps if step.type not in known.catalog})
+    if missing:
+        raise PlanUnavailable(f"No worker here has the step type {', '.join(missing)}.")
+    plan = compile_plan(segment, known.catalog)
+    return ReadyPlan(
+        plan,
+        {
+            step_id: ReadyStep(step, known.handler(step.type_id), _output_ports(step))
+            for step_id, step in plan.steps.items()
+        },
+    )
+
+
+def _output_ports(step: PlanStep) -> tuple[str, ...]:
+    ports = (port for edge in step.edges for port in edge.source_ports if port != "error")
+    return tuple(dict.fromkeys(ports))

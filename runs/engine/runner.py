@@ -1,0 +1,109 @@
+"""One claimed run, from its claim to its release, whatever goes wrong with it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import orjson
+
+from runs.engine import closings
+from runs.engine.errors import LeaseLost, RunRefused
+from runs.engine.execution import Execution
+from runs.engine.journal import Closing, Journal
+from runs.engine.plans import PlanUnavailable
+from runs.engine.store import journals
+from runs.engine.store.claims import LOSSES_TO_STALL, Claimed
+from runs.engine.surroundings import Surroundings
+
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Executes one run and makes sure that it is given up properly: ended, parked, released or stalled."""
+
+    def __init__(self, claimed: Claimed, around: Surroundings) -> None:
+        self.claimed = claimed
+        self._around = around
+        self._execution: Execution | None = None
+        self._draining = False
+        self._signalled = False
+        self._journal = Journal(
+            run_id=claimed.run_id,
+            tenant_id=claimed.tenant_id,
+            epoch=claimed.epoch,
+            clock=around.clock,
+            seq=claimed.last_seq,
+            size=claimed.journal_bytes,
+            digest=claimed.digest,
+        )
+
+    def signal(self) -> None:
+        """Say that the run's inbox may hold something."""
+        self._signalled = True
+        if self._execution is not None:
+            self._execution.signal()
+
+    def drain(self) -> None:
+        """Start nothing more, and release the run when what is in flight has ended."""
+        self._draining = True
+        if self._execution is not None:
+            self._execution.drain()
+
+    def cut_short(self) -> None:
+        """Stop what is in flight."""
+        if self._execution is not None:
+            self._execution.cut_short()
+
+    async def run(self) -> None:
+        """Execute the run until it is not this host's any more. Never raises, save when cancelled."""
+        try:
+            await self._execute()
+        except LeaseLost:
+            log.info("run %s has another owner", self.claimed.run_id)
+        except RunRefused:
+            error = closings.run_error("VALUE_REFUSED", "The database refused a value that this run recorded.")
+            await self._give_up(lambda: closings.failed(self._journal, error))
+        except PlanUnavailable as error:
+            message = str(error)
+            await self._give_up(lambda: closings.stalled(self._journal, code="STEP_TYPE_UNAVAILABLE", message=message))
+        except Exception:
+            log.exception("run %s cannot be executed", self.claimed.run_id)
+            message = "The engine could not go on with this run; the workers' log says why."
+            await self._give_up(lambda: closings.stalled(self._journal, code="ENGINE_ERROR", message=message))
+        finally:
+            if self._execution is not None:
+                self._execution.abort()
+
+    async def _execute(self) -> None:
+        if self.claimed.losses >= LOSSES_TO_STALL and not self.claimed.signals_pending:
+            message = f"{self.claimed.losses} workers in a row were lost while they executed this run."
+            await self._give_up(lambda: closings.stalled(self._journal, code="OWNERS_LOST", message=message))
+            return
+        ready = await self._around.plans.get(self.claimed.revision_id)
+        execution = self._execution = Execution(self.claimed, ready, self._journal, self._around)
+        if self._draining:
+            execution.drain()
+        if self._signalled:
+            execution.signal()
+        await execution.run()
+
+    async def _give_up(self, build: Callable[[], Closing]) -> None:
+        """Close the run without executing anything more; a cancel in its inbox comes first."""
+        if self._execution is not None:
+            self._execution.abort()
+        self._journal.trouble = None
+        closing = build()
+        try:
+            while not await self._around.writer.close(self._journal, closing):
+                closing = await self._cancelled() or build()
+        except (LeaseLost, RunRefused):
+            log.warning("run %s cannot be given up here", self.claimed.run_id)
+
+    async def _cancelled(self) -> Closing | None:
+        received = await self._around.ask(lambda connection: journals.read_inbox(connection, self.claimed.run_id))
+        if not received:
+            await asyncio.sleep(0)
+            return None
+        reason = orjson.loads(received[0].payload).get("reason", "")
+        signal_ids = [command.signal_id for command in received]
+        return closings.cancelled(self._journal, reason=reason, signal_ids=signal_ids)

@@ -1,0 +1,1 @@
+"""All hand-written SQL of the engine: claims, journals, workers. Every transaction opens through ``connection``."""

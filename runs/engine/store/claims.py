@@ -1,0 +1,153 @@
+"""Claims: which run goes to which host, in fair order, each tenant below its cap."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from runs.engine.errors import HostLost
+from runs.engine.store.connection import AsyncDatabase, transaction
+
+LOSSES_TO_BE_ALONE = 3
+LOSSES_TO_STALL = 5
+SIGNALLED_AT_ONCE = 100
+CLAIM_LOCK = 0x6C6C6D74
+"""First key of the advisory locks of claims; the second is a hash of the tenant."""
+
+# The key share lock makes a claim and the sweep that deletes this host exclude each other.
+STILL_ALIVE = "select 1 from runs_worker where id = %s and lease_until > clock_timestamp() for key share"
+
+# A loose index scan: one probe per tenant with work, however long its queue. The lock makes the count of a tenant's
+# runs, taken by the next statement, stand until this claim commits; a tenant another host is claiming is left to it.
+TENANTS = """
+with recursive waiting(tenant_id) as (
+  (select tenant_id from runs_run where owner is null and wake_at is not null order by tenant_id limit 1)
+  union all
+  select (
+    select r.tenant_id from runs_run r
+    where r.owner is null and r.wake_at is not null and r.tenant_id > w.tenant_id
+    order by r.tenant_id limit 1
+  )
+  from waiting w where w.tenant_id is not null
+)
+, named as materialized (select tenant_id from waiting where tenant_id is not null)
+select tenant_id from named where pg_try_advisory_xact_lock(%s, hashtext(tenant_id::text))
+"""
+
+PICK = """
+with owned as (
+  select tenant_id, count(*) as runs from runs_run
+  where owner is not null and tenant_id = any(%(tenants)s) group by tenant_id
+)
+, room as (
+  select t.id as tenant_id, least(%(share)s, t.max_concurrent_runs - coalesce(o.runs, 0)) as runs
+  from tenants_tenant t left join owned o on o.tenant_id = t.id
+  where t.id = any(%(tenants)s)
+)
+select due.id
+from room
+cross join lateral (
+  select found.id, found.priority, found.created_at, row_number() over () as turn
+  from (
+    select r.id, r.priority, r.created_at from runs_run r
+    where r.tenant_id = room.tenant_id and r.owner is null and r.wake_at is not null
+      and r.wake_at <= clock_timestamp() and r.losses between %(least_losses)s and %(most_losses)s
+      and r.semantics = %(semantics)s
+    order by r.priority desc, r.created_at, r.id
+    limit greatest(room.runs, 0)
+    for no key update skip locked
+  ) found
+) due
+order by due.turn, due.priority desc, due.created_at
+limit %(limit)s
+"""
+
+# To apply a command needs no slot.
+PICK_SIGNALLED = """
+select id from runs_run
+where owner is null and wake_at is not null and wake_at <= clock_timestamp() and signals_pending
+  and semantics = %s
+order by id limit %s
+for no key update skip locked
+"""
+
+TAKE = """
+update runs_run
+set owner = %(worker)s, epoch = epoch + 1, wake_at = null, status = 'running', waiting_for = '[]',
+    started_at = coalesce(started_at, clock_timestamp()),
+    deadline_at = clock_timestamp() + make_interval(secs => coalesce(seconds_left, timeout_seconds)),
+    seconds_left = null
+where id = any(%(ids)s)
+returning id, tenant_id, revision_id, segment_id, epoch, input::text, last_seq, journal_bytes, digest,
+  extract(epoch from deadline_at)::float8, losses, signals_pending
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A run this host owns now. Times are seconds since 1970 of the database's clock."""
+
+    run_id: UUID
+    tenant_id: UUID
+    revision_id: UUID
+    segment_id: str
+    epoch: int
+    input_text: str | None
+    last_seq: int
+    journal_bytes: int
+    digest: bytes
+    deadline_at: float
+    losses: int
+    signals_pending: bool
+
+
+async def claim_runs(
+    connection: AsyncDatabase, *, worker_id: UUID, room: int, semantics: int, suspects: bool = False
+) -> list[Claimed]:
+    """Take up to ``room`` runs that are due, and any number of those that only wait for a command to be applied.
+
+    Tenants in turn, then priority, then age; nobody gets above its cap, also when many hosts claim at once.
+
+    Args:
+        connection: Used for one transaction.
+        worker_id: The host that takes them.
+        room: How many it can take.
+        semantics: The number of the core's rules it has.
+        suspects: Take one run that has lost several owners instead; the host executes nothing beside it.
+
+    Raises:
+        HostLost: The host's lease is over.
+    """
+    async with transaction(connection):
+        alive = await (await connection.execute(STILL_ALIVE, [worker_id])).fetchone()
+        if alive is None:
+            raise HostLost
+        ids = set() if suspects else await _pick_signalled(connection, semantics)
+        if room > 0:
+            ids |= await _pick(connection, room=1 if suspects else room, semantics=semantics, suspects=suspects)
+        if not ids:
+            return []
+        rows = await (await connection.execute(TAKE, {"worker": worker_id, "ids": sorted(ids)})).fetchall()
+    return [Claimed(*row) for row in rows]
+
+
+async def _pick_signalled(connection: AsyncDatabase, semantics: int) -> set[UUID]:
+    found = await (await connection.execute(PICK_SIGNALLED, [semantics, SIGNALLED_AT_ONCE])).fetchall()
+    return {run_id for (run_id,) in found}
+
+
+async def _pick(connection: AsyncDatabase, *, room: int, semantics: int, suspects: bool) -> set[UUID]:
+    tenants = [tenant_id for (tenant_id,) in await (await connection.execute(TENANTS, [CLAIM_LOCK])).fetchall()]
+    if not tenants:
+        return set()
+    low, high = (LOSSES_TO_BE_ALONE, 32767) if suspects else (0, LOSSES_TO_BE_ALONE - 1)
+    asked: dict[str, int | Sequence[UUID]] = {
+        "tenants": tenants,
+        # Nobody locks more rows than it may take; what one tenant leaves over goes to the others at the next claim.
+        "share": -(-room // len(tenants)),
+        "least_losses": low,
+        "most_losses": high,
+        "semantics": semantics,
+        "limit": room,
+    }
+    found = await (await connection.execute(PICK, asked)).fetchall()
+    return {run_id for (run_id,) in found}

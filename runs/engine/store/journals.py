@@ -1,0 +1,145 @@
+"""Journals and inboxes in the database: reading them, and the group commit's statements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from runs.engine.store.connection import AsyncDatabase, transaction
+
+LOCK = """
+select id, epoch, last_seq, signals_pending from runs_run
+where id = any(%s) order by id for no key update skip locked
+"""
+INSERT = """
+insert into runs_runevent (run_id, seq, tenant_id, type, step_id, activation, attempt, created_at, payload)
+select e.run_id, e.seq, e.tenant_id, e.type, e.step_id, e.activation, e.attempt, to_timestamp(e.at), e.payload::json
+from unnest(%b::uuid[], %b::int[], %b::uuid[], %b::text[], %b::text[], %b::int[], %b::int[], %b::float8[], %b::text[])
+  as e(run_id, seq, tenant_id, type, step_id, activation, attempt, at, payload)
+"""
+ADVANCE = """
+update runs_run r
+set last_seq = e.last_seq, journal_bytes = e.bytes, digest = e.digest, activations = e.activations,
+    active = e.active, losses = case when e.progress then 0 else r.losses end
+from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int[], %b::bool[])
+  as e(id, last_seq, bytes, digest, activations, active, progress)
+where r.id = e.id
+"""
+# A run that ends or parks stops its clock: what is left of its timeout waits with it, but the wait itself counts.
+CLOSE = """
+update runs_run r
+set last_seq = e.last_seq, journal_bytes = e.bytes, digest = e.digest, activations = e.activations, active = e.active,
+    losses = case when e.progress then 0 else r.losses end,
+    owner = null, status = e.status, output = e.output::json, error = e.error::json,
+    waiting_for = e.waiting_for::json, wake_at = to_timestamp(e.wake_at),
+    ended_at = case when e.over then clock_timestamp() end,
+    seconds_left = case when not e.over then
+      greatest(0, extract(epoch from r.deadline_at - greatest(clock_timestamp(), to_timestamp(e.wake_at)))) end,
+    deadline_at = case when e.over then r.deadline_at end
+from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int[], %b::bool[],
+            %b::text[], %b::text[], %b::text[], %b::text[], %b::float8[], %b::bool[])
+  as e(id, last_seq, bytes, digest, activations, active, progress,
+       status, output, error, waiting_for, wake_at, over)
+where r.id = e.id
+"""
+UNAPPLIED = "select id, run_id from runs_signal where run_id = any(%s) and applied_seq is null"
+APPLY = """
+update runs_signal s set applied_seq = e.seq
+from unnest(%b::bigint[], %b::int[]) as e(id, seq) where s.id = e.id
+"""
+CLEAR_PENDING = """
+update runs_run r set signals_pending = false
+where r.id = any(%s) and not exists (select 1 from runs_signal s where s.run_id = r.id and s.applied_seq is null)
+"""
+STILL_THERE = "select id from runs_run where id = any(%s)"
+LOAD = """
+select seq, type, step_id, activation, attempt, payload::text from runs_runevent where run_id = %s order by seq
+"""
+INBOX = "select id, kind, payload::text from runs_signal where run_id = %s and applied_seq is null order by id"
+DEFINITION = "select definition::text from segments_revision where id = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class LockedRun:
+    """What a batch's transaction found under the lock."""
+
+    epoch: int
+    last_seq: int
+    signals_pending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One command of the inbox that no event has taken yet."""
+
+    signal_id: int
+    kind: str
+    payload: str
+
+
+async def lock_runs(connection: AsyncDatabase, run_ids: Sequence[UUID]) -> dict[UUID, LockedRun]:
+    """Lock what nobody else has locked, in id order; runs that are missing in the answer are locked or gone."""
+    rows = await (await connection.execute(LOCK, [sorted(run_ids)])).fetchall()
+    return {run_id: LockedRun(epoch, last_seq, pending) for run_id, epoch, last_seq, pending in rows}
+
+
+async def unapplied_signals(connection: AsyncDatabase, run_ids: Sequence[UUID]) -> dict[UUID, set[int]]:
+    """Return the ids of the commands in the inboxes of locked runs."""
+    found: dict[UUID, set[int]] = {}
+    for signal_id, run_id in await (await connection.execute(UNAPPLIED, [list(run_ids)])).fetchall():
+        found.setdefault(run_id, set()).add(signal_id)
+    return found
+
+
+async def insert_events(connection: AsyncDatabase, columns: Sequence[Sequence[Any]]) -> None:
+    """Insert events, given as columns in the order of ``INSERT``."""
+    await connection.execute(INSERT, columns)
+
+
+async def advance_runs(connection: AsyncDatabase, columns: Sequence[Sequence[Any]]) -> None:
+    """Update locked runs that go on, given as columns in the order of ``ADVANCE``."""
+    await connection.execute(ADVANCE, columns)
+
+
+async def close_runs(connection: AsyncDatabase, columns: Sequence[Sequence[Any]]) -> None:
+    """Update locked runs that their host gives up or ends, given as columns in the order of ``CLOSE``."""
+    await connection.execute(CLOSE, columns)
+
+
+async def apply_signals(
+    connection: AsyncDatabase, *, signal_ids: Sequence[int], seqs: Sequence[int], run_ids: Sequence[UUID]
+) -> None:
+    """Mark commands as taken by an event, and their locked runs as having nothing pending, if that is so."""
+    await connection.execute(APPLY, [list(signal_ids), list(seqs)])
+    await connection.execute(CLEAR_PENDING, [list(run_ids)])
+
+
+async def runs_still_there(connection: AsyncDatabase, run_ids: Sequence[UUID]) -> set[UUID]:
+    """Tell which runs exist, locked or not."""
+    async with transaction(connection):
+        return {run_id for (run_id,) in await (await connection.execute(STILL_THERE, [list(run_ids)])).fetchall()}
+
+
+async def load_journal(connection: AsyncDatabase, run_id: UUID) -> list[tuple[Any, ...]]:
+    """Read a run's journal as rows of seq, type, step_id, activation, attempt, payload text."""
+    async with transaction(connection):
+        return await (await connection.execute(LOAD, [run_id])).fetchall()
+
+
+async def read_inbox(connection: AsyncDatabase, run_id: UUID) -> list[Received]:
+    """Read the commands no event has taken yet, oldest first."""
+    async with transaction(connection):
+        return [Received(*row) for row in await (await connection.execute(INBOX, [run_id])).fetchall()]
+
+
+async def read_definition(connection: AsyncDatabase, revision_id: UUID) -> str:
+    """Read the text of a revision.
+
+    Raises:
+        LookupError: It does not exist.
+    """
+    async with transaction(connection):
+        row = await (await connection.execute(DEFINITION, [revision_id])).fetchone()
+    if row is None:
+        raise LookupError("a run's revision is never deleted before the run")
+    return str(row[0])

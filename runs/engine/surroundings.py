@@ -1,0 +1,68 @@
+"""What the runs of one host share."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from runs.engine.clock import DatabaseClock
+from runs.engine.context import TenantContexts
+from runs.engine.plans import Plans
+from runs.engine.store.connection import AsyncDatabase, Pool
+from runs.engine.writer import Writer
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+AGAIN_SECONDS = 0.5
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError)
+"""What a database that is away raises."""
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """The connections, the writer, the clock and the caches of one host."""
+
+    pool: Pool
+    clock: DatabaseClock = field(default_factory=DatabaseClock)
+    writer: Writer = field(default_factory=Writer)
+    contexts: TenantContexts = field(default_factory=TenantContexts)
+    plans: Plans = field(init=False)
+    _background: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.plans = Plans(self.pool)
+
+    async def ask(self, question: Callable[[AsyncDatabase], Awaitable[Answer]]) -> Answer:
+        """Ask the database, again and again while it is away."""
+        while True:
+            try:
+                async with self.pool.connection() as connection:
+                    return await question(connection)
+            except AWAY as error:
+                log.warning("the database does not answer, asking again: %s", error)
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    def in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Let something run that nobody waits for."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def open(self) -> None:
+        """Open the connections; they come up whenever the database does."""
+        await self.pool.open(wait=False)
+        self.writer.start()
+
+    async def close(self) -> None:
+        """Write what is recorded, and let go of everything."""
+        await self.writer.stop()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.contexts.close()
+        await self.pool.close()

@@ -1,0 +1,39 @@
+"""Frees the runs of dead hosts; every host does so, so that recovery needs nothing but Postgres and one of them."""
+
+import logging
+import time
+
+from runs.engine.store import workers
+from runs.engine.store.connection import AsyncDatabase
+
+log = logging.getLogger(__name__)
+
+LONGEST_GAP_SECONDS = 5.0
+
+
+class Sweeper:
+    """Sweeps, but grants everybody one full lease first when it could not sweep for a while.
+
+    A database that was away kept every host from renewing: what looks dead then may be alive.
+    """
+
+    def __init__(self, *, lease_seconds: float) -> None:
+        self._lease_seconds = lease_seconds
+        self._last_good = time.monotonic()
+        self._granted_until = 0.0
+
+    async def sweep(self, connection: AsyncDatabase) -> int:
+        """Free what dead hosts own; return how many runs that were."""
+        now = time.monotonic()
+        if now - self._last_good > LONGEST_GAP_SECONDS:
+            self._granted_until = now + self._lease_seconds
+            log.warning("no sweep for %.0f s; nothing is taken over for one lease", now - self._last_good)
+        if now < self._granted_until:
+            await connection.execute("select 1")
+            freed = 0
+        else:
+            freed = await workers.free_runs_of_the_dead(connection, lease_seconds=self._lease_seconds)
+        self._last_good = time.monotonic()
+        if freed:
+            log.warning("freed %d runs of dead hosts", freed)
+        return freed

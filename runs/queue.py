@@ -1,0 +1,70 @@
+"""Sends after commit: the doorbell for hosts, and the short way to a run's owner. Nothing here ever fails a caller."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+from uuid import UUID
+
+import redis
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from kombu.exceptions import KombuError
+
+log = logging.getLogger(__name__)
+
+SIGNALS_CHANNEL = "llmteam:signals"
+POKE_TASK = "runs.poke"
+SEND_SECONDS = 1.0
+QUIET_SECONDS = 2.0
+
+
+class Doorbell:
+    """Sends messages that may be lost. After a failure it is quiet for a moment, so that a dead broker costs little."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self._quiet_until = 0.0
+        self._lock = threading.Lock()
+
+    def send(self, message: Callable[[], Any]) -> None:
+        """Send now; a failure is counted and logged."""
+        if time.monotonic() < self._quiet_until:
+            self.failures += 1
+            return
+        try:
+            message()
+        except (KombuError, redis.RedisError, OSError) as error:
+            with self._lock:
+                self.failures += 1
+                self._quiet_until = time.monotonic() + QUIET_SECONDS
+            log.warning("the doorbell is broken (%d times so far), work is found by sweeps: %s", self.failures, error)
+
+
+doorbell = Doorbell()
+
+
+def ring(run_id: UUID) -> None:
+    """Tell some host, after the open transaction has committed, that there is work."""
+    transaction.on_commit(partial(doorbell.send, partial(_publish_poke, str(run_id))))
+
+
+def poke_owner(run_id: UUID) -> None:
+    """Tell the run's owner, after the open transaction has committed, that the run's inbox has something."""
+    transaction.on_commit(partial(doorbell.send, partial(_publish_signal, str(run_id))))
+
+
+def _publish_poke(run_id: str) -> None:
+    current_app.send_task(POKE_TASK, args=[run_id], retry=False, ignore_result=True)
+
+
+def _publish_signal(run_id: str) -> None:
+    _redis().publish(SIGNALS_CHANNEL, run_id)
+
+
+@cache
+def _redis() -> "redis.Redis":
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=SEND_SECONDS, socket_connect_timeout=SEND_SECONDS)

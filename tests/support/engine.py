@@ -1,0 +1,81 @@
+"""Runs put straight into the database, and what became of them."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from kernel.ids import new_id
+from runs.models import OVER, Run, RunEvent
+from segments.definition import content_hash, read_segment
+from segments.models import Revision
+from tenants.context import unscoped
+from tenants.models import Tenant
+from tests.support.process_ends import eventually
+
+
+def make_tenant(slug: str = "acme", **more: Any) -> Tenant:
+    with unscoped("tests look everywhere"):
+        return Tenant.objects.create(slug=slug, name=slug, **more)
+
+
+def make_revision(tenant: Tenant, document: dict[str, Any]) -> Revision:
+    """An inline revision; the same document is the same one."""
+    segment = read_segment(document).segment
+    assert segment is not None
+    with unscoped("tests look everywhere"):
+        revision, _ = Revision.objects.get_or_create(
+            tenant=tenant, segment=None, content_hash=content_hash(segment), defaults={"definition": segment.to_dict()}
+        )
+    return revision
+
+
+def queue_run(tenant: Tenant, document: dict[str, Any], **more: Any) -> UUID:
+    return queue_runs(tenant, document, 1, **more)[0]
+
+
+def queue_runs(tenant: Tenant, document: dict[str, Any], count: int, **more: Any) -> list[UUID]:
+    revision = make_revision(tenant, document)
+    facts = {"timeout_seconds": 300.0, "input": {"n": 1}, **more}
+    runs = [
+        Run(id=new_id(), tenant=tenant, revision=revision, segment_id=document["segment_id"], **facts)
+        for _ in range(count)
+    ]
+    with unscoped("tests look everywhere"):
+        Run.objects.bulk_create(runs)
+    return [run.id for run in runs]
+
+
+def get_run(run_id: UUID) -> Run:
+    with unscoped("tests look everywhere"):
+        return Run.objects.get(id=run_id)
+
+
+def events_of(run_id: UUID) -> list[RunEvent]:
+    with unscoped("tests look everywhere"):
+        return list(RunEvent.objects.filter(run_id=run_id).order_by("seq"))
+
+
+def event_types(run_id: UUID) -> list[str]:
+    return [event.type if event.step_id is None else f"{event.type} {event.step_id}" for event in events_of(run_id)]
+
+
+def statuses(run_ids: Iterable[UUID]) -> dict[UUID, str]:
+    with unscoped("tests look everywhere"):
+        return dict(Run.objects.filter(id__in=list(run_ids)).values_list("id", "status"))
+
+
+def wait_until_over(*run_ids: UUID, seconds: float = 20) -> list[str]:
+    """The statuses once all runs are over; fails with the present ones when time is up."""
+    over = {status.value for status in OVER}
+    found = eventually(lambda: set(statuses(run_ids).values()) <= over, seconds=seconds)
+    now = statuses(run_ids)
+    assert found, f"after {seconds} s: {now}"
+    return [now[run_id] for run_id in run_ids]
+
+
+def wait_for(fact: Any, *, seconds: float = 10, what: str = "") -> float:
+    """Wait until a fact holds and return the seconds it took."""
+    began = time.monotonic()
+    assert eventually(fact, seconds=seconds), what or "it never came true"
+    return time.monotonic() - began

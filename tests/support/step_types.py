@@ -1,0 +1,72 @@
+"""Step types for tests of the engine; as an app, so that worker processes have them too (EXTRA_APPS)."""
+
+import asyncio
+import time
+from typing import Any
+
+from django.apps import AppConfig
+
+from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler
+from segments.catalog import Effect, Port, StepType
+
+APP = "tests.support.step_types.StepTypesConfig"
+
+
+class ProbeConfig(StepConfig):
+    """What the step does."""
+
+    seconds: float = 0.0
+    fail: str | None = None
+    retryable: bool = False
+    retry_after: float | None = None
+    result: Any = None
+    blocking_seconds: float = 0.0
+
+
+def _probe_type(type_id: str, effect: Effect) -> StepType:
+    return StepType(
+        type_id=type_id,
+        display_name=type_id,
+        description="For tests",
+        category="utility",
+        icon="x",
+        color="#000000",
+        config=ProbeConfig,
+        input_ports=(Port("input"),),
+        output_ports=(Port("output"), Port("error", required=False)),
+        effect=effect,
+    )
+
+
+class Probe(StepHandler):
+    """Does nothing outside, slowly or wrongly if told to; declared external, so that each attempt is committed first."""
+
+    step_type = _probe_type("probe", Effect.EXTERNAL)
+
+    async def run(self, call: StepCall) -> Emit:
+        """Wait, fail or answer as the config says."""
+        config = call.config
+        assert isinstance(config, ProbeConfig)
+        if config.seconds:
+            await asyncio.sleep(config.seconds)
+        if config.blocking_seconds:
+            time.sleep(config.blocking_seconds)  # noqa: ASYNC251 - blocks the loop on purpose
+        if config.fail is not None:
+            raise StepFailed(
+                config.fail, "As told.", retryable=config.retryable, retry_after_seconds=config.retry_after
+            )
+        return Emit({"output": call.input if config.result is None else config.result})
+
+
+class PureProbe(Probe):
+    """The same, declared pure."""
+
+    step_type = _probe_type("pure_probe", Effect.PURE)
+
+
+class StepTypesConfig(AppConfig):
+    """Brings the step types along."""
+
+    name = "tests.support.step_types"
+    label = "test_step_types"
+    step_types = ("tests.support.step_types.Probe", "tests.support.step_types.PureProbe")

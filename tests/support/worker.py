@@ -1,0 +1,118 @@
+"""A real Celery worker process on the test's database."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from django.db import connection
+
+from devserver.folders import CHECKOUT
+from runs.models import Worker
+from tests.support import step_types
+from tests.support.process_ends import eventually
+
+START_SECONDS = 30.0
+
+
+class WorkerProcess:
+    """One ``celery worker``; lease 2 s unless told otherwise."""
+
+    def __init__(self, name: str, **environment: str) -> None:
+        self.name = name
+        self.host_name = f"{name}@test"
+        self._environment = environment
+        self._log = Path(tempfile.mkdtemp(prefix="llmteam-worker-")) / "worker.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        argv = [sys.executable, "-m", "celery", "-A", "llmteam", "worker", "--pool", "threads", "--concurrency", "2"]
+        argv += ["--without-gossip", "--without-mingle", "--hostname", self.host_name, "--loglevel", "INFO"]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                argv, cwd=CHECKOUT, env=self._full_environment(), stdout=log, stderr=subprocess.STDOUT
+            )
+        ready = eventually(lambda: self._is_registered() or not self.is_running, seconds=START_SECONDS)
+        assert ready, f"the worker did not come up:\n{self.log}"
+        assert self.is_running, f"the worker ended:\n{self.log}"
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """As a power cut does."""
+        self.send(signal.SIGKILL)
+        assert self._process is not None
+        assert self._process.wait(10) == -signal.SIGKILL
+
+    def stop(self, *, seconds: float = 30) -> float:
+        """Ask it to end, and return the seconds that took."""
+        assert self._process is not None
+        began = time.monotonic()
+        if self.is_running:
+            self.send(signal.SIGTERM)
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the worker did not stop:\n{self.log}") from None
+        return time.monotonic() - began
+
+    def _is_registered(self) -> bool:
+        # Unscoped by nature: workers belong to no tenant.
+        return Worker.objects.filter(name=self.host_name).exists()
+
+    def _full_environment(self) -> dict[str, str]:
+        told = connection.settings_dict
+        login = f"{quote(told['USER'])}:{quote(told['PASSWORD'])}"
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("COV_", "PYTEST_"))}
+        return {
+            **inherited,
+            "PYTHONPATH": os.pathsep.join(
+                [str(CHECKOUT), str(CHECKOUT / "platform"), os.environ.get("PYTHONPATH", "")]
+            ),
+            "DATABASE_URL": f"postgresql://{login}@{told['HOST']}:{told['PORT']}/{told['NAME']}",
+            "LLMTEAM_DEVELOPMENT": "1",
+            "EXTRA_APPS": step_types.APP,
+            "WORKER_LEASE_SECONDS": "2",
+            "WORKER_HEARTBEAT_SECONDS": "0.5",
+            "WORKER_GRACE_SECONDS": "5",
+            "SWEEP_SECONDS": "0.3",
+            "EGRESS_ALLOW_HOSTS": "127.0.0.1:*",
+            "EGRESS_ALLOW_CIDRS": "127.0.0.1/32",
+            **self._environment,
+        }
+
+
+@contextmanager
+def running_worker(name: str = "worker-1", **environment: str) -> Iterator[WorkerProcess]:
+    """A worker that has registered itself; ended when the block ends, its log printed when the test fails."""
+    worker = WorkerProcess(name, **environment)
+    try:
+        worker.start()
+        yield worker
+    except BaseException:
+        print(f"log of {name}:\n{worker.log}")
+        raise
+    finally:
+        if worker.is_running:
+            worker.stop()
