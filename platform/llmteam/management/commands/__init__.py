@@ -1,0 +1,1 @@
+"""The installation's own commands; an app's are in the app."""

@@ -1,0 +1,262 @@
+"""Console pages: runs with their journals, and the workers that execute them."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter, RangeDateTimeFilter
+
+from kernel.clock import utc_now
+from kernel.ids import parse_id
+from runs.console import journal_page, seconds_taken, waits_for
+from runs.errors import RunAlreadyOver
+from runs.models import OVER, Run, RunEvent, RunStatus, Worker
+from runs.services import cancel_run
+from tenants.console import (
+    MOST_AT_ONCE,
+    BoundedPaginator,
+    Question,
+    ReadOnlyAdmin,
+    ReasonForm,
+    act,
+    actor_of,
+    change_link,
+    column,
+    is_confirmed,
+    pretty,
+)
+
+HEAVY: Final = ("input", "output", "error", "metadata", "digest")
+COLOURS: Final = {
+    RunStatus.QUEUED: "info",
+    RunStatus.RUNNING: "primary",
+    RunStatus.WAITING: "info",
+    RunStatus.PAUSED: "warning",
+    RunStatus.STALLED: "danger",
+    RunStatus.COMPLETED: "success",
+    RunStatus.FAILED: "danger",
+    RunStatus.CANCELLED: "warning",
+    RunStatus.TIMED_OUT: "danger",
+}
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnlyAdmin):
+    """What runs, and what became of it."""
+
+    list_help = "Every execution of every tenant, newest first. Programs start runs through the API."
+    list_display = ["short_id", "state", "segment_revision", "tenant", "created_at", "duration", "waiting"]
+    list_filter = [
+        "status",
+        ("tenant", AutocompleteSelectFilter),
+        ("segment_id", FieldTextFilter),
+        ("created_at", RangeDateTimeFilter),
+    ]
+    search_fields = ["id", "client_reference"]
+    search_help_text = "A run's whole id, or a whole client reference."
+    ordering = ["-id"]
+    paginator = BoundedPaginator
+    actions = ["cancel_runs"]
+    actions_detail = ["cancel"]
+    change_form_outer_after_template = "console/journal.html"
+    fieldsets = [
+        (None, {"fields": [
+            "id", "state", "tenant", "segment_revision", "client_reference", "started_by", "created_at", "started_at",
+            "ended_at", "duration", "waiting",
+        ]}),
+        ("Data", {"fields": ["shown_input", "shown_output", "shown_error", "shown_metadata"]}),
+        ("Engine", {"fields": [
+            "worker", "epoch", "losses", "wake_at", "signals_pending", "activations", "active", "last_seq",
+            "journal_bytes", "timeout_seconds", "deadline_at", "seconds_left", "priority", "semantics",
+        ]}),
+    ]  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        """Leave the data to the run's own page; the revision is asked for its number only."""
+        rows = super().get_queryset(request).select_related("tenant", "revision")
+        rows = rows.defer("revision__definition", "revision__step_types")
+        match = request.resolver_match
+        if match and "object_id" in match.kwargs:
+            return rows.select_related("started_by").defer("revision__definition", "revision__step_types")
+        return rows.defer(*HEAVY, "revision__definition", "revision__step_types")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Run], search_term: str
+    ) -> tuple[QuerySet[Run], bool]:
+        """Find by a whole id or a whole client reference: both have an index."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        run_id = parse_id(term)
+        return (queryset.filter(id=run_id) if run_id else queryset.filter(client_reference=term)), False
+
+    def has_cancel_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Let those cancel who could change a run, if runs could be changed."""
+        return request.user.has_perm("runs.change_run")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page of one event."""
+        event = self.admin_site.admin_view(self.event_view)
+        return [path("<uuid:run_id>/events/<int:seq>/", event, name="runs_run_event"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show a page of the journal below the run."""
+        run_id = parse_id(object_id)
+        run = Run.objects.filter(id=run_id).only("id", "last_seq").first() if run_id else None
+        journal = journal_page(run, wanted=request.GET.get("journal")) if run else None
+        return super().change_view(request, object_id, form_url, {"journal": journal, **(extra_context or {})})
+
+    def event_view(self, request: HttpRequest, run_id: UUID, seq: int) -> HttpResponse:
+        """Show one event with its whole payload."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        event = RunEvent.objects.filter(run_id=run_id, seq=seq).first() if seq < 2**31 else None
+        if event is None:
+            raise Http404
+        step = f", {event.step_id}#{event.activation}" if event.step_id else ""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"Event {event.seq}: {event.type}{step}",
+            "event": event,
+            "payload": pretty(event.payload),
+        }
+        return TemplateResponse(request, "console/event.html", context)
+
+    @act("Cancel runs", permission="cancel")
+    def cancel_runs(self, request: HttpRequest, runs: QuerySet[Run]) -> HttpResponse | None:
+        """Ask for the chosen runs to be stopped, after asking why."""
+        form = ReasonForm(request.POST if is_confirmed(request) else None)
+        if not form.is_valid():
+            return self.ask(request, _cancel_question(runs), form=form)
+        asked = over = 0
+        for run in _going_on(runs).order_by("id")[:MOST_AT_ONCE]:
+            try:
+                cancel_run(
+                    tenant=run.tenant, actor=actor_of(request), run_id=run.id, reason=form.cleaned_data["reason"]
+                )
+                asked += 1
+            except RunAlreadyOver:
+                over += 1
+        self.message_user(request, f"Asked to be cancelled: {asked}. Their workers end them within moments.")
+        if over:
+            self.message_user(request, f"Ended by themselves meanwhile: {over}.", messages.WARNING)
+        return None
+
+    @act("Cancel run", permission="cancel", url_path="cancel")
+    def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why this run should be stopped."""
+        runs = self.get_queryset(request).filter(pk=object_id)
+        return self.ask(request, _cancel_question(runs), form=ReasonForm(), ids=[object_id])
+
+    @column("run", ordering="id")
+    def short_id(self, run: Run) -> str:
+        """Show the end of the id: its beginning is the time, which neighbours share."""
+        return f"…{str(run.id)[-12:]}"
+
+    @column("status", ordering="status", colours=COLOURS)
+    def state(self, run: Run) -> tuple[str, str]:
+        """Show the status in its colour."""
+        return run.status, run.get_status_display()
+
+    @column("segment")
+    def segment_revision(self, run: Run) -> str:
+        """Link to the content that is executed."""
+        revision = run.revision
+        return change_link(revision, f"{run.segment_id} {f'r{revision.number}' if revision.number else '(inline)'}")
+
+    @column("duration")
+    def duration(self, run: Run) -> str:
+        """Show how long it has taken."""
+        seconds = seconds_taken(run)
+        if seconds is None:
+            return "-"
+        return f"{seconds:.2f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+    @column("waits for")
+    def waiting(self, run: Run) -> str:
+        """Show what it waits for."""
+        return waits_for(run) or "-"
+
+    @column("worker")
+    def worker(self, run: Run) -> str:
+        """Link to the host that executes it now."""
+        host = Worker.objects.filter(id=run.owner).first() if run.owner else None
+        return "nobody now" if host is None else change_link(host, host.name)
+
+    @column("input")
+    def shown_input(self, run: Run) -> str:
+        """Show what it was started with."""
+        return pretty(run.input)
+
+    @column("output")
+    def shown_output(self, run: Run) -> str:
+        """Show what it answered."""
+        return pretty(run.output)
+
+    @column("error")
+    def shown_error(self, run: Run) -> str:
+        """Show why it failed."""
+        return "-" if run.error is None else pretty(run.error)
+
+    @column("metadata")
+    def shown_metadata(self, run: Run) -> str:
+        """Show what its caller wrote on it."""
+        return pretty(run.metadata)
+
+
+@admin.register(Worker)
+class WorkerAdmin(ReadOnlyAdmin):
+    """Who executes runs."""
+
+    list_help = "Processes that execute runs. One whose lease has passed is gone; others take its runs over."
+    list_display = ["name", "state", "runs_owned", "started_at", "lease_until"]
+    search_fields = ["name"]
+    ordering = ["-lease_until"]
+    fields = ["id", "name", "state", "runs_owned", "started_at", "lease_until"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
+        """Count the runs each one owns."""
+        owned = Run.objects.filter(owner=OuterRef("pk")).order_by().values("owner").annotate(n=Count("pk")).values("n")
+        counted = Coalesce(Subquery(owned, output_field=IntegerField()), 0)
+        rows: QuerySet[Worker] = super().get_queryset(request).annotate(owned=counted)
+        return rows
+
+    @column("state", colours={"alive": "success", "gone": "danger"})
+    def state(self, worker: Worker) -> str:
+        """Tell whether its lease holds."""
+        return "alive" if worker.lease_until > utc_now() else "gone"
+
+    @column("runs owned")
+    def runs_owned(self, worker: Any) -> int:
+        """Show how many runs it executes now."""
+        count: int = worker.owned
+        return count
+
+
+def _going_on(runs: QuerySet[Run]) -> QuerySet[Run]:
+    return runs.exclude(status__in=[status.value for status in OVER])
+
+
+def _cancel_question(runs: QuerySet[Run]) -> Question:
+    chosen, going_on = runs.count(), _going_on(runs).count()
+    by_status = _going_on(runs).order_by().values_list("status").annotate(n=Count("pk")).order_by("status")
+    counts = [("will be cancelled", min(going_on, MOST_AT_ONCE)), ("over already, left alone", chosen - going_on)]
+    counts += [(f"of them {RunStatus(status).label.lower()}", n) for status, n in by_status]
+    if going_on > MOST_AT_ONCE:
+        counts.append((f"left for another time ({MOST_AT_ONCE} at once)", going_on - MOST_AT_ONCE))
+    return Question(
+        action="cancel_runs",
+        title="Cancel runs",
+        sentence="Cancelled runs stop for good. Steps in flight are cut off; what they did elsewhere is not undone.",
+        button="Cancel these runs",
+        counts=counts,
+    )

@@ -1,0 +1,234 @@
+"""What every page of the operator console shares: reading only, JSON for people, questions before an act, the audit."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, cast
+from uuid import UUID
+
+from django import forms
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from kernel.values import Json
+
+if TYPE_CHECKING:  # unfold has no types; its ModelAdmin is Django's with other clothes
+    from django.contrib.admin import ModelAdmin
+
+    AnyModelAdmin = ModelAdmin[Any]
+    AnyPaginator = Paginator[Any]
+else:
+    from unfold.admin import ModelAdmin as AnyModelAdmin
+
+    AnyPaginator = Paginator
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+MOST_AT_ONCE: Final = 500
+MOST_COUNTED: Final = 10_000
+LONGEST_SHOWN: Final = 100_000
+CONFIRMED: Final = "confirmed"
+
+
+class AuditedSite(Protocol):
+    """What the console's pages ask of their site: it stands above the audit, they stand below."""
+
+    def record(self, request: HttpRequest, *, action: str, row: Model, before: Json = None, after: Json = None) -> None:
+        """Write an audit entry in the request's transaction."""
+
+
+class BoundedPaginator(AnyPaginator):
+    """Counts no further than anybody pages, so that a list of millions opens at once."""
+
+    @cached_property
+    def count(self) -> int:
+        """Return the number of rows, at most ``MOST_COUNTED``."""
+        rows = cast("QuerySet[Any]", self.object_list)
+        return rows.order_by()[:MOST_COUNTED].count()
+
+
+class ReasonForm(forms.Form):
+    """Asks why."""
+
+    reason = forms.CharField(
+        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text="Kept with the act in the audit."
+    )
+
+
+class NoQuestionsForm(forms.Form):
+    """Asks nothing but to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked before an act on rows: it names the act and counts what it touches."""
+
+    action: str
+    title: str
+    sentence: str
+    button: str
+    counts: Sequence[tuple[str, int]]
+
+
+class ConsoleAdmin(AnyModelAdmin):
+    """A page of the console. What it writes is told to the audit; rows are never deleted unless a page says so."""
+
+    list_help: ClassVar[str] = ""
+    """One sentence above the list: what the rows are, and where they come from."""
+    list_before_template = "console/list_help.html"
+    list_per_page = 50
+    list_filter_submit = True
+    list_fullwidth = True
+    show_full_result_count = False
+    compressed_fields = False
+    warn_unsaved_form = True
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody deletes here: rows are deactivated, revoked or archived, so that history stays readable."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save, and tell the audit which fields changed from what to what."""
+        super().save_model(request, obj, form, change)
+        names = [name for name in form.changed_data if "password" not in name]
+        self.record(
+            request,
+            verb="changed" if change else "created",
+            row=obj,
+            before={name: _plain(form.initial.get(name)) for name in names} if change else None,
+            after={name: _plain(form.cleaned_data.get(name)) for name in names},
+        )
+
+    def record(self, request: HttpRequest, *, verb: str, row: Model, before: Json = None, after: Json = None) -> None:
+        """Tell the audit that the signed-in person did something to a row."""
+        noun = str(row._meta.verbose_name).replace(" ", "_")  # noqa: SLF001 - Django's documented way to a model's names
+        site = cast("AuditedSite", self.admin_site)
+        site.record(request, action=f"{noun}.{verb}", row=row, before=before, after=after)
+
+    def ask(
+        self, request: HttpRequest, question: Question, *, form: forms.Form, ids: Sequence[str] | None = None
+    ) -> TemplateResponse:
+        """Show the page between choosing an action and doing it.
+
+        Its form posts the action to the list again, with ``CONFIRMED`` set.
+
+        Args:
+            request: The action's POST, or the GET of a button on one row's page.
+            question: What is asked.
+            form: Further fields to fill in.
+            ids: The rows, when the request does not name them.
+        """
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": question.title,
+            "question": question,
+            "form": form,
+            "ids": request.POST.getlist(ACTION_CHECKBOX_NAME) if ids is None else ids,
+            "checkbox_name": ACTION_CHECKBOX_NAME,
+            "select_across": request.POST.get("select_across", "0"),
+            "confirmed": CONFIRMED,
+            "target": request.get_full_path() if ids is None else self.list_url(),
+        }
+        return TemplateResponse(request, "console/question.html", context)
+
+    def list_url(self, **filters: str | int | UUID) -> str:
+        """Return the address of this model's list, filtered."""
+        return changelist_url(self.opts.label_lower, **filters)
+
+
+class ReadOnlyAdmin(ConsoleAdmin):
+    """Rows that only the platform writes: nobody adds or changes one here."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody adds one."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody changes one."""
+        return False
+
+
+def column(
+    description: str, *, ordering: str | None = None, colours: Mapping[Any, str] | None = None
+) -> Callable[[Method], Method]:
+    """Make a method a column of a list, or a read-only field of a page.
+
+    Args:
+        description: Its heading.
+        ordering: The field it is sorted by.
+        colours: By value, the colour of its label; the method returns the value, or the value and its text.
+    """
+    return cast("Callable[[Method], Method]", display(description=description, ordering=ordering, label=colours))
+
+
+def act(description: str, *, permission: str, url_path: str | None = None) -> Callable[[Method], Method]:
+    """Make a method an action on chosen rows, or a button on one row's page.
+
+    Args:
+        description: What the choice or the button says.
+        permission: ``has_<permission>_permission`` of the page says who may.
+        url_path: The end of the button's address.
+    """
+    marked = action(description=description, permissions=[permission], url_path=url_path)
+    return cast("Callable[[Method], Method]", marked)
+
+
+def pretty(value: Json) -> SafeString:
+    """Write JSON for reading; a very long text is cut, and says so."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    if len(text) > LONGEST_SHOWN:
+        text = f"{text[:LONGEST_SHOWN]}\n... cut here: {len(text):,} characters in all; the API gives them whole."
+    return format_html('<pre class="console-json">{}</pre>', text)
+
+
+def changelist_url(label: str, **filters: str | int | UUID) -> str:
+    """Return the address of a model's list (``app.model``), filtered."""
+    app, model = label.split(".")
+    address = reverse(f"admin:{app}_{model}_changelist")
+    return f"{address}?{urlencode({name: str(value) for name, value in filters.items()})}" if filters else address
+
+
+def change_link(row: Model, text: str) -> SafeString:
+    """Write a link to a row's page."""
+    options = row._meta  # noqa: SLF001 - Django's documented way to a model's names
+    address = reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[row.pk])
+    return format_html('<a class="console-link" href="{}">{}</a>', address, text)
+
+
+def links(addresses: Mapping[str, str]) -> SafeString:
+    """Write links, by what they say."""
+    return format_html_join(" · ", '<a class="console-link" href="{1}">{0}</a>', addresses.items())
+
+
+def actor_of(request: HttpRequest) -> str:
+    """Return how the audit names the person signed in."""
+    return f"user:{request.user.pk}"
+
+
+def is_confirmed(request: HttpRequest) -> bool:
+    """Whether the request comes from the question's page."""
+    return CONFIRMED in request.POST
+
+
+def _plain(value: Any) -> Json:
+    """Write a form's value as plain JSON."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, Model):
+        return str(value.pk)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, QuerySet | list | tuple | set):
+        return [_plain(item) for item in value]
+    return str(value)
