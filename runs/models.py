@@ -56,7 +56,7 @@ class Run(models.Model):
     active = models.PositiveIntegerField(default=0)
     last_seq = models.PositiveIntegerField(default=0)
     journal_bytes = models.PositiveBigIntegerField(default=0)
-    digest = models.BinaryField(default=bytes, help_text="Each event's is the SHA-256 of the one before it and its stored payload.")
+    digest = models.BinaryField(default=bytes, help_text="SHA-256 over the digest before it and the last payload.")
     started_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField(null=True)
     seconds_left = models.FloatField(null=True, help_text="Of the timeout, while parked.")
@@ -81,12 +81,17 @@ class Run(models.Model):
         ]
         indexes = [
             models.Index(
-                F("tenant"), F("priority").desc(), F("created_at"), F("id"),
-                condition=Q(owner__isnull=True, wake_at__isnull=False), name="run_claim",
+                F("tenant"),
+                F("priority").desc(),
+                F("created_at"),
+                F("id"),
+                condition=Q(owner__isnull=True, wake_at__isnull=False),
+                name="run_claim",
             ),
             models.Index(fields=["owner", "tenant"], condition=Q(owner__isnull=False), name="run_by_owner"),
             models.Index(
-                fields=["id"], condition=Q(owner__isnull=True, wake_at__isnull=False, signals_pending=True),
+                fields=["id"],
+                condition=Q(owner__isnull=True, wake_at__isnull=False, signals_pending=True),
                 name="run_signalled",
             ),
             models.Index(fields=["tenant", "-created_at", "-id"], name="run_by_tenant"),
