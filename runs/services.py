@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection
 from django.db.models.functions import Now
 from psycopg import errors as postgres_errors
 
@@ -151,7 +151,7 @@ def _start(tenant: Tenant, api_key: ApiKey, wish: Wish, key: str | None, request
                 object_id=str(started.run.id),
                 after={"segment_id": segment_id, "content_hash": revision.content_hash},
             )
-            transaction.on_commit(lambda: ring(started.run.id))
+            ring(started.run.id)
     return started
 
 
@@ -227,8 +227,7 @@ def _send_cancel(run: Run, *, actor: str, reason: str) -> None:
         object_id=str(run.id),
         after={"reason": reason},
     )
-    owner = run.owner
-    transaction.on_commit(lambda: poke_owner(owner, run.id) if owner else ring(run.id))
+    (poke_owner if run.owner else ring)(run.id)
 
 
 def _is_violation_of(error: IntegrityError, constraint: str) -> bool:

@@ -37,6 +37,7 @@ class StartSegmentView(APIView):
     """Runs of a saved segment."""
 
     required_scopes: ClassVar = {"POST": WRITE}
+    accepts_form = True
 
     @extend_schema(
         operation_id="start_segment",
@@ -62,6 +63,7 @@ class RunsView(APIView):
     """All runs of the caller's tenant."""
 
     required_scopes: ClassVar = {"GET": READ, "POST": WRITE}
+    accepts_form = True
 
     @extend_schema(
         operation_id="list_runs",

@@ -42,7 +42,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "llmteam.api.middleware.request_context",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "llmteam.static.static_files",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -84,7 +84,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "static"
+STATIC_ROOT = None if DEVELOPMENT or DEBUG else BASE_DIR / "static"  # collected for production only
 WHITENOISE_USE_FINDERS = DEVELOPMENT or DEBUG
 WHITENOISE_AUTOREFRESH = False
 
@@ -121,7 +121,7 @@ STEP_REGISTRY = "runs.steps.registry.registry"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["llmteam.api.authentication.KeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["llmteam.api.authentication.HasScope"],
-    "DEFAULT_PARSER_CLASSES": ["llmteam.api.content.JsonParser"],
+    "DEFAULT_PARSER_CLASSES": ["llmteam.api.content.JsonParser", "llmteam.api.content.FormParser"],
     "DEFAULT_RENDERER_CLASSES": ["llmteam.api.content.JsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "llmteam.api.content.AlwaysJson",
     "DEFAULT_METADATA_CLASS": None,

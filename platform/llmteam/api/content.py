@@ -15,6 +15,7 @@ from kernel.errors import LlmteamError, Malformed, TooLarge
 from kernel.values import Json, normalise, parse_json
 
 MAX_BODY_BYTES = 1024 * 1024
+FORM = "application/x-www-form-urlencoded"
 
 
 class UnsupportedContent(LlmteamError):
@@ -50,7 +51,7 @@ class FormParser(BaseParser):
     For callers that cannot send JSON. A text that opens with ``{`` or ``[`` is read as JSON, any other stays text.
     """
 
-    media_type = "application/x-www-form-urlencoded"
+    media_type = FORM
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -86,9 +87,10 @@ class AlwaysJson(BaseContentNegotiation):
     """Answers JSON whatever ``Accept`` says: callers that send a browser's list still mean this API."""
 
     def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
-        """Pick by the type alone, without its parameters."""
+        """Pick by the type alone, without its parameters; a form only where the view says ``accepts_form``."""
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == media_type), None)
+        takes_form = getattr(request.parser_context["view"], "accepts_form", False)
+        return next((p for p in parsers if p.media_type == media_type and (takes_form or p.media_type != FORM)), None)
 
     def select_renderer(
         self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None

@@ -144,7 +144,7 @@ def _plain(error: LlmteamError) -> HttpResponse:
 
 
 def _is_api(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/")
+    return (request.path + "/").startswith("/api/")
 
 
 def _headers(known: LlmteamError, error: Exception) -> dict[str, str]:

@@ -15,5 +15,5 @@ urlpatterns = [
     path("v1/", include(v1)),
     path("schema/", SchemaView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    re_path(r"(?s:.*)\Z", NoSuchRouteView.as_view(), name="no_such_route"),
+    re_path(r"^[\s\S]*$", NoSuchRouteView.as_view(), name="no_such_route"),
 ]
