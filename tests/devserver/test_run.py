@@ -1,0 +1,122 @@
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from devserver import folders, processes
+from tests.support.process_ends import eventually, is_gone
+
+
+def free_name() -> str:
+    """A name no other test session uses now; its data are kept, so that only the first run has to make them."""
+    with folders.claim_free_name(checkout=folders.CHECKOUT, name="test-run") as claim:
+        return claim.name
+
+
+def get(port: int, path: str) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        return connection.makefile("rb").read()
+
+
+def start_run(port: int | str, name: str = "test-run") -> subprocess.Popen[str]:
+    kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    return subprocess.Popen(  # noqa: S603 - the arguments are the test's own
+        [sys.executable, "-m", "devserver", "run", "--name", name],
+        env={**kept, "PYTHONPATH": str(folders.CHECKOUT / "platform"), "PORT": str(port)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_a_busy_port_is_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        answer = start_run(port)
+        said, _ = answer.communicate(timeout=20)
+    assert answer.returncode == 1
+    assert said.startswith(f"Port {port} cannot be used (Address already in use)")
+    assert "choose another port: make run PORT=" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("port", ["http", "0", "65536", "-1"])
+def test_a_port_that_is_none_is_a_sentence(port: str) -> None:
+    answer = start_run(port)
+    said, _ = answer.communicate(timeout=20)
+    assert answer.returncode == 1
+    assert said == f"PORT is {port!r}; write a number from 1 to 65535.\n"
+
+
+@pytest.fixture
+def port() -> int:
+    return processes.free_port()
+
+
+@pytest.fixture
+def name() -> str:
+    return free_name()
+
+
+@pytest.fixture
+def run(port: int, name: str) -> Iterator[subprocess.Popen[str]]:
+    started = start_run(port, name)
+    yield started
+    started.kill()
+    started.communicate()
+
+
+def read_until(run: subprocess.Popen[str], words: str) -> list[str]:
+    lines: list[str] = []
+    assert run.stdout
+    for line in run.stdout:
+        lines.append(line.rstrip())
+        if words in line:
+            return lines
+    pytest.fail("\n".join(["the run ended:", *lines]))
+
+
+def pids_below(pid: int) -> dict[str, int]:
+    children = subprocess.run(["/bin/ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in children.splitlines()]
+    return {row[2]: int(row[0]) for row in rows if int(row[1]) == pid}
+
+
+def test_everything_comes_up_a_killed_part_comes_back_and_sigterm_ends_it_all(
+    run: subprocess.Popen[str], port: int, name: str
+) -> None:
+    said = read_until(run, "Ctrl-C stops everything")
+    up = [line.split()[0] for line in said if re.search(r"^\S+ +up\b", line)]
+    assert up == ["postgres", "valkey", "api", "worker", "beat"]
+    access = json.loads((folders.CHECKOUT / ".data" / name / "demo.json").read_text())
+    assert access["base_url"] == f"http://127.0.0.1:{port}"
+    assert get(port, "/healthz").startswith(b"HTTP/1.0 200")
+
+    parts = pids_below(run.pid)
+    assert len(parts) == 5
+    os.kill(next(pid for args, pid in parts.items() if " worker " in args), signal.SIGKILL)
+    read_until(run, "was ended by SIGKILL; starting it again")
+    assert read_until(run, "up")[-1].split() == ["worker", "up"]
+
+    pids = pids_below(run.pid).values()
+    started_at = time.monotonic()
+    run.terminate()
+    assert run.wait(10) == 0
+    assert time.monotonic() - started_at < 10
+    assert all(is_gone(pid) for pid in pids)
+
+
+def test_a_run_killed_while_it_starts_leaves_no_process(run: subprocess.Popen[str]) -> None:
+    read_until(run, "valkey")
+    pids = pids_below(run.pid).values()
+    assert len(pids) >= 2
+    run.kill()
+    assert eventually(lambda: all(is_gone(pid) for pid in pids), seconds=8)
