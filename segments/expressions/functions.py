@@ -10,7 +10,7 @@ from kernel.errors import LlmteamError
 from kernel.values import Json, parse_json
 from segments.expressions import methods
 from segments.expressions.errors import ExpressionFailed, LimitPassed
-from segments.expressions.limits import MAX_LIST, MAX_TEXT, Fuel
+from segments.expressions.limits import MAX_TEXT, Fuel
 from segments.expressions.operators import add, contains
 from segments.expressions.signature import Signature, signature_of
 from segments.expressions.values import (
@@ -216,7 +216,7 @@ def counting(fuel: Fuel, start: Json, stop: Json = None, step: Json = 1, /) -> J
     if by == 0:
         raise ExpressionFailed("The step of `range` is zero.")
     span = range(first, last, by)
-    fuel.make_list(len(span) if abs(last - first) <= MAX_LIST * abs(by) else MAX_LIST + 1)
+    fuel.make_list(len(span))
     return list(span)
 
 

@@ -37,7 +37,7 @@ SYMBOLS = frozenset("+-*/%<>!()[]{},.:?=")
 SPACE = re.compile(r"[ \t\r\n]*")
 NUMBER = re.compile(r"(?:[0-9][0-9_]*)?(?:\.[0-9]+|(?<=[0-9])\.(?![0-9A-Za-z_.]))?(?:[eE][+-]?[0-9]+)?")
 NAME = re.compile(r"[^\W\d]\w*")
-OPENING = re.compile(r"([A-Za-z]{0,2})(['\"`])")
+OPENING = re.compile(r"([fFrRbBuU]{0,2})(['\"`])")
 ESCAPE = re.compile(r"\\(?:([\\'\"`/$nrtbf]|0(?![0-9]))|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4}))")
 ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "0": "\0"}
 
@@ -93,16 +93,15 @@ def read_characters(source: str, start: int, quote: str, stops: tuple[str, ...])
     pieces: list[str] = []
     offset = start
     while offset < len(source) and source[offset] != quote and not source.startswith(stops, offset):
-        if source[offset] == "\\":
-            piece, offset = _escape(source, offset)
-        else:
-            piece, offset = source[offset], offset + 1
-        _check_character(piece, offset - 1)
-        if piece == "\n" and quote != "`" and source[offset - 1] == "\n":
+        if source[offset] == "\n" and quote != "`":
             raise ExpressionSyntaxError(
-                "The text is not closed on its line.", position=offset - 1, hint="write a new line as `\\n`"
+                "The text is not closed on its line.", position=offset, hint="write a new line as `\\n`"
             )
+        piece, end = _escape(source, offset) if source[offset] == "\\" else (source[offset], offset + 1)
+        if piece == "\0" or "\ud800" <= piece <= "\udfff":
+            raise ExpressionSyntaxError("The text holds a character that JSON texts may not hold.", position=offset)
         pieces.append(piece)
+        offset = end
     return "".join(pieces), offset
 
 
@@ -116,11 +115,6 @@ def _escape(source: str, offset: int) -> tuple[str, int]:
     if single is not None:
         return ESCAPED.get(single, single), escape.end()
     return chr(int(codes[0] or codes[1], 16)), escape.end()
-
-
-def _check_character(character: str, position: int) -> None:
-    if character == "\0" or "\ud800" <= character <= "\udfff":
-        raise ExpressionSyntaxError("The text holds a character that JSON texts may not hold.", position=position)
 
 
 def _name_token(text: str, start: int, end: int) -> Token:

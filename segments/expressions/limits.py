@@ -19,7 +19,7 @@ FUEL = 60_000  # one unit is the work of one node, some 0.3 microseconds
 CHARACTERS_PER_UNIT = 32
 VALUES_PER_UNIT = 8
 BYTES_PER_UNIT = 64  # of data copied into a result
-CONTAINERS_PER_UNIT = 4  # of the same
+UNITS_PER_CONTAINER = 0.75  # of the same
 
 
 class Fuel:

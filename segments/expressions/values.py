@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, cast
 
@@ -12,10 +12,10 @@ from kernel.values import Json, dump_json
 from segments.expressions.errors import ExpressionFailed, LimitPassed
 from segments.expressions.limits import (
     BYTES_PER_UNIT,
-    CONTAINERS_PER_UNIT,
     MAX_INTEGER,
     MAX_RESULT,
     MAX_RESULT_DEPTH,
+    UNITS_PER_CONTAINER,
     Fuel,
 )
 
@@ -25,6 +25,7 @@ STRICT = (
     | orjson.OPT_PASSTHROUGH_SUBCLASS
     | orjson.OPT_STRICT_INTEGER
 )
+CHUNK = 2_000  # values of a long list given to the encoder at once, which reserves memory by their number
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -239,6 +240,9 @@ class _Copy:
 
     def of(self, value: Any, depth: int) -> Json:
         kind = type(value)
+        if kind is list and len(value) > CHUNK:
+            parts = (self.of(value[start : start + CHUNK], depth) for start in range(0, len(value), CHUNK))
+            return list(chain.from_iterable(cast("Iterator[list[Json]]", parts)))
         if (kind is dict or kind is list) and not self.by_hand:
             return self._data(value, depth)
         if kind in {dict, list, MadeList, MadeObject} or isinstance(value, Mapping):
@@ -263,7 +267,7 @@ class _Copy:
             return self._made(value, depth)
         self._take(len(encoded))
         containers = encoded.count(b"[") + encoded.count(b"{")
-        self.fuel.spend(len(encoded) // BYTES_PER_UNIT + containers // CONTAINERS_PER_UNIT)
+        self.fuel.spend(len(encoded) // BYTES_PER_UNIT + int(containers * UNITS_PER_CONTAINER))
         if NUL.search(encoded):
             raise ExpressionFailed("A text holds the character NUL.")
         copy: Json = orjson.loads(encoded)
