@@ -11,7 +11,7 @@ PROMISED = {"help", "venv", "run", "demo", "test", "check", "fix", "bench", "loc
 
 
 def make(*arguments: str, folder: Path = folders.CHECKOUT, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - the arguments are the test's own
+    return subprocess.run(
         ["make", *arguments],  # noqa: S607 - whichever make the person has
         cwd=folder,
         env={**os.environ, **variables},

@@ -176,7 +176,7 @@ def test_a_copy_of_the_programs_runs_as_any_user(tmp_path: Path) -> None:
         copy = programs.copy_for_others(found, into=place)
         assert copy.folder.is_relative_to(place)
         assert folders.may_enter(unprivileged_user(), copy.folder / "postgres")
-        answer = subprocess.run(  # noqa: S603 - a program of ours
+        answer = subprocess.run(
             [copy.folder / "initdb", "--version"],
             user=unprivileged_user(),
             extra_groups=[],
@@ -207,7 +207,7 @@ def test_refuses_a_place_for_the_copy_that_others_may_write_to(tmp_path: Path) -
 def without_packages(code: str, *, path: str) -> subprocess.CompletedProcess[str]:
     """Run code that sees our package but no installed one."""
     start = f"import sys; sys.path.insert(0, {str(folders.CHECKOUT / 'platform')!r}); {code}"
-    return subprocess.run(  # noqa: S603 - the code is the test's own
+    return subprocess.run(
         [sys.executable, "-I", "-S", "-c", start], env={"PATH": path}, capture_output=True, text=True, check=False
     )
 

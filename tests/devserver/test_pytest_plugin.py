@@ -22,7 +22,7 @@ def run_pytest(folder: Path, *arguments: str, **variables: str) -> subprocess.Co
     kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
     plugins = ["-p", "devserver.pytest_plugin", "-p", "no:django", "-p", "no:cacheprovider"]
     options = ["-s", "-c", os.devnull, f"--rootdir={folder}"]
-    return subprocess.run(  # noqa: S603 - the arguments are the test's own
+    return subprocess.run(
         [sys.executable, "-m", "pytest", *plugins, *options, str(folder), *arguments],
         env={**kept, "PYTHONPATH": SOURCE_ROOTS, **variables},
         capture_output=True,

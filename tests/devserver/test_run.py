@@ -28,7 +28,7 @@ def get(port: int, path: str) -> bytes:
 
 def start_run(port: int | str, name: str = "test-run") -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
-    return subprocess.Popen(  # noqa: S603 - the arguments are the test's own
+    return subprocess.Popen(
         [sys.executable, "-m", "devserver", "run", "--name", name],
         env={**kept, "PYTHONPATH": str(folders.CHECKOUT / "platform"), "PORT": str(port)},
         stdout=subprocess.PIPE,

@@ -20,7 +20,7 @@ def child_python(code: str, *, without: tuple[str, ...] = ()) -> Iterator[subpro
         without: Environment variables the child does not get.
     """
     environment = {name: value for name, value in os.environ.items() if name not in without}
-    process = subprocess.Popen(  # noqa: S603 - the code is the test's own
+    process = subprocess.Popen(
         [sys.executable, "-c", code],
         env={**environment, "PYTHONPATH": SOURCE_ROOTS},
         stdout=subprocess.PIPE,
