@@ -14,11 +14,11 @@ import httpx
 
 from kernel.egress.backend import until
 from kernel.egress.body import MAX_BODY_BYTES, BodyReader
-from kernel.egress.errors import ConnectionFailed, DeadlineExceeded
+from kernel.egress.errors import BodyUnreadable, ConnectionFailed, DeadlineExceeded
+from kernel.egress.pool import KEEPALIVE_SECONDS, AsyncConnections
 
 DEADLINE = "llmteam.deadline"
-MAX_CONNECTIONS = 200
-KEEPALIVE_SECONDS = 15.0
+MAX_SYNC_CONNECTIONS = 50
 
 
 @functools.cache
@@ -41,12 +41,7 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
     ) -> None:
         """Open an empty pool."""
         self._limit = max_body_bytes
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl_context or default_ssl_context(),
-            max_connections=MAX_CONNECTIONS,
-            keepalive_expiry=KEEPALIVE_SECONDS,
-            network_backend=backend,
-        )
+        self._connections = AsyncConnections(backend, ssl_context or default_ssl_context())
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request, follow nothing.
@@ -57,13 +52,14 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
             DeadlineExceeded: A wait took too long.
             BodyUnreadable: The answer has an encoding we did not ask for.
         """
+        core_request = _core_request(request)
         with _our_errors():
-            response = await self._pool.handle_async_request(_core_request(request))
-        raw = cast("Any", response.stream)
+            response, connection = await self._connections.send(core_request)
+        raw = _AsyncRawBody(response, core_request.url.origin, connection, self._connections)
         headers = httpx.Headers(response.headers)
         try:
             reader = BodyReader(headers.get("content-encoding", ""), self._limit)
-        except BaseException:
+        except BodyUnreadable:
             await raw.aclose()
             raise
         stream = _AsyncBody(raw, reader, request.extensions.get(DEADLINE))
@@ -73,7 +69,7 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._pool.aclose()
+        await self._connections.aclose()
 
 
 class SyncGuardedTransport(httpx.BaseTransport):
@@ -90,7 +86,7 @@ class SyncGuardedTransport(httpx.BaseTransport):
         self._limit = max_body_bytes
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl_context or default_ssl_context(),
-            max_connections=MAX_CONNECTIONS,
+            max_connections=MAX_SYNC_CONNECTIONS,
             keepalive_expiry=KEEPALIVE_SECONDS,
             network_backend=backend,
         )
@@ -104,7 +100,7 @@ class SyncGuardedTransport(httpx.BaseTransport):
         headers = httpx.Headers(response.headers)
         try:
             reader = BodyReader(headers.get("content-encoding", ""), self._limit)
-        except BaseException:
+        except BodyUnreadable:
             raw.close()
             raise
         stream = _SyncBody(raw, reader, deadline)
@@ -117,8 +113,37 @@ class SyncGuardedTransport(httpx.BaseTransport):
         self._pool.close()
 
 
+class _AsyncRawBody:
+    """The bytes of one answer, and the connection that is given back when they are closed."""
+
+    def __init__(
+        self,
+        response: httpcore.Response,
+        origin: httpcore.Origin,
+        connection: httpcore.AsyncHTTPConnection,
+        connections: AsyncConnections,
+    ) -> None:
+        self._stream = cast("Any", response.stream)
+        self._origin = origin
+        self._connection = connection
+        self._connections = connections
+        self._closed = False
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._stream)
+
+    async def aclose(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self._stream.aclose()
+        finally:
+            await self._connections.give_back(self._connection, self._origin)
+
+
 class _AsyncBody(httpx.AsyncByteStream):
-    def __init__(self, raw: Any, reader: BodyReader, deadline: float | None) -> None:
+    def __init__(self, raw: _AsyncRawBody, reader: BodyReader, deadline: float | None) -> None:
         self._raw = raw
         self._reader = reader
         self._deadline = deadline

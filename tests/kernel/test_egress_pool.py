@@ -1,0 +1,124 @@
+"""Connections: kept, bounded, given back, never reused when dead."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpcore
+import pytest
+
+from kernel.egress import DeadlineExceeded, build_policy, open_client
+from kernel.egress.backend import AsyncGuardedBackend
+from kernel.egress.pool import AsyncConnections
+from kernel.egress.transport import default_ssl_context
+from kernel.errors import LlmteamError
+from tests.support.http_server import Answer, CountingServer
+
+LOOPBACK = build_policy(allow_hosts=["127.0.0.1:*"], allow_cidrs=["127.0.0.1/32"])
+
+
+@pytest.fixture
+def server() -> Iterator[CountingServer]:
+    with CountingServer() as running:
+        running.route("GET", "/", Answer(body="ok"))
+        running.route("GET", "/slow", Answer(body="ok", delay_seconds=0.2))
+        yield running
+
+
+@pytest.fixture
+async def narrow() -> AsyncIterator[AsyncConnections]:
+    """Two in use at most, one kept at most."""
+    connections = AsyncConnections(AsyncGuardedBackend(LOOPBACK), default_ssl_context(), max_active=2, max_idle=1)
+    yield connections
+    await connections.aclose()
+
+
+async def call(connections: AsyncConnections, url: str) -> None:
+    request = httpcore.Request("GET", url, headers={"Host": "x"})
+    response, connection = await connections.send(request)
+    stream: Any = response.stream
+    async for _ in stream:
+        pass
+    await stream.aclose()
+    await connections.give_back(connection, request.url.origin)
+
+
+async def test_no_more_calls_run_at_once_than_there_are_slots(narrow: AsyncConnections, server: CountingServer) -> None:
+    started = time.monotonic()
+    await asyncio.gather(*(call(narrow, f"{server.url}/slow") for _ in range(6)))
+    assert time.monotonic() - started >= 0.55
+    assert server.count("/slow") == 6
+
+
+async def test_no_more_connections_are_kept_than_allowed(narrow: AsyncConnections, server: CountingServer) -> None:
+    await asyncio.gather(call(narrow, f"{server.url}/slow"), call(narrow, f"{server.url}/slow"))
+    assert server.connections == 2
+    await asyncio.gather(call(narrow, f"{server.url}/slow"), call(narrow, f"{server.url}/slow"))
+    assert server.connections == 3
+
+
+async def test_one_origin_never_gets_the_connection_of_another(server: CountingServer) -> None:
+    with CountingServer() as other:
+        other.route("GET", "/", Answer(body="other"))
+        async with open_client(LOOPBACK) as client:
+            for _ in range(3):
+                assert (await client.get(server.url)).text == "ok"
+                assert (await client.get(other.url)).text == "other"
+        assert (server.connections, other.connections) == (1, 1)
+
+
+async def test_a_connection_the_server_closed_is_not_used_again(server: CountingServer) -> None:
+    server.route("GET", "/bye", Answer(body="bye", headers={"Connection": "close"}))
+    async with open_client(LOOPBACK) as client:
+        for _ in range(3):
+            await client.get(f"{server.url}/bye")
+        assert server.connections == 3
+        with CountingServer() as restarted:
+            restarted.route("GET", "/", Answer(body="ok"))
+            await client.get(restarted.url)
+            restarted._server.close_connections()
+            await asyncio.sleep(0.05)
+            assert (await client.get(restarted.url)).text == "ok"
+            assert restarted.connections == 2
+
+
+async def test_a_cancelled_call_gives_its_slot_back(narrow: AsyncConnections, server: CountingServer) -> None:
+    server.route("GET", "/hang", Answer(delay_seconds=5))
+    for _ in range(5):
+        hanging = asyncio.create_task(call(narrow, f"{server.url}/hang"))
+        await asyncio.sleep(0.03)
+        hanging.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await hanging
+    await asyncio.wait_for(call(narrow, server.url), 2)
+
+
+async def test_calls_that_fail_in_any_way_leave_no_slot_behind(server: CountingServer) -> None:
+    server.route("GET", "/broken", Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"))
+    server.route("GET", "/br", Answer(body=b"x", headers={"Content-Encoding": "br"}))
+    server.route("GET", "/drip", Answer(drip=[b"x"] * 20, drip_seconds=0.05))
+    server.route("GET", "/loop", Answer(302, headers={"Location": "/loop"}))
+    async with open_client(LOOPBACK) as client:
+        connections = client._transport._connections  # type: ignore[attr-defined] # our transport
+        free = connections._slots._value
+        for path in ("/broken", "/br", "/drip", "/loop"):
+            with pytest.raises(LlmteamError):
+                await client.get(f"{server.url}{path}", timeout=0.2)
+        for path in ("/", "/nowhere"):
+            await client.get(f"{server.url}{path}")
+            async with client.stream("GET", f"{server.url}{path}") as unread:
+                assert unread.status_code in {200, 404}
+        assert connections._slots._value == free
+
+
+async def test_waiting_for_a_slot_counts_for_the_deadline(server: CountingServer) -> None:
+    server.route("GET", "/hang", Answer(body="late", delay_seconds=0.6))
+    async with open_client(LOOPBACK) as client:
+        client._transport._connections._slots = asyncio.Semaphore(1)  # type: ignore[attr-defined] # our transport
+        first = asyncio.create_task(client.get(f"{server.url}/hang"))
+        await asyncio.sleep(0.05)
+        with pytest.raises(DeadlineExceeded):
+            await client.get(server.url, timeout=0.2)
+        assert (await first).text == "late"
+        assert (await client.get(server.url)).text == "ok"

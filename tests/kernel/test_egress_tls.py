@@ -1,0 +1,88 @@
+"""TLS: the certificate is checked against the name, though the socket goes to the judged address."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from kernel.clock import utc_now
+from kernel.egress import ConnectionFailed, build_policy, open_client, open_sync_client
+
+NAME = "shop.example.com"
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for the name, with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(utc_now() - timedelta(days=1))
+        .not_valid_after(utc_now() + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + built.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@asynccontextmanager
+async def tls_server(certificate: Path, seen: list[str]) -> AsyncIterator[int]:
+    """Answer "ok" over TLS on loopback and note the server names asked for."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.sni_callback = lambda _socket, name, _context: seen.append(name)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_the_certificate_is_checked_against_the_name(certificate: Path) -> None:
+    trust = ssl.create_default_context(cafile=str(certificate))
+    policy = build_policy(allow_hosts=[f"{NAME}:*", "other.example.com:*"], allow_cidrs=["127.0.0.1/32"])
+    seen: list[str] = []
+    async with tls_server(certificate, seen) as port:
+        async with open_client(policy, resolver=lambda *_: ["127.0.0.1"], ssl_context=trust) as client:
+            assert (await client.get(f"https://{NAME}:{port}/")).text == "ok"
+            with pytest.raises(ConnectionFailed):
+                await client.get(f"https://other.example.com:{port}/")
+        with open_sync_client(policy, resolver=lambda *_: ["127.0.0.1"], ssl_context=trust) as blocking:
+            response = await asyncio.to_thread(blocking.get, f"https://{NAME}:{port}/")
+            assert response.text == "ok"
+    assert seen == [NAME, "other.example.com", NAME]
+
+
+async def test_an_unknown_authority_is_not_trusted(certificate: Path) -> None:
+    policy = build_policy(allow_hosts=[f"{NAME}:*"], allow_cidrs=["127.0.0.1/32"])
+    async with (
+        tls_server(certificate, []) as port,
+        open_client(policy, resolver=lambda *_: ["127.0.0.1"]) as client,
+    ):
+        with pytest.raises(ConnectionFailed):
+            await client.get(f"https://{NAME}:{port}/")
