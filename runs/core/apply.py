@@ -180,7 +180,7 @@ def _fail_outwards(state: State, token: Token, error: Mapping[str, Json]) -> Non
         state.failure = error
         return
     point, key, below = min(
-        found, key=lambda one: (-len(one[2]), _distance(state, token.step_id, one[0]), one[0].index)
+        found, key=lambda one: (-len(one[1]), _distance(state, token.step_id, one[0]), one[0].index)
     )
     failed = Token(state.tokens_made, point.step_id, token.stack, token.lineage)
     state.tokens_made += 1

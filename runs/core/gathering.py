@@ -126,7 +126,7 @@ def _fire_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
     inputs: dict[str, Json] = {}
     lineages: list[Mapping[str, int]] = []
     for point in step.points:
-        kept_under = (point.index, _outside(gathering.key, point))
+        kept_under = (point.index, _outside(gathering.below, point))
         queue = gathering.queues.get(point.index)
         if queue:
             arrival = queue.pop(0)
@@ -148,9 +148,9 @@ def _fire_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
     add_ready(state, step.step_id, gathering.below, merged(lineages), {} if error else inputs, error=error)
 
 
-def _outside(key: Key, point: GatherPoint) -> Key:
-    """Leave out of a key the frames inside the loop the step stands in."""
-    return tuple(part for part in key if (part[0] if isinstance(part, tuple) else part.step_id) not in point.loop)
+def _outside(stack: Stack, point: GatherPoint) -> Stack:
+    """Leave out the frames inside the loop the step stands in: all passes of the loop share what is left."""
+    return tuple(frame for frame in stack if frame.step_id not in point.loop)
 
 
 def _arrivals(state: State, gathering: Gathering) -> list[Arrival]:

@@ -48,7 +48,11 @@ def compile_plan(segment: Segment, catalog: Catalog) -> Plan:
     order = [step_id for step_id in graph.order if step_id in graph.reachable]
     entry_port = _entry_port(by_id[segment.entrypoint], edges)
     connected = _connected_ports(order, edges, segment.entrypoint, entry_port)
-    points = _points(order, step_types, connected, graph)
+    over_items = [step_id for step_id in order if _splits_items(by_id[step_id], step_types[step_id])]
+    splits, joins = (
+        [step_id for step_id in order if step_types[step_id].role is role] for role in (Role.SPLIT, Role.JOIN)
+    )
+    points = _points(order, step_types, connected, graph, closed_splits(over_items, splits, joins, graph))
     leaving: dict[str, list[PlanEdge]] = {step_id: [] for step_id in order}
     for edge in edges:
         leaving[edge.source].append(edge)
@@ -120,7 +124,11 @@ def _connected_ports(
 
 
 def _points(
-    order: Sequence[str], step_types: Mapping[str, StepType], connected: Mapping[str, tuple[str, ...]], graph: Graph
+    order: Sequence[str],
+    step_types: Mapping[str, StepType],
+    connected: Mapping[str, tuple[str, ...]],
+    graph: Graph,
+    closes: Mapping[str, str],
 ) -> tuple[GatherPoint, ...]:
     places: list[tuple[str, str | None]] = []
     for step_id in order:
@@ -133,11 +141,46 @@ def _points(
             index=index,
             step_id=step_id,
             port=port,
-            dominator=graph.dominators[step_id],
+            dominator=closes.get(step_id, graph.dominators[step_id]),
             loop=graph.components[step_id],
         )
         for index, (step_id, port) in enumerate(places)
     )
+
+
+def closed_splits(
+    over_items: Sequence[str], splits: Sequence[str], joins: Sequence[str], graph: Graph
+) -> dict[str, str]:
+    """Say which split over items a join closes that is not the split's own by its place in the graph.
+
+    One branch is enough for a split over items, and then the join's immediate dominator is that branch's last step,
+    not the split. Innermost first, such a split takes the first join behind it that one step leads to, else the first
+    that brings other ways together; a join directly dominated by a split stays with that split.
+
+    Args:
+        over_items: The splits that have ``items``, in plan order.
+        splits: All splits.
+        joins: The joins, in plan order.
+        graph: The segment's graph.
+
+    Returns:
+        The split by join.
+    """
+    closes: dict[str, str] = {}
+    free = [join for join in joins if graph.dominators[join] not in splits]
+    for split in reversed(over_items):
+        if any(graph.dominators[join] == split for join in joins):
+            continue
+        behind = [join for join in free if split in graph.dominators_of(join)]
+        single = [join for join in behind if len(set(graph.predecessors[join])) == 1]
+        for join in (single or behind)[:1]:
+            closes[join] = split
+            free.remove(join)
+    return closes
+
+
+def _splits_items(step: Step, step_type: StepType) -> bool:
+    return step_type.role is Role.SPLIT and step.config.get("items") is not None
 
 
 def _reaches(
@@ -215,7 +258,7 @@ def _own_facts(segment: Segment, step: Step, step_type: StepType, ports: StepPor
         "port_aliases": ports.aliases,
         "key_ports": ports.key_ports,
         "join": _join(step, step_type),
-        "items": step_type.role is Role.SPLIT and step.config.get("items") is not None,
+        "items": _splits_items(step, step_type),
     }
 
 

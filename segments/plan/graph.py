@@ -22,6 +22,15 @@ class Graph:
     @cached_property
     def order(self) -> list[str]:
         """Reverse post-order from the entrypoint, then the unreachable steps as they were given."""
+        return self._walk + [step for step in self.steps if step not in self.reachable]
+
+    @cached_property
+    def reachable(self) -> frozenset[str]:
+        """The entrypoint and every step a way leads to."""
+        return frozenset(self._walk)
+
+    @cached_property
+    def _walk(self) -> list[str]:
         seen = {self.entrypoint}
         finished: list[str] = []
         stack = [(self.entrypoint, iter(reversed(self.successors[self.entrypoint])))]
@@ -34,12 +43,7 @@ class Graph:
             else:
                 seen.add(target)
                 stack.append((target, iter(reversed(self.successors[target]))))
-        return finished[::-1] + [step for step in self.steps if step not in seen]
-
-    @cached_property
-    def reachable(self) -> frozenset[str]:
-        """The entrypoint and every step a way leads to."""
-        return frozenset({self.entrypoint, *self.reach[self.entrypoint]})
+        return finished[::-1]
 
     @cached_property
     def dominators(self) -> dict[str, str | None]:
@@ -47,7 +51,7 @@ class Graph:
 
         None for the entrypoint. Source: Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm".
         """
-        order = [step for step in self.order if step in self.reachable]
+        order = self._walk
         position = {step: number for number, step in enumerate(order)}
         found: dict[str, str] = {self.entrypoint: self.entrypoint}
         changed = True
@@ -62,6 +66,15 @@ class Graph:
                     found[step] = best
                     changed = True
         return {step: None if step == self.entrypoint else found[step] for step in order}
+
+    def dominators_of(self, step: str) -> list[str]:
+        """Return the steps every way from the entrypoint to this one passes, nearest first."""
+        passed: list[str] = []
+        at = self.dominators.get(step)
+        while at is not None:
+            passed.append(at)
+            at = self.dominators[at]
+        return passed
 
     @cached_property
     def _reach_bits(self) -> dict[str, int]:

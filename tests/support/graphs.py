@@ -38,6 +38,30 @@ CATALOG = Catalog(
 )
 
 
+def drawn(text: str, **params: Json) -> Plan:
+    """Compile a drawing: a line ``name type key=value...`` a step, ``a.port -> b:port ? condition`` an edge."""
+    draft = Draft()
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if "->" in line:
+            ends, _, condition = line.partition("?")
+            (source, _, source_port), (target, _, target_port) = (
+                end.strip().partition(mark) for end, mark in zip(ends.split("->"), ".:", strict=True)
+            )
+            written = {"from_port": source_port, "to_port": target_port, "condition": condition.strip()}
+            draft.edge(source, target, **{key: value for key, value in written.items() if value})
+        else:
+            step_id, type_id, *settings = line.split()
+            config: dict[str, Json] = {}
+            ports: dict[str, Json] = {}
+            for key, _, value in (setting.partition("=") for setting in settings):
+                if key in {"input", "output"}:
+                    ports[key] = list(value.split(","))
+                else:
+                    config[key] = int(value) if value.isdigit() else value
+            draft.step(type_id, config, step_id=step_id, **({"ports": ports} if ports else {}))
+    return draft.plan(**params)
+
+
 @dataclass
 class Draft:
     """A segment in the making."""
@@ -46,9 +70,9 @@ class Draft:
     edges: list[dict[str, Json]] = field(default_factory=list)
 
     def step(self, type_id: str, config: dict[str, Json] | None = None, **more: Json) -> str:
-        step_id = f"s{len(self.steps)}"
-        self.steps.append({"step_id": step_id, "type": type_id, "config": config or {}, **more})
-        return step_id
+        step = {"step_id": f"s{len(self.steps)}", "type": type_id, "config": config or {}, **more}
+        self.steps.append(step)
+        return str(step["step_id"])
 
     def edge(self, source: str, target: str, **more: Json) -> None:
         self.edges.append({"from": source, "to": target, **more})

@@ -46,6 +46,12 @@ def test_every_run_ends_whatever_the_graph(failures: float) -> None:
     assert endings[EventType.SEGMENT_COMPLETED] > GRAPHS // 4
 
 
+@pytest.mark.slow
+def test_twenty_thousand_graphs_never_hang() -> None:
+    for seed in range(20_000):
+        simulation(seed, failures=0.05).run(None)
+
+
 def test_every_activation_has_one_outcome() -> None:
     outcomes = {EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_SKIPPED}
     cancelled = 0
@@ -85,7 +91,18 @@ def summary(state: object) -> str:
     return repr(
         {
             name: getattr(state, name)
-            for name in ("values", "items", "latest", "counts", "active", "doomed", "gatherings", "kept", "failure", "over")
+            for name in (
+                "values",
+                "items",
+                "latest",
+                "counts",
+                "active",
+                "doomed",
+                "gatherings",
+                "kept",
+                "failure",
+                "over",
+            )
         }
         | {"ready": [token for token in state.ready if token.place == "ready"]}  # type: ignore[attr-defined]
         | {"members": sorted(map(repr, state.members))}  # type: ignore[attr-defined]
@@ -99,10 +116,10 @@ def named_answer(step: PlanStep, activation: Activation, scope: Scope) -> Mappin
 
 def test_nested_splits_join_exactly_once_with_all_branches_in_any_order() -> None:
     joins = 0
-    for seed in range(300):
+    for seed in range(120):
         plan = nested(Random(seed)).plan()
         outputs = set()
-        for order in range(4):
+        for order in range(3):
             run = Simulation(plan, named_answer, Random(order))
             state = run.run({"x": 1})
             outputs.add(repr(state.output()))
@@ -112,16 +129,27 @@ def test_nested_splits_join_exactly_once_with_all_branches_in_any_order() -> Non
                     joins += 1
                     arrived = state.output_of(step.step_id)
                     assert isinstance(arrived, list)
-                    assert len(arrived) == len({edge.index for other in plan.steps.values() for edge in other.edges
-                                                if edge.target == step.step_id})
+                    assert len(arrived) == len(
+                        {
+                            edge.index
+                            for other in plan.steps.values()
+                            for edge in other.edges
+                            if edge.target == step.step_id
+                        }
+                    )
         assert len(outputs) == 1
-    assert joins > 500
+    assert joins > 200
 
 
 def test_a_branch_not_taken_never_makes_a_join_hang() -> None:
     draft = Draft()
     start, split = draft.step("work"), draft.step("parallel_split")
-    choice, taken, other, join = draft.step("choice"), draft.step("work"), draft.step("work"), draft.step("parallel_join")
+    choice, taken, other, join = (
+        draft.step("choice"),
+        draft.step("work"),
+        draft.step("work"),
+        draft.step("parallel_join"),
+    )
     draft.edge(start, split)
     draft.edge(split, choice, from_port="branch_1")
     draft.edge(split, other, from_port="branch_2")

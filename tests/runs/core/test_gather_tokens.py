@@ -1,0 +1,359 @@
+"""Joins and steps with several input ports, story by story. Source: engine.md 5."""
+
+from collections.abc import Callable, Mapping
+from random import Random
+
+import pytest
+
+from kernel.values import Json
+from runs.core import EventType, Scope
+from runs.core.state import Activation
+from segments.plan import Plan, PlanStep
+from tests.support.graphs import drawn
+from tests.support.simulation import Broken, Simulation, plain_answer
+
+Script = Mapping[str, Callable[[Activation, Scope], Mapping[str, Json] | Exception]]
+
+
+class InOrder(Random):
+    """Finishes activations in the order given; the rest oldest first."""
+
+    def __init__(self, *step_ids: str) -> None:
+        super().__init__(0)
+        self.step_ids = list(step_ids)
+
+    def choice(self, live: list[Activation]) -> Activation:  # type: ignore[override]
+        for step_id in self.step_ids:
+            for activation in live:
+                if activation.step_id == step_id:
+                    self.step_ids.remove(step_id)
+                    return activation
+        return live[0]
+
+
+def play(
+    plan: Plan, script: Script | None = None, *, run_input: Json = "in", order: Random | None = None
+) -> Simulation:
+    """Run a plan; steps without a line in the script emit ``name(input)``, control steps act as they do."""
+    lines = script or {}
+
+    def answer(step: PlanStep, activation: Activation, scope: Scope) -> Mapping[str, Json] | Exception:
+        if step.step_id in lines:
+            return lines[step.step_id](activation, scope)
+        if step.type_id == "work":
+            return {"output": f"{step.step_id}({scope.input})"}
+        return plain_answer(step, activation, scope)
+
+    simulation = Simulation(plan, answer, order or Random(1))
+    simulation.run(run_input)
+    return simulation
+
+
+def fails(_activation: Activation, _scope: Scope) -> Exception:
+    return Broken("broken")
+
+
+DIAMOND = """
+    start work
+    split parallel_split output=branch_1,branch_2,branch_3
+    a work
+    b work
+    c work
+    join parallel_join {join}
+    end work
+    start -> split
+    split.branch_1 -> a
+    split.branch_2 -> b
+    split.branch_3 -> c
+    a -> join:one
+    b -> join:two
+    c -> join:three
+    join -> end
+"""
+
+
+def skipped(run: Simulation) -> list[str]:
+    return [str(event.step_id) for event in run.journal if event.type is EventType.STEP_SKIPPED]
+
+
+def test_all_gives_the_arrivals_in_the_order_of_the_edges() -> None:
+    run = play(drawn(DIAMOND.format(join="")), order=InOrder("start", "split", "c", "a", "b"))
+    assert run.state.output() == "end(['a(start(in))', 'b(start(in))', 'c(start(in))'])"
+
+
+def test_any_takes_the_first_success_and_cancels_the_rest() -> None:
+    run = play(drawn(DIAMOND.format(join="merge_strategy=any")), order=InOrder("start", "split", "b"))
+    assert run.state.output() == "end(b(start(in)))"
+    assert skipped(run) == ["a", "c"]
+    assert [event.payload["effect"] for event in run.journal if event.type is EventType.STEP_SKIPPED] == ["unknown"] * 2
+
+
+def test_any_passes_over_a_failure() -> None:
+    run = play(
+        drawn(DIAMOND.format(join="merge_strategy=any")), {"b": fails}, order=InOrder("start", "split", "b", "c")
+    )
+    assert run.state.output() == "end(c(start(in)))"
+
+
+def test_any_fails_when_all_have_failed() -> None:
+    run = play(drawn(DIAMOND.format(join="merge_strategy=any")), {"a": fails, "b": fails, "c": fails})
+    failure = run.journal[-1].payload["error"]
+    assert isinstance(failure, dict)
+    assert (failure["code"], failure["step_id"]) == ("BRANCH_FAILED", "join")
+
+
+def test_first_takes_the_first_outcome_even_a_failure() -> None:
+    plan = drawn(DIAMOND.format(join="merge_strategy=first"))
+    won = play(plan, {"b": fails}, order=InOrder("start", "split", "a"))
+    lost = play(plan, {"b": fails}, order=InOrder("start", "split", "b"))
+    assert won.state.output() == "end(a(start(in)))"
+    assert lost.journal[-1].type is EventType.SEGMENT_FAILED
+
+
+def test_quorum_fires_at_the_count_and_fails_when_it_cannot_be_met() -> None:
+    plan = drawn(DIAMOND.format(join="merge_strategy=quorum count=2"))
+    met = play(plan, {"a": fails}, order=InOrder("start", "split", "a", "c", "b"))
+    missed = play(plan, {"a": fails, "b": fails}, order=InOrder("start", "split", "a", "b", "c"))
+    assert met.state.output() == "end(['b(start(in))', 'c(start(in))'])"
+    assert missed.journal[-1].type is EventType.SEGMENT_FAILED
+
+
+def test_cancelling_spares_branches_that_end_elsewhere() -> None:
+    plan = drawn(
+        """
+        split parallel_split output=branch_1,branch_2,branch_3
+        a work
+        b work
+        mail work
+        sent work
+        join parallel_join merge_strategy=any
+        end work
+        split.branch_1 -> a
+        split.branch_2 -> b
+        split.branch_3 -> mail
+        mail -> sent
+        a -> join:one
+        b -> join:two
+        join -> end
+        """
+    )
+    run = play(plan, order=InOrder("split", "a"))
+    assert skipped(run) == ["b"]
+    assert run.state.output() == {"end": "end(a(in))", "sent": "sent(mail(in))"}
+
+
+def test_a_failed_branch_fails_the_join_once_the_others_have_arrived() -> None:
+    run = play(drawn(DIAMOND.format(join="")), {"a": fails}, order=InOrder("start", "split", "a"))
+    failure = run.journal[-1].payload["error"]
+    assert isinstance(failure, dict)
+    assert (failure["code"], failure["step_id"]) == ("BRANCH_FAILED", "join")
+    assert [event.step_id for event in run.journal if event.type is EventType.STEP_COMPLETED][-2:] == ["b", "c"]
+
+
+def test_a_join_may_route_its_failure() -> None:
+    run = play(drawn(DIAMOND.format(join="") + "\nrescue work\njoin.error -> rescue"), {"a": fails})
+    rescued = run.state.output()
+    assert isinstance(rescued, dict)
+    assert "BRANCH_FAILED" in str(rescued["rescue"])
+
+
+def test_a_routed_failure_counts_as_success() -> None:
+    run = play(drawn(DIAMOND.format(join="") + "\na.error -> join:one"), {"a": fails})
+    assert "BROKEN" in str(run.state.output())
+    assert run.journal[-1].type is EventType.SEGMENT_COMPLETED
+
+
+def test_a_failure_outside_every_gathering_fails_the_run_and_names_the_step() -> None:
+    run = play(drawn("a work\nb work\na -> b"), {"b": fails})
+    failure = run.journal[-1].payload["error"]
+    assert isinstance(failure, dict)
+    assert (failure["code"], failure["step_id"], failure["activation"]) == ("BROKEN", "b", 1)
+
+
+def test_a_failure_in_an_inner_block_goes_to_the_inner_join_first() -> None:
+    plan = drawn(
+        """
+        outer parallel_split output=branch_1,branch_2
+        inner parallel_split output=branch_1,branch_2
+        a work
+        b work
+        c work
+        near parallel_join
+        far parallel_join
+        rescue work
+        outer.branch_1 -> inner
+        outer.branch_2 -> c
+        inner.branch_1 -> a
+        inner.branch_2 -> b
+        a -> near:x
+        b -> near:y
+        near -> far:x
+        near.error -> rescue
+        rescue -> far:x
+        c -> far:y
+        """
+    )
+    run = play(plan, {"a": fails})
+    assert run.journal[-1].type is EventType.SEGMENT_COMPLETED
+    output = run.state.output()
+    assert isinstance(output, list)
+    assert str(output[0]).startswith("c(") or "rescue" in str(output)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_items_are_worked_on_at_once_and_joined_in_their_order(seed: int) -> None:
+    plan = drawn(
+        """
+        split parallel_split items=input output=branch_1
+        a work
+        join parallel_join
+        split.branch_1 -> a
+        a -> join
+        """
+    )
+    seen: list[Json] = []
+
+    def look(_activation: Activation, scope: Scope) -> Mapping[str, Json]:
+        seen.append((scope["item"], scope["index"]))  # type: ignore[arg-type]
+        return {"output": f"{scope.input}!"}
+
+    run = play(plan, {"a": look}, run_input=["x", "y", "z"], order=Random(seed))
+    assert run.state.output() == ["x!", "y!", "z!"]
+    assert sorted(seen) == [("x", 0), ("y", 1), ("z", 2)]  # type: ignore[type-var]
+
+
+def test_an_empty_list_goes_straight_to_the_join() -> None:
+    plan = drawn(
+        "split parallel_split items=input output=branch_1\na work\njoin parallel_join\nend work\n"
+        "split.branch_1 -> a\na -> join\njoin -> end"
+    )
+    run = play(plan, run_input=[])
+    assert run.state.output() == "end([])"
+    assert "a" not in run.started()
+
+
+def test_nested_items_join_level_by_level() -> None:
+    plan = drawn(
+        """
+        rows parallel_split items=input output=branch_1
+        cells parallel_split items=input output=branch_1
+        a work
+        row parallel_join
+        table parallel_join
+        rows.branch_1 -> cells
+        cells.branch_1 -> a
+        a -> row
+        row -> table
+        """
+    )
+    run = play(plan, run_input=[["a", "b"], [], ["c"]])
+    assert run.state.output() == [["a(a)", "a(b)"], [], ["a(c)"]]
+
+
+def test_a_loop_gathers_anew_in_each_pass() -> None:
+    plan = drawn(
+        """
+        start work
+        split parallel_split output=branch_1,branch_2
+        a work
+        b work
+        join parallel_join
+        again choice
+        end work
+        start -> split
+        split.branch_1 -> a
+        split.branch_2 -> b
+        a -> join:one
+        b -> join:two
+        join -> again
+        again.left -> split
+        again.right -> end
+        """
+    )
+
+    def thrice(activation: Activation, _scope: Scope) -> Mapping[str, Json]:
+        return {"left" if activation.activation < 3 else "right": activation.activation}
+
+    run = play(plan, {"again": thrice})
+    assert run.state.counts["join"] == 3
+    assert run.state.output() == "end(3)"
+
+
+def test_a_port_that_gets_nothing_new_in_a_loop_keeps_its_last_value() -> None:
+    plan = drawn(
+        """
+        start parallel_split output=branch_1,branch_2
+        topic work
+        style work
+        write work
+        review choice
+        end work
+        start.branch_1 -> topic
+        start.branch_2 -> style
+        topic -> write:topic
+        style -> write:style
+        write -> review
+        review.left -> write:topic
+        review.right -> end
+        """
+    )
+    seen: list[Mapping[str, Json]] = []
+
+    def write(_activation: Activation, scope: Scope) -> Mapping[str, Json]:
+        seen.append(dict(scope.inputs))
+        return {"output": "text"}
+
+    def twice(activation: Activation, _scope: Scope) -> Mapping[str, Json]:
+        return {"left" if activation.activation < 2 else "right": "better"}
+
+    run = play(plan, {"write": write, "review": twice})
+    assert seen == [{"topic": "topic(in)", "style": "style(in)"}, {"topic": "better", "style": "style(in)"}]
+    assert run.state.output() == "end(better)"
+
+
+def test_edges_into_one_port_start_the_step_once_each() -> None:
+    run = play(drawn("start work\na work\nb work\nend work\nstart -> a\nstart -> b\na -> end\nb -> end"))
+    assert run.state.counts["end"] == 2
+
+
+def test_gatherings_that_wait_only_for_each_other_fire_in_plan_order() -> None:
+    plan = drawn(
+        """
+        split parallel_split output=branch_1,branch_2
+        one parallel_join
+        two parallel_join
+        split.branch_1 -> one:a
+        split.branch_2 -> two:a
+        one -> two:b
+        two -> one:b
+        """,
+        max_activations=5,
+    )
+    run = play(plan)
+    assert run.started()[:3] in (["split", "one", "two"], ["split", "two", "one"])
+    assert run.started()[1] == next(step for step in plan.steps if step in {"one", "two"})
+
+
+def test_too_many_activations_fail_the_run_clearly() -> None:
+    run = play(drawn("a work\nb work\na -> b\nb -> a", max_activations=7))
+    failure = run.journal[-1].payload["error"]
+    assert isinstance(failure, dict)
+    assert (failure["code"], failure["step_id"], failure["details"]) == ("ACTIVATION_LIMIT", "a", {"limit": 7})
+
+
+def test_no_more_steps_run_at_once_than_the_segment_allows() -> None:
+    plan = drawn(
+        "split parallel_split items=input output=branch_1\na work\njoin parallel_join\nsplit.branch_1 -> a\na -> join",
+        max_parallel_steps=3,
+    )
+    most = 0
+
+    class Watching(Random):
+        def choice(self, live: list[Activation]) -> Activation:  # type: ignore[override]
+            nonlocal most
+            most = max(most, len(live))
+            return live[-1]
+
+    run = play(plan, run_input=list(range(20)), order=Watching())
+    assert most == 3
+    assert run.state.output() == [f"a({number})" for number in range(20)]
