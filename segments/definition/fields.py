@@ -44,6 +44,10 @@ class Fields:
             self.findings.info("ALIAS_READ", f"'{alias}' is read as '{key}'.", self.place.at(alias))
         return value
 
+    def has(self, key: str) -> bool:
+        """Whether a key is written and was not read yet."""
+        return self._left.get(key) is not None
+
     def text(self, key: str, *aliases: str, limit: int = MAX_TEXT) -> str | None:
         """Read a text of at most so many characters."""
         value = self.take(key, *aliases)
@@ -59,9 +63,9 @@ class Fields:
 
     def required_text(self, key: str, *aliases: str) -> str:
         """Read a text that must be there; gives an empty one, with an error finding, when it is not."""
-        before = len(self._left)
+        is_written = any(self.has(name) for name in (key, *aliases))
         value = self.text(key, *aliases)
-        if value == "" or (value is None and before == len(self._left)):
+        if not value and (value == "" or not is_written):
             self.missing(key)
         return value or ""
 

@@ -77,11 +77,9 @@ def read_draft(document: Json, findings: Findings) -> Draft | None:
     fields = Fields(value, Place(), findings)
     steps = _items(fields, "steps", MAX_STEPS)
     edges = _items(fields, "edges", MAX_EDGES)
-    if steps is None and value.get("steps") is None:
-        fields.missing("steps")
-    if steps is None or (edges is None and value.get("edges") is not None):
+    if steps is None or edges is None:
         return None
-    return _read_segment(fields, steps, edges or [])
+    return _read_segment(fields, steps, edges)
 
 
 def _report_refusal(refusal: ValueRefused | ValueTooLarge, findings: Findings) -> None:
@@ -95,10 +93,13 @@ def _report_refusal(refusal: ValueRefused | ValueTooLarge, findings: Findings) -
 
 
 def _items(fields: Fields, key: str, limit: int) -> list[tuple[int, dict[str, Json]]] | None:
-    """Read a list of objects with their indexes; None when there is no list, or a too long one."""
+    """Read a list of objects with their indexes; None when it is so long that nothing else is looked at."""
+    was_written = fields.has(key)
     items = fields.listing(key)
     if items is None:
-        return None
+        if key == "steps" and not was_written:
+            fields.missing(key)
+        return []
     if len(items) > limit:
         message = f"A segment has at most {limit} {key}; here are {len(items)}. Nothing else was checked."
         fields.findings.error("TOO_LARGE", message, fields.place.at(key))
@@ -166,7 +167,7 @@ def _read_entrypoint(fields: Fields, steps: tuple[Step, ...]) -> str:
     entrypoint = fields.text("entrypoint")
     if entrypoint:
         return entrypoint
-    if not steps:
+    if not steps or not steps[0].step_id:
         return ""
     message = "'entrypoint' is missing; the first step is used."
     fields.findings.info("MISSING_ENTRYPOINT", message, fields.place.at("entrypoint"))

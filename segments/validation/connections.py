@@ -14,10 +14,10 @@ def check_source_ports(context: Context) -> None:
         port, source = link.edge.source_port, link.edge.source
         if port is None and context.step_types[source].role is Role.CONDITION:
             message = f"Nothing says by which outcome of {shown(source)} this edge leaves."
-            hint = "set from_port to 'true' or 'false', or give the edge a condition"
-            context.findings.error("CONDITION_PORT_MISSING", message, link.place.at("from_port"), hint=hint)
+            advice = "set from_port to 'true' or 'false', or give the edge a condition"
+            context.findings.error("CONDITION_PORT_MISSING", message, link.place.at("from_port"), hint=advice)
             continue
-        known = list(context.ports[source].aliases) + list(context.ports[source].key_ports)
+        known = [*context.ports[source].aliases, *context.ports[source].key_ports]
         message = f"The step {shown(source)} has no output port {shown(port or 'output')}."
         hint = context.findings.suggest(port or "output", known) or _listed(known)
         context.findings.error("UNKNOWN_PORT", message, link.place.at("from_port"), hint=hint)

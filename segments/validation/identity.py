@@ -55,9 +55,9 @@ def check_types(context: Context) -> None:
 
 
 def check_entrypoint(context: Context) -> None:
-    """INVALID_ENTRYPOINT: the entrypoint is one of the steps."""
+    """INVALID_ENTRYPOINT: the entrypoint is one of the steps, if there are any."""
     entrypoint = context.segment.entrypoint
-    if entrypoint and entrypoint not in context.steps:
+    if entrypoint and context.steps and entrypoint not in context.steps:
         hint = context.findings.suggest(entrypoint, context.steps)
         message = f"The entrypoint {shown(entrypoint)} is no step."
         context.findings.error("INVALID_ENTRYPOINT", message, Place(("entrypoint",)), hint=hint)
@@ -76,6 +76,6 @@ def check_references(context: Context) -> None:
 
 
 def _check_reference(context: Context, step_id: str, place: Place) -> None:
-    if step_id and step_id not in context.steps:
+    if step_id and context.steps and step_id not in context.steps:
         hint = context.findings.suggest(step_id, context.steps)
         context.findings.error("INVALID_REFERENCE", f"There is no step {shown(step_id)}.", place, hint=hint)
