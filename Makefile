@@ -42,7 +42,7 @@ fix: $(READY) ## format, and repair what the linter can
 	.venv/bin/ruff format .
 
 bench: $(READY) ## figures of this machine
-	@exec .venv/bin/python -m benchmarks.throughput
+	@exec .venv/bin/python -m benchmarks.chain
 
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"

@@ -40,23 +40,23 @@ def test_pytest_has_servers_that_answer() -> None:
 
 @pytest.mark.usefixtures("unset")
 def test_starts_both_and_stops_both(checkout: Path) -> None:
-    with start_servers("both", durable=False, checkout=checkout) as servers:
+    with start_servers("one", durable=False, checkout=checkout) as servers:
         assert answers(servers.database_url, servers.redis_url)
         children = [server.child for server in servers.running if server.child]
         assert len(children) == 2
     assert all(is_gone(child.pid) for child in children)
-    with folders.Claim(checkout=checkout, name="both"):
+    with folders.Claim(checkout=checkout, name="one"):
         pass
 
 
 @pytest.mark.usefixtures("unset")
 def test_a_name_has_one_holder(checkout: Path) -> None:
-    with start_servers("held", durable=False, checkout=checkout):
+    with start_servers("one", durable=False, checkout=checkout):
         with pytest.raises(NameInUse, match=f"process {os.getpid()}"):
-            start_servers("held", durable=False, checkout=checkout)
-        with start_servers("held", durable=False, side_by_side=True, checkout=checkout) as beside:
+            start_servers("one", durable=False, checkout=checkout)
+        with start_servers("one", durable=False, side_by_side=True, checkout=checkout) as beside:
             assert beside.claim
-            assert beside.claim.name == "held-2"
+            assert beside.claim.name == "one-2"
             assert answers(beside.database_url, beside.redis_url)
 
 
@@ -67,7 +67,7 @@ def test_starts_nothing_that_the_environment_names(
     given = {name: os.environ[name] for name in named}
     for name in {"DATABASE_URL", "REDIS_URL"} - named:
         monkeypatch.delenv(name)
-    with start_servers("given", durable=False, checkout=checkout) as servers:
+    with start_servers("one", durable=False, checkout=checkout) as servers:
         assert {name: servers.environment()[name] for name in named} == given
         assert {server.name for server in servers.running} == {STARTED[name] for name in STARTED.keys() - named}
         assert answers(servers.database_url, servers.redis_url)
@@ -77,7 +77,7 @@ def test_ensure_shares_the_servers_of_another_process(checkout: Path) -> None:
     code = f"""if True:
         import os, pathlib, time
         from devserver.servers import ensure
-        ensure("shared", durable=False, checkout=pathlib.Path({str(checkout)!r}))
+        ensure("one", durable=False, checkout=pathlib.Path({str(checkout)!r}))
         print(os.environ["DATABASE_URL"], os.environ["REDIS_URL"], flush=True)
         time.sleep(60)
     """
