@@ -7,7 +7,6 @@ from functools import lru_cache
 from kernel.values import Json
 from segments.expressions.errors import ExpressionSyntaxError
 from segments.expressions.evaluator import Evaluator, Names
-from segments.expressions.lexer import Kind
 from segments.expressions.limits import MAX_SOURCE, Fuel
 from segments.expressions.parser import Parser
 from segments.expressions.references import References, references_of
@@ -103,7 +102,7 @@ def parse_tree(source: str, start: int) -> tuple[ast.expr, int]:
         ExpressionSyntaxError: No expression stands there.
     """
     parser = Parser(source, start)
-    if parser.token.kind is Kind.END:
+    if parser.at("", "}"):
         raise ExpressionSyntaxError("The expression is empty.", position=start)
     tree = parser.expression()
     if not parser.at("", "}"):

@@ -105,14 +105,22 @@ def _parts(text: str, *, single_braces: bool) -> Iterator[str | _Field]:
 def _field(text: str, start: int) -> tuple[_Field, int]:
     """Read the field that opens at an offset; give it with the offset behind it."""
     window = text[start : start + MAX_SOURCE + 4]
+    if "}}" not in window:
+        raise _not_closed(start)
     try:
         tree, end = parse_tree(window, 2)
     except ExpressionError as error:
         error.position = start + (error.position or 0)
         raise
     if not window.startswith("}}", end):
-        raise ExpressionSyntaxError("`{{` is not closed.", position=start, hint="add `}}` after the expression")
+        raise _not_closed(start)
     return _Field(expression_of(window[2:end], tree), start), start + end + 2
+
+
+def _not_closed(start: int) -> ExpressionSyntaxError:
+    return ExpressionSyntaxError(
+        f"`{{{{` is not closed within {MAX_SOURCE} characters.", position=start, hint="add `}}` after the expression"
+    )
 
 
 def _plain_parts(text: str, offset: int, *, single_braces: bool) -> Iterator[str | _Field]:

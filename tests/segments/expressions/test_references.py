@@ -1,0 +1,41 @@
+"""An expression says beforehand which names and steps it reads."""
+
+import pytest
+
+from segments.expressions import parse
+
+CASES = [
+    ("1", set(), set(), False),
+    ("input.a + item", {"input", "item"}, set(), False),
+    ("steps.triage.output.steps", {"steps"}, {"triage"}, False),
+    ("steps['a b'].output + steps.c?.output", {"steps"}, {"a b", "c"}, False),
+    ("steps?.d.output + steps?.['e']", {"steps"}, {"d", "e"}, False),
+    ("get(steps, 'f.output.x', steps.g) ?? input", {"steps", "input"}, {"f", "g"}, False),
+    ("get(steps, input)", {"steps", "input"}, set(), True),
+    ("get(input, 'steps.a')", {"input"}, set(), False),
+    ("steps[input.id]", {"steps", "input"}, set(), True),
+    ("steps[1:]", {"steps"}, set(), True),
+    ("keys(steps)", {"steps"}, set(), True),
+    ("steps.h.output + len(steps)", {"steps"}, {"h"}, True),
+    ("steps.get('i')", {"steps"}, {"get"}, False),
+    ("[s.output for s in [steps.j]]", {"steps"}, {"j"}, False),
+    ("[x + y for x in x for y in x]", {"x"}, set(), False),
+    ("[steps.k for steps in rows]", {"rows"}, set(), False),
+    ("{a: b for a, b in rows if c}", {"rows", "c"}, set(), False),
+    ("sum(x for x in rows)", {"rows"}, set(), False),
+    ("len(len)", {"len"}, set(), False),
+    ("max(a, default=b)", {"a", "b"}, set(), False),
+    ("a.b(c).d[e:f]", {"a", "c", "e", "f"}, set(), False),
+    ("f'{a:>9} {b}' + `${c}`", {"a", "b", "c"}, set(), False),
+    ("a ? b : (c if d else e)", {"a", "b", "c", "d", "e"}, set(), False),
+    ("[*a, {**b}, not c, -d]", {"a", "b", "c", "d"}, set(), False),
+    ("true and null or False", set(), set(), False),
+]
+
+
+@pytest.mark.parametrize(("source", "names", "steps", "dynamic"), CASES)
+def test_names_what_it_reads(source: str, names: set[str], steps: set[str], dynamic: bool) -> None:
+    expression = parse(source)
+    assert expression.names == names
+    assert expression.steps == steps
+    assert expression.dynamic_steps is dynamic
