@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from runs import services
 from runs.engine.thread import poke_host
 
 
@@ -9,3 +10,9 @@ from runs.engine.thread import poke_host
 def poke(run_id: str | None = None) -> None:
     """Tell the host in this process that there may be work."""
     poke_host()
+
+
+@shared_task(name="runs.drop_old_idempotency_keys", ignore_result=True)
+def drop_old_idempotency_keys() -> None:
+    """Housekeeping: forget the keys of starts after a day."""
+    services.drop_old_idempotency_keys()

@@ -1,8 +1,8 @@
 """The API's routes about runs."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -15,10 +15,14 @@ from runs.requests import idempotency_key_of, request_hash_of, wait_seconds_of
 from runs.waiting import RunResponse
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
 from segments.serializers import page_shape
-from tenants.requests import PageQuery, caller_of, read_fields, read_query
+from tenants.requests import PageQuery, Strict, caller_of, read_fields, read_query
 
 READ, WRITE = "runs:read", "runs:write"
-START_PARAMETERS = [serializers.WaitQuery, serializers.PREFER, serializers.IDEMPOTENCY_KEY]
+START_PARAMETERS: Final[list[OpenApiParameter | type[Strict]]] = [
+    serializers.WaitQuery,
+    serializers.PREFER,
+    serializers.IDEMPOTENCY_KEY,
+]
 START_RESPONSES = {
     200: OpenApiResponse(serializers.RunShape, "The run is over."),
     202: OpenApiResponse(serializers.RunShape, "The run goes on: see `Location` and `Retry-After`."),

@@ -1,6 +1,6 @@
 """What every test may ask for: two tenants with keys, clients that speak as them, the database's roles."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 from tenants.models import Tenant
 from tenants.roles import ensure_roles
 from tenants.services import create_api_key, create_tenant
+from tests.support.server import ServerProcess, running_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,13 @@ def api() -> Callable[[Customer], APIClient]:
         return client
 
     return client_of
+
+
+@pytest.fixture(scope="session")
+def server(django_db_setup: None) -> Iterator[ServerProcess]:
+    """A real API server on the test's database, for tests of committed rows (``transaction=True``)."""
+    with running_server() as server:
+        yield server
 
 
 def _customer(slug: str, name: str) -> Customer:

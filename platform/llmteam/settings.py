@@ -103,6 +103,9 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE = {
+    "drop_old_idempotency_keys": {"task": "runs.drop_old_idempotency_keys", "schedule": 3600.0},
+}
 
 WORKER_LEASE_SECONDS = environment.number("WORKER_LEASE_SECONDS", 15, least=1, most=300)
 WORKER_HEARTBEAT_SECONDS = environment.number("WORKER_HEARTBEAT_SECONDS", 5, least=0.2, most=100)

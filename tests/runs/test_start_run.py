@@ -200,6 +200,14 @@ def test_refuses_a_field_and_says_which(saved: APIClient, fields: dict[str, Any]
     assert all_runs() == []
 
 
+@pytest.mark.parametrize("wait", ["-1", "x", "nan", "inf"])
+def test_a_wait_that_is_no_time_is_refused(saved: APIClient, wait: str) -> None:
+    assert saved.post("/api/v1/segments/numbers/runs?wait=0", {}).status_code == 202
+    answer = saved.post(f"/api/v1/segments/numbers/runs?wait={wait}", {})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/wait")
+    assert len(all_runs()) == 1
+
+
 def test_an_archived_segment_does_not_start(saved: APIClient) -> None:
     assert saved.delete("/api/v1/segments/numbers").status_code == 204
     answer = saved.post("/api/v1/segments/numbers/runs", {})

@@ -1,0 +1,100 @@
+"""A real API server process (Daphne) on the test's database, and a caller for it."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from django.db import connection
+
+from devserver.folders import CHECKOUT
+from tests.support.process_ends import eventually
+
+START_SECONDS = 30.0
+
+
+class ServerProcess:
+    """One Daphne on a free port of the loopback."""
+
+    def __init__(self, **environment: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port: int = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = environment
+        self._log = Path(tempfile.mkdtemp(prefix="llmteam-server-")) / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        argv = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "llmteam.asgi:application"]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                argv, cwd=CHECKOUT, env=self._full_environment(), stdout=log, stderr=subprocess.STDOUT
+            )
+        process = self._process
+        ready = eventually(lambda: self._answers() or process.poll() is not None, seconds=START_SECONDS)
+        assert ready, f"the server did not come up:\n{self.log}"
+        assert process.poll() is None, f"the server ended:\n{self.log}"
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+
+    def caller(self, key: str = "", **headers: str) -> httpx.Client:
+        """A caller with a key. Its address is the loopback's, its errors are answers."""
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False)  # noqa: TID251 - the caller's side
+
+    def _answers(self) -> bool:
+        try:
+            with self.caller() as caller:
+                return caller.get("/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def _full_environment(self) -> dict[str, Any]:
+        told = connection.settings_dict
+        login = f"{quote(told['USER'])}:{quote(told['PASSWORD'])}"
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("COV_", "PYTEST_"))}
+        return {
+            **inherited,
+            "PYTHONPATH": os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "platform")]),
+            "DATABASE_URL": f"postgresql://{login}@{told['HOST']}:{told['PORT']}/{told['NAME']}",
+            "LLMTEAM_DEVELOPMENT": "1",
+            **self._environment,
+        }
+
+
+@contextmanager
+def running_server(**environment: str) -> Iterator[ServerProcess]:
+    """A server that answers; ended when the block ends, its log printed when the test fails."""
+    server = ServerProcess(**environment)
+    try:
+        server.start()
+        yield server
+    except BaseException:
+        print(f"log of the server:\n{server.log}")
+        raise
+    finally:
+        server.stop()
