@@ -140,6 +140,7 @@ async def test_basic_auth_given_to_the_client_call_does_not_follow_to_another_ho
         "https://user@example.com/",
         "https://example.com\\@10.0.0.1/",
         "https://exa\tmple.com/",
+        "/a\tb",
         "https:///10.0.0.1",
         "https://[::1]/",
         "https://[::1/",

@@ -23,6 +23,7 @@ from kernel.egress import (
     open_client,
     open_sync_client,
 )
+from kernel.egress.backend import AsyncGuardedBackend, SyncGuardedBackend
 from kernel.egress.body import MAX_BODY_BYTES
 from kernel.errors import Invalid, Unavailable
 from tests.support.http_server import Answer, CountingServer
@@ -415,3 +416,44 @@ async def test_cookies_are_never_kept(fetch: Fetch, server: CountingServer) -> N
     await fetch("GET", f"{server.url}/login")
     await fetch("GET", server.url)
     assert not any("cookie" in call.headers for call in server.calls)
+
+
+# Names and addresses
+
+
+async def test_a_listed_name_is_resolved_by_the_system(fetch: Fetch, server: CountingServer) -> None:
+    policy = build_policy(allow_hosts=["localhost:*"], allow_cidrs=["127.0.0.1/32", "::1/128"])
+    with pytest.raises(EgressBlocked):
+        await fetch("GET", f"http://localhost:{server.port}/")
+    async with open_client(policy) as opened:
+        assert (await opened.get(f"http://localhost:{server.port}/")).json() == {"ok": True}
+    with open_sync_client(policy) as blocking:
+        assert (await asyncio.to_thread(blocking.get, f"http://localhost:{server.port}/")).json() == {"ok": True}
+    assert {call.headers["host"] for call in server.calls} == {f"localhost:{server.port}"}
+
+
+async def test_the_next_address_is_tried_when_one_is_closed(server: CountingServer) -> None:
+    policy = build_policy(allow_hosts=["shop:*"], allow_cidrs=["127.0.0.0/8"])
+    answers = ["127.0.0.2", "127.0.0.1"]
+    async with open_client(policy, resolver=lambda *_: answers) as opened:
+        assert (await opened.get(f"http://shop:{server.port}/")).status_code == 200
+    with open_sync_client(policy, resolver=lambda *_: answers) as blocking:
+        assert (await asyncio.to_thread(blocking.get, f"http://shop:{server.port}/")).status_code == 200
+        answers[:] = ["127.0.0.2"]
+    with open_sync_client(policy, resolver=lambda *_: answers) as blocking, pytest.raises(ConnectionFailed):
+        await asyncio.to_thread(blocking.get, f"http://shop:{server.port}/")
+
+
+async def test_a_name_without_an_address_is_blocked_in_both_clients() -> None:
+    async with open_client(build_policy(), resolver=lambda *_: []) as opened:
+        with pytest.raises(EgressBlocked):
+            await opened.get("https://example.com/")
+    with open_sync_client(build_policy(), resolver=lambda *_: []) as blocking, pytest.raises(EgressBlocked):
+        blocking.get("https://example.com/")
+
+
+async def test_a_socket_file_is_never_a_target() -> None:
+    with pytest.raises(EgressBlocked):
+        await AsyncGuardedBackend(LOOPBACK).connect_unix_socket("/run/x.sock")
+    with pytest.raises(EgressBlocked):
+        SyncGuardedBackend(LOOPBACK).connect_unix_socket("/run/x.sock")
