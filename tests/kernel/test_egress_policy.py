@@ -4,7 +4,10 @@
 
 import socket
 
+import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kernel.egress import EgressBlocked, Policy, build_policy, check_url
 from kernel.egress.policy import check_addresses, check_host
@@ -220,7 +223,7 @@ def test_a_policy_may_open_https_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "setting",
     [
         {"allow_hosts": ["http://x/"]},
         {"allow_hosts": ["*.corp"]},
@@ -233,10 +236,10 @@ def test_a_policy_may_open_https_only() -> None:
         {"schemes": ["ftp"]},
     ],
 )
-def test_a_setting_that_cannot_be_read_stops_the_start_with_a_sentence(settings: dict[str, list[str]]) -> None:
+def test_a_setting_that_cannot_be_read_stops_the_start_with_a_sentence(setting: dict[str, list[str]]) -> None:
     assert build_policy(allow_hosts=["x.internal", "[::1]:*"], allow_cidrs=["10.0.0.0/8", "::1/128"], schemes=["https"])
     with pytest.raises(ValueError, match=r"\.$"):
-        build_policy(**settings)  # type: ignore[arg-type] # the table's values fit each
+        build_policy(**setting)  # type: ignore[arg-type] # the table's values fit each
 
 
 def test_a_literal_is_judged_without_a_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,3 +249,59 @@ def test_a_literal_is_judged_without_a_lookup(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(socket, "getaddrinfo", forbidden)
     assert str(check_host("1.1.1.1", 443, POLICY).literal) == "1.1.1.1"
     assert str(check_host("2606:4700::1111", 443, POLICY).literal) == "2606:4700::1111"
+
+
+PIECES = st.sampled_from(
+    [
+        "http://",
+        "https://",
+        "//",
+        "/",
+        "\\",
+        "@",
+        ":",
+        "::",
+        "[",
+        "]",
+        "%",
+        "%2e",
+        "#",
+        "?",
+        ".",
+        "..",
+        "。",
+        "\t",
+        " ",
+        "0x7f",
+        "127",
+        "0",
+        "1",
+        "255",
+        "localhost",
+        "example",
+        "com",
+        "internal",
+        "xn--",
+        "é",
+        "ａ",
+        "-",
+        "_",
+        "80",
+        "8080",
+        "ffff",
+        "\x00",
+    ]
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(PIECES, min_size=1, max_size=12))
+def test_what_passes_is_read_the_same_by_the_client(pieces: list[str]) -> None:
+    try:
+        target = check_url("http://" + "".join(pieces), POLICY)
+    except EgressBlocked:
+        return
+    read = httpx.URL(target.url)
+    assert read.raw_host.decode() == target.host
+    assert (read.scheme, read.port or 80, read.userinfo) == (target.scheme, target.port, b"")
+    assert check_url(target.url, POLICY).host == target.host
