@@ -43,6 +43,13 @@ class Displays(Reader):
             if not self.accept(","):
                 break
         self.expect("}", opened_at=start)
+        for key in keys:
+            if isinstance(key, ast.Name):
+                raise ExpressionSyntaxError(
+                    f"The key {quoted(key.id)} can be read in two ways.",
+                    position=key.col_offset,
+                    hint=f"write `'{key.id}': ...` for the word, `str({key.id}): ...` for the value of the name",
+                )
         if keys or not values:
             return self.make(ast.Dict(keys=keys, values=values), start)
         return self.make(ast.Set(elts=values), start)

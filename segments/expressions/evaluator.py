@@ -14,7 +14,7 @@ from segments.expressions.limits import MAX_LIST, Fuel, exhausted
 from segments.expressions.methods import METHODS, cut
 from segments.expressions.nodes import Coalesce, OptionalChain, OptionalLink
 from segments.expressions.operators import COMPARISONS, OPERATORS, PREFIXES
-from segments.expressions.values import MadeList, MadeObject, distinct, finite, kind_of, need_integer, text_of
+from segments.expressions.values import MadeList, MadeObject, distinct, finite, kind_of, named, need_integer, text_of
 from segments.expressions.wording import ELSEWHERE, nearest
 
 TEXT_FORMAT = re.compile(r"[<>^]?(?:[1-9][0-9]{0,2})?")
@@ -114,15 +114,15 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         key = self._eval(node.slice)
         if kind_of(base) == "object":
             if not isinstance(key, str):
-                raise ExpressionFailed(f"The keys of an object are texts, not a {kind_of(key)}.")
+                raise ExpressionFailed(f"The keys of an object are texts, not {named(key)}.")
             if key in base:
                 return cast("Json", base[key])
             if isinstance(node.value, OptionalLink):
                 return None
             raise _no_key("object", key if isinstance(node.slice, ast.Constant) else None, base)
         if not isinstance(base, str | list):
-            raise ExpressionFailed(f"A {kind_of(base)} has no keys.")
-        index = need_integer(key, f"The place in a {kind_of(base)}")
+            raise ExpressionFailed(f"{named(base).capitalize()} has no keys.")
+        index = need_integer(key, f"The place in {named(base)}")
         if not -len(base) <= index < len(base):
             raise MissingName(f"The {kind_of(base)} has no value at this place.")
         return cast("Json", base[index])
@@ -197,7 +197,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
                 raise ExpressionFailed(f"The format {quoted(spec)} needs a whole number.")
             return format(finite(value), spec)
         if not TEXT_FORMAT.fullmatch(spec):
-            raise ExpressionFailed(f"The format {quoted(spec)} does not fit a {kind_of(value)}.")
+            raise ExpressionFailed(f"The format {quoted(spec)} does not fit {named(value)}.")
         text = text_of(self.fuel, value)
         self.fuel.make_text(len(text) + int(spec.lstrip("<>^") or 0))
         return format(text, spec)
@@ -208,7 +208,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
             if isinstance(element, ast.Starred):
                 more = self._eval(element.value)
                 if not isinstance(more, list):
-                    raise ExpressionFailed(f"`*` needs a list, not a {kind_of(more)}.")
+                    raise ExpressionFailed(f"`*` needs a list, not {named(more)}.")
                 self.fuel.make_list(len(made) + len(more))
                 made.extend(more)
             else:
@@ -224,7 +224,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
             if key is None:
                 more = self._eval(value)
                 if kind_of(more) != "object":
-                    raise ExpressionFailed(f"`**` needs an object, not a {kind_of(more)}.")
+                    raise ExpressionFailed(f"`**` needs an object, not {named(more)}.")
                 self.fuel.make_list(len(made) + len(more))
                 made.update(more)
             else:
@@ -274,7 +274,9 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
     def _iterated(self, node: ast.expr) -> list[Json] | str | Mapping[str, Json]:
         value = self._eval(node)
         if kind_of(value) not in {"list", "text", "object"}:
-            raise ExpressionFailed(f"A {kind_of(value)} has no values to go through.", position=node.col_offset)
+            raise ExpressionFailed(
+                f"{named(value).capitalize()} has no values to go through.", position=node.col_offset
+            )
         return cast("list[Json]", value)
 
     def _assign(self, target: ast.expr, value: Json) -> None:
@@ -320,14 +322,14 @@ def _check_size(made: MadeList | MadeObject) -> None:
 
 def _key(value: Json) -> str:
     if not isinstance(value, str):
-        raise ExpressionFailed(f"The keys of an object are texts, not a {kind_of(value)}.", hint="write `str(key)`")
+        raise ExpressionFailed(f"The keys of an object are texts, not {named(value)}.", hint="write `str(key)`")
     return value
 
 
 def _no_key(kind: str, key: str | None, base: Any) -> ExpressionFailed:
     if kind != "object":
         hint = ELSEWHERE.get(key or "") or nearest(key or "", METHODS.get(kind, ()))
-        return MissingName(f"A {kind} has no {quoted(key or '')}.", wanted=None, hint=hint)
+        return MissingName(f"{named(base).capitalize()} has no {quoted(key or '')}.", wanted=None, hint=hint)
     if key is None:
         return MissingName("The object has no such key.")
     return MissingName(f"The object has no key {quoted(key)}.", wanted=key, candidates=base)
@@ -338,7 +340,7 @@ def _method(base: Json, name: str, count: int, keywords: list[ast.keyword]) -> A
     signature = METHODS.get(kind, {}).get(name)
     if signature is None:
         hint = ELSEWHERE.get(name) or nearest(name, METHODS.get(kind, ()))
-        raise ExpressionFailed(f"A {kind} has no method {quoted(name)}.", hint=hint)
+        raise ExpressionFailed(f"{named(base).capitalize()} has no method {quoted(name)}.", hint=hint)
     complaint = signature.complaint(count, [keyword.arg or "" for keyword in keywords])
     if complaint:
         raise ExpressionFailed(f"{quoted(name)} {complaint}")

@@ -21,6 +21,7 @@ from segments.expressions.values import (
     finite,
     json_text,
     kind_of,
+    named,
     need,
     need_integer,
     text_of,
@@ -33,7 +34,7 @@ MISSING: Any = object()
 def length(fuel: Fuel, value: Json, /) -> Json:
     """Count the characters, values or keys."""
     if kind_of(value) not in {"text", "list", "object"}:
-        raise ExpressionFailed(f"A {kind_of(value)} has no length.")
+        raise ExpressionFailed(f"{named(value).capitalize()} has no length.")
     return len(cast("str", value))
 
 
@@ -141,7 +142,7 @@ def to_whole(fuel: Fuel, value: Json, /) -> Json:
         return finite(number)
     if isinstance(value, int | float):
         return finite(int(finite(value) if not isinstance(value, bool) else value))
-    raise ExpressionFailed(f"A {kind_of(value)} is no number.")
+    raise ExpressionFailed(f"{named(value).capitalize()} is no number.")
 
 
 def to_fraction(fuel: Fuel, value: Json, /) -> Json:
@@ -150,7 +151,7 @@ def to_fraction(fuel: Fuel, value: Json, /) -> Json:
         return finite(float(_parsed(fuel, value, "float")))
     if isinstance(value, int | float):
         return finite(float(finite(value) if not isinstance(value, bool) else value))
-    raise ExpressionFailed(f"A {kind_of(value)} is no number.")
+    raise ExpressionFailed(f"{named(value).capitalize()} is no number.")
 
 
 def _parsed(fuel: Fuel, text: str, owner: str) -> int | float:
@@ -292,7 +293,7 @@ def _listed(fuel: Fuel, value: Json, owner: str) -> list[Json]:
     """Return a list that is about to be gone through."""
     if not isinstance(value, list):
         hint = "use `keys(x)`, `values(x)` or `items(x)`" if kind_of(value) == "object" else None
-        raise ExpressionFailed(f"{owner} needs a list, not a {kind_of(value)}.", hint=hint)
+        raise ExpressionFailed(f"{owner} needs a list, not {named(value)}.", hint=hint)
     fuel.read_list(len(value))
     return value
 

@@ -8,7 +8,7 @@ from segments.expressions.errors import ExpressionFailed, MissingName
 from segments.expressions.limits import Fuel
 from segments.expressions.operators import contains, position_in
 from segments.expressions.signature import Signature, signature_of
-from segments.expressions.values import MadeList, equal, finite, kind_of, need, need_integer, text_of
+from segments.expressions.values import MadeList, equal, finite, named, need, need_integer, text_of
 
 
 def _text(value: Json, owner: str) -> str:
@@ -159,13 +159,13 @@ def cut(fuel: Fuel, value: Json, bounds: slice) -> Json:
     if isinstance(value, list):
         fuel.make_list(len(range(*bounds.indices(len(value)))))
         return list(value[bounds])
-    raise ExpressionFailed(f"A {kind_of(value)} has no parts to cut out.")
+    raise ExpressionFailed(f"{named(value).capitalize()} has no parts to cut out.")
 
 
 def join_values(fuel: Fuel, glue: str, values: Json) -> Json:
     """Join the values of a list to a text; what is no text is written as text."""
     if not isinstance(values, list):
-        raise ExpressionFailed(f"`join` needs a list, not a {kind_of(values)}.")
+        raise ExpressionFailed(f"`join` needs a list, not {named(values)}.")
     fuel.spend(len(values))
     texts = [text_of(fuel, value) for value in values]
     fuel.make_text(sum(map(len, texts)) + len(glue) * max(len(texts) - 1, 0))

@@ -7,7 +7,7 @@ from typing import TypeAlias, cast
 from kernel.values import Json
 from segments.expressions.errors import ExpressionFailed, LimitPassed
 from segments.expressions.limits import Fuel
-from segments.expressions.values import MadeList, before, computed, equal, finite, kind_of
+from segments.expressions.values import MadeList, before, computed, equal, finite, kind_of, named
 
 Operation: TypeAlias = Callable[[Fuel, Json, Json], Json]
 Number: TypeAlias = int | float
@@ -96,27 +96,27 @@ def contains(fuel: Fuel, item: Json, container: Json) -> bool:
     """Find a text in a text, a value in a list, a key in an object."""
     if isinstance(container, str):
         if not isinstance(item, str):
-            raise ExpressionFailed(f"A text cannot contain a {kind_of(item)}.", hint="compare texts: `str(x) in text`")
+            raise ExpressionFailed(f"A text cannot contain {named(item)}.", hint="compare texts: `str(x) in text`")
         fuel.read_text(len(container) + len(item))
         return item in container
     if isinstance(container, list):
         return position_in(fuel, item, container) is not None
     if kind_of(container) == "object":
         return isinstance(item, str) and item in cast("dict[str, Json]", container)
-    raise ExpressionFailed(f"A {kind_of(container)} contains nothing.")
+    raise ExpressionFailed(f"{named(container).capitalize()} contains nothing.")
 
 
 def negate(value: Json) -> Json:
     """Change the sign of a number."""
     if kind_of(value) != "number":
-        raise ExpressionFailed(f"A {kind_of(value)} has no sign.")
+        raise ExpressionFailed(f"{named(value).capitalize()} has no sign.")
     return finite(-cast("Number", value))
 
 
 def keep_sign(value: Json) -> Json:
     """Return a number as it is."""
     if kind_of(value) != "number":
-        raise ExpressionFailed(f"A {kind_of(value)} has no sign.", hint="use `float(x)` or `int(x)`")
+        raise ExpressionFailed(f"{named(value).capitalize()} has no sign.", hint="use `float(x)` or `int(x)`")
     return value
 
 
@@ -137,7 +137,7 @@ def position_in(fuel: Fuel, item: Json, values: list[Json]) -> int | None:
 def _numbers(symbol: str, left: Json, right: Json) -> tuple[Number, Number]:
     if kind_of(left) == "number" == kind_of(right):
         return finite(cast("Number", left)), finite(cast("Number", right))
-    kinds = f"a {kind_of(left)} and a {kind_of(right)}"
+    kinds = f"{named(left)} and {named(right)}"
     hint = "write a value as text: `str(x)`" if symbol == "+" and "text" in kinds else None
     if "null" in kinds:
         hint = "give a value for null: `x ?? 0`"

@@ -55,12 +55,21 @@ KINDS: dict[type, str] = {
 }
 
 
+NAMED = {"object": "an object", "null": "null", "unknown": "something that is not JSON"}
+
+
 def kind_of(value: object) -> str:
     """Name the kind of a value: boolean, number, text, list, object, null, or unknown for what is not JSON."""
     known = KINDS.get(type(value))
     if known:
         return known
     return "object" if isinstance(value, Mapping) else "unknown"
+
+
+def named(value: object) -> str:
+    """Name the kind of a value in a sentence."""
+    kind = kind_of(value)
+    return NAMED.get(kind) or f"a {kind}"
 
 
 def need(kind: str, value: Json, owner: str) -> Any:
@@ -75,7 +84,7 @@ def need(kind: str, value: Json, owner: str) -> Any:
         ExpressionFailed: It is of another kind.
     """
     if kind_of(value) != kind:
-        raise ExpressionFailed(f"{owner} needs a {kind}, not a {kind_of(value)}.")
+        raise ExpressionFailed(f"{owner} needs a {kind}, not {named(value)}.")
     return value
 
 
@@ -86,7 +95,7 @@ def need_integer(value: Json, owner: str) -> int:
         ExpressionFailed: It is something else.
     """
     if type(value) is not int:
-        raise ExpressionFailed(f"{owner} needs a whole number, not a {kind_of(value)}.")
+        raise ExpressionFailed(f"{owner} needs a whole number, not {named(value)}.")
     return value
 
 
@@ -185,7 +194,7 @@ def before(fuel: Fuel, left: Json, right: Json) -> bool:
     while True:
         kind = kind_of(left)
         if kind != kind_of(right) or kind not in {"number", "text", "list"}:
-            raise ExpressionFailed(f"A {kind} and a {kind_of(right)} have no order.")
+            raise ExpressionFailed(f"{named(left).capitalize()} and {named(right)} have no order.")
         one, other = cast("Any", left), cast("Any", right)
         if kind != "list":
             if kind == "text":
