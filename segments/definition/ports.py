@@ -60,7 +60,7 @@ def resolve_ports(segment: Segment, step: Step, step_type: StepType, edges: Edge
     entering = edges.entering.get(step.step_id, ())
     inputs = tuple(dict.fromkeys(resolve_target_port(edge, step, step_type) for edge in entering))
     if step_type.role is Role.SPLIT:
-        return _split_ports(step, step_type, edges.leaving.get(step.step_id, ()), inputs)
+        return _split_ports(step, edges.leaving.get(step.step_id, ()), inputs)
     card = tuple(port.name for port in step_type.output_ports)
     aliases = {name: name for name in card}
     key_ports: list[str] = []
@@ -135,14 +135,12 @@ def _name_declared(step: Step, step_type: StepType, aliases: dict[str, str], key
         key_ports += others[len(free) :]
 
 
-def _split_ports(step: Step, step_type: StepType, leaving: Iterable[Edge], inputs: tuple[str, ...]) -> StepPorts:
+def _split_ports(step: Step, leaving: Iterable[Edge], inputs: tuple[str, ...]) -> StepPorts:
     """Give a split's branches: what it declares, else its config, and what its edges call ``branch_…``."""
     names = step.ports.output or branch_names(step.config.get("branches", DEFAULT_BRANCHES)) or ()
     used = [edge.source_port for edge in leaving if edge.source_port and BRANCH_NAME.fullmatch(edge.source_port)]
     outputs = tuple(dict.fromkeys((*(name for name in names if name != ERROR_PORT), *used)))
     aliases = {name: name for name in outputs}
-    if any(port.name == ERROR_PORT for port in step_type.output_ports):
-        aliases[ERROR_PORT] = ERROR_PORT
     if outputs:
         aliases.setdefault("output", outputs[0])
     return StepPorts(MappingProxyType(aliases), (), outputs, inputs)

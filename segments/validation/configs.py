@@ -71,17 +71,15 @@ def _check_values(context: Context, step_type: StepType, config: Mapping[str, Js
 
 
 def _found(config: Mapping[str, Json], loc: tuple[int | str, ...]) -> tuple[Path, Json]:
-    """Follow a place of pydantic's as far as the config goes; what is left names branches of a union."""
+    """Follow a place of pydantic's through the config; parts that are not in it name branches of a union."""
     value: Any = config
     path: list[int | str] = []
     for part in loc:
         if _has(value, part):
             value = value[part]
+            path.append(part)
         elif not path:
             return (part,), None
-        else:
-            break
-        path.append(part)
     return tuple(path), value if path else None
 
 

@@ -1,6 +1,5 @@
 """What every rule looks at: the draft, its steps' types and ports, its edges and its graph, each computed once."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -67,14 +66,22 @@ class Context:
         return [(Place(("edges", index), edge=index), edge) for index, edge in pairs]
 
     @cached_property
-    def steps(self) -> dict[str, Step]:
-        """The steps by id; of several with one id, the first."""
-        return {step.step_id: step for _, step in reversed(self.placed_steps) if step.step_id}
+    def places(self) -> dict[str, Place]:
+        """Where each step stands; of several with one id, the first."""
+        places: dict[str, Place] = {}
+        for place, step in self.placed_steps:
+            if step.step_id:
+                places.setdefault(step.step_id, place)
+        return places
 
     @cached_property
-    def places(self) -> dict[str, Place]:
-        """Where each step stands."""
-        return {step.step_id: place for place, step in reversed(self.placed_steps) if step.step_id}
+    def steps(self) -> dict[str, Step]:
+        """The steps by id; of several with one id, the first."""
+        steps: dict[str, Step] = {}
+        for _, step in self.placed_steps:
+            if step.step_id:
+                steps.setdefault(step.step_id, step)
+        return steps
 
     @cached_property
     def step_types(self) -> dict[str, StepType]:
@@ -123,30 +130,21 @@ class Context:
             self.segment.entrypoint,
         )
 
-    def reachable_steps(self) -> Iterator[tuple[str, Step]]:
-        """Give the steps a way leads to, in plan order."""
-        if self.graph is not None:
-            for step_id in self.graph.order:
-                if step_id in self.graph.reachable:
-                    yield step_id, self.steps[step_id]
-
     def dominates(self, upper: str, lower: str) -> bool:
         """Whether every way to a reachable step passes another one."""
-        return upper in self._dominators_of(lower)
-
-    def _dominators_of(self, step_id: str) -> frozenset[str]:
-        known = self._dominator_sets.get(step_id)
-        if known is None and self.graph is not None:
+        if lower not in self._dominators:
+            dominators = self.graph.dominators if self.graph else {}
+            above = dominators.get(lower)
             found = []
-            at = self.graph.dominators.get(step_id)
-            while at is not None:
-                found.append(at)
-                at = self.graph.dominators.get(at)
-            known = self._dominator_sets[step_id] = frozenset(found)
-        return known or frozenset()
+            while above is not None:
+                found.append(above)
+                above = dominators.get(above)
+            self._dominators[lower] = frozenset(found)
+        return upper in self._dominators[lower]
 
     @cached_property
-    def _dominator_sets(self) -> dict[str, frozenset[str]]:
+    def _dominators(self) -> dict[str, frozenset[str]]:
+        """All dominators of the steps somebody asked about."""
         return {}
 
     def _is_known(self, edge: Edge) -> bool:

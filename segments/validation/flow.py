@@ -37,7 +37,7 @@ def check_loops(context: Context) -> None:
         return
     endless = _endless_steps(context)
     judged: set[str] = set()
-    for step_id, _ in context.reachable_steps():
+    for step_id in _plan_order(context.graph):
         loop = context.graph.components[step_id]
         if not loop or step_id in judged:
             continue
@@ -46,6 +46,10 @@ def check_loops(context: Context) -> None:
             message = f"The loop through {shown(step_id)} has no end but the limit of activations."
             hint = "let an edge with a condition lead out of it, and one back"
             context.findings.warning("UNBOUNDED_LOOP", message, context.places[step_id], hint=hint)
+
+
+def _plan_order(graph: Graph) -> list[str]:
+    return [step_id for step_id in graph.order if step_id in graph.reachable]
 
 
 def _endless_steps(context: Context) -> frozenset[str]:
@@ -131,7 +135,7 @@ def check_double_merges(context: Context) -> None:
     if context.graph is None:
         return
     merges = _Merges(context)
-    for step_id, step in context.reachable_steps():
+    for step_id in _plan_order(context.graph):
         step_type = context.step_types.get(step_id)
         if step_type is None or step_type.role is Role.JOIN:
             continue
@@ -140,6 +144,6 @@ def check_double_merges(context: Context) -> None:
             by_port.setdefault(link.target_port, []).append(link)
         for port, arriving in by_port.items():
             if len(arriving) > 1 and merges.arrives_twice(step_id, arriving):
-                message = f"Parallel branches meet in {shown(step.step_id)}, which runs once for each of them."
+                message = f"Parallel branches meet in {shown(step_id)}, which runs once for each of them."
                 hint = f"join them first, or lead them into ports other than {shown(port)}"
                 context.findings.warning("DOUBLE_MERGE", message, context.places[step_id], hint=hint)

@@ -1,0 +1,63 @@
+from typing import Any
+
+import pytest
+
+from tests.support.stand_ins import document, judged
+
+STRING = {"type": "string"}
+
+
+def found(schema: dict[str, Any]) -> list[tuple[str, str]]:
+    return judged(document({"a": {}}, input_schema=schema))
+
+
+def properties(**named: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": named}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        properties(pattern=STRING, patternProperties=STRING),
+        properties(a={"enum": [{"pattern": "x"}], "default": {"$ref": "elsewhere"}}),
+        {**properties(a={"$ref": "#/$defs/address"}), "$defs": {"address": {}}},
+        {**properties(a={"$ref": "#/definitions/a"}), "definitions": {"a": {"$ref": "#/definitions/b"}, "b": STRING}},
+        properties(tags={"type": "array", "items": STRING, "uniqueItems": True, "maxItems": 50}),
+        properties(tags={"type": "array", "uniqueItems": False}),
+        {"anyOf": [STRING, {"type": "null"}]},
+        properties(**{f"a{n}": {"$ref": "#/$defs/a"} for n in range(20)}) | {"$defs": {"a": STRING}},
+    ],
+)
+def test_accepts(schema: dict[str, Any]):
+    assert found(schema) == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "code", "pointer"),
+    [
+        ({"type": "text"}, "SCHEMA_VIOLATION", "/input_schema/type"),
+        (properties(a={"minLength": "x"}), "SCHEMA_VIOLATION", "/input_schema/properties/a/minLength"),
+        (properties(a={"minLength": "x" * 500}), "SCHEMA_VIOLATION", "/input_schema/properties/a/minLength"),
+        (properties(a={"pattern": "(a+)+$"}), "NOT_AVAILABLE", "/input_schema/properties/a/pattern"),
+        ({"patternProperties": {"a": {}}}, "NOT_AVAILABLE", "/input_schema/patternProperties"),
+        ({"anyOf": [{"pattern": "a"}]}, "NOT_AVAILABLE", "/input_schema/anyOf/0/pattern"),
+        ({"$id": "https://example.com/a"}, "NOT_AVAILABLE", "/input_schema/$id"),
+        ({"$ref": "https://example.com/a"}, "NOT_AVAILABLE", "/input_schema/$ref"),
+        ({"$ref": "#/$defs/a"}, "NOT_AVAILABLE", "/input_schema/$ref"),
+        ({"$ref": "#"}, "NOT_AVAILABLE", "/input_schema/$ref"),
+        ({"$ref": "#/$defs/b", "$defs": {"a": {}}}, "NOT_AVAILABLE", "/input_schema/$ref"),
+        ({"$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}}, "NOT_AVAILABLE", "/input_schema"),
+        (
+            {"$defs": {"a": {"items": {"$ref": "#/$defs/b"}}, "b": {"$ref": "#/$defs/a"}}},
+            "NOT_AVAILABLE",
+            "/input_schema",
+        ),
+        (properties(a={"uniqueItems": True}), "NOT_AVAILABLE", "/input_schema/properties/a/uniqueItems"),
+        ({"uniqueItems": True, "maxItems": 1001}, "NOT_AVAILABLE", "/input_schema/uniqueItems"),
+        (properties(**{f"a{n}": {"$ref": "#/$defs/a"} for n in range(21)}), "TOO_LARGE", "/input_schema"),
+        (properties(a={"enum": ["x" * 70_000]}), "TOO_LARGE", "/input_schema"),
+    ],
+)
+def test_refuses_what_reaches_out_or_runs_away(schema: dict[str, Any], code: str, pointer: str):
+    assert found(schema) == [(code, pointer)]
