@@ -139,6 +139,11 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 256
     shop: Shop
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """End the connection of a caller that went away, quietly; print everything else."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

@@ -1,5 +1,7 @@
 """The shop answers from its file and books each refund once."""
 
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +12,7 @@ import pytest
 from examples.return_desk.client import JsonClient, Reply
 from examples.return_desk.invoices import read_invoices
 from examples.return_desk.shop import Shop
+from tests.support.process_ends import eventually
 
 HEAD = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 DAY = HEAD + (
@@ -167,3 +170,18 @@ def test_a_held_answer_is_booked_but_kept_back_until_released(shop: Shop, client
 
 def test_nothing_held_is_told_as_zero(shop: Shop) -> None:
     assert shop.wait_for_held_answers(1, timeout_seconds=0.01) == 0
+
+
+def test_a_caller_that_dies_in_the_middle_leaves_no_traceback_and_harms_nobody(
+    shop: Shop, client: JsonClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host, _, port = shop.url.removeprefix("http://").partition(":")
+    before = set(threading.enumerate())
+    caller = socket.create_connection((host, int(port)))
+    caller.sendall(b"GET /ledger HTT")
+    assert eventually(lambda: set(threading.enumerate()) > before, seconds=5), "the shop listens to the caller"
+    caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    caller.close()  # with a reset, as the kernel does for a killed process
+    assert eventually(lambda: set(threading.enumerate()) <= before, seconds=5)
+    assert client.call("GET", "/ledger").status == 200
+    assert capsys.readouterr().err == ""
