@@ -262,7 +262,7 @@ CASES: dict[str, tuple[Any, Any, list[tuple[str, str, str]]]] = {
             ["c.true -> a", "c.false -> b", "a -> b"],
         ),
         document(
-            {"c:condition": DECIDE, "a": {}, "b": {"expression": "steps.a.output"}},
+            {"c:condition": DECIDE, "a": {}, "b": {"expression": "[steps.a.output, steps.c.output]"}},
             ["c.true -> a", "c.false -> b", "a -> b"],
         ),
         [("warning", "MAY_NOT_HAVE_RUN", "/steps/2/config/expression")],
