@@ -4,10 +4,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
 
 from audit.models import Entry
-from tenants.console import BoundedPaginator, ReadOnlyAdmin, column, pretty
+from tenants.console import BoundedPaginator, DaysFilter, ReadOnlyAdmin, column, pretty
 
 
 @admin.register(Entry)
@@ -21,7 +21,7 @@ class EntryAdmin(ReadOnlyAdmin):
     list_filter = [
         ("tenant", AutocompleteSelectFilter),
         ("action", FieldTextFilter),
-        ("created_at", RangeDateTimeFilter),
+        ("created_at", DaysFilter),
     ]
     list_select_related = ["tenant"]
     search_fields = ["actor__startswith", "object_id__exact", "request_id__exact"]

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
 
 from kernel.clock import utc_now
 from kernel.ids import parse_id
@@ -21,6 +21,7 @@ from runs.services import cancel_run
 from tenants.console import (
     MOST_AT_ONCE,
     BoundedPaginator,
+    DaysFilter,
     Question,
     ReadOnlyAdmin,
     ReasonForm,
@@ -56,7 +57,7 @@ class RunAdmin(ReadOnlyAdmin):
         "status",
         ("tenant", AutocompleteSelectFilter),
         ("segment_id", FieldTextFilter),
-        ("created_at", RangeDateTimeFilter),
+        ("created_at", DaysFilter),
     ]
     search_fields = ["id", "client_reference"]
     search_help_text = "A run's whole id, or a whole client reference."

@@ -210,7 +210,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
             "key_text": obj.text,
             "done_url": self.list_url(),
         }
-        return TemplateResponse(request, "console/new_key.html", context, headers={"Cache-Control": "no-store"})
+        return TemplateResponse(request, "console/new_key.html", context)
 
     @act("Revoke API keys", permission="revoke")
     def revoke_keys(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> HttpResponse | None:

@@ -3,11 +3,15 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, cast
 from uuid import UUID
 
 from django import forms
+from django.contrib.admin import FieldListFilter
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -27,10 +31,12 @@ if TYPE_CHECKING:  # unfold has no types; its ModelAdmin is Django's with other 
 
     AnyModelAdmin = ModelAdmin[Any]
     AnyPaginator = Paginator[Any]
+    DateFilter = FieldListFilter
 else:
     from unfold.admin import ModelAdmin as AnyModelAdmin
 
     AnyPaginator = Paginator
+    from unfold.contrib.filters.admin import RangeDateFilter as DateFilter
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -55,6 +61,34 @@ class BoundedPaginator(AnyPaginator):
         """Return the number of rows, at most ``MOST_COUNTED``."""
         rows = cast("QuerySet[Any]", self.object_list)
         return rows.order_by()[:MOST_COUNTED].count()
+
+
+class DaysFilter(DateFilter):
+    """Narrows a list to a span of days in UTC, the last one included.
+
+    unfold's own compares times without a zone, and passes over what it cannot read.
+    """
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep the rows of the days asked for.
+
+        Raises:
+            IncorrectLookupParameters: A day cannot be read; Django shows the list with a message then.
+        """
+        first, last = self._day("from"), self._day("to")
+        if first is not None:
+            queryset = queryset.filter(**{f"{self.field_path}__gte": first})
+        if last is not None:
+            queryset = queryset.filter(**{f"{self.field_path}__lt": last + timedelta(days=1)})
+        return queryset
+
+    def _day(self, end: str) -> datetime | None:
+        text = self.used_parameters.get(f"{self.field_path}_{end}")
+        try:
+            day = forms.DateField(required=False).clean(text)
+        except ValidationError as error:
+            raise IncorrectLookupParameters(error) from error
+        return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 class ReasonForm(forms.Form):

@@ -1,0 +1,104 @@
+"""Tenants, people and memberships: made and changed here, each time with an entry in the audit."""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from audit.models import Entry
+from tenants.context import unscoped
+from tenants.errors import KeyRefused
+from tenants.models import Membership, Tenant, User
+from tenants.selectors import find_caller
+from tests.conftest import Customer
+
+PASSWORD = "correct horse battery"
+
+
+def entry_of(action: str) -> Entry:
+    with unscoped("looking at what was written"):
+        return Entry.objects.get(action=action)
+
+
+def test_a_tenant_is_made(console: Client, operator: User) -> None:
+    asked = {"slug": "initech", "name": "Initech", "is_active": "on", "max_concurrent_runs": "7"}
+    assert console.post(reverse("admin:tenants_tenant_add"), asked).status_code == 302
+    made = Tenant.objects.get(slug="initech")
+    entry = entry_of("tenant.created")
+    assert entry.tenant_id == made.pk
+    assert entry.actor == f"user:{operator.pk}"
+    assert entry.after == {"slug": "initech", "name": "Initech", "max_concurrent_runs": 7}
+
+
+def test_a_deactivated_tenant_s_keys_are_refused_and_the_audit_says_what_changed(
+    console: Client, acme: Customer
+) -> None:
+    assert find_caller(key_text=acme.key).tenant == acme.tenant
+    address = reverse("admin:tenants_tenant_change", args=[acme.tenant.pk])
+    console.post(address, {"name": "Acme", "max_concurrent_runs": "500"})
+    with pytest.raises(KeyRefused):
+        find_caller(key_text=acme.key)
+    entry = entry_of("tenant.changed")
+    assert (entry.before, entry.after) == ({"is_active": True}, {"is_active": False})
+
+
+def test_the_short_name_of_a_tenant_stays(console: Client, acme: Customer) -> None:
+    address = reverse("admin:tenants_tenant_change", args=[acme.tenant.pk])
+    console.post(address, {"slug": "other", "name": "Other", "is_active": "on", "max_concurrent_runs": "500"})
+    acme.tenant.refresh_from_db()
+    assert (acme.tenant.slug, acme.tenant.name) == ("acme", "Other")
+
+
+def test_a_person_is_made_and_can_sign_in_no_password_in_the_audit(console: Client) -> None:
+    asked = {"username": "ada", "password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
+    assert console.post(reverse("admin:tenants_user_add"), asked).status_code == 302
+    assert Client().login(username="ada", password=PASSWORD)
+    assert PASSWORD not in str(entry_of("user.created").after)
+
+
+def test_a_member_is_added_with_groups(console: Client, acme: Customer) -> None:
+    ada = User.objects.create(username="ada")
+    asked = {"tenant": str(acme.tenant.pk), "user": str(ada.pk), "role": "reviewer", "groups": "finance, legal"}
+    assert console.post(reverse("admin:tenants_membership_add"), asked).status_code == 302
+    with unscoped("looking at what was written"):
+        membership = Membership.objects.get()
+    assert membership.groups == ["finance", "legal"]
+    assert entry_of("membership.created").tenant_id == acme.tenant.pk
+
+
+def test_another_person_s_password_is_set_and_the_audit_says_so(console: Client) -> None:
+    ada = User.objects.create(username="ada")
+    fresh = "another battery staple"
+    asked = {"password1": fresh, "password2": fresh, "usable_password": "true"}
+    address = reverse("admin:auth_user_password_change", args=[ada.pk])
+    assert console.get(address).status_code == 200
+    assert console.post(address, asked).status_code == 302
+    ada.refresh_from_db()
+    assert ada.check_password(fresh)
+    assert entry_of("user.password_changed").object_id == str(ada.pk)
+
+
+@pytest.fixture
+def clerk(client: Client) -> Client:
+    person = User.objects.create(username="clerk", is_staff=True)
+    person.user_permissions.set(Permission.objects.filter(codename__in=["change_user", "view_user"]))
+    client.force_login(person)
+    return client
+
+
+def test_staff_who_may_edit_people_cannot_give_rights(db: None, clerk: Client) -> None:
+    ada = User.objects.create(username="ada")
+    address = reverse("admin:tenants_user_change", args=[ada.pk])
+    asked = {"username": "ada", "first_name": "Ada", "is_active": "on", "is_staff": "on", "is_superuser": "on"}
+    assert clerk.post(address, asked).status_code == 302
+    ada.refresh_from_db()
+    assert (ada.first_name, ada.is_staff, ada.is_superuser) == ("Ada", False, False)
+
+
+def test_staff_cannot_take_a_superuser_s_place(db: None, clerk: Client, operator: User) -> None:
+    address = reverse("admin:auth_user_password_change", args=[operator.pk])
+    asked = {"password1": "taken over by me", "password2": "taken over by me", "usable_password": "true"}
+    before = operator.password
+    assert clerk.post(address, asked).status_code == 403
+    operator.refresh_from_db()
+    assert operator.password == before

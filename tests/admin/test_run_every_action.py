@@ -1,0 +1,195 @@
+"""Every action and button of the console: asked about first, then done through the service, then in the audit."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.auth.models import Permission
+from django.db.models import Model
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from audit.models import Entry
+from runs.models import Run, RunStatus, Signal
+from segments.models import Segment
+from tenants.context import unscoped
+from tenants.models import ApiKey, Membership, User
+from tests.support.console import World, a_run
+
+Done = Callable[[], bool]
+
+
+def cancelled(world: World) -> tuple[Model, Done]:
+    def done() -> bool:
+        signal = Signal.objects.get()
+        run = Run.objects.get(id=world.run.id)
+        return signal.run_id == run.id and run.signals_pending and signal.payload["reason"] == "it is a test"
+
+    return world.run, done
+
+
+def revoked(world: World) -> tuple[Model, Done]:
+    key = ApiKey.objects.get(name="key of acme")
+    return key, lambda: ApiKey.objects.get(id=key.id).revoked_at is not None
+
+
+def archived(world: World) -> tuple[Model, Done]:
+    return world.segment, lambda: Segment.objects.get(id=world.segment.id).archived_at is not None
+
+
+ACTIONS: dict[tuple[str, str], tuple[Callable[[World], tuple[Model, Done]], str]] = {
+    ("runs.Run", "cancel_runs"): (cancelled, "run.cancel_requested"),
+    ("tenants.ApiKey", "revoke_keys"): (revoked, "api_key.revoked"),
+    ("segments.Segment", "archive_segments"): (archived, "segment.archived"),
+}
+BUTTONS = {
+    ("runs.Run", "cancel"): "cancel_runs",
+    ("tenants.ApiKey", "revoke_key"): "revoke_keys",
+    ("segments.Segment", "archive"): "archive_segments",
+}
+DJANGOS_OWN = {("tenants.Membership", "delete_selected")}
+
+
+def a_request(operator: User) -> HttpRequest:
+    request = RequestFactory().get("/")
+    request.user = operator
+    return request
+
+
+def changelist(label: str) -> str:
+    app, model = label.lower().split(".")
+    return reverse(f"admin:{app}_{model}_changelist")
+
+
+def chosen(action: str, row: Model, **more: str) -> dict[str, Any]:
+    return {"action": action, ACTION_CHECKBOX_NAME: [str(row.pk)], **more}
+
+
+def test_every_action_is_run_by_these_tests(operator: User) -> None:
+    registered = {
+        (model._meta.label, name)
+        for model, page in admin.site._registry.items()
+        for name in page.get_actions(a_request(operator))
+    }
+    assert registered == set(ACTIONS) | DJANGOS_OWN
+
+
+def test_every_button_is_pressed_by_these_tests() -> None:
+    registered = {
+        (model._meta.label, name)
+        for model, page in admin.site._registry.items()
+        for kind in ("actions_detail", "actions_list", "actions_row", "actions_submit_line")
+        for name in getattr(page, kind)
+    }
+    assert registered == set(BUTTONS)
+
+
+@pytest.mark.parametrize(("label", "action"), ACTIONS)
+def test_an_action_asks_first_and_changes_nothing(console: Client, acme_world: World, label: str, action: str) -> None:
+    prepare, entry = ACTIONS[label, action]
+    with unscoped("rows for a test"):
+        row, _ = prepare(acme_world)
+    answer = console.post(changelist(label), chosen(action, row, index="0", select_across="0"))
+    assert answer.status_code == 200
+    assert answer.context["question"].counts[0][1] == 1
+    assert f'value="{row.pk}"' in answer.text
+    with unscoped("looking at what was written"):
+        assert not Entry.objects.filter(action=entry).exists()
+
+
+@pytest.mark.parametrize(("label", "action"), ACTIONS)
+def test_an_action_is_done_when_confirmed(
+    console: Client, operator: User, acme_world: World, label: str, action: str
+) -> None:
+    prepare, entry_action = ACTIONS[label, action]
+    with unscoped("rows for a test"):
+        row, done = prepare(acme_world)
+    answer = console.post(changelist(label), chosen(action, row, confirmed="1", reason="it is a test"))
+    assert answer.status_code == 302
+    with unscoped("looking at what was written"):
+        assert done()
+        entry = Entry.objects.get(action=entry_action)
+    assert entry.actor == f"user:{operator.pk}"
+    assert entry.tenant_id == acme_world.tenant.pk
+
+
+@pytest.mark.parametrize(("label", "button"), BUTTONS)
+def test_a_button_asks_about_its_row_and_its_form_does_the_action(
+    console: Client, acme_world: World, label: str, button: str
+) -> None:
+    action = BUTTONS[label, button]
+    prepare, _ = ACTIONS[label, action]
+    with unscoped("rows for a test"):
+        row, done = prepare(acme_world)
+    app, model = label.lower().split(".")
+    address = reverse(f"admin:{app}_{model}_{button}", args=[row.pk])
+    assert address in console.get(reverse(f"admin:{app}_{model}_change", args=[row.pk])).text
+    page = console.get(address)
+    assert page.context["question"].action == action
+    assert page.context["target"] == changelist(label)
+    console.post(page.context["target"], chosen(action, row, confirmed="1", reason="it is a test"))
+    with unscoped("looking at what was written"):
+        assert done()
+
+
+@pytest.mark.parametrize(("label", "action"), ACTIONS)
+def test_an_action_needs_the_right(client: Client, acme_world: World, label: str, action: str) -> None:
+    app, model = label.lower().split(".")
+    reader = User.objects.create(username="clerk", is_staff=True)
+    with unscoped("rows for a test"):
+        reader.user_permissions.add(Permission.objects.get(codename=f"view_{model}"))
+        row, _ = ACTIONS[label, action][0](acme_world)
+    client.force_login(reader)
+    assert client.get(changelist(label)).status_code == 200
+    client.post(changelist(label), chosen(action, row, confirmed="1", reason="it is a test"))
+    with unscoped("looking at what was written"):
+        assert not Entry.objects.filter(action=ACTIONS[label, action][1]).exists()
+    button = next(name for (of, name), does in BUTTONS.items() if of == label and does == action)
+    assert client.get(reverse(f"admin:{app}_{model}_{button}", args=[row.pk])).status_code == 403
+
+
+def test_cancelling_needs_a_reason(console: Client, acme_world: World) -> None:
+    answer = console.post(changelist("runs.Run"), chosen("cancel_runs", acme_world.run, confirmed="1", reason=" "))
+    assert answer.status_code == 200
+    assert "required" in answer.text
+    with unscoped("looking at what was written"):
+        assert not Signal.objects.exists()
+
+
+def test_cancelling_counts_by_status_and_leaves_ended_runs_alone(console: Client, acme_world: World) -> None:
+    queued = a_run(acme_world.revision, status=RunStatus.QUEUED)
+    over = a_run(acme_world.revision, status=RunStatus.COMPLETED)
+    ids = [str(run.pk) for run in (acme_world.run, queued, over)]
+    asked = {"action": "cancel_runs", ACTION_CHECKBOX_NAME: ids}
+    counts = dict(console.post(changelist("runs.Run"), {**asked, "index": "0"}).context["question"].counts)
+    assert counts["will be cancelled"] == 2
+    assert counts["over already, left alone"] == 1
+    assert counts["of them queued"] == 1
+    console.post(changelist("runs.Run"), {**asked, "confirmed": "1", "reason": "clearing up"})
+    with unscoped("looking at what was written"):
+        assert set(Signal.objects.values_list("run_id", flat=True)) == {acme_world.run.pk, queued.pk}
+
+
+def test_cancelling_everything_a_filter_finds(console: Client, acme_world: World, globex_world: World) -> None:
+    address = f"{changelist('runs.Run')}?tenant__id__exact={acme_world.tenant.pk}"
+    asked = chosen("cancel_runs", acme_world.run, select_across="1")
+    more = a_run(acme_world.revision)
+    page = console.post(address, {**asked, "index": "0"})
+    assert page.context["question"].counts[0][1] == 2
+    console.post(page.context["target"], {**asked, "confirmed": "1", "reason": "clearing up"})
+    with unscoped("looking at what was written"):
+        assert set(Signal.objects.values_list("run_id", flat=True)) == {acme_world.run.pk, more.pk}
+
+
+def test_a_member_can_be_taken_out_and_the_audit_says_so(console: Client, acme_world: World) -> None:
+    with unscoped("rows for a test"):
+        membership = Membership.objects.get()
+    asked = chosen("delete_selected", membership)
+    assert console.post(changelist("tenants.Membership"), {**asked, "index": "0"}).status_code == 200
+    console.post(changelist("tenants.Membership"), {**asked, "post": "yes"})
+    with unscoped("looking at what was written"):
+        assert not Membership.objects.exists()
+        assert Entry.objects.get(action="membership.deleted").tenant_id == acme_world.tenant.pk

@@ -1,0 +1,127 @@
+"""The runs' list and a run's page: what they show, and how much they ask of the database."""
+
+from datetime import timedelta
+
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from kernel.clock import utc_now
+from runs.models import RunEvent, RunStatus
+from tenants.context import unscoped
+from tests.support.console import World, a_run, an_event
+
+RUNS = "/admin/runs/run/"
+
+
+def run_page(run_id: object) -> str:
+    return reverse("admin:runs_run_change", args=[run_id])
+
+
+def queries_of(console: Client, address: str) -> list[str]:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert console.get(address).status_code == 200
+    return [query["sql"] for query in captured.captured_queries]
+
+
+def test_a_hundred_runs_cost_no_more_queries_than_one(console: Client, acme_world: World, globex_world: World) -> None:
+    queries_of(console, RUNS)
+    few = len(queries_of(console, RUNS))
+    for world in (acme_world, globex_world):
+        for _ in range(50):
+            a_run(world.revision)
+    many = queries_of(console, RUNS)
+    assert len(many) <= few
+    assert len(many) < 20
+
+
+def test_the_list_reads_no_run_s_data_and_no_definition(console: Client, acme_world: World) -> None:
+    sql = " ".join(queries_of(console, RUNS))
+    assert '"runs_run"."client_reference"' in sql
+    for heavy in ['"runs_run"."input"', '"runs_run"."output"', '"segments_revision"."definition"']:
+        assert heavy not in sql
+
+
+def test_the_list_shows_status_segment_duration_and_what_is_waited_for(console: Client, acme_world: World) -> None:
+    begun = utc_now() - timedelta(minutes=3)
+    a_run(
+        acme_world.revision, status=RunStatus.WAITING, waiting_for=[{"kind": "retry", "until": "2030-01-01T00:00:00Z"}]
+    )
+    over = a_run(acme_world.revision, status=RunStatus.COMPLETED)
+    with unscoped("rows for a test"):
+        type(over).objects.filter(pk=over.pk).update(started_at=begun, ended_at=begun + timedelta(seconds=125))
+    page = console.get(RUNS).text
+    for shown in ["Waiting", "retry until 2030-01-01", "Completed", "2 min 5 s", "greet r1", "acme"]:
+        assert shown in page
+
+
+def test_the_page_shows_data_error_and_the_journal(console: Client, acme_world: World) -> None:
+    error = {"code": "HTTP_STATUS", "message": "the shop answered 500"}
+    run = a_run(acme_world.revision, status=RunStatus.FAILED, error=error)
+    an_event(run, type_="segment.started", payload={"input": {"who": "world"}})
+    an_event(run, type_="step.started", payload={"inputs": {}}, step_id="fetch", activation=2, attempt=1)
+    page = console.get(run_page(run.pk)).text
+    for shown in ["the shop answered 500", "segment.started", "fetch#2", "Journal (2 events)"]:
+        assert shown in page
+
+
+def test_what_runs_hold_is_text_never_markup(console: Client, acme_world: World) -> None:
+    hostile = "<script>alert(1)</script>{{ 7|add:7 }}{% now %}"
+    run = a_run(acme_world.revision, error={"message": hostile}, client_reference=hostile)
+    an_event(run, type_="step.failed", payload={"error": hostile}, step_id="x", activation=1)
+    for address in [run_page(run.pk), RUNS, reverse("admin:runs_run_event", args=[run.pk, 1])]:
+        page = console.get(address).text
+        assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in console.get(run_page(run.pk)).text
+
+
+def test_a_long_payload_is_shortened_and_whole_on_its_own_page(console: Client, acme_world: World) -> None:
+    run = a_run(acme_world.revision)
+    an_event(run, type_="segment.started", payload={"input": "x" * 5_000 + "the end"})
+    event_page = reverse("admin:runs_run_event", args=[run.pk, 1])
+    page = console.get(run_page(run.pk)).text
+    assert event_page in page
+    assert "the end" not in page
+    assert "the end" in console.get(event_page).text
+    assert console.get(reverse("admin:runs_run_event", args=[run.pk, 2])).status_code == 404
+
+
+def test_a_very_long_value_is_cut_and_says_so(console: Client, acme_world: World) -> None:
+    run = a_run(acme_world.revision, output="x" * 500_000 + "the end")
+    page = console.get(run_page(run.pk)).text
+    assert "the end" not in page
+    assert "cut here: 500,009 characters" in page
+
+
+def test_a_journal_of_5000_events_is_read_page_by_page(console: Client, acme_world: World) -> None:
+    run = a_run(acme_world.revision)
+    with unscoped("rows for a test"):
+        RunEvent.objects.bulk_create(
+            RunEvent(
+                tenant_id=run.tenant_id, run=run, seq=seq, type="step.completed", step_id="loop", activation=seq,
+                attempt=1, payload={"ports": ["output"], "value": "v" * 2_000, "edges": []},
+            )
+            for seq in range(1, 5_001)
+        )  # fmt: skip
+        run.last_seq = 5_000
+        run.save(update_fields=["last_seq"])
+    pages = {}
+    for wanted in ["1", "50", "51", "0", "nonsense"]:
+        with CaptureQueriesContext(connection) as captured:
+            answer = console.get(run_page(run.pk), {"journal": wanted})
+        journal = answer.context["journal"]
+        pages[wanted] = [line.seq for line in journal.lines]
+        assert (journal.pages, journal.events) == (50, 5_000)
+        assert len(answer.content) < 300_000
+        assert len(captured.captured_queries) < 25
+    assert pages["1"] == pages["0"] == pages["nonsense"] == list(range(1, 101))
+    assert pages["50"] == pages["51"] == list(range(4_901, 5_001))
+
+
+def test_a_list_counts_no_further_than_anybody_pages(console: Client, acme_world: World) -> None:
+    counting = [sql for sql in queries_of(console, RUNS) if "COUNT(" in sql.upper() and "runs_run" in sql]
+    assert counting
+    assert all("LIMIT 10000" in sql for sql in counting)

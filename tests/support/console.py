@@ -1,0 +1,77 @@
+"""Rows for the operator console's tests, written past the services: what is shown matters here, not how it came."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import Group
+
+from audit.models import Entry
+from kernel.clock import utc_now
+from runs.models import Run, RunEvent, RunStatus, Worker
+from segments.models import Revision, Segment
+from tenants.context import unscoped
+from tenants.models import Membership, Tenant, User
+from tenants.services import create_api_key
+
+DEFINITION = {"segment_id": "greet", "name": "Greet", "steps": [{"step_id": "hello", "type": "transform"}]}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A row of every kind, of one tenant."""
+
+    tenant: Tenant
+    segment: Segment
+    revision: Revision
+    run: Run
+
+
+def a_world(tenant: Tenant, *, name: str = "greet") -> World:
+    """Write a row of every kind for a tenant; installation-wide kinds too."""
+    with unscoped("rows for a test"):
+        person = User.objects.create(username=f"reader-of-{tenant.slug}")
+        Membership.objects.create(tenant=tenant, user=person, groups=["finance"])
+        Group.objects.get_or_create(name="readers")
+        create_api_key(tenant=tenant, name=f"key of {tenant.slug}")
+        Entry.objects.create(
+            tenant=tenant, action="segment.saved", actor="system", object_type="segment", object_id=name,
+            before={"revision": 1}, after={"revision": 2},
+        )  # fmt: skip
+        Worker.objects.get_or_create(name="worker@here", lease_until=utc_now() + timedelta(seconds=30))
+        segment, revision = a_segment(tenant, name)
+        run = a_run(revision)
+        an_event(run, type_="segment.started", payload={"input": {"who": "world"}})
+        return World(tenant, segment, revision, run)
+
+
+def a_segment(tenant: Tenant, name: str) -> tuple[Segment, Revision]:
+    """Write a segment with one revision."""
+    with unscoped("rows for a test"):
+        segment = Segment.objects.create(tenant=tenant, segment_id=name, name=name.title())
+        revision = Revision.objects.create(
+            tenant=tenant, segment=segment, number=1, content_hash="ab" * 32, definition=DEFINITION
+        )
+        segment.current_revision = revision
+        segment.save(update_fields=["current_revision"])
+        return segment, revision
+
+
+def a_run(revision: Revision, *, status: RunStatus = RunStatus.RUNNING, **fields: Any) -> Run:
+    """Write a run of a revision."""
+    with unscoped("rows for a test"):
+        over = status in {RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.TIMED_OUT}
+        return Run.objects.create(
+            tenant_id=revision.tenant_id, revision=revision, segment_id="greet", status=status, timeout_seconds=60,
+            started_at=utc_now(), wake_at=None if over else utc_now(), input={"who": "world"}, **fields,
+        )  # fmt: skip
+
+
+def an_event(run: Run, *, type_: str, payload: Any, **fields: Any) -> None:
+    """Add an event to a run's journal."""
+    with unscoped("rows for a test"):
+        run.last_seq += 1
+        RunEvent.objects.create(
+            tenant_id=run.tenant_id, run=run, seq=run.last_seq, type=type_, payload=payload, **fields
+        )
+        run.save(update_fields=["last_seq"])
