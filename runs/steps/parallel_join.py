@@ -49,10 +49,13 @@ class ParallelJoin(StepHandler):
     )
 
     async def run(self, call: StepCall) -> Emit:
-        """Give the gathered values: a list for all and quorum, the one value for any and first."""
+        """Give the gathered values: a list for all and quorum, the one value for any and first.
+
+        When a split had no items, nothing arrived, and every strategy gives the empty list.
+        """
         config = call.config
         if not isinstance(config, ParallelJoinConfig):
             raise TypeError("a join is given its own config")
-        if config.merge_strategy in GATHERING:
+        if config.merge_strategy in GATHERING or not call.arrivals:
             return Emit({"output": list(call.arrivals)})
         return Emit({"output": call.arrivals[0]})
