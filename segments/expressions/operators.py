@@ -22,13 +22,13 @@ def add(fuel: Fuel, left: Json, right: Json) -> Json:
         fuel.make_list(len(left) + len(right))
         return MadeList([*left, *right])
     one, other = _numbers("+", left, right)
-    return computed(one + other)
+    return computed(fuel, one + other)
 
 
 def subtract(fuel: Fuel, left: Json, right: Json) -> Json:
     """Subtract numbers."""
     one, other = _numbers("-", left, right)
-    return computed(one - other)
+    return computed(fuel, one - other)
 
 
 def multiply(fuel: Fuel, left: Json, right: Json) -> Json:
@@ -42,19 +42,19 @@ def multiply(fuel: Fuel, left: Json, right: Json) -> Json:
         fuel.make_list(len(left) * max(right, 0))
         return MadeList(left * right)
     one, other = _numbers("*", left, right)
-    return computed(one * other)
+    return computed(fuel, one * other)
 
 
 def divide(fuel: Fuel, left: Json, right: Json) -> Json:
     """Divide numbers; the result keeps its fraction."""
     one, other = _divisible("/", left, right)
-    return computed(one / other)
+    return computed(fuel, one / other)
 
 
 def divide_whole(fuel: Fuel, left: Json, right: Json) -> Json:
     """Divide numbers and round down."""
     one, other = _divisible("//", left, right)
-    return computed(one // other)
+    return computed(fuel, one // other)
 
 
 def remainder(fuel: Fuel, left: Json, right: Json) -> Json:
@@ -62,7 +62,7 @@ def remainder(fuel: Fuel, left: Json, right: Json) -> Json:
     if isinstance(left, str):
         raise ExpressionFailed("`%` does not fill in texts.", hint="use an f-text: `f'{total:.2f} EUR'`")
     one, other = _divisible("%", left, right)
-    return computed(one % other)
+    return computed(fuel, one % other)
 
 
 def power(fuel: Fuel, left: Json, right: Json) -> Json:
@@ -78,7 +78,7 @@ def power(fuel: Fuel, left: Json, right: Json) -> Json:
         raise LimitPassed("The number is too large.") from None
     if isinstance(result, complex):
         raise ExpressionFailed("A negative number has no such power.")
-    return computed(result)
+    return computed(fuel, result)
 
 
 def _whole_power(base: int, exponent: int) -> int:

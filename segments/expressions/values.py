@@ -113,12 +113,13 @@ def finite(number: float) -> int | float:
     raise LimitPassed("The number is too large.")
 
 
-def computed(number: float) -> int | float:
+def computed(fuel: Fuel, number: float) -> int | float:
     """Return the result of arithmetic: fractions to 15 significant digits, so that 0.1 + 0.2 is 0.3.
 
     Raises:
         LimitPassed: JSON cannot hold it.
     """
+    fuel.spend(1)
     return finite(float(f"{number:.15g}") if type(number) is float else number)
 
 

@@ -62,9 +62,26 @@ parse_json('9' * 90000) | int(text) | float('9' * 99999) | range(10**9) | range(
 text.padStart(10**9) | text.zfill(10**9) | 'a'.ljust(10**9) | get(keys, text) | [*numbers] | {**keys} | [][text:]
 keys.foo | keys['foo'] | texts.count('x') | [] in objects | reversed(objects[:10000]) | numbers * 10**9
 """
+SOURCES = [one.strip() for line in HOSTILE.strip().splitlines() for one in line.split(" | ")]
+SOURCES += [  # much work in each round, of which only the nodes are charged
+    f"[{' + '.join(['x'] * 90)} for x in numbers[:9000]]",
+    f"[{' + '.join(['x'] * 90)} for x in fractions[:9000]]",
+    f"[{' and '.join(['x < 1e9'] * 80)} for x in numbers[:9000]]",
+    f"[{' or '.join(['x.zz?.y'] * 70)} for x in objects[:9000]]",
+    f"[({' ?? '.join(['x.zz'] * 50)} ?? 1) for x in objects[:9000]]",
+    f"[[{', '.join(['x'] * 400)}][0] for x in numbers[:9000]]",
+    f"[{{{', '.join(['**x'] * 200)}}}.a for x in objects[:9000]]",
+    f"[f'{'{x}' * 100}' for x in numbers[:9000]]",
+    f"[f'{'{x:.2f}' * 90}' for x in fractions[:9000]]",
+    f"[{'[' * 25}x{']' * 25} == {'[' * 25}x{']' * 25} for x in numbers[:9000]]",
+    f"[{'-' * 25}x for x in fractions[:9000]]",
+    f"[{'.'.join(['few', *['concat(few)'] * 45])} for x in numbers[:9000]]",
+    f"[{'.'.join(['words', *['strip()'] * 45])} for x in numbers[:9000] for words in ['ab']]",
+    "[" + " ".join(f"for {name} in few" if name else "1" for name in ["", *"abcdefghijklmnopqrstuvw"]) + "]",
+]
 
 
-@pytest.mark.parametrize("source", [one.strip() for line in HOSTILE.strip().splitlines() for one in line.split(" | ")])
+@pytest.mark.parametrize("source", SOURCES)
 def test_stays_within_time_and_memory(source: str, data: dict[str, Any]) -> None:
     expression = parse(source)
     cost = cost_of(lambda: _settle(expression, data))
