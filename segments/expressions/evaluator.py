@@ -10,7 +10,7 @@ from simpleeval import EvalWithCompoundTypes
 from kernel.values import Json
 from segments.expressions.errors import ExpressionFailed, LimitPassed, MissingName, quoted
 from segments.expressions.functions import FUNCTIONS
-from segments.expressions.limits import MAX_LIST, Fuel, exhausted
+from segments.expressions.limits import CALL_UNITS, MAX_LIST, Fuel, exhausted
 from segments.expressions.methods import METHODS, cut
 from segments.expressions.nodes import Coalesce, OptionalChain, OptionalLink
 from segments.expressions.operators import COMPARISONS, OPERATORS, PREFIXES
@@ -135,6 +135,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         return slice(*numbers)
 
     def _eval_call(self, node: ast.Call) -> Any:
+        self.fuel.spend(CALL_UNITS)
         function = node.func
         if isinstance(function, ast.Attribute):
             base = self._eval(function.value)

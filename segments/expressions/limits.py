@@ -16,6 +16,7 @@ MAX_RESULT = 1_048_576  # bytes of the result as JSON
 MAX_RESULT_DEPTH = 64
 FUEL = 60_000  # one unit is the work of one node, some 0.3 microseconds
 
+CALL_UNITS = 4  # for calling a function or method, before its own work
 CHARACTERS_PER_UNIT = 32
 VALUES_PER_UNIT = 8
 BYTES_PER_UNIT = 64  # of data copied into a result

@@ -30,6 +30,8 @@ class Signature:
             count: Arguments given by place.
             keywords: Names of the arguments given by name.
         """
+        if not keywords and self.least <= count and (self.most is None or count <= self.most):
+            return None
         for keyword in keywords:
             if keyword not in self.keywords:
                 return f"takes no argument named `{keyword}`."

@@ -77,6 +77,10 @@ SOURCES += [  # much work in each round, of which only the nodes are charged
     f"[{'-' * 25}x for x in fractions[:9000]]",
     f"[{'.'.join(['few', *['concat(few)'] * 45])} for x in numbers[:9000]]",
     f"[{'.'.join(['words', *['strip()'] * 45])} for x in numbers[:9000] for words in ['ab']]",
+    *(
+        f"[{' + '.join([call] * 50)} for x in fractions[:9000]]"
+        for call in ("len(few)", "int('7')", "round(x, 2)", "x.toFixed(2)", "str(few)", "sorted(few)", "zip(few, few)")
+    ),
     "[" + " ".join(f"for {name} in few" if name else "1" for name in ["", *"abcdefghijklmnopqrstuvw"]) + "]",
 ]
 
