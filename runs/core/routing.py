@@ -24,6 +24,8 @@ def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope) -> tuple[int,
     Raises:
         ExpressionError: A condition cannot be evaluated.
     """
+    own = ports[step.primary_port] if step.primary_port in ports else next(iter(ports.values()), None)
+    steps: dict[str, Json] = {step.step_id: {"output": own}}
     fired: list[int] = []
     by_condition: set[str] = set()
     for edge in step.edges:
@@ -32,7 +34,7 @@ def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope) -> tuple[int,
             continue
         if edge.condition is None:
             fired.append(edge.index)
-        elif edge.condition.evaluate(EdgeScope(scope, ports[port])):
+        elif edge.condition.evaluate(EdgeScope(scope, ports[port], steps)):
             fired.append(edge.index)
             by_condition.add(port)
     taken = {None, *by_condition}

@@ -76,14 +76,21 @@ class Scope(Mapping[str, Json]):
 
 
 class EdgeScope(Mapping[str, Json]):
-    """The names of the activation an edge leaves, and ``output``: the value of the port the edge leaves by."""
+    """The names of the activation an edge leaves, and ``output``: the value of the port the edge leaves by.
 
-    def __init__(self, scope: Scope, output: Json) -> None:
+    ``own`` is what that step has just emitted, as ``steps.<id>.output`` gives it to the steps after it.
+    """
+
+    def __init__(self, scope: Scope, output: Json, own: Mapping[str, Json]) -> None:
         self._scope = scope
         self._output = output
+        self._own = own
 
     def __getitem__(self, name: str) -> Json:
-        return self._output if name == "output" else self._scope[name]
+        if name == "output":
+            return self._output
+        value = self._scope[name]
+        return {**value, **self._own} if name == "steps" and isinstance(value, dict) else value
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(["output", *self._scope]))

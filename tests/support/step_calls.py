@@ -1,12 +1,14 @@
 """One attempt of a step without a run around it."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any, cast
 
 from kernel.ids import new_id
 from kernel.values import Json
 from runs.steps.base import RuntimeContext, StepCall, StepHandler
 from segments.definition.config import resolve_config
+from segments.expressions import Names
 
 
 def make_call(
@@ -23,14 +25,27 @@ def make_call(
     known: dict[str, Json] = {"input": value, "inputs": dict(inputs), **inputs, **names}
     if isinstance(value, dict):
         known = {**value, **known}
+    return call_with(handler, config, inputs, known, output_ports=output_ports, arrivals=arrivals)
+
+
+def call_with(
+    handler: StepHandler,
+    config: Mapping[str, Json],
+    inputs: Mapping[str, Json],
+    names: Names,
+    *,
+    output_ports: tuple[str, ...] = (),
+    arrivals: tuple[Json, ...] = (),
+) -> StepCall:
+    """A call with names made elsewhere."""
     return StepCall(
         run_id=new_id(),
         step_id="step",
         activation=1,
         attempt=1,
-        config=resolve_config(handler.step_type, config, known),
+        config=resolve_config(handler.step_type, config, names),
         inputs=inputs,
-        names=known,
+        names=names,
         context=cast("RuntimeContext", None),
         next_key=str,
         record=lambda _kind, _payload: None,
