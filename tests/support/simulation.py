@@ -130,3 +130,44 @@ def plain_answer(step: PlanStep, _activation: Activation, scope: Scope) -> Mappi
         items = scope.input if step.items else None
         return {**ports, "*items*": items} if items is not None else ports
     return {step.primary_port: scope.input}
+
+
+Script = Mapping[str, Callable[[Activation, Scope], Mapping[str, Json] | Exception]]
+
+
+class InOrder(Random):
+    """Finishes activations in the order given; the rest oldest first."""
+
+    def __init__(self, *step_ids: str) -> None:
+        super().__init__(0)
+        self.step_ids = list(step_ids)
+
+    def choice(self, live: list[Activation]) -> Activation:  # type: ignore[override]
+        for step_id in self.step_ids:
+            for activation in live:
+                if activation.step_id == step_id:
+                    self.step_ids.remove(step_id)
+                    return activation
+        return live[0]
+
+
+def play(
+    plan: Plan, script: Script | None = None, *, run_input: Json = "in", order: Random | None = None
+) -> Simulation:
+    """Run a plan; steps without a line in the script emit ``name(input)``, control steps act as they do."""
+    lines = script or {}
+
+    def answer(step: PlanStep, activation: Activation, scope: Scope) -> Mapping[str, Json] | Exception:
+        if step.step_id in lines:
+            return lines[step.step_id](activation, scope)
+        if step.type_id == "work":
+            return {"output": f"{step.step_id}({scope.input})"}
+        return plain_answer(step, activation, scope)
+
+    simulation = Simulation(plan, answer, order or Random(1))
+    simulation.run(run_input)
+    return simulation
+
+
+def fails(_activation: Activation, _scope: Scope) -> Exception:
+    return Broken("broken")

@@ -1,0 +1,149 @@
+"""The names an expression sees inside an activation, and the edges that conditions choose. Source: engine.md 5.1, 6."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from kernel.values import Json
+from runs.core import EventType, Scope
+from runs.core.state import Activation
+from tests.support.graphs import drawn
+from tests.support.simulation import fails, play
+
+
+def names_at(step_id: str, drawing: str, run_input: Json) -> list[dict[str, Json]]:
+    """What the scope of each activation of a step holds."""
+    seen: list[dict[str, Json]] = []
+
+    def look(_activation: Activation, scope: Scope) -> Mapping[str, Json]:
+        assert len(scope) == len(list(scope))
+        seen.append(dict(scope))
+        return {"output": scope.input}
+
+    play(drawn(drawing), {step_id: look}, run_input=run_input)
+    return seen
+
+
+def test_a_step_sees_its_input_its_ports_the_run_and_the_keys_of_an_object() -> None:
+    (names,) = names_at("a", "a work", {"price": 3, "input": "shadowed"})
+    assert names == {
+        "input": {"price": 3, "input": "shadowed"},
+        "inputs": {"input": {"price": 3, "input": "shadowed"}},
+        "steps": {},
+        "run": {"input": {"price": 3, "input": "shadowed"}, "id": ""},
+        "price": 3,
+    }
+
+
+def test_several_ports_are_names_and_the_input_is_the_object_of_all() -> None:
+    drawing = "s parallel_split output=branch_1,branch_2\na work\ns.branch_1 -> a:left\ns.branch_2 -> a:right"
+    (names,) = names_at("a", drawing, 7)
+    assert (names["left"], names["right"], names["input"]) == (7, 7, {"left": 7, "right": 7})
+
+
+def test_an_upstream_steps_output_is_that_of_its_latest_activation_among_the_ancestors() -> None:
+    drawing = """
+        first work
+        loop choice
+        end work
+        first -> loop
+        loop.left -> first
+        loop.right -> end ? steps.first.output != 'never'
+    """
+    seen: list[Json] = []
+
+    def twice(activation: Activation, scope: Scope) -> Mapping[str, Json]:
+        seen.append(scope["steps"])
+        return {"left" if activation.activation < 2 else "right": activation.activation}
+
+    run = play(drawn(drawing), {"loop": twice}, run_input="x")
+    assert seen == [{"first": {"output": "first(x)"}}, {"first": {"output": "first(1)"}}]
+    assert run.journal[-1].type is EventType.SEGMENT_COMPLETED
+
+
+def test_a_parallel_branch_is_no_ancestor() -> None:
+    drawing = """
+        s parallel_split output=branch_1,branch_2
+        a work
+        b work
+        c work
+        d work
+        s.branch_1 -> a
+        s.branch_2 -> b
+        b -> c
+        a -> d ? steps.a.output != 'never'
+    """
+    ((of_c,), (of_d,)) = (names_at(step_id, drawing, 1) for step_id in "cd")
+    assert of_c["steps"] == {}
+    assert of_d["steps"] == {"a": {"output": "a(1)"}}
+
+
+@pytest.mark.parametrize("name", ["item", "index", "absent", "output"])
+def test_a_name_that_is_not_there_is_a_key_error(name: str) -> None:
+    def look(_activation: Activation, scope: Scope) -> Mapping[str, Json]:
+        assert name not in scope
+        with pytest.raises(KeyError):
+            scope[name]
+        return {"output": None}
+
+    for run_input in ({"other": 1}, 5):
+        play(drawn("a work"), {"a": look}, run_input=run_input)
+
+
+def test_item_and_index_are_plain_names_outside_a_split_over_items() -> None:
+    (names,) = names_at("a", "a work", {"item": "mine", "index": 9})
+    assert (names["item"], names["index"]) == ("mine", 9)
+
+
+ROUTED = """
+    a work
+    low work
+    high work
+    other work
+    a -> low ? output < 10
+    a -> high ? output > 100
+    a -> other ? else
+"""
+
+
+@pytest.mark.parametrize(("value", "taken"), [(5, "low"), (500, "high"), (50, "other")])
+def test_conditions_choose_and_else_takes_what_is_left(value: int, taken: str) -> None:
+    run = play(drawn(ROUTED), {"a": lambda _a, scope: {"output": scope.input}}, run_input=value)
+    assert run.started() == ["a", taken]
+
+
+def test_else_looks_at_the_siblings_of_its_own_port_only() -> None:
+    drawing = """
+        a choice
+        one work
+        two work
+        three work
+        a.left -> one ? output == 1
+        a.left -> two ? else
+        a.right -> three ? else
+    """
+    both = {"a": lambda _a, _scope: {"left": 1, "right": 1}}
+    assert sorted(play(drawn(drawing), both).started()) == ["a", "one", "three"]
+
+
+def test_a_condition_that_fails_fails_the_step() -> None:
+    run = play(drawn("a work\nb work\na -> b ? output.missing > 1"), run_input={"there": 1})
+    failure = run.journal[-1].payload["error"]
+    assert isinstance(failure, dict)
+    assert failure["step_id"] == "a"
+
+
+def test_an_error_edges_condition_that_fails_takes_nothing() -> None:
+    drawing = "a work\nb work\na.error -> b ? output.{}"
+    routed = play(drawn(drawing.format("code == 'BROKEN'")), {"a": fails})
+    unrouted = play(drawn(drawing.format("missing == 1")), {"a": fails})
+    assert routed.started() == ["a", "b"]
+    assert unrouted.journal[-1].type is EventType.SEGMENT_FAILED
+
+
+def test_a_declared_port_beyond_the_card_is_emitted_when_the_result_has_that_key() -> None:
+    drawing = "a work output=output,report\nb work\na.report -> b"
+    with_key = {"a": lambda _a, _scope: {"output": {"report": "fine"}}}
+    without = {"a": lambda _a, _scope: {"output": {"other": 1}}}
+    assert play(drawn(drawing), with_key).state.output() == "b(fine)"
+    assert play(drawn(drawing), without).state.output() is None
