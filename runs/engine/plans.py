@@ -5,11 +5,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
+from django.utils.module_loading import import_string
+
 from kernel.values import parse_json
 from runs.engine.store import journals
 from runs.engine.store.connection import Pool
 from runs.steps.base import StepHandler
-from runs.steps.registry import registry
+from runs.steps.registry import StepRegistry
 from segments.definition import read_segment
 from segments.plan import Plan, PlanStep
 from segments.plan.compilation import compile_plan
@@ -74,7 +77,7 @@ def prepare(text: str) -> ReadyPlan:
     segment = read_segment(parse_json(text)).segment
     if segment is None:
         raise PlanUnavailable("The revision cannot be read any more.")
-    known = registry()
+    known: StepRegistry = import_string(settings.STEP_REGISTRY)()
     missing = sorted({step.type for step in segment.steps if step.type not in known.catalog})
     if missing:
         raise PlanUnavailable(f"No worker here has the step type {', '.join(missing)}.")

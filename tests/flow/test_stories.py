@@ -22,6 +22,24 @@ def gathered(*ports: str) -> dict[str, Any]:
     return {"step": {"ports": {"input": list(ports)}}}
 
 
+def side_by_side(left: dict[str, Any], right: dict[str, Any], join: dict[str, Any], then: str) -> dict[str, Any]:
+    """Two requests, or two expressions, at once; joined, and then an expression over what the join gives."""
+    kind = ":http_action" if "url" in left else ""
+    return document(
+        {
+            "split:parallel_split": {},
+            f"left{kind}": left,
+            f"right{kind}": right,
+            "join:parallel_join": join,
+            "end": {"expression": then},
+        },
+        ["split.branch_1 -> left", "split.branch_2 -> right", *JOINED],
+    )
+
+
+JOINED = ["left -> join.branch_1", "right -> join.branch_2", "join -> end"]
+
+
 def started(platform: Platform, run: dict[str, Any]) -> list[str]:
     return [step["step_id"] for step in platform.steps(run)]
 
@@ -213,30 +231,16 @@ def test_a_failure_without_a_way_out_fails_the_run_and_names_the_step(
 def test_the_fastest_of_a_race_wins_and_the_slow_call_is_cancelled(platform: Platform, world: CountingServer) -> None:
     world.route("GET", "/slow", Answer(body="slow", delay_seconds=20))
     world.route("GET", "/fast", Answer(body="fast"))
-    segment = document(
-        {
-            "split:parallel_split": {},
-            "slow:http_action": {"method": "GET", "url": f"{world.url}/slow"},
-            "fast:http_action": {"method": "GET", "url": f"{world.url}/fast"},
-            "race:parallel_join": {"merge_strategy": "any"},
-            "winner": {"expression": "'the winner is ' + input"},
-        },
-        [
-            "split.branch_1 -> slow",
-            "split.branch_2 -> fast",
-            "slow -> race.branch_1",
-            "fast -> race.branch_2",
-            "race -> winner",
-        ],
-    )
+    slow, fast = ({"method": "GET", "url": f"{world.url}/{name}"} for name in ("slow", "fast"))
+    segment = side_by_side(slow, fast, {"merge_strategy": "any"}, "'the winner is ' + input")
     run = platform.run(segment)
     assert run["output"] == "the winner is fast", run["error"]
     events = platform.events(run)
     assert seconds_between(events[0], events[-1]) < 10
     assert world.count("/slow") == 1, "the slow call was made"
     (skipped,) = (event for event in events if event["event_type"] == "step.skipped")
-    assert (skipped["step_id"], skipped["payload"]["effect"]) == ("slow", "unknown")
-    assert {step["step_id"]: step["status"] for step in platform.steps(run)}["slow"] == "skipped"
+    assert (skipped["step_id"], skipped["payload"]["effect"]) == ("left", "unknown")
+    assert {step["step_id"]: step["status"] for step in platform.steps(run)}["left"] == "skipped"
 
 
 def test_two_ports_of_a_call_lead_into_one_step(platform: Platform, world: CountingServer) -> None:
@@ -360,50 +364,23 @@ def test_a_branch_not_taken_does_not_make_the_join_wait(platform: Platform) -> N
 
 
 def test_a_failed_branch_fails_the_join_and_the_join_may_route_it(platform: Platform) -> None:
-    steps = {
-        "split:parallel_split": {},
-        "good": {"expression": "1"},
-        "bad": {"expression": "1 // input.zero"},
-        "join:parallel_join": {},
-        "sum": {"expression": "sum(input)"},
-    }
-    edges = [
-        "split.branch_1 -> good",
-        "split.branch_2 -> bad",
-        "good -> join.branch_1",
-        "bad -> join.branch_2",
-        "join -> sum",
-    ]
-    assert platform.output(document(steps, edges), {"zero": 1}) == 2
-    failed = platform.run(document(steps, edges), {"zero": 0})
+    segment = side_by_side({"expression": "1"}, {"expression": "1 // input.zero"}, {}, "sum(input)")
+    assert platform.output(segment, {"zero": 1}) == 2
+    failed = platform.run(segment, {"zero": 0})
     assert (failed["status"], failed["error"]["code"], failed["error"]["step_id"]) == (
         "failed",
         "BRANCH_FAILED",
         "join",
     )
-    rescued = document({**steps, "rescue": {"expression": "input.code"}}, [*edges, "join.error -> rescue"])
-    assert platform.output(rescued, {"zero": 0}) == {"rescue": "BRANCH_FAILED"}
+    segment["steps"].append({"step_id": "rescue", "type": "transform", "config": {"expression": "input.code"}})
+    segment["edges"].append({"from": "join", "from_port": "error", "to": "rescue"})
+    assert platform.output(segment, {"zero": 0}) == {"rescue": "BRANCH_FAILED"}
 
 
 def test_two_calls_of_half_a_second_end_within_point_eight(platform: Platform, world: CountingServer) -> None:
     world.route("GET", "/half", Answer(body={"n": 1}, delay_seconds=0.5))
     half = {"method": "GET", "url": f"{world.url}/half"}
-    segment = document(
-        {
-            "split:parallel_split": {},
-            "left:http_action": half,
-            "right:http_action": half,
-            "join:parallel_join": {},
-            "sum": {"expression": "input[0].n + input[1].n"},
-        },
-        [
-            "split.branch_1 -> left",
-            "split.branch_2 -> right",
-            "left -> join.branch_1",
-            "right -> join.branch_2",
-            "join -> sum",
-        ],
-    )
+    segment = side_by_side(half, half, {}, "input[0].n + input[1].n")
     seconds = []
     for _try in range(3):  # the best counts: other processes of this machine are not under test
         run = platform.run(segment)

@@ -1,0 +1,82 @@
+"""Handlers that stand in for the step types that need the world: a model, a person, another system.
+
+In a process they replace the announced types by the settings module ``tests.support.stand_in_settings``.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from functools import cache
+
+from humantasks.step import HumanTask
+from kernel.values import Json
+from runs.steps.base import Emit, StepCall, StepHandler
+from runs.steps.condition import Condition
+from runs.steps.http_action import HttpAction
+from runs.steps.llm_agent import LlmAgent
+from runs.steps.parallel_join import ParallelJoin
+from runs.steps.parallel_split import ParallelSplit
+from runs.steps.registry import StepRegistry, build_registry
+from runs.steps.transform import Transform
+
+REAL = (Condition, ParallelSplit, ParallelJoin, Transform)
+
+
+class EchoingModel(StepHandler):
+    """Gives its input back, with a ``response`` that names the step and how often it was asked."""
+
+    step_type = dataclasses.replace(LlmAgent.step_type, available=True)
+
+    async def run(self, call: StepCall) -> Emit:
+        return Emit({"output": _echo(call, response=f"{call.step_id} {call.activation}")})
+
+
+class ScriptedPerson(StepHandler):
+    """Decides as the run's input says in ``decisions``, one after the other, and approves when nothing is said.
+
+    Who decides ``modified`` asks for more: the ``topic`` gets one word longer.
+    """
+
+    step_type = dataclasses.replace(HumanTask.step_type, available=True)
+
+    async def run(self, call: StepCall) -> Emit:
+        run = call.names["run"]
+        assert isinstance(run, dict)
+        decisions = run["input"].get("decisions", ()) if isinstance(run["input"], dict) else ()
+        decision = next(itertools.islice(decisions, call.activation - 1, None), "approved")
+        changed = {"topic": f"{_object(call.input).get('topic')} again"} if decision == "modified" else {}
+        return Emit({decision: _echo(call, **changed)})
+
+
+class EchoingHost(StepHandler):
+    """Answers 200 with the input and a ``response``; nothing is sent."""
+
+    step_type = HttpAction.step_type
+
+    async def run(self, call: StepCall) -> Emit:
+        return Emit({"response": _echo(call, response=f"{call.step_id} {call.activation}"), "status": 200})
+
+
+def registry_of(*handlers: type[StepHandler]) -> StepRegistry:
+    """Make a registry of stand-ins beside the real control steps and transform."""
+    return build_registry({handler.__name__: handler for handler in (*handlers, *REAL)})
+
+
+@cache
+def registry() -> StepRegistry:
+    """The real steps of this installation, with stand-ins for the model and the person; HTTP calls are real."""
+    return registry_of(EchoingModel, ScriptedPerson, HttpAction)
+
+
+@cache
+def offline_registry() -> StepRegistry:
+    """Stand-ins for everything that needs the world."""
+    return registry_of(EchoingModel, ScriptedPerson, EchoingHost)
+
+
+def _echo(call: StepCall, **more: Json) -> dict[str, Json]:
+    return {**_object(call.input), **more}
+
+
+def _object(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, dict) else {"input": value}
