@@ -51,7 +51,7 @@ class HttpActionConfig(StepConfig):
     method: Literal["GET", "POST", "PUT", "DELETE", "PATCH"] = "POST"
     path: OptionalText = Field(None, description="Path below the client's base address")
     headers: Annotated[dict[str, str], _Unset] = Field({}, description="Headers to send")
-    retry_count: int = Field(3, ge=0, description="How often a call that can succeed later is tried again")
+    retry_count: int = Field(3, strict=True, ge=0, description="How often a call that can succeed later is tried again")
     url: OptionalText = Field(None, description="Absolute URL, instead of client_ref and path")
     query: Annotated[dict[str, Any], _Unset] = Field(
         {}, description="Query parameters; a list repeats its parameter, null leaves it out"

@@ -18,7 +18,7 @@ class ParallelJoinConfig(StepConfig):
         description="all branches, any first success, the first to end, or a quorum of successes",
         validation_alias=AliasChoices("merge_strategy", "strategy"),
     )
-    count: int | None = Field(None, ge=1, le=10_000, description="How many successes a quorum needs")
+    count: int | None = Field(None, strict=True, ge=1, le=10_000, description="How many successes a quorum needs")
 
     @model_validator(mode="after")
     def _counted(self) -> Self:

@@ -12,6 +12,8 @@ from segments.definition.config import TextKind, spellings, text_kinds
 from segments.definition.findings import Path, Place, shown
 from segments.validation.context import Context
 
+# What the plan is made of has to be known before a run, so a template cannot fill it in.
+_PLANNED = frozenset({"branches", "merge_strategy", "strategy", "count", "retry_count"})
 _CODES = {"missing": "MISSING_FIELD", "not_available": "NOT_AVAILABLE"}
 
 
@@ -91,7 +93,9 @@ def _has(value: Any, part: int | str) -> bool:
 
 def _is_left_to_the_run(step_type: StepType, path: Path, value: Json) -> bool:
     """Whether a template stands where the problem is, so that the value is not known yet."""
-    kind = text_kinds(step_type.config).get(str(path[0])) if path else None
+    if not path or path[0] in _PLANNED:
+        return False
+    kind = text_kinds(step_type.config).get(str(path[0]))
     return kind not in {None, TextKind.EXPRESSION} and isinstance(value, str) and "{{" in value
 
 

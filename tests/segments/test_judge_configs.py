@@ -1,6 +1,7 @@
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
+import pytest
 from pydantic import Field
 
 from segments.catalog import Catalog, Port, StepConfig
@@ -49,3 +50,19 @@ def test_says_which_key_of_a_config_is_missing():
     catalog = Catalog({"required": required})
     assert judged(document({"a:required": {"needed": "x"}}), catalog=catalog) == []
     assert judged(document({"a:required": {}}), catalog=catalog) == [("MISSING_FIELD", "/steps/0/config/needed")]
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "key"),
+    [
+        ("a:http_action", {**CALL, "retry_count": 2}, "retry_count"),
+        ("a:parallel_split", {"branches": 2}, "branches"),
+        ("a:parallel_join", {"merge_strategy": "all"}, "merge_strategy"),
+        ("a:parallel_join", {"merge_strategy": "quorum", "count": 1}, "count"),
+    ],
+)
+def test_what_the_plan_is_made_of_cannot_be_a_template_or_a_number_in_quotes(name: str, config: Any, key: str):
+    assert judged(document({"s": {}, name: config}, ["s -> a"]), "error") == []
+    for value in ("{{ input.n }}", "2"):
+        flawed = document({"s": {}, name: {**config, key: value}}, ["s -> a"])
+        assert judged(flawed, "error") == [("SCHEMA_VIOLATION", f"/steps/1/config/{key}")]

@@ -1,0 +1,17 @@
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ADDED = re.compile(r"\.(error|warning|info)\(\s*\"([A-Z_]+)\"")
+ROW = re.compile(r"^\| `([A-Z_]+)` \| ([a-z, ]+) \|", re.MULTILINE)
+
+
+def test_the_page_lists_every_code_with_its_severities():
+    found: dict[str, set[str]] = {"TOO_MANY_FINDINGS": {"warning"}}
+    for folder in ("definition", "validation"):
+        for module in (ROOT / "segments" / folder).glob("*.py"):
+            for severity, code in ADDED.findall(module.read_text()):
+                found.setdefault(code, set()).add(severity)
+    found["VALUE_REFUSED"] = {"error"}  # passed on from the values' own check
+    listed = {code: set(text.split(", ")) for code, text in ROW.findall((ROOT / "docs/howto/findings.md").read_text())}
+    assert listed == found
