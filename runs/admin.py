@@ -28,8 +28,10 @@ from tenants.console import (
     act,
     actor_of,
     change_link,
+    changelist_url,
     column,
     is_confirmed,
+    links,
     pretty,
 )
 
@@ -68,11 +70,11 @@ class RunAdmin(ReadOnlyAdmin):
     change_form_outer_after_template = "console/journal.html"
     fieldsets = [
         (None, {"fields": [
-            "id", "state", "tenant", "segment_revision", "client_reference", "started_by", "created_at", "started_at",
-            "ended_at", "duration", "waiting",
+            "id", "status", "tenant", "segment_revision", "client_reference", "started_by", "created_at", "started_at",
+            "ended_at", "duration", "waiting", "see_also",
         ]}),
         ("Data", {"fields": ["shown_input", "shown_output", "shown_error", "shown_metadata"]}),
-        ("Engine", {"fields": [
+        ("Engine", {"classes": ["collapse"], "fields": [
             "worker", "epoch", "losses", "wake_at", "signals_pending", "activations", "active", "last_seq",
             "journal_bytes", "timeout_seconds", "deadline_at", "seconds_left", "priority", "semantics",
         ]}),
@@ -180,7 +182,9 @@ class RunAdmin(ReadOnlyAdmin):
         seconds = seconds_taken(run)
         if seconds is None:
             return "-"
-        return f"{seconds:.2f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+        if seconds < 1:
+            return f"{seconds * 1000:.0f} ms"
+        return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 
     @column("waits for")
     def waiting(self, run: Run) -> str:
@@ -192,6 +196,11 @@ class RunAdmin(ReadOnlyAdmin):
         """Link to the host that executes it now."""
         host = Worker.objects.filter(id=run.owner).first() if run.owner else None
         return "nobody now" if host is None else change_link(host, host.name)
+
+    @column("see also")
+    def see_also(self, run: Run) -> str:
+        """Link to what people did to it."""
+        return links({"Audit": changelist_url("audit.entry", object_id=run.pk)})
 
     @column("input")
     def shown_input(self, run: Run) -> str:

@@ -74,7 +74,8 @@ class SegmentAdmin(ReadOnlyAdmin):
         """Link to all revisions, and to the runs of every one of them."""
         revisions = changelist_url("segments.revision", segment__id__exact=segment.pk)
         runs = changelist_url("runs.run", tenant__id__exact=segment.tenant_id, segment_id=segment.segment_id)
-        return links({"All revisions": revisions, "Runs": runs})
+        audit = changelist_url("audit.entry", tenant__id__exact=segment.tenant_id, object_id=segment.segment_id)
+        return links({"All revisions": revisions, "Runs": runs, "Audit": audit})
 
     @act("Archive segments", permission="archive")
     def archive_segments(self, request: HttpRequest, segments: QuerySet[Segment]) -> HttpResponse | None:

@@ -149,6 +149,11 @@ class NewKeyForm(KeyForm):
         help_text="What the key may do.",
     )
 
+    class Meta:
+        """What Django asks of the model."""
+
+        help_texts: ClassVar[dict[str, str]] = {"expires_at": "UTC. Empty: it works until it is revoked."}
+
     def clean_expires_at(self) -> Any:
         """Refuse a key that is never live."""
         moment = self.cleaned_data["expires_at"]
@@ -191,6 +196,13 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         if key.revoked_at is not None:
             return "revoked"
         return "live" if key.is_live() else "expired"
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Offer one way to save: whatever follows, the secret comes first."""
+        one_way = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, one_way | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Make the key through the service; its text travels on this request's row only."""

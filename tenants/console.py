@@ -1,6 +1,7 @@
 """What every page of the operator console shares: reading only, JSON for people, questions before an act, the audit."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -44,6 +45,7 @@ MOST_AT_ONCE: Final = 500
 MOST_COUNTED: Final = 10_000
 LONGEST_SHOWN: Final = 100_000
 CONFIRMED: Final = "confirmed"
+_WORD_STARTS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class AuditedSite(Protocol):
@@ -112,6 +114,12 @@ class Question:
     sentence: str
     button: str
     counts: Sequence[tuple[str, int]]
+    """What is chosen, by what becomes of it; the first is what the act would touch."""
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether the act would touch anything."""
+        return self.counts[0][1] > 0
 
 
 class ConsoleAdmin(AnyModelAdmin):
@@ -145,7 +153,7 @@ class ConsoleAdmin(AnyModelAdmin):
 
     def record(self, request: HttpRequest, *, verb: str, row: Model, before: Json = None, after: Json = None) -> None:
         """Tell the audit that the signed-in person did something to a row."""
-        noun = str(row._meta.verbose_name).replace(" ", "_")  # noqa: SLF001 - Django's documented way to a model's names
+        noun = _WORD_STARTS.sub("_", type(row).__name__).lower()
         site = cast("AuditedSite", self.admin_site)
         site.record(request, action=f"{noun}.{verb}", row=row, before=before, after=after)
 

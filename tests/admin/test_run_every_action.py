@@ -151,6 +151,13 @@ def test_an_action_needs_the_right(client: Client, acme_world: World, label: str
     assert client.get(reverse(f"admin:{app}_{model}_{button}", args=[row.pk])).status_code == 403
 
 
+def test_a_question_about_nothing_offers_no_act(console: Client, acme_world: World) -> None:
+    over = a_run(acme_world.revision, status=RunStatus.COMPLETED)
+    for run, offered in [(acme_world.run, True), (over, False)]:
+        page = console.get(reverse("admin:runs_run_cancel", args=[run.pk])).text
+        assert ("Cancel these runs" in page) == offered
+
+
 def test_cancelling_needs_a_reason(console: Client, acme_world: World) -> None:
     answer = console.post(changelist("runs.Run"), chosen("cancel_runs", acme_world.run, confirmed="1", reason=" "))
     assert answer.status_code == 200

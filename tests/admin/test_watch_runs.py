@@ -1,6 +1,6 @@
 """The runs' list and a run's page: what they show, and how much they ask of the database."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 from django.test import Client
@@ -64,8 +64,14 @@ def test_the_page_shows_data_error_and_the_journal(console: Client, acme_world: 
     an_event(run, type_="segment.started", payload={"input": {"who": "world"}})
     an_event(run, type_="step.started", payload={"inputs": {}}, step_id="fetch", activation=2, attempt=1)
     page = console.get(run_page(run.pk)).text
-    for shown in ["the shop answered 500", "segment.started", "fetch#2", "Journal (2 events)"]:
+    for shown in ["the shop answered 500", "segment.started", "fetch#2", "Journal (2 events)", "Failed"]:
         assert shown in page
+    assert "(&#x27;failed" not in page
+
+
+def test_times_are_shown_to_the_second(console: Client, acme_world: World) -> None:
+    a_run(acme_world.revision, created_at=datetime(2026, 3, 1, 15, 4, 5, tzinfo=UTC))
+    assert "2026-03-01 15:04:05" in console.get(RUNS).text
 
 
 def test_what_runs_hold_is_text_never_markup(console: Client, acme_world: World) -> None:
