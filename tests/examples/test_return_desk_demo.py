@@ -61,7 +61,7 @@ def test_a_bad_file_is_refused_in_a_sentence_before_anything_starts(tmp_path: Pa
     data.write_text("a,b\n1,2\n")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(CHECKOUT / "platform"), str(CHECKOUT)])}
     command = [sys.executable, "-m", "examples.return_desk.demo", str(data)]
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         command, check=False, capture_output=True, text=True, cwd=CHECKOUT, env=environment, timeout=30
     )
     assert done.returncode == 2
