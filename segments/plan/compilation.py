@@ -7,7 +7,7 @@ from kernel.values import Json
 from segments.catalog import Catalog, Effect, Role, StepType
 from segments.definition import Edge, Segment, Step
 from segments.definition.config import config_expressions
-from segments.definition.ports import StepPorts, resolve_ports, resolve_source_ports, resolve_target_port
+from segments.definition.ports import EdgeIndex, StepPorts, resolve_ports, resolve_source_ports, resolve_target_port
 from segments.expressions import Expression, parse
 from segments.plan.graph import Graph
 from segments.plan.model import (
@@ -37,7 +37,8 @@ def compile_plan(segment: Segment, catalog: Catalog) -> Plan:
         The plan; equal segments and catalogs give equal plans.
     """
     step_types = {step.step_id: catalog[step.type] for step in segment.steps}
-    ports = {step.step_id: resolve_ports(segment, step, step_types[step.step_id]) for step in segment.steps}
+    by_step = EdgeIndex(segment)
+    ports = {step.step_id: resolve_ports(segment, step, step_types[step.step_id], by_step) for step in segment.steps}
     graph = Graph(
         [step.step_id for step in segment.steps],
         [(edge.source, edge.target) for edge in segment.edges],
