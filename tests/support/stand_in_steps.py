@@ -4,7 +4,6 @@ In a process they replace the announced types by the settings module ``tests.sup
 """
 
 import dataclasses
-import itertools
 from collections.abc import Mapping
 from functools import cache
 
@@ -40,12 +39,12 @@ class ScriptedPerson(StepHandler):
     step_type = dataclasses.replace(HumanTask.step_type, available=True)
 
     async def run(self, call: StepCall) -> Emit:
-        run = call.names["run"]
-        assert isinstance(run, dict)
-        decisions = run["input"].get("decisions", ()) if isinstance(run["input"], dict) else ()
-        decision = next(itertools.islice(decisions, call.activation - 1, None), "approved")
-        changed = {"topic": f"{_object(call.input).get('topic')} again"} if decision == "modified" else {}
-        return Emit({decision: _echo(call, **changed)})
+        decision = _decisions(call)[call.activation - 1 :][:1]
+        port = str(decision[0]) if decision else "approved"
+        changed: dict[str, Json] = {}
+        if port == "modified":
+            changed["topic"] = f"{_object(call.input).get('topic')} again"
+        return Emit({port: _echo(call, **changed)})
 
 
 class EchoingHost(StepHandler):
@@ -72,6 +71,13 @@ def registry() -> StepRegistry:
 def offline_registry() -> StepRegistry:
     """Stand-ins for everything that needs the world."""
     return registry_of(EchoingModel, ScriptedPerson, EchoingHost)
+
+
+def _decisions(call: StepCall) -> list[Json]:
+    run_input = _object(_object(call.names["run"])["input"])
+    decisions = run_input.get("decisions", [])
+    assert isinstance(decisions, list)
+    return decisions
 
 
 def _echo(call: StepCall, **more: Json) -> dict[str, Json]:
