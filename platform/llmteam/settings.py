@@ -83,6 +83,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = ["llmteam.formats"]
 STATIC_URL = "/static/"
 STATIC_ROOT = None if DEVELOPMENT or DEBUG else BASE_DIR / "static"  # collected for production only
 WHITENOISE_USE_FINDERS = DEVELOPMENT or DEBUG
