@@ -315,3 +315,89 @@ def test_no_more_steps_run_at_once_than_the_segment_allows() -> None:
     run = play(plan, run_input=list(range(20)), order=Watching())
     assert most == 3
     assert run.state.output() == [f"a({number})" for number in range(20)]
+
+
+def test_an_implicit_fan_out_below_a_choice_is_joined_once() -> None:
+    plan = drawn(
+        """
+        pick choice
+        x work
+        p work
+        q work
+        join parallel_join
+        pick.left -> x
+        pick.right -> join:c
+        x -> p
+        x -> q
+        p -> join:a
+        q -> join:b
+        """
+    )
+    run = play(plan, {"pick": lambda _a, scope: {"left": scope.input}})
+    assert run.state.counts["join"] == 1
+    assert run.state.output() == ["p(x(in))", "q(x(in))"]
+
+
+def test_a_kept_value_outlives_a_pass_whose_own_frames_are_gone() -> None:
+    plan = drawn(
+        """
+        fan work
+        mail work
+        pick choice
+        topic work
+        style work
+        write work
+        again choice
+        end work
+        fan -> mail
+        fan -> pick
+        pick.left -> topic
+        pick.right -> style
+        topic -> write:topic
+        style -> write:style
+        write -> again
+        again.left -> fan
+        again.right -> end
+        """
+    )
+    seen: list[list[str]] = []
+
+    def write(_activation: Activation, scope: Scope) -> Mapping[str, Json]:
+        seen.append(sorted(scope.inputs))
+        return {"output": "text"}
+
+    def pick(activation: Activation, _scope: Scope) -> Mapping[str, Json]:
+        return {"left": 1, "right": 1} if activation.activation == 1 else {"left": 2}
+
+    def again(activation: Activation, _scope: Scope) -> Mapping[str, Json]:
+        return {"left" if activation.activation < 2 else "right": 1}
+
+    play(plan, {"write": write, "pick": pick, "again": again})
+    assert seen == [["style", "topic"], ["style", "topic"]]
+
+
+def test_after_a_join_the_latest_of_several_activations_upstream_is_read() -> None:
+    plan = drawn(
+        """
+        split parallel_split output=branch_1,branch_2
+        slow work
+        w work
+        join parallel_join
+        end work
+        last work
+        split.branch_1 -> slow
+        slow -> w
+        split.branch_2 -> w
+        w -> join
+        join -> end
+        end -> last ? steps.w.output != 'never'
+        """
+    )
+    read: list[Json] = []
+
+    def end(_activation: Activation, scope: Scope) -> Mapping[str, Json]:
+        read.append(scope["steps"])
+        return {"output": 1}
+
+    play(plan, {"end": end}, order=InOrder("split", "w", "slow", "w"))
+    assert read == [{"w": {"output": "w(slow(in))"}}]
