@@ -269,8 +269,6 @@ def _plain(value: Any) -> Json:
         return value
     if isinstance(value, Model):
         return str(value.pk)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, QuerySet | list | tuple | set):
         return [_plain(item) for item in value]
     return str(value)

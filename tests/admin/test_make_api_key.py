@@ -1,15 +1,18 @@
 """An API key made in the console: its secret is seen once, and never again anywhere."""
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
 from audit.models import Entry
+from kernel.clock import utc_now
 from tenants.context import unscoped
 from tenants.errors import KeyRefused
 from tenants.models import ApiKey
 from tenants.selectors import find_caller
+from tenants.services import create_api_key
 from tests.conftest import Customer
 
 ADD = "/admin/tenants/apikey/add/"
@@ -97,6 +100,16 @@ def test_an_expiry_is_kept(console: Client, acme: Customer) -> None:
     assert (
         find_caller(key_text=answer.context["key_text"]).api_key.expires_at.isoformat() == "2099-12-31T12:00:00+00:00"
     )
+
+
+def test_the_list_tells_live_expired_and_revoked_keys_apart(console: Client, acme: Customer) -> None:
+    with unscoped("rows for a test"):
+        live = ApiKey.objects.get()
+        for name, field in [("old", "expires_at"), ("gone", "revoked_at")]:
+            key = create_api_key(tenant=acme.tenant, name=name).api_key
+            ApiKey.objects.filter(pk=key.pk).update(**{field: utc_now()})
+        rows = {key.name: admin.site._registry[ApiKey].state(key) for key in ApiKey.objects.all()}  # type: ignore[attr-defined]  # ours has it
+    assert rows == {live.name: "live", "old": "expired", "gone": "revoked"}
 
 
 def test_a_revoked_key_is_refused_at_once(console: Client, acme: Customer) -> None:

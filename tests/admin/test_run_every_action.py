@@ -15,6 +15,7 @@ from django.urls import reverse
 from audit.models import Entry
 from runs.models import Run, RunStatus, Signal
 from segments.models import Segment
+from tenants.console import MOST_AT_ONCE
 from tenants.context import unscoped
 from tenants.models import ApiKey, Membership, User
 from tests.support.console import World, a_run
@@ -178,6 +179,18 @@ def test_cancelling_counts_by_status_and_leaves_ended_runs_alone(console: Client
     console.post(changelist("runs.Run"), {**asked, "confirmed": "1", "reason": "clearing up"})
     with unscoped("looking at what was written"):
         assert set(Signal.objects.values_list("run_id", flat=True)) == {acme_world.run.pk, queued.pk}
+
+
+def test_more_runs_than_one_request_can_stop_are_left_for_another_time(console: Client, acme_world: World) -> None:
+    with unscoped("rows for a test"):
+        Run.objects.bulk_create(
+            Run(tenant=acme_world.tenant, revision=acme_world.revision, segment_id="greet", timeout_seconds=60)
+            for _ in range(MOST_AT_ONCE + 2)
+        )
+    asked = chosen("cancel_runs", acme_world.run, select_across="1", index="0")
+    counts = dict(console.post(changelist("runs.Run"), asked).context["question"].counts)
+    assert counts["will be cancelled"] == MOST_AT_ONCE
+    assert counts[f"left for another time ({MOST_AT_ONCE} at once)"] == 3
 
 
 def test_cancelling_everything_a_filter_finds(console: Client, acme_world: World, globex_world: World) -> None:

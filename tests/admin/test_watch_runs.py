@@ -1,15 +1,20 @@
 """The runs' list and a run's page: what they show, and how much they ask of the database."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
+from django.contrib import admin
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from kernel.clock import utc_now
-from runs.models import RunEvent, RunStatus
+from runs.console import waits_for
+from runs.models import Run, RunEvent, RunStatus, Worker
 from tenants.context import unscoped
+from tenants.models import User
 from tests.support.console import World, a_run, an_event
 
 RUNS = "/admin/runs/run/"
@@ -56,6 +61,54 @@ def test_the_list_shows_status_segment_duration_and_what_is_waited_for(console: 
     page = console.get(RUNS).text
     for shown in ["Waiting", "retry until 2030-01-01", "Completed", "2 min 5 s", "greet r1", "acme"]:
         assert shown in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"status": RunStatus.QUEUED}, "a free worker"),
+        ({"status": RunStatus.WAITING, "waiting_for": [{"kind": "slot"}]}, "slot"),
+        (
+            {"status": RunStatus.WAITING, "waiting_for": [{"kind": "a"}, {"kind": "b", "until": "noon"}]},
+            "a; b until noon",
+        ),
+        ({"status": RunStatus.WAITING, "waiting_for": ["slot"]}, "slot"),
+        ({"status": RunStatus.RUNNING}, ""),
+    ],
+)
+def test_the_wait_reason_is_a_few_words(acme_world: World, fields: dict[str, Any], shown: str) -> None:
+    assert waits_for(a_run(acme_world.revision, **fields)) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(None, "-"), (0.0049, "5 ms"), (1.25, "1.2 s"), (59.9, "59.9 s"), (60, "1 min 0 s")]
+)
+def test_durations_are_readable(acme_world: World, seconds: float | None, shown: str) -> None:
+    run = acme_world.run
+    run.started_at = None if seconds is None else utc_now()
+    run.ended_at = None if run.started_at is None else run.started_at + timedelta(seconds=seconds or 0)
+    page = admin.site._registry[Run]
+    assert page.duration(run) == shown  # type: ignore[attr-defined]  # ours has it
+
+
+def test_the_page_links_to_the_worker_that_executes_it(console: Client, acme_world: World) -> None:
+    with unscoped("rows for a test"):
+        worker = Worker.objects.get()
+    assert "nobody now" in console.get(run_page(acme_world.run.pk)).text
+    run = a_run(acme_world.revision, owner=worker.id)
+    assert reverse("admin:runs_worker_change", args=[worker.pk]) in console.get(run_page(run.pk)).text
+    workers = console.get("/admin/runs/worker/").context["cl"].result_list
+    assert [(row.name, row.owned) for row in workers] == [("worker@here", 1)]
+
+
+def test_a_run_nobody_has_taken_yet_says_so(console: Client, acme_world: World) -> None:
+    run = a_run(acme_world.revision, status=RunStatus.QUEUED)
+    assert "No events yet" in console.get(run_page(run.pk)).text
+
+
+def test_an_event_is_for_those_who_may_see_runs(client: Client, acme_world: World) -> None:
+    client.force_login(User.objects.create(username="clerk", is_staff=True))
+    assert client.get(reverse("admin:runs_run_event", args=[acme_world.run.pk, 1])).status_code == 403
 
 
 def test_the_page_shows_data_error_and_the_journal(console: Client, acme_world: World) -> None:
