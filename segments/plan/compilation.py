@@ -49,11 +49,10 @@ def compile_plan(segment: Segment, catalog: Catalog) -> Plan:
     order = [step_id for step_id in graph.order if step_id in graph.reachable]
     entry_port = _entry_port(by_id[segment.entrypoint], edges)
     connected = _connected_ports(order, edges, segment.entrypoint, entry_port)
-    over_items = [step_id for step_id in order if _splits_items(by_id[step_id], step_types[step_id])]
     splits, joins = (
         [step_id for step_id in order if step_types[step_id].role is role] for role in (Role.SPLIT, Role.JOIN)
     )
-    points = _points(order, step_types, connected, graph, closed_splits(over_items, splits, joins, graph))
+    points = _points(order, step_types, connected, graph, closed_splits(splits, joins, graph))
     leaving: dict[str, list[PlanEdge]] = {step_id: [] for step_id in order}
     for edge in edges:
         leaving[edge.source].append(edge)
@@ -149,18 +148,16 @@ def _points(
     )
 
 
-def closed_splits(
-    over_items: Sequence[str], splits: Sequence[str], joins: Sequence[str], graph: Graph
-) -> dict[str, str]:
-    """Say which split over items a join closes that is not the split's own by its place in the graph.
+def closed_splits(splits: Sequence[str], joins: Sequence[str], graph: Graph) -> dict[str, str]:
+    """Say which split a join closes that is not the split's own by its place in the graph.
 
-    One branch is enough for a split over items, and then the join's immediate dominator is that branch's last step,
-    not the split. Innermost first, such a split takes the first join behind it that one step leads to, else the first
-    that brings other ways together; a join directly dominated by a split stays with that split.
+    Where all ways from a split come together before the join (one branch over many items, or branches that run into
+    the same step), the join's immediate dominator is the step before it, not the split. Innermost first, such a split
+    takes the first join behind it that one step leads to, else the first that brings other ways together; a join
+    directly dominated by a split stays with that split.
 
     Args:
-        over_items: The splits that have ``items``, in plan order.
-        splits: All splits.
+        splits: The splits, in plan order.
         joins: The joins, in plan order.
         graph: The segment's graph.
 
@@ -168,11 +165,10 @@ def closed_splits(
         The split by join.
     """
     closes: dict[str, str] = {}
+    own = {graph.dominators[join] for join in joins}
     free = [join for join in joins if graph.dominators[join] not in splits]
-    for split in reversed(over_items):
-        if any(graph.dominators[join] == split for join in joins):
-            continue
-        behind = [join for join in free if split in graph.dominators_of(join)]
+    for split in reversed(splits):
+        behind = [] if split in own else [join for join in free if split in graph.dominators_of(join)]
         single = [join for join in behind if len(set(graph.predecessors[join])) == 1]
         for join in (single or behind)[:1]:
             closes[join] = split

@@ -65,7 +65,7 @@ class GatherPoint:
     """A place where tokens wait for each other: a join (``port`` is null), or one input port of a step with several.
 
     ``index`` numbers the points of a plan; ``Plan.reaches`` has bit ``1 << index`` for a step whose token may still
-    come here. ``dominator`` is the step's immediate dominator, or the split over items a join closes; ``loop`` the
+    come here. ``dominator`` is the step's immediate dominator, or the split a join closes; ``loop`` the
     steps of the loop it stands in.
     """
 
