@@ -153,7 +153,7 @@ def measure(arguments: argparse.Namespace, start_cost: float) -> dict[str, Any]:
 def profile(pid: int, path: str) -> None:
     """Sample the worker for a while."""
     py_spy = Path(sys.executable).parent / "py-spy"
-    subprocess.Popen(
+    subprocess.Popen(  # noqa: S603 - the tool of this very environment
         [str(py_spy), "record", "-p", str(pid), "-d", "8", "-r", "250", "-f", "raw", "-o", path],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -82,23 +82,12 @@ class Attempt:
             async with limit:
                 answer = await self._run_handler()
             return self._completed(answer)
-        except StepFailed as failure:
-            return failure
-        except ExpressionError as error:
-            return StepFailed(error.code, str(error))
-        except LlmteamError as error:
-            return StepFailed(error.code, error.detail or error.title)
         except asyncio.CancelledError:
             if self.cancelled:
                 raise
-            return self._crashed("was cancelled from inside")
-        except TimeoutError:
-            if limit.expired():
-                seconds = self.step.plan_step.timeout_seconds
-                return StepFailed("STEP_TIMED_OUT", f"The attempt took longer than {seconds:g} s.", retryable=True)
-            return self._crashed("TimeoutError")
+            return self._crashed()
         except (Exception, SystemExit) as error:
-            return self._crashed(type(error).__name__)
+            return self._failure(error, is_late=limit.expired())
 
     async def abandon(self) -> None:
         """Let the handler clean up after a cancelled attempt; what it raises is logged."""
@@ -158,10 +147,24 @@ class Attempt:
             payload["items"] = normalise(answer.items, big_integers="text")
         return Succeeded(payload)
 
-    def _crashed(self, what: str) -> StepFailed:
-        step = self.step.plan_step
-        log.error("step type %s failed in an unforeseen way: %s", step.type_id, what, exc_info=True)
-        return StepFailed("STEP_CRASHED", f"The step type {step.type_id} failed in an unforeseen way.")
+    def _failure(self, error: BaseException, *, is_late: bool) -> StepFailed:
+        """Say what an exception means for the step."""
+        if isinstance(error, StepFailed):
+            return error
+        if isinstance(error, ExpressionError):
+            return StepFailed(error.code, str(error))
+        if isinstance(error, LlmteamError):
+            return StepFailed(error.code, error.detail or error.title)
+        if isinstance(error, TimeoutError) and is_late:
+            seconds = self.step.plan_step.timeout_seconds
+            return StepFailed("STEP_TIMED_OUT", f"The attempt took longer than {seconds:g} s.", retryable=True)
+        return self._crashed()
+
+    def _crashed(self) -> StepFailed:
+        """Log what was being handled; people are told no internals."""
+        type_id = self.step.plan_step.type_id
+        log.exception("step type %s failed in an unforeseen way", type_id)  # noqa: LOG004 - called while handling it
+        return StepFailed("STEP_CRASHED", f"The step type {type_id} failed in an unforeseen way.")
 
 
 def error_object(failure: StepFailed, *, key: ActivationKey, attempts: int) -> dict[str, Json]:

@@ -155,12 +155,7 @@ class Execution:
         pure: list[Attempt] = []
         for command in commands:
             if isinstance(command, Start):
-                attempt = self._start(command)
-                if attempt.step.plan_step.effect is Effect.PURE:
-                    pure.append(attempt)
-                else:
-                    self._attempts[attempt.key] = attempt
-                    self._to_launch.append(attempt)
+                self._start(command, pure)
             elif isinstance(command, Skip):
                 self._skip(command)
             elif isinstance(command, Reject):
@@ -248,11 +243,17 @@ class Execution:
         self._signalled = not is_closed
         return is_closed
 
-    def _start(self, command: Start) -> Attempt:
+    def _start(self, command: Start, pure: list[Attempt]) -> None:
+        """Record a start; what is pure is executed with the others of its round, the rest after the next commit."""
         key = command.step_id, command.activation
         self._retry_at.pop(key, None)
         self._record(EventType.STEP_STARTED, {"inputs": dict(command.inputs)}, key, command.attempt)
-        return self._attempt(key)
+        attempt = self._attempt(key)
+        if attempt.step.plan_step.effect is Effect.PURE:
+            pure.append(attempt)
+        else:
+            self._attempts[key] = attempt
+            self._to_launch.append(attempt)
 
     def _attempt(self, key: ActivationKey) -> Attempt:
         activation = self.state.active[key]
@@ -278,8 +279,8 @@ class Execution:
         if isinstance(outcome, Succeeded):
             try:
                 self._record(EventType.STEP_COMPLETED, outcome.payload, attempt.key, attempt.number)
-            except ValueTooLarge as error:
-                outcome = StepFailed(error.code, error.detail)
+            except ValueTooLarge as too_large:
+                outcome = StepFailed(too_large.code, too_large.detail)
             else:
                 return
         activation = self.state.active[attempt.key]

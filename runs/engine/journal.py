@@ -22,9 +22,9 @@ Row: TypeAlias = tuple[UUID, int, UUID, str, str | None, int | None, int | None,
 CARRIES_VALUES: Final = frozenset({EventType.STEP_COMPLETED, EventType.ACTION_COMPLETED, EventType.SEGMENT_COMPLETED})
 
 
-def chain(digest: bytes, payload: str) -> bytes:
+def chain(digest: bytes, payload: bytes) -> bytes:
     """Continue a journal's running digest: SHA-256 over the digest so far and the stored bytes of one payload."""
-    return hashlib.sha256(digest + payload.encode()).digest()
+    return hashlib.sha256(digest + payload).digest()
 
 
 @dataclass(slots=True)
@@ -55,8 +55,8 @@ class Journal:
     """What one owner records of one run.
 
     Sequence numbers, digest and size are decided here at once; ``committed_*`` is what Postgres has. Only the writer
-    moves the latter. Between the two lie ``rows``. ``trouble`` says why nothing more can be written; ``notify`` is called
-    when it is set.
+    moves the latter. Between the two lie ``rows``. ``trouble`` says why nothing more can be written; ``notify`` is
+    called when it is set.
     """
 
     run_id: UUID
@@ -103,11 +103,11 @@ class Journal:
             ValueTooLarge: A value in it is over its bound, or the journal would be; nothing was recorded.
         """
         event = Event(self.seq + 1, event_type, payload, step_id, activation, attempt)
-        row = self._write(event)
+        row, stored = self._write(event)
         self.seq += 1
-        self.size += len(row[-1])
-        self.buffered += len(row[-1])
-        self.digest = chain(self.digest, row[-1])
+        self.size += len(stored)
+        self.buffered += len(stored)
+        self.digest = chain(self.digest, stored)
         self.rows.append(row)
         return event
 
@@ -119,11 +119,10 @@ class Journal:
         Raises:
             ValueTooLarge: As for ``append``.
         """
-        row = self._write(Event(self.seq + 1, event_type, payload))
-        closing.row = row
+        closing.row, stored = self._write(Event(self.seq + 1, event_type, payload))
         closing.last_seq = self.seq + 1
-        closing.size_after = self.size + len(row[-1])
-        closing.digest_after = chain(self.digest, row[-1])
+        closing.size_after = self.size + len(stored)
+        closing.digest_after = chain(self.digest, stored)
 
     def refuse(self) -> None:
         """Forget everything that is not committed, because Postgres does not take it."""
@@ -132,12 +131,14 @@ class Journal:
         self.buffered = 0
         self.seq, self.size, self.digest = self.committed_seq, self.committed_size, self.committed_digest
 
-    def _write(self, event: Event) -> Row:
+    def _write(self, event: Event) -> tuple[Row, bytes]:
+        """Write an event as the table has it; return the stored bytes of its payload too."""
         payload = dump_json(dict(event.payload))
+        stored = payload.encode()
         if event.type in CARRIES_VALUES:
-            self._check_size(event, payload)
+            self._check_size(event, len(stored))
         self._latest = at = max(self._latest, self.clock.now())
-        return (
+        row: Row = (
             self.run_id,
             event.seq,
             self.tenant_id,
@@ -148,13 +149,14 @@ class Journal:
             at,
             payload,
         )
+        return row, stored
 
-    def _check_size(self, event: Event, payload: str) -> None:
+    def _check_size(self, event: Event, size: int) -> None:
         """Bound each value, and the journal; events that only tell of a failure or a start always fit."""
-        if len(payload) * 4 > MAX_VALUE_BYTES:
+        if size > MAX_VALUE_BYTES:
             for value in _values(event):
                 check_size(value)
-        if self.size + len(payload) > MAX_JOURNAL_BYTES:
+        if self.size + size > MAX_JOURNAL_BYTES:
             raise ValueTooLarge(
                 f"The journal would take more than {MAX_JOURNAL_BYTES} bytes.", extra={"limit": MAX_JOURNAL_BYTES}
             )

@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 BATCH_EVENTS = 5_000
 BATCH_BYTES = 16 * 1024 * 1024
 MISSES_BEFORE_DOUBT = 20
-LONGEST_PAUSE_SECONDS = 1.0
+FIRST_PAUSE_SECONDS = 0.005
+LOCKED_PAUSE_SECONDS = 0.05
+AWAY_PAUSE_SECONDS = 1.0
+"""Longest pauses before another try, by what was in the way: others' locks, or a database that is away."""
 PROGRESS = frozenset({EventType.STEP_COMPLETED.value, EventType.STEP_FAILED.value})
 
 
@@ -154,8 +157,8 @@ class Writer:
             await self._wake.wait()
             self._wake.clear()
             while self._dirty:
-                went_well = await self._write(self._take())
-                pause = 0.0 if went_well else min(LONGEST_PAUSE_SECONDS, pause * 2 or 0.005)
+                longest = await self._write(self._take())
+                pause = min(longest, pause * 2 or FIRST_PAUSE_SECONDS)
                 if pause:
                     await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads retries
             if self._stopping:
@@ -175,8 +178,8 @@ class Writer:
         self.largest_batch = max(self.largest_batch, len(batch))
         return batch
 
-    async def _write(self, batch: list[Slice]) -> bool:
-        """Write a batch; return whether something came of it."""
+    async def _write(self, batch: list[Slice]) -> float:
+        """Write a batch; return the longest pause before the next: 0 when something came of this one."""
         try:
             if self._connection is None:
                 self._connection = await connect("writer")
@@ -189,22 +192,21 @@ class Writer:
             await self._disconnect()
             for piece in batch:
                 self._dirty.setdefault(piece.run_id, piece.journal)
-            return False
+            return AWAY_PAUSE_SECONDS
         self.batches += 1
         self._settle(verdict, gone)
-        return len(verdict.missed) < len(batch)
+        return LOCKED_PAUSE_SECONDS if len(verdict.missed) == len(batch) else 0.0
 
-    async def _bisect(self, batch: list[Slice], error: psycopg.Error) -> bool:
+    async def _bisect(self, batch: list[Slice], error: psycopg.Error) -> float:
         if len(batch) > 1:
             middle = len(batch) // 2
-            first = await self._write(batch[:middle])
-            return await self._write(batch[middle:]) and first
+            return min(await self._write(batch[:middle]), await self._write(batch[middle:]))
         journal = batch[0].journal
         log.error("Postgres refused what run %s recorded: %s", journal.run_id, type(error).__name__)
         closing = journal.closing
         journal.refuse()
         _trouble(journal, closing, RunRefused())
-        return True
+        return 0.0
 
     async def _write_in_one_transaction(self, connection: AsyncDatabase, batch: list[Slice]) -> Verdict:
         async with connection.pipeline(), transaction(connection):

@@ -1,5 +1,6 @@
 """Small segments, built in a line."""
 
+from itertools import pairwise
 from typing import Any
 
 
@@ -11,7 +12,7 @@ def step(step_id: str, type_id: str = "probe", **more: Any) -> dict[str, Any]:
 
 def segment(*steps: dict[str, Any], edges: list[dict[str, Any]] | None = None, **params: Any) -> dict[str, Any]:
     """A segment of the steps, one after the other unless edges are given."""
-    chain = [{"from": a["step_id"], "to": b["step_id"]} for a, b in zip(steps, steps[1:], strict=False)]
+    chain = [{"from": a["step_id"], "to": b["step_id"]} for a, b in pairwise(steps)]
     return {
         "version": "1.0",
         "segment_id": "test_segment",

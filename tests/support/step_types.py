@@ -39,7 +39,7 @@ def _probe_type(type_id: str, effect: Effect) -> StepType:
 
 
 class Probe(StepHandler):
-    """Does nothing outside, slowly or wrongly if told to; declared external, so that each attempt is committed first."""
+    """Does nothing, slowly or wrongly if told to; declared external, so that each attempt is committed first."""
 
     step_type = _probe_type("probe", Effect.EXTERNAL)
 
