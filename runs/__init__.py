@@ -1,0 +1,1 @@
+"""WHAT RUNS: runs, their rules and their engine."""

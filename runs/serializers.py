@@ -3,10 +3,11 @@
 import math
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema_field
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from kernel.values import size_of
+from runs.examples import RUN_EXAMPLE
 from runs.models import RunStatus
 from runs.services import RETURN_EXISTING, Wish
 from segments.serializers import JsonObject
@@ -33,10 +34,11 @@ PREFER = OpenApiParameter(
 
 @extend_schema_field({})
 class AnyValue(serializers.JSONField):
-    """Any JSON value; null is one."""
+    """Any JSON value; null is one, as good as any other."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(allow_null=True, **options)
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """Take null for what it is; only a missing value is none."""
+        return (True, None) if data is None else super().validate_empty_values(data)
 
 
 class ObjectField(JsonObject):
@@ -128,6 +130,21 @@ class InlineStart(StartFields):
         return Wish(definition=fields.pop("segment"), **fields)
 
 
+class SavedStartForm(SavedStart):
+    """The same start as a form: every field a text, those that are JSON spelled as JSON."""
+
+    input = serializers.CharField(required=False, help_text="Text; read as JSON when it opens with `{` or `[`.")
+    metadata = serializers.CharField(required=False, help_text="A JSON object.")
+
+
+class InlineStartForm(InlineStart):
+    """The same start as a form: every field a text, those that are JSON spelled as JSON."""
+
+    segment = serializers.CharField(help_text="The definition to run, as JSON.")
+    input = serializers.CharField(required=False, help_text="Text; read as JSON when it opens with `{` or `[`.")
+    metadata = serializers.CharField(required=False, help_text="A JSON object.")
+
+
 class WaitQuery(Strict):
     """How long a caller would wait for the end."""
 
@@ -213,6 +230,7 @@ class LinksShape(serializers.Serializer[Any]):
     cancel = serializers.URLField()
 
 
+@extend_schema_serializer(examples=[OpenApiExample("A run that is over", RUN_EXAMPLE, response_only=True)])
 class RunShape(serializers.Serializer[Any]):
     """One execution of one revision."""
 

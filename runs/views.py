@@ -8,14 +8,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from kernel.errors import LlmteamError
-from kernel.paging import page_body
-from runs import selectors, serializers, services
+from kernel.paging import CursorRefused, page_body
+from runs import errors, selectors, serializers, services
 from runs.presentation import event_body, run_body, run_location, step_body, step_types_of
 from runs.requests import idempotency_key_of, request_hash_of, wait_seconds_of
 from runs.waiting import RunResponse
+from segments.errors import RevisionNotFound, SegmentArchived, SegmentInvalid, SegmentNotFound
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
 from segments.serializers import page_shape
-from tenants.requests import PageQuery, Strict, caller_of, read_fields, read_query
+from tenants.requests import NotAvailable, PageQuery, Strict, caller_of, read_fields, read_query
 
 READ, WRITE = "runs:read", "runs:write"
 START_PARAMETERS: Final[list[OpenApiParameter | type[Strict]]] = [
@@ -23,6 +24,14 @@ START_PARAMETERS: Final[list[OpenApiParameter | type[Strict]]] = [
     serializers.PREFER,
     serializers.IDEMPOTENCY_KEY,
 ]
+REFUSED_STARTS = (
+    errors.InputRefused,
+    errors.InputSchemaUnusable,
+    errors.IdempotencyKeyMalformed,
+    errors.IdempotencyKeyReused,
+    errors.StartInProgress,
+    NotAvailable,
+)
 START_RESPONSES = {
     200: OpenApiResponse(serializers.RunShape, "The run is over."),
     202: OpenApiResponse(serializers.RunShape, "The run goes on: see `Location` and `Retry-After`."),
@@ -41,6 +50,7 @@ class StartSegmentView(APIView):
     """Runs of a saved segment."""
 
     required_scopes: ClassVar = {"POST": WRITE}
+    refusals: ClassVar = {"POST": (SegmentNotFound, RevisionNotFound, SegmentArchived, *REFUSED_STARTS)}
     accepts_form = True
 
     @extend_schema(
@@ -51,7 +61,7 @@ class StartSegmentView(APIView):
         parameters=START_PARAMETERS,
         request={
             "application/json": serializers.SavedStart,
-            "application/x-www-form-urlencoded": serializers.SavedStart,
+            "application/x-www-form-urlencoded": serializers.SavedStartForm,
         },
         responses=START_RESPONSES,
         examples=[OpenApiExample("With an input", {"input": TWO_STEPS_INPUT}, request_only=True)],
@@ -67,6 +77,7 @@ class RunsView(APIView):
     """All runs of the caller's tenant."""
 
     required_scopes: ClassVar = {"GET": READ, "POST": WRITE}
+    refusals: ClassVar = {"GET": (CursorRefused,), "POST": (SegmentInvalid, *REFUSED_STARTS)}
     accepts_form = True
 
     @extend_schema(
@@ -90,7 +101,7 @@ class RunsView(APIView):
         parameters=START_PARAMETERS,
         request={
             "application/json": serializers.InlineStart,
-            "application/x-www-form-urlencoded": serializers.InlineStart,
+            "application/x-www-form-urlencoded": serializers.InlineStartForm,
         },
         responses=START_RESPONSES,
         examples=[OpenApiExample("Two steps", {"segment": TWO_STEPS, "input": TWO_STEPS_INPUT}, request_only=True)],
@@ -106,6 +117,7 @@ class RunView(APIView):
     """One run."""
 
     required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (errors.RunNotFound,)}
 
     @extend_schema(
         operation_id="read_run",
@@ -128,6 +140,7 @@ class RunStepsView(APIView):
     """The activations of a run."""
 
     required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (errors.RunNotFound, CursorRefused)}
 
     @extend_schema(
         operation_id="list_run_steps",
@@ -148,12 +161,13 @@ class RunEventsView(APIView):
     """The journal of a run."""
 
     required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (errors.RunNotFound, EventStreamNotAvailable)}
 
     @extend_schema(
         operation_id="list_run_events",
         summary="List a run's events",
         description="In order, behind `after`. `data.produced` is derived, once per port of a completed step, under "
-        "the `seq` of that step's event. A stream (`Accept: text/event-stream`) is not available yet and refused with 406.",
+        "the `seq` of that step's event. A stream (`Accept: text/event-stream`) is not available yet: a 406.",
         parameters=[serializers.EventQuery],
         responses=page_shape("EventPage", serializers.EventShape()),
     )
@@ -172,6 +186,7 @@ class CancelRunView(APIView):
     """The end of a run on demand."""
 
     required_scopes: ClassVar = {"POST": WRITE}
+    refusals: ClassVar = {"POST": (errors.RunNotFound, errors.RunAlreadyOver)}
 
     @extend_schema(
         operation_id="cancel_run",

@@ -1,0 +1,1 @@
+"""WHAT CAN RUN: segments, their contract and catalog."""

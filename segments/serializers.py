@@ -2,11 +2,18 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema_field, inline_serializer
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    extend_schema_field,
+    extend_schema_serializer,
+    inline_serializer,
+)
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from segments.definition import Finding
+from segments.examples import SAVED_TWO_STEPS
 from segments.models import Revision, Segment
 from segments.validation import Validation
 from tenants.requests import NotAvailable, PageQuery, Strict
@@ -60,6 +67,7 @@ class SegmentShape(SegmentSummaryShape):
     definition = JsonObject(allow_null=True)
 
 
+@extend_schema_serializer(examples=[OpenApiExample("Just saved", SAVED_TWO_STEPS, response_only=True)])
 class SavedSegmentShape(SegmentShape):
     """A segment just saved, with the findings that do not block."""
 

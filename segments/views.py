@@ -3,31 +3,34 @@
 from typing import ClassVar
 
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from kernel.paging import page_body
-from segments import examples, selectors, serializers, services
+from kernel.paging import CursorRefused, page_body
+from segments import errors, examples, selectors, serializers, services
 from segments.definition import json_schema
 from segments.validation import validate
-from tenants.requests import PageQuery, caller_of, read_query, with_etag
+from tenants.requests import NotAvailable, PageQuery, caller_of, read_query, with_etag
 
 READ, WRITE = "segments:read", "segments:write"
-SEGMENT_BODY = {"application/json": serializers.JsonObject}
+SEGMENT_BODY = {"application/json": OpenApiTypes.OBJECT}
+UNCHANGED = OpenApiResponse(description="`If-None-Match` names the present content.")
 
 
 class CatalogView(APIView):
     """The step types a segment may use."""
 
     required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (NotAvailable,)}
 
     @extend_schema(
         operation_id="read_catalog",
         summary="Read the catalog",
         description="All step types, in the shape canvases read. `?with=limits` is not available yet and refused.",
-        responses=serializers.CatalogShape,
+        responses={200: serializers.CatalogShape, 304: UNCHANGED},
     )
     def get(self, request: Request) -> Response:
         """Answer the whole catalog."""
@@ -39,8 +42,13 @@ class CardView(APIView):
     """One step type."""
 
     required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (errors.StepTypeNotFound,)}
 
-    @extend_schema(operation_id="read_step_type", summary="Read one step type", responses=serializers.CardShape)
+    @extend_schema(
+        operation_id="read_step_type",
+        summary="Read one step type",
+        responses={200: serializers.CardShape, 304: UNCHANGED},
+    )
     def get(self, request: Request, type_id: str) -> Response:
         """Answer one card."""
         return with_etag(request, selectors.catalog_etag(), selectors.get_card(type_id=type_id))
@@ -55,7 +63,7 @@ class SegmentSchemaView(APIView):
         operation_id="read_segment_schema",
         summary="Read the contract's JSON Schema",
         description="JSON Schema 2020-12. It accepts what the platform itself writes.",
-        responses=serializers.JsonObject,
+        responses=OpenApiTypes.OBJECT,
     )
     def get(self, request: Request) -> Response:
         """Answer the schema."""
@@ -84,6 +92,10 @@ class SegmentsView(APIView):
     """All segments of the caller's tenant."""
 
     required_scopes: ClassVar = {"GET": READ, "POST": WRITE}
+    refusals: ClassVar = {
+        "GET": (CursorRefused,),
+        "POST": (errors.SegmentExists, errors.SegmentInvalid, NotAvailable),
+    }
 
     @extend_schema(
         operation_id="list_segments",
@@ -121,8 +133,15 @@ class SegmentView(APIView):
     """One segment."""
 
     required_scopes: ClassVar = {"GET": READ, "PUT": WRITE, "DELETE": WRITE}
+    refusals: ClassVar = {
+        "GET": (errors.SegmentNotFound,),
+        "PUT": (errors.RevisionMismatch, errors.SegmentInvalid),
+        "DELETE": (errors.SegmentNotFound,),
+    }
 
-    @extend_schema(operation_id="read_segment", summary="Read a segment", responses=serializers.SegmentShape)
+    @extend_schema(
+        operation_id="read_segment", summary="Read a segment", responses={200: serializers.SegmentShape, 304: UNCHANGED}
+    )
     def get(self, request: Request, segment_id: str) -> Response:
         """Answer the segment with its current content, archived or not."""
         segment = selectors.get_segment(tenant=caller_of(request).tenant, segment_id=segment_id)
@@ -170,6 +189,7 @@ class RevisionsView(APIView):
     """All revisions of a segment."""
 
     required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (errors.SegmentNotFound, CursorRefused)}
 
     @extend_schema(
         operation_id="list_revisions",
@@ -189,12 +209,13 @@ class RevisionView(APIView):
     """One revision."""
 
     required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (errors.SegmentNotFound, errors.RevisionNotFound)}
 
     @extend_schema(
         operation_id="read_revision",
         summary="Read one revision",
         description="Immutable.",
-        responses=serializers.RevisionShape,
+        responses={200: serializers.RevisionShape, 304: UNCHANGED},
     )
     def get(self, request: Request, segment_id: str, number: str) -> Response:
         """Answer one content."""

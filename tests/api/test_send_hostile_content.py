@@ -73,7 +73,7 @@ def check_problem(answer: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", BODIES)
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: " ".join(call))
+@pytest.mark.parametrize("call", CALLS, ids=" ".join)
 def test_a_bad_body_is_a_typed_problem_and_stores_nothing(client: APIClient, call: tuple[str, str], name: str) -> None:
     data, statuses, code = BODIES[name]
     if name == "empty" and call == START_SAVED:

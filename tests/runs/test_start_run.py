@@ -1,13 +1,17 @@
 """Starting of runs, as callers see it; nothing executes them here."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from rest_framework.test import APIClient
 
-from runs.models import Run, RunStatus
+from audit.models import Entry
+from kernel.clock import utc_now
+from runs.models import IdempotencyKey, Run, RunStatus
+from runs.services import drop_old_idempotency_keys
 from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
@@ -121,12 +125,6 @@ def test_a_key_that_is_none_is_refused(saved: APIClient, key: str) -> None:
 
 
 def test_keys_are_forgotten_after_a_day(saved: APIClient) -> None:
-    from datetime import timedelta
-
-    from kernel.clock import utc_now
-    from runs.models import IdempotencyKey
-    from runs.services import drop_old_idempotency_keys
-
     headers = {"Idempotency-Key": "k1"}
     saved.post("/api/v1/segments/numbers/runs", {}, headers=headers)
     assert drop_old_idempotency_keys() == 0
@@ -221,8 +219,6 @@ def test_another_tenant_starts_nothing_here(saved: APIClient, globex: Customer, 
 
 
 def test_the_audit_tells_of_the_start(saved: APIClient) -> None:
-    from audit.models import Entry
-
     answer = saved.post("/api/v1/segments/numbers/runs", {})
     with unscoped("tests look at everything"):
         entry = Entry.objects.get(action="run.started")

@@ -29,7 +29,7 @@ from kernel.values import pointer_of
 from llmteam.api.content import UnsupportedContent
 
 CONTENT_TYPE = "application/problem+json"
-TYPE_ROOT = "/api/docs/errors#"
+TYPE_ROOT = "urn:llmteam:problem:"
 MAX_ERRORS = 200
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,144 @@
+"""The API's description: complete, true, and good enough to make a client of."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from jsonschema import Draft202012Validator
+from rest_framework.test import APIClient
+
+from runs.examples import RUN_EXAMPLE
+from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
+from tests.conftest import Customer
+from tests.support.server import ServerProcess
+from tests.support.worker import running_worker
+
+Api = Callable[[Customer], APIClient]
+
+
+@pytest.fixture(scope="module")
+def description(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Generation itself is the first test: a warning or an invalid document fails here."""
+    file = tmp_path_factory.mktemp("description") / "openapi.json"
+    call_command("spectacular", "--fail-on-warn", "--validate", "--format", "openapi-json", "--file", str(file))
+    return file
+
+
+@pytest.fixture(scope="module")
+def document(description: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(description.read_text())
+    return found
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def test_every_operation_has_words_a_key_and_its_problems_with_examples(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    for method, path, operation in operations(document):
+        place = f"{method} {path}"
+        assert operation["operationId"], place
+        assert operation["summary"], place
+        assert operation["security"] == [{"bearer": []}, {"apiKey": []}], place
+        assert {"401", "503"} <= operation["responses"].keys(), place
+        if "requestBody" in operation:
+            assert {"400", "413", "415", "422"} <= operation["responses"].keys(), place
+        if "{" in path and method != "put":
+            assert "404" in operation["responses"], place
+        for status, response in operation["responses"].items():
+            if status >= "400":
+                problem = response["content"]["application/problem+json"]
+                for code, example in problem["examples"].items():
+                    assert (example["value"]["code"], example["value"]["status"]) == (code, int(status)), place
+
+
+def test_what_is_answered_is_what_is_described(
+    acme: Customer, api: Api, document: dict[str, Any], transactional_db: None
+) -> None:
+    client = api(acme)
+    saved = client.put("/api/v1/segments/order_total", TWO_STEPS)
+    started = client.post("/api/v1/segments/order_total/runs", {"input": TWO_STEPS_INPUT})
+    run_id = started.json()["run_id"]
+    with running_worker():
+        over = client.get(f"/api/v1/runs/{run_id}?wait=20")
+    assert over.json()["status"] == "completed", over.content
+    assert over.json()["output"] == RUN_EXAMPLE["output"], "the description shows a true run"
+    assert saved.json()["definition"]["steps"] == TWO_STEPS["steps"]
+    answers = {
+        ("put", "/api/v1/segments/{segment_id}"): saved,
+        ("post", "/api/v1/segments/{segment_id}/runs"): started,
+        ("get", "/api/v1/runs/{run_id}"): over,
+        ("get", "/api/v1/runs/{run_id}/steps"): client.get(f"/api/v1/runs/{run_id}/steps"),
+        ("get", "/api/v1/runs/{run_id}/events"): client.get(f"/api/v1/runs/{run_id}/events"),
+        ("get", "/api/v1/runs"): client.get("/api/v1/runs?limit=1"),
+        ("post", "/api/v1/runs"): client.post("/api/v1/runs", {"segment": {}}),
+        ("post", "/api/v1/runs/{run_id}/cancel"): client.post(f"/api/v1/runs/{run_id}/cancel"),
+        ("get", "/api/v1/segments"): client.get("/api/v1/segments"),
+        ("post", "/api/v1/segments"): client.post("/api/v1/segments", TWO_STEPS),
+        ("get", "/api/v1/segments/{segment_id}"): client.get("/api/v1/segments/order_total"),
+        ("delete", "/api/v1/segments/{segment_id}"): client.delete("/api/v1/segments/nowhere"),
+        ("post", "/api/v1/segments/validate"): client.post("/api/v1/segments/validate", {}),
+        ("get", "/api/v1/segments/{segment_id}/revisions"): client.get("/api/v1/segments/order_total/revisions"),
+        ("get", "/api/v1/segments/{segment_id}/revisions/{number}"): client.get(
+            "/api/v1/segments/order_total/revisions/1"
+        ),
+        ("get", "/api/v1/catalog"): client.get("/api/v1/catalog"),
+        ("get", "/api/v1/catalog/{type_id}"): client.get("/api/v1/catalog/transform"),
+        ("get", "/api/v1/schemas/segment"): client.get("/api/v1/schemas/segment"),
+        ("get", "/api/v1/me"): client.get("/api/v1/me"),
+    }
+    assert answers.keys() == {(method, path) for method, path, _ in operations(document)}
+    for (method, path), answer in answers.items():
+        responses = document["paths"][path][method]["responses"]
+        content = responses[str(answer.status_code)]["content"][answer["Content-Type"]]
+        schema = {**content["schema"], "components": document["components"]}
+        Draft202012Validator(schema).validate(answer.json())
+
+
+def test_description_and_page_are_open_to_anybody(db: None) -> None:
+    client = APIClient()
+    assert client.get("/api/schema/").status_code == 200
+    assert client.get("/api/schema/?format=json").json()["info"]["title"] == "llmteam"
+    assert b"swagger" in client.get("/api/docs/").content
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_client_made_of_the_description_runs_a_segment(
+    acme: Customer, server: ServerProcess, description: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _make_client(description, tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made, start, segments, models = _modules()
+    client = made.AuthenticatedClient(base_url=server.url, token=acme.key)
+    definition = models.SaveSegmentBody.from_dict(TWO_STEPS)
+    saved = segments.sync("order_total", client=client, body=definition)
+    assert saved.revision == 1
+    body = models.SavedStartRequest.from_dict({"input": TWO_STEPS_INPUT, "client_reference": "generated"})
+    with running_worker():
+        run = start.sync("order_total", client=client, body=body, wait=20)
+    assert (run.status.value, run.output, run.client_reference) == ("completed", RUN_EXAMPLE["output"], "generated")
+
+
+def _make_client(description: Path, folder: Path) -> None:
+    settings = folder / "generator.yml"
+    settings.write_text("post_hooks: []\n")
+    command = [str(Path(sys.executable).parent / "openapi-python-client"), "generate", "--path", str(description)]
+    command += ["--output-path", str(folder / "made_client"), "--meta", "none", "--config", str(settings)]
+    done = subprocess.run([*command, "--fail-on-warning"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _modules() -> tuple[ModuleType, ModuleType, ModuleType, ModuleType]:
+    names = ("made_client", "made_client.api.segments.start_segment", "made_client.api.segments.save_segment")
+    made, start, save = (import_module(name) for name in names)
+    return made, start, save, import_module("made_client.models")

@@ -1,0 +1,180 @@
+"""Every route, every method, every foreign object: 404, byte for byte as for an id that never was.
+
+The routes come from the URL resolver. A new one fails here until it has an entry below.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.test import APIClient
+
+from kernel.ids import new_id
+from tests.conftest import Customer
+from tests.support.definitions import steps_in_a_row
+
+Api = Callable[[Customer], APIClient]
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+CANARY = "canary_of_globex"
+
+BY_OBJECT = {
+    "segments/<str:segment_id>": {"GET", "PUT", "DELETE"},
+    "segments/<str:segment_id>/revisions": {"GET"},
+    "segments/<str:segment_id>/revisions/<str:number>": {"GET"},
+    "segments/<str:segment_id>/runs": {"POST"},
+    "runs/<str:run_id>": {"GET"},
+    "runs/<str:run_id>/steps": {"GET"},
+    "runs/<str:run_id>/events": {"GET"},
+    "runs/<str:run_id>/cancel": {"POST"},
+}
+"""Routes that name an object of a tenant, with their methods."""
+
+CREATES_UNDER_THE_ADDRESS = {("PUT", "segments/<str:segment_id>")}
+"""Not a 404 for an unknown id: it makes the caller's own."""
+
+OF_THE_CALLER = {
+    "me": {"GET"},
+    "segments": {"GET", "POST"},
+    "segments/validate": {"POST"},
+    "runs": {"GET", "POST"},
+}
+"""Routes that name no object and answer about the caller's tenant."""
+
+OF_NOBODY = {"catalog", "catalog/<str:type_id>", "schemas/segment"}
+"""Routes that answer all callers alike."""
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """What globex has, and how acme would have to name it."""
+
+    segment_id: str
+    run_id: str
+    number: str = "1"
+
+    def address(self, route: str) -> str:
+        return "/api/v1/" + re.sub(r"<str:(\w+)>", lambda name: getattr(self, name[1]), route)
+
+
+def routes() -> Iterator[tuple[str, URLPattern]]:
+    def walk(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPattern]]:
+        for pattern in resolver.url_patterns:
+            path = prefix + str(pattern.pattern)
+            if isinstance(pattern, URLResolver):
+                yield from walk(pattern, path)
+            else:
+                yield path, pattern
+
+    for path, pattern in walk(get_resolver(), ""):
+        if path.startswith("api/v1/"):
+            yield path.removeprefix("api/v1/"), pattern
+
+
+def methods_of(pattern: URLPattern) -> set[str]:
+    view = pattern.callback.cls  # type: ignore[union-attr]  # every route of the API is a class
+    return {method for method in METHODS if method != "HEAD" and hasattr(view, method.lower())}
+
+
+@pytest.fixture
+def foreign(globex: Customer, api: Api) -> Foreign:
+    client = api(globex)
+    segment = {
+        **steps_in_a_row("input", segment_id=CANARY),
+        "name": CANARY,
+        "description": CANARY,
+        "metadata": {"text": CANARY},
+    }
+    assert client.put(f"/api/v1/segments/{CANARY}", segment).status_code == 201
+    run = client.post(
+        f"/api/v1/segments/{CANARY}/runs",
+        {"input": CANARY, "client_reference": CANARY, "metadata": {"text": CANARY}},
+        headers={"Idempotency-Key": CANARY},
+    )
+    assert run.status_code == 202
+    return Foreign(CANARY, run.json()["run_id"])
+
+
+def call(client: APIClient, method: str, address: str) -> Any:
+    return client.generic(method, address, b"" if method in {"GET", "HEAD"} else b"{}", content_type="application/json")
+
+
+def without_ids(answer: Any, foreign: Foreign) -> tuple[Any, ...]:
+    text = answer.content.decode()
+    text = re.sub(r'"request_id":"[^"]*"', "", text)
+    headers = {name: value for name, value in answer.headers.items() if name not in {"X-Request-Id", "traceparent"}}
+    return answer.status_code, text, headers
+
+
+def test_every_route_has_an_entry_with_its_methods() -> None:
+    found = {path: methods_of(pattern) for path, pattern in routes()}
+    assert found == {**BY_OBJECT, **OF_THE_CALLER, **dict.fromkeys(OF_NOBODY, {"GET"})}
+
+
+@pytest.mark.parametrize("route", BY_OBJECT)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_foreign_object_is_as_unknown_as_one_that_never_was(
+    acme: Customer, globex: Customer, foreign: Foreign, api: Api, route: str, method: str
+) -> None:
+    never = Foreign("never_" + "x" * (len(CANARY) - 6), str(new_id()))
+    if method == "GET" and "GET" in BY_OBJECT[route]:
+        assert call(api(globex), method, foreign.address(route)).status_code == 200, "its owner sees it"
+    refused = call(api(acme), method, foreign.address(route))
+    unknown = call(api(acme), method, never.address(route))
+    assert without_ids(refused, foreign) == without_ids(unknown, foreign)
+    if (method, route) in CREATES_UNDER_THE_ADDRESS:
+        assert refused.status_code == 422
+    elif method in BY_OBJECT[route] or (method == "HEAD" and "GET" in BY_OBJECT[route]):
+        assert refused.status_code == 404
+    else:
+        assert refused.status_code == 405
+
+
+def test_what_one_receives_never_has_a_word_of_the_other_nor_changes_it(
+    acme: Customer, globex: Customer, foreign: Foreign, api: Api
+) -> None:
+    client, owner = api(acme), api(globex)
+    readable = [route for route, methods in BY_OBJECT.items() if "GET" in methods]
+    before = [owner.get(foreign.address(route)).json() for route in readable]
+    own = steps_in_a_row("input", segment_id="own")
+    answers = [
+        client.put("/api/v1/segments/own", own),
+        client.post("/api/v1/segments/own/runs", {"input": 1}, headers={"Idempotency-Key": CANARY}),
+        client.post("/api/v1/runs", {"segment": own}),
+        client.post("/api/v1/segments", {**own, "segment_id": "second"}),
+        client.post("/api/v1/segments/validate", own),
+        client.get(f"/api/v1/runs?client_reference={CANARY}"),
+        client.get(f"/api/v1/runs?segment={CANARY}"),
+        client.get("/api/v1/segments?archived=true"),
+    ]
+    for path, pattern in routes():
+        for method in methods_of(pattern):
+            answers.append(call(client, method, foreign.address(path.replace("<str:type_id>", "transform"))))
+    assert [answer.status_code for answer in answers[:5]] == [201, 202, 202, 201, 200]
+    for answer in answers:
+        assert answer.status_code < 500
+        text = answer.content.decode().replace(f"?client_reference={CANARY}", "").replace(f"?segment={CANARY}", "")
+        assert CANARY not in text
+    assert [owner.get(foreign.address(route)).json() for route in readable] == before
+
+
+def test_a_cursor_of_the_other_shows_none_of_its_rows(
+    acme: Customer, globex: Customer, foreign: Foreign, api: Api
+) -> None:
+    for number in range(3):
+        api(globex).post("/api/v1/segments", steps_in_a_row("input", segment_id=f"{CANARY}_{number}"))
+    page = api(globex).get("/api/v1/segments?limit=1").json()
+    stolen = api(acme).get(page["next_url"])
+    assert stolen.json() == {"data": [], "next_cursor": None, "next_url": None}
+
+
+def test_the_same_idempotency_key_of_two_tenants_is_two(
+    acme: Customer, globex: Customer, foreign: Foreign, api: Api
+) -> None:
+    body, headers = {"segment": steps_in_a_row("input")}, {"Idempotency-Key": "shared"}
+    first = api(acme).post("/api/v1/runs", body, headers=headers)
+    second = api(globex).post("/api/v1/runs", body, headers=headers)
+    assert first.json()["run_id"] != second.json()["run_id"]
+    assert "Idempotent-Replayed" not in second
