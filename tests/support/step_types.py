@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django.apps import AppConfig
@@ -12,6 +13,19 @@ from segments.catalog import Effect, Port, StepType
 APP = "tests.support.step_types.StepTypesConfig"
 
 
+def _crash() -> Any:
+    raise RuntimeError("a secret of the handler")
+
+
+RESULTS: dict[str, Callable[[], Any]] = {
+    "large": lambda: "x" * (1024 * 1024 + 1),
+    "nul": lambda: "\0",
+    "nan": lambda: float("nan"),
+    "big": lambda: {"big": 2**53 + 1},
+    "crash": _crash,
+}
+
+
 class ProbeConfig(StepConfig):
     """What the step does."""
 
@@ -20,6 +34,7 @@ class ProbeConfig(StepConfig):
     retryable: bool = False
     retry_after: float | None = None
     result: Any = None
+    result_of: str | None = None
     blocking_seconds: float = 0.0
 
 
@@ -55,6 +70,8 @@ class Probe(StepHandler):
             raise StepFailed(
                 config.fail, "As told.", retryable=config.retryable, retry_after_seconds=config.retry_after
             )
+        if config.result_of is not None:
+            return Emit({"output": RESULTS[config.result_of]()})
         return Emit({"output": call.input if config.result is None else config.result})
 
 

@@ -1,7 +1,19 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from runs.models import Run
+from tenants.context import unscoped
 from tenants.models import Tenant
-from tests.support.engine import event_types, get_run, queue_run, wait_until_over
+from tests.support.engine import event_types, events_of, get_run, queue_run, queue_runs, wait_for, wait_until_over
 from tests.support.host import running_host
+from tests.support.http_server import Answer, CountingServer
 from tests.support.segments import segment, step
+
+
+def payloads(run_id: Any, event_type: str) -> list[dict[str, Any]]:
+    return [event.payload for event in events_of(run_id) if event.type == event_type]
 
 
 def test_a_chain_runs_to_its_output(acme: Tenant) -> None:
@@ -25,4 +37,122 @@ def test_a_chain_runs_to_its_output(acme: Tenant) -> None:
         "step.completed last",
         "segment.completed",
     ]
+    assert [event.seq for event in events_of(run_id)] == list(range(1, 9))
     assert (run.last_seq, run.activations, run.active, run.owner, run.wake_at) == (8, 3, 0, None, None)
+    assert run.started_at is not None
+    assert run.ended_at is not None
+    assert run.ended_at >= run.started_at
+
+
+def test_two_parallel_calls_of_half_a_second_take_half_a_second(acme: Tenant, server: CountingServer) -> None:
+    server.route("GET", "/slow", Answer(body={"ok": True}, delay_seconds=0.5))
+    document = segment(
+        step("split", "parallel_split", branches=2),
+        step("left", "http_action", url=f"{server.url}/slow", method="GET"),
+        step("right", "http_action", url=f"{server.url}/slow", method="GET"),
+        step("join", "parallel_join"),
+        edges=[
+            {"from": "split", "from_port": "branch_1", "to": "left"},
+            {"from": "split", "from_port": "branch_2", "to": "right"},
+            {"from": "left", "to": "join"},
+            {"from": "right", "to": "join"},
+        ],
+    )
+    run_id = queue_run(acme, document)
+    with running_host():
+        assert wait_until_over(run_id) == ["completed"]
+    run = get_run(run_id)
+    assert run.output == [{"ok": True}, {"ok": True}]
+    assert run.started_at is not None
+    assert run.ended_at is not None
+    assert timedelta(seconds=0.5) <= run.ended_at - run.started_at <= timedelta(seconds=0.8)
+
+
+@pytest.mark.parametrize("type_id", ["probe", "pure_probe"])
+def test_a_refused_value_fails_its_step_alone(acme: Tenant, type_id: str) -> None:
+    good = queue_run(acme, segment(step("one", type_id)))
+    too_large = queue_run(acme, segment(step("one", type_id, result_of="large")))
+    nul = queue_run(acme, segment(step("one", type_id, result_of="nul")))
+    nan = queue_run(acme, segment(step("one", type_id, result_of="nan")))
+    crash = queue_run(acme, segment(step("one", type_id, result_of="crash")))
+    with running_host():
+        run_ids = [good, too_large, nul, nan, crash]
+        assert wait_until_over(*run_ids) == ["completed", "failed", "failed", "failed", "failed"]
+    codes = [get_run(run_id).error["code"] for run_id in run_ids[1:]]
+    assert codes == ["VALUE_TOO_LARGE", "VALUE_REFUSED", "VALUE_REFUSED", "STEP_CRASHED"]
+    error = get_run(crash).error
+    assert error["step_id"] == "one"
+    assert "secret" not in str(error), "the text of an unforeseen exception stays in the log"
+
+
+def test_integers_beyond_2_to_the_53_are_kept_as_text(acme: Tenant) -> None:
+    run_id = queue_run(acme, segment(step("one", "probe", result_of="big")))
+    with running_host():
+        assert wait_until_over(run_id) == ["completed"]
+    assert get_run(run_id).output == {"big": "9007199254740993"}
+
+
+def test_a_failure_that_may_pass_is_tried_again_and_journalled(acme: Tenant, server: CountingServer) -> None:
+    server.route("POST", "/x", [Answer(503), Answer(503, headers={"Retry-After": "1"}), Answer(body={"ok": True})])
+    retry = {"max_attempts": 3, "initial_seconds": 0.05}
+    run_id = queue_run(acme, segment(step("call", "http_action", url=f"{server.url}/x", retry=retry)))
+    with running_host():
+        assert wait_until_over(run_id) == ["completed"]
+    retrying = payloads(run_id, "step.retrying")
+    assert [(event["reason"], event["consumed"], event["error"]["attempts"]) for event in retrying] == [
+        ("failed", True, 1),
+        ("failed", True, 2),
+    ]
+    assert [event.attempt for event in events_of(run_id) if event.type == "step.started"] == [1, 2, 3]
+    assert list(server.keys().values()) == [3], "all three with one key"
+    first, second, third = server.calls
+    assert second.at - first.at < 0.5
+    assert third.at - second.at >= 0.9, "Retry-After is honoured"
+
+
+def test_the_last_failure_fails_the_run_and_names_the_step(acme: Tenant) -> None:
+    retry = {"max_attempts": 2, "initial_seconds": 0.01}
+    run_id = queue_run(acme, segment(step("call", fail="NOPE", retryable=True, retry=retry)))
+    with running_host():
+        assert wait_until_over(run_id) == ["failed"]
+    error = get_run(run_id).error
+    assert (error["code"], error["step_id"], error["activation"], error["attempts"]) == ("NOPE", "call", 1, 2)
+    assert payloads(run_id, "segment.failed") == [{"error": error}]
+
+
+def test_an_attempt_over_its_time_fails(acme: Tenant) -> None:
+    run_id = queue_run(acme, segment(step("slow", seconds=30, timeout_seconds=0.2)))
+    with running_host():
+        assert wait_until_over(run_id) == ["failed"]
+    assert get_run(run_id).error["code"] == "STEP_TIMED_OUT"
+
+
+def test_a_run_over_its_time_ends_as_timed_out(acme: Tenant) -> None:
+    run_id = queue_run(acme, segment(step("slow", seconds=30)), timeout_seconds=0.5)
+    with running_host():
+        assert wait_until_over(run_id) == ["timed_out"]
+    assert get_run(run_id).error["code"] == "RUN_TIMED_OUT"
+    assert event_types(run_id)[-2:] == ["step.skipped slow", "segment.failed"]
+    assert payloads(run_id, "step.skipped") == [{"reason": "timed_out", "effect": "unknown"}]
+
+
+def test_a_step_type_nobody_has_stalls_the_run_with_its_reason(acme: Tenant) -> None:
+    run_id = queue_run(acme, segment(step("one", "probe")))
+    with unscoped("a test takes a step type away"):
+        revision = Run.objects.get(id=run_id).revision
+        revision.definition = segment(step("one", "long_gone"))
+        revision.save(update_fields=["definition"])
+    with running_host():
+        wait_for(lambda: get_run(run_id).status == "stalled")
+    assert event_types(run_id) == ["segment.paused"]
+    assert payloads(run_id, "segment.paused")[0]["code"] == "STEP_TYPE_UNAVAILABLE"
+
+
+def test_pure_work_of_one_run_does_not_keep_others_waiting(acme: Tenant) -> None:
+    busy = [step(f"s{n}", "pure_probe", blocking_seconds=0.01) for n in range(150)]
+    long_run = queue_run(acme, segment(*busy))
+    short_runs = queue_runs(acme, segment(step("one")), 3)
+    with running_host():
+        wait_until_over(*short_runs)
+        assert get_run(long_run).status == "running"
+        assert wait_until_over(long_run) == ["completed"]
