@@ -1,6 +1,7 @@
 """The small segments that ship as examples give, in a real worker, exactly the output each of them promises."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from examples.return_desk.invoices import read_invoices
 from examples.return_desk.shop import Shop
 from tests.support.platform import Platform, running_platform
 
+FIRST_SEGMENT = Path(__file__).parents[2] / "docs" / "howto" / "first-segment.md"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = ("error_port", "hello", "items", "loop", "parallel_http")
 pytestmark = pytest.mark.django_db
@@ -27,6 +29,11 @@ def platform(key: str) -> Iterator[Platform]:
 def shop() -> Iterator[Shop]:
     with Shop(read_invoices(SAMPLE)).open() as shop:
         yield shop
+
+
+def shown(page: Path, language: str) -> list[str]:
+    """The blocks of a page that are in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -68,3 +75,23 @@ def test_the_return_desk_decides_the_cases_on_the_edge(
     assert (answer["invoice_no"], answer["decision"]) == (invoice_no, decision)
     booked = [refund["invoice_no"] for refund in shop.ledger.statement()["refunds"]]  # type: ignore[attr-defined]
     assert booked.count(invoice_no) == (decision == "refunded")
+
+
+def test_the_first_segment_of_the_page_does_what_the_page_shows(platform: Platform) -> None:
+    written, _valid, invalid, _saved, finished, failed = shown(FIRST_SEGMENT, "json")
+    segment = json.loads(written)
+    verdict = platform.validate(segment)
+    assert (verdict["valid"], verdict["findings"]) == (True, [])
+    run = platform.run(segment, {"name": "Ann", "visits": 3})
+    assert json.dumps(run["output"]) in finished
+    assert platform.output(segment, {"name": "Ann", "visits": 1}) == {"first": "Welcome, Ann"}
+    error = platform.run(segment, {"name": "Ann"})["error"]
+    assert all(json.dumps(error[name]) in failed for name in ("code", "message", "step_id"))
+    segment["edges"][0]["to"] = "agian"
+    assert platform.validate(segment)["findings"] == json.loads(invalid.replace(",\n  ...", ""))["findings"]
+
+
+def test_the_first_journal_of_the_page_is_a_real_one(platform: Platform) -> None:
+    run = platform.run(json.loads(shown(FIRST_SEGMENT, "json")[0]), {"name": "Ann", "visits": 3})
+    lines = [f"{event['seq']} {event['event_type']} {event['step_id'] or ''}".strip() for event in platform.events(run)]
+    assert "\n".join(lines) in FIRST_SEGMENT.read_text()

@@ -87,3 +87,29 @@ def test_its_config_is_checked_when_the_segment_is_saved(platform: Platform) -> 
 
 def test_without_the_package_the_type_is_unknown() -> None:
     assert judged(SEGMENT, "error", catalog=registry().catalog) == [("UNKNOWN_TYPE", "/steps/0/type")]
+
+
+def test_two_types_with_one_id_stop_the_start_with_a_sentence(tmp_path: Path) -> None:
+    app = "from django.apps import AppConfig\nclass Late(AppConfig):\n    name = 'late'\n    step_types = ({})\n"
+    (tmp_path / "late.py").write_text(app.format(""))
+    steps = "from runs.steps.transform import Transform\nclass Again(Transform):\n    pass\n"
+    (tmp_path / "late_steps.py").write_text(steps)
+    assert checked(tmp_path).returncode == 0
+    (tmp_path / "late.py").write_text(app.format("'late_steps.Again',"))
+    refused = checked(tmp_path)
+    assert refused.returncode != 0
+    assert "repeats the step type 'transform'." in refused.stderr.splitlines()[-1]
+
+
+def checked(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Start Django with an app from a folder, as every process of the platform does."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([SOURCE_ROOTS, str(folder)]),
+        "EXTRA_APPS": "late.Late",
+        "DATABASE_URL": "",
+    }
+    command = [sys.executable, "-c", "import django; django.setup()"]
+    return subprocess.run(
+        command, check=False, env=environment, cwd=CHECKOUT, capture_output=True, text=True, timeout=60
+    )
