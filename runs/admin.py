@@ -86,8 +86,8 @@ class RunAdmin(ReadOnlyAdmin):
         rows = rows.defer("revision__definition", "revision__step_types")
         match = request.resolver_match
         if match and "object_id" in match.kwargs:
-            return rows.select_related("started_by").defer("revision__definition", "revision__step_types")
-        return rows.defer(*HEAVY, "revision__definition", "revision__step_types")
+            return rows.select_related("started_by")
+        return rows.defer(*HEAVY)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Run], search_term: str

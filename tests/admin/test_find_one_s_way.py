@@ -5,7 +5,9 @@ from datetime import datetime
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from runs.models import RunStatus
@@ -145,6 +147,15 @@ def test_a_run_is_found_by_its_id_or_its_client_reference(console: Client, acme_
         rows = console.get("/admin/runs/run/", {"q": term}).context["cl"].result_list
         assert [row.id for row in rows] == [wanted.id]
     assert console.get("/admin/runs/run/", {"q": "order"}).context["cl"].result_count == 0
+
+
+def test_a_page_is_drawn_before_its_scope_ends(console: Client, acme_world: World) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        console.get(reverse("admin:index"))
+    asked = [query["sql"] for query in captured.captured_queries]
+    end = max(number for number, sql in enumerate(asked) if "set_config('role'" in sql)
+    assert any("django_admin_log" in sql for sql in asked[:end])
+    assert [sql for sql in asked[end + 1 :] if "SAVEPOINT" not in sql] == []
 
 
 def test_nothing_stays_open_behind_a_page(console: Client, acme_world: World) -> None:
