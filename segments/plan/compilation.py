@@ -11,7 +11,6 @@ from segments.definition.ports import EdgeIndex, StepPorts, resolve_ports, resol
 from segments.expressions import Expression, parse
 from segments.plan.graph import Graph
 from segments.plan.model import (
-    GatherPoint,
     JoinPolicy,
     OnUnknown,
     Plan,
@@ -20,6 +19,7 @@ from segments.plan.model import (
     RetryPolicy,
     Strategy,
 )
+from segments.plan.points import dominator_spans, gather_points, reached_points
 
 ELSE = "else"
 
@@ -49,23 +49,21 @@ def compile_plan(segment: Segment, catalog: Catalog) -> Plan:
     order = [step_id for step_id in graph.order if step_id in graph.reachable]
     entry_port = _entry_port(by_id[segment.entrypoint], edges)
     connected = _connected_ports(order, edges, segment.entrypoint, entry_port)
-    splits, joins = (
-        [step_id for step_id in order if step_types[step_id].role is role] for role in (Role.SPLIT, Role.JOIN)
-    )
-    points = _points(order, step_types, connected, graph, closed_splits(splits, joins, graph))
+    points = gather_points(order, step_types, connected, graph)
     leaving: dict[str, list[PlanEdge]] = {step_id: [] for step_id in order}
     for edge in edges:
         leaving[edge.source].append(edge)
-    steps = {
-        step_id: PlanStep(
+
+    def compiled(step_id: str, number: int) -> PlanStep:
+        return PlanStep(
             order=number,
             input_ports=connected[step_id],
             edges=tuple(leaving[step_id]),
             points=tuple(point for point in points if point.step_id == step_id),
             **_own_facts(segment, by_id[step_id], step_types[step_id], ports[step_id]),
         )
-        for number, step_id in enumerate(order)
-    }
+
+    steps = {step_id: compiled(step_id, number) for number, step_id in enumerate(order)}
     return Plan(
         segment_id=segment.segment_id,
         entrypoint=segment.entrypoint,
@@ -73,8 +71,8 @@ def compile_plan(segment: Segment, catalog: Catalog) -> Plan:
         steps=steps,
         exits=tuple(step_id for step_id, step in steps.items() if not step.edges),
         points=points,
-        reaches=_reaches(order, edges, points, graph),
-        spans=_spans(order, graph),
+        reaches=reached_points(order, edges, points, graph),
+        spans=dominator_spans(order, graph),
         referenced=_referenced(segment, step_types, edges),
         max_activations_per_step=segment.params.max_activations_per_step,
         max_activations_per_run=segment.params.max_activations_per_run,
@@ -123,94 +121,8 @@ def _connected_ports(
     return {step_id: tuple(ports) for step_id, ports in connected.items()}
 
 
-def _points(
-    order: Sequence[str],
-    step_types: Mapping[str, StepType],
-    connected: Mapping[str, tuple[str, ...]],
-    graph: Graph,
-    closes: Mapping[str, str],
-) -> tuple[GatherPoint, ...]:
-    places: list[tuple[str, str | None]] = []
-    for step_id in order:
-        if step_types[step_id].role is Role.JOIN:
-            places.append((step_id, None))
-        elif len(connected[step_id]) > 1:
-            places.extend((step_id, port) for port in connected[step_id])
-    return tuple(
-        GatherPoint(
-            index=index,
-            step_id=step_id,
-            port=port,
-            dominator=closes.get(step_id, graph.dominators[step_id]),
-            loop=graph.components[step_id],
-        )
-        for index, (step_id, port) in enumerate(places)
-    )
-
-
-def closed_splits(splits: Sequence[str], joins: Sequence[str], graph: Graph) -> dict[str, str]:
-    """Say which split a join closes that is not the split's own by its place in the graph.
-
-    Where all ways from a split come together before the join (one branch over many items, or branches that run into
-    the same step), the join's immediate dominator is the step before it, not the split. Innermost first, such a split
-    takes the first join behind it that one step leads to, else the first that brings other ways together; a join
-    directly dominated by a split stays with that split.
-
-    Args:
-        splits: The splits, in plan order.
-        joins: The joins, in plan order.
-        graph: The segment's graph.
-
-    Returns:
-        The split by join.
-    """
-    closes: dict[str, str] = {}
-    own = {graph.dominators[join] for join in joins}
-    free = [join for join in joins if graph.dominators[join] not in splits]
-    for split in reversed(splits):
-        behind = [] if split in own else [join for join in free if split in graph.dominators_of(join)]
-        single = [join for join in behind if len(set(graph.predecessors[join])) == 1]
-        for join in (single or behind)[:1]:
-            closes[join] = split
-            free.remove(join)
-    return closes
-
-
 def _splits_items(step: Step, step_type: StepType) -> bool:
     return step_type.role is Role.SPLIT and step.config.get("items") is not None
-
-
-def _reaches(
-    order: Sequence[str], edges: Sequence[PlanEdge], points: Sequence[GatherPoint], graph: Graph
-) -> dict[str, int]:
-    reaches = dict.fromkeys(order, 0)
-    for point in points:
-        sources = {
-            edge.source for edge in edges if edge.target == point.step_id and point.port in (None, edge.target_port)
-        }
-        for step_id in order:
-            if step_id in sources or any(graph.reaches(step_id, source) for source in sources):
-                reaches[step_id] |= 1 << point.index
-    return reaches
-
-
-def _spans(order: Sequence[str], graph: Graph) -> dict[str, tuple[int, int]]:
-    below: dict[str, list[str]] = {step_id: [] for step_id in order}
-    for step_id, dominator in graph.dominators.items():
-        if dominator is not None:
-            below[dominator].append(step_id)
-    first: dict[str, int] = {}
-    spans: dict[str, tuple[int, int]] = {}
-    stack = [(graph.entrypoint, False)]
-    while stack:
-        step_id, is_left = stack.pop()
-        if is_left:
-            spans[step_id] = (first[step_id], len(first) - 1)
-            continue
-        first[step_id] = len(first)
-        stack.append((step_id, True))
-        stack.extend((child, False) for child in below[step_id])
-    return spans
 
 
 def _referenced(segment: Segment, step_types: Mapping[str, StepType], edges: Sequence[PlanEdge]) -> frozenset[str]:

@@ -158,3 +158,23 @@ def _block(random: Random, draft: Draft, last: str, depth: int) -> str:
     for number, end in enumerate(ends):
         draft.edge(end, join, to_port=f"in_{number}")
     return join
+
+
+DIAMOND = """
+    start work
+    split parallel_split output=branch_1,branch_2,branch_3
+    a work
+    b work
+    c work
+    join parallel_join {join}
+    end work
+    start -> split
+    split.branch_1 -> a
+    split.branch_2 -> b
+    split.branch_3 -> c
+    a -> join:one
+    b -> join:two
+    c -> join:three
+    join -> end
+"""
+"""Three branches of one split, joined; ``{join}`` takes the join's settings."""

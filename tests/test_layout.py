@@ -1,0 +1,58 @@
+"""Where things stand: source roots, packages, sizes."""
+
+import ast
+import platform
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+TOP = {
+    "platform",
+    "tenants",
+    "segments",
+    "runs",
+    "audit",
+    "humantasks",
+    "tests",
+    "examples",
+    "benchmarks",
+    "docs",
+    "deploy",
+}
+
+
+def modules() -> list[Path]:
+    folders = ("platform", "tenants", "segments", "runs", "audit", "humantasks", "examples", "benchmarks", "tests")
+    found = [path for folder in folders for path in (ROOT / folder).rglob("*.py") if "migrations" not in path.parts]
+    assert len(found) > 200
+    return found
+
+
+def test_our_platform_folder_does_not_hide_the_standard_librarys_module() -> None:
+    assert not (ROOT / "platform" / "__init__.py").exists()
+    assert platform.python_version()
+
+
+def test_only_the_top_of_the_tests_is_a_package() -> None:
+    assert [path.parent.name for path in (ROOT / "tests").rglob("__init__.py")] == ["tests"]
+
+
+def test_the_top_level_is_the_house_style_s() -> None:
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    assert folders - {"static", "dist"} <= TOP
+    assert {"manage.py", "pyproject.toml", "README.md", "ARCHITECTURE.md"} <= {path.name for path in ROOT.iterdir()}
+
+
+def test_no_module_is_over_400_lines_and_no_function_over_40() -> None:
+    too_long = []
+    for path in modules():
+        text = path.read_text(encoding="utf-8")
+        if len(text.splitlines()) > 400:
+            too_long.append(str(path.relative_to(ROOT)))
+        if "tests" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                if body and body[-1].end_lineno - body[0].lineno >= 40:  # type: ignore[operator]
+                    too_long.append(f"{path.relative_to(ROOT)}:{node.name}")
+    assert too_long == ["benchmarks/floor.py:main"] or not too_long
