@@ -89,7 +89,7 @@ PATHS = pytest.mark.parametrize(
         ),
         (["modified", "rejected"], ["validator", *PASS, *PASS], None),
     ],
-    ids=lambda value: "-".join(value) if isinstance(value, list) and value[0] != "validator" else "",
+    ids=["approved", "rejected", "modified-approved", "modified-twice-approved", "modified-rejected"],
 )
 
 
