@@ -119,12 +119,11 @@ def test_a_client_made_of_the_description_runs_a_segment(
     _make_client(description, tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     made, start, segments, models = _modules()
-    client = made.AuthenticatedClient(base_url=server.url, token=acme.key)
     definition = models.SaveSegmentBody.from_dict(TWO_STEPS)
-    saved = segments.sync("order_total", client=client, body=definition)
-    assert saved.revision == 1
     body = models.SavedStartRequest.from_dict({"input": TWO_STEPS_INPUT, "client_reference": "generated"})
-    with running_worker():
+    with made.AuthenticatedClient(base_url=server.url, token=acme.key) as client, running_worker():
+        saved = segments.sync("order_total", client=client, body=definition)
+        assert saved.revision == 1
         run = start.sync("order_total", client=client, body=body, wait=20)
     assert (run.status.value, run.output, run.client_reference) == ("completed", RUN_EXAMPLE["output"], "generated")
 
