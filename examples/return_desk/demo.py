@@ -82,8 +82,8 @@ def _run_all(machine: Machine, shop: Shop, book: InvoiceBook, verdict: Verdict) 
     machine.start_second_worker()
     pid = machine.kill_first_worker()
     tally.caught = shop.release_answers()
-    what = "refunds were booked and not yet answered" if refunds else "calls were under way"
-    say(f"half way: killed the worker (SIGKILL, process {pid}) while {tally.caught} {what}; another takes over")
+    what = "refunds booked and not yet answered" if refunds else "calls under way"
+    say(f"half way: killed the worker (SIGKILL, process {pid}); {what}: {tally.caught}; another takes over")
     desk.wait(runs, timeout_seconds=RUNS_SECONDS, on_over=tally.add)
     if not refunds:
         tally.caught = 0
