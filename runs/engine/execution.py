@@ -225,7 +225,7 @@ class Execution:
 
     async def _time_out(self) -> bool:
         self._skip_all("timed_out")
-        seconds = self._ready.plan.timeout_seconds
+        seconds = self._claimed.timeout_seconds
         error = closings.run_error("RUN_TIMED_OUT", f"The run took longer than {seconds:g} s.")
         return await self._close(closings.failed(self._journal, error, status=RunStatus.TIMED_OUT))
 

@@ -1,11 +1,11 @@
 """The lease of a host, renewed by a thread of its own, so that it tells the truth about the event loop."""
 
-import faulthandler
 import logging
 import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
@@ -64,18 +64,12 @@ class Lease(threading.Thread):
         self._frozen_seconds = 0.0
 
     def run(self) -> None:
-        """Renew until told to stop."""
-        pause = 0.0
-        while not self._stopped.wait(pause):
-            began = time.monotonic()
-            try:
-                self._beat()
-                pause = self._beat_seconds
-            except (psycopg.Error, OSError) as error:
-                log.warning("the lease cannot be renewed now: %s", error)
-                self._disconnect()
-                pause = min(self._beat_seconds, 1.0)
-            self._watch_loop(pause + time.monotonic() - began)
+        """Renew until told to stop; without this thread the process owns nothing for long, so it ends with it."""
+        try:
+            self._renew_forever()
+        except Exception:
+            log.exception("the lease can be renewed no more; ending this process")
+            os._exit(FROZEN_EXIT)
 
     def stop(self, *, released: bool) -> None:
         """Stop renewing; ``released``: the host owns nothing any more, so its row can go at once."""
@@ -87,6 +81,19 @@ class Lease(threading.Thread):
         except psycopg.Error as error:
             log.warning("the host's row could not be deleted, its lease will end by itself: %s", error)
         self._disconnect()
+
+    def _renew_forever(self) -> None:
+        pause = 0.0
+        while not self._stopped.wait(pause):
+            began = time.monotonic()
+            try:
+                self._beat()
+                pause = self._beat_seconds
+            except (psycopg.Error, OSError) as error:
+                log.warning("the lease cannot be renewed now: %s", error)
+                self._disconnect()
+                pause = min(self._beat_seconds, 1.0)
+            self._watch_loop(pause + time.monotonic() - began)
 
     def _beat(self) -> None:
         if self._connection is None:
@@ -116,10 +123,18 @@ class Lease(threading.Thread):
         self._seen_tick = tick
         if self._frozen_seconds >= FROZEN_LEASES * self._lease_seconds:
             log.critical("the event loop has stood still for %.0f s; ending this process", self._frozen_seconds)
-            faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
+            log.critical("where every thread stands:\n%s", _stacks())
             os._exit(FROZEN_EXIT)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _stacks() -> str:
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    frames = sys._current_frames().items()  # noqa: SLF001 - the documented way to other threads' stacks
+    return "\n".join(
+        f"{names.get(ident, ident)}:\n{''.join(traceback.format_stack(frame))}" for ident, frame in frames
+    )

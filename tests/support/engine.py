@@ -1,12 +1,18 @@
 """Runs put straight into the database, and what became of them."""
 
+import asyncio
 import time
-from collections.abc import Iterable
+from datetime import timedelta
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
+from django.db import connections
+
+from kernel.clock import utc_now
 from kernel.ids import new_id
-from runs.models import OVER, Run, RunEvent
+from runs.models import OVER, Run, RunEvent, Signal, SignalKind
+from runs.queue import poke_owner
 from segments.definition import content_hash, read_segment
 from segments.models import Revision
 from tenants.context import unscoped
@@ -79,3 +85,35 @@ def wait_for(fact: Any, *, seconds: float = 10, what: str = "") -> float:
     began = time.monotonic()
     assert eventually(fact, seconds=seconds), what or "it never came true"
     return time.monotonic() - began
+
+
+def send_cancel(run_id: UUID, *, reason: str = "enough", poke: bool = False) -> None:
+    """What the service does: a row in the inbox, under the run's row lock."""
+    with unscoped("tests look everywhere"):
+        run = Run.objects.select_for_update().get(id=run_id)
+        Signal.objects.create(tenant_id=run.tenant_id, run=run, kind=SignalKind.CANCEL, payload={"reason": reason})
+        run.signals_pending = True
+        fields = ["signals_pending"]
+        if run.owner is None:
+            run.wake_at = utc_now() - timedelta(seconds=1)
+            fields.append("wake_at")
+        run.save(update_fields=fields)
+        if poke:
+            poke_owner(run_id)
+
+
+def signals_of(run_id: UUID) -> list[Signal]:
+    with unscoped("tests look everywhere"):
+        return list(Signal.objects.filter(run_id=run_id).order_by("id"))
+
+
+async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call what blocks from inside an event loop; the thread keeps no connection."""
+
+    def call() -> Any:
+        try:
+            return function(*arguments)
+        finally:
+            connections.close_all()
+
+    return await asyncio.to_thread(call)

@@ -78,7 +78,7 @@ set owner = %(worker)s, epoch = epoch + 1, wake_at = null, status = 'running', w
     seconds_left = null
 where id = any(%(ids)s)
 returning id, tenant_id, revision_id, segment_id, epoch, input::text, last_seq, journal_bytes, digest,
-  extract(epoch from deadline_at)::float8, losses, signals_pending
+  timeout_seconds, extract(epoch from deadline_at)::float8, losses, signals_pending
 """
 
 
@@ -95,6 +95,7 @@ class Claimed:
     last_seq: int
     journal_bytes: int
     digest: bytes
+    timeout_seconds: float
     deadline_at: float
     losses: int
     signals_pending: bool

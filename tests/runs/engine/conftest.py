@@ -2,7 +2,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.test import override_settings
 
 from runs.steps.registry import registry
 from tenants.models import Tenant
@@ -14,18 +13,15 @@ from tests.support.http_server import CountingServer
 
 @pytest.fixture(autouse=True)
 def engine_settings(settings: Any) -> Iterator[None]:
-    apps = [*settings.INSTALLED_APPS, step_types.APP]
-    with override_settings(
-        INSTALLED_APPS=apps,
-        WORKER_LEASE_SECONDS=2,
-        WORKER_HEARTBEAT_SECONDS=0.5,
-        SWEEP_SECONDS=0.3,
-        WORKER_GRACE_SECONDS=3,
-        EGRESS_ALLOW_HOSTS=["127.0.0.1:*"],
-        EGRESS_ALLOW_CIDRS=["127.0.0.1/32"],
-    ):
-        registry.cache_clear()
-        yield
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, step_types.APP]
+    settings.WORKER_LEASE_SECONDS = 2
+    settings.WORKER_HEARTBEAT_SECONDS = 0.5
+    settings.SWEEP_SECONDS = 0.3
+    settings.WORKER_GRACE_SECONDS = 3
+    settings.EGRESS_ALLOW_HOSTS = ["127.0.0.1:*"]
+    settings.EGRESS_ALLOW_CIDRS = ["127.0.0.1/32"]
+    registry.cache_clear()
+    yield
     registry.cache_clear()
 
 

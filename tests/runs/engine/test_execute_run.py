@@ -132,6 +132,7 @@ def test_a_run_over_its_time_ends_as_timed_out(acme: Tenant) -> None:
     with running_host():
         assert wait_until_over(run_id) == ["timed_out"]
     assert get_run(run_id).error["code"] == "RUN_TIMED_OUT"
+    assert "0.5 s" in get_run(run_id).error["message"]
     assert event_types(run_id)[-2:] == ["step.skipped slow", "segment.failed"]
     assert payloads(run_id, "step.skipped") == [{"reason": "timed_out", "effect": "unknown"}]
 

@@ -16,7 +16,7 @@ from runs.engine.writer import Slice, Writer
 from runs.models import Run
 from tenants.context import unscoped
 from tenants.models import Tenant
-from tests.support.engine import events_of, get_run, queue_runs
+from tests.support.engine import events_of, get_run, in_thread, queue_runs
 from tests.support.journals import claim, open_journal, register_host
 from tests.support.segments import segment, step
 
@@ -42,7 +42,7 @@ async def running_writer() -> AsyncIterator[Writer]:
 
 
 async def claimed_journals() -> list[Journal]:
-    return [open_journal(claimed) for claimed in await claim(await asyncio.to_thread(register_host))]
+    return [open_journal(claimed) for claimed in await claim(await in_thread(register_host))]
 
 
 def seqs(run_id: UUID) -> list[int]:
@@ -108,7 +108,7 @@ def test_a_stale_epoch_loses_alone(acme: Tenant) -> None:
     async def scenario() -> None:
         journals = await claimed_journals()
         stale = journals[1]
-        await asyncio.to_thread(raise_epoch, stale.run_id)
+        await in_thread(raise_epoch, stale.run_id)
         for journal in journals:
             journal.append(EventType.SEGMENT_STARTED, {"input": None})
         async with running_writer() as writer:
@@ -126,7 +126,6 @@ def raise_epoch(run_id: UUID) -> None:
         run = Run.objects.get(id=run_id)
         run.epoch += 1
         run.save(update_fields=["epoch"])
-    django_connection.close()
 
 
 def test_a_row_locked_by_others_goes_to_the_next_batch_and_keeps_nobody_waiting(acme: Tenant) -> None:
@@ -153,7 +152,7 @@ def test_a_run_that_is_gone_is_lost_and_not_tried_for_ever(acme: Tenant) -> None
 
     async def scenario() -> None:
         (journal,) = await claimed_journals()
-        await asyncio.to_thread(delete_run, run_id)
+        await in_thread(delete_run, run_id)
         journal.append(EventType.SEGMENT_STARTED, {"input": None})
         async with running_writer() as writer:
             with pytest.raises(LeaseLost):
@@ -165,7 +164,6 @@ def test_a_run_that_is_gone_is_lost_and_not_tried_for_ever(acme: Tenant) -> None
 def delete_run(run_id: UUID) -> None:
     with unscoped("a test removes a run"):
         Run.objects.filter(id=run_id).delete()
-    django_connection.close()
 
 
 def test_what_postgres_refuses_fails_alone(acme: Tenant) -> None:

@@ -1,0 +1,134 @@
+import asyncio
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+from kernel.clock import utc_now
+from runs.core.events import EventType
+from runs.engine import closings
+from runs.engine.writer import Writer
+from runs.models import Run
+from tenants.context import unscoped
+from tenants.models import Tenant
+from tests.support.engine import (
+    event_types,
+    events_of,
+    get_run,
+    in_thread,
+    queue_run,
+    send_cancel,
+    wait_for,
+    wait_until_over,
+)
+from tests.support.host import running_host
+from tests.support.http_server import Answer, CountingServer
+from tests.support.journals import claim, open_journal, register_host
+from tests.support.segments import segment, step
+
+TRIES = 100
+
+
+def parked_run(acme: Tenant, *, retry_after: float = 6) -> Any:
+    call = step("call", fail="BUSY", retryable=True, retry_after=retry_after, retry={"max_attempts": 2})
+    return queue_run(acme, segment(call), timeout_seconds=100)
+
+
+def test_a_run_that_only_waits_for_a_late_retry_holds_nothing(acme: Tenant) -> None:
+    run_id = parked_run(acme)
+    with running_host() as host:
+        wait_for(lambda: get_run(run_id).status == "waiting")
+        wait_for(lambda: run_id not in host.runners)
+    run = get_run(run_id)
+    retrying = events_of(run_id)[-1]
+    assert retrying.type == "step.retrying"
+    (waits,) = run.waiting_for
+    assert (waits["kind"], waits["until"], waits["ref"]) == ("retry", retrying.payload["retry_at"], "call#1")
+    assert run.owner is None
+    assert run.wake_at is not None
+    assert abs(run.wake_at - datetime.fromisoformat(waits["until"])) < timedelta(milliseconds=1)
+    assert run.deadline_at is None
+    assert run.seconds_left is not None
+    assert 90 < run.seconds_left < 95, "a retry's wait counts, the rest of the time waits with the run"
+
+
+def test_it_wakes_when_the_retry_is_due(acme: Tenant, server: CountingServer) -> None:
+    server.route("POST", "/x", [Answer(503, headers={"Retry-After": "6"}), Answer(body={"ok": True})])
+    call = step("call", "http_action", url=f"{server.url}/x", retry={"max_attempts": 2})
+    run_id = queue_run(acme, segment(call))
+    with running_host():
+        wait_for(lambda: get_run(run_id).status == "waiting")
+        assert wait_until_over(run_id) == ["completed"]
+    first, second = server.calls
+    assert 5.9 <= second.at - first.at <= 8
+    assert first.idempotency_key == second.idempotency_key
+
+
+def test_a_short_wait_is_not_parked(acme: Tenant) -> None:
+    run_id = parked_run(acme, retry_after=1)
+    with running_host():
+        wait_for(lambda: event_types(run_id)[-1:] == ["step.retrying call"])
+        time.sleep(0.2)
+        assert get_run(run_id).status == "running"
+        wait_until_over(run_id)
+
+
+def test_the_runs_time_ends_a_wait(acme: Tenant) -> None:
+    call = step("call", fail="BUSY", retryable=True, retry_after=600, retry={"max_attempts": 2})
+    run_id = queue_run(acme, segment(call), timeout_seconds=1.5)
+    with running_host():
+        assert wait_until_over(run_id) == ["timed_out"]
+
+
+def test_a_command_in_the_same_instant_is_never_slept_through(acme: Tenant) -> None:
+    """The window is forced: the command is written after the host decided to park, before it does."""
+
+    async def park(run_id: Any, worker_id: Any, *, signalled: bool) -> bool:
+        (claimed,) = await claim(worker_id)
+        journal = open_journal(claimed)
+        journal.append(EventType.SEGMENT_STARTED, {"input": None})
+        now = journal.clock.now()
+        closing = closings.parked(retry_at={("one", 1): now + 600}, now=now, deadline_at=now + 900)
+        if signalled:
+            await in_thread(send_cancel, run_id)
+        writer = Writer()
+        writer.start()
+        closed = await writer.close(journal, closing)
+        await writer.stop()
+        return closed
+
+    worker_id = register_host()
+    calm = queue_run(acme, segment(step("one")))
+    assert asyncio.run(park(calm, worker_id, signalled=False)) is True
+    assert get_run(calm).status == "waiting"
+    for _ in range(5):
+        run_id = queue_run(acme, segment(step("one")))
+        assert asyncio.run(park(run_id, worker_id, signalled=True)) is False
+        run = get_run(run_id)
+        assert (run.status, run.owner, run.last_seq) == ("running", worker_id, 1)
+
+
+def test_parking_and_a_command_racing_end_in_a_cancelled_run(acme: Tenant) -> None:
+    run_ids = [parked_run(acme, retry_after=60) for _ in range(TRIES)]
+    late = early = 0
+    with running_host():
+        for run_id in run_ids:
+            wait_for(lambda run_id=run_id: "step.started call" in event_types(run_id))
+            is_parked = get_run(run_id).owner is None
+            late, early = late + is_parked, early + (not is_parked)
+            send_cancel(run_id)
+        assert set(wait_until_over(*run_ids)) == {"cancelled"}
+    print(f"{late} commands after parking, {early} before")
+
+
+def test_the_time_nobody_owned_a_run_is_given_back(acme: Tenant) -> None:
+    run_id = parked_run(acme)
+    with running_host():
+        wait_for(lambda: get_run(run_id).status == "waiting")
+    left = get_run(run_id).seconds_left
+    with unscoped("a test turns the clock"):
+        Run.objects.filter(id=run_id).update(wake_at=utc_now() - timedelta(seconds=80))
+    worker_id = register_host()
+    (claimed,) = asyncio.run(claim(worker_id))
+    assert claimed.run_id == run_id
+    assert left is not None
+    assert abs(claimed.deadline_at - time.time() - left) < 2
