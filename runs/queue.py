@@ -13,6 +13,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import KombuError
+from kombu.pools import producers
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +59,25 @@ def poke_owner(run_id: UUID) -> None:
 
 
 def _publish_poke(run_id: str) -> None:
-    current_app.send_task(POKE_TASK, args=[run_id], retry=False, ignore_result=True)
+    with _producers().acquire(block=True, timeout=SEND_SECONDS) as producer:
+        current_app.send_task(POKE_TASK, args=[run_id], producer=producer, retry=False, ignore_result=True)
 
 
 def _publish_signal(run_id: str) -> None:
     _redis().publish(SIGNALS_CHANNEL, run_id)
+
+
+@cache
+def _producers() -> Any:
+    """A pool of connections that give up soon; the application's own would wait for a silent broker for ever."""
+    patience = {
+        "socket_timeout": SEND_SECONDS,
+        "socket_connect_timeout": SEND_SECONDS,
+        "retry_on_timeout": False,
+        "max_retries": 0,
+        "connect_retries_timeout": SEND_SECONDS,
+    }
+    return producers[current_app.connection_for_write(transport_options=patience)]
 
 
 @cache

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from datetime import timedelta
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -88,9 +88,11 @@ def wait_for(fact: Any, *, seconds: float = 10, what: str = "") -> float:
 
 
 def send_cancel(run_id: UUID, *, reason: str = "enough", poke: bool = False) -> None:
-    """What the service does: a row in the inbox, under the run's row lock."""
+    """What the service does: a row in the inbox, under the run's row lock, unless the run is over."""
     with unscoped("tests look everywhere"):
         run = Run.objects.select_for_update().get(id=run_id)
+        if run.is_over:
+            return
         Signal.objects.create(tenant_id=run.tenant_id, run=run, kind=SignalKind.CANCEL, payload={"reason": reason})
         run.signals_pending = True
         fields = ["signals_pending"]

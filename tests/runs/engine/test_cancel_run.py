@@ -1,18 +1,25 @@
+import asyncio
 import time
 from typing import Any
 
+from runs.core.events import EventType
+from runs.engine import closings
+from runs.engine.writer import Writer
 from tenants.models import Tenant
 from tests.support.engine import (
     event_types,
     events_of,
     get_run,
+    in_thread,
     queue_run,
+    queue_runs,
     send_cancel,
     signals_of,
     wait_for,
     wait_until_over,
 )
 from tests.support.host import running_host
+from tests.support.journals import claim, open_journal, register_host
 from tests.support.segments import segment, step
 
 PARKED = {"max_attempts": 2}
@@ -89,3 +96,50 @@ def test_all_commands_in_the_inbox_are_taken_by_the_one_end(acme: Tenant) -> Non
     assert ended.payload == {"reason": "first"}
     assert {signal.applied_seq for signal in signals_of(run_id)} == {ended.seq}
     assert event_types(run_id).count("segment.cancelled") == 1
+
+
+def test_a_command_accepted_before_the_end_is_committed_wins(acme: Tenant) -> None:
+    """The window is forced: the command is written after the host decided that the run is complete."""
+    run_id = queue_run(acme, segment(step("one")))
+    worker_id = register_host()
+
+    async def end(*, signalled: bool) -> bool:
+        (claimed,) = await claim(worker_id)
+        journal = open_journal(claimed)
+        journal.append(EventType.SEGMENT_STARTED, {"input": None})
+        closing = closings.completed(journal, {"done": True})
+        if signalled:
+            await in_thread(send_cancel, claimed.run_id)
+        writer = Writer()
+        writer.start()
+        is_closed = await writer.close(journal, closing)
+        if not is_closed:
+            (signal,) = [signal.id for signal in await in_thread(signals_of, claimed.run_id)]
+            assert await writer.close(journal, closings.cancelled(journal, reason="enough", signal_ids=[signal]))
+        await writer.stop()
+        return is_closed
+
+    assert asyncio.run(end(signalled=True)) is False
+    assert get_run(run_id).status == "cancelled"
+    assert event_types(run_id) == ["segment.started", "segment.cancelled"]
+    calm = queue_run(acme, segment(step("one")))
+    assert asyncio.run(end(signalled=False)) is True
+    assert event_types(calm) == ["segment.started", "segment.completed"]
+
+
+def test_commands_racing_with_the_end_leave_one_consistent_journal(acme: Tenant) -> None:
+    run_ids = queue_runs(acme, segment(*(step(f"s{n}") for n in range(5))), 60)
+    with running_host():
+        for run_id in run_ids:
+            if get_run(run_id).status in {"queued", "running"}:
+                send_cancel(run_id)
+        ends = wait_until_over(*run_ids)
+    print(f"{ends.count('cancelled')} cancelled, {ends.count('completed')} completed")
+    assert "cancelled" in ends
+    for run_id, end in zip(run_ids, ends, strict=True):
+        events = events_of(run_id)
+        assert [event.seq for event in events] == list(range(1, len(events) + 1))
+        over = [event.type for event in events if event.type in {"segment.completed", "segment.cancelled"}]
+        assert over == [f"segment.{end}"]
+        assert events[-1].type == over[0]
+        assert all(signal.applied_seq == events[-1].seq for signal in signals_of(run_id))

@@ -1,6 +1,7 @@
 import asyncio
 import time
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,7 +12,8 @@ from runs.engine.errors import HostLost
 from runs.models import Run, Worker
 from tenants.context import unscoped
 from tenants.models import Tenant
-from tests.support.engine import make_revision, make_tenant, queue_run, queue_runs, send_cancel
+from tests.support.engine import make_revision, make_tenant, queue_run, queue_runs, send_cancel, wait_until_over
+from tests.support.host import running_host
 from tests.support.journals import claim, register_host
 from tests.support.segments import segment, step
 
@@ -132,6 +134,15 @@ def test_a_run_with_many_losses_is_claimed_alone(acme: Tenant) -> None:
     assert [claimed.run_id for claimed in alone] == suspects[:1]
 
 
+def test_a_freed_slot_is_taken_at_once(acme: Tenant, settings: Any) -> None:
+    settings.SWEEP_SECONDS = 30
+    acme.max_concurrent_runs = 2
+    acme.save()
+    run_ids = queue_runs(acme, segment(step("one", seconds=0.05)), 12)
+    with running_host():
+        assert set(wait_until_over(*run_ids, seconds=5)) == {"completed"}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_long_queue_does_not_slow_claims_down(acme: Tenant) -> None:
@@ -160,14 +171,15 @@ def test_a_long_queue_does_not_slow_claims_down(acme: Tenant) -> None:
 def fill(tenant: Tenant, *, queued: int, over: int) -> None:
     revision = make_revision(tenant, DOCUMENT)
     with unscoped("a test fills the table"), connection.cursor() as cursor:
-        for count, status, wake in ((queued, "queued", "now()"), (over, "completed", "null")):
+        for count, status in ((queued, "queued"), (over, "completed")):
             cursor.execute(
-                f"""
+                """
                 insert into runs_run (id, tenant_id, revision_id, segment_id, client_reference, metadata, semantics,
                   priority, timeout_seconds, status, waiting_for, activations, active, last_seq, journal_bytes, digest,
                   epoch, wake_at, losses, signals_pending, created_at)
-                select gen_random_uuid(), %s, %s, 's', '', '{{}}', 1, 0, 300, '{status}', '[]', 0, 0, 0, 0, '', 0,
-                  {wake}, 0, false, now() from generate_series(1, {count})
+                select gen_random_uuid(), %(tenant)s, %(revision)s, 's', '', '{}', 1, 0, 300, %(status)s, '[]',
+                  0, 0, 0, 0, '', 0, case when %(status)s = 'queued' then now() end, 0, false, now()
+                from generate_series(1, %(count)s)
                 """,
-                [tenant.id, revision.id],
+                {"tenant": tenant.id, "revision": revision.id, "status": status, "count": count},
             )
