@@ -218,8 +218,16 @@ WORDS = st.sampled_from(
         "step_id",
         "input",
         "segment",
+        "metadata",
+        "revision",
+        "priority",
+        "timeout_seconds",
+        "input_schema",
+        "retry",
+        "ports",
+        "transform",
+        "numbers",
     ]
-    + ["metadata", "revision", "priority", "timeout_seconds", "input_schema", "retry", "ports", "transform", "numbers"]
 )
 LIKE_A_SEGMENT = st.recursive(
     JSON | WORDS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=6), max_leaves=20

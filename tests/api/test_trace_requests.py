@@ -33,7 +33,9 @@ def test_a_callers_trace_is_continued_with_our_span(acme: Customer, api: Api) ->
     assert answer["traceparent"] != PARENT
 
 
-@pytest.mark.parametrize("text", ["", "x", PARENT.upper(), "00-" + "0" * 32 + PARENT[35:], PARENT + "-x", "ff" + PARENT[2:]])
+@pytest.mark.parametrize(
+    "text", ["", "x", PARENT.upper(), "00-" + "0" * 32 + PARENT[35:], PARENT + "-x", "ff" + PARENT[2:]]
+)
 def test_what_is_no_trace_begins_a_new_one(acme: Customer, api: Api, text: str) -> None:
     answer = api(acme).get("/api/v1/me", headers={"traceparent": text})
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", answer["traceparent"])

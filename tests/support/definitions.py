@@ -1,5 +1,6 @@
 """Small segments tests save and start."""
 
+from itertools import pairwise
 from typing import Any
 
 
@@ -15,6 +16,6 @@ def steps_in_a_row(*expressions: str, segment_id: str = "row", **fields: Any) ->
             {"step_id": name, "type": "transform", "config": {"expression": expression}}
             for name, expression in zip(names, expressions, strict=True)
         ],
-        "edges": [{"from": before, "to": after} for before, after in zip(names, names[1:], strict=False)],
+        "edges": [{"from": before, "to": after} for before, after in pairwise(names)],
         **fields,
     }

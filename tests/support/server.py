@@ -64,7 +64,7 @@ class ServerProcess:
         """A caller with a key. Its address is the loopback's, its errors are answers."""
         if key:
             headers["Authorization"] = f"Bearer {key}"
-        return httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False)  # noqa: TID251 - the caller's side
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False)
 
     def _answers(self) -> bool:
         try:

@@ -38,7 +38,7 @@ class ProblemShape(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     code = serializers.CharField()
-    errors = FindingOfProblemShape(many=True)
+    errors = FindingOfProblemShape(many=True)  # type: ignore[assignment]  # fields are moved out of the class
     request_id = serializers.CharField()
 
 

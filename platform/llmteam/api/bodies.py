@@ -1,0 +1,56 @@
+"""Bodies sent in pieces (``Transfer-Encoding: chunked``), which Django REST framework would take for empty."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from llmteam.api.content import MAX_BODY_BYTES
+
+Scope = dict[str, Any]
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def measured_bodies(application: Application) -> Application:
+    """Pass on a body without a declared length together with its length.
+
+    Of a body over 1 MiB only so much is kept; its length tells the reader, who refuses it.
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        names = {name for name, _ in scope.get("headers", ())}
+        if scope["type"] != "http" or b"content-length" in names or b"transfer-encoding" not in names:
+            await application(scope, receive, send)
+            return
+        body, length = await _gather(receive)
+        scope["headers"] = [*scope["headers"], (b"content-length", str(length).encode())]
+        await application(scope, _replay(body, receive), send)
+
+    return answer
+
+
+async def _gather(receive: Receive) -> tuple[bytes, int]:
+    """Read the whole body; keep its first MiB, count all of it."""
+    body, length, more = bytearray(), 0, True
+    while more:
+        message = await receive()
+        piece: bytes = message.get("body", b"")
+        length += len(piece)
+        body += piece[: MAX_BODY_BYTES + 1 - len(body)]
+        more = message.get("more_body", False)
+    return bytes(body), length
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Give the gathered body first, then whatever the server has to say (that the caller is gone)."""
+    told = False
+
+    async def again() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
