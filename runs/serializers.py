@@ -10,8 +10,8 @@ from kernel.values import size_of
 from runs.examples import RUN_EXAMPLE
 from runs.models import RunStatus
 from runs.services import RETURN_EXISTING, Wish
-from segments.serializers import JsonObject
 from tenants.requests import PageQuery, Strict
+from tenants.shapes import JsonObject
 
 MAX_TIMEOUT_SECONDS = 30 * 24 * 3600
 MAX_PRIORITY = 10

@@ -15,8 +15,8 @@ from runs.requests import idempotency_key_of, request_hash_of, wait_seconds_of
 from runs.waiting import RunResponse
 from segments.errors import RevisionNotFound, SegmentArchived, SegmentInvalid, SegmentNotFound
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
-from segments.serializers import page_shape
 from tenants.requests import NotAvailable, PageQuery, Strict, caller_of, read_fields, read_query
+from tenants.shapes import page_shape
 
 READ, WRITE = "runs:read", "runs:write"
 START_PARAMETERS: Final[list[OpenApiParameter | type[Strict]]] = [

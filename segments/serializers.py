@@ -5,9 +5,7 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
-    extend_schema_field,
     extend_schema_serializer,
-    inline_serializer,
 )
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,15 +15,11 @@ from segments.examples import SAVED_TWO_STEPS
 from segments.models import Revision, Segment
 from segments.validation import Validation
 from tenants.requests import NotAvailable, PageQuery, Strict
+from tenants.shapes import JsonObject
 
 IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="Save only over the content with this entity tag."
 )
-
-
-@extend_schema_field({"type": "object", "additionalProperties": {}})
-class JsonObject(serializers.JSONField):
-    """Any JSON object."""
 
 
 class FindingShape(serializers.Serializer[Any]):
@@ -138,18 +132,6 @@ class SegmentListQuery(PageQuery):
     """Filters of the segment list."""
 
     archived = serializers.BooleanField(default=False, help_text="List the archived segments instead.")
-
-
-def page_shape(name: str, row: serializers.Serializer[Any]) -> serializers.Serializer[Any]:
-    """Describe a page of rows."""
-    return inline_serializer(
-        name,
-        {
-            "data": type(row)(many=True),
-            "next_cursor": serializers.CharField(allow_null=True),
-            "next_url": serializers.URLField(allow_null=True),
-        },
-    )
 
 
 def refuse_idempotency_key(request: Request) -> None:

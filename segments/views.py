@@ -14,6 +14,7 @@ from segments import errors, examples, selectors, serializers, services
 from segments.definition import json_schema
 from segments.validation import validate
 from tenants.requests import NotAvailable, PageQuery, caller_of, read_query, with_etag
+from tenants.shapes import page_shape
 
 READ, WRITE = "segments:read", "segments:write"
 SEGMENT_BODY = {"application/json": OpenApiTypes.OBJECT}
@@ -102,7 +103,7 @@ class SegmentsView(APIView):
         summary="List segments",
         description="Newest first.",
         parameters=[serializers.SegmentListQuery],
-        responses=serializers.page_shape("SegmentPage", serializers.SegmentSummaryShape()),
+        responses=page_shape("SegmentPage", serializers.SegmentSummaryShape()),
     )
     def get(self, request: Request) -> Response:
         """Answer one page."""
@@ -196,7 +197,7 @@ class RevisionsView(APIView):
         summary="List a segment's revisions",
         description="Newest first.",
         parameters=[PageQuery],
-        responses=serializers.page_shape("RevisionPage", serializers.RevisionSummaryShape()),
+        responses=page_shape("RevisionPage", serializers.RevisionSummaryShape()),
     )
     def get(self, request: Request, segment_id: str) -> Response:
         """Answer one page."""

@@ -9,33 +9,41 @@ import tenants.types
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('id', models.UUIDField(default=kernel.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('action', models.CharField(max_length=64)),
-                ('actor', models.CharField(max_length=200)),
-                ('object_type', models.CharField(max_length=64)),
-                ('object_id', models.CharField(max_length=200)),
-                ('before', tenants.types.JsonTextField(null=True)),
-                ('after', tenants.types.JsonTextField(null=True)),
-                ('outcome', models.CharField(default='done', max_length=32)),
-                ('request_id', models.CharField(blank=True, max_length=64)),
-                ('source_address', models.GenericIPAddressField(null=True)),
-                ('created_at', models.DateTimeField(default=kernel.clock.utc_now)),
-                ('tenant', models.ForeignKey(help_text='Null: the installation itself.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                ("id", models.UUIDField(default=kernel.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ("action", models.CharField(max_length=64)),
+                ("actor", models.CharField(max_length=200)),
+                ("object_type", models.CharField(max_length=64)),
+                ("object_id", models.CharField(max_length=200)),
+                ("before", tenants.types.JsonTextField(null=True)),
+                ("after", tenants.types.JsonTextField(null=True)),
+                ("outcome", models.CharField(default="done", max_length=32)),
+                ("request_id", models.CharField(blank=True, max_length=64)),
+                ("source_address", models.GenericIPAddressField(null=True)),
+                ("created_at", models.DateTimeField(default=kernel.clock.utc_now)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        help_text="Null: the installation itself.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'entries',
-                'indexes': [models.Index(fields=['tenant', '-created_at'], name='entry_by_tenant')],
+                "verbose_name_plural": "entries",
+                "indexes": [models.Index(fields=["tenant", "-created_at"], name="entry_by_tenant")],
             },
         ),
     ]
