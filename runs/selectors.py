@@ -63,13 +63,13 @@ def read_run_id(text: str) -> UUID:
 
 
 def get_run(*, tenant: Tenant, run_id: UUID) -> Run:
-    """Read a run with its revision.
+    """Read a run with its revision and tenant.
 
     Raises:
         RunNotFound: The tenant has no such run.
     """
     with tenant_scope(tenant.id):
-        run = Run.objects.select_related("revision").filter(id=run_id).first()
+        run = Run.objects.select_related("revision", "tenant").filter(id=run_id).first()
     if run is None:
         raise RunNotFound
     return run

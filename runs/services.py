@@ -172,7 +172,7 @@ def _existing(tenant: Tenant, wish: Wish, segment_id: str) -> Run | None:
         return None
     Tenant.objects.select_for_update(no_key=True).get(id=tenant.id)
     same = Run.objects.filter(client_reference=wish.client_reference, segment_id=segment_id)
-    return same.select_related("revision").order_by("created_at", "id").first()
+    return same.select_related("revision", "tenant").order_by("created_at", "id").first()
 
 
 def _insert(tenant: Tenant, api_key: ApiKey, wish: Wish, revision: Revision) -> Run:
@@ -203,7 +203,7 @@ def _replay(tenant: Tenant, key: str, request_hash: str) -> Started | None:
     with tenant_scope(tenant.id):
         used = (
             IdempotencyKey.objects.filter(key=key, created_at__gte=Now() - KEY_LIFETIME)
-            .select_related("run__revision")
+            .select_related("run__revision", "run__tenant")
             .first()
         )
     if used is None:
