@@ -1,7 +1,10 @@
 """WHAT RUNS: runs, their journals, the inbox of commands, and the hosts that own runs."""
 
+from typing import Any
+
 from django.db import models
-from django.db.models import F, Q
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
 from kernel.clock import utc_now
@@ -107,8 +110,27 @@ class Run(models.Model):
         return self.status in OVER
 
 
+class TransactionIdField(models.BigIntegerField):  # type: ignore[type-arg]  # generic for mypy alone
+    """The id of the transaction that wrote the row (Postgres ``xid8``), set by the database."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        """Use the type that compares with what ``pg_snapshot_xmin`` answers."""
+        return "xid8"
+
+    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
+        """Write text: ``xid8`` takes no number."""
+        return value if value is None or hasattr(value, "as_sql") else str(value)
+
+    def from_db_value(self, value: str | None, expression: Any, connection: BaseDatabaseWrapper) -> int | None:
+        """Read the text the driver hands over."""
+        return None if value is None else int(value)
+
+
 class RunEvent(models.Model):
-    """One line of a run's journal; insert only. ``seq`` is gapless from 1."""
+    """One line of a run's journal; insert only. ``seq`` is gapless from 1.
+
+    ``transaction`` lets others follow all journals of a tenant without missing what commits late.
+    """
 
     pk = models.CompositePrimaryKey("run", "seq")
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -120,8 +142,15 @@ class RunEvent(models.Model):
     attempt = models.PositiveSmallIntegerField(null=True)
     created_at = models.DateTimeField(default=utc_now, db_default=Now())
     payload = JsonTextField()
+    transaction = TransactionIdField(
+        db_default=Func(function="pg_current_xact_id", output_field=TransactionIdField()), editable=False
+    )
 
     objects = TenantManager()
+
+    class Meta:
+        # The rows of one commit are one entry of this index: run and seq in it would make it several times as large.
+        indexes = [models.Index(fields=["tenant", "transaction"], name="event_by_transaction")]
 
     def __str__(self) -> str:
         return f"{self.run_id}:{self.seq} {self.type}"
@@ -164,6 +193,24 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class StreamTicket(models.Model):
+    """Stands for a key once, for a caller that cannot send it along; gone when used."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
+    secret_hash = models.BinaryField(max_length=32, unique=True, editable=False)
+    expires_at = models.DateTimeField()
+
+    objects = TenantManager()
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "expires_at"], name="ticket_by_tenant")]
+
+    def __str__(self) -> str:
+        return f"ticket for {self.api_key_id}"
 
 
 class IdempotencyKey(models.Model):

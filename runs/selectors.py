@@ -3,17 +3,19 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from kernel.ids import parse_id
 from kernel.paging import CursorRefused, Page
 from kernel.values import Json
 from runs.core import emitted
 from runs.errors import RunNotFound
-from runs.models import Run, RunEvent, RunStatus
+from runs.models import Run, RunEvent
 from tenants.context import tenant_scope, unscoped
 from tenants.models import Tenant
 from tenants.selectors import newest_page
@@ -139,17 +141,31 @@ def list_events(*, tenant: Tenant, run_id: UUID, after: int, limit: int) -> tupl
     """
     run = get_run(tenant=tenant, run_id=run_id)
     with tenant_scope(tenant.id):
-        found = list(run.events.filter(seq__gt=after).order_by("seq")[: limit + 1])
-        shown = found[:limit]
-        starts = _starts(run, shown)
-    records = [record for event in shown for record in _event_records(event, starts)]
-    return run, Page(records, str(shown[-1].seq) if len(found) > limit else None)
+        return run, journal_page(run, after=after, limit=limit)
 
 
-def statuses(run_ids: Iterable[UUID]) -> dict[UUID, RunStatus]:
-    """Read where runs are, of any tenant: for those who watch runs they were shown already."""
+def journal_page(run: Run, *, after: int, limit: int) -> Page[EventRecord]:
+    """As ``list_events``, of a run already read; to be called in its tenant's scope."""
+    found = list(run.events.filter(seq__gt=after).order_by("seq")[: limit + 1])
+    shown = found[:limit]
+    starts = attempt_starts(shown)
+    records = [record for event in shown for record in event_records(event, starts)]
+    return Page(records, str(shown[-1].seq) if len(found) > limit else None)
+
+
+def run_heads(run_ids: Iterable[UUID]) -> dict[UUID, tuple[int, str]]:
+    """Read how far runs are, of any tenant: last ``seq`` and status, for those who were shown them already."""
     with unscoped("watchers of all tenants ask together"):
-        return dict(Run.objects.filter(id__in=list(run_ids)).values_list("id", "status"))
+        rows = Run.objects.filter(id__in=list(run_ids)).values_list("id", "last_seq", "status")
+        return {run_id: (last_seq, status) for run_id, last_seq, status in rows}
+
+
+def newest_transactions(tenant_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Read which transaction was the last to write events of each tenant; absent where there are none."""
+    newest = RunEvent.objects.filter(tenant_id=OuterRef("id")).order_by("-transaction").values("transaction")[:1]
+    with unscoped("watchers of all tenants ask together"):
+        rows = Tenant.objects.filter(id__in=list(tenant_ids)).values_list("id", Subquery(newest))
+        return {tenant_id: transaction for tenant_id, transaction in rows if transaction is not None}
 
 
 def read_seq(text: str) -> int:
@@ -164,6 +180,7 @@ def read_seq(text: str) -> int:
 
 
 _Activation = tuple[str | None, int | None]
+_Attempt = tuple[UUID, str | None, int | None, int | None]
 
 
 def _first_of_each(events: QuerySet[RunEvent], after: int, limit: int) -> list[RunEvent]:
@@ -244,22 +261,28 @@ def _output(event: RunEvent) -> dict[str, Json]:
     return emitted(event.payload)
 
 
-def _starts(run: Run, events: list[RunEvent]) -> dict[tuple[_Activation, int | None], datetime]:
-    """Read when the attempts that end on this page began."""
-    ended = [event for event in events if event.step_id and event.type != _STARTED]
+def attempt_starts(events: list[RunEvent]) -> dict[_Attempt, datetime]:
+    """Read when the attempts began that end in these events, of any runs; to be called in their tenant's scope."""
+    ended: dict[UUID, set[str]] = {}
+    for event in events:
+        if event.step_id and event.type != _STARTED:
+            ended.setdefault(event.run_id, set()).add(event.step_id)
     if not ended:
         return {}
-    rows = run.events.filter(type=_STARTED, step_id__in={event.step_id for event in ended}, seq__lt=events[-1].seq)
+    wanted = reduce(or_, (Q(run_id=run_id, step_id__in=step_ids) for run_id, step_ids in ended.items()))
+    rows = RunEvent.objects.filter(wanted, type=_STARTED)
     return {
-        ((step_id, activation), attempt): created_at
-        for step_id, activation, attempt, created_at in rows.values_list(
-            "step_id", "activation", "attempt", "created_at"
+        (run_id, step_id, activation, attempt): created_at
+        for run_id, step_id, activation, attempt, created_at in rows.values_list(
+            "run_id", "step_id", "activation", "attempt", "created_at"
         )
     }
 
 
-def _event_records(event: RunEvent, starts: Mapping[tuple[_Activation, int | None], datetime]) -> Iterable[EventRecord]:
-    began = starts.get(((event.step_id, event.activation), event.attempt)) if event.type != _STARTED else None
+def event_records(event: RunEvent, starts: Mapping[_Attempt, datetime]) -> Iterable[EventRecord]:
+    """Write a stored event and what is derived from it."""
+    attempt = (event.run_id, event.step_id, event.activation, event.attempt)
+    began = starts.get(attempt) if event.type != _STARTED else None
     duration = None if began is None else max(0, round((event.created_at - began).total_seconds() * 1000))
     event_id = f"{event.run_id}:{event.seq}"
     yield EventRecord(event_id, event, event.type, event.payload, duration)

@@ -1,6 +1,8 @@
 """What is read about tenants, and how any app's rows are read page by page."""
 
+from collections.abc import Iterable
 from typing import TypeVar
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -32,6 +34,13 @@ def find_caller(*, key_text: str) -> Caller:
     if not api_key.is_live() or not api_key.tenant.is_active:
         raise KeyRefused
     return Caller(tenant=api_key.tenant, api_key=api_key)
+
+
+def scopes_of_live_keys(api_key_ids: Iterable[UUID]) -> dict[UUID, list[str]]:
+    """Read what keys may still do; absent is one that is revoked, expired, or of an inactive tenant."""
+    with unscoped("streams of all tenants ask together whether their keys live"):
+        found = ApiKey.objects.select_related("tenant").filter(id__in=list(api_key_ids), revoked_at=None)
+        return {key.id: key.scopes for key in found if key.is_live() and key.tenant.is_active}
 
 
 def newest_page(rows: models.QuerySet[Row], *, cursor: str | None, limit: int) -> Page[Row]:

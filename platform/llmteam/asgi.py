@@ -1,4 +1,4 @@
-"""The ASGI application: HTTP through Django."""
+"""The ASGI application: HTTP through Django, WebSockets through Channels."""
 
 import os
 
@@ -7,8 +7,10 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
 
-django_application = get_asgi_application()
+http = get_asgi_application()
 
-from llmteam.api.bodies import measured_bodies  # noqa: E402 - it needs the apps, which the line above loads
+from llmteam.threads import with_request_threads  # noqa: E402 - reads models, which Django must have loaded
+from runs.events.outflow import with_outflow  # noqa: E402 - as above
+from runs.events.routing import websockets  # noqa: E402 - as above
 
-application = ProtocolTypeRouter({"http": measured_bodies(django_application)})
+application = with_outflow(with_request_threads(ProtocolTypeRouter({"http": http, "websocket": websockets})))

@@ -86,4 +86,5 @@ def database(name: str) -> dict[str, object]:
         "HOST": url.hostname or "",
         "PORT": str(url.port or 5432),
         "CONN_HEALTH_CHECKS": True,
+        "CONN_MAX_AGE": 600,
     }

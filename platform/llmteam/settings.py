@@ -51,6 +51,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
+WEBSOCKET_ORIGINS = environment.words("WEBSOCKET_ORIGINS")
+
 ROOT_URLCONF = "llmteam.urls"
 ASGI_APPLICATION = "llmteam.asgi.application"
 APPEND_SLASH = False

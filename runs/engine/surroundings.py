@@ -14,6 +14,7 @@ from runs.engine.context import TenantContexts
 from runs.engine.plans import Plans
 from runs.engine.store.connection import AsyncDatabase, Pool
 from runs.engine.writer import Writer
+from runs.notices import Notices
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +31,14 @@ class Surroundings:
     pool: Pool
     clock: DatabaseClock = field(default_factory=DatabaseClock)
     writer: Writer = field(default_factory=Writer)
+    notices: Notices = field(default_factory=Notices)
     contexts: TenantContexts = field(default_factory=TenantContexts)
     plans: Plans = field(init=False)
     _background: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.plans = Plans(self.pool)
+        self.writer.tell = self.notices.tell
 
     async def ask(self, question: Callable[[AsyncDatabase], Awaitable[Answer]]) -> Answer:
         """Ask the database, again and again while it is away."""
@@ -57,10 +60,12 @@ class Surroundings:
         """Open the connections; they come up whenever the database does."""
         await self.pool.open(wait=False)
         self.writer.start()
+        self.notices.start()
 
     async def close(self) -> None:
         """Write what is recorded, and let go of everything."""
         await self.writer.stop()
+        await self.notices.stop()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.journal import Closing, Journal, Row
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase, connect, transaction
+from runs.notices import Advance
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class Writer:
     def __init__(self) -> None:
         self.batches = 0
         self.largest_batch = 0
+        self.tell: Callable[[Advance], None] = _tell_nobody
         self._dirty: dict[UUID, Journal] = {}
         self._wake = asyncio.Event()
         self._connection: AsyncDatabase | None = None
@@ -238,11 +240,20 @@ class Writer:
                 _lose(piece.journal)
             else:
                 self.submit(piece.journal)
+        for piece in (*verdict.written, *verdict.vetoed):
+            self.tell(Advance(piece.journal.tenant_id, piece.run_id, piece.last_seq, None))
+        for piece in (*verdict.closed, *verdict.known):
+            status = None if piece.closing is None else str(piece.closing.status)
+            self.tell(Advance(piece.journal.tenant_id, piece.run_id, piece.final_seq, status))
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+
+def _tell_nobody(advance: Advance) -> None:
+    """Stand in until somebody wants to be told of what is committed; whatever does must be quick and never fail."""
 
 
 def _judge(batch: Sequence[Slice], locked: dict[UUID, journals.LockedRun]) -> Verdict:

@@ -2,143 +2,343 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
+from django.db import migrations, models
+
 import kernel.clock
 import kernel.ids
+import runs.models
 import tenants.types
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('segments', '0001_initial'),
-        ('tenants', '0001_initial'),
+        ("segments", "0001_initial"),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Worker',
+            name="Worker",
             fields=[
-                ('id', models.UUIDField(default=kernel.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200)),
-                ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('lease_until', models.DateTimeField()),
+                ("id", models.UUIDField(default=kernel.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=200)),
+                ("started_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("lease_until", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.UUIDField(default=kernel.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('segment_id', models.CharField(max_length=64)),
-                ('client_reference', models.CharField(blank=True, max_length=255)),
-                ('metadata', tenants.types.JsonTextField(default=dict)),
-                ('input', tenants.types.JsonTextField(null=True)),
-                ('semantics', models.PositiveSmallIntegerField(default=1)),
-                ('priority', models.SmallIntegerField(default=0)),
-                ('timeout_seconds', models.FloatField()),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('waiting', 'Waiting'), ('paused', 'Paused'), ('stalled', 'Stalled'), ('completed', 'Completed'), ('failed', 'Failed'), ('cancelled', 'Cancelled'), ('timed_out', 'Timed out')], default='queued', max_length=16)),
-                ('output', tenants.types.JsonTextField(null=True)),
-                ('error', tenants.types.JsonTextField(null=True)),
-                ('waiting_for', tenants.types.JsonTextField(default=list)),
-                ('activations', models.PositiveIntegerField(default=0)),
-                ('active', models.PositiveIntegerField(default=0)),
-                ('last_seq', models.PositiveIntegerField(default=0)),
-                ('journal_bytes', models.PositiveBigIntegerField(default=0)),
-                ('digest', models.BinaryField(default=bytes, help_text='SHA-256 over the digest before it and the last payload.')),
-                ('started_at', models.DateTimeField(null=True)),
-                ('deadline_at', models.DateTimeField(null=True)),
-                ('seconds_left', models.FloatField(help_text='Of the timeout, while parked.', null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('owner', models.UUIDField(help_text='The host that executes it now.', null=True)),
-                ('epoch', models.PositiveIntegerField(default=0, help_text='Counts the claims; a write under an old one is refused.')),
-                ('wake_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), default=kernel.clock.utc_now, null=True)),
-                ('losses', models.PositiveSmallIntegerField(default=0, help_text='Owners lost since the last recorded outcome.')),
-                ('signals_pending', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(default=kernel.clock.utc_now)),
-                ('revision', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.revision')),
-                ('started_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='tenants.apikey')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                ("id", models.UUIDField(default=kernel.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ("segment_id", models.CharField(max_length=64)),
+                ("client_reference", models.CharField(blank=True, max_length=255)),
+                ("metadata", tenants.types.JsonTextField(default=dict)),
+                ("input", tenants.types.JsonTextField(null=True)),
+                ("semantics", models.PositiveSmallIntegerField(default=1)),
+                ("priority", models.SmallIntegerField(default=0)),
+                ("timeout_seconds", models.FloatField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("waiting", "Waiting"),
+                            ("paused", "Paused"),
+                            ("stalled", "Stalled"),
+                            ("completed", "Completed"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                            ("timed_out", "Timed out"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("output", tenants.types.JsonTextField(null=True)),
+                ("error", tenants.types.JsonTextField(null=True)),
+                ("waiting_for", tenants.types.JsonTextField(default=list)),
+                ("activations", models.PositiveIntegerField(default=0)),
+                ("active", models.PositiveIntegerField(default=0)),
+                ("last_seq", models.PositiveIntegerField(default=0)),
+                ("journal_bytes", models.PositiveBigIntegerField(default=0)),
+                (
+                    "digest",
+                    models.BinaryField(
+                        default=bytes, help_text="SHA-256 over the digest before it and the last payload."
+                    ),
+                ),
+                ("started_at", models.DateTimeField(null=True)),
+                ("deadline_at", models.DateTimeField(null=True)),
+                ("seconds_left", models.FloatField(help_text="Of the timeout, while parked.", null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("owner", models.UUIDField(help_text="The host that executes it now.", null=True)),
+                (
+                    "epoch",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Counts the claims; a write under an old one is refused."
+                    ),
+                ),
+                (
+                    "wake_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), default=kernel.clock.utc_now, null=True
+                    ),
+                ),
+                (
+                    "losses",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Owners lost since the last recorded outcome."
+                    ),
+                ),
+                ("signals_pending", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(default=kernel.clock.utc_now)),
+                (
+                    "revision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="segments.revision"
+                    ),
+                ),
+                (
+                    "started_by",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="tenants.apikey"
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenants.tenant"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=255)),
-                ('request_hash', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), default=kernel.clock.utc_now)),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
-                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='runs.run')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("key", models.CharField(max_length=255)),
+                ("request_hash", models.CharField(max_length=64)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), default=kernel.clock.utc_now
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="runs.run"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RunEvent',
+            name="RunEvent",
             fields=[
-                ('pk', models.CompositePrimaryKey('run', 'seq', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('seq', models.PositiveIntegerField()),
-                ('type', models.CharField(max_length=32)),
-                ('step_id', models.CharField(max_length=64, null=True)),
-                ('activation', models.PositiveIntegerField(null=True)),
-                ('attempt', models.PositiveSmallIntegerField(null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), default=kernel.clock.utc_now)),
-                ('payload', tenants.types.JsonTextField()),
-                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='runs.run')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "run", "seq", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("seq", models.PositiveIntegerField()),
+                ("type", models.CharField(max_length=32)),
+                ("step_id", models.CharField(max_length=64, null=True)),
+                ("activation", models.PositiveIntegerField(null=True)),
+                ("attempt", models.PositiveSmallIntegerField(null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), default=kernel.clock.utc_now
+                    ),
+                ),
+                ("payload", tenants.types.JsonTextField()),
+                (
+                    "transaction",
+                    runs.models.TransactionIdField(
+                        db_default=models.Func(
+                            function="pg_current_xact_id", output_field=runs.models.TransactionIdField()
+                        ),
+                        editable=False,
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="runs.run",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Signal',
+            name="Signal",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('cancel', 'Cancel')], max_length=16)),
-                ('payload', tenants.types.JsonTextField(default=dict)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), default=kernel.clock.utc_now)),
-                ('applied_seq', models.PositiveIntegerField(null=True)),
-                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='signals', to='runs.run')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("kind", models.CharField(choices=[("cancel", "Cancel")], max_length=16)),
+                ("payload", tenants.types.JsonTextField(default=dict)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), default=kernel.clock.utc_now
+                    ),
+                ),
+                ("applied_seq", models.PositiveIntegerField(null=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="signals",
+                        to="runs.run",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="StreamTicket",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("secret_hash", models.BinaryField(max_length=32, unique=True)),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "api_key",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenants.apikey"
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(models.F('tenant'), models.OrderBy(models.F('priority'), descending=True), models.F('created_at'), models.F('id'), condition=models.Q(('owner__isnull', True), ('wake_at__isnull', False)), name='run_claim'),
+            model_name="streamticket",
+            index=models.Index(fields=["tenant", "expires_at"], name="ticket_by_tenant"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('owner__isnull', False)), fields=['owner', 'tenant'], name='run_by_owner'),
+            model_name="runevent",
+            index=models.Index(fields=["tenant", "transaction"], name="event_by_transaction"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('owner__isnull', True), ('signals_pending', True), ('wake_at__isnull', False)), fields=['id'], name='run_signalled'),
+            model_name="run",
+            index=models.Index(
+                models.F("tenant"),
+                models.OrderBy(models.F("priority"), descending=True),
+                models.F("created_at"),
+                models.F("id"),
+                condition=models.Q(("owner__isnull", True), ("wake_at__isnull", False)),
+                name="run_claim",
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['tenant', '-created_at', '-id'], name='run_by_tenant'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("owner__isnull", False)), fields=["owner", "tenant"], name="run_by_owner"
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('client_reference', ''), _negated=True), fields=['tenant', 'client_reference'], name='run_by_ref'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("owner__isnull", True), ("signals_pending", True), ("wake_at__isnull", False)),
+                fields=["id"],
+                name="run_signalled",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="run",
+            index=models.Index(fields=["tenant", "-created_at", "-id"], name="run_by_tenant"),
+        ),
+        migrations.AddIndex(
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("client_reference", ""), _negated=True),
+                fields=["tenant", "client_reference"],
+                name="run_by_ref",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'running', 'waiting', 'paused', 'stalled', 'completed', 'failed', 'cancelled', 'timed_out'])), name='run_status_known'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "queued",
+                            "running",
+                            "waiting",
+                            "paused",
+                            "stalled",
+                            "completed",
+                            "failed",
+                            "cancelled",
+                            "timed_out",
+                        ],
+                    )
+                ),
+                name="run_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['completed', 'failed', 'cancelled', 'timed_out']), _negated=True), models.Q(('owner__isnull', True), ('wake_at__isnull', True)), _connector='OR'), name='run_over_is_free'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ["completed", "failed", "cancelled", "timed_out"]), _negated=True),
+                    models.Q(("owner__isnull", True), ("wake_at__isnull", True)),
+                    _connector="OR",
+                ),
+                name="run_over_is_free",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='idempotencykey',
-            constraint=models.UniqueConstraint(fields=('tenant', 'key'), name='idempotency_key_once'),
+            model_name="idempotencykey",
+            constraint=models.UniqueConstraint(fields=("tenant", "key"), name="idempotency_key_once"),
         ),
         migrations.AddIndex(
-            model_name='signal',
-            index=models.Index(fields=['run', 'id'], name='signal_by_run'),
+            model_name="signal",
+            index=models.Index(fields=["run", "id"], name="signal_by_run"),
         ),
         migrations.AddConstraint(
-            model_name='signal',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['cancel'])), name='signal_kind_known'),
+            model_name="signal",
+            constraint=models.CheckConstraint(condition=models.Q(("kind__in", ["cancel"])), name="signal_kind_known"),
         ),
         # A run's row is updated at every commit of its journal: room in its page keeps that off the indexes.
         migrations.RunSQL(

@@ -1,0 +1,62 @@
+"""The threads in which a web process runs what is not async: few, shared by all requests, each with its connection."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Final, ParamSpec, TypeVar
+
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+from django.db import close_old_connections, connections
+
+from runs.events.outflow import Application, Receive, Scope, Send
+
+THREADS: Final = 8
+FRESH_SECONDS: Final = 1.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class RequestThreads(ThreadPoolExecutor):
+    """Runs pieces of requests, any piece in any thread. As many connections to the database are open as threads.
+
+    A connection that was idle for a second is looked at before it is used, one that failed is closed after the piece,
+    as Django does between requests; a request's pieces may run in different threads, so this cannot be left to it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(THREADS, thread_name_prefix="request")
+        self._used = threading.local()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run a piece soon."""
+        return super().submit(self._run, partial(fn, *args, **kwargs))
+
+    def _run(self, piece: Callable[[], T]) -> T:
+        if time.monotonic() - getattr(self._used, "at", 0.0) > FRESH_SECONDS:
+            close_old_connections()
+        try:
+            return piece()
+        finally:
+            self._used.at = time.monotonic()
+            for connection in connections.all(initialized_only=True):
+                if connection.errors_occurred:
+                    connection.close_if_unusable_or_obsolete()
+
+
+def with_request_threads(application: Application) -> Application:
+    """Have every request and connection use the same few threads.
+
+    Django would give each request a thread of its own, and so a connection: hundreds of callers who wait would each
+    hold one. Nothing here depends on which thread a piece runs in, as every piece opens and ends its own transaction.
+    """
+    context = ThreadSensitiveContext()
+    SyncToAsync.context_to_thread_executor[context] = RequestThreads()
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        SyncToAsync.thread_sensitive_context.set(context)
+        await application(scope, receive, send)
+
+    return served

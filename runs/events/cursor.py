@@ -1,0 +1,262 @@
+"""One cursor over journals: of one run by ``seq``, of a whole tenant by the order in which events became visible."""
+
+import base64
+import binascii
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from uuid import UUID
+
+import orjson
+from django.db.models import Func, Q, QuerySet
+
+from kernel.ids import parse_id
+from kernel.paging import CursorRefused
+from runs import selectors
+from runs.core.events import EventType
+from runs.models import Run, RunEvent, TransactionIdField
+from runs.presentation import event_body, step_types_of
+from segments.models import Revision
+from tenants.context import tenant_scope
+from tenants.models import Tenant
+
+ENDS: Final = {EventType.SEGMENT_COMPLETED, EventType.SEGMENT_FAILED, EventType.SEGMENT_CANCELLED}
+PRODUCED: Final = "data.produced"
+EVENT_TYPES: Final = (*(kind.value for kind in EventType), PRODUCED)
+NOW: Final = "now"
+STRETCH_EVENTS: Final = 100
+_UNREAD: Final = ("run__input", "run__output", "run__error", "run__metadata", "run__waiting_for", "run__digest")
+_HIGHEST: Final = UUID(int=2**128 - 1)
+_LOWEST: Final = UUID(int=0)
+
+
+class Place(NamedTuple):
+    """Where a reader is: behind this event. Of one run only ``seq`` counts."""
+
+    transaction: int
+    run_id: UUID
+    seq: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as every reader gets it."""
+
+    body: dict[str, Any]
+
+    @cached_property
+    def text(self) -> bytes:
+        """The record as JSON, written once for all readers."""
+        return orjson.dumps(self.body, option=orjson.OPT_UTC_Z)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """All records of one stored event: itself, then what is derived from it."""
+
+    place: Place
+    cursor: str
+    records: tuple[Record, ...]
+    ends: bool = False
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of its records."""
+        return sum(len(record.text) for record in self.records)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some frames in order.
+
+    Attributes:
+        frames: What was found.
+        place: Where to go on.
+        more: Whether there is more to read at once.
+        held_back: Whether events are there already that an unfinished transaction keeps from being read.
+    """
+
+    frames: list[Frame]
+    place: Place
+    more: bool
+    held_back: bool = False
+
+
+class Source(Protocol):
+    """A journal that can be read from any place. Calls need a thread; they open their own transaction."""
+
+    @property
+    def key(self) -> "Key":
+        """What is followed: ``("run", id)`` or ``("tenant", id)``."""
+
+    def read(self, after: Place) -> Stretch:
+        """Read on behind a place."""
+
+
+Key: TypeAlias = tuple[str, UUID]
+
+
+@dataclass(frozen=True)
+class RunSource:
+    """The journal of one run."""
+
+    run: Run
+
+    @property
+    def key(self) -> Key:
+        """What is followed."""
+        return "run", self.run.id
+
+    @cached_property
+    def step_types(self) -> dict[str, str]:
+        """The type of each step."""
+        return step_types_of(self.run)
+
+    def place(self, seq: int) -> Place:
+        """Name the place behind an event."""
+        return Place(0, _LOWEST, seq)
+
+    def read(self, after: Place) -> Stretch:
+        """Read the events behind ``after.seq``."""
+        with tenant_scope(self.run.tenant_id):
+            page = selectors.journal_page(self.run, after=after.seq, limit=STRETCH_EVENTS)
+        frames: list[Frame] = []
+        for record in page.rows:
+            body = Record(event_body(self.run, self.step_types, record))
+            seq = record.event.seq
+            if frames and frames[-1].place.seq == seq:
+                frames[-1] = Frame(frames[-1].place, str(seq), (*frames[-1].records, body), frames[-1].ends)
+            else:
+                frames.append(Frame(self.place(seq), str(seq), (body,), record.event.type in ENDS))
+        return Stretch(frames, frames[-1].place if frames else after, page.next_cursor is not None)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which records of a tenant somebody wants; empty means all."""
+
+    event_types: frozenset[str] = frozenset()
+    segments: frozenset[str] = frozenset()
+    runs: frozenset[UUID] = frozenset()
+
+    def wants(self, record: Record) -> bool:
+        """Tell whether a record passes."""
+        body = record.body
+        return (
+            (not self.event_types or body["event_type"] in self.event_types)
+            and (not self.segments or body["segment_id"] in self.segments)
+            and (not self.runs or body["run_id"] in self.runs)
+        )
+
+    def pick(self, frame: Frame) -> tuple[Record, ...]:
+        """Return the records of a frame that pass."""
+        return tuple(record for record in frame.records if self.wants(record))
+
+    def narrow(self, events: QuerySet[RunEvent]) -> QuerySet[RunEvent]:
+        """Leave out events none of whose records can pass."""
+        if self.event_types:
+            stored = {EventType.STEP_COMPLETED.value if name == PRODUCED else name for name in self.event_types}
+            events = events.filter(type__in=stored)
+        if self.segments:
+            events = events.filter(run__segment_id__in=self.segments)
+        return events.filter(run_id__in=self.runs) if self.runs else events
+
+
+EVERYTHING: Final = Filter()
+
+
+@dataclass(frozen=True)
+class TenantSource:
+    """The journals of all runs of a tenant, in the order of the transactions that wrote them.
+
+    Rows carry the id of their transaction, and nothing at or beyond the oldest unfinished transaction is read: what
+    could still appear in front of a reader is waited for. Ids handed out when a row is written would not do, as rows
+    become visible when their transaction ends, in another order.
+    """
+
+    tenant: Tenant
+    filter: Filter = field(default=EVERYTHING)
+    limit: int = STRETCH_EVENTS
+
+    @property
+    def key(self) -> Key:
+        """What is followed."""
+        return "tenant", self.tenant.id
+
+    def read(self, after: Place) -> Stretch:
+        """Read the events behind a place that pass the filter."""
+        with tenant_scope(self.tenant.id):
+            horizon = self._horizon()
+            rows = self.filter.narrow(RunEvent.objects.filter(transaction__gte=after.transaction))
+            rows = rows.filter(_behind(after), transaction__lt=horizon).select_related("run").defer(*_UNREAD)
+            found = list(rows.order_by("transaction", "run_id", "seq")[: self.limit + 1])
+            shown, more = found[: self.limit], len(found) > self.limit
+            frames = list(_frames(shown))
+            held_back = not more and RunEvent.objects.filter(transaction__gte=horizon).exists()
+        place = frames[-1].place if more else max(after, Place(horizon - 1, _HIGHEST, selectors.MAX_SEQ))
+        return Stretch(frames, place, more, held_back)
+
+    def now(self) -> Place:
+        """Name the present: everything that becomes visible from now on is behind it."""
+        with tenant_scope(self.tenant.id):
+            return Place(self._horizon() - 1, _HIGHEST, selectors.MAX_SEQ)
+
+    def _horizon(self) -> int:
+        oldest = Func(
+            Func(function="pg_current_snapshot"), function="pg_snapshot_xmin", output_field=TransactionIdField()
+        )
+        return int(Tenant.objects.filter(id=self.tenant.id).values_list(oldest, flat=True).get())
+
+
+BEGINNING: Final = Place(0, _LOWEST, 0)
+
+
+def _behind(place: Place) -> Q:
+    return (
+        Q(transaction__gt=place.transaction)
+        | Q(transaction=place.transaction, run_id__gt=place.run_id)
+        | Q(transaction=place.transaction, run_id=place.run_id, seq__gt=place.seq)
+    )
+
+
+def _frames(events: list[RunEvent]) -> Iterable[Frame]:
+    starts = selectors.attempt_starts(events)
+    for event in events:
+        types = _step_types(event.run.revision_id)
+        records = (Record(event_body(event.run, types, record)) for record in selectors.event_records(event, starts))
+        place = Place(event.transaction, event.run_id, event.seq)
+        yield Frame(place, write_cursor(place), tuple(records))
+
+
+@lru_cache(maxsize=512)
+def _step_types(revision_id: UUID) -> dict[str, str]:
+    """Read the types of a revision's steps, in the scope of its tenant; revisions never change."""
+    definition = Revision.objects.values_list("definition", flat=True).get(id=revision_id)
+    return {step["step_id"]: step["type"] for step in definition["steps"]}
+
+
+def write_cursor(place: Place) -> str:
+    """Write a place as opaque text that is safe in a URL."""
+    plain = f"{place.transaction}.{place.run_id}.{place.seq}"
+    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> Place:
+    """Read what ``write_cursor`` wrote.
+
+    Raises:
+        CursorRefused: Anything else.
+    """
+    try:
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        transaction, run_id, seq = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").split(".")
+    except (UnicodeError, binascii.Error, ValueError):
+        raise CursorRefused from None
+    known = parse_id(run_id)
+    if known is None or not (transaction.isdigit() and len(transaction) < 20 and int(transaction) < 2**63):
+        raise CursorRefused
+    place = Place(int(transaction), known, selectors.read_seq(seq))
+    if write_cursor(place) != text:
+        raise CursorRefused
+    return place

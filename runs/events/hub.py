@@ -1,0 +1,213 @@
+"""One look-out per web process: it wakes everybody in the event loop who waits for runs to advance.
+
+Redis only wakes; what has happened is read from the journal. One subscription and one short read every two seconds
+serve all watchers, so with Redis gone everything goes on, a little later.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import redis.asyncio
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+
+from runs.events.cursor import Key
+from runs.notices import CHANNEL, Advance, read_notice
+from runs.selectors import newest_transactions, run_heads
+from tenants.selectors import scopes_of_live_keys
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 2.0
+POLL_SECONDS_WITHOUT_REDIS: Final = 1.0
+KEYS_SECONDS: Final = 8.0
+LINGER_SECONDS: Final = 10.0
+"""How long the look-out stays when nobody watches: the next watcher finds the subscription ready."""
+REDIS_SECONDS: Final = 2.0
+
+
+@dataclass(eq=False)
+class Watch:
+    """One who waits. ``changed`` is set by every sign of life; whoever is woken reads for themselves."""
+
+    key: Key
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    status: str | None = None
+    mark: int = -1
+    """The last ``seq`` of a run, or the newest transaction of a tenant, as last heard."""
+
+    def hear(self, mark: int, status: str | None) -> None:
+        """Take news in; news that are none wake nobody."""
+        if mark > self.mark or (status is not None and status != self.status):
+            self.mark = max(mark, self.mark)
+            self.status = status or self.status
+            self.changed.set()
+
+
+@dataclass(eq=False)
+class Pass:
+    """A stream's right to go on: as long as its key lives and has the scope."""
+
+    api_key_id: UUID
+    scope: str
+    is_valid: bool = True
+
+
+class Hub:
+    """Watches runs and tenants for all who ask in one event loop. Its two tasks live while somebody watches."""
+
+    def __init__(self) -> None:
+        self._watches: dict[Key, set[Watch]] = {}
+        self._passes: dict[UUID, set[Pass]] = {}
+        self._fresh: set[Key] = set()
+        self._ask = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._subscribed = False
+        self._idle_since = time.monotonic()
+
+    @contextlib.contextmanager
+    def watching(self, key: Key, *, ask_at_once: bool = False) -> Iterator[Watch]:
+        """Watch a run or a tenant.
+
+        Args:
+            key: Which one.
+            ask_at_once: Look up a run's state now: for those who have read it before they began to watch.
+        """
+        watch = Watch(key)
+        self._watches.setdefault(key, set()).add(watch)
+        if ask_at_once:
+            self._fresh.add(key)
+            self._ask.set()
+        self._wake_up()
+        try:
+            yield watch
+        finally:
+            self._leave(self._watches, key, watch)
+
+    @contextlib.contextmanager
+    def guarding(self, api_key_id: UUID, scope: str) -> Iterator[Pass]:
+        """Keep looking whether a key may still be used for a scope."""
+        found = Pass(api_key_id, scope)
+        self._passes.setdefault(api_key_id, set()).add(found)
+        self._wake_up()
+        try:
+            yield found
+        finally:
+            self._leave(self._passes, api_key_id, found)
+
+    def _leave(self, groups: dict, key: object, member: object) -> None:  # type: ignore[type-arg]  # of either kind
+        members = groups[key]
+        members.discard(member)
+        if not members:
+            del groups[key]
+        self._idle_since = time.monotonic()
+
+    def _wake_up(self) -> None:
+        if not self._tasks or any(task.done() for task in self._tasks):
+            for task in self._tasks:
+                task.cancel()
+            self._tasks = [
+                asyncio.create_task(self._listen_forever(), name="hub: subscription"),
+                asyncio.create_task(self._poll_while_watched(), name="hub: poll"),
+            ]
+
+    async def _listen_forever(self) -> None:
+        while True:
+            client = redis.asyncio.Redis.from_url(
+                settings.REDIS_URL, socket_connect_timeout=REDIS_SECONDS, health_check_interval=10
+            )
+            try:
+                await self._listen(client)
+            except (redis.RedisError, OSError) as error:
+                log.warning("no notices from Redis, polling instead: %s", error)
+            finally:
+                self._subscribed = False
+                with contextlib.suppress(redis.RedisError, OSError):
+                    await client.aclose()
+            await asyncio.sleep(REDIS_SECONDS / 2)
+
+    async def _listen(self, client: "redis.asyncio.Redis") -> None:
+        async with client.pubsub() as channel:
+            await channel.subscribe(CHANNEL)
+            self._subscribed = True
+            # What was told before somebody listened is looked up.
+            self._fresh.update(self._watches)
+            self._ask.set()
+            while True:
+                message = await channel.get_message(ignore_subscribe_messages=True, timeout=5)
+                if message is not None:
+                    self._hear(read_notice(message["data"]))
+
+    def _hear(self, advances: Iterable[Advance]) -> None:
+        tenants = set()
+        for advance in advances:
+            tenants.add(advance.tenant_id)
+            for watch in self._watches.get(("run", advance.run_id), ()):
+                watch.hear(advance.last_seq, advance.status)
+        for tenant_id in tenants:
+            for watch in self._watches.get(("tenant", tenant_id), ()):
+                watch.changed.set()
+
+    async def _poll_while_watched(self) -> None:
+        last_poll = last_keys = time.monotonic()
+        try:
+            while self._watches or self._passes or time.monotonic() - self._idle_since < LINGER_SECONDS:
+                interval = POLL_SECONDS if self._subscribed else POLL_SECONDS_WITHOUT_REDIS
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, last_poll + interval - time.monotonic())):
+                        await self._ask.wait()
+                self._ask.clear()
+                fresh, self._fresh = self._fresh & self._watches.keys(), set()
+                if time.monotonic() - last_poll >= interval:
+                    last_poll = time.monotonic()
+                    fresh = set(self._watches)
+                await self._look_up(fresh)
+                if time.monotonic() - last_keys >= KEYS_SECONDS:
+                    last_keys = time.monotonic()
+                    await self._check_keys()
+        finally:
+            self._tasks[0].cancel()
+
+    async def _look_up(self, keys: set[Key]) -> None:
+        """Ask the database once for all; should it be away, there is no news."""
+        runs = [item for kind, item in keys if kind == "run"]
+        tenants = [item for kind, item in keys if kind == "tenant"]
+        with contextlib.suppress(OperationalError, InterfaceError):
+            if runs:
+                for run_id, (last_seq, status) in (await sync_to_async(run_heads)(runs)).items():
+                    for watch in self._watches.get(("run", run_id), ()):
+                        watch.hear(last_seq, status)
+            if tenants:
+                for tenant_id, newest in (await sync_to_async(newest_transactions)(tenants)).items():
+                    for watch in self._watches.get(("tenant", tenant_id), ()):
+                        watch.hear(newest, None)
+
+    async def _check_keys(self) -> None:
+        """Find out which keys may not be used any more; should the database be away, nothing can be read anyway."""
+        if not self._passes:
+            return
+        with contextlib.suppress(OperationalError, InterfaceError):
+            live = await sync_to_async(scopes_of_live_keys)(list(self._passes))
+            for api_key_id, passes in self._passes.items():
+                for found in passes:
+                    found.is_valid = found.scope in live.get(api_key_id, ())
+
+
+_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def the_hub() -> Hub:
+    """Return the hub of the running event loop."""
+    loop = asyncio.get_running_loop()
+    found = _by_loop.get(loop)
+    if found is None:
+        found = _by_loop[loop] = Hub()
+    return found

@@ -1,0 +1,69 @@
+"""One-time tickets: how a browser, which cannot send a key with a WebSocket, shows that it was let in."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from django.conf import settings
+
+from kernel.clock import utc_now
+from runs.models import StreamTicket
+from tenants.context import tenant_scope, unscoped
+from tenants.errors import KeyRefused
+from tenants.keys import hash_secret
+from tenants.types import Caller
+
+TICKET_SECONDS: Final = 30
+PREFIX: Final = "llmt_"
+_SECRET_BYTES: Final = 32
+
+
+class NewTicket(NamedTuple):
+    """A ticket just made; ``text`` is its only copy."""
+
+    text: str
+    expires_at: datetime
+
+
+def issue_ticket(*, caller: Caller) -> NewTicket:
+    """Make a ticket that stands for the caller's key once, within 30 seconds. Only a keyed hash is kept.
+
+    Forgets the tenant's old tickets on the way.
+    """
+    text = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+    expires_at = utc_now() + timedelta(seconds=TICKET_SECONDS)
+    with tenant_scope(caller.tenant.id):
+        StreamTicket.objects.filter(expires_at__lt=utc_now()).delete()
+        StreamTicket.objects.create(
+            tenant=caller.tenant, api_key=caller.api_key, secret_hash=_hash(text), expires_at=expires_at
+        )
+    return NewTicket(text, expires_at)
+
+
+def use_ticket(*, text: str) -> Caller:
+    """Take a ticket in and find whom it stands for. Of any number who show the same ticket one is let in.
+
+    Raises:
+        KeyRefused: Not a ticket, used, too old, or its key is not valid any more; the caller is not told which.
+    """
+    if not text.startswith(PREFIX) or len(text) > 100:
+        raise KeyRefused
+    with unscoped("a ticket is looked up before its tenant is known"):
+        # Whoever waits for this lock finds the row gone.
+        ticket = (
+            StreamTicket.objects.select_for_update(of=("self",))
+            .select_related("api_key__tenant")
+            .filter(secret_hash=_hash(text))
+            .first()
+        )
+        if ticket is None:
+            raise KeyRefused
+        ticket.delete()
+        key, in_time = ticket.api_key, ticket.expires_at > utc_now()
+    if not in_time or not key.is_live() or not key.tenant.is_active:
+        raise KeyRefused
+    return Caller(tenant=key.tenant, api_key=key)
+
+
+def _hash(text: str) -> bytes:
+    return hash_secret(text, master=settings.SECRET_KEY)
