@@ -41,8 +41,8 @@ fix: $(READY) ## format, and repair what the linter can
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-bench: $(READY) ## figures of this machine
-	@exec .venv/bin/python -m benchmarks.chain
+bench: $(READY) ## figures of this machine, next to the floor; ONLY=W1,LONE REPEATS=1
+	@exec .venv/bin/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(REPEATS),--repeats $(REPEATS))
 
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"

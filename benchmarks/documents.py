@@ -1,0 +1,83 @@
+"""The segments that are measured, and what they are given."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+INPUT: dict[str, Any] = {"i": 1, "ok": True, "text": "x" * 150, "k": "v"}
+"""About 200 bytes, as the floor's results; each no-op step hands it on."""
+
+
+def chain(kind: str, steps: int, *, seconds: float = 0.0) -> dict[str, Any]:
+    """Steps of one type in a row: ``noop``, ``transform`` or ``nap``."""
+    config = {"noop": {}, "transform": {"expression": "input"}, "nap": {"seconds": seconds}}[kind]
+    names = [f"s{number}" for number in range(steps)]
+    return _segment(
+        f"chain_{kind}_{steps}",
+        [_step(name, kind, config) for name in names],
+        [{"from": name, "to": following} for name, following in pairwise(names)],
+    )
+
+
+def branches(count: int, seconds: float) -> dict[str, Any]:
+    """A split into branches of one nap each, then a join of all."""
+    naps = [f"nap_{number}" for number in range(1, count + 1)]
+    split = _step("split", "parallel_split", {"branches": [f"branch_{name}" for name in naps]})
+    edges = [{"from": "split", "from_port": f"branch_{name}", "to": name} for name in naps]
+    edges += [{"from": name, "to": "join", "to_port": f"branch_{name}"} for name in naps]
+    steps = [split, *(_step(name, "nap", {"seconds": seconds}) for name in naps), _step("join", "parallel_join", {})]
+    return _segment(f"branches_{count}", steps, edges, max_parallel_steps=max(64, count), parallel_execution=True)
+
+
+def items(count: int, seconds: float) -> dict[str, Any]:
+    """A split into one nap per item of the input's list, then a join of all; see ``items_input``."""
+    steps = [
+        _step("split", "parallel_split", {"branches": ["branch_1"], "items": "input.items"}),
+        _step("nap", "nap", {"seconds": seconds}),
+        _step("join", "parallel_join", {}),
+    ]
+    edges = [
+        {"from": "split", "from_port": "branch_1", "to": "nap"},
+        {"from": "nap", "to": "join", "to_port": "branch_1"},
+    ]
+    return _segment(f"items_{count}", steps, edges, max_parallel_steps=max(64, count), parallel_execution=True)
+
+
+def items_input(count: int) -> dict[str, Any]:
+    """What a segment of ``items`` is given."""
+    return {"items": [{**INPUT, "i": number} for number in range(count)]}
+
+
+def loop(passes: int) -> dict[str, Any]:
+    """A counter that a condition sends round again until it has made its passes."""
+    steps = [
+        _step("count", "transform", {"expression": "get(input, 'n', 0) + 1"}),
+        _step("pack", "transform", {"mapping": {"n": "input"}}),
+        _step("again", "condition", {"expression": f"input.n < {passes}"}),
+        _step("end", "transform", {"expression": "input"}),
+    ]
+    edges = [
+        {"from": "count", "to": "pack"},
+        {"from": "pack", "to": "again"},
+        {"from": "again", "from_port": "true", "to": "count"},
+        {"from": "again", "from_port": "false", "to": "end"},
+    ]
+    return _segment(f"loop_{passes}", steps, edges, max_activations=10_000)
+
+
+def _step(step_id: str, kind: str, config: dict[str, Any]) -> dict[str, Any]:
+    return {"step_id": step_id, "type": kind, "name": step_id, "config": config}
+
+
+def _segment(
+    segment_id: str, steps: Sequence[dict[str, Any]], edges: Sequence[dict[str, Any]], **params: Any
+) -> dict[str, Any]:
+    return {
+        "version": "1.0",
+        "segment_id": segment_id,
+        "name": segment_id,
+        "entrypoint": steps[0]["step_id"],
+        "params": {"timeout_seconds": 300, **params},
+        "steps": list(steps),
+        "edges": list(edges),
+    }
