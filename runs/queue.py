@@ -53,12 +53,17 @@ def ring(run_id: UUID) -> None:
     transaction.on_commit(partial(doorbell.send, partial(_publish_poke, str(run_id))))
 
 
+def ring_now() -> None:
+    """Tell some host, without waiting for a transaction, that there is work."""
+    doorbell.send(partial(_publish_poke, None))
+
+
 def poke_owner(run_id: UUID) -> None:
     """Tell the run's owner, after the open transaction has committed, that the run's inbox has something."""
     transaction.on_commit(partial(doorbell.send, partial(_publish_signal, str(run_id))))
 
 
-def _publish_poke(run_id: str) -> None:
+def _publish_poke(run_id: str | None) -> None:
     with _producers().acquire(block=True, timeout=SEND_SECONDS) as producer:
         current_app.send_task(POKE_TASK, args=[run_id], producer=producer, retry=False, ignore_result=True)
 

@@ -83,7 +83,8 @@ class Attempt:
                 answer = await self._run_handler()
             return self._completed(answer)
         except asyncio.CancelledError:
-            if self.cancelled:
+            task = asyncio.current_task()
+            if self.cancelled or (task is not None and task.cancelling()):
                 raise
             return self._crashed()
         except (Exception, SystemExit) as error:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
+import psycopg
 from django.conf import settings
 
 from runs.core.events import SEMANTICS
@@ -18,6 +19,7 @@ from runs.engine.store.claims import LOSSES_TO_BE_ALONE, Claimed, claim_runs
 from runs.engine.store.connection import build_pool
 from runs.engine.surroundings import AWAY, Surroundings
 from runs.engine.sweeper import Sweeper
+from runs.queue import ring_now
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class Host:
         self._bell = asyncio.Event()
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._sweeper = Sweeper(lease_seconds=settings.WORKER_LEASE_SECONDS)
+        self._sweeper = Sweeper(lease_seconds=settings.WORKER_LEASE_SECONDS, sweep_seconds=settings.SWEEP_SECONDS)
         self._around = Surroundings(build_pool("host", size=POOL_SIZE))
         self._last_tick = time.monotonic()
 
@@ -129,7 +131,8 @@ class Host:
                 claimed = await self._claim(also_when_full=is_sweep)
             except HostLost:
                 log.warning("the lease is over; nothing is claimed until it is renewed")
-            except AWAY as error:
+            except (*AWAY, psycopg.Error) as error:
+                # Whatever is wrong, a missing migration as well: the next sweep may find it mended.
                 log.warning("nothing can be claimed now: %s", error)
             if not claimed:
                 await self._wait_for_bell(next_sweep - time.monotonic())
@@ -192,6 +195,7 @@ class Host:
             log.error("%d runs could not be released; they go on when the lease is over", left)
         for task in list(self._tasks):
             task.cancel()
+        await asyncio.to_thread(ring_now)
 
     async def _wait_for_runs(self, seconds: float) -> None:
         if self._tasks:

@@ -19,7 +19,15 @@ BUFFERED_BYTES: Final = 1024 * 1024
 Row: TypeAlias = tuple[UUID, int, UUID, str, str | None, int | None, int | None, float, str]
 """As the table has it: run, seq, tenant, type, step, activation, attempt, time, payload."""
 
-CARRIES_VALUES: Final = frozenset({EventType.STEP_COMPLETED, EventType.ACTION_COMPLETED, EventType.SEGMENT_COMPLETED})
+CARRIES_VALUES: Final = frozenset(
+    {
+        EventType.STEP_COMPLETED,
+        EventType.SEGMENT_COMPLETED,
+        EventType.ACTION_STARTED,
+        EventType.ACTION_COMPLETED,
+        EventType.ACTION_FAILED,
+    }
+)
 
 
 def chain(digest: bytes, payload: bytes) -> bytes:
@@ -163,7 +171,12 @@ class Journal:
 
 
 def _values(event: Event) -> list[Json]:
-    ports = event.payload.get("ports")
-    if isinstance(ports, dict):
-        return list(ports.values())
-    return [event.payload.get("value", event.payload.get("output"))]
+    """Return the single values an event carries."""
+    payload = event.payload
+    if event.type is EventType.SEGMENT_COMPLETED:
+        return [payload["output"]]
+    if event.type is not EventType.STEP_COMPLETED:
+        return [dict(payload)]
+    ports = payload["ports"]
+    values = list(ports.values()) if isinstance(ports, dict) else [payload["value"]]
+    return [*values, payload.get("items")]

@@ -9,6 +9,7 @@ from runs.engine.store.connection import AsyncDatabase
 log = logging.getLogger(__name__)
 
 LONGEST_GAP_SECONDS = 5.0
+LONGEST_GAP_SWEEPS = 3
 
 
 class Sweeper:
@@ -17,15 +18,16 @@ class Sweeper:
     A database that was away kept every host from renewing: what looks dead then may be alive.
     """
 
-    def __init__(self, *, lease_seconds: float) -> None:
+    def __init__(self, *, lease_seconds: float, sweep_seconds: float) -> None:
         self._lease_seconds = lease_seconds
+        self._longest_gap = max(LONGEST_GAP_SECONDS, LONGEST_GAP_SWEEPS * sweep_seconds)
         self._last_good = time.monotonic()
         self._granted_until = 0.0
 
     async def sweep(self, connection: AsyncDatabase) -> int:
         """Free what dead hosts own; return how many runs that were."""
         now = time.monotonic()
-        if now - self._last_good > LONGEST_GAP_SECONDS:
+        if now - self._last_good > self._longest_gap:
             self._granted_until = now + self._lease_seconds
             log.warning("no sweep for %.0f s; nothing is taken over for one lease", now - self._last_good)
         if now < self._granted_until:

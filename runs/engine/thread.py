@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import signal
 import threading
 
 from runs.engine.host import Host
@@ -21,8 +23,8 @@ class HostThread(threading.Thread):
         try:
             asyncio.run(self.host.serve())
         except Exception:
-            log.exception("the engine ended; this worker executes nothing any more")
-            raise
+            log.exception("the engine ended; a worker without one is of no use, so it stops")
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 _running: HostThread | None = None

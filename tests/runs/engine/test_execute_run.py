@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from runs.core.events import EventType
 from runs.models import Run
 from tenants.context import unscoped
 from tenants.models import Tenant
@@ -157,3 +158,22 @@ def test_pure_work_of_one_run_does_not_keep_others_waiting(acme: Tenant) -> None
         wait_until_over(*short_runs)
         assert get_run(long_run).status == "running"
         assert wait_until_over(long_run) == ["completed"]
+
+
+def test_a_run_whose_value_postgres_refuses_fails_alone(acme: Tenant) -> None:
+    victim = queue_run(acme, segment(step("slow", seconds=0.5), step("next")))
+    others = queue_runs(acme, segment(step("slow", seconds=0.5), step("next")), 200)
+    with running_host() as host:
+        wait_for(lambda: event_types(victim)[-1:] == ["step.started slow"])
+        journal = host.runners[victim]._journal
+
+        def spoil() -> None:
+            journal.append(EventType.ACTION_STARTED, {"n": 1}, step_id="slow", activation=1, attempt=1)
+            journal.rows[-1] = (*journal.rows[-1][:-1], "{no json")
+
+        host._call(spoil)
+        assert wait_until_over(victim, *others) == ["failed", *["completed"] * 200]
+    assert get_run(victim).error["code"] == "VALUE_REFUSED"
+    events = events_of(victim)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert events[-1].type == "segment.failed"

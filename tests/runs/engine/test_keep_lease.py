@@ -86,7 +86,7 @@ def test_after_a_gap_everybody_is_granted_a_lease_first(acme: Tenant) -> None:
 
     async def scenario() -> list[int]:
         async with await connect("test") as open_connection:
-            sweeper = Sweeper(lease_seconds=0.4)
+            sweeper = Sweeper(lease_seconds=0.4, sweep_seconds=1)
             sweeper._last_good -= 6
             first = await sweeper.sweep(open_connection)
             await asyncio.sleep(0.45)
