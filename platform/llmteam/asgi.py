@@ -9,8 +9,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
 
 http = get_asgi_application()
 
+from llmteam.api.bodies import measured_bodies  # noqa: E402 - as below
 from llmteam.threads import with_request_threads  # noqa: E402 - reads models, which Django must have loaded
 from runs.events.outflow import with_outflow  # noqa: E402 - as above
 from runs.events.routing import websockets  # noqa: E402 - as above
 
-application = with_outflow(with_request_threads(ProtocolTypeRouter({"http": http, "websocket": websockets})))
+router = ProtocolTypeRouter({"http": measured_bodies(http), "websocket": websockets})
+application = with_outflow(with_request_threads(router))
