@@ -49,10 +49,5 @@ def _item(error: ValidationError) -> ErrorItem:
         detail = "A member is missing: " + ", ".join(f"`{name}`" for name in missing[:20]) + "."
     elif error.validator == "type":
         detail = f"The value must be of the type {error.validator_value}."
-    hint = pointer_of(["input_schema", *error.absolute_schema_path])
-    return ErrorItem(
-        code="INPUT_" + str(error.validator).upper(),
-        detail=detail,
-        pointer=pointer_of(["input", *error.absolute_path]),
-        hint=f"The rule stands at {hint}.",
-    )
+    code, pointer = "INPUT_" + str(error.validator).upper(), pointer_of(["input", *error.absolute_path])
+    return ErrorItem(code=code, detail=detail, pointer=pointer)

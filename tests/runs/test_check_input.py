@@ -14,11 +14,7 @@ def test_references_inside_the_schema_work() -> None:
     with pytest.raises(InputRefused) as refused:
         check_input("x", schema=schema)
     (item,) = refused.value.errors
-    assert (item.pointer, item.code, item.hint) == (
-        "/input",
-        "INPUT_TYPE",
-        "The rule stands at /input_schema/$ref/type.",
-    )
+    assert (item.pointer, item.code) == ("/input", "INPUT_TYPE")
 
 
 @pytest.mark.parametrize(

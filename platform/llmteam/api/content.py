@@ -1,6 +1,6 @@
 """What goes in and out: strict JSON, one form, one JSON writer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import IO, Any
 from urllib.parse import parse_qsl
 
@@ -31,7 +31,7 @@ class JsonParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(
+    def parse(  # type: ignore[override]  # a body may be any JSON, not only an object
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Json:
         """Return the value, plain and bounded.
@@ -53,7 +53,7 @@ class FormParser(BaseParser):
 
     media_type = FORM
 
-    def parse(
+    def parse(  # type: ignore[override]  # a body may be any JSON, not only an object
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Json:
         """Return the form as an object; errors as ``JsonParser``, and a field sent twice is Malformed."""
@@ -86,17 +86,18 @@ class JsonRenderer(BaseRenderer):
 class AlwaysJson(BaseContentNegotiation):
     """Answers JSON whatever ``Accept`` says: callers that send a browser's list still mean this API."""
 
-    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         """Pick by the type alone, without its parameters; a form only where the view says ``accepts_form``."""
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
         takes_form = getattr(request.parser_context["view"], "accepts_form", False)
         return next((p for p in parsers if p.media_type == media_type and (takes_form or p.media_type != FORM)), None)
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
         """Pick the first."""
-        return renderers[0], renderers[0].media_type or ""
+        first = next(iter(renderers))
+        return first, first.media_type or ""
 
 
 def read_body(stream: IO[bytes]) -> bytes:
