@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,9 +11,10 @@ from django.utils.module_loading import import_string
 
 from kernel.values import parse_json
 from runs.engine.store import journals
-from runs.engine.store.connection import Pool
+from runs.engine.store.connection import AsyncDatabase
 from runs.steps.base import StepHandler
 from runs.steps.registry import StepRegistry
+from segments.catalog import Catalog
 from segments.definition import read_segment
 from segments.plan import Plan, PlanStep
 from segments.plan.compilation import compile_plan
@@ -44,8 +46,8 @@ class ReadyPlan:
 class Plans:
     """Loads and compiles each revision once, for the runs that were executed last."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, ask: Callable[[Callable[[AsyncDatabase], Awaitable[str]]], Awaitable[str]]) -> None:
+        self._ask = ask
         self._plans: OrderedDict[UUID, asyncio.Task[ReadyPlan]] = OrderedDict()
 
     async def get(self, revision_id: UUID) -> ReadyPlan:
@@ -63,9 +65,7 @@ class Plans:
         return await asyncio.shield(task)
 
     async def _load(self, revision_id: UUID) -> ReadyPlan:
-        async with self._pool.connection() as connection:
-            text = await journals.read_definition(connection, revision_id)
-        return prepare(text)
+        return prepare(await self._ask(lambda connection: journals.read_definition(connection, revision_id)))
 
 
 def prepare(text: str) -> ReadyPlan:
@@ -78,7 +78,7 @@ def prepare(text: str) -> ReadyPlan:
     if segment is None:
         raise PlanUnavailable("The revision cannot be read any more.")
     known: StepRegistry = import_string(settings.STEP_REGISTRY)()
-    missing = sorted({step.type for step in segment.steps if step.type not in known.catalog})
+    missing = sorted({step.type for step in segment.steps if not _is_available(step.type, known.catalog)})
     if missing:
         raise PlanUnavailable(f"No worker here has the step type {', '.join(missing)}.")
     plan = compile_plan(segment, known.catalog)
@@ -89,6 +89,10 @@ def prepare(text: str) -> ReadyPlan:
             for step_id, step in plan.steps.items()
         },
     )
+
+
+def _is_available(type_id: str, catalog: Catalog) -> bool:
+    return type_id in catalog and catalog[type_id].available
 
 
 def _output_ports(step: PlanStep) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class Surroundings:
     _background: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.plans = Plans(self.pool)
+        self.plans = Plans(self.ask)
         self.writer.tell = self.notices.tell
 
     async def ask(self, question: Callable[[AsyncDatabase], Awaitable[Answer]]) -> Answer:

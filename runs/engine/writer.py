@@ -4,15 +4,14 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
-from runs.core.events import EventType
+from runs.engine.batches import Slice, Verdict, advanced, closed, columns, judge
 from runs.engine.errors import LeaseLost, RunRefused
-from runs.engine.journal import Closing, Journal, Row
+from runs.engine.journal import Closing, Journal
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase, connect, transaction
 from runs.notices import Advance
@@ -26,59 +25,6 @@ FIRST_PAUSE_SECONDS = 0.005
 LOCKED_PAUSE_SECONDS = 0.05
 AWAY_PAUSE_SECONDS = 1.0
 """Longest pauses before another try, by what was in the way: others' locks, or a database that is away."""
-PROGRESS = frozenset({EventType.STEP_COMPLETED.value, EventType.STEP_FAILED.value})
-
-
-@dataclass(slots=True)
-class Slice:
-    """What one batch takes of one journal; ``base`` is what Postgres must have for it to fit."""
-
-    journal: Journal
-    rows: list[Row]
-    unwritten: list[Row]
-    base: int
-    last_seq: int
-    size: int
-    digest: bytes
-    buffered: int
-    closing: Closing | None
-
-    @classmethod
-    def of(cls, journal: Journal) -> "Slice":
-        """Take everything a journal has recorded so far."""
-        return cls(
-            journal=journal,
-            rows=(rows := list(journal.rows)),
-            unwritten=rows,
-            base=journal.committed_seq,
-            last_seq=journal.seq,
-            size=journal.size,
-            digest=journal.digest,
-            buffered=journal.buffered,
-            closing=journal.closing,
-        )
-
-    @property
-    def run_id(self) -> UUID:
-        """The run."""
-        return self.journal.run_id
-
-    @property
-    def final_seq(self) -> int:
-        """The number Postgres has once this is committed with its closing."""
-        return self.last_seq + (self.closing is not None and self.closing.row is not None)
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What becomes of the slices of one batch, if its transaction commits."""
-
-    written: list[Slice] = field(default_factory=list)
-    closed: list[Slice] = field(default_factory=list)
-    vetoed: list[Slice] = field(default_factory=list)
-    lost: list[Slice] = field(default_factory=list)
-    missed: list[Slice] = field(default_factory=list)
-    known: list[Slice] = field(default_factory=list)
 
 
 class Writer:
@@ -94,7 +40,8 @@ class Writer:
         self.batches = 0
         self.largest_batch = 0
         self.tell: Callable[[Advance], None] = _tell_nobody
-        self._dirty: dict[UUID, Journal] = {}
+        # By object, not by run: a host that lost a run and claimed it again has two journals of it for a moment.
+        self._dirty: dict[int, Journal] = {}
         self._wake = asyncio.Event()
         self._connection: AsyncDatabase | None = None
         self._task: asyncio.Task[None] | None = None
@@ -116,7 +63,7 @@ class Writer:
 
     def submit(self, journal: Journal) -> None:
         """Have everything recorded so far written soon."""
-        self._dirty[journal.run_id] = journal
+        self._dirty[id(journal)] = journal
         self._wake.set()
 
     async def commit(self, journal: Journal) -> None:
@@ -169,11 +116,10 @@ class Writer:
     def _take(self) -> list[Slice]:
         batch: list[Slice] = []
         events = size = 0
-        for run_id in list(self._dirty):
-            journal = self._dirty[run_id]
+        for key, journal in list(self._dirty.items()):
             if batch and (events + len(journal.rows) > BATCH_EVENTS or size + journal.buffered > BATCH_BYTES):
                 break
-            del self._dirty[run_id]
+            del self._dirty[key]
             batch.append(Slice.of(journal))
             events += len(journal.rows)
             size += journal.buffered
@@ -193,7 +139,7 @@ class Writer:
             log.warning("the journal cannot be written now (%d runs wait): %s", len(batch), error)
             await self._disconnect()
             for piece in batch:
-                self._dirty.setdefault(piece.run_id, piece.journal)
+                self.submit(piece.journal)
             return AWAY_PAUSE_SECONDS
         self.batches += 1
         self._settle(verdict, gone)
@@ -213,7 +159,7 @@ class Writer:
     async def _write_in_one_transaction(self, connection: AsyncDatabase, batch: list[Slice]) -> Verdict:
         async with connection.pipeline(), transaction(connection):
             locked = await journals.lock_runs(connection, [piece.run_id for piece in batch])
-            verdict = _judge(batch, locked)
+            verdict = judge(batch, locked)
             await _veto(connection, verdict, locked)
             await _send(connection, verdict)
         return verdict
@@ -235,16 +181,14 @@ class Writer:
         for piece in verdict.lost:
             _lose(piece.journal)
         for piece in verdict.missed:
-            piece.journal.misses += 1
-            if piece.run_id in gone:
-                _lose(piece.journal)
-            else:
-                self.submit(piece.journal)
-        for piece in (*verdict.written, *verdict.vetoed):
-            self.tell(Advance(piece.journal.tenant_id, piece.run_id, piece.last_seq, None))
-        for piece in (*verdict.closed, *verdict.known):
-            status = None if piece.closing is None else str(piece.closing.status)
-            self.tell(Advance(piece.journal.tenant_id, piece.run_id, piece.final_seq, status))
+            self._miss(piece.journal, is_gone=piece.run_id in gone)
+
+    def _miss(self, journal: Journal, *, is_gone: bool) -> None:
+        journal.misses += 1
+        if is_gone:
+            _lose(journal)
+        else:
+            self.submit(journal)
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -254,33 +198,6 @@ class Writer:
 
 def _tell_nobody(advance: Advance) -> None:
     """Stand in until somebody wants to be told of what is committed; whatever does must be quick and never fail."""
-
-
-def _judge(batch: Sequence[Slice], locked: dict[UUID, journals.LockedRun]) -> Verdict:
-    verdict = Verdict()
-    for piece in batch:
-        found = locked.get(piece.run_id)
-        if found is None:
-            verdict.missed.append(piece)
-        elif found.epoch != piece.journal.epoch:
-            verdict.lost.append(piece)
-        elif found.last_seq == piece.base:
-            (verdict.written if piece.closing is None else verdict.closed).append(piece)
-        else:
-            _judge_doubtful(piece, found.last_seq, verdict)
-    return verdict
-
-
-def _judge_doubtful(piece: Slice, found_seq: int, verdict: Verdict) -> None:
-    """Place a slice of which an earlier COMMIT got through, wholly or in part, while its answer did not."""
-    if not piece.base < found_seq <= piece.final_seq:
-        log.error("run %s has %d events, not the %d written here", piece.run_id, found_seq, piece.base)
-        verdict.lost.append(piece)
-    elif found_seq > piece.last_seq:
-        verdict.known.append(piece)
-    else:
-        piece.unwritten = piece.unwritten[found_seq - piece.base :]
-        (verdict.written if piece.closing is None else verdict.closed).append(piece)
 
 
 async def _veto(connection: AsyncDatabase, verdict: Verdict, locked: dict[UUID, journals.LockedRun]) -> None:
@@ -307,11 +224,11 @@ async def _send(connection: AsyncDatabase, verdict: Verdict) -> None:
         if piece.closing is not None and piece.closing.row is not None:
             rows.append(piece.closing.row)
     if rows:
-        await journals.insert_events(connection, _columns(rows))
+        await journals.insert_events(connection, columns(rows))
     if going_on:
-        await journals.advance_runs(connection, _columns([_advanced(piece) for piece in going_on]))
+        await journals.advance_runs(connection, columns([advanced(piece) for piece in going_on]))
     if verdict.closed:
-        await journals.close_runs(connection, _columns([_closed(piece) for piece in verdict.closed]))
+        await journals.close_runs(connection, columns([closed(piece) for piece in verdict.closed]))
     applied = [
         (piece.run_id, signal_id, piece.closing.last_seq)
         for piece in verdict.closed
@@ -319,42 +236,8 @@ async def _send(connection: AsyncDatabase, verdict: Verdict) -> None:
         for signal_id in piece.closing.signal_ids
     ]
     if applied:
-        run_ids, signal_ids, seqs = _columns(applied)
+        run_ids, signal_ids, seqs = columns(applied)
         await journals.apply_signals(connection, signal_ids=signal_ids, seqs=seqs, run_ids=run_ids)
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
-
-
-def _advanced(piece: Slice) -> tuple[Any, ...]:
-    journal = piece.journal
-    progress = any(row[3] in PROGRESS for row in piece.rows)
-    return piece.run_id, piece.last_seq, piece.size, piece.digest, journal.activations, journal.active, progress
-
-
-def _closed(piece: Slice) -> tuple[Any, ...]:
-    run_id, last_seq, size, digest, activations, active, progress = _advanced(piece)
-    closing = piece.closing
-    if closing is None:
-        raise TypeError("only a slice with a closing is closed")
-    if closing.row is not None:
-        last_seq, size, digest = closing.last_seq, closing.size_after, closing.digest_after
-    return (
-        run_id,
-        last_seq,
-        size,
-        digest,
-        activations,
-        active,
-        progress,
-        str(closing.status),
-        closing.output,
-        closing.error,
-        closing.waiting_for,
-        closing.wake_at,
-        closing.over,
-    )
 
 
 def _committed(piece: Slice) -> None:

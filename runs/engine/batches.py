@@ -1,0 +1,132 @@
+"""What one batch of the group commit takes of each journal, and what becomes of it. Pure."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from runs.core.events import EventType
+from runs.engine.journal import Closing, Journal, Row
+from runs.engine.store.journals import LockedRun
+
+log = logging.getLogger(__name__)
+
+PROGRESS = frozenset({EventType.STEP_COMPLETED.value, EventType.STEP_FAILED.value})
+
+
+@dataclass(slots=True)
+class Slice:
+    """What one batch takes of one journal; ``base`` is what Postgres must have for it to fit."""
+
+    journal: Journal
+    rows: list[Row]
+    unwritten: list[Row]
+    base: int
+    last_seq: int
+    size: int
+    digest: bytes
+    buffered: int
+    closing: Closing | None
+
+    @classmethod
+    def of(cls, journal: Journal) -> "Slice":
+        """Take everything a journal has recorded so far."""
+        return cls(
+            journal=journal,
+            rows=(rows := list(journal.rows)),
+            unwritten=rows,
+            base=journal.committed_seq,
+            last_seq=journal.seq,
+            size=journal.size,
+            digest=journal.digest,
+            buffered=journal.buffered,
+            closing=journal.closing,
+        )
+
+    @property
+    def run_id(self) -> UUID:
+        """The run."""
+        return self.journal.run_id
+
+    @property
+    def final_seq(self) -> int:
+        """The number Postgres has once this is committed with its closing."""
+        return self.last_seq + (self.closing is not None and self.closing.row is not None)
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What becomes of the slices of one batch, if its transaction commits."""
+
+    written: list[Slice] = field(default_factory=list)
+    closed: list[Slice] = field(default_factory=list)
+    vetoed: list[Slice] = field(default_factory=list)
+    lost: list[Slice] = field(default_factory=list)
+    missed: list[Slice] = field(default_factory=list)
+    known: list[Slice] = field(default_factory=list)
+
+
+def judge(batch: Sequence[Slice], locked: Mapping[UUID, LockedRun]) -> Verdict:
+    """Say for each slice whether it fits what Postgres has, under the locks of the batch's transaction."""
+    verdict = Verdict()
+    for piece in batch:
+        found = locked.get(piece.run_id)
+        if found is None:
+            verdict.missed.append(piece)
+        elif found.epoch != piece.journal.epoch:
+            verdict.lost.append(piece)
+        elif found.last_seq == piece.base:
+            (verdict.written if piece.closing is None else verdict.closed).append(piece)
+        else:
+            _judge_doubtful(piece, found.last_seq, verdict)
+    return verdict
+
+
+def _judge_doubtful(piece: Slice, found_seq: int, verdict: Verdict) -> None:
+    """Place a slice of which an earlier COMMIT got through, wholly or in part, while its answer did not."""
+    if not piece.base < found_seq <= piece.final_seq:
+        log.error("run %s has %d events, not the %d written here", piece.run_id, found_seq, piece.base)
+        verdict.lost.append(piece)
+    elif found_seq > piece.last_seq:
+        verdict.known.append(piece)
+    else:
+        piece.unwritten = piece.unwritten[found_seq - piece.base :]
+        (verdict.written if piece.closing is None else verdict.closed).append(piece)
+
+
+def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """Turn rows into the columns the statements take."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def advanced(piece: Slice) -> tuple[Any, ...]:
+    """Write the row of a run that goes on, as ``store.journals.ADVANCE`` takes it."""
+    journal = piece.journal
+    progress = any(row[3] in PROGRESS for row in piece.rows)
+    return piece.run_id, piece.last_seq, piece.size, piece.digest, journal.activations, journal.active, progress
+
+
+def closed(piece: Slice) -> tuple[Any, ...]:
+    """Write the row of a run that is given up, as ``store.journals.CLOSE`` takes it."""
+    run_id, last_seq, size, digest, activations, active, progress = advanced(piece)
+    closing = piece.closing
+    if closing is None:
+        raise TypeError("only a slice with a closing is closed")
+    if closing.row is not None:
+        last_seq, size, digest = closing.last_seq, closing.size_after, closing.digest_after
+    return (
+        run_id,
+        last_seq,
+        size,
+        digest,
+        activations,
+        active,
+        progress,
+        str(closing.status),
+        closing.output,
+        closing.error,
+        closing.waiting_for,
+        closing.wake_at,
+        closing.over,
+    )
