@@ -44,7 +44,7 @@ def _item(error: ValidationError) -> ErrorItem:
     # The library's sentence quotes the value, which may be large or private: name the rule instead.
     rule = f"`{error.validator}`"
     detail = f"The value does not satisfy {rule} of the input_schema."
-    if error.validator == "required" and isinstance(error.instance, dict):
+    if error.validator == "required" and isinstance(error.validator_value, list) and isinstance(error.instance, dict):
         missing = [name for name in error.validator_value if name not in error.instance]
         detail = "A member is missing: " + ", ".join(f"`{name}`" for name in missing[:20]) + "."
     elif error.validator == "type":

@@ -246,15 +246,16 @@ def _input_value(refs: Any, sources: Mapping[int, RunEvent]) -> Json:
 def _value(ref: Mapping[str, Any], sources: Mapping[int, RunEvent]) -> Json:
     """Look up the value a reference means (``runs.core.events.Ref``)."""
     source = sources[ref["seq"]]
+    payload: dict[str, Json] = source.payload
     if source.type == "segment.started":
-        return source.payload.get("input")
+        return payload.get("input")
     if source.type == "step.failed":
-        return source.payload.get("error")
-    item = ref.get("item")
-    if item is not None:
-        items: list[Json] = source.payload["items"]
-        return items[item]
-    return emitted(source.payload).get(ref["port"])
+        return payload.get("error")
+    items = payload.get("items")
+    if isinstance(items, list) and "item" in ref:
+        value: Json = items[ref["item"]]
+        return value
+    return emitted(payload).get(ref["port"])
 
 
 def _output(event: RunEvent) -> dict[str, Json]:

@@ -41,9 +41,9 @@ class RunResponse(Response):
         self.wait_seconds = wait_seconds
         self._show = show
         self._location = location
-        self.tell(run)
+        self.show_run(run)
 
-    def tell(self, run: Run) -> None:
+    def show_run(self, run: Run) -> None:
         """Answer with this state of the run: 200 when it is over, else 202 and where to look again."""
         self.run = run
         self.data = self._show(run)
@@ -58,7 +58,7 @@ class RunResponse(Response):
     def read_again(self) -> None:
         """Read the run once more. Should the database be away now, what was read before still stands."""
         with contextlib.suppress(OperationalError, InterfaceError):
-            self.tell(get_run(tenant=self.run.tenant, run_id=self.run.id))
+            self.show_run(get_run(tenant=self.run.tenant, run_id=self.run.id))
 
 
 def waits(view: View) -> AsyncView:

@@ -90,7 +90,7 @@ class PortShape(serializers.Serializer[Any]):
     name = serializers.CharField()
     type = serializers.CharField()
     description = serializers.CharField(allow_blank=True)
-    required = serializers.BooleanField()
+    required = serializers.BooleanField()  # type: ignore[assignment]  # fields are moved out of the class
 
 
 class CardShape(serializers.Serializer[Any]):
