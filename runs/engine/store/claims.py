@@ -16,23 +16,46 @@ CLAIM_LOCK = 0x6C6C6D74
 # The key share lock makes a claim and the sweep that deletes this host exclude each other.
 STILL_ALIVE = "select 1 from runs_worker where id = %s and lease_until > clock_timestamp() for key share"
 
-# A loose index scan: one probe per tenant with work, however long its queue. The lock makes the count of a tenant's
-# runs, taken by the next statement, stand until this claim commits; a tenant another host is claiming is left to it.
+# Loose index scans: one probe per tenant with work, however long its queue, and one per tenant with parked runs, whose
+# first tells whether any is due. The lock makes the count of a tenant's runs, taken by the next statement, stand until
+# this claim commits; a tenant another host is claiming is left to it.
 TENANTS = """
-with recursive waiting(tenant_id) as (
-  (select tenant_id from runs_run where owner is null and wake_at is not null order by tenant_id limit 1)
+with recursive queued(tenant_id) as (
+  (
+    select tenant_id from runs_run where owner is null and wake_at is not null and status <> 'waiting'
+    order by tenant_id limit 1
+  )
   union all
   select (
     select r.tenant_id from runs_run r
-    where r.owner is null and r.wake_at is not null and r.tenant_id > w.tenant_id
+    where r.owner is null and r.wake_at is not null and r.status <> 'waiting' and r.tenant_id > q.tenant_id
     order by r.tenant_id limit 1
   )
-  from waiting w where w.tenant_id is not null
+  from queued q where q.tenant_id is not null
 )
-, named as materialized (select tenant_id from waiting where tenant_id is not null)
+, parked(tenant_id, wake_at) as (
+  (
+    select tenant_id, wake_at from runs_run where owner is null and wake_at is not null and status = 'waiting'
+    order by tenant_id, wake_at limit 1
+  )
+  union all
+  select following.tenant_id, following.wake_at from parked p
+  cross join lateral (
+    select r.tenant_id, r.wake_at from runs_run r
+    where r.owner is null and r.wake_at is not null and r.status = 'waiting' and r.tenant_id > p.tenant_id
+    order by r.tenant_id, r.wake_at limit 1
+  ) following
+)
+, named as materialized (
+  select tenant_id from queued where tenant_id is not null
+  union
+  select tenant_id from parked where wake_at <= clock_timestamp()
+)
 select tenant_id from named where pg_try_advisory_xact_lock(%s, hashtext(tenant_id::text))
 """
 
+# Of parked runs those that woke first are looked at, of the others those that go first; the best of both are taken.
+# A time that stands still while the statement runs is looked up in their index; clock_timestamp would not be.
 PICK = """
 with owned as (
   select tenant_id, count(*) as runs from runs_run
@@ -46,16 +69,31 @@ with owned as (
 select due.id
 from room
 cross join lateral (
-  select found.id, found.priority, found.created_at, row_number() over () as turn
+  select found.id, found.priority, found.created_at,
+    row_number() over (order by found.priority desc, found.created_at, found.id) as turn
   from (
-    select r.id, r.priority, r.created_at from runs_run r
-    where r.tenant_id = room.tenant_id and r.owner is null and r.wake_at is not null
-      and r.wake_at <= clock_timestamp() and r.losses between %(least_losses)s and %(most_losses)s
-      and r.semantics = %(semantics)s
-    order by r.priority desc, r.created_at, r.id
-    limit greatest(room.runs, 0)
-    for no key update skip locked
+    select * from (
+      select r.id, r.priority, r.created_at from runs_run r
+      where r.tenant_id = room.tenant_id and r.owner is null and r.wake_at is not null and r.status <> 'waiting'
+        and r.wake_at <= clock_timestamp() and r.losses between %(least_losses)s and %(most_losses)s
+        and r.semantics = %(semantics)s
+      order by r.priority desc, r.created_at, r.id
+      limit greatest(room.runs, 0)
+      for no key update skip locked
+    ) first_in_line
+    union all
+    select * from (
+      select r.id, r.priority, r.created_at from runs_run r
+      where r.tenant_id = room.tenant_id and r.owner is null and r.wake_at is not null and r.status = 'waiting'
+        and r.wake_at <= statement_timestamp() and r.losses between %(least_losses)s and %(most_losses)s
+        and r.semantics = %(semantics)s
+      order by r.wake_at
+      limit greatest(room.runs, 0)
+      for no key update skip locked
+    ) awake
   ) found
+  order by turn
+  limit greatest(room.runs, 0)
 ) due
 order by due.turn, due.priority desc, due.created_at
 limit %(limit)s
@@ -73,8 +111,8 @@ for no key update skip locked
 TAKE = """
 update runs_run
 set owner = %(worker)s, epoch = epoch + 1, wake_at = null, status = 'running', waiting_for = '[]',
-    started_at = coalesce(started_at, clock_timestamp()),
-    deadline_at = clock_timestamp() + make_interval(secs => coalesce(seconds_left, timeout_seconds)),
+    started_at = coalesce(started_at, statement_timestamp()),
+    deadline_at = statement_timestamp() + make_interval(secs => coalesce(seconds_left, timeout_seconds)),
     seconds_left = null
 where id = any(%(ids)s)
 returning id, tenant_id, revision_id, segment_id, epoch, input::text, last_seq, journal_bytes, digest,
