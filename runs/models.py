@@ -88,8 +88,14 @@ class Run(models.Model):
                 F("priority").desc(),
                 F("created_at"),
                 F("id"),
-                condition=Q(owner__isnull=True, wake_at__isnull=False),
+                condition=Q(owner__isnull=True, wake_at__isnull=False) & ~Q(status="waiting"),
                 name="run_claim",
+            ),
+            # Apart from the queue: hundreds of thousands of runs that wait for a time must not stand in its way.
+            models.Index(
+                fields=["tenant", "wake_at"],
+                condition=Q(owner__isnull=True, wake_at__isnull=False, status="waiting"),
+                name="run_parked",
             ),
             models.Index(fields=["owner", "tenant"], condition=Q(owner__isnull=False), name="run_by_owner"),
             models.Index(

@@ -265,8 +265,20 @@ class Migration(migrations.Migration):
                 models.OrderBy(models.F("priority"), descending=True),
                 models.F("created_at"),
                 models.F("id"),
-                condition=models.Q(("owner__isnull", True), ("wake_at__isnull", False)),
+                condition=models.Q(
+                    ("owner__isnull", True),
+                    ("wake_at__isnull", False),
+                    models.Q(("status", "waiting"), _negated=True),
+                ),
                 name="run_claim",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("owner__isnull", True), ("status", "waiting"), ("wake_at__isnull", False)),
+                fields=["tenant", "wake_at"],
+                name="run_parked",
             ),
         ),
         migrations.AddIndex(
