@@ -41,6 +41,7 @@ class Attempt:
     __slots__ = (
         "_calls",
         "_context",
+        "_deadline",
         "_record",
         "_run_id",
         "call",
@@ -60,6 +61,7 @@ class Attempt:
         number: int,
         step: ReadyStep,
         scope: Scope,
+        deadline: float,
         context: RuntimeContext,
         record: Callable[["Attempt", str, Mapping[str, Json]], None],
     ) -> None:
@@ -73,6 +75,7 @@ class Attempt:
         self._run_id = run_id
         self._context = context
         self._record = record
+        self._deadline = deadline
         self._calls = 0
 
     async def execute(self) -> Outcome:
@@ -123,6 +126,7 @@ class Attempt:
             record=self._record_action,
             log=logging.LoggerAdapter(log, {"run": str(self._run_id), "step": step.step_id}),
             output_ports=self.step.output_ports,
+            deadline=self._deadline,
             arrivals=_arrivals(scope.inputs) if step.join is not None else (),
         )
 

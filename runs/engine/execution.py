@@ -257,12 +257,15 @@ class Execution:
 
     def _attempt(self, key: ActivationKey) -> Attempt:
         activation = self.state.active[key]
+        step = self._ready.steps[key[0]]
+        seconds_left = self._claimed.deadline_at - self._around.clock.now()
         return Attempt(
             run_id=self._claimed.run_id,
             key=key,
             number=activation.attempt,
-            step=self._ready.steps[key[0]],
+            step=step,
             scope=Scope(self.state, activation.token, run_id=str(self._claimed.run_id)),
+            deadline=time.monotonic() + min(seconds_left, step.plan_step.timeout_seconds or seconds_left),
             context=self._around.contexts.get(self._claimed.tenant_id),
             record=self._record_action,
         )

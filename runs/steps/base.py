@@ -85,7 +85,7 @@ class StepCall:
 
     ``config`` is the step's config with every template rendered; fields marked as expressions are still text.
     ``inputs`` has the value by input port; for a join ``arrivals`` has the gathered values in (edge, item) order.
-    ``names`` is the scope for expressions.
+    ``names`` is the scope for expressions. ``deadline`` is when the attempt or the run is over, by ``time.monotonic``.
     """
 
     run_id: UUID

@@ -13,16 +13,17 @@ from segments.catalog import Effect, Port, StepType
 APP = "tests.support.step_types.StepTypesConfig"
 
 
-def _crash() -> Any:
+def _crash(_call: StepCall) -> Any:
     raise RuntimeError("a secret of the handler")
 
 
-RESULTS: dict[str, Callable[[], Any]] = {
-    "large": lambda: "x" * (1024 * 1024 + 1),
-    "nul": lambda: "\0",
-    "nan": lambda: float("nan"),
-    "big": lambda: {"big": 2**53 + 1},
+RESULTS: dict[str, Callable[[StepCall], Any]] = {
+    "large": lambda _call: "x" * (1024 * 1024 + 1),
+    "nul": lambda _call: "\0",
+    "nan": lambda _call: float("nan"),
+    "big": lambda _call: {"big": 2**53 + 1},
     "crash": _crash,
+    "seconds_left": lambda call: (call.deadline or 0) - time.monotonic(),
 }
 
 
@@ -71,7 +72,7 @@ class Probe(StepHandler):
                 config.fail, "As told.", retryable=config.retryable, retry_after_seconds=config.retry_after
             )
         if config.result_of is not None:
-            return Emit({"output": RESULTS[config.result_of]()})
+            return Emit({"output": RESULTS[config.result_of](call)})
         return Emit({"output": call.input if config.result is None else config.result})
 
 

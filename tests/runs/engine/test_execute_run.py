@@ -177,3 +177,12 @@ def test_a_run_whose_value_postgres_refuses_fails_alone(acme: Tenant) -> None:
     events = events_of(victim)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert events[-1].type == "segment.failed"
+
+
+def test_a_handler_knows_when_its_time_is_over(acme: Tenant) -> None:
+    of_step = queue_run(acme, segment(step("one", result_of="seconds_left", timeout_seconds=7)))
+    of_run = queue_run(acme, segment(step("one", result_of="seconds_left", timeout_seconds=7)), timeout_seconds=3)
+    with running_host():
+        wait_until_over(of_step, of_run)
+    assert 6 < get_run(of_step).output <= 7
+    assert 2 < get_run(of_run).output <= 3
