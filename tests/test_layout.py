@@ -55,4 +55,4 @@ def test_no_module_is_over_400_lines_and_no_function_over_40() -> None:
                 body = node.body[1:] if ast.get_docstring(node) else node.body
                 if body and body[-1].end_lineno - body[0].lineno >= 40:  # type: ignore[operator]
                     too_long.append(f"{path.relative_to(ROOT)}:{node.name}")
-    assert too_long == ["benchmarks/floor.py:main"] or not too_long
+    assert not too_long

@@ -72,12 +72,12 @@ def check_problem(answer: Any) -> dict[str, Any]:
     return body
 
 
-@pytest.mark.parametrize("name", BODIES)
-@pytest.mark.parametrize("call", CALLS, ids=" ".join)
+# A start of a saved segment may say nothing.
+@pytest.mark.parametrize(
+    ("call", "name"), [(call, name) for call in CALLS for name in BODIES if (call, name) != (START_SAVED, "empty")]
+)
 def test_a_bad_body_is_a_typed_problem_and_stores_nothing(client: APIClient, call: tuple[str, str], name: str) -> None:
     data, statuses, code = BODIES[name]
-    if name == "empty" and call == START_SAVED:
-        pytest.skip("a start may say nothing")
     before = stored()
     answer = client.generic(*call, data, content_type="application/json")
     if call == VALIDATE and answer.status_code == 200:

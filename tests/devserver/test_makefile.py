@@ -11,10 +11,12 @@ PROMISED = {"help", "venv", "run", "demo", "test", "check", "fix", "bench", "loc
 
 
 def make(*arguments: str, folder: Path = folders.CHECKOUT, **variables: str) -> subprocess.CompletedProcess[str]:
+    # Under `make test` a make started here would take itself for a part of that one.
+    outside = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
     return subprocess.run(
         ["make", *arguments],  # noqa: S607 - whichever make the person has
         cwd=folder,
-        env={**os.environ, **variables},
+        env={**outside, **variables},
         capture_output=True,
         text=True,
         check=False,

@@ -2,86 +2,19 @@
 
 import gzip
 import json
-import logging
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 from pydantic import ValidationError
 
 from kernel.clock import utc_now
-from kernel.egress import EgressClient, build_policy, open_client
-from kernel.ids import new_id
 from kernel.values import Json
-from runs.steps.base import Emit, StepCall, StepFailed
+from runs.steps.base import Emit
 from runs.steps.http_action import HttpAction, HttpActionConfig
-from tests.support.http_server import Answer, CountingServer, RecordedRequest
-
-
-@dataclass
-class Context:
-    """What a tenant has: a client, and bases by name."""
-
-    client: EgressClient
-    bases: dict[str, str]
-    tenant_id: UUID = field(default_factory=new_id)
-
-    def http_client(self) -> EgressClient:
-        return self.client
-
-    def client_base(self, client_ref: str) -> str | None:
-        return self.bases.get(client_ref)
-
-
-@dataclass
-class Bench:
-    """One tenant, one server, and the journal entries of the calls made."""
-
-    server: CountingServer
-    context: Context
-    journal: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-
-    async def run(self, config: dict[str, Any], *, value: Json = None, attempt: int = 1, key: str = "key-1") -> Emit:
-        inputs = {"body": value}
-        call = StepCall(
-            run_id=new_id(),
-            step_id="call",
-            activation=1,
-            attempt=attempt,
-            config=HttpActionConfig.model_validate(config),
-            inputs=inputs,
-            names={"input": value, **inputs},
-            context=self.context,
-            next_key=lambda: key,
-            record=lambda kind, payload: self.journal.append((kind, dict(payload))),
-            log=logging.LoggerAdapter(logging.getLogger("test")),
-        )
-        return await HttpAction().run(call)
-
-    async def fail(self, config: dict[str, Any], **options: Any) -> StepFailed:
-        with pytest.raises(StepFailed) as error:
-            await self.run(config, **options)
-        return error.value
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    policy = build_policy(allow_hosts=["127.0.0.1:*"], allow_cidrs=["127.0.0.1/32"])
-    with CountingServer() as server:
-        server.route("GET", "/ok", Answer(body={"n": 1}))
-        server.route("POST", "/ok", Answer(status=201, body={"made": True}))
-        async with open_client(policy) as client:
-            yield Bench(server, Context(client, {"shop": f"{server.url}/api/"}))
-
-
-@pytest.fixture
-def url(bench: Bench) -> str:
-    return bench.server.url
-
+from tests.support.http_bench import Bench
+from tests.support.http_server import Answer
 
 # The answer
 
@@ -258,113 +191,6 @@ async def test_headers_of_the_connection_fail_the_step(bench: Bench, url: str, h
     failure = await bench.fail({"url": f"{url}/ok", "headers": headers})
     assert (failure.code, failure.retryable) == ("HEADER_REFUSED", False)
     assert bench.server.count() == 1
-
-
-# The request
-
-
-def only_call(bench: Bench) -> RecordedRequest:
-    (call,) = bench.server.calls
-    return call
-
-
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
-async def test_sends_the_input_as_json_when_no_body_is_given(bench: Bench, url: str, method: str) -> None:
-    bench.server.route(method, "/in", Answer(status=204))
-    await bench.run({"method": method, "url": f"{url}/in"}, value={"amount": 12.5, "name": "é"})
-    call = only_call(bench)
-    assert call.json() == {"amount": 12.5, "name": "é"}
-    assert call.headers["content-type"] == "application/json"
-
-
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
-async def test_sends_no_body_where_none_is_due(bench: Bench, url: str, method: str) -> None:
-    bench.server.route(method, "/in", Answer(status=204))
-    await bench.run({"method": method, "url": f"{url}/in"}, value={"amount": 12.5})
-    assert only_call(bench).body == b""
-    assert "content-type" not in only_call(bench).headers
-
-
-@pytest.mark.parametrize(
-    ("config", "body", "content_type"),
-    [
-        ({"body": {"a": [1]}}, b'{"a":[1]}', "application/json"),
-        ({"body": 7}, b"7", "application/json"),
-        ({"body": None}, b"", None),
-        ({"body": "plain é"}, "plain é".encode(), "text/plain; charset=utf-8"),
-        ({"body": "<a/>", "headers": {"Content-Type": "application/xml"}}, b"<a/>", "application/xml"),
-        (
-            {"body": {"a": 1}, "headers": {"content-type": "application/vnd.x+json"}},
-            b'{"a":1}',
-            "application/vnd.x+json",
-        ),
-        (
-            {
-                "body": {"a": "x y", "b": [1, True], "c": None},
-                "headers": {"Content-Type": "application/x-www-form-urlencoded"},
-            },
-            b"a=x+y&b=1&b=true",
-            "application/x-www-form-urlencoded",
-        ),
-    ],
-)
-async def test_sends_the_configured_body(
-    bench: Bench, url: str, config: dict[str, Any], body: bytes, content_type: str | None
-) -> None:
-    await bench.run({"url": f"{url}/ok", **config}, value={"not": "sent"})
-    call = only_call(bench)
-    assert (call.body, call.headers.get("content-type")) == (body, content_type)
-
-
-async def test_joins_base_path_and_query(bench: Bench, url: str) -> None:
-    bench.server.route("GET", "/api/customers/*", Answer(body=[]))
-    query = {"q": "a b&c", "ids": [1, 2], "deep": {"x": 1}, "on": True, "none": None}
-    await bench.run({"client_ref": "shop", "method": "GET", "path": "/customers/Ann Lee/é?fixed=1", "query": query})
-    call = only_call(bench)
-    assert call.path == "/api/customers/Ann%20Lee/%C3%A9"
-    assert call.query == {"fixed": ["1"], "q": ["a b&c"], "ids": ["1", "2"], "deep": ['{"x":1}'], "on": ["true"]}
-
-
-async def test_a_url_keeps_its_query_and_takes_more(bench: Bench, url: str) -> None:
-    await bench.run({"method": "GET", "url": f"{url}/ok?a=1#part", "query": {"b": "2"}})
-    assert only_call(bench).query == {"a": ["1"], "b": ["2"]}
-
-
-@pytest.mark.parametrize(
-    "path", ["../admin", "a/../../admin", "a/%2e%2e/x", "a/.%2E", "./x", "a\\..\\x", "a%2f..%2fx", ".."]
-)
-async def test_a_path_cannot_climb_out_of_its_base(bench: Bench, url: str, path: str) -> None:
-    bench.server.route("GET", "/api/*", Answer(body=[]))
-    await bench.run({"client_ref": "shop", "method": "GET", "path": "a/..b/c.d?x=../y"})
-    failure = await bench.fail({"client_ref": "shop", "method": "GET", "path": path})
-    assert (failure.code, failure.retryable) == ("PATH_REFUSED", False)
-    assert bench.server.count() == 1
-
-
-@pytest.mark.parametrize("path", ["//evil.example/x", "@evil.example/x", ":80@evil.example/", "\\\\evil.example/x"])
-async def test_a_path_cannot_leave_its_host(bench: Bench, url: str, path: str) -> None:
-    bench.server.route("GET", "/api/*", Answer(body=[]))
-    await bench.run({"client_ref": "shop", "method": "GET", "path": path})
-    assert only_call(bench).path.startswith("/api/")
-
-
-async def test_an_unknown_client_is_named(bench: Bench) -> None:
-    failure = await bench.fail({"client_ref": "crm", "path": "/x"})
-    assert (failure.code, failure.retryable) == ("CLIENT_UNKNOWN", False)
-    assert "crm" in failure.message
-
-
-async def test_every_attempt_carries_the_same_idempotency_key(bench: Bench, url: str) -> None:
-    bench.server.route("POST", "/pay", [Answer(status=503), Answer(status=503), Answer(status=200)])
-    for attempt in (1, 2):
-        assert (await bench.fail({"url": f"{url}/pay"}, attempt=attempt, key="stable")).retryable
-    await bench.run({"url": f"{url}/pay"}, attempt=3, key="stable")
-    assert bench.server.keys("/pay") == {"stable": 3}
-
-
-async def test_a_key_of_the_segment_wins(bench: Bench, url: str) -> None:
-    await bench.run({"url": f"{url}/ok", "headers": {"idempotency-KEY": "mine"}})
-    assert bench.server.keys() == {"mine": 1}
 
 
 # The journal

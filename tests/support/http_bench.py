@@ -1,0 +1,61 @@
+"""One tenant and one server for http_action, without an engine around it."""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from kernel.egress import EgressClient
+from kernel.ids import new_id
+from kernel.values import Json
+from runs.steps.base import Emit, StepCall, StepFailed
+from runs.steps.http_action import HttpAction, HttpActionConfig
+from tests.support.http_server import CountingServer
+
+
+@dataclass
+class Context:
+    """What a tenant has: a client, and bases by name."""
+
+    client: EgressClient
+    bases: dict[str, str]
+    tenant_id: UUID = field(default_factory=new_id)
+
+    def http_client(self) -> EgressClient:
+        return self.client
+
+    def client_base(self, client_ref: str) -> str | None:
+        return self.bases.get(client_ref)
+
+
+@dataclass
+class Bench:
+    """One tenant, one server, and the journal entries of the calls made."""
+
+    server: CountingServer
+    context: Context
+    journal: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    async def run(self, config: dict[str, Any], *, value: Json = None, attempt: int = 1, key: str = "key-1") -> Emit:
+        inputs = {"body": value}
+        call = StepCall(
+            run_id=new_id(),
+            step_id="call",
+            activation=1,
+            attempt=attempt,
+            config=HttpActionConfig.model_validate(config),
+            inputs=inputs,
+            names={"input": value, **inputs},
+            context=self.context,
+            next_key=lambda: key,
+            record=lambda kind, payload: self.journal.append((kind, dict(payload))),
+            log=logging.LoggerAdapter(logging.getLogger("test")),
+        )
+        return await HttpAction().run(call)
+
+    async def fail(self, config: dict[str, Any], **options: Any) -> StepFailed:
+        with pytest.raises(StepFailed) as error:
+            await self.run(config, **options)
+        return error.value
