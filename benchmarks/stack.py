@@ -115,6 +115,7 @@ def _with_web(servers: Servers, database: "psycopg.Connection[tuple[object, ...]
         "DATABASE_URL": dsn(DATABASE),
         "EXTRA_APPS": "benchmarks.noop_steps.NoopStepsConfig",
         "LOG_LEVEL": "WARNING",
+        "DJANGO_SETTINGS_MODULE": "llmteam.settings",
     }
     supervisor = Supervisor(folder=folders.CHECKOUT, logs=logs, environment=environment, say=_say_nothing)
     port = processes.free_port()
