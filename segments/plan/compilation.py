@@ -50,20 +50,8 @@ def compile_plan(segment: Segment, catalog: Catalog) -> Plan:
     entry_port = _entry_port(by_id[segment.entrypoint], edges)
     connected = _connected_ports(order, edges, segment.entrypoint, entry_port)
     points = gather_points(order, step_types, connected, graph)
-    leaving: dict[str, list[PlanEdge]] = {step_id: [] for step_id in order}
-    for edge in edges:
-        leaving[edge.source].append(edge)
-
-    def compiled(step_id: str, number: int) -> PlanStep:
-        return PlanStep(
-            order=number,
-            input_ports=connected[step_id],
-            edges=tuple(leaving[step_id]),
-            points=tuple(point for point in points if point.step_id == step_id),
-            **_own_facts(segment, by_id[step_id], step_types[step_id], ports[step_id]),
-        )
-
-    steps = {step_id: compiled(step_id, number) for number, step_id in enumerate(order)}
+    own = {step_id: _own_facts(segment, by_id[step_id], step_types[step_id], ports[step_id]) for step_id in order}
+    steps = _steps(own, connected, edges, points)
     return Plan(
         segment_id=segment.segment_id,
         entrypoint=segment.entrypoint,
@@ -79,6 +67,30 @@ def compile_plan(segment: Segment, catalog: Catalog) -> Plan:
         max_parallel_steps=segment.params.max_parallel_steps,
         timeout_seconds=segment.params.timeout_seconds,
     )
+
+
+def _steps(
+    own: Mapping[str, "_OwnFacts"],
+    connected: Mapping[str, tuple[str, ...]],
+    edges: Sequence[PlanEdge],
+    points: Sequence[GatherPoint],
+) -> dict[str, PlanStep]:
+    leaving: dict[str, list[PlanEdge]] = {step_id: [] for step_id in own}
+    for edge in edges:
+        leaving[edge.source].append(edge)
+    waits: dict[str, list[GatherPoint]] = {step_id: [] for step_id in own}
+    for point in points:
+        waits[point.step_id].append(point)
+    return {
+        step_id: PlanStep(
+            order=number,
+            input_ports=connected[step_id],
+            edges=tuple(leaving[step_id]),
+            points=tuple(waits[step_id]),
+            **facts,
+        )
+        for number, (step_id, facts) in enumerate(own.items())
+    }
 
 
 def _edges(
