@@ -11,6 +11,7 @@ from segments.definition.ports import EdgeIndex, StepPorts, resolve_ports, resol
 from segments.expressions import Expression, parse
 from segments.plan.graph import Graph
 from segments.plan.model import (
+    GatherPoint,
     JoinPolicy,
     OnUnknown,
     Plan,
