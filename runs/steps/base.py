@@ -30,7 +30,7 @@ class Wait:
     ref: str
 
 
-class StepFailed(Exception):  # noqa: N818 - named after the fact, as every error of the platform
+class StepFailed(Exception):
     """The attempt failed.
 
     Attributes:
@@ -56,15 +56,6 @@ class StepFailed(Exception):  # noqa: N818 - named after the fact, as every erro
         self.retryable = retryable
         self.retry_after_seconds = retry_after_seconds
         self.details = dict(details or {})
-
-
-class Defer(Exception):  # noqa: N818 - an answer, not an error
-    """Raised by middleware: try later; consumes no attempt."""
-
-    def __init__(self, until: datetime, reason: str) -> None:
-        super().__init__(reason)
-        self.until = until
-        self.reason = reason
 
 
 class RuntimeContext(Protocol):
@@ -138,7 +129,6 @@ class StepHandler:
 
 
 __all__ = [
-    "Defer",
     "Effect",
     "Emit",
     "ExpressionText",
