@@ -1,0 +1,1 @@
+"""WHAT WAITS FOR A PERSON: announces the human_task step type."""

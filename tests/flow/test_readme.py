@@ -30,7 +30,12 @@ def test_a_stranger_saves_and_runs_a_first_segment(key: str, tmp_path: Path) -> 
         answers = [
             json.loads(
                 subprocess.run(
-                    ["bash", "-ec", block], cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=60
+                    ["bash", "-ec", block],  # noqa: S607 - whichever shell the stranger has
+                    cwd=tmp_path,
+                    env=environment,
+                    check=True,
+                    capture_output=True,
+                    timeout=60,
                 ).stdout
             )
             for block in commands()

@@ -67,7 +67,7 @@ def open_sync_client(
     return SyncEgressClient(policy, transport, timeout_seconds)
 
 
-class EgressClient(httpx.AsyncClient):  # noqa: TID251 - the one place that may
+class EgressClient(httpx.AsyncClient):
     """An `httpx.AsyncClient` that keeps the promises of this module."""
 
     def __init__(self, policy: Policy, transport: httpx.AsyncBaseTransport, timeout_seconds: float) -> None:
@@ -128,7 +128,7 @@ class EgressClient(httpx.AsyncClient):  # noqa: TID251 - the one place that may
             raise DeadlineExceeded from error
 
 
-class SyncEgressClient(httpx.Client):  # noqa: TID251 - the one place that may
+class SyncEgressClient(httpx.Client):
     """An `httpx.Client` that keeps the promises of this module."""
 
     def __init__(self, policy: Policy, transport: httpx.BaseTransport, timeout_seconds: float) -> None:
