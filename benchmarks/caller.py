@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -26,10 +27,13 @@ class Caller:
     async def __aexit__(self, *_: object) -> None:
         self._writer.close()
 
-    async def call(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
+    async def call(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
         """Send one request; return the status and the body of its answer."""
         content = b"" if body is None else json.dumps(body).encode()
         head = f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(content)}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         if content:
             head += "Content-Type: application/json\r\n"
         self._writer.write(head.encode() + b"\r\n" + content)

@@ -1,0 +1,94 @@
+"""Break every part of the platform under load, and prove each time that nothing is lost.
+
+    python -m benchmarks.chaos [--seed N] [--only worker_killed,web_killed]
+
+Prints one JSON line an experiment and the seed with the last; the exit code is 1 when anything was violated. The same
+seed breaks the same things after the same pauses. Everything is our own: a durable Postgres, Valkey, one web process,
+a scheduler, two workers, and the system that is called, all on loopback.
+"""
+
+import argparse
+import json
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.chaos import server_faults, worker_faults
+from benchmarks.chaos.load import Client
+from benchmarks.chaos.programs import FaultDidNotHappen
+from benchmarks.chaos.stack import Stack, running_stack
+from benchmarks.chaos.trial import Trial, World
+from benchmarks.figures import line
+
+EXPERIMENTS: dict[str, Callable[[Trial], None]] = {
+    "worker_killed": worker_faults.kill_workers,
+    "worker_frozen": worker_faults.freeze_workers,
+    "answer_before_kill": worker_faults.kill_after_answers,
+    "web_killed": server_faults.kill_web_and_beat,
+    "postgres_restarted": server_faults.restart_postgres,
+    "connections_terminated": server_faults.terminate_connections,
+    "postgres_away": server_faults.take_postgres_away,
+    "valkey_flushed": server_faults.flush_valkey,
+    "doorbell_storm": server_faults.storm_the_doorbell,
+    "loop_blocked": worker_faults.block_the_loop,
+    "valkey_stopped": server_faults.stop_valkey,
+    "default_lease": worker_faults.take_over_by_default,
+}
+
+
+def try_out(stack: Stack, world: World, client: Client, *, name: str, seed: str) -> bool:
+    """Run one experiment and print its line; return whether every promise held."""
+    began = time.monotonic()
+    trial = Trial(stack, world, client, name=name, seed=seed)
+    try:
+        EXPERIMENTS[name](trial)
+    except (FaultDidNotHappen, RuntimeError, TimeoutError) as error:
+        trial.violations.append(f"the experiment could not be finished: {error}")
+    trial.expect(trial.ended_by_themselves == 0, f"{trial.ended_by_themselves} processes ended by themselves")
+    mend(stack)
+    facts: dict[str, Any] = {"ok": not trial.violations, "seconds": round(time.monotonic() - began, 1)}
+    told = line(name, **facts, **trial.figures, violations=trial.violations)
+    told["experiment"] = told.pop("workload")
+    print(json.dumps(told), flush=True)
+    return not trial.violations
+
+
+def mend(stack: Stack) -> None:
+    """Have everything run again before the next experiment."""
+    for server in (stack.postgres, stack.valkey):
+        if not server.alive():
+            server.revive()
+    stack.revive()
+    stack.wait_for_workers()
+    stack.wait_for_web()
+
+
+def main() -> int:
+    """Read the arguments, start everything, and try it all out."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", default=str(secrets.randbelow(10**6)))
+    parser.add_argument("--only", default=",".join(EXPERIMENTS), help="names, separated by commas")
+    arguments = parser.parse_args()
+    wanted = arguments.only.split(",")
+    unknown = set(wanted).difference(EXPERIMENTS)
+    if unknown:
+        parser.error(f"there is no experiment {', '.join(sorted(unknown))}; there are {', '.join(EXPERIMENTS)}")
+    began = time.monotonic()
+    print(json.dumps({"seed": arguments.seed}), flush=True)
+    held: list[bool] = []
+    world = World()
+    with running_stack(world.upstream.url) as stack:
+        client = Client(stack.base_url, stack.key)
+        world.save_segments(client)
+        held += [
+            try_out(stack, world, client, name=name, seed=arguments.seed) for name in EXPERIMENTS if name in wanted
+        ]
+    last = {"seed": arguments.seed, "ok": all(held), "experiments": len(held), "violated": held.count(False)}
+    print(json.dumps({**last, "seconds": round(time.monotonic() - began, 1)}), flush=True)
+    return 0 if all(held) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
