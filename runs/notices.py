@@ -29,7 +29,7 @@ class Advance(NamedTuple):
 
 def write_notice(advances: list[Advance]) -> bytes:
     """Write a message."""
-    return orjson.dumps(advances)
+    return orjson.dumps([tuple(advance) for advance in advances])
 
 
 def read_notice(message: bytes) -> list[Advance]:

@@ -133,16 +133,26 @@ class InlineStart(StartFields):
 class SavedStartForm(SavedStart):
     """The same start as a form: every field a text, those that are JSON spelled as JSON."""
 
-    input = serializers.CharField(required=False, help_text="Text; read as JSON when it opens with `{` or `[`.")
-    metadata = serializers.CharField(required=False, help_text="A JSON object.")
+    input = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
+        required=False, help_text="Text; read as JSON when it opens with `{` or `[`."
+    )
+    metadata = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
+        required=False, help_text="A JSON object."
+    )
 
 
 class InlineStartForm(InlineStart):
     """The same start as a form: every field a text, those that are JSON spelled as JSON."""
 
-    segment = serializers.CharField(help_text="The definition to run, as JSON.")
-    input = serializers.CharField(required=False, help_text="Text; read as JSON when it opens with `{` or `[`.")
-    metadata = serializers.CharField(required=False, help_text="A JSON object.")
+    segment = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
+        help_text="The definition to run, as JSON."
+    )
+    input = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
+        required=False, help_text="Text; read as JSON when it opens with `{` or `[`."
+    )
+    metadata = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
+        required=False, help_text="A JSON object."
+    )
 
 
 class WaitQuery(Strict):
@@ -191,6 +201,48 @@ class EventQuery(Strict):
         default=0, min_value=0, max_value=2**31 - 1, help_text="The `seq` of the last event seen; 0 for all."
     )
     limit = serializers.IntegerField(default=100, min_value=1, max_value=250, help_text="Stored events a page.")
+
+
+class EventStreamQuery(Strict):
+    """Where a stream of events starts."""
+
+    after = serializers.IntegerField(default=0, min_value=0, max_value=2**31 - 1)
+
+
+class TenantStreamQuery(Strict):
+    """Which events of all runs, and from where on; the filters add up."""
+
+    cursor = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=200,
+        help_text="A cursor this list or its streams gave out, unchanged; `now` for what comes from now on. "
+        "Without it a page starts with the oldest event, a stream now.",
+    )
+    event_type = serializers.CharField(
+        default="", allow_blank=True, help_text="One or more types, separated by commas, `data.produced` included."
+    )
+    segment = serializers.CharField(
+        default="", allow_blank=True, help_text="One or more of segment_id, separated by commas."
+    )
+    run = serializers.CharField(default="", allow_blank=True, help_text="One or more of run_id, separated by commas.")
+
+
+class TenantEventQuery(TenantStreamQuery):
+    """A page of them."""
+
+    limit = serializers.IntegerField(default=100, min_value=1, max_value=250, help_text="Stored events a page.")
+
+
+class NoFields(Strict):
+    """A body that says nothing."""
+
+
+class TicketShape(serializers.Serializer[Any]):
+    """A ticket for one WebSocket."""
+
+    ticket = serializers.CharField(help_text="Send it once, as the parameter `ticket` of the WebSocket's address.")
+    expires_at = serializers.DateTimeField()
 
 
 class ErrorShape(serializers.Serializer[Any]):

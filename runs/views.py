@@ -7,10 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from kernel.errors import LlmteamError
 from kernel.paging import CursorRefused, page_body
 from runs import errors, selectors, serializers, services
-from runs.presentation import event_body, run_body, run_location, step_body, step_types_of
+from runs.presentation import run_body, run_location, step_body
 from runs.requests import idempotency_key_of, request_hash_of, wait_seconds_of
 from runs.waiting import RunResponse
 from segments.errors import RevisionNotFound, SegmentArchived, SegmentInvalid, SegmentNotFound
@@ -36,14 +35,6 @@ START_RESPONSES = {
     200: OpenApiResponse(serializers.RunShape, "The run is over."),
     202: OpenApiResponse(serializers.RunShape, "The run goes on: see `Location` and `Retry-After`."),
 }
-
-
-class EventStreamNotAvailable(LlmteamError):
-    """A stream of events was asked for; there are pages only."""
-
-    code = "NOT_AVAILABLE"
-    status = 406
-    title = "Events as a stream (text/event-stream) are not available yet: read pages of JSON with `after`"
 
 
 class StartSegmentView(APIView):
@@ -155,31 +146,6 @@ class RunStepsView(APIView):
         run_uuid = selectors.read_run_id(run_id)
         page = selectors.list_steps(tenant=caller_of(request).tenant, run_id=run_uuid, **query)
         return Response(page_body(page, step_body, request.build_absolute_uri()))
-
-
-class RunEventsView(APIView):
-    """The journal of a run."""
-
-    required_scopes: ClassVar = {"GET": READ}
-    refusals: ClassVar = {"GET": (errors.RunNotFound, EventStreamNotAvailable)}
-
-    @extend_schema(
-        operation_id="list_run_events",
-        summary="List a run's events",
-        description="In order, behind `after`. `data.produced` is derived, once per port of a completed step, under "
-        "the `seq` of that step's event. A stream (`Accept: text/event-stream`) is not available yet: a 406.",
-        parameters=[serializers.EventQuery],
-        responses=page_shape("EventPage", serializers.EventShape()),
-    )
-    def get(self, request: Request, run_id: str) -> Response:
-        """Answer one page."""
-        if "text/event-stream" in request.headers.get("Accept", ""):
-            raise EventStreamNotAvailable
-        query = read_query(serializers.EventQuery, request)
-        run_uuid = selectors.read_run_id(run_id)
-        run, page = selectors.list_events(tenant=caller_of(request).tenant, run_id=run_uuid, **query)
-        types, url = step_types_of(run), request.build_absolute_uri()
-        return Response(page_body(page, lambda record: event_body(run, types, record), url, parameter="after"))
 
 
 class CancelRunView(APIView):

@@ -182,6 +182,11 @@ class Writer:
             _lose(piece.journal)
         for piece in verdict.missed:
             self._miss(piece.journal, is_gone=piece.run_id in gone)
+        for piece in (*verdict.written, *verdict.vetoed):
+            self.tell(Advance(piece.journal.tenant_id, piece.run_id, piece.last_seq, None))
+        for piece in (*verdict.closed, *verdict.known):
+            status = None if piece.closing is None else str(piece.closing.status)
+            self.tell(Advance(piece.journal.tenant_id, piece.run_id, piece.final_seq, status))
 
     def _miss(self, journal: Journal, *, is_gone: bool) -> None:
         journal.misses += 1

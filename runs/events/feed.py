@@ -63,17 +63,17 @@ class Feed:
             source: Reads what is not kept here any more.
             seconds: How long to wait.
         """
-        if place < self._floor:
-            try:
-                return await sync_to_async(source.read)(place)
-            except (OperationalError, InterfaceError):
-                await asyncio.sleep(AWAY_SECONDS)
-                return None
         if place >= self._place and not self.ended:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._changed.wait()
-        return self._kept(place)
+        if place >= self._floor:
+            return self._kept(place)
+        try:
+            return await sync_to_async(source.read)(place)
+        except (OperationalError, InterfaceError):
+            await asyncio.sleep(AWAY_SECONDS)
+            return None
 
     def _kept(self, place: Place) -> Stretch | None:
         behind = list(takewhile(lambda frame: frame.place > place, reversed(self._frames)))

@@ -1,0 +1,121 @@
+"""The API's routes about events: pages, the same as streams, and tickets for WebSockets."""
+
+from typing import ClassVar, Final
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from kernel.paging import CursorRefused, Page, page_body
+from runs import selectors, serializers
+from runs.errors import RunNotFound
+from runs.events.cursor import BEGINNING, NOW, TenantSource, read_cursor, write_cursor
+from runs.events.sse import CONTENT_TYPE, StreamResponse, wants_stream
+from runs.events.stream import SCOPE, open_run, open_tenant, read_filter
+from runs.events.tickets import issue_ticket
+from runs.presentation import event_body, step_types_of
+from tenants.requests import caller_of, read_fields, read_query
+from tenants.shapes import page_shape
+
+LAST_EVENT_ID: Final = OpenApiParameter(
+    "Last-Event-ID",
+    str,
+    OpenApiParameter.HEADER,
+    description="Of a stream: the `id` received last, which wins over the parameter. A browser sends it by itself.",
+)
+STREAM: Final = OpenApiResponse(
+    OpenApiTypes.STR,
+    "With `Accept: text/event-stream`: the same records as server-sent events, without end or up to the run's last "
+    "event. `id:` stands with the last record of each stored event; a comment comes every ten silent seconds.",
+)
+
+
+class RunEventsView(APIView):
+    """The journal of a run."""
+
+    required_scopes: ClassVar = {"GET": SCOPE}
+    refusals: ClassVar = {"GET": (RunNotFound, CursorRefused)}
+
+    @extend_schema(
+        operation_id="list_run_events",
+        summary="List a run's events, or stream them",
+        description="In order, behind `after`. `data.produced` is derived, once per port of a completed step, under "
+        "the `seq` of that step's event. `Accept: text/event-stream` asks for a stream, which ends with the run's "
+        "last event and takes no `limit`; a stream that would have nothing to say any more is a 204.",
+        parameters=[serializers.EventQuery, LAST_EVENT_ID],
+        responses={
+            (200, "application/json"): page_shape("EventPage", serializers.EventShape()),
+            (200, CONTENT_TYPE): STREAM,
+            204: OpenApiResponse(description="A stream: the run is over and `after` is its last event."),
+        },
+    )
+    def get(self, request: Request, run_id: str) -> Response:
+        """Answer one page, or the stream."""
+        if wants_stream(request):
+            asked = read_query(serializers.EventStreamQuery, request)
+            after = request.headers.get("Last-Event-ID") or str(asked["after"])
+            return StreamResponse(open_run(caller=caller_of(request), run_id=run_id, after=after))
+        query = read_query(serializers.EventQuery, request)
+        run_uuid = selectors.read_run_id(run_id)
+        run, page = selectors.list_events(tenant=caller_of(request).tenant, run_id=run_uuid, **query)
+        types, url = step_types_of(run), request.build_absolute_uri()
+        return Response(page_body(page, lambda record: event_body(run, types, record), url, parameter="after"))
+
+
+class TenantEventsView(APIView):
+    """The journals of all runs of the caller's tenant."""
+
+    required_scopes: ClassVar = {"GET": SCOPE}
+    refusals: ClassVar = {"GET": (CursorRefused,)}
+
+    @extend_schema(
+        operation_id="list_events",
+        summary="List the events of all runs, or stream them",
+        description="In the order in which they were committed; those of one run in the order of `seq`. "
+        "`next_cursor` is always there: ask again with it and nothing is missed or comes twice. "
+        "`Accept: text/event-stream` asks for a stream, which takes no `limit`.",
+        parameters=[serializers.TenantEventQuery, LAST_EVENT_ID],
+        responses={
+            (200, "application/json"): page_shape("TenantEventPage", serializers.EventShape()),
+            (200, CONTENT_TYPE): STREAM,
+        },
+    )
+    def get(self, request: Request) -> Response:
+        """Answer one page, or the stream."""
+        caller = caller_of(request)
+        if wants_stream(request):
+            asked = read_query(serializers.TenantStreamQuery, request)
+            cursor = request.headers.get("Last-Event-ID") or asked.pop("cursor")
+            asked.pop("cursor", None)
+            return StreamResponse(open_tenant(caller=caller, cursor=cursor, wanted=read_filter(**asked)))
+        query = read_query(serializers.TenantEventQuery, request)
+        cursor, limit = query.pop("cursor"), query.pop("limit")
+        source = TenantSource(caller.tenant, read_filter(**query), limit)
+        place = source.now() if cursor == NOW else read_cursor(cursor) if cursor else BEGINNING
+        stretch = source.read(place)
+        records = [record.body for frame in stretch.frames for record in source.filter.pick(frame)]
+        page = Page(records, write_cursor(stretch.place))
+        return Response(page_body(page, lambda body: body, request.build_absolute_uri()))
+
+
+class TicketsView(APIView):
+    """Tickets for WebSockets."""
+
+    required_scopes: ClassVar = {"POST": SCOPE}
+
+    @extend_schema(
+        operation_id="make_ws_ticket",
+        summary="Make a ticket for a WebSocket",
+        description="For browsers, which cannot send a key with a WebSocket: the ticket stands for this call's key, "
+        "once, within 30 seconds, as the parameter `ticket` of `/ws/v1/runs/{run_id}/` or `/ws/v1/events/`.",
+        request=serializers.NoFields,
+        responses={201: serializers.TicketShape},
+    )
+    def post(self, request: Request) -> Response:
+        """Make one."""
+        read_fields(serializers.NoFields, request.data)
+        ticket = issue_ticket(caller=caller_of(request))
+        body = {"ticket": ticket.text, "expires_at": ticket.expires_at}
+        return Response(body, status=201, headers={"Cache-Control": "no-store"})
