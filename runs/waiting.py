@@ -20,8 +20,8 @@ from runs.events.hub import the_hub
 from runs.models import OVER, Run, RunStatus
 from runs.selectors import get_run
 
-RESTS: Final = {RunStatus.WAITING, RunStatus.PAUSED, RunStatus.STALLED, *OVER}
-"""Where a run may stay for days: whoever waits is answered at once."""
+RESTS: Final = {RunStatus.PAUSED, RunStatus.STALLED, *OVER}
+"""Where only a person or nobody moves a run on: whoever waits is answered at once. Retries and timers pass."""
 
 View = Callable[..., HttpResponseBase]
 AsyncView = Callable[..., Coroutine[Any, Any, HttpResponseBase]]

@@ -7,6 +7,8 @@ import httpx
 import psutil
 import pytest
 
+from runs.models import Run, RunStatus
+from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 from tests.support.server import ServerProcess
@@ -86,3 +88,19 @@ def test_many_who_wait_hold_no_thread_and_all_hear_of_the_end(acme: Customer, se
             with running_worker():
                 assert {answer.result().json()["output"] for answer in answers} == {42}
             assert {answer.result().status_code for answer in answers} == {200}
+
+
+@pytest.mark.parametrize(
+    ("status", "patience"), [(RunStatus.PAUSED, 0), (RunStatus.STALLED, 0), (RunStatus.WAITING, 1)]
+)
+def test_a_run_that_only_a_person_moves_on_is_answered_at_once_and_a_parked_retry_waited_for(
+    acme: Customer, server: ServerProcess, status: RunStatus, patience: int
+) -> None:
+    with server.caller(acme.key) as caller:
+        run_id = caller.post("/api/v1/runs", json=BODY).json()["run_id"]
+        with unscoped("tests look everywhere"):
+            Run.objects.filter(id=run_id).update(status=status)
+        began = time.monotonic()
+        answer = caller.get(f"/api/v1/runs/{run_id}?wait=1")
+        assert (answer.status_code, answer.json()["status"]) == (202, status)
+        assert int(time.monotonic() - began) == patience
