@@ -162,8 +162,8 @@ def run_heads(run_ids: Iterable[UUID]) -> dict[UUID, tuple[int, str]]:
 
 def newest_transactions(tenant_ids: Iterable[UUID]) -> dict[UUID, int]:
     """Read which transaction was the last to write events of each tenant; absent where there are none."""
-    newest = RunEvent.objects.filter(tenant_id=OuterRef("id")).order_by("-transaction").values("transaction")[:1]
     with unscoped("watchers of all tenants ask together"):
+        newest = RunEvent.objects.filter(tenant_id=OuterRef("id")).order_by("-transaction").values("transaction")[:1]
         rows = Tenant.objects.filter(id__in=list(tenant_ids)).values_list("id", Subquery(newest))
         return {tenant_id: transaction for tenant_id, transaction in rows if transaction is not None}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -21,6 +22,8 @@ from runs.events.tickets import use_ticket
 from tenants.errors import KeyMissing, KeyRefused
 from tenants.selectors import find_caller
 from tenants.types import Caller
+
+log = logging.getLogger(__name__)
 
 CODES: Final[Mapping[int, int]] = {401: 4401, 403: 4403, 404: 4404, 422: 4422, 503: 4503}
 """Close codes of refusals, by the status HTTP would answer with."""
@@ -81,6 +84,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         else:
             await self.accept()
             self.following = asyncio.create_task(self._follow(stream), name="websocket stream")
+            self.following.add_done_callback(self._report)
 
     async def disconnect(self, code: int) -> None:
         """Let go of everything."""
@@ -119,6 +123,12 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         except ConsumerTooSlow:
             outflow.end_soon()
             await self._end(TooSlow(), CODE_SLOW)
+
+    def _report(self, task: asyncio.Task[None]) -> None:
+        """Say what nobody foresaw; the caller may come again with its cursor."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a stream ended", exc_info=error)
+            self.closing = asyncio.create_task(self.close(1011))
 
     async def _tell(self, pieces: list[Piece]) -> None:
         if not pieces:

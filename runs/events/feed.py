@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from itertools import takewhile
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -14,6 +16,8 @@ from django.db import InterfaceError, OperationalError
 
 from runs.events.cursor import Frame, Key, Place, Source, Stretch
 from runs.events.hub import Hub, Watch, the_hub
+
+log = logging.getLogger(__name__)
 
 KEPT_FRAMES: Final = 1_000
 KEPT_BYTES: Final = 4 * 1024 * 1024
@@ -45,6 +49,14 @@ class Feed:
         """Begin to read."""
         if not self.ended:
             self._task = asyncio.create_task(self._read_forever(hub), name=f"feed of {self.source.key}")
+            self._task.add_done_callback(partial(self._report, hub))
+
+    def _report(self, hub: Hub, task: asyncio.Task[None]) -> None:
+        """Say what nobody foresaw, and begin again."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s stopped", task.get_name(), exc_info=error)
+            if self.followers:
+                asyncio.get_running_loop().call_later(AWAY_SECONDS, self.start, hub)
 
     def stop(self) -> None:
         """Read no more."""

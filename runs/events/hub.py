@@ -118,6 +118,15 @@ class Hub:
                 asyncio.create_task(self._listen_forever(), name="hub: subscription"),
                 asyncio.create_task(self._poll_while_watched(), name="hub: poll"),
             ]
+            for task in self._tasks:
+                task.add_done_callback(self._report)
+
+    def _report(self, task: asyncio.Task[None]) -> None:
+        """Say what nobody foresaw, and begin again."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s ended", task.get_name(), exc_info=error)
+            if self._watches or self._passes:
+                asyncio.get_running_loop().call_later(POLL_SECONDS, self._wake_up)
 
     async def _listen_forever(self) -> None:
         while True:

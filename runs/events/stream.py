@@ -1,4 +1,4 @@
-"""A stream: a place in a journal, a caller who may read it, and what comes from there on. The same for every protocol."""
+"""A stream: a place in a journal, a caller who may read it, and what comes from there on, whatever the protocol."""
 
 import time
 from collections.abc import AsyncGenerator

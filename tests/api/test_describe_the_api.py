@@ -95,6 +95,8 @@ def test_what_is_answered_is_what_is_described(
         ("get", "/api/v1/catalog"): client.get("/api/v1/catalog"),
         ("get", "/api/v1/catalog/{type_id}"): client.get("/api/v1/catalog/transform"),
         ("get", "/api/v1/schemas/segment"): client.get("/api/v1/schemas/segment"),
+        ("get", "/api/v1/events"): client.get("/api/v1/events"),
+        ("post", "/api/v1/ws-tickets"): client.post("/api/v1/ws-tickets"),
         ("get", "/api/v1/me"): client.get("/api/v1/me"),
     }
     assert answers.keys() == {(method, path) for method, path, _ in operations(document)}

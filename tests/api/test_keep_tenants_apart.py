@@ -40,6 +40,8 @@ OF_THE_CALLER = {
     "segments": {"GET", "POST"},
     "segments/validate": {"POST"},
     "runs": {"GET", "POST"},
+    "events": {"GET"},
+    "ws-tickets": {"POST"},
 }
 """Routes that name no object and answer about the caller's tenant."""
 

@@ -33,7 +33,12 @@ class LiveRun:
                 if kind.startswith("step."):
                     step = {"step_id": "step_1", "activation": (self.seq + 1) // 2, "attempt": 1}
                 RunEvent.objects.create(
-                    tenant=self.tenant, run_id=self.id, seq=self.seq, type=kind, payload=_payload(kind, self.seq), **step
+                    tenant=self.tenant,
+                    run_id=self.id,
+                    seq=self.seq,
+                    type=kind,
+                    payload=_payload(kind, self.seq),
+                    **step,
                 )
                 status = ENDS.get(kind, "running")
                 over = {"ended_at": Now()} if status in OVER else {}

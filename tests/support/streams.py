@@ -64,7 +64,9 @@ def event_stream(server: ServerProcess, key: str, path: str, **headers: str) -> 
 
 
 @contextlib.contextmanager
-def websocket(server: ServerProcess, path: str, *, key: str = "", origin: str | None = None) -> Iterator[ClientConnection]:
+def websocket(
+    server: ServerProcess, path: str, *, key: str = "", origin: str | None = None
+) -> Iterator[ClientConnection]:
     """Open a WebSocket."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     with connect(
