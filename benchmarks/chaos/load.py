@@ -12,7 +12,7 @@ from benchmarks.chaos import documents
 
 PATIENCE_SECONDS = 90.0
 CALL_SECONDS = 5.0
-AGAIN_SECONDS = 0.2
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 2.0
 ASKED_TWICE = 0.2
 """Share of the accepted starts that are sent once more, with their key."""
 TRANSIENT = (OSError, TimeoutError, asyncio.IncompleteReadError, CallFailed)
@@ -88,6 +88,7 @@ class Client:
         self, method: str, path: str, body: Any, *, headers: dict[str, str], accepted: Accepted
     ) -> UUID | None:
         deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        pause = FIRST_PAUSE_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             try:
                 status, content = await self._call(method, path, body, headers)
@@ -99,7 +100,8 @@ class Client:
                 accepted.refused.append(f"{method} {path}: {status} {content[:200]!r}")
                 return None
             accepted.failures += 1
-            await asyncio.sleep(AGAIN_SECONDS * self._rng.uniform(0.5, 1.5))
+            await asyncio.sleep(pause * self._rng.uniform(0.5, 1.5))
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         accepted.refused.append(f"{method} {path}: nobody accepted it")
         return None
 

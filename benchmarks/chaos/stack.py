@@ -128,6 +128,7 @@ class Stack:
         deadline = time.monotonic() + READY_SECONDS
         for worker in self.workers:
             while not self.ask(ALIVE, [f"{worker.name}@chaos", since]):
+                self.revive()
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"{worker.name} did not come up. {processes.log_report(self.log_of(worker))}")
                 time.sleep(AGAIN_SECONDS)

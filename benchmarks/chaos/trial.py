@@ -24,6 +24,7 @@ UNTOUCHED: LiteralString = """
 select coalesce(max(extract(epoch from clock_timestamp() - wake_at)), 0)::float8 from runs_run
 where owner is null and wake_at is not null
 """
+UNDER_WAY: LiteralString = "select count(*) from runs_run where owner is not null"
 GOING_ON: LiteralString = "select count(*) from runs_run where created_at >= %s and ended_at is null and id = any(%s)"
 
 Answer = TypeVar("Answer")
@@ -73,6 +74,7 @@ class Trial:
         self._first_call = len(self.upstream.calls)
         self._untouched = 0.0
         self._load: Future[Accepted] | None = None
+        self._under_way: list[int] = []
         self._own = Accepted()
 
     def expect(self, fact: bool, sentence: str) -> None:
@@ -109,6 +111,11 @@ class Trial:
         """Let time pass, and keep an eye on what is alive and what is due."""
         self.wait_for(lambda: False, seconds=seconds)
 
+    def pause_before_fault(self, seconds: float) -> None:
+        """Let time pass, and note how many runs are under way when it is over."""
+        self.pause(seconds)
+        self._under_way.append(self.stack.ask(UNDER_WAY)[0][0])
+
     def wait_for(self, fact: Callable[[], object], *, seconds: float) -> bool:
         """Wait until a fact holds; return whether it did in time."""
         deadline = time.monotonic() + seconds
@@ -140,8 +147,11 @@ class Trial:
         self.expect(not accepted.doubled, f"one key started two runs: {accepted.doubled}")
         self.expect(found.completed == RUNS, f"{found.completed} of {RUNS} runs completed")
         self.expect(self._untouched < UNTOUCHED_SECONDS, f"a run was due and untouched for {self._untouched:.1f} s")
+        if self._under_way:
+            self.expect(min(self._under_way) > 0, f"nothing was under way at a fault: {self._under_way}")
         self.figures |= {
             "runs": found.completed,
+            "under_way_at_faults": self._under_way,
             "calls": len(self.upstream.calls) - self._first_call,
             "repeated_calls": found.repeats,
             "owner_changes": found.changes,

@@ -1,6 +1,7 @@
 """Workers that are killed, frozen or blocked, and answers that arrive just before."""
 
 import time
+from functools import partial
 from typing import LiteralString
 from uuid import UUID
 
@@ -31,7 +32,7 @@ def kill_workers(trial: Trial) -> None:
     trial.start_load(sum(moments))
     lost: set[UUID] = set()
     for moment in moments:
-        trial.pause(moment)
+        trial.pause_before_fault(moment)
         victim = _busy_worker(trial)
         lost |= trial.stack.owned_by(victim)
         victim.kill()
@@ -48,7 +49,7 @@ def freeze_workers(trial: Trial) -> None:
     trial.start_load(5 * 4.0)
     taken = 0
     for moment in moments:
-        trial.pause(moment)
+        trial.pause_before_fault(moment)
         taken += _freeze(trial, _busy_worker(trial))
         trial.pause(0.5)
     trial.finish()
@@ -84,24 +85,23 @@ def kill_after_answers(trial: Trial) -> None:
     trial.start_load(5 * 3.0)
     certain = caught = 0
     for number, moment in enumerate(moments):
-        trial.pause(moment)
-        trial.upstream.hold()
-        trial.wait_for(lambda: len(trial.upstream.held()) >= HELD_CALLS, seconds=OWNS_SECONDS)
+        trial.pause_before_fault(moment)
         victim = _busy_worker(trial)
+        trial.upstream.hold()
+        trial.wait_for(partial(_has_held_calls, trial, victim), seconds=OWNS_SECONDS)
         frozen = number % 2 == 0
         if frozen:
             victim.freeze()  # the answer is sent, and surely not recorded
-        owned = trial.stack.owned_by(victim)
-        cut_off = [call.key for call in trial.upstream.held() if UUID(call.run) in owned]
+        cut_off = _held_calls(trial, victim)
         trial.upstream.release()
         time.sleep(trial.rng.uniform(0, 0.004))
         victim.kill()
         victim.start()
-        caught += len(cut_off)
-        certain += len(cut_off) if frozen else 0
+        caught += cut_off
+        certain += cut_off if frozen else 0
     trial.finish()
     trial.figures |= {"kills": len(moments), "answers_cut_off": caught, "of_them_unseen_for_sure": certain}
-    trial.expect(certain >= 3, f"{certain} answers only were cut off")
+    trial.expect(certain >= HELD_CALLS, f"{certain} answers only were cut off")
     repeats = trial.figures["repeated_calls"]
     trial.expect(repeats >= certain, f"{certain} answers were cut off, {repeats} calls came again")
 
@@ -142,6 +142,8 @@ def block_the_loop(trial: Trial) -> None:
     stalled = trial.wait_for(lambda: _state(trial, poison)[0] == "stalled", seconds=STALL_SECONDS)
     seconds = time.monotonic() - began
     status, error, losses, _ = _state(trial, poison)
+    # Its last victim is freed of the run before it notices that it stands still.
+    trial.wait_for(lambda: trial.ended_by_themselves >= LOSSES_TO_STALL, seconds=OWNS_SECONDS)
     trial.finish()
     trial.expect(stalled, f"the run that blocks is {status} after {losses} losses")
     trial.expect("OWNERS_LOST" in (error or ""), f"a stalled run says why: {error}")
@@ -154,6 +156,15 @@ def block_the_loop(trial: Trial) -> None:
         "losses": losses,
         "stalled_after_seconds": round(seconds, 1),
     }
+
+
+def _held_calls(trial: Trial, worker: Program) -> int:
+    owned = trial.stack.owned_by(worker)
+    return sum(UUID(call.run) in owned for call in trial.upstream.held())
+
+
+def _has_held_calls(trial: Trial, worker: Program) -> bool:
+    return _held_calls(trial, worker) >= HELD_CALLS
 
 
 def _over(trial: Trial, run_ids: list[UUID]) -> set[UUID]:
