@@ -113,8 +113,8 @@ async def deliver(web: Web, clients: int, seconds: float) -> None:
             total = sum(map(len, journals.values()))
             deadline = time.monotonic() + 10
             of_tenant = [follower for follower in followers if not follower.run_id]
-            while any(len(one.seen) < total for one in of_tenant) and time.monotonic() < deadline:
-                await asyncio.sleep(0.1)  # noqa: ASYNC110 - many followers are looked at together
+            while any(len(one.seen) < total for one in of_tenant) and time.monotonic() < deadline:  # noqa: ASYNC110 - looks at many
+                await asyncio.sleep(0.1)
             cpu = {"web": sum(web.process.cpu_times()[:2]), "worker": sum(worker.cpu_times()[:2])}
         for follower in followers:
             await follower.stop()
