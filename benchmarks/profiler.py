@@ -12,12 +12,12 @@ STOP_SECONDS = 10
 
 @contextmanager
 def sampled(pid: int, output: str) -> Iterator[None]:
-    """Write py-spy's raw stacks (one a line, with its count) to a file; without a file do nothing."""
+    """Write who held the interpreter's lock, as py-spy's raw stacks, to a file; without a file do nothing."""
     if not output:
         yield
         return
     program = str(Path(sys.executable).parent / "py-spy")
-    argv = [program, "record", "--pid", str(pid), "--rate", str(SAMPLES_PER_SECOND), "--format", "raw", "--nonblocking"]
+    argv = [program, "record", "--pid", str(pid), "--rate", str(SAMPLES_PER_SECOND), "--format", "raw", "--gil"]
     sampler = subprocess.Popen([*argv, "--output", output], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - the tool of this very environment
     try:
         yield
