@@ -81,7 +81,6 @@ def test_what_comes_while_it_is_followed_comes_once_in_order_and_ends_the_stream
     live()
     for reader in readers:
         reader.join(20)
-    print([len(r) for r in found])
     assert len(found) == 6
     for records in found:
         assert [record["seq"] for record in records if record["event_type"] != "data.produced"] == [*range(1, 63)]
