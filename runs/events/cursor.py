@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
@@ -25,7 +25,10 @@ ENDS: Final = {EventType.SEGMENT_COMPLETED, EventType.SEGMENT_FAILED, EventType.
 PRODUCED: Final = "data.produced"
 EVENT_TYPES: Final = (*(kind.value for kind in EventType), PRODUCED)
 NOW: Final = "now"
+FIRST_EVENTS: Final = 8
 STRETCH_EVENTS: Final = 100
+STRETCH_BYTES: Final = 256 * 1024
+"""How much is read at once: values may be large, so a little is read before much is."""
 _UNREAD: Final = ("run__input", "run__output", "run__error", "run__metadata", "run__waiting_for", "run__digest")
 _HIGHEST: Final = UUID(int=2**128 - 1)
 _LOWEST: Final = UUID(int=0)
@@ -118,9 +121,12 @@ class RunSource:
         return Place(0, _LOWEST, seq)
 
     def read(self, after: Place) -> Stretch:
-        """Read the events behind ``after.seq``."""
+        """Read some events behind ``after.seq``."""
+        return _bounded(self._read, after)
+
+    def _read(self, after: Place, limit: int) -> Stretch:
         with tenant_scope(self.run.tenant_id):
-            page = selectors.journal_page(self.run, after=after.seq, limit=STRETCH_EVENTS)
+            page = selectors.journal_page(self.run, after=after.seq, limit=limit)
         frames: list[Frame] = []
         for record in page.rows:
             body = Record(event_body(self.run, self.step_types, record))
@@ -177,7 +183,6 @@ class TenantSource:
 
     tenant: Tenant
     filter: Filter = field(default=EVERYTHING)
-    limit: int = STRETCH_EVENTS
 
     @property
     def key(self) -> Key:
@@ -185,13 +190,17 @@ class TenantSource:
         return "tenant", self.tenant.id
 
     def read(self, after: Place) -> Stretch:
-        """Read the events behind a place that pass the filter."""
+        """Read some events behind a place that pass the filter."""
+        return _bounded(self.read_page, after)
+
+    def read_page(self, after: Place, limit: int) -> Stretch:
+        """Read so many events behind a place that pass the filter, whatever their size."""
         with tenant_scope(self.tenant.id):
             horizon = self._horizon()
             rows = self.filter.narrow(RunEvent.objects.filter(transaction__gte=after.transaction))
             rows = rows.filter(_behind(after), transaction__lt=horizon).select_related("run").defer(*_UNREAD)
-            found = list(rows.order_by("transaction", "run_id", "seq")[: self.limit + 1])
-            shown, more = found[: self.limit], len(found) > self.limit
+            found = list(rows.order_by("transaction", "run_id", "seq")[: limit + 1])
+            shown, more = found[:limit], len(found) > limit
             frames = list(_frames(shown))
             held_back = not more and RunEvent.objects.filter(transaction__gte=horizon).exists()
         place = frames[-1].place if more else max(after, Place(horizon - 1, _HIGHEST, selectors.MAX_SEQ))
@@ -210,6 +219,20 @@ class TenantSource:
 
 
 BEGINNING: Final = Place(0, _LOWEST, 0)
+
+
+def _bounded(read: Callable[[Place, int], Stretch], after: Place) -> Stretch:
+    """Read on until it is enough. The records are written here, in the reader's thread."""
+    frames: list[Frame] = []
+    place, size, limit = after, 0, FIRST_EVENTS
+    while True:
+        found = read(place, limit)
+        frames += found.frames
+        place = found.place
+        size += sum(frame.size for frame in found.frames)
+        if not found.more or size >= STRETCH_BYTES or len(frames) >= STRETCH_EVENTS:
+            return Stretch(frames, place, found.more, found.held_back)
+        limit = min(limit * 4, STRETCH_EVENTS - len(frames))
 
 
 def _behind(place: Place) -> Q:

@@ -92,9 +92,9 @@ class TenantEventsView(APIView):
             return StreamResponse(open_tenant(caller=caller, cursor=cursor, wanted=read_filter(**asked)))
         query = read_query(serializers.TenantEventQuery, request)
         cursor, limit = query.pop("cursor"), query.pop("limit")
-        source = TenantSource(caller.tenant, read_filter(**query), limit)
+        source = TenantSource(caller.tenant, read_filter(**query))
         place = source.now() if cursor == NOW else read_cursor(cursor) if cursor else BEGINNING
-        stretch = source.read(place)
+        stretch = source.read_page(place, limit)
         records = [record.body for frame in stretch.frames for record in source.filter.pick(frame)]
         page = Page(records, write_cursor(stretch.place))
         return Response(page_body(page, lambda body: body, request.build_absolute_uri()))

@@ -1,9 +1,12 @@
 """Runs whose journal a test writes itself, line by line, as a host would."""
 
+import threading
+import time
 from typing import Any
 from uuid import UUID
 
 import redis
+from django.db import connection
 from django.db.models.functions import Now
 
 from runs.models import OVER, Run, RunEvent
@@ -48,6 +51,20 @@ class LiveRun:
         """Append starts and ends of a step, in turn: each end has a derived record too."""
         for _ in range(count):
             self.write("step.started", "step.completed")
+
+    def write_later(self, seconds: float, *types: str) -> threading.Thread:
+        """Append events from a thread of their own, after a while."""
+
+        def write() -> None:
+            time.sleep(seconds)
+            try:
+                self.write(*types)
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        return thread
 
     def tell(self, redis_url: str) -> None:
         """Publish how far the run is."""

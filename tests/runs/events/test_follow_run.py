@@ -146,12 +146,7 @@ def test_a_silent_stream_says_so_every_ten_seconds(acme: Customer, server: Serve
     run = LiveRun(acme.tenant)
     run.write("segment.started")
     began = time.monotonic()
-
-    def end() -> None:
-        run.write("segment.completed")
-
-    timer = threading.Timer(11, end)
-    timer.start()
+    ending = run.write_later(11, "segment.completed")
     with (
         websocket(server, f"/ws/v1/runs/{run.id}/", key=acme.key) as socket,
         event_stream(server, acme.key, f"/runs/{run.id}/events") as events,
@@ -163,7 +158,7 @@ def test_a_silent_stream_says_so_every_ten_seconds(acme: Customer, server: Serve
         assert [sent.data["event_type"] for sent in events] == ["segment.started", "segment.completed"]
         assert events.comments == ["ping"]
         assert message(socket)["event_type"] == "segment.completed"
-    timer.join()
+    ending.join()
 
 
 def test_a_stream_opened_for_the_future_waits_for_it(acme: Customer, server: ServerProcess) -> None:

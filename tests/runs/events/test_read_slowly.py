@@ -54,25 +54,25 @@ def test_who_does_not_read_is_cut_off_with_a_word_and_the_server_stays_small(
             f"GET /api/v1/runs/{run.id}/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {acme.key}\r\n"
             "Accept: text/event-stream\r\n\r\n".encode()
         )
-        websocket = connect(
+        with connect(
             f"ws://127.0.0.1:{server.port}/ws/v1/runs/{run.id}/",
             sock=narrow,
             additional_headers={"X-API-Key": acme.key},
             max_queue=1,
             max_size=None,
-        )
-        most = 0
+            ping_interval=None,
+            close_timeout=0.1,
+        ):
+            most = 0
 
-        def cut_off() -> bool:
-            nonlocal most
-            most = max(most, process.memory_info().rss)
-            ports = {silent.getsockname()[1], narrow.getsockname()[1]}
-            return not any(found.raddr and found.raddr.port in ports for found in process.net_connections())
+            def cut_off() -> bool:
+                nonlocal most
+                most = max(most, process.memory_info().rss)
+                ports = {silent.getsockname()[1], narrow.getsockname()[1]}
+                return not any(found.raddr and found.raddr.port in ports for found in process.net_connections())
 
-        assert eventually(cut_off, seconds=40), "15 s without reading, and 5 s to take the rest"
+            assert eventually(cut_off, seconds=40), "15 s without reading, and 5 s to take the rest"
         assert most - before < 60 * 2**20, f"{(most - before) / 2**20:.0f} MiB for callers who do not read"
-        websocket.close_timeout = 0.1
-        websocket.close()
 
 
 def test_who_reads_slowly_gets_everything(acme: Customer, server: ServerProcess) -> None:
