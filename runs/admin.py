@@ -3,7 +3,7 @@
 from typing import Any, Final
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -14,23 +14,16 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilt
 
 from kernel.clock import utc_now
 from kernel.ids import parse_id
+from runs.acts import RunActs
 from runs.console import journal_page, seconds_taken, waits_for
-from runs.errors import RunAlreadyOver
-from runs.models import OVER, Run, RunEvent, RunStatus, Worker
-from runs.services import cancel_run
+from runs.models import Run, RunEvent, RunStatus, Worker
 from tenants.console import (
-    MOST_AT_ONCE,
     BoundedPaginator,
     DaysFilter,
-    Question,
     ReadOnlyAdmin,
-    ReasonForm,
-    act,
-    actor_of,
     change_link,
     changelist_url,
     column,
-    is_confirmed,
     links,
     pretty,
 )
@@ -50,7 +43,7 @@ COLOURS: Final = {
 
 
 @admin.register(Run)
-class RunAdmin(ReadOnlyAdmin):
+class RunAdmin(RunActs):
     """What runs, and what became of it."""
 
     list_help = "Every execution of every tenant, newest first. Programs start runs through the API."
@@ -65,8 +58,8 @@ class RunAdmin(ReadOnlyAdmin):
     search_help_text = "A run's whole id, or a whole client reference."
     ordering = ["-id"]
     paginator = BoundedPaginator
-    actions = ["cancel_runs"]
-    actions_detail = ["cancel"]
+    actions = ["pause_runs", "resume_runs", "cancel_runs", "replay_runs"]
+    actions_detail = ["pause", "resume", "cancel", "replay"]
     change_form_outer_after_template = "console/journal.html"
     fieldsets = [
         (None, {"fields": [
@@ -75,8 +68,9 @@ class RunAdmin(ReadOnlyAdmin):
         ]}),
         ("Data", {"fields": ["shown_input", "shown_output", "shown_error", "shown_metadata"]}),
         ("Engine", {"classes": ["collapse"], "fields": [
-            "worker", "epoch", "losses", "wake_at", "signals_pending", "activations", "active", "last_seq",
-            "journal_bytes", "timeout_seconds", "deadline_at", "seconds_left", "priority", "semantics",
+            "worker", "epoch", "losses", "wake_at", "signals_pending", "pause_requested", "activations", "active",
+            "last_seq", "journal_bytes", "timeout_seconds", "deadline_at", "seconds_left", "priority", "semantics",
+            "step_types", "replay_of",
         ]}),
     ]  # fmt: skip
 
@@ -98,10 +92,6 @@ class RunAdmin(ReadOnlyAdmin):
             return queryset, False
         run_id = parse_id(term)
         return (queryset.filter(id=run_id) if run_id else queryset.filter(client_reference=term)), False
-
-    def has_cancel_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Let those cancel who could change a run, if runs could be changed."""
-        return request.user.has_perm("runs.change_run")
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page of one event."""
@@ -133,32 +123,6 @@ class RunAdmin(ReadOnlyAdmin):
             "payload": pretty(event.payload),
         }
         return TemplateResponse(request, "console/event.html", context)
-
-    @act("Cancel runs", permission="cancel")
-    def cancel_runs(self, request: HttpRequest, runs: QuerySet[Run]) -> HttpResponse | None:
-        """Ask for the chosen runs to be stopped, after asking why."""
-        form = ReasonForm(request.POST if is_confirmed(request) else None)
-        if not form.is_valid():
-            return self.ask(request, _cancel_question(runs), form=form)
-        asked = over = 0
-        for run in _going_on(runs).order_by("id")[:MOST_AT_ONCE]:
-            try:
-                cancel_run(
-                    tenant=run.tenant, actor=actor_of(request), run_id=run.id, reason=form.cleaned_data["reason"]
-                )
-                asked += 1
-            except RunAlreadyOver:
-                over += 1
-        self.message_user(request, f"Asked to be cancelled: {asked}. Their workers end them within moments.")
-        if over:
-            self.message_user(request, f"Ended by themselves meanwhile: {over}.", messages.WARNING)
-        return None
-
-    @act("Cancel run", permission="cancel", url_path="cancel")
-    def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask why this run should be stopped."""
-        runs = self.get_queryset(request).filter(pk=object_id)
-        return self.ask(request, _cancel_question(runs), form=ReasonForm(), ids=[object_id])
 
     @column("run", ordering="id")
     def short_id(self, run: Run) -> str:
@@ -231,7 +195,7 @@ class WorkerAdmin(ReadOnlyAdmin):
     list_display = ["name", "state", "runs_owned", "started_at", "lease_until"]
     search_fields = ["name"]
     ordering = ["-lease_until"]
-    fields = ["id", "name", "state", "runs_owned", "started_at", "lease_until"]
+    fields = ["id", "name", "state", "runs_owned", "started_at", "lease_until", "step_types"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
         """Count the runs each one owns."""
@@ -250,23 +214,3 @@ class WorkerAdmin(ReadOnlyAdmin):
         """Show how many runs it executes now."""
         count: int = worker.owned
         return count
-
-
-def _going_on(runs: QuerySet[Run]) -> QuerySet[Run]:
-    return runs.exclude(status__in=[status.value for status in OVER])
-
-
-def _cancel_question(runs: QuerySet[Run]) -> Question:
-    chosen, going_on = runs.count(), _going_on(runs).count()
-    by_status = _going_on(runs).order_by().values_list("status").annotate(n=Count("pk")).order_by("status")
-    counts = [("will be cancelled", min(going_on, MOST_AT_ONCE)), ("over already, left alone", chosen - going_on)]
-    counts += [(f"of them {RunStatus(status).label.lower()}", n) for status, n in by_status]
-    if going_on > MOST_AT_ONCE:
-        counts.append((f"left for another time ({MOST_AT_ONCE} at once)", going_on - MOST_AT_ONCE))
-    return Question(
-        action="cancel_runs",
-        title="Cancel runs",
-        sentence="Cancelled runs stop for good. Steps in flight are cut off; what they did elsewhere is not undone.",
-        button="Cancel these runs",
-        counts=counts,
-    )

@@ -11,10 +11,24 @@ class RunNotFound(NotFound):
 
 
 class RunAlreadyOver(Conflict):
-    """The run has ended otherwise; `extra` has its state."""
+    """The run has ended, which forbids the command; `extra` has its state."""
 
     code = "RUN_ALREADY_OVER"
     title = "The run is over already"
+
+
+class ActivationUnknown(Invalid):
+    """The run's journal has no such activation."""
+
+    code = "ACTIVATION_UNKNOWN"
+    title = "The run has no such activation"
+
+
+class SnapshotTooLarge(Conflict):
+    """The run's journal is over the bound of one document."""
+
+    code = "SNAPSHOT_TOO_LARGE"
+    title = "The run's journal is too large for one document"
 
 
 class InputRefused(Invalid):

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Func, Q
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 
 from kernel.clock import utc_now
@@ -36,7 +37,8 @@ class Run(models.Model):
     """One execution of one revision.
 
     Only its owner (``owner`` with the matching ``epoch``) writes ``status`` to ``digest`` and the journal. Everybody
-    else writes a row into the inbox and raises ``signals_pending``. ``wake_at`` is null while owned and when over.
+    else writes a row into the inbox and raises ``signals_pending``; a resume puts a run nobody owns back in the queue.
+    ``wake_at`` is null while owned and when over.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -50,6 +52,8 @@ class Run(models.Model):
     semantics = models.PositiveSmallIntegerField(default=1)
     priority = models.SmallIntegerField(default=0)
     timeout_seconds = models.FloatField()
+    step_types = ArrayField(models.TextField(), default=list, db_default=[], help_text="What a host must have.")
+    replay_of = models.UUIDField(null=True, help_text="The run whose journal this one began with, or repeats.")
 
     status = models.CharField(max_length=16, choices=RunStatus, default=RunStatus.QUEUED)
     output = JsonTextField(null=True)
@@ -70,6 +74,7 @@ class Run(models.Model):
     wake_at = models.DateTimeField(null=True, default=utc_now, db_default=Now())
     losses = models.PositiveSmallIntegerField(default=0, help_text="Owners lost since the last recorded outcome.")
     signals_pending = models.BooleanField(default=False)
+    pause_requested = models.BooleanField(default=False, db_default=False, help_text="A pause is not in effect yet.")
     created_at = models.DateTimeField(default=utc_now)
 
     objects = TenantManager()
@@ -96,6 +101,14 @@ class Run(models.Model):
                 fields=["tenant", "wake_at"],
                 condition=Q(owner__isnull=True, wake_at__isnull=False, status="waiting"),
                 name="run_parked",
+            ),
+            # Few different values: whether anybody can execute one is asked once, however many runs wait. The hash is
+            # as short for a segment of a hundred types.
+            models.Index(
+                Func(F("step_types"), Value(0), function="hash_array_extended"),
+                F("wake_at"),
+                condition=Q(owner__isnull=True, wake_at__isnull=False),
+                name="run_by_step_types",
             ),
             models.Index(fields=["owner", "tenant"], condition=Q(owner__isnull=False), name="run_by_owner"),
             models.Index(
@@ -166,6 +179,8 @@ class SignalKind(models.TextChoices):
     """What others may ask of a run."""
 
     CANCEL = "cancel", "Cancel"
+    PAUSE = "pause", "Pause"
+    RESUME = "resume", "Resume"
 
 
 class Signal(models.Model):
@@ -196,6 +211,7 @@ class Worker(models.Model):
     name = models.CharField(max_length=200)
     started_at = models.DateTimeField(db_default=Now())
     lease_until = models.DateTimeField()
+    step_types = ArrayField(models.TextField(), default=list, db_default=[], help_text="What it can execute.")
 
     def __str__(self) -> str:
         return self.name

@@ -17,6 +17,18 @@ _SEVERITIES: Final = {
     "action.failed": "error",
     "step.retrying": "warning",
     "segment.cancelled": "warning",
+    "segment.paused": "warning",
+}
+
+_LINKS: Final = {
+    "self": "run",
+    "steps": "run_steps",
+    "events": "run_events",
+    "snapshot": "run_snapshot",
+    "pause": "pause_run",
+    "resume": "resume_run",
+    "cancel": "cancel_run",
+    "replay": "replay_run",
 }
 
 
@@ -27,6 +39,7 @@ def run_body(run: Run, request: Request) -> dict[str, Any]:
         "segment_id": run.segment_id,
         "revision": run.revision.number,
         "status": run.status,
+        "pause_requested": run.pause_requested,
         "input": run.input,
         "output": run.output,
         "error": run.error,
@@ -37,6 +50,7 @@ def run_body(run: Run, request: Request) -> dict[str, Any]:
         "metadata": run.metadata,
         "priority": run.priority,
         "timeout_seconds": run.timeout_seconds,
+        "replay_of": run.replay_of,
         "created_at": run.created_at,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
@@ -95,8 +109,7 @@ def step_types_of(run: Run) -> dict[str, str]:
 
 
 def _links(run_id: UUID, request: Request) -> dict[str, str]:
-    names = {"self": "run", "steps": "run_steps", "events": "run_events", "cancel": "cancel_run"}
-    return {name: request.build_absolute_uri(reverse(route, args=[run_id])) for name, route in names.items()}
+    return {name: request.build_absolute_uri(reverse(route, args=[run_id])) for name, route in _LINKS.items()}
 
 
 def _milliseconds(start: datetime, end: datetime | None) -> int | None:

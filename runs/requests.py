@@ -7,6 +7,7 @@ from rest_framework.request import Request
 
 from kernel.canonical import content_hash
 from runs.errors import IdempotencyKeyMalformed
+from runs.idempotency import OnceKey
 from runs.serializers import MAX_WAIT_SECONDS, WaitQuery
 from tenants.requests import read_query
 
@@ -28,20 +29,17 @@ def wait_seconds_of(request: Request) -> float:
     return min(float(wait), float(MAX_WAIT_SECONDS))
 
 
-def idempotency_key_of(request: Request) -> str | None:
-    """Read the header ``Idempotency-Key``.
+def once_of(request: Request, **target: Any) -> OnceKey | None:
+    """Read the header ``Idempotency-Key``, and hash all the start asks for: ``target`` and the body.
+
+    How long the caller waits is not part of it.
 
     Raises:
-        IdempotencyKeyMalformed: It is empty, over 255 characters, or not printable ASCII.
+        IdempotencyKeyMalformed: The key is empty, over 255 characters, or not printable ASCII.
     """
     key: str | None = request.headers.get("Idempotency-Key")
     if key is None:
         return None
     if _KEY.fullmatch(key) is None:
         raise IdempotencyKeyMalformed
-    return key
-
-
-def request_hash_of(request: Request, **target: Any) -> str:
-    """Hash all that a start asks for: what it starts, and its body. How long the caller waits is not part of it."""
-    return content_hash({"target": target, "body": request.data})
+    return OnceKey(key, content_hash({"target": target, "body": request.data}))

@@ -166,11 +166,21 @@ class WaitQuery(Strict):
     )
 
 
-class CancelFields(Strict):
-    """What a cancel may say."""
+class CommandFields(Strict):
+    """What a pause, a resume or a cancel may say."""
 
     reason = serializers.CharField(
         required=False, allow_blank=True, max_length=500, help_text="Shown in the run's history."
+    )
+
+
+class ReplayFields(Strict):
+    """From where on a run is replayed."""
+
+    from_activation = serializers.CharField(
+        required=False,
+        max_length=80,
+        help_text="`step_id#n`, as a run's steps and events name it; the whole run by default.",
     )
 
 
@@ -279,7 +289,11 @@ class LinksShape(serializers.Serializer[Any]):
     self = serializers.URLField()
     steps = serializers.URLField()
     events = serializers.URLField()
+    snapshot = serializers.URLField()
+    pause = serializers.URLField()
+    resume = serializers.URLField()
     cancel = serializers.URLField()
+    replay = serializers.URLField()
 
 
 @extend_schema_serializer(examples=[OpenApiExample("A run that is over", RUN_EXAMPLE, response_only=True)])
@@ -290,6 +304,7 @@ class RunShape(serializers.Serializer[Any]):
     segment_id = serializers.CharField()
     revision = serializers.IntegerField(allow_null=True, help_text="Null for a definition brought along.")
     status = serializers.ChoiceField(choices=RunStatus.choices)
+    pause_requested = serializers.BooleanField(help_text="A pause is asked for, and steps in flight still finish.")
     input = AnyValue()
     output = AnyValue()
     error = ErrorShape(allow_null=True)
@@ -300,6 +315,7 @@ class RunShape(serializers.Serializer[Any]):
     metadata = JsonObject()
     priority = serializers.IntegerField()
     timeout_seconds = serializers.FloatField()
+    replay_of = serializers.UUIDField(allow_null=True, help_text="The run this one is a replay of.")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
@@ -341,3 +357,19 @@ class EventShape(serializers.Serializer[Any]):
     payload = JsonObject()
     error = ErrorShape(allow_null=True)
     duration_ms = serializers.IntegerField(allow_null=True)
+
+
+class SnapshotShape(serializers.Serializer[Any]):
+    """A run as one document."""
+
+    format = serializers.CharField(help_text="`llmteam.run/1`")
+    run = JsonObject(help_text="What is known of the run beside its journal.")
+    revision = JsonObject(help_text="`definition` and its `content_hash`, `number`, and the `step_types` it relies on.")
+    journal = serializers.ListField(
+        child=JsonObject(),
+        help_text="Every event: seq, type, step_id, activation, attempt, created_at, payload.",
+    )
+    state = JsonObject(
+        allow_null=True, help_text="What the journal folds to; null where a step type is not installed any more."
+    )
+    checksum = serializers.CharField(help_text="64 hex digits.")

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from runs import services
+from runs import idempotency
 from runs.engine.thread import poke_host
 
 
@@ -15,4 +15,4 @@ def poke(run_id: str | None = None) -> None:
 @shared_task(name="runs.drop_old_idempotency_keys", ignore_result=True)
 def drop_old_idempotency_keys() -> None:
     """Housekeeping: forget the keys of starts after a day."""
-    services.drop_old_idempotency_keys()
+    idempotency.drop_old_idempotency_keys()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from runs import views
+from runs import command_views, views
 from runs.events.sse import streams
 from runs.events.views import RunEventsView, TenantEventsView, TicketsView
 from runs.waiting import waits
@@ -15,5 +15,9 @@ urlpatterns = [
     path("runs/<str:run_id>/events", streams(RunEventsView.as_view()), name="run_events"),
     path("events", streams(TenantEventsView.as_view()), name="events"),
     path("ws-tickets", TicketsView.as_view(), name="ws_tickets"),
-    path("runs/<str:run_id>/cancel", views.CancelRunView.as_view(), name="cancel_run"),
+    path("runs/<str:run_id>/pause", command_views.PauseRunView.as_view(), name="pause_run"),
+    path("runs/<str:run_id>/resume", command_views.ResumeRunView.as_view(), name="resume_run"),
+    path("runs/<str:run_id>/cancel", command_views.CancelRunView.as_view(), name="cancel_run"),
+    path("runs/<str:run_id>/replay", waits(command_views.ReplayRunView.as_view()), name="replay_run"),
+    path("runs/<str:run_id>/snapshot", command_views.RunSnapshotView.as_view(), name="run_snapshot"),
 ]

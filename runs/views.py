@@ -1,5 +1,6 @@
 """The API's routes about runs."""
 
+from functools import partial
 from typing import ClassVar, Final
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
@@ -9,12 +10,13 @@ from rest_framework.views import APIView
 
 from kernel.paging import CursorRefused, page_body
 from runs import errors, selectors, serializers, services
+from runs.idempotency import Started
 from runs.presentation import run_body, run_location, step_body
-from runs.requests import idempotency_key_of, request_hash_of, wait_seconds_of
+from runs.requests import once_of, wait_seconds_of
 from runs.waiting import RunResponse
 from segments.errors import RevisionNotFound, SegmentArchived, SegmentInvalid, SegmentNotFound
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
-from tenants.requests import NotAvailable, PageQuery, Strict, caller_of, read_fields, read_query
+from tenants.requests import NotAvailable, PageQuery, Strict, caller_of, read_query
 from tenants.shapes import page_shape
 
 READ, WRITE = "runs:read", "runs:write"
@@ -148,39 +150,19 @@ class RunStepsView(APIView):
         return Response(page_body(page, step_body, request.build_absolute_uri()))
 
 
-class CancelRunView(APIView):
-    """The end of a run on demand."""
-
-    required_scopes: ClassVar = {"POST": WRITE}
-    refusals: ClassVar = {"POST": (errors.RunNotFound, errors.RunAlreadyOver)}
-
-    @extend_schema(
-        operation_id="cancel_run",
-        summary="Cancel a run",
-        description="Answers with the run as it is; it ends soon after. Repeatable. A run that is over otherwise is a "
-        "409 with its `state`.",
-        request=serializers.CancelFields,
-        responses={202: serializers.RunShape},
-    )
-    def post(self, request: Request, run_id: str) -> Response:
-        """Ask for the end."""
-        fields, caller = read_fields(serializers.CancelFields, request.data), caller_of(request)
-        run_uuid = selectors.read_run_id(run_id)
-        run = services.cancel_run(tenant=caller.tenant, actor=caller.actor, run_id=run_uuid, **fields)
-        return Response(run_body(run, request), status=202, headers={"Location": run_location(run.id, request)})
-
-
 def _start(request: Request, wish: services.Wish, *, segment_id: str | None) -> RunResponse:
-    caller, seconds = caller_of(request), wait_seconds_of(request)
+    caller, wait_seconds = caller_of(request), wait_seconds_of(request)
     started = services.start_run(
-        tenant=caller.tenant,
-        api_key=caller.api_key,
-        wish=wish,
-        idempotency_key=idempotency_key_of(request),
-        request_hash=request_hash_of(request, segment_id=segment_id),
+        tenant=caller.tenant, api_key=caller.api_key, wish=wish, once=once_of(request, segment_id=segment_id)
     )
+    return started_response(request, started, wait_seconds=wait_seconds)
+
+
+def started_response(request: Request, started: Started, *, wait_seconds: float) -> RunResponse:
+    """Answer a start with its run, and where that can be read."""
     location = run_location(started.run.id, request)
-    response = RunResponse(started.run, lambda run: run_body(run, request), wait_seconds=seconds, location=location)
+    show = partial(run_body, request=request)
+    response = RunResponse(started.run, show, wait_seconds=wait_seconds, location=location)
     if started.replayed:
         response["Idempotent-Replayed"] = "true"
     return response

@@ -28,6 +28,7 @@ class Slice:
     digest: bytes
     buffered: int
     closing: Closing | None
+    taken: list[tuple[int, int]]
 
     @classmethod
     def of(cls, journal: Journal) -> "Slice":
@@ -42,12 +43,21 @@ class Slice:
             digest=journal.digest,
             buffered=journal.buffered,
             closing=journal.closing,
+            taken=list(journal.taken),
         )
 
     @property
     def run_id(self) -> UUID:
         """The run."""
         return self.journal.run_id
+
+    @property
+    def applied(self) -> dict[int, int]:
+        """The commands this slice takes, each with the number of the event that takes it."""
+        applied = dict(self.taken)
+        if self.closing is not None:
+            applied |= dict.fromkeys(self.closing.signal_ids, self.closing.last_seq)
+        return applied
 
     @property
     def final_seq(self) -> int:

@@ -9,7 +9,10 @@ import orjson
 from kernel.values import Json, dump_json
 from runs.core import Event, EventType
 from runs.engine.journal import Closing, Journal
+from runs.engine.recovery import LOST
 from runs.models import RunStatus
+
+OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
 
 
 def event_of(row: Sequence[Any]) -> Event:
@@ -58,10 +61,29 @@ def cancelled(journal: Journal, *, reason: Json, signal_ids: Sequence[int]) -> C
     return closing
 
 
-def stalled(journal: Journal, *, code: str, message: str) -> Closing:
-    """Stop a run that cannot be executed until a person does something about it."""
-    closing = Closing(RunStatus.STALLED, error=dump_json(run_error(code, message)))
-    journal.end_with(closing, EventType.SEGMENT_PAUSED, {"reason": "stalled", "code": code, "message": message})
+def stalled(journal: Journal, *, code: str, message: str, step: tuple[str, int] | None = None) -> Closing:
+    """Stop a run that cannot be executed until a person does something about it; ``step``: the activation to blame."""
+    error = run_error(code, message)
+    if step is not None:
+        error["step_id"], error["activation"] = step
+    closing = Closing(RunStatus.STALLED, error=dump_json(error))
+    payload: dict[str, Json] = {"reason": "stalled", "code": code, "message": message}
+    journal.end_with(closing, EventType.SEGMENT_PAUSED, payload)
+    return closing
+
+
+def unknown(journal: Journal, keys: Sequence[tuple[str, int]]) -> Closing:
+    """Stop a run until a person says what becomes of attempts whose outcome was lost."""
+    names = ", ".join(f"{step_id}#{activation}" for step_id, activation in keys)
+    message = f"{LOST} Resume the run to try {names} again, or cancel it."
+    return stalled(journal, code=OUTCOME_UNKNOWN, message=message, step=keys[0])
+
+
+def paused(journal: Journal, told: Mapping[str, Json] | None) -> Closing:
+    """Stop a run until somebody resumes it; ``told`` is None when the journal tells of the pause already."""
+    closing = Closing(RunStatus.PAUSED)
+    if told is not None:
+        journal.end_with(closing, EventType.SEGMENT_PAUSED, told)
     return closing
 
 
@@ -80,6 +102,6 @@ def parked(*, retry_at: Mapping[tuple[str, int], float], now: float, deadline_at
     return Closing(RunStatus.WAITING, wake_at=wake_at, waiting_for=dump_json(waiting_for))
 
 
-def released(*, now: float) -> Closing:
+def released(*, now: float, status: RunStatus = RunStatus.RUNNING) -> Closing:
     """Give a run to any other host; what is in its inbox is theirs to read."""
-    return Closing(RunStatus.RUNNING, wake_at=now, yields_to_signals=False)
+    return Closing(status, wake_at=now, yields_to_signals=False)

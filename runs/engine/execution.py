@@ -28,11 +28,13 @@ from runs.core import (
 from runs.engine import closings
 from runs.engine.attempts import ActivationKey, Attempt, Outcome, Succeeded, error_object
 from runs.engine.journal import Closing, Journal
+from runs.engine.orders import Orders, told_by
 from runs.engine.plans import ReadyPlan
+from runs.engine.recovery import LOST, Fate, fates
 from runs.engine.store import journals
-from runs.engine.store.claims import Claimed
+from runs.engine.store.claims import Claimed, Purpose
 from runs.engine.surroundings import Surroundings
-from runs.models import RunStatus, SignalKind
+from runs.models import RunStatus
 from runs.steps.base import StepFailed
 from segments.catalog import Effect
 from segments.plan import OnUnknown
@@ -62,6 +64,9 @@ class Execution:
         self._to_launch: list[Attempt] = []
         self._outcomes: list[tuple[Attempt, Outcome]] = []
         self._retry_at: dict[ActivationKey, float] = {}
+        self._offered: list[ActivationKey] = []
+        self._orders = Orders(journal)
+        self._recovered = False
         self._wake = asyncio.Event()
         self._slice_ends = 0.0
         journal.notify = self._wake.set
@@ -77,10 +82,14 @@ class Execution:
         self._wake.set()
 
     def cut_short(self) -> None:
-        """Stop the attempts in flight; they are recorded as to be tried again, at no cost."""
+        """Stop the attempts in flight; they are recorded as to be tried again, at no cost.
+
+        What may not simply be tried again is left without an outcome: the next owner does as the step says.
+        """
         for attempt in list(self._attempts.values()):
             self._cancel(attempt)
-            self._try_again(attempt.key, reason="shutdown", at=self._around.clock.now(), consumed=False)
+            if attempt.step.plan_step.on_unknown is OnUnknown.RETRY:
+                self._try_again(attempt.key, reason="shutdown", at=self._around.clock.now(), consumed=False)
         self._wake.set()
 
     def abort(self) -> None:
@@ -96,9 +105,8 @@ class Execution:
             RunRefused: Postgres refuses what it recorded.
         """
         await self._fold()
-        if self._signalled and await self._read_inbox():
+        if (self._signalled or self._orders.is_paused) and await self._read_inbox():
             return
-        await self._recover()
         while not await self._go_on():
             pass
 
@@ -110,14 +118,28 @@ class Execution:
             return True
         if self._around.clock.now() >= self._claimed.deadline_at:
             return await self._time_out()
+        if not self._recovered and not self._orders.is_pausing:
+            self._recovered = True
+            if await self._recover():
+                return True
         self._take_outcomes()
-        commands = [] if self._draining else decide(self.state, self._due())
+        commands = self._decide()
         if commands:
             return await self._carry_out(commands)
         if self._to_launch:
             await self._launch()
             return False
         return await self._rest()
+
+    def _decide(self) -> list[Command]:
+        """Ask the core; nothing is begun while the run is to be given away or paused."""
+        self._offered = self._due()
+        if self._draining:
+            return []
+        commands = decide(self.state, self._offered)
+        if self._orders.is_pausing:
+            return [command for command in commands if not isinstance(command, Start | Reject)]
+        return commands
 
     async def _fold(self) -> None:
         """Read what earlier owners recorded; begin the journal where there is none."""
@@ -129,26 +151,29 @@ class Execution:
         for row in rows:
             event = closings.event_of(row)
             apply(self.state, event)
+            self._orders.fold(event)
             if event.step_id is not None and event.activation is not None:
                 key = event.step_id, event.activation
                 self._retry_at.pop(key, None)
                 if event.type is EventType.STEP_RETRYING:
                     self._retry_at[key] = closings.read_time(event.payload["retry_at"])
 
-    async def _recover(self) -> None:
-        """Settle the attempts an earlier owner left without an outcome: pure ones are simply executed again."""
-        for key, activation in list(self.state.active.items()):
-            if activation.phase is not Phase.RUNNING or key in self.state.doomed:
-                continue
-            step = self._ready.plan.steps[key[0]]
-            if step.effect is Effect.PURE:
+    async def _recover(self) -> bool:
+        """Settle the attempts an earlier owner left without an outcome; return whether the run was given up."""
+        unknown: list[ActivationKey] = []
+        for key, fate in fates(self.state, answered_seq=self._orders.answered_seq):
+            if fate is Fate.EXECUTE:
                 await self._execute_pure(self._attempt(key))
-            elif step.on_unknown is OnUnknown.RETRY:
+            elif fate is Fate.TRY_AGAIN:
                 self._try_again(key, reason="owner_lost", at=self._around.clock.now(), consumed=False)
+            elif fate is Fate.FAIL:
+                self._give_failed(key, StepFailed("OWNER_LOST", LOST))
             else:
-                self._give_failed(
-                    key, StepFailed("OWNER_LOST", "The worker was lost before the outcome of the call was recorded.")
-                )
+                unknown.append(key)
+        while unknown:
+            if await self._close(closings.unknown(self._journal, unknown)) or await self._read_inbox():
+                return True
+        return False
 
     async def _carry_out(self, commands: Sequence[Command]) -> bool:
         """Record every command's event, then execute what is pure; return whether the run was given up."""
@@ -195,6 +220,9 @@ class Execution:
         if not self._attempts:
             if self._draining:
                 return await self._close(closings.released(now=now))
+            if self._orders.is_pausing:
+                pause = self._orders.pause
+                return await self._close(closings.paused(self._journal, told_by(pause) if pause else None))
             if not self._retry_at:
                 raise RuntimeError("the core has nothing to do and has not ended the run")
             if min(self._retry_at.values()) - now > PARK_SECONDS:
@@ -202,9 +230,9 @@ class Execution:
                 return await self._close(closings.parked(retry_at=self._retry_at, now=now, deadline_at=deadline_at))
         if self._journal.rows:
             self._around.writer.submit(self._journal)
-        until = (
-            min(self._claimed.deadline_at, *self._retry_at.values()) if self._retry_at else self._claimed.deadline_at
-        )
+        # A retry that is due already waits for something else than time.
+        times = [at for key, at in self._retry_at.items() if key not in self._offered]
+        until = min([self._claimed.deadline_at, *times])
         timer = asyncio.get_running_loop().call_later(max(0.001, until - now), self._wake.set)
         await self._wake.wait()
         self._wake.clear()
@@ -214,14 +242,16 @@ class Execution:
     async def _read_inbox(self) -> bool:
         """Apply the commands that wait; return whether the run was given up."""
         self._signalled = False
-        received = await self._around.ask(lambda connection: journals.read_inbox(connection, self._claimed.run_id))
-        cancels = [command for command in received if command.kind == SignalKind.CANCEL]
-        if not cancels:
-            return False
-        self._skip_all("cancelled")
-        reason = orjson.loads(cancels[0].payload).get("reason", "")
-        signal_ids = [command.signal_id for command in received]
-        return await self._close(closings.cancelled(self._journal, reason=reason, signal_ids=signal_ids))
+        orders, run_id = self._orders, self._claimed.run_id
+        orders.receive(await self._around.ask(lambda connection: journals.read_inbox(connection, run_id)))
+        if orders.cancel is not None:
+            self._skip_all("cancelled")
+            reason = told_by(orders.cancel)["reason"]
+            return await self._close(closings.cancelled(self._journal, reason=reason, signal_ids=orders.held))
+        if self._journal.taken and not orders.is_pausing and self._claimed.purpose is Purpose.COMMAND:
+            # It was claimed past its tenant's cap; to go on it needs a slot like any other.
+            return await self._close(closings.released(now=self._around.clock.now(), status=RunStatus.QUEUED))
+        return False
 
     async def _time_out(self) -> bool:
         self._skip_all("timed_out")
@@ -239,6 +269,8 @@ class Execution:
         return await self._close(closing)
 
     async def _close(self, closing: Closing) -> bool:
+        if closing.row is not None:
+            closing.signal_ids = self._orders.held
         is_closed = await self._around.writer.close(self._journal, closing)
         self._signalled = not is_closed
         return is_closed
@@ -335,9 +367,8 @@ class Execution:
 
     def _skip_all(self, reason: str) -> None:
         for key, activation in list(self.state.active.items()):
-            is_external = self._ready.plan.steps[key[0]].effect is Effect.EXTERNAL
-            is_running = activation.phase is Phase.RUNNING
-            self._skip(Skip(*key, activation.attempt, reason, is_external and is_running))
+            is_pure = self._ready.plan.steps[key[0]].effect is Effect.PURE
+            self._skip(Skip(*key, activation.attempt, reason, not is_pure and activation.phase is Phase.RUNNING))
 
     def _cancel(self, attempt: Attempt) -> None:
         attempt.cancelled = True

@@ -9,8 +9,10 @@ from uuid import UUID
 
 import psycopg
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from runs.core.events import SEMANTICS
+from runs.engine.absences import Absences
 from runs.engine.errors import HostLost
 from runs.engine.inbox import listen_for_signals
 from runs.engine.lease import Beat, Lease, Watch
@@ -44,6 +46,7 @@ class Host:
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper = Sweeper(lease_seconds=settings.WORKER_LEASE_SECONDS, sweep_seconds=settings.SWEEP_SECONDS)
+        self._absences = Absences(patience_seconds=settings.STEP_TYPE_PATIENCE_SECONDS)
         self._around = Surroundings(build_pool("host", size=POOL_SIZE))
         self._last_tick = time.monotonic()
 
@@ -83,6 +86,7 @@ class Host:
             ),
             lease_seconds=settings.WORKER_LEASE_SECONDS,
             beat_seconds=settings.WORKER_HEARTBEAT_SECONDS,
+            step_types=import_string(settings.STEP_REGISTRY)().offers,
         )
 
     def _call(self, function: Callable[..., object], *arguments: object) -> None:
@@ -147,6 +151,9 @@ class Host:
     async def _sweep(self) -> None:
         async with self._around.pool.connection() as connection:
             await self._sweeper.sweep(connection)
+            if self.worker_id is not None:
+                for stuck in await self._absences.claim(connection, self.worker_id):
+                    self._start(stuck)
 
     async def _claim(self, *, also_when_full: bool) -> int:
         room = 0 if self._is_alone() else int(settings.WORKER_CAPACITY) - len(self.runners)

@@ -2,7 +2,7 @@
 
 import hashlib
 from asyncio import Future
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -63,8 +63,9 @@ class Journal:
     """What one owner records of one run.
 
     Sequence numbers, digest and size are decided here at once; ``committed_*`` is what Postgres has. Only the writer
-    moves the latter. Between the two lie ``rows``. ``trouble`` says why nothing more can be written; ``notify`` is
-    called when it is set.
+    moves the latter. Between the two lie ``rows``, and ``taken``: the commands that events among them take, each with
+    the number of its event. ``seen`` has all that were ever taken here. ``trouble`` says why nothing more can be
+    written; ``notify`` is called when it is set.
     """
 
     run_id: UUID
@@ -77,6 +78,8 @@ class Journal:
     activations: int = 0
     active: int = 0
     rows: list[Row] = field(default_factory=list)
+    taken: list[tuple[int, int]] = field(default_factory=list)
+    seen: set[int] = field(default_factory=set)
     buffered: int = 0
     closing: Closing | None = None
     waiters: "list[tuple[int, Future[None]]]" = field(default_factory=list)
@@ -119,6 +122,12 @@ class Journal:
         self.rows.append(row)
         return event
 
+    def take(self, signal_ids: Iterable[int]) -> None:
+        """Have commands marked as taken by the last event, in the transaction that commits it."""
+        for signal_id in signal_ids:
+            self.taken.append((signal_id, self.seq))
+            self.seen.add(signal_id)
+
     def end_with(self, closing: Closing, event_type: EventType, payload: Mapping[str, Json]) -> None:
         """Give a closing its last event, which takes its number only if the closing is committed.
 
@@ -135,6 +144,8 @@ class Journal:
     def refuse(self) -> None:
         """Forget everything that is not committed, because Postgres does not take it."""
         self.rows.clear()
+        self.seen -= {signal_id for signal_id, _ in self.taken}
+        self.taken.clear()
         self.closing = None
         self.buffered = 0
         self.seq, self.size, self.digest = self.committed_seq, self.committed_size, self.committed_digest

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -51,12 +51,15 @@ class Lease(threading.Thread):
     are given up and it registers anew, under another id.
     """
 
-    def __init__(self, name: str, *, watch: Watch, lease_seconds: float, beat_seconds: float) -> None:
+    def __init__(
+        self, name: str, *, watch: Watch, lease_seconds: float, beat_seconds: float, step_types: Sequence[str] = ()
+    ) -> None:
         super().__init__(name="lease", daemon=True)
         self.host_name = name
         self._watch = watch
         self._lease_seconds = lease_seconds
         self._beat_seconds = beat_seconds
+        self._step_types = step_types
         self._stopped = threading.Event()
         self._worker_id: UUID | None = None
         self._connection: Database | None = None
@@ -102,7 +105,11 @@ class Lease(threading.Thread):
         if self._worker_id is None:
             worker_id = new_id()
             database_time = workers.register(
-                self._connection, worker_id=worker_id, name=self.host_name, lease_seconds=self._lease_seconds
+                self._connection,
+                worker_id=worker_id,
+                name=self.host_name,
+                lease_seconds=self._lease_seconds,
+                step_types=self._step_types,
             )
             self._worker_id = worker_id
             self._watch.registered(worker_id, Beat(Heartbeat(database_time, ()), asked_at, time.monotonic()))

@@ -1,18 +1,16 @@
 """One claimed run, from its claim to its release, whatever goes wrong with it."""
 
-import asyncio
 import logging
 from collections.abc import Callable
-
-import orjson
 
 from runs.engine import closings
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.execution import Execution
 from runs.engine.journal import Closing, Journal
+from runs.engine.orders import Orders, told_by
 from runs.engine.plans import PlanUnavailable
 from runs.engine.store import journals
-from runs.engine.store.claims import LOSSES_TO_STALL, Claimed
+from runs.engine.store.claims import LOSSES_TO_STALL, Claimed, Purpose
 from runs.engine.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
@@ -75,6 +73,8 @@ class Runner:
                 self._execution.abort()
 
     async def _execute(self) -> None:
+        if self.claimed.purpose is Purpose.STALL:
+            raise PlanUnavailable(f"No worker has all step types of this run: {', '.join(self.claimed.step_types)}.")
         if self.claimed.losses >= LOSSES_TO_STALL and not self.claimed.signals_pending:
             message = f"{self.claimed.losses} workers in a row were lost while they executed this run."
             await self._give_up(lambda: closings.stalled(self._journal, code="OWNERS_LOST", message=message))
@@ -88,22 +88,27 @@ class Runner:
         await execution.run()
 
     async def _give_up(self, build: Callable[[], Closing]) -> None:
-        """Close the run without executing anything more; a cancel in its inbox comes first."""
+        """Close the run without executing anything more."""
         if self._execution is not None:
             self._execution.abort()
         self._journal.trouble = None
-        closing = build()
         try:
-            while not await self._around.writer.close(self._journal, closing):
-                closing = await self._cancelled() or build()
+            is_closed = False
+            while not is_closed:
+                is_closed = await self._around.writer.close(self._journal, await self._closing(build))
         except (LeaseLost, RunRefused):
             log.warning("run %s cannot be given up here", self.claimed.run_id)
 
-    async def _cancelled(self) -> Closing | None:
+    async def _closing(self, build: Callable[[], Closing]) -> Closing:
+        """Say how the run is given up. A cancel in its inbox comes first; what would stall is paused if asked to."""
         received = await self._around.ask(lambda connection: journals.read_inbox(connection, self.claimed.run_id))
-        if not received:
-            await asyncio.sleep(0)
-            return None
-        reason = orjson.loads(received[0].payload).get("reason", "")
-        signal_ids = [command.signal_id for command in received]
-        return closings.cancelled(self._journal, reason=reason, signal_ids=signal_ids)
+        orders = Orders(self._journal)
+        orders.receive(received)
+        if orders.cancel is not None:
+            reason = told_by(orders.cancel)["reason"]
+            return closings.cancelled(self._journal, reason=reason, signal_ids=orders.held)
+        closing = build()
+        if orders.pause is not None and not closing.over:
+            closing = closings.paused(self._journal, told_by(orders.pause))
+        closing.signal_ids = orders.held
+        return closing

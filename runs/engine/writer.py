@@ -216,7 +216,7 @@ async def _veto(connection: AsyncDatabase, verdict: Verdict, locked: dict[UUID, 
         return
     unapplied = await journals.unapplied_signals(connection, [piece.run_id for piece in asked])
     for piece in asked:
-        if piece.closing is not None and unapplied.get(piece.run_id, set()).difference(piece.closing.signal_ids):
+        if unapplied.get(piece.run_id, set()) - piece.applied.keys():
             verdict.closed.remove(piece)
             verdict.vetoed.append(piece)
 
@@ -234,12 +234,8 @@ async def _send(connection: AsyncDatabase, verdict: Verdict) -> None:
         await journals.advance_runs(connection, columns([advanced(piece) for piece in going_on]))
     if verdict.closed:
         await journals.close_runs(connection, columns([closed(piece) for piece in verdict.closed]))
-    applied = [
-        (piece.run_id, signal_id, piece.closing.last_seq)
-        for piece in verdict.closed
-        if piece.closing is not None
-        for signal_id in piece.closing.signal_ids
-    ]
+    applied = [(piece.run_id, *command) for piece in going_on for command in piece.taken]
+    applied += [(piece.run_id, *command) for piece in verdict.closed for command in piece.applied.items()]
     if applied:
         run_ids, signal_ids, seqs = columns(applied)
         await journals.apply_signals(connection, signal_ids=signal_ids, seqs=seqs, run_ids=run_ids)
@@ -251,6 +247,7 @@ def _committed(piece: Slice) -> None:
     journal.misses = 0
     journal.committed_seq, journal.committed_size, journal.committed_digest = piece.last_seq, piece.size, piece.digest
     del journal.rows[: len(piece.rows)]
+    del journal.taken[: len(piece.taken)]
     journal.buffered -= piece.buffered
     still_waiting = []
     for seq, done in journal.waiters:

@@ -25,11 +25,17 @@ BUILTIN = (
 
 
 class StepRegistry:
-    """The step types of this process. Nothing is added after it is made."""
+    """The step types of this process. Nothing is added after it is made.
+
+    Attributes:
+        catalog: Every type, also those only announced.
+        offers: What can be executed here, as workers and runs name it.
+    """
 
     def __init__(self, step_types: Mapping[str, StepType], handlers: Mapping[str, StepHandler]) -> None:
         self.catalog = Catalog(step_types)
         self._handlers = dict(handlers)
+        self.offers = tuple(sorted(step_type_offer(type_id, self.catalog[type_id].version) for type_id in handlers))
 
     def handler(self, type_id: str) -> StepHandler:
         """Give the handler of a type.
@@ -38,6 +44,11 @@ class StepRegistry:
             KeyError: There is no such type, or it is only announced.
         """
         return self._handlers[type_id]
+
+
+def step_type_offer(type_id: str, version: str) -> str:
+    """Name a type as workers and runs do: with its major version, as what a later minor one does is the same."""
+    return f"{type_id}@{version.partition('.')[0]}"
 
 
 @cache

@@ -8,7 +8,7 @@ from segments.catalog import Catalog
 from segments.definition import Finding, Segment
 from segments.definition.findings import Findings
 from segments.definition.reading import read_draft
-from segments.validation.configs import check_configs, check_options
+from segments.validation.configs import check_configs
 from segments.validation.connections import (
     check_declared_outputs,
     check_else_edges,
@@ -49,7 +49,6 @@ RULES: tuple[Callable[[Context], None], ...] = (
     check_else_edges,
     check_mixed_conditions,
     check_configs,
-    check_options,
     check_expressions,
     check_self_loops,
     check_reachability,

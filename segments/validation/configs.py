@@ -26,15 +26,6 @@ def check_configs(context: Context) -> None:
             _check_values(context, step_type, step.config, place.at("config"))
 
 
-def check_options(context: Context) -> None:
-    """NOT_AVAILABLE: options of the contract that the engine does not honour yet."""
-    for place, step in context.placed_steps:
-        if step.on_unknown == "ask":
-            message = "Nobody can be asked yet what became of a call whose outcome was lost."
-            hint = "write 'retry' or 'fail'"
-            context.findings.error("NOT_AVAILABLE", message, place.at("on_unknown"), hint=hint)
-
-
 def _check_keys(context: Context, step_type: StepType, config: Mapping[str, Json], place: Place) -> None:
     known = text_kinds(step_type.config)
     for key in config:

@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from audit.models import Entry
-from runs.models import Run, RunStatus, Signal
+from runs.models import Run, RunStatus, Signal, SignalKind
 from segments.models import Segment
 from tenants.console import MOST_AT_ONCE
 from tenants.context import unscoped
@@ -23,13 +23,24 @@ from tests.support.console import World, a_run
 Done = Callable[[], bool]
 
 
-def cancelled(world: World) -> tuple[Model, Done]:
-    def done() -> bool:
-        signal = Signal.objects.get()
-        run = Run.objects.get(id=world.run.id)
-        return signal.run_id == run.id and run.signals_pending and signal.payload["reason"] == "it is a test"
+def signalled(kind: SignalKind) -> Callable[[World], tuple[Model, Done]]:
+    def prepare(world: World) -> tuple[Model, Done]:
+        def done() -> bool:
+            signal = Signal.objects.get()
+            assert (signal.run_id, signal.kind) == (world.run.id, kind)
+            run = Run.objects.get(id=world.run.id)
+            is_sent = run.status == "queued" if kind is SignalKind.RESUME else run.signals_pending
+            return is_sent and signal.payload["reason"] == "it is a test"
 
-    return world.run, done
+        if kind is SignalKind.RESUME:
+            Run.objects.filter(id=world.run.id).update(status=RunStatus.PAUSED, wake_at=None)
+        return world.run, done
+
+    return prepare
+
+
+def replayed(world: World) -> tuple[Model, Done]:
+    return world.run, lambda: Run.objects.filter(replay_of=world.run.id).count() == 1
 
 
 def revoked(world: World) -> tuple[Model, Done]:
@@ -42,12 +53,18 @@ def archived(world: World) -> tuple[Model, Done]:
 
 
 ACTIONS: dict[tuple[str, str], tuple[Callable[[World], tuple[Model, Done]], str]] = {
-    ("runs.Run", "cancel_runs"): (cancelled, "run.cancel_requested"),
+    ("runs.Run", "pause_runs"): (signalled(SignalKind.PAUSE), "run.pause_requested"),
+    ("runs.Run", "resume_runs"): (signalled(SignalKind.RESUME), "run.resume_requested"),
+    ("runs.Run", "cancel_runs"): (signalled(SignalKind.CANCEL), "run.cancel_requested"),
+    ("runs.Run", "replay_runs"): (replayed, "run.replayed"),
     ("tenants.ApiKey", "revoke_keys"): (revoked, "api_key.revoked"),
     ("segments.Segment", "archive_segments"): (archived, "segment.archived"),
 }
 BUTTONS = {
+    ("runs.Run", "pause"): "pause_runs",
+    ("runs.Run", "resume"): "resume_runs",
     ("runs.Run", "cancel"): "cancel_runs",
+    ("runs.Run", "replay"): "replay_runs",
     ("tenants.ApiKey", "revoke_key"): "revoke_keys",
     ("segments.Segment", "archive"): "archive_segments",
 }

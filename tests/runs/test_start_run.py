@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from audit.models import Entry
 from kernel.clock import utc_now
 from runs.models import IdempotencyKey, Run, RunStatus
-from runs.services import drop_old_idempotency_keys
+from runs.idempotency import drop_old_idempotency_keys
 from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row

@@ -194,10 +194,10 @@ CASES: dict[str, tuple[Any, Any, list[tuple[str, str, str]]]] = {
         document({"a:http_action": {**CALL, "pagination": {"next": "x"}}}),
         [("error", "NOT_AVAILABLE", "/steps/0/config/pagination")],
     ),
-    "a person to ask about a lost call": (
-        document({"a:http_action": {**CALL, "step": {"on_unknown": "fail"}}}),
+    "a lost call about which nobody can be asked": (
         document({"a:http_action": {**CALL, "step": {"on_unknown": "ask"}}}),
-        [("error", "NOT_AVAILABLE", "/steps/0/on_unknown")],
+        document({"a:http_action": {**CALL, "step": {"on_unknown": "guess"}}}),
+        [("error", "SCHEMA_VIOLATION", "/steps/0/on_unknown")],
     ),
     "a config key that is misspelt": (
         document({"a": {"expression": "input"}}),

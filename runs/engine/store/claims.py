@@ -1,7 +1,9 @@
 """Claims: which run goes to which host, in fair order, each tenant below its cap."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import Any
 from uuid import UUID
 
 from runs.engine.errors import HostLost
@@ -14,7 +16,7 @@ CLAIM_LOCK = 0x6C6C6D74
 """First key of the advisory locks of claims; the second is a hash of the tenant."""
 
 # The key share lock makes a claim and the sweep that deletes this host exclude each other.
-STILL_ALIVE = "select 1 from runs_worker where id = %s and lease_until > clock_timestamp() for key share"
+STILL_ALIVE = "select step_types from runs_worker where id = %s and lease_until > clock_timestamp() for key share"
 
 # Loose index scans: one probe per tenant with work, however long its queue, and one per tenant with parked runs, whose
 # first tells whether any is due. The lock makes the count of a tenant's runs, taken by the next statement, stand until
@@ -76,7 +78,7 @@ cross join lateral (
       select r.id, r.priority, r.created_at from runs_run r
       where r.tenant_id = room.tenant_id and r.owner is null and r.wake_at is not null and r.status <> 'waiting'
         and r.wake_at <= clock_timestamp() and r.losses between %(least_losses)s and %(most_losses)s
-        and r.semantics = %(semantics)s
+        and r.semantics = %(semantics)s and r.step_types <@ %(step_types)s::text[]
       order by r.priority desc, r.created_at, r.id
       limit greatest(room.runs, 0)
       for no key update skip locked
@@ -86,7 +88,7 @@ cross join lateral (
       select r.id, r.priority, r.created_at from runs_run r
       where r.tenant_id = room.tenant_id and r.owner is null and r.wake_at is not null and r.status = 'waiting'
         and r.wake_at <= statement_timestamp() and r.losses between %(least_losses)s and %(most_losses)s
-        and r.semantics = %(semantics)s
+        and r.semantics = %(semantics)s and r.step_types <@ %(step_types)s::text[]
       order by r.wake_at
       limit greatest(room.runs, 0)
       for no key update skip locked
@@ -99,7 +101,7 @@ order by due.turn, due.priority desc, due.created_at
 limit %(limit)s
 """
 
-# To apply a command needs no slot.
+# To apply a command needs no slot, and no step types.
 PICK_SIGNALLED = """
 select id from runs_run
 where owner is null and wake_at is not null and wake_at <= clock_timestamp() and signals_pending
@@ -110,7 +112,7 @@ for no key update skip locked
 
 TAKE = """
 update runs_run
-set owner = %(worker)s, epoch = epoch + 1, wake_at = null, status = 'running', waiting_for = '[]',
+set owner = %(worker)s, epoch = epoch + 1, wake_at = null, status = 'running', waiting_for = '[]', error = null,
     started_at = coalesce(started_at, statement_timestamp()),
     deadline_at = statement_timestamp() + make_interval(secs => coalesce(seconds_left, timeout_seconds)),
     seconds_left = null
@@ -120,9 +122,20 @@ returning id, tenant_id, revision_id, segment_id, epoch, input::text, last_seq, 
 """
 
 
+class Purpose(Enum):
+    """What a run was claimed for. Only runs claimed to be executed have a slot."""
+
+    EXECUTE = auto()
+    COMMAND = auto()
+    STALL = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A run this host owns now. Times are seconds since 1970 of the database's clock."""
+    """A run this host owns now. Times are seconds since 1970 of the database's clock.
+
+    ``step_types``: of a run to be stalled, those it needs.
+    """
 
     run_id: UUID
     tenant_id: UUID
@@ -137,6 +150,8 @@ class Claimed:
     deadline_at: float
     losses: int
     signals_pending: bool
+    purpose: Purpose = Purpose.EXECUTE
+    step_types: tuple[str, ...] = ()
 
 
 async def claim_runs(
@@ -157,16 +172,31 @@ async def claim_runs(
         HostLost: The host's lease is over.
     """
     async with transaction(connection):
-        alive = await (await connection.execute(STILL_ALIVE, [worker_id])).fetchone()
-        if alive is None:
-            raise HostLost
-        ids = set() if suspects else await _pick_signalled(connection, semantics)
+        step_types = await _step_types_of(connection, worker_id)
+        signalled = set() if suspects else await _pick_signalled(connection, semantics)
+        picked: set[UUID] = set()
         if room > 0:
-            ids |= await _pick(connection, room=1 if suspects else room, semantics=semantics, suspects=suspects)
-        if not ids:
-            return []
-        rows = await (await connection.execute(TAKE, {"worker": worker_id, "ids": sorted(ids)})).fetchall()
-    return [Claimed(*row) for row in rows]
+            picked = await _pick(
+                connection, room=1 if suspects else room, semantics=semantics, suspects=suspects, step_types=step_types
+            )
+        rows = await _take(connection, worker_id, signalled | picked)
+    claimed = [Claimed(*row) for row in rows]
+    return [one if one.run_id in picked else replace(one, purpose=Purpose.COMMAND) for one in claimed]
+
+
+async def _step_types_of(connection: AsyncDatabase, worker_id: UUID) -> list[str]:
+    """Read what a host can execute, and keep others from declaring it dead until this transaction ends."""
+    alive = await (await connection.execute(STILL_ALIVE, [worker_id])).fetchone()
+    if alive is None:
+        raise HostLost
+    step_types: list[str] = alive[0]
+    return step_types
+
+
+async def _take(connection: AsyncDatabase, worker_id: UUID, ids: set[UUID]) -> list[tuple[Any, ...]]:
+    if not ids:
+        return []
+    return await (await connection.execute(TAKE, {"worker": worker_id, "ids": sorted(ids)})).fetchall()
 
 
 async def _pick_signalled(connection: AsyncDatabase, semantics: int) -> set[UUID]:
@@ -174,18 +204,21 @@ async def _pick_signalled(connection: AsyncDatabase, semantics: int) -> set[UUID
     return {run_id for (run_id,) in found}
 
 
-async def _pick(connection: AsyncDatabase, *, room: int, semantics: int, suspects: bool) -> set[UUID]:
+async def _pick(
+    connection: AsyncDatabase, *, room: int, semantics: int, suspects: bool, step_types: Sequence[str]
+) -> set[UUID]:
     tenants = [tenant_id for (tenant_id,) in await (await connection.execute(TENANTS, [CLAIM_LOCK])).fetchall()]
     if not tenants:
         return set()
     low, high = (LOSSES_TO_BE_ALONE, 32767) if suspects else (0, LOSSES_TO_BE_ALONE - 1)
-    asked: dict[str, int | Sequence[UUID]] = {
+    asked: dict[str, int | Sequence[UUID] | Sequence[str]] = {
         "tenants": tenants,
         # Nobody locks more rows than it may take; what one tenant leaves over goes to the others at the next claim.
         "share": -(-room // len(tenants)),
         "least_losses": low,
         "most_losses": high,
         "semantics": semantics,
+        "step_types": step_types,
         "limit": room,
     }
     found = await (await connection.execute(PICK, asked)).fetchall()

@@ -35,7 +35,8 @@ set last_seq = e.last_seq, journal_bytes = e.bytes, digest = e.digest, activatio
     ended_at = case when e.over then clock_timestamp() end,
     seconds_left = case when not e.over then
       greatest(0, extract(epoch from r.deadline_at - greatest(clock_timestamp(), to_timestamp(e.wake_at)))) end,
-    deadline_at = case when e.over then r.deadline_at end
+    deadline_at = case when e.over then r.deadline_at end,
+    pause_requested = r.pause_requested and e.status in ('running', 'queued')
 from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int[], %b::bool[],
             %b::text[], %b::text[], %b::text[], %b::text[], %b::float8[], %b::bool[])
   as e(id, last_seq, bytes, digest, activations, active, progress,

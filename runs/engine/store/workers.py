@@ -1,5 +1,6 @@
 """Hosts in the database: their rows, their leases, and what is left of those that died."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -7,8 +8,8 @@ from uuid import UUID
 from runs.engine.store.connection import AsyncDatabase, Database, transaction, transaction_blocking
 
 REGISTER = """
-insert into runs_worker (id, name, started_at, lease_until)
-values (%s, %s, now(), clock_timestamp() + make_interval(secs => %s))
+insert into runs_worker (id, name, step_types, started_at, lease_until)
+values (%s, %s, %s, now(), clock_timestamp() + make_interval(secs => %s))
 returning extract(epoch from clock_timestamp())::float8
 """
 RENEW = """
@@ -44,10 +45,12 @@ class Heartbeat:
     signalled: tuple[UUID, ...]
 
 
-def register(connection: Database, *, worker_id: UUID, name: str, lease_seconds: float) -> float:
-    """Insert a host with a fresh lease; return the database's time."""
+def register(
+    connection: Database, *, worker_id: UUID, name: str, lease_seconds: float, step_types: Sequence[str] = ()
+) -> float:
+    """Insert a host with a fresh lease and the step types it has; return the database's time."""
     with transaction_blocking(connection):
-        row = connection.execute(REGISTER, [worker_id, name, lease_seconds]).fetchone()
+        row = connection.execute(REGISTER, [worker_id, name, list(step_types), lease_seconds]).fetchone()
     return _number(row)
 
 

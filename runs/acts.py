@@ -1,0 +1,187 @@
+"""What operators do to runs from the console: pause, resume, cancel, replay; each asked about first."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from kernel.errors import Conflict, Invalid
+from runs.commands import REPLIES, Reply, command_run
+from runs.models import Run, RunStatus, SignalKind
+from runs.replay import replay_run
+from tenants.console import MOST_AT_ONCE, Question, ReadOnlyAdmin, ReasonForm, act, actor_of, is_confirmed
+
+
+class ReplayForm(forms.Form):
+    """Asks from where on."""
+
+    from_activation = forms.CharField(
+        max_length=80,
+        required=False,
+        help_text="step_id#n: outcomes recorded before it began stand. Empty for the whole run.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How a command is spoken of. ``done`` ends the sentence "will be ...", ``left`` says why others are left alone."""
+
+    action: str
+    title: str
+    sentence: str
+    done: str
+    left: str
+
+    @property
+    def verb(self) -> str:
+        """The first word of its title."""
+        return self.title.partition(" ")[0]
+
+
+WORDS: Final = {
+    SignalKind.PAUSE: Words(
+        "pause_runs", "Pause runs", "No step begins any more; those in flight finish.", "paused", "standing or over"
+    ),
+    SignalKind.RESUME: Words(
+        "resume_runs",
+        "Resume runs",
+        "Paused and stalled runs go on where they stopped. Where the outcome of a call is unknown, it is made again.",
+        "resumed",
+        "going on or over",
+    ),
+    SignalKind.CANCEL: Words(
+        "cancel_runs",
+        "Cancel runs",
+        "Cancelled runs stop for good. Steps in flight are cut off; what they did elsewhere is not undone.",
+        "cancelled",
+        "over",
+    ),
+}
+REPLAY: Final = Words(
+    "replay_runs", "Replay runs", "Each starts a new run of the same revision with the same input.", "replayed", "over"
+)
+
+
+class RunActs(ReadOnlyAdmin):
+    """The acts of the page of runs."""
+
+    def has_command_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Let those command who could change a run, if runs could be changed."""
+        return request.user.has_perm("runs.change_run")
+
+    @act("Pause runs", permission="command")
+    def pause_runs(self, request: HttpRequest, runs: QuerySet[Run]) -> HttpResponse | None:
+        """Ask for the chosen runs to stand still, after asking why."""
+        return self._command(request, runs, SignalKind.PAUSE)
+
+    @act("Resume runs", permission="command")
+    def resume_runs(self, request: HttpRequest, runs: QuerySet[Run]) -> HttpResponse | None:
+        """Ask for the chosen runs to go on, after asking why."""
+        return self._command(request, runs, SignalKind.RESUME)
+
+    @act("Cancel runs", permission="command")
+    def cancel_runs(self, request: HttpRequest, runs: QuerySet[Run]) -> HttpResponse | None:
+        """Ask for the chosen runs to be stopped for good, after asking why."""
+        return self._command(request, runs, SignalKind.CANCEL)
+
+    @act("Replay runs", permission="command")
+    def replay_runs(self, request: HttpRequest, runs: QuerySet[Run]) -> HttpResponse | None:
+        """Start the chosen runs again, after asking from where on."""
+        form = ReplayForm(request.POST if is_confirmed(request) else None)
+        if not form.is_valid():
+            return self.ask(request, _question(REPLAY, runs, runs), form=form)
+        wanted = form.cleaned_data["from_activation"] or None
+
+        def replay(run: Run) -> None:
+            replay_run(tenant=run.tenant, actor=actor_of(request), run_id=run.id, from_activation=wanted)
+
+        done, refused = _each(runs, replay)
+        self.message_user(request, f"Started again: {done}.")
+        if refused:
+            self.message_user(request, f"Without an activation {wanted}: {refused}.", messages.WARNING)
+        return None
+
+    @act("Pause run", permission="command", url_path="pause")
+    def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why this run should stand still."""
+        return self._ask_about(request, object_id, SignalKind.PAUSE)
+
+    @act("Resume run", permission="command", url_path="resume")
+    def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why this run should go on."""
+        return self._ask_about(request, object_id, SignalKind.RESUME)
+
+    @act("Cancel run", permission="command", url_path="cancel")
+    def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why this run should be stopped."""
+        return self._ask_about(request, object_id, SignalKind.CANCEL)
+
+    @act("Replay run", permission="command", url_path="replay")
+    def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask from where on this run should be done again."""
+        runs = self.get_queryset(request).filter(pk=object_id)
+        return self.ask(request, _question(REPLAY, runs, runs), form=ReplayForm(), ids=[object_id])
+
+    def _ask_about(self, request: HttpRequest, object_id: str, command: SignalKind) -> HttpResponse:
+        runs = self.get_queryset(request).filter(pk=object_id)
+        question = _question(WORDS[command], runs, _open_to(command, runs))
+        return self.ask(request, question, form=ReasonForm(), ids=[object_id])
+
+    def _command(self, request: HttpRequest, runs: QuerySet[Run], command: SignalKind) -> HttpResponse | None:
+        words, touched = WORDS[command], _open_to(command, runs)
+        form = ReasonForm(request.POST if is_confirmed(request) else None)
+        if not form.is_valid():
+            return self.ask(request, _question(words, runs, touched), form=form)
+        reason, actor = form.cleaned_data["reason"], actor_of(request)
+
+        def send(run: Run) -> None:
+            command_run(tenant=run.tenant, actor=actor, run_id=run.id, command=command, reason=reason)
+
+        asked, over = _each(touched, send)
+        self.message_user(request, f"Asked to be {words.done}: {asked}. It takes effect within moments.")
+        if over:
+            self.message_user(request, f"Ended by themselves meanwhile: {over}.", messages.WARNING)
+        return None
+
+
+def _each(runs: QuerySet[Run], do: Callable[[Run], None]) -> tuple[int, int]:
+    """Do something to runs, as many as one request may; return for how many it was done, and for how many refused."""
+    done = refused = 0
+    for run in runs.order_by("id")[:MOST_AT_ONCE]:
+        try:
+            do(run)
+            done += 1
+        except (Conflict, Invalid):
+            refused += 1
+    return done, refused
+
+
+def _open_to(command: SignalKind, runs: QuerySet[Run]) -> QuerySet[Run]:
+    """Keep those a command would change."""
+    taken = [status.value for status, reply in REPLIES[command].items() if reply is Reply.TAKEN]
+    if command is SignalKind.RESUME:
+        return runs.filter(status__in=taken) | runs.filter(pause_requested=True)
+    if command is SignalKind.PAUSE:
+        return runs.filter(status__in=taken, pause_requested=False)
+    return runs.filter(status__in=taken)
+
+
+def _question(words: Words, runs: QuerySet[Run], touched: QuerySet[Run]) -> Question:
+    chosen, count = runs.count(), touched.count()
+    by_status = touched.order_by().values_list("status").annotate(n=Count("pk")).order_by("status")
+    counts = [(f"will be {words.done}", min(count, MOST_AT_ONCE))]
+    counts += [(f"{words.left} already, left alone", chosen - count)]
+    counts += [(f"of them {RunStatus(status).label.lower()}", n) for status, n in by_status]
+    if count > MOST_AT_ONCE:
+        counts.append((f"left for another time ({MOST_AT_ONCE} at once)", count - MOST_AT_ONCE))
+    return Question(
+        action=words.action,
+        title=words.title,
+        sentence=words.sentence,
+        button=f"{words.verb} these runs",
+        counts=counts,
+    )

@@ -1,0 +1,152 @@
+"""The API's routes that ask something of a run: pause, resume, cancel, replay; and its snapshot."""
+
+from typing import ClassVar
+
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from runs import errors, serializers
+from runs.commands import command_run
+from runs.models import SignalKind
+from runs.presentation import run_body, run_location
+from runs.replay import replay_run
+from runs.requests import once_of, wait_seconds_of
+from runs.selectors import read_run_id
+from runs.snapshots import snapshot_run
+from runs.views import READ, START_PARAMETERS, START_RESPONSES, WRITE, started_response
+from runs.waiting import RunResponse
+from tenants.requests import Strict, caller_of, read_fields, read_query
+
+COMMANDED = {202: serializers.RunShape}
+REFUSED_COMMANDS = (errors.RunNotFound, errors.RunAlreadyOver)
+
+
+class PauseRunView(APIView):
+    """A run stands still on demand."""
+
+    required_scopes: ClassVar = {"POST": WRITE}
+    refusals: ClassVar = {"POST": REFUSED_COMMANDS}
+
+    @extend_schema(
+        operation_id="pause_run",
+        summary="Pause a run",
+        description="Answers with the run as it is. No step begins any more, those in flight finish; then it is "
+        "`paused`, until then `running` with `pause_requested`. Its time stands still while it is paused. Repeatable. "
+        "A run that is over is a 409 with its `state`.",
+        request=serializers.CommandFields,
+        responses=COMMANDED,
+    )
+    def post(self, request: Request, run_id: str) -> Response:
+        """Ask for a pause."""
+        return _command(request, run_id, SignalKind.PAUSE)
+
+
+class ResumeRunView(APIView):
+    """A run that stands still goes on."""
+
+    required_scopes: ClassVar = {"POST": WRITE}
+    refusals: ClassVar = {"POST": REFUSED_COMMANDS}
+
+    @extend_schema(
+        operation_id="resume_run",
+        summary="Resume a run",
+        description="Takes back a pause, and lets a `paused` or `stalled` run go on where it stopped: it is `queued` "
+        "until a worker has room. Of a run stalled with `OUTCOME_UNKNOWN` it means: try the step again. Repeatable. A "
+        "run that is over is a 409 with its `state`.",
+        request=serializers.CommandFields,
+        responses=COMMANDED,
+    )
+    def post(self, request: Request, run_id: str) -> Response:
+        """Ask to go on."""
+        return _command(request, run_id, SignalKind.RESUME)
+
+
+class CancelRunView(APIView):
+    """The end of a run on demand."""
+
+    required_scopes: ClassVar = {"POST": WRITE}
+    refusals: ClassVar = {"POST": REFUSED_COMMANDS}
+
+    @extend_schema(
+        operation_id="cancel_run",
+        summary="Cancel a run",
+        description="Answers with the run as it is; it ends soon after. Repeatable. A run that is over otherwise is a "
+        "409 with its `state`.",
+        request=serializers.CommandFields,
+        responses=COMMANDED,
+    )
+    def post(self, request: Request, run_id: str) -> Response:
+        """Ask for the end."""
+        return _command(request, run_id, SignalKind.CANCEL)
+
+
+class ReplayRunView(APIView):
+    """A run again."""
+
+    required_scopes: ClassVar = {"POST": WRITE}
+    refusals: ClassVar = {
+        "POST": (
+            errors.RunNotFound,
+            errors.ActivationUnknown,
+            errors.IdempotencyKeyMalformed,
+            errors.IdempotencyKeyReused,
+            errors.StartInProgress,
+        )
+    }
+
+    @extend_schema(
+        operation_id="replay_run",
+        summary="Replay a run",
+        description="Starts a new run of the same revision with the same input, whatever became of this one. With "
+        "`from_activation` it begins with what this run had recorded before that activation began: outcomes among it "
+        "stand and no call of theirs is made again; what was in flight then is done again.",
+        parameters=START_PARAMETERS,
+        request=serializers.ReplayFields,
+        responses=START_RESPONSES,
+        examples=[OpenApiExample("From one activation on", {"from_activation": "step_2#1"}, request_only=True)],
+    )
+    def post(self, request: Request, run_id: str) -> RunResponse:
+        """Start the new run, or find the one an earlier request made."""
+        fields, caller, wait_seconds = (
+            read_fields(serializers.ReplayFields, request.data),
+            caller_of(request),
+            wait_seconds_of(request),
+        )
+        started = replay_run(
+            tenant=caller.tenant,
+            actor=caller.actor,
+            api_key=caller.api_key,
+            run_id=read_run_id(run_id),
+            once=once_of(request, replay=run_id),
+            **fields,
+        )
+        return started_response(request, started, wait_seconds=wait_seconds)
+
+
+class RunSnapshotView(APIView):
+    """A run as one document."""
+
+    required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (errors.RunNotFound, errors.SnapshotTooLarge)}
+
+    @extend_schema(
+        operation_id="read_run_snapshot",
+        summary="Export a run",
+        description="Its revision, its whole journal and the state that leads to, in canonical JSON (RFC 8785). "
+        "`checksum` is the SHA-256, as hex digits, of the document without that member.",
+        responses=serializers.SnapshotShape,
+    )
+    def get(self, request: Request, run_id: str) -> HttpResponse:
+        """Answer the document."""
+        read_query(Strict, request)
+        document = snapshot_run(tenant=caller_of(request).tenant, run_id=read_run_id(run_id))
+        return HttpResponse(document, content_type="application/json")
+
+
+def _command(request: Request, run_id: str, command: SignalKind) -> Response:
+    fields, caller = read_fields(serializers.CommandFields, request.data), caller_of(request)
+    run = command_run(tenant=caller.tenant, actor=caller.actor, run_id=read_run_id(run_id), command=command, **fields)
+    return Response(run_body(run, request), status=202, headers={"Location": run_location(run.id, request)})

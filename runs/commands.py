@@ -1,0 +1,143 @@
+"""What may be asked of a run that exists: to pause, to resume, to end. Which status allows what stands in one table."""
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import F, FloatField, Func, Value
+from django.db.models.functions import Greatest, Now
+
+from audit.services import record
+from runs.errors import RunAlreadyOver, RunNotFound
+from runs.models import Run, RunStatus, Signal, SignalKind
+from runs.queue import poke_owner, ring
+from tenants.context import tenant_scope
+from tenants.models import Tenant
+
+
+class Reply(Enum):
+    """What a status makes of a command."""
+
+    TAKEN = auto()
+    ALREADY = auto()
+    """Accepted and without effect: the run is where the command would take it."""
+    REFUSED = auto()
+
+
+REPLIES: Final[Mapping[SignalKind, Mapping[RunStatus, Reply]]] = {
+    SignalKind.CANCEL: {
+        RunStatus.QUEUED: Reply.TAKEN,
+        RunStatus.RUNNING: Reply.TAKEN,
+        RunStatus.WAITING: Reply.TAKEN,
+        RunStatus.PAUSED: Reply.TAKEN,
+        RunStatus.STALLED: Reply.TAKEN,
+        RunStatus.COMPLETED: Reply.REFUSED,
+        RunStatus.FAILED: Reply.REFUSED,
+        RunStatus.CANCELLED: Reply.ALREADY,
+        RunStatus.TIMED_OUT: Reply.REFUSED,
+    },
+    SignalKind.PAUSE: {
+        RunStatus.QUEUED: Reply.TAKEN,
+        RunStatus.RUNNING: Reply.TAKEN,
+        RunStatus.WAITING: Reply.TAKEN,
+        RunStatus.PAUSED: Reply.ALREADY,
+        RunStatus.STALLED: Reply.ALREADY,
+        RunStatus.COMPLETED: Reply.REFUSED,
+        RunStatus.FAILED: Reply.REFUSED,
+        RunStatus.CANCELLED: Reply.REFUSED,
+        RunStatus.TIMED_OUT: Reply.REFUSED,
+    },
+    SignalKind.RESUME: {
+        RunStatus.QUEUED: Reply.ALREADY,
+        RunStatus.RUNNING: Reply.ALREADY,
+        RunStatus.WAITING: Reply.ALREADY,
+        RunStatus.PAUSED: Reply.TAKEN,
+        RunStatus.STALLED: Reply.TAKEN,
+        RunStatus.COMPLETED: Reply.REFUSED,
+        RunStatus.FAILED: Reply.REFUSED,
+        RunStatus.CANCELLED: Reply.REFUSED,
+        RunStatus.TIMED_OUT: Reply.REFUSED,
+    },
+}
+"""By command and status. Where a pause is asked for and not in effect yet, pausing is ``ALREADY`` and resuming
+``TAKEN``. Snapshots and replays read only, so every status allows them."""
+
+
+def command_run(*, tenant: Tenant, actor: str, run_id: UUID, command: SignalKind, reason: str = "") -> Run:
+    """Ask a run to pause, to resume or to end for good.
+
+    Writes a signal; the run's owner, or the next claimer, applies it. Asking again changes nothing. The run's row is
+    locked until the transaction ends, so the answer to "may it still be done?" is final. A run that is resumed from
+    standing still goes back into the queue at once, its losses forgotten, and needs a slot like any other.
+
+    Args:
+        tenant: Owner of the run; a run of another tenant counts as absent.
+        actor: For the journal and the audit.
+        run_id: The run.
+        command: What is asked.
+        reason: Shown to people in the run's history.
+
+    Returns:
+        The run as it is now, not as it will be.
+
+    Raises:
+        RunNotFound: The tenant has no such run.
+        RunAlreadyOver: The run is over, which forbids it.
+    """
+    with tenant_scope(tenant.id):
+        run = Run.objects.select_for_update(of=("self",)).select_related("revision").filter(id=run_id).first()
+        if run is None:
+            raise RunNotFound
+        reply = _reply(run, command)
+        if reply is Reply.REFUSED:
+            raise RunAlreadyOver(f"The run is {run.status} already.", extra={"state": run.status})
+        if reply is Reply.TAKEN:
+            _send(run, command, actor=actor, reason=reason)
+            run = Run.objects.select_related("revision").get(id=run_id)
+    return run
+
+
+def _reply(run: Run, command: SignalKind) -> Reply:
+    """Read the table, and what was asked before and is not in effect yet."""
+    reply = REPLIES[command][RunStatus(run.status)]
+    if command is SignalKind.CANCEL and reply is Reply.TAKEN:
+        return Reply.ALREADY if run.signals.filter(kind=command).exists() else reply
+    if run.pause_requested and reply is not Reply.REFUSED:
+        return Reply.TAKEN if command is SignalKind.RESUME else Reply.ALREADY
+    return reply
+
+
+def _send(run: Run, command: SignalKind, *, actor: str, reason: str) -> None:
+    Signal.objects.create(tenant_id=run.tenant_id, run=run, kind=command, payload={"reason": reason, "actor": actor})
+    Run.objects.filter(id=run.id).update(**_changes(run, command))
+    record(
+        tenant=run.tenant,
+        action=f"run.{command}_requested",
+        actor=actor,
+        object_type="run",
+        object_id=str(run.id),
+        after={"reason": reason},
+    )
+    (poke_owner if run.owner else ring)(run.id)
+
+
+def _changes(run: Run, command: SignalKind) -> dict[str, Any]:
+    """Say what a command changes in the run's row, beside the inbox."""
+    if command is SignalKind.RESUME and run.status in (RunStatus.PAUSED, RunStatus.STALLED):
+        # No signal is pending: whoever claims the run finds it paused and reads its inbox. It is claimed in its turn.
+        return {"status": RunStatus.QUEUED, "error": None, "losses": 0, "wake_at": Now()}
+    changes: dict[str, Any] = {"signals_pending": True}
+    if command is not SignalKind.CANCEL:
+        changes["pause_requested"] = command is SignalKind.PAUSE
+    if not run.owner:
+        changes["wake_at"] = Now()
+        if run.seconds_left is not None and run.wake_at is not None:
+            changes["seconds_left"] = F("seconds_left") + Greatest(_seconds_to_sleep(), Value(0.0))
+    return changes
+
+
+def _seconds_to_sleep() -> Func:
+    """What a parked run was charged for a wait that is cut short here: it had paid for all of it."""
+    template = "extract(epoch from %(expressions)s)::float8"
+    return Func(F("wake_at") - Now(), template=template, output_field=FloatField())

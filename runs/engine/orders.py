@@ -1,0 +1,89 @@
+"""What others ask of a run: the commands of its inbox, in order, and what they come to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from kernel.values import Json
+from runs.core import Event, EventType
+from runs.engine.closings import OUTCOME_UNKNOWN
+from runs.engine.journal import Journal
+from runs.engine.store.journals import Received
+from runs.models import SignalKind
+
+
+@dataclass(slots=True)
+class Orders:
+    """Where a run stands between its pauses and resumes.
+
+    A command is taken by the event that tells of it, in one transaction with it. A pause waits here until it takes
+    effect: nothing is begun any more, and the event comes when nothing is in flight.
+
+    Attributes:
+        journal: Takes what is to be said at once.
+        is_paused: Whether the journal's last word is a pause.
+        pause: A pause that is not in effect yet.
+        cancel: Somebody wants the run to end; it comes before everything else.
+        held: The commands that the run's next closing takes.
+        answered_seq: Of attempts begun before it somebody was asked, and said to try again.
+    """
+
+    journal: Journal
+    is_paused: bool = False
+    pause: Received | None = None
+    cancel: Received | None = None
+    held: tuple[int, ...] = ()
+    answered_seq: int = 0
+    _asked: bool = field(default=False)
+
+    @property
+    def is_pausing(self) -> bool:
+        """Whether nothing may be begun."""
+        return self.is_paused or self.pause is not None
+
+    def fold(self, event: Event) -> None:
+        """Take an event of the journal into account."""
+        if event.type is EventType.SEGMENT_PAUSED:
+            self.is_paused = True
+            self._asked = event.payload.get("code") == OUTCOME_UNKNOWN
+        elif event.type is EventType.SEGMENT_RESUMED:
+            self.is_paused = False
+            if self._asked:
+                self.answered_seq = event.seq
+            self._asked = False
+
+    def receive(self, received: Sequence[Received]) -> None:
+        """Read all that no committed event has taken, oldest first; what a resume undoes is recorded at once."""
+        new = [command for command in received if command.signal_id not in self.journal.seen]
+        self.pause = None
+        self.held = tuple(command.signal_id for command in new)
+        self.cancel = next((command for command in new if command.kind == SignalKind.CANCEL), None)
+        if self.cancel is not None:
+            return
+        waiting: list[Received] = []
+        for command in new:
+            waiting.append(command)
+            if command.kind == SignalKind.RESUME:
+                self._resume(waiting)
+                waiting = []
+        self.pause = waiting[0] if waiting else None
+        self.held = tuple(command.signal_id for command in waiting)
+
+    def _resume(self, waiting: Sequence[Received]) -> None:
+        """Record a resume, and before it the pauses it came too early for."""
+        *pauses, resume = waiting
+        if pauses and not self.is_paused:
+            self._record(EventType.SEGMENT_PAUSED, pauses[0])
+        self.journal.take(command.signal_id for command in pauses)
+        self._record(EventType.SEGMENT_RESUMED, resume)
+        self.journal.take([resume.signal_id])
+
+    def _record(self, event_type: EventType, command: Received) -> None:
+        self.fold(self.journal.append(event_type, told_by(command)))
+
+
+def told_by(command: Received) -> dict[str, Json]:
+    """Write who asks, and why, as the event of a command tells it."""
+    payload = orjson.loads(command.payload)
+    return {"reason": payload.get("reason", ""), "actor": payload.get("actor", "")}

@@ -1,0 +1,41 @@
+"""What becomes of the attempts an earlier owner left without an outcome."""
+
+from collections.abc import Iterator
+from enum import Enum, auto
+
+from runs.core import Phase, State
+from runs.core.state import ActivationKey
+from segments.catalog import Effect
+from segments.plan import OnUnknown
+
+LOST = "The worker was lost before the outcome of the call was recorded."
+
+
+class Fate(Enum):
+    """What to do about one of them."""
+
+    EXECUTE = auto()
+    TRY_AGAIN = auto()
+    FAIL = auto()
+    ASK = auto()
+
+
+def fates(state: State, *, answered_seq: int) -> Iterator[tuple[ActivationKey, Fate]]:
+    """Say what becomes of each: pure ones are simply executed, of others their step says what.
+
+    Args:
+        state: The run as it was left; may change while this is read.
+        answered_seq: About attempts begun before this event somebody was asked, and said to try again.
+    """
+    for key, activation in list(state.active.items()):
+        if activation.phase is not Phase.RUNNING or key in state.doomed:
+            continue
+        step = state.plan.steps[key[0]]
+        if step.effect is Effect.PURE:
+            yield key, Fate.EXECUTE
+        elif step.on_unknown is OnUnknown.FAIL:
+            yield key, Fate.FAIL
+        elif step.on_unknown is OnUnknown.ASK and activation.started_seq > answered_seq:
+            yield key, Fate.ASK
+        else:
+            yield key, Fate.TRY_AGAIN

@@ -1,0 +1,66 @@
+"""Step types that no live host has, and the runs that need them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from runs.engine.errors import HostLost
+from runs.engine.store.claims import STILL_ALIVE, TAKE, Claimed, Purpose
+from runs.engine.store.connection import AsyncDatabase, transaction
+
+STALLED_AT_ONCE = 100
+
+# A loose index scan: one probe per set of step types, however many runs need it.
+MISSING = """
+with recursive needed(hash) as (
+  (
+    select hash_array_extended(step_types, 0) from runs_run where owner is null and wake_at is not null
+    order by hash_array_extended(step_types, 0) limit 1
+  )
+  union all
+  select (
+    select hash_array_extended(r.step_types, 0) from runs_run r
+    where r.owner is null and r.wake_at is not null and hash_array_extended(r.step_types, 0) > n.hash
+    order by hash_array_extended(r.step_types, 0) limit 1
+  )
+  from needed n where n.hash is not null
+)
+select waiting.step_types
+from needed
+cross join lateral (
+  select r.step_types from runs_run r
+  where r.owner is null and r.wake_at <= statement_timestamp() and hash_array_extended(r.step_types, 0) = needed.hash
+  order by r.wake_at limit 1
+) waiting
+where not exists (
+  select 1 from runs_worker w where w.lease_until > clock_timestamp() and waiting.step_types <@ w.step_types
+)
+"""
+PICK_STUCK = """
+select id from runs_run
+where owner is null and wake_at <= statement_timestamp() and step_types = %(step_types)s::text[]
+  and hash_array_extended(step_types, 0) = hash_array_extended(%(step_types)s::text[], 0)
+order by wake_at limit %(limit)s
+for no key update skip locked
+"""
+
+
+async def find_missing(connection: AsyncDatabase) -> set[tuple[str, ...]]:
+    """Tell which sets of step types runs wait for that no live host has whole."""
+    async with transaction(connection):
+        return {tuple(step_types) for (step_types,) in await (await connection.execute(MISSING)).fetchall()}
+
+
+async def claim_stuck(connection: AsyncDatabase, *, worker_id: UUID, step_types: Sequence[str]) -> list[Claimed]:
+    """Take runs that are due and need exactly these step types, to stall them; needs no slot.
+
+    Raises:
+        HostLost: The host's lease is over.
+    """
+    async with transaction(connection):
+        if await (await connection.execute(STILL_ALIVE, [worker_id])).fetchone() is None:
+            raise HostLost
+        asked = {"step_types": list(step_types), "limit": STALLED_AT_ONCE}
+        ids = sorted(run_id for (run_id,) in await (await connection.execute(PICK_STUCK, asked)).fetchall())
+        rows = await (await connection.execute(TAKE, {"worker": worker_id, "ids": ids})).fetchall()
+    return [replace(Claimed(*row), purpose=Purpose.STALL, step_types=tuple(step_types)) for row in rows]

@@ -1,0 +1,173 @@
+"""Replaying: a new run of the same revision, from the start or from one activation of an earlier run."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Final
+from uuid import UUID
+
+from audit.services import record
+from kernel.clock import utc_now
+from kernel.values import Json, dump_json
+from runs.core import EventType
+from runs.core.events import SEMANTICS
+from runs.engine.journal import chain
+from runs.errors import ActivationUnknown
+from runs.idempotency import OnceKey, Started, start_once
+from runs.models import Run, RunEvent
+from runs.queue import ring
+from runs.selectors import get_run
+from tenants.models import ApiKey, Tenant
+
+BATCH_EVENTS: Final = 500
+REPLAYED_FROM: Final = "replayed_from"
+_ACTIVATION: Final = re.compile(r"([^#\s]{1,64})#([1-9][0-9]{0,8})")
+_OUTCOMES: Final = {EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_SKIPPED}
+_LANDINGS: Final = {EventType.STEP_RETRYING, *_OUTCOMES}
+_BEGIN_OR_END: Final = {EventType.STEP_STARTED, *_OUTCOMES}
+_Key = tuple[str | None, int | None]
+
+
+def replay_run(
+    *,
+    tenant: Tenant,
+    actor: str,
+    run_id: UUID,
+    api_key: ApiKey | None = None,
+    from_activation: str | None = None,
+    once: OnceKey | None = None,
+) -> Started:
+    """Start a new run of the revision and with the input of an earlier one, whatever became of that.
+
+    From an activation on: everything the earlier run recorded before that activation first began is copied into the
+    new run's journal, marked with where it comes from, in the transaction that makes the run. Outcomes among it stand
+    and are not produced again; what was in flight there is done again.
+
+    Args:
+        tenant: Owner of both.
+        actor: For the audit.
+        run_id: The earlier run; a run of another tenant counts as absent.
+        api_key: Whose run the new one is, if a program asks.
+        from_activation: ``step_id#n``; None replays all.
+        once: Names this start for 24 hours.
+
+    Raises:
+        RunNotFound: The tenant has no such run.
+        ActivationUnknown: The earlier run has not begun that activation.
+        IdempotencyKeyReused: The key was used for another request.
+        StartInProgress: Another request with the key has not committed within 5 s.
+    """
+
+    def start() -> Started:
+        source = get_run(tenant=tenant, run_id=run_id)
+        first_seq = 0 if from_activation is None else _first_seq(source, from_activation)
+        run = _insert(source, api_key, keeps_rules=bool(first_seq))
+        if first_seq:
+            _begin_with(run, source, first_seq)
+        record(
+            tenant=tenant,
+            action="run.replayed",
+            actor=actor,
+            object_type="run",
+            object_id=str(run.id),
+            after={"replay_of": str(source.id), "from_activation": from_activation},
+        )
+        ring(run.id)
+        return Started(run, replayed=False)
+
+    return start_once(start, tenant=tenant, once=once)
+
+
+def _first_seq(source: Run, activation: str) -> int:
+    """Find where an activation began."""
+    named = _ACTIVATION.fullmatch(activation)
+    if named is None:
+        raise ActivationUnknown("An activation is written step_id#n, with n counting from 1.")
+    events = source.events.filter(step_id=named[1], activation=int(named[2])).order_by("seq")
+    first = events.values_list("seq", flat=True).first()
+    if first is None:
+        raise ActivationUnknown(f"The run has not begun the activation {activation}; its steps tell which it has.")
+    return int(first)
+
+
+def _insert(source: Run, api_key: ApiKey | None, *, keeps_rules: bool) -> Run:
+    """Make the new run; a journal that is gone on with folds by the rules it was written by."""
+    return Run.objects.create(
+        tenant=source.tenant,
+        revision=source.revision,
+        segment_id=source.segment_id,
+        started_by=api_key,
+        client_reference=source.client_reference,
+        metadata=source.metadata,
+        input=source.input,
+        semantics=source.semantics if keeps_rules else SEMANTICS,
+        priority=source.priority,
+        timeout_seconds=source.timeout_seconds,
+        step_types=source.step_types,
+        replay_of=source.id,
+    )
+
+
+@dataclass(slots=True)
+class _Beginning:
+    """The beginning of a run's journal, as it is written; keeps track of what is in flight at its end."""
+
+    run: Run
+    seq: int = 0
+    size: int = 0
+    digest: bytes = b""
+    begun: set[_Key] = field(default_factory=set)
+    ended: set[_Key] = field(default_factory=set)
+    in_flight: dict[_Key, RunEvent] = field(default_factory=dict)
+
+    def copy(self, event: RunEvent) -> RunEvent:
+        """Say again what another run recorded, and where."""
+        key = event.step_id, event.activation
+        if event.type in _BEGIN_OR_END:
+            self.begun.add(key)
+        if event.type in _OUTCOMES:
+            self.ended.add(key)
+        if event.type == EventType.STEP_STARTED:
+            self.in_flight[key] = event
+        elif event.type in _LANDINGS:
+            self.in_flight.pop(key, None)
+        mark = f"{event.run_id}:{event.seq}"
+        return self._add(event, event.type, {**event.payload, REPLAYED_FROM: mark}, event.created_at)
+
+    def repeat(self, started: RunEvent, now: datetime) -> RunEvent:
+        """Say of what is in flight that it is done again, at no cost."""
+        payload: dict[str, Json] = {"reason": "replayed", "retry_at": now.isoformat(), "consumed": False}
+        return self._add(started, EventType.STEP_RETRYING, payload, now)
+
+    def _add(self, like: RunEvent, kind: str, payload: dict[str, Json], at: datetime) -> RunEvent:
+        stored = dump_json(payload).encode()
+        self.seq, self.size, self.digest = self.seq + 1, self.size + len(stored), chain(self.digest, stored)
+        return RunEvent(
+            run=self.run,
+            seq=self.seq,
+            tenant_id=self.run.tenant_id,
+            type=kind,
+            step_id=like.step_id,
+            activation=like.activation,
+            attempt=like.attempt,
+            created_at=at,
+            payload=payload,
+        )
+
+
+def _begin_with(run: Run, source: Run, first_seq: int) -> None:
+    """Copy what was recorded before an event, and have done again what was in flight there."""
+    beginning, now = _Beginning(run), utc_now()
+    recorded = source.events.filter(seq__lt=first_seq).order_by("seq").iterator(BATCH_EVENTS)
+    _insert_all(beginning.copy(event) for event in recorded)
+    _insert_all(beginning.repeat(started, now) for started in beginning.in_flight.values())
+    run.last_seq, run.journal_bytes, run.digest = beginning.seq, beginning.size, beginning.digest
+    run.activations, run.active = len(beginning.begun), len(beginning.begun - beginning.ended)
+    run.save(update_fields=["last_seq", "journal_bytes", "digest", "activations", "active"])
+
+
+def _insert_all(events: Iterator[RunEvent]) -> None:
+    while batch := list(islice(events, BATCH_EVENTS)):
+        RunEvent.objects.bulk_create(batch)
