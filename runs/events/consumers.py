@@ -75,6 +75,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         if not _is_of_an_allowed_origin(self.scope):
             await self.close()
             return
+        outflow_of(self.scope).allow_slow_goodbyes()
         try:
             stream = await sync_to_async(self._open)()
         except LlmteamError as error:

@@ -14,6 +14,7 @@ MOST_UNSENT: Final = 256 * 1024
 LOOK_SECONDS: Final = 0.05
 PATIENCE_SECONDS: Final = 15.0
 FAREWELL_SECONDS: Final = 5.0
+GOODBYE_SECONDS: Final = 30.0
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -50,6 +51,15 @@ class Outflow:
             if time.monotonic() > deadline:
                 raise ConsumerTooSlow
             await asyncio.sleep(LOOK_SECONDS)
+
+    def allow_slow_goodbyes(self) -> None:
+        """Give a WebSocket's caller time to read up to the close before it answers it.
+
+        Left to itself the server resets the connection a second after it has said goodbye, and what the caller has not
+        read by then, the run's last event at worst, is lost.
+        """
+        if hasattr(self._protocol, "closeHandshakeTimeout"):
+            self._protocol.closeHandshakeTimeout = GOODBYE_SECONDS
 
     def end_soon(self) -> None:
         """Cut the connection off in a moment, if the caller has not taken the rest by then."""

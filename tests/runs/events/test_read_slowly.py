@@ -14,7 +14,7 @@ from tests.conftest import Customer
 from tests.support.live_runs import LiveRun
 from tests.support.process_ends import eventually
 from tests.support.server import ServerProcess
-from tests.support.streams import event_stream
+from tests.support.streams import event_stream, message, until_closed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BIG = "x" * 200_000
@@ -86,3 +86,18 @@ def test_who_reads_slowly_gets_everything(acme: Customer, server: ServerProcess)
             if len(seen) % 100 == 0:
                 time.sleep(2)
     assert [record["seq"] for record in seen] == [*range(1, COUNT + 2)]
+
+
+def test_who_dozes_at_the_end_still_gets_the_last_event(acme: Customer, server: ServerProcess) -> None:
+    run = LiveRun(acme.tenant)
+    run.write("segment.started")
+    run.steps(60)
+    run.write("segment.completed")
+    with connect(
+        f"ws://127.0.0.1:{server.port}/ws/v1/runs/{run.id}/", additional_headers={"X-API-Key": acme.key}, max_queue=1
+    ) as socket:
+        first = message(socket)
+        time.sleep(4)
+        rest, code = until_closed(socket)
+    assert [record["seq"] for record in (first, *rest) if record["event_type"] != "data.produced"] == [*range(1, 123)]
+    assert code == 1000
