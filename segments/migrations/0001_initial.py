@@ -9,67 +9,99 @@ import tenants.types
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Revision',
+            name="Revision",
             fields=[
-                ('id', models.UUIDField(default=kernel.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField(help_text='Counts from 1 in its segment.', null=True)),
-                ('content_hash', models.CharField(help_text='SHA-256 of the canonical JSON.', max_length=64)),
-                ('definition', tenants.types.JsonTextField(help_text='The segment in canonical spelling.')),
-                ('step_types', tenants.types.JsonTextField(default=dict, help_text='Per type used: version, ports and effect at saving.')),
-                ('created_at', models.DateTimeField(default=kernel.clock.utc_now, editable=False)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                ("id", models.UUIDField(default=kernel.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ("number", models.PositiveIntegerField(help_text="Counts from 1 in its segment.", null=True)),
+                ("content_hash", models.CharField(help_text="SHA-256 of the canonical JSON.", max_length=64)),
+                ("definition", tenants.types.JsonTextField(help_text="The segment in canonical spelling.")),
+                (
+                    "step_types",
+                    tenants.types.JsonTextField(
+                        default=dict, help_text="Per type used: version, ports and effect at saving."
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=kernel.clock.utc_now, editable=False)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenants.tenant"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Segment',
+            name="Segment",
             fields=[
-                ('id', models.UUIDField(default=kernel.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('segment_id', models.CharField(help_text='The id the canvas gave it.', max_length=64)),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('description', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(default=kernel.clock.utc_now, editable=False)),
-                ('updated_at', models.DateTimeField(default=kernel.clock.utc_now, editable=False)),
-                ('archived_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('current_revision', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.revision')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                ("id", models.UUIDField(default=kernel.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ("segment_id", models.CharField(help_text="The id the canvas gave it.", max_length=64)),
+                ("name", models.CharField(blank=True, max_length=200)),
+                ("description", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(default=kernel.clock.utc_now, editable=False)),
+                ("updated_at", models.DateTimeField(default=kernel.clock.utc_now, editable=False)),
+                ("archived_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "current_revision",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="segments.revision"
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenants.tenant"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='revision',
-            name='segment',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='revisions', to='segments.segment'),
+            model_name="revision",
+            name="segment",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="revisions", to="segments.segment"
+            ),
         ),
         migrations.AddIndex(
-            model_name='segment',
-            index=models.Index(fields=['tenant', '-created_at'], name='segment_by_tenant'),
+            model_name="segment",
+            index=models.Index(fields=["tenant", "-created_at"], name="segment_by_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='segment',
-            constraint=models.UniqueConstraint(fields=('tenant', 'segment_id'), name='segment_id_once'),
+            model_name="segment",
+            constraint=models.UniqueConstraint(fields=("tenant", "segment_id"), name="segment_id_once"),
         ),
         migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(fields=('segment', 'number'), name='revision_number_once'),
+            model_name="revision",
+            constraint=models.UniqueConstraint(fields=("segment", "number"), name="revision_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(fields=('segment', 'content_hash'), name='revision_content_once'),
+            model_name="revision",
+            constraint=models.UniqueConstraint(fields=("segment", "content_hash"), name="revision_content_once"),
         ),
         migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(condition=models.Q(('segment__isnull', True)), fields=('tenant', 'content_hash'), name='inline_revision_once'),
+            model_name="revision",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("segment__isnull", True)),
+                fields=("tenant", "content_hash"),
+                name="inline_revision_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('number__isnull', True), ('segment__isnull', True)), models.Q(('number__isnull', False), ('segment__isnull', False)), _connector='OR'), name='revision_numbered_in_a_segment'),
+            model_name="revision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("number__isnull", True), ("segment__isnull", True)),
+                    models.Q(("number__isnull", False), ("segment__isnull", False)),
+                    _connector="OR",
+                ),
+                name="revision_numbered_in_a_segment",
+            ),
         ),
     ]
