@@ -28,7 +28,11 @@ BY_OBJECT = {
     "runs/<str:run_id>": {"GET"},
     "runs/<str:run_id>/steps": {"GET"},
     "runs/<str:run_id>/events": {"GET"},
+    "runs/<str:run_id>/pause": {"POST"},
+    "runs/<str:run_id>/resume": {"POST"},
     "runs/<str:run_id>/cancel": {"POST"},
+    "runs/<str:run_id>/replay": {"POST"},
+    "runs/<str:run_id>/snapshot": {"GET"},
 }
 """Routes that name an object of a tenant, with their methods."""
 

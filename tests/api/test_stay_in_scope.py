@@ -46,7 +46,8 @@ def test_no_call_touches_a_table_as_the_login(acme: Customer, api: Api) -> None:
         answers = [client.get(links[name]) for name in ("self", "steps", "events")]
         answers += [client.get(f"/api/v1/{path}") for path in ("me", "runs", "segments", "catalog")]
         answers += [client.get(f"/api/v1/segments/row{path}") for path in ("", "/revisions", "/revisions/1")]
-        answers += [client.get(links["self"] + "?wait=0.1"), client.post(links["cancel"]), client.get("/readyz")]
+        answers += [client.get(links["self"] + "?wait=0.1"), client.get(links["snapshot"]), client.get("/readyz")]
+        answers += [client.post(links[command]) for command in ("pause", "resume", "cancel", "replay")]
         deleted = client.delete("/api/v1/segments/row")
     assert (saved.status_code, again.status_code, deleted.status_code) == (201, 202, 204)
     assert {answer.status_code for answer in answers} == {200, 202}
