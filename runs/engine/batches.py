@@ -47,6 +47,11 @@ class Slice:
         )
 
     @property
+    def progress(self) -> bool:
+        """Whether it tells of an outcome."""
+        return any(row[3] in PROGRESS for row in self.rows)
+
+    @property
     def run_id(self) -> UUID:
         """The run."""
         return self.journal.run_id
@@ -113,8 +118,7 @@ def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
 def advanced(piece: Slice) -> tuple[Any, ...]:
     """Write the row of a run that goes on, as ``store.journals.ADVANCE`` takes it."""
     journal = piece.journal
-    progress = any(row[3] in PROGRESS for row in piece.rows)
-    return piece.run_id, piece.last_seq, piece.size, piece.digest, journal.activations, journal.active, progress
+    return piece.run_id, piece.last_seq, piece.size, piece.digest, journal.activations, journal.active, piece.progress
 
 
 def closed(piece: Slice) -> tuple[Any, ...]:

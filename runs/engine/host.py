@@ -17,7 +17,7 @@ from runs.engine.errors import HostLost
 from runs.engine.inbox import listen_for_signals
 from runs.engine.lease import Beat, Lease, Watch
 from runs.engine.runner import Runner
-from runs.engine.store.claims import LOSSES_TO_BE_ALONE, Claimed, claim_runs
+from runs.engine.store.claims import Claimed, claim_runs
 from runs.engine.store.connection import build_pool
 from runs.engine.surroundings import AWAY, Surroundings
 from runs.engine.sweeper import Sweeper
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 POOL_SIZE = 4
 TICK_SECONDS = 0.25
 AFTER_GRACE_SECONDS = 5.0
+SUSPECT_PATIENCE_SECONDS = 5.0
+"""How long a run that may kill its host waits for one that is idle, before a host gives everything else up for it."""
 
 
 class Host:
@@ -156,14 +158,20 @@ class Host:
                     self._start(stuck)
 
     async def _claim(self, *, also_when_full: bool) -> int:
-        room = 0 if self._is_alone() else int(settings.WORKER_CAPACITY) - len(self.runners)
+        is_alone = self._is_alone()
+        room = 0 if is_alone else int(settings.WORKER_CAPACITY) - len(self.runners)
         if self.worker_id is None or (room <= 0 and not also_when_full):
             return 0
         claimed: list[Claimed] = []
         async with self._around.pool.connection() as connection:
-            if not self.runners and also_when_full:
+            if also_when_full and not is_alone:
                 claimed = await claim_runs(
-                    connection, worker_id=self.worker_id, room=1, semantics=SEMANTICS, suspects=True
+                    connection,
+                    worker_id=self.worker_id,
+                    room=1,
+                    semantics=SEMANTICS,
+                    suspects=True,
+                    overdue_seconds=SUSPECT_PATIENCE_SECONDS if self.runners else 0.0,
                 )
             if not claimed:
                 claimed = await claim_runs(connection, worker_id=self.worker_id, room=max(0, room), semantics=SEMANTICS)
@@ -173,7 +181,7 @@ class Host:
 
     def _is_alone(self) -> bool:
         """Whether a run that may kill its host is executed here: then nothing else is."""
-        return any(runner.claimed.losses >= LOSSES_TO_BE_ALONE for runner in self.runners.values())
+        return any(runner.is_suspect for runner in self.runners.values())
 
     def _start(self, claimed: Claimed) -> None:
         runner = self.runners[claimed.run_id] = Runner(claimed, self._around)
@@ -183,11 +191,21 @@ class Host:
 
     async def _run(self, runner: Runner) -> None:
         try:
+            if runner.is_suspect:
+                await self._be_alone()
             await runner.run()
         finally:
             if self.runners.get(runner.claimed.run_id) is runner:
                 del self.runners[runner.claimed.run_id]
             self._bell.set()
+
+    async def _be_alone(self) -> None:
+        """Release all other runs once their attempts in flight have ended; other hosts go on with them."""
+        while others := [runner for runner in self.runners.values() if not runner.is_suspect]:
+            for runner in others:
+                runner.drain()
+            await asyncio.sleep(TICK_SECONDS)
+        await asyncio.to_thread(ring_now)
 
     async def _give_everything_up(self) -> None:
         """Let attempts in flight end within the grace, then stop them; what the database does not take stays ours."""

@@ -65,7 +65,7 @@ class Journal:
     Sequence numbers, digest and size are decided here at once; ``committed_*`` is what Postgres has. Only the writer
     moves the latter. Between the two lie ``rows``, and ``taken``: the commands that events among them take, each with
     the number of its event. ``seen`` has all that were ever taken here. ``trouble`` says why nothing more can be
-    written; ``notify`` is called when it is set.
+    written; ``notify`` is called when it is set. ``has_progressed``: this owner has committed an outcome.
     """
 
     run_id: UUID
@@ -86,6 +86,7 @@ class Journal:
     trouble: Exception | None = None
     notify: Callable[[], None] | None = None
     misses: int = 0
+    has_progressed: bool = False
     committed_seq: int = 0
     committed_size: int = 0
     committed_digest: bytes = b""

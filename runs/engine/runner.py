@@ -10,7 +10,7 @@ from runs.engine.journal import Closing, Journal
 from runs.engine.orders import Orders, told_by
 from runs.engine.plans import PlanUnavailable
 from runs.engine.store import journals
-from runs.engine.store.claims import LOSSES_TO_STALL, Claimed, Purpose
+from runs.engine.store.claims import LOSSES_TO_BE_ALONE, LOSSES_TO_STALL, Claimed, Purpose
 from runs.engine.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,16 @@ class Runner:
             size=claimed.journal_bytes,
             digest=claimed.digest,
         )
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the run may kill its host: it has lost several, and no outcome was committed since."""
+        has_lost = self.claimed.losses >= LOSSES_TO_BE_ALONE and not self._journal.has_progressed
+        return has_lost and self.claimed.purpose is Purpose.EXECUTE and not self._is_to_be_stalled
+
+    @property
+    def _is_to_be_stalled(self) -> bool:
+        return self.claimed.losses >= LOSSES_TO_STALL and not self.claimed.signals_pending
 
     def signal(self) -> None:
         """Say that the run's inbox may hold something."""
@@ -75,7 +85,7 @@ class Runner:
     async def _execute(self) -> None:
         if self.claimed.purpose is Purpose.STALL:
             raise PlanUnavailable(f"No worker has all step types of this run: {', '.join(self.claimed.step_types)}.")
-        if self.claimed.losses >= LOSSES_TO_STALL and not self.claimed.signals_pending:
+        if self._is_to_be_stalled:
             message = f"{self.claimed.losses} workers in a row were lost while they executed this run."
             await self._give_up(lambda: closings.stalled(self._journal, code="OWNERS_LOST", message=message))
             return

@@ -245,6 +245,8 @@ def _committed(piece: Slice) -> None:
     """Move a journal's committed part up to the end of a slice."""
     journal = piece.journal
     journal.misses = 0
+    if not journal.has_progressed:
+        journal.has_progressed = piece.progress
     journal.committed_seq, journal.committed_size, journal.committed_digest = piece.last_seq, piece.size, piece.digest
     del journal.rows[: len(piece.rows)]
     del journal.taken[: len(piece.taken)]

@@ -77,7 +77,8 @@ cross join lateral (
     select * from (
       select r.id, r.priority, r.created_at from runs_run r
       where r.tenant_id = room.tenant_id and r.owner is null and r.wake_at is not null and r.status <> 'waiting'
-        and r.wake_at <= clock_timestamp() and r.losses between %(least_losses)s and %(most_losses)s
+        and r.wake_at <= clock_timestamp() - make_interval(secs => %(overdue)s)
+        and r.losses between %(least_losses)s and %(most_losses)s
         and r.semantics = %(semantics)s and r.step_types <@ %(step_types)s::text[]
       order by r.priority desc, r.created_at, r.id
       limit greatest(room.runs, 0)
@@ -87,7 +88,8 @@ cross join lateral (
     select * from (
       select r.id, r.priority, r.created_at from runs_run r
       where r.tenant_id = room.tenant_id and r.owner is null and r.wake_at is not null and r.status = 'waiting'
-        and r.wake_at <= statement_timestamp() and r.losses between %(least_losses)s and %(most_losses)s
+        and r.wake_at <= statement_timestamp() - make_interval(secs => %(overdue)s)
+        and r.losses between %(least_losses)s and %(most_losses)s
         and r.semantics = %(semantics)s and r.step_types <@ %(step_types)s::text[]
       order by r.wake_at
       limit greatest(room.runs, 0)
@@ -155,7 +157,13 @@ class Claimed:
 
 
 async def claim_runs(
-    connection: AsyncDatabase, *, worker_id: UUID, room: int, semantics: int, suspects: bool = False
+    connection: AsyncDatabase,
+    *,
+    worker_id: UUID,
+    room: int,
+    semantics: int,
+    suspects: bool = False,
+    overdue_seconds: float = 0.0,
 ) -> list[Claimed]:
     """Take up to ``room`` runs that are due, and any number of those that only wait for a command to be applied.
 
@@ -167,6 +175,7 @@ async def claim_runs(
         room: How many it can take.
         semantics: The number of the core's rules it has.
         suspects: Take one run that has lost several owners instead; the host executes nothing beside it.
+        overdue_seconds: Take only what has been due for so long.
 
     Raises:
         HostLost: The host's lease is over.
@@ -177,7 +186,12 @@ async def claim_runs(
         picked: set[UUID] = set()
         if room > 0:
             picked = await _pick(
-                connection, room=1 if suspects else room, semantics=semantics, suspects=suspects, step_types=step_types
+                connection,
+                room=1 if suspects else room,
+                semantics=semantics,
+                suspects=suspects,
+                step_types=step_types,
+                overdue_seconds=overdue_seconds,
             )
         rows = await _take(connection, worker_id, signalled | picked)
     claimed = [Claimed(*row) for row in rows]
@@ -205,16 +219,23 @@ async def _pick_signalled(connection: AsyncDatabase, semantics: int) -> set[UUID
 
 
 async def _pick(
-    connection: AsyncDatabase, *, room: int, semantics: int, suspects: bool, step_types: Sequence[str]
+    connection: AsyncDatabase,
+    *,
+    room: int,
+    semantics: int,
+    suspects: bool,
+    step_types: Sequence[str],
+    overdue_seconds: float,
 ) -> set[UUID]:
     tenants = [tenant_id for (tenant_id,) in await (await connection.execute(TENANTS, [CLAIM_LOCK])).fetchall()]
     if not tenants:
         return set()
     low, high = (LOSSES_TO_BE_ALONE, 32767) if suspects else (0, LOSSES_TO_BE_ALONE - 1)
-    asked: dict[str, int | Sequence[UUID] | Sequence[str]] = {
+    asked: dict[str, float | Sequence[UUID] | Sequence[str]] = {
         "tenants": tenants,
         # Nobody locks more rows than it may take; what one tenant leaves over goes to the others at the next claim.
         "share": -(-room // len(tenants)),
+        "overdue": overdue_seconds,
         "least_losses": low,
         "most_losses": high,
         "semantics": semantics,
