@@ -200,8 +200,12 @@ class Host:
             self._bell.set()
 
     async def _be_alone(self) -> None:
-        """Release all other runs once their attempts in flight have ended; other hosts go on with them."""
-        while others := [runner for runner in self.runners.values() if not runner.is_suspect]:
+        """Release all other runs once their attempts in flight have ended; other hosts go on with them.
+
+        An attempt that outlasts the grace stays: it would come again if it were cut short, and also if it got lost.
+        """
+        ends = time.monotonic() + settings.WORKER_GRACE_SECONDS
+        while time.monotonic() < ends and (others := [one for one in self.runners.values() if not one.is_suspect]):
             for runner in others:
                 runner.drain()
             await asyncio.sleep(TICK_SECONDS)

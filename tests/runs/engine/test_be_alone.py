@@ -55,3 +55,15 @@ def test_others_go_on_beside_it_once_it_has_got_on(acme: Tenant) -> None:
         assert waiting, "the host was idle by then: nothing is shown"
         assert wait_until_over(waiting[0], seconds=2.5) == ["completed"]
         assert "step.completed second" not in event_types(suspect)
+
+
+def test_an_attempt_that_takes_longer_than_the_grace_does_not_keep_it_waiting(acme: Tenant, settings: Any) -> None:
+    settings.WORKER_GRACE_SECONDS = 0.5
+    long = queue_run(acme, segment(step("long", seconds=4)))
+    with running_host():
+        wait_for(lambda: "step.started long" in event_types(long))
+        suspect = queue_run(acme, segment(step("dangerous")), losses=LOSSES)
+        wait_until_over(suspect, seconds=3)
+        assert "step.completed long" not in event_types(long)
+        assert wait_until_over(long) == ["completed"]
+    assert event_types(long).count("step.started long") == 1
