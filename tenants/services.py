@@ -73,6 +73,11 @@ def create_api_key(
     return NewKey(api_key, key.reveal())
 
 
+def hash_for_keeping(*, text: str) -> bytes:
+    """Hash a secret text that is shown once and compared later; keyed, so that a stolen table alone tells nothing."""
+    return keys.hash_secret(text, master=settings.SECRET_KEY)
+
+
 def revoke_api_key(*, tenant: Tenant, api_key_id: UUID) -> ApiKey:
     """Stop a key for good. Holds from the next request on: keys are looked up each time, never cached.
 

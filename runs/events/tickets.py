@@ -4,13 +4,11 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from django.conf import settings
-
 from kernel.clock import utc_now
 from runs.models import StreamTicket
 from tenants.context import tenant_scope, unscoped
 from tenants.errors import KeyRefused
-from tenants.keys import hash_secret
+from tenants.services import hash_for_keeping
 from tenants.types import Caller
 
 TICKET_SECONDS: Final = 30
@@ -35,7 +33,7 @@ def issue_ticket(*, caller: Caller) -> NewTicket:
     with tenant_scope(caller.tenant.id):
         StreamTicket.objects.filter(expires_at__lt=utc_now()).delete()
         StreamTicket.objects.create(
-            tenant=caller.tenant, api_key=caller.api_key, secret_hash=_hash(text), expires_at=expires_at
+            tenant=caller.tenant, api_key=caller.api_key, secret_hash=hash_for_keeping(text=text), expires_at=expires_at
         )
     return NewTicket(text, expires_at)
 
@@ -53,7 +51,7 @@ def use_ticket(*, text: str) -> Caller:
         ticket = (
             StreamTicket.objects.select_for_update(of=("self",))
             .select_related("api_key__tenant")
-            .filter(secret_hash=_hash(text))
+            .filter(secret_hash=hash_for_keeping(text=text))
             .first()
         )
         if ticket is None:
@@ -63,7 +61,3 @@ def use_ticket(*, text: str) -> Caller:
     if not in_time or not key.is_live() or not key.tenant.is_active:
         raise KeyRefused
     return Caller(tenant=key.tenant, api_key=key)
-
-
-def _hash(text: str) -> bytes:
-    return hash_secret(text, master=settings.SECRET_KEY)

@@ -75,10 +75,11 @@ class LiveRun:
 
 
 def _payload(kind: str, seq: int) -> dict[str, Any]:
-    return {
+    payloads: dict[str, dict[str, Any]] = {
         "segment.started": {"input": {"n": 1}},
         "step.started": {"inputs": {}},
         "step.completed": {"ports": {"output": seq}, "edges": []},
         "segment.completed": {"output": seq},
         "segment.failed": {"error": {"code": "X", "message": "x"}},
-    }.get(kind, {})
+    }
+    return payloads.get(kind, {})

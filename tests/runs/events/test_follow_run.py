@@ -179,17 +179,22 @@ def test_what_another_tenant_has_is_as_unknown_as_what_never_was(
     run.write("segment.started", "segment.completed")
     assert len(by_websocket(server, globex.key, run.id, 0)) == 2
 
-    def answers(run_id: object) -> tuple[object, ...]:
+    def over_websocket(run_id: object) -> tuple[Records, int]:
         with websocket(server, f"/ws/v1/runs/{run_id}/", key=acme.key) as socket:
-            told = until_closed(socket)
+            return until_closed(socket)
+
+    def over_http(run_id: object) -> tuple[int, dict[str, Any]]:
         with event_stream(server, acme.key, f"/runs/{run_id}/events") as events:
             body = _read(events)
             body.pop("request_id")
-            return told, events.response.status_code, body
+            return events.response.status_code, body
 
-    assert answers(run.id) == answers(new_id())
-    (told, code), status, _ = answers(run.id)  # type: ignore[misc]  # as built above
-    assert (told[0]["code"], code, status) == ("RUN_NOT_FOUND", 4404, 404)
+    never = new_id()
+    (told,), code = over_websocket(run.id)
+    assert (told["code"], code) == ("RUN_NOT_FOUND", 4404)
+    assert ([told], code) == over_websocket(never)
+    assert over_http(run.id) == over_http(never)
+    assert over_http(run.id)[0] == 404
 
 
 def _read(events: EventReader) -> dict[str, Any]:

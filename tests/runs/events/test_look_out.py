@@ -1,0 +1,85 @@
+"""The process's look-out and the notices it listens to, in an event loop of the test's own."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kernel.ids import new_id
+from runs.events import hub as hub_module
+from runs.events.hub import Hub
+from runs.notices import Advance, Notices, read_notice, write_notice
+from tests.support.valkeys import own_valkey
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"7", b"[[1,2]]", b'[["a","b",3,null]]', b"\xff", b'[[null,null,"x",1]]'])
+def test_a_notice_that_cannot_be_read_says_nothing(text: bytes) -> None:
+    advance = Advance(new_id(), new_id(), 3, None)
+    assert read_notice(write_notice([advance])) == [advance]
+    assert read_notice(text) == []
+
+
+async def test_a_host_goes_on_telling_whatever_becomes_of_redis(settings: Any) -> None:
+    with own_valkey() as valkey:
+        settings.REDIS_URL = valkey.url
+        notices, hub, run_id = Notices(), Hub(), new_id()
+        notices.start()
+        with hub.watching(("run", run_id)) as watch:
+            await _until(lambda: hub._subscribed)
+            notices.tell(Advance(new_id(), run_id, 1, None))
+            await _until(lambda: watch.mark == 1)
+            valkey.stop()
+            notices.tell(Advance(new_id(), run_id, 2, None))
+            await _until(lambda: notices.failures == 1)
+            assert watch.mark == 1
+            valkey.revive()
+            await _until(lambda: hub._subscribed)
+            notices.tell(Advance(new_id(), run_id, 3, "completed"))
+            await _until(lambda: (watch.mark, watch.status) == (3, "completed"))
+        await notices.stop()
+        await _end(hub)
+
+
+async def test_nobody_is_woken_by_what_is_no_news(settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    hub, run_id = Hub(), new_id()
+    with hub.watching(("run", run_id)) as watch:
+        hub._hear([Advance(new_id(), run_id, 5, "running")])
+        assert watch.changed.is_set()
+        watch.changed.clear()
+        hub._hear([Advance(new_id(), run_id, 4, None), Advance(new_id(), run_id, 5, "running")])
+        hub._hear([Advance(new_id(), new_id(), 9, "completed")])
+        assert not watch.changed.is_set()
+        hub._hear([Advance(new_id(), run_id, 5, "waiting")])
+        assert watch.changed.is_set()
+    await _end(hub)
+
+
+async def test_the_look_out_ends_a_while_after_the_last_watcher_left(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    monkeypatch.setattr(hub_module, "LINGER_SECONDS", 1.0)
+    before = asyncio.all_tasks()
+    hub = Hub()
+    with hub.watching(("run", new_id())), hub.guarding(new_id(), "runs:read"):
+        await asyncio.sleep(0.1)
+        assert len(asyncio.all_tasks()) == len(before) + 2
+    await asyncio.sleep(0.1)
+    assert len(asyncio.all_tasks()) == len(before) + 2, "the next one finds it ready"
+    await _until(lambda: asyncio.all_tasks() == before)
+
+
+async def _until(fact: Callable[[], bool], *, seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not fact():  # noqa: ASYNC110 - any fact, of any object
+            await asyncio.sleep(0.02)
+
+
+async def _end(hub: Hub) -> None:
+    for task in hub._tasks:
+        task.cancel()
+    await asyncio.gather(*hub._tasks, return_exceptions=True)
