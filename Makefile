@@ -2,7 +2,7 @@
 # Paths are relative to this file's folder, so a folder name with spaces does no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check fix bench lock
+.PHONY: help venv run demo test check fix bench chaos lock
 .DELETE_ON_ERROR:
 
 # The settings refuse to start without a secret unless development is asked for.
@@ -43,6 +43,9 @@ fix: $(READY) ## format, and repair what the linter can
 
 bench: $(READY) ## figures of this machine, next to the floor; ONLY=W1,LONE REPEATS=1
 	@exec .venv/bin/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(REPEATS),--repeats $(REPEATS))
+
+chaos: $(READY) ## every part broken under load, then the proof that nothing is lost; SEED=1 ONLY=worker_killed
+	@exec .venv/bin/python -m benchmarks.chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"

@@ -13,14 +13,14 @@ OWNS_SECONDS = 10.0
 FREED_SECONDS = 8.0
 TAKEOVER_SECONDS = 18.0
 STALL_SECONDS = 90.0
+BUSY_SECONDS = 30.0
+"""Longer than a run that blocks needs to be stalled, so that no worker is idle meanwhile."""
 LOSSES_TO_STALL = 5
 FROZEN_EXIT = 70
 HELD_CALLS = 3
 LEASED: LiteralString = "select id from runs_worker where name = %s"
 EPOCHS: LiteralString = "select id, epoch from runs_run where id = any(%s)"
-STILL: LiteralString = (
-    "select count(*) from runs_run where id = any(%s) and ended_at is null and owner is not distinct from %s"
-)
+GOING_ON: LiteralString = "select id, epoch from runs_run where id = any(%s) and ended_at is null"
 UNCLAIMED: LiteralString = "select count(*) from runs_run where id = any(%s) and ended_at is null and owner is null"
 WRITES: LiteralString = "select run_id, epoch from chaos_write where at >= %s and login = %s and run_id = any(%s)"
 STATE: LiteralString = "select status, error::text, losses, last_seq from runs_run where id = %s"
@@ -62,12 +62,12 @@ def _freeze(trial: Trial, victim: Program) -> int:
     lease = stack.ask(LEASED, [f"{victim.name}@chaos"])
     victim.freeze()
     owned = list(stack.owned_by(victim))
-    before = dict(stack.ask(EPOCHS, [owned]))
+    before = _epochs(trial, owned)
     gone = trial.wait_for(lambda: stack.ask(LEASED, [f"{victim.name}@chaos"]) != lease, seconds=FREED_SECONDS)
     trial.expect(gone, "the lease of a frozen worker did not end")
     claimed = trial.wait_for(lambda: stack.ask(UNCLAIMED, [owned])[0][0] == 0, seconds=FREED_SECONDS)
     trial.expect(claimed, "the runs of a frozen worker were not taken over")
-    after = dict(stack.ask(EPOCHS, [owned]))
+    after = _epochs(trial, owned)
     taken = [run_id for run_id in owned if after[run_id] > before[run_id]]
     trial.expect(len(taken) == len(owned), "a run of a frozen worker has its epoch still")
     woken_at = stack.now()
@@ -114,16 +114,10 @@ def take_over_by_default(trial: Trial) -> None:
     victim = _busy_worker(trial)
     trial.revives = False
     owned = list(trial.stack.owned_by(victim))
-    before = dict(trial.stack.ask(EPOCHS, [owned]))
+    before = _epochs(trial, owned)
     victim.kill()
     began = time.monotonic()
-    goes_on = trial.wait_for(
-        lambda: (
-            not {run_id for run_id, epoch in trial.stack.ask(EPOCHS, [owned]) if epoch == before[run_id]}
-            - _over(trial, owned)
-        ),
-        seconds=TAKEOVER_SECONDS + 5,
-    )
+    goes_on = trial.wait_for(lambda: not _untaken(trial, before), seconds=TAKEOVER_SECONDS + 5)
     seconds = time.monotonic() - began
     victim.start()
     trial.revives = True
@@ -135,8 +129,8 @@ def take_over_by_default(trial: Trial) -> None:
 
 def block_the_loop(trial: Trial) -> None:
     """A handler that blocks its host's loop: the process ends itself, the run is stalled, its neighbours finish."""
-    trial.start_load(8.0)
-    trial.pause(trial.rng.uniform(0.5, 2.0))
+    trial.start_load(BUSY_SECONDS)
+    trial.pause_before_fault(trial.rng.uniform(0.5, 2.0))
     poison = trial.start_run("chaos_blocking")
     began = time.monotonic()
     stalled = trial.wait_for(lambda: _state(trial, poison)[0] == "stalled", seconds=STALL_SECONDS)
@@ -167,9 +161,14 @@ def _has_held_calls(trial: Trial, worker: Program) -> bool:
     return _held_calls(trial, worker) >= HELD_CALLS
 
 
-def _over(trial: Trial, run_ids: list[UUID]) -> set[UUID]:
-    statement: LiteralString = "select id from runs_run where id = any(%s) and ended_at is not null"
-    return {run_id for (run_id,) in trial.stack.ask(statement, [run_ids])}
+def _epochs(trial: Trial, run_ids: list[UUID]) -> dict[UUID, int]:
+    return {run_id: int(epoch) for run_id, epoch in trial.stack.ask(EPOCHS, [run_ids])}
+
+
+def _untaken(trial: Trial, before: dict[UUID, int]) -> set[UUID]:
+    """Tell which runs neither got another owner nor came to an end."""
+    found = trial.stack.ask(GOING_ON, [list(before)])
+    return {run_id for run_id, epoch in found if epoch == before[run_id]}
 
 
 def _state(trial: Trial, run_id: UUID) -> tuple[str, str | None, int, int]:

@@ -7,7 +7,7 @@ import pytest
 
 from devserver import folders
 
-PROMISED = {"help", "venv", "run", "demo", "test", "check", "fix", "bench", "lock"}
+PROMISED = {"help", "venv", "run", "demo", "test", "check", "fix", "bench", "chaos", "lock"}
 
 
 def make(*arguments: str, folder: Path = folders.CHECKOUT, **variables: str) -> subprocess.CompletedProcess[str]:
