@@ -56,8 +56,8 @@ with recursive queued(tenant_id) as (
 select tenant_id from named where pg_try_advisory_xact_lock(%s, hashtext(tenant_id::text))
 """
 
-# Of parked runs those that woke first are looked at, of the others those that go first; the best of both are taken.
-# A time that stands still while the statement runs is looked up in their index; clock_timestamp would not be.
+# The queue stands in its index in order; of the parked, those that woke are sorted. Only a time that stands still while
+# the statement runs is looked up in their index, so not clock_timestamp.
 PICK = """
 with owned as (
   select tenant_id, count(*) as runs from runs_run
@@ -91,7 +91,7 @@ cross join lateral (
         and r.wake_at <= statement_timestamp() - make_interval(secs => %(overdue)s)
         and r.losses between %(least_losses)s and %(most_losses)s
         and r.semantics = %(semantics)s and r.step_types <@ %(step_types)s::text[]
-      order by r.wake_at
+      order by r.priority desc, r.created_at, r.id
       limit greatest(room.runs, 0)
       for no key update skip locked
     ) awake

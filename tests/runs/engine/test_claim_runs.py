@@ -51,6 +51,26 @@ def test_nothing_is_claimed_before_its_time(acme: Tenant) -> None:
     assert later != now
 
 
+def test_parked_runs_that_woke_and_queued_ones_go_by_priority_and_age_together(acme: Tenant) -> None:
+    woken = {"status": "waiting", "wake_at": utc_now() - timedelta(seconds=1)}
+    old = queue_run(acme, DOCUMENT, **woken)
+    queued = queue_run(acme, DOCUMENT)
+    young = queue_run(acme, DOCUMENT, **woken)
+    urgent = queue_run(acme, DOCUMENT, priority=5, **woken)
+    queue_run(acme, DOCUMENT, status="waiting", wake_at=utc_now() + timedelta(seconds=60))
+    worker_id = register_host()
+    assert [claim_ids(worker_id, room=1) for _ in range(5)] == [[urgent], [old], [queued], [young], []]
+
+
+def test_parked_runs_count_against_the_cap_once_they_woke(acme: Tenant) -> None:
+    acme.max_concurrent_runs = 3
+    acme.save()
+    queue_runs(acme, DOCUMENT, 2)
+    queue_runs(acme, DOCUMENT, 5, status="waiting", wake_at=utc_now() - timedelta(seconds=1))
+    worker_id = register_host()
+    assert sum(len(claim_ids(worker_id)) for _ in range(3)) == 3
+
+
 def test_priority_comes_before_age(acme: Tenant) -> None:
     old, young, urgent = queue_run(acme, DOCUMENT), queue_run(acme, DOCUMENT), queue_run(acme, DOCUMENT, priority=5)
     worker_id = register_host()
