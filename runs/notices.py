@@ -1,6 +1,7 @@
 """Tells whoever reads that runs have advanced. A notice may be lost: readers look by themselves every few seconds."""
 
 import asyncio
+import contextlib
 import logging
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -15,7 +16,7 @@ CHANNEL: Final = "llmteam:advanced"
 SEND_SECONDS: Final = 1.0
 QUIET_SECONDS: Final = 2.0
 PACE_SECONDS: Final = 0.01
-"""Least time between two messages: the first goes at once, what comes meanwhile goes together."""
+"""Least time between two messages: the first goes at once, what comes meanwhile goes together, an end hurries it."""
 
 
 class Advance(NamedTuple):
@@ -51,6 +52,7 @@ class Notices:
         self.failures = 0
         self._pending: dict[UUID, Advance] = {}
         self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -64,9 +66,11 @@ class Notices:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def tell(self, advance: Advance) -> None:
-        """Have it published soon; a later advance of the same run takes its place."""
+        """Have it published soon, at once when it has a status; a later advance of the same run takes its place."""
         self._pending[advance.run_id] = advance
         self._wake.set()
+        if advance.status is not None:
+            self._hurry.set()
 
     async def _publish_forever(self) -> None:
         client = redis.asyncio.Redis.from_url(
@@ -76,17 +80,22 @@ class Notices:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
+                self._hurry.clear()
                 pending, self._pending = self._pending, {}
-                await asyncio.sleep(await self._publish(client, list(pending.values())))
+                if await self._publish(client, list(pending.values())):
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._hurry.wait(), PACE_SECONDS)
+                else:
+                    await asyncio.sleep(QUIET_SECONDS)
         finally:
             await client.aclose()
 
-    async def _publish(self, client: "redis.asyncio.Redis", advances: list[Advance]) -> float:
-        """Publish once; return how long to be quiet then."""
+    async def _publish(self, client: "redis.asyncio.Redis", advances: list[Advance]) -> bool:
+        """Publish once; return whether that worked."""
         try:
             await client.publish(CHANNEL, write_notice(advances))
         except (redis.RedisError, OSError) as error:
             self.failures += 1
             log.warning("readers were not told that runs advanced, they find it by polling: %s", error)
-            return QUIET_SECONDS
-        return PACE_SECONDS
+            return False
+        return True
