@@ -1,13 +1,12 @@
 """How fast runs are claimed from queues of different length; run by ``python -m benchmarks --only CLAIM``.
 
-A hundred due runs of ten tenants are claimed, twenty at a time, and ended, again and again: alone, at the head of a
-queue of 200,000 beside 200,000 finished runs, and beside 400,000 parked ones, which wait for a time to come.
+A hundred due runs of ten tenants are claimed, twenty at a time, and ended, again and again: alone; at the head of a
+queue of 200,000 beside 200,000 finished runs; beside 400,000 parked ones, which wait for a time to come; alone again.
 """
 
 import asyncio
 import json
 import os
-import statistics
 import time
 import uuid
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from typing import Any
 import django
 import psycopg
 
-from benchmarks.figures import against, line
+from benchmarks.figures import against, line, percentile
 
 TENANTS = 10
 DUE = 100
@@ -109,6 +108,8 @@ def situations(queue: Queue) -> Iterator[str]:
     queue.add(DUE, status="queued", wake="due", age_seconds=60)
     yield f"{DUE} queued, {MANY} parked"
     queue.empty()
+    queue.add(DUE, status="queued", wake="due", age_seconds=60)
+    yield f"{DUE} queued, again"
 
 
 async def claim_all(queue: Queue) -> list[float]:
@@ -141,20 +142,22 @@ def main() -> None:
     django.setup()
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as database:
         queue = Queue(database)
-        first = 0.0
+        measured = []
         for name in situations(queue):
             queue.settle()
-            seconds = statistics.median(asyncio.run(claim_all(queue)))
-            first = first or seconds
-            figures = {
-                "claims_of": ROOM,
-                "rounds": ROUNDS,
-                "ms_per_claim": round(seconds * 1000 * ROOM / DUE, 2),
-                "runs_per_second": round(DUE / seconds),
-                "times_as_long": round(seconds / first, 2),
-                **against(round(seconds / first, 2), most=SLOWDOWN),
-            }
-            print(json.dumps(line(f"CLAIM: {name}", **figures)), flush=True)
+            # The lower quartile: what else the machine does only ever adds.
+            measured.append((name, percentile(asyncio.run(claim_all(queue)), 25)))
+    short = (measured[0][1] + measured[-1][1]) / 2
+    for name, seconds in measured:
+        figures = {
+            "claims_of": ROOM,
+            "rounds": ROUNDS,
+            "ms_per_claim": round(seconds * 1000 * ROOM / DUE, 2),
+            "runs_per_second": round(DUE / seconds),
+            "times_as_long": round(seconds / short, 2),
+            **against(round(seconds / short, 2), most=SLOWDOWN),
+        }
+        print(json.dumps(line(f"CLAIM: {name}", **figures)), flush=True)
 
 
 if __name__ == "__main__":

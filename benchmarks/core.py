@@ -93,7 +93,7 @@ class Shell:
         scope = self._core.Scope(self._state, self._state.active[step_id, activation].token)
         payload: dict[str, Json]
         if step.type_id == "parallel_split":
-            ports = list(dict.fromkeys(port for edge in step.edges for port in edge.source_ports))
+            ports: list[Json] = list(dict.fromkeys(port for edge in step.edges for port in edge.source_ports))
             payload = {"ports": ports, "value": scope.input, "edges": [edge.index for edge in step.edges]}
             if step.config.get("items"):
                 payload["items"] = scope["items"]

@@ -10,7 +10,12 @@ INPUT: dict[str, Any] = {"i": 1, "ok": True, "text": "x" * 150, "k": "v"}
 
 def chain(kind: str, steps: int, *, seconds: float = 0.0) -> dict[str, Any]:
     """Steps of one type in a row: ``noop``, ``transform`` or ``nap``."""
-    config = {"noop": {}, "transform": {"expression": "input"}, "nap": {"seconds": seconds}}[kind]
+    configs: dict[str, dict[str, Any]] = {
+        "noop": {},
+        "transform": {"expression": "input"},
+        "nap": {"seconds": seconds},
+    }
+    config = configs[kind]
     names = [f"s{number}" for number in range(steps)]
     return _segment(
         f"chain_{kind}_{steps}",
