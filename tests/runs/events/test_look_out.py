@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connection
 
 from kernel.ids import new_id
 from runs.events import hub as hub_module
@@ -71,6 +73,7 @@ async def test_the_look_out_ends_a_while_after_the_last_watcher_left(
     await asyncio.sleep(0.1)
     assert len(asyncio.all_tasks()) == len(before) + 2, "the next one finds it ready"
     await _until(lambda: asyncio.all_tasks() == before)
+    await _end(hub)
 
 
 async def _until(fact: Callable[[], bool], *, seconds: float = 10) -> None:
@@ -83,3 +86,4 @@ async def _end(hub: Hub) -> None:
     for task in hub._tasks:
         task.cancel()
     await asyncio.gather(*hub._tasks, return_exceptions=True)
+    await sync_to_async(connection.close)()
