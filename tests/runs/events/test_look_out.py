@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import connections
 
 from kernel.ids import new_id
 from runs.events import hub as hub_module
@@ -86,4 +86,4 @@ async def _end(hub: Hub) -> None:
     for task in hub._tasks:
         task.cancel()
     await asyncio.gather(*hub._tasks, return_exceptions=True)
-    await sync_to_async(connection.close)()
+    await sync_to_async(connections.close_all)()
