@@ -16,7 +16,11 @@ from benchmarks.chaos.trial import MOMENTS, Trial
 AWAY_SECONDS = 25.0
 DOWN_SECONDS = 14.0
 CANCEL_SECONDS = 6.0
+WEB_SECONDS = 2.0
+"""About what the web process takes to come up again."""
 MESSAGES = 200
+RING_SECONDS = 0.8
+"""About what it takes to send them, with as many of known runs."""
 DRAIN_SECONDS = 20.0
 DONE_WHILE_DOWN = 20
 STARTED: LiteralString = "select pg_postmaster_start_time()"
@@ -32,14 +36,14 @@ STATUS: LiteralString = "select status from runs_run where id = %s"
 
 def kill_web_and_beat(trial: Trial) -> None:
     """SIGKILL of the web process and the scheduler, at five moments."""
-    moments = trial.moments(0.8, 2.2)
-    trial.start_load(sum(moments) + 6)
+    moments = trial.moments(0.8, 1.8)
+    trial.start_load(sum(moments) + MOMENTS * WEB_SECONDS)
     for moment in moments:
         trial.pause_before_fault(moment)
         for program in (trial.stack.web, trial.stack.beat):
             program.kill()
             program.start()
-    trial.stack.wait_for_web()
+        trial.stack.wait_for_web()
     trial.finish()
     trial.figures["kills"] = 2 * len(moments)
     trial.expect(trial.figures["client_retries"] > 0, "no client noticed that the web process was killed")
@@ -132,7 +136,7 @@ def storm_the_doorbell(trial: Trial) -> None:
     """Messages doubled, reordered, for runs that are over, running or unknown, at five moments."""
     moments = trial.moments(0.5, 1.5)
     since = trial.stack.now()
-    trial.start_load(sum(moments))
+    trial.start_load(sum(moments) + MOMENTS * RING_SECONDS)
     sent = 0
     with Celery(broker=trial.stack.redis_url) as bell, trial.stack.broker() as broker:
         for moment in moments:
