@@ -36,6 +36,11 @@ def run_error(code: str, message: str) -> dict[str, Json]:
     return {"code": code, "message": message, "step_id": None, "activation": None, "attempts": 0, "details": {}}
 
 
+def begun(input_text: str | None) -> dict[str, Json]:
+    """Write the payload of every journal's first event."""
+    return {"input": None if input_text is None else orjson.loads(input_text)}
+
+
 def completed(journal: Journal, output: Json) -> Closing:
     """End a run with its output.
 

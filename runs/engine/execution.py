@@ -5,8 +5,6 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 
-import orjson
-
 from kernel.values import Json, ValueTooLarge, normalise
 from runs.core import (
     Command,
@@ -144,8 +142,7 @@ class Execution:
     async def _fold(self) -> None:
         """Read what earlier owners recorded; begin the journal where there is none."""
         if not self._claimed.last_seq:
-            text = self._claimed.input_text
-            self._record(EventType.SEGMENT_STARTED, {"input": None if text is None else orjson.loads(text)})
+            self._record(EventType.SEGMENT_STARTED, closings.begun(self._claimed.input_text))
             return
         rows = await self._around.ask(lambda connection: journals.load_journal(connection, self._claimed.run_id))
         for row in rows:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 
+from runs.core import EventType
 from runs.engine import closings
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.execution import Execution
@@ -111,6 +112,8 @@ class Runner:
 
     async def _closing(self, build: Callable[[], Closing]) -> Closing:
         """Say how the run is given up. A cancel in its inbox comes first; what would stall is paused if asked to."""
+        if not self._journal.seq:
+            self._journal.append(EventType.SEGMENT_STARTED, closings.begun(self.claimed.input_text))
         received = await self._around.ask(lambda connection: journals.read_inbox(connection, self.claimed.run_id))
         orders = Orders(self._journal)
         orders.receive(received)

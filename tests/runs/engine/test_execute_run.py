@@ -146,7 +146,7 @@ def test_a_step_type_nobody_has_stalls_the_run_with_its_reason(acme: Tenant) -> 
         revision.save(update_fields=["definition"])
     with running_host():
         wait_for(lambda: get_run(run_id).status == "stalled")
-    assert event_types(run_id) == ["segment.paused"]
+    assert event_types(run_id) == ["segment.started", "segment.paused"]
     assert payloads(run_id, "segment.paused")[0]["code"] == "STEP_TYPE_UNAVAILABLE"
 
 

@@ -8,11 +8,12 @@ from uuid import UUID
 from django.db import connection
 
 from kernel.clock import utc_now
+from runs.commands import command_run
 from runs.engine.lease import FROZEN_EXIT
 from runs.engine.store.connection import connect
 from runs.engine.store.workers import free_runs_of_the_dead
 from runs.engine.sweeper import Sweeper
-from runs.models import Run, Worker
+from runs.models import Run, SignalKind, Worker
 from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import (
@@ -96,15 +97,18 @@ def test_after_a_gap_everybody_is_granted_a_lease_first(acme: Tenant) -> None:
 
 
 def test_a_run_whose_owners_die_without_an_outcome_is_stalled_after_five(acme: Tenant) -> None:
-    run_id = queue_run(acme, DOCUMENT, losses=5)
+    run_id, mended = queue_runs(acme, DOCUMENT, 2, losses=5)
     neighbours = queue_runs(acme, DOCUMENT, 3)
     with running_host():
-        wait_for(lambda: get_run(run_id).status == "stalled")
-        wait_until_over(*neighbours)
-        assert event_types(run_id) == ["segment.paused"]
-        assert events_of(run_id)[0].payload["code"] == "OWNERS_LOST"
+        wait_for(lambda: get_run(run_id).status == get_run(mended).status == "stalled")
+        assert set(wait_until_over(*neighbours)) == {"completed"}
+        assert event_types(run_id) == ["segment.started", "segment.paused"]
+        assert events_of(run_id)[-1].payload["code"] == "OWNERS_LOST"
         send_cancel(run_id)
         assert wait_until_over(run_id) == ["cancelled"]
+        command_run(tenant=acme, actor="user:1", run_id=mended, command=SignalKind.RESUME)
+        assert wait_until_over(mended) == ["completed"]
+    assert get_run(mended).losses == 0
 
 
 def test_an_outcome_makes_losses_forgotten(acme: Tenant) -> None:
