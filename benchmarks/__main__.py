@@ -1,6 +1,6 @@
 """Measure what the engine does on this machine, next to the floor: the same durable work written by hand.
 
-    python -m benchmarks [--only W1,W1T,LONE,W2,W3,W4,STARTS,CLAIM,CORE] [--repeats 3] [--profile FOLDER]
+    python -m benchmarks [--only W1,W1T,...] [--repeats 3] [--profile FOLDER]
 
 Prints one JSON line a workload and repeat. Everything goes through the real stack: a durable Postgres of our own, one
 Daphne process, one Celery worker process. The floor is measured right before what it is compared with.
@@ -20,7 +20,9 @@ from benchmarks.figures import against, line
 from benchmarks.stack import Stack, running_stack
 from devserver import folders
 
-ALL = ("W1", "W1T", "LONE", "W2", "W3", "W4", "STARTS", "CLAIM", "CORE")
+PROGRAMS = {"STREAMS": "benchmarks.streams", "WAITERS": "benchmarks.waiters"}
+"""Workloads with a stack of their own."""
+ALL = ("W1", "W1T", "LONE", "W2", "W3", "W4", "STARTS", "CLAIM", "CORE", *PROGRAMS)
 FLOOR_SHARE, FLOOR_PLUS_MS = 1.5, 25.0
 Figures = dict[str, Any]
 Lines = Iterator[tuple[str, Figures]]
@@ -189,8 +191,12 @@ def main() -> None:
         parser.error(f"there is no workload {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
     if arguments.profile:
         arguments.profile.mkdir(parents=True, exist_ok=True)
-    with running_stack() as stack:
-        measure(Bench(stack, arguments.profile), wanted, arguments.repeats)
+    if wanted.difference(PROGRAMS):
+        with running_stack() as stack:
+            measure(Bench(stack, arguments.profile), wanted, arguments.repeats)
+    for name, module in PROGRAMS.items():
+        if name in wanted:
+            subprocess.run([sys.executable, "-m", module], cwd=folders.CHECKOUT, check=True, timeout=300)  # noqa: S603 - our own program
 
 
 if __name__ == "__main__":
