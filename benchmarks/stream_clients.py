@@ -23,6 +23,9 @@ class Follower:
         self.cursor = start
         self.seen: list[str] = []
         self.delays: list[float] = []
+        self.delays_of_missed: list[float] = []
+        """Of what was written while it was away: its own absence is in them."""
+        self.opened_at = 0.0
         self.is_over = False
         self.cuts = 0
         self.opened = asyncio.Event()
@@ -52,6 +55,10 @@ class Follower:
         if self._task is not None:
             await self._task
 
+    def _open(self) -> None:
+        self.opened_at = time.time()
+        self.opened.set()
+
     async def _follow(self) -> None:
         raise NotImplementedError
 
@@ -59,7 +66,7 @@ class Follower:
         if "event_id" not in record:
             return
         written = datetime.fromisoformat(record["timestamp"]).timestamp()
-        self.delays.append(time.time() - written)
+        (self.delays if written >= self.opened_at else self.delays_of_missed).append(time.time() - written)
         self._pending.append(record["event_id"])
         if cursor is not None:
             self.cursor = cursor
@@ -81,7 +88,7 @@ class WebSocketFollower(Follower):
             compression=None,
             open_timeout=60,
         )
-        self.opened.set()
+        self._open()
         try:
             with contextlib.suppress(ConnectionClosedOK):
                 while True:
@@ -107,7 +114,7 @@ class EventFollower(Follower):
             answer = await reader.readuntil(b"\r\n\r\n")
             if b" 200 " not in answer[:20]:
                 raise RuntimeError(f"no stream: {answer!r}")
-            self.opened.set()
+            self._open()
             await self._read(reader)
         finally:
             writer.transport.abort()

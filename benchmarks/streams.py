@@ -132,6 +132,7 @@ async def deliver(web: Web, clients: int, seconds: float) -> None:
         broken=len(broken),
         **faults,
         delivery=delays,
+        of_what_was_written_while_cut_off=latencies([one for each in followers for one in each.delays_of_missed]),
         cpu_seconds={name: round(used, 1) for name, used in cpu.items()},
         **against(delays["p95_ms"], most=1000),
         nothing_lost=not any(faults.values()),
