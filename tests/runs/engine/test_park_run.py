@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kernel.clock import utc_now
+from runs.commands import command_run
 from runs.core.events import EventType
 from runs.engine import closings
 from runs.engine.writer import Writer
-from runs.models import Run
+from runs.models import Run, SignalKind, Worker
 from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import (
@@ -16,7 +17,9 @@ from tests.support.engine import (
     get_run,
     in_thread,
     queue_run,
+    queue_runs,
     send_cancel,
+    statuses,
     wait_for,
     wait_until_over,
 )
@@ -82,29 +85,42 @@ def test_the_runs_time_ends_a_wait(acme: Tenant) -> None:
 def test_a_command_in_the_same_instant_is_never_slept_through(acme: Tenant) -> None:
     """The window is forced: the command is written after the host decided to park, before it does."""
 
-    async def park(run_id: Any, worker_id: Any, *, signalled: bool) -> bool:
-        (claimed,) = await claim(worker_id)
-        journal = open_journal(claimed)
-        journal.append(EventType.SEGMENT_STARTED, {"input": None})
-        now = journal.clock.now()
-        closing = closings.parked(retry_at={("one", 1): now + 600}, now=now, deadline_at=now + 900)
-        if signalled:
-            await in_thread(send_cancel, run_id)
+    async def park(run_ids: list[Any], worker_id: Any, command: SignalKind | None) -> list[bool]:
         writer = Writer()
         writer.start()
-        closed = await writer.close(journal, closing)
+        closed = []
+        for _ in run_ids:
+            (claimed,) = await claim(worker_id, room=1)
+            journal = open_journal(claimed)
+            journal.append(EventType.SEGMENT_STARTED, {"input": None})
+            now = journal.clock.now()
+            closing = closings.parked(retry_at={("one", 1): now + 600}, now=now, deadline_at=now + 900)
+            if command is not None:
+                await in_thread(send, claimed.run_id, command)
+            closed.append(await writer.close(journal, closing))
         await writer.stop()
         return closed
 
+    def send(run_id: Any, command: SignalKind) -> None:
+        command_run(tenant=acme, actor="key:tests", run_id=run_id, command=command)
+
+    acme.max_concurrent_runs = 3 * TRIES
+    acme.save()
     worker_id = register_host()
     calm = queue_run(acme, segment(step("one")))
-    assert asyncio.run(park(calm, worker_id, signalled=False)) is True
+    assert asyncio.run(park([calm], worker_id, None)) == [True]
     assert get_run(calm).status == "waiting"
-    for _ in range(5):
-        run_id = queue_run(acme, segment(step("one")))
-        assert asyncio.run(park(run_id, worker_id, signalled=True)) is False
-        run = get_run(run_id)
-        assert (run.status, run.owner, run.last_seq) == ("running", worker_id, 1)
+    for command, end in ((SignalKind.CANCEL, "cancelled"), (SignalKind.PAUSE, "paused")):
+        run_ids = queue_runs(acme, segment(step("one")), TRIES)
+        assert asyncio.run(park(run_ids, worker_id, command)) == [False] * TRIES
+        for run_id in run_ids:
+            run = get_run(run_id)
+            assert (run.status, run.owner, run.last_seq) == ("running", worker_id, 1)
+        with unscoped("the owner is gone"):
+            Worker.objects.filter(id=worker_id).update(lease_until=utc_now() - timedelta(seconds=1))
+        with running_host():
+            wait_for(lambda run_ids=run_ids, end=end: set(statuses(run_ids).values()) == {end})
+        worker_id = register_host()
 
 
 def test_parking_and_a_command_racing_end_in_a_cancelled_run(acme: Tenant) -> None:
