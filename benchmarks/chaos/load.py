@@ -56,11 +56,13 @@ class Client:
     async def start(self, segment_id: str, n: int, *, key: str, accepted: Accepted) -> UUID | None:
         """Start one run, whatever it takes; None when it is refused for good, or nobody answers for long."""
         path, headers = f"/api/v1/segments/{segment_id}/runs", {"Idempotency-Key": key}
-        return await self._until_accepted("POST", path, {"input": {"n": n}}, headers=headers, accepted=accepted)
+        return await self._until_accepted(path, {"input": {"n": n}}, headers=headers, accepted=accepted)
 
-    async def cancel(self, run_id: UUID, *, accepted: Accepted) -> UUID | None:
-        """Cancel a run, as patiently."""
-        return await self._until_accepted("POST", f"/api/v1/runs/{run_id}/cancel", {}, headers={}, accepted=accepted)
+    async def cancel(self, run_id: UUID, *, accepted: Accepted) -> bool:
+        """Cancel a run, as patiently; return False when it is over already."""
+        path = f"/api/v1/runs/{run_id}/cancel"
+        answer = await self._until_accepted(path, {}, headers={}, accepted=accepted, final=frozenset({409}))
+        return answer is not None
 
     async def start_many(self, count: int, *, seconds: float, prefix: str) -> Accepted:
         """Start runs of the load in turn, spread evenly; some starts are sent twice."""
@@ -85,24 +87,33 @@ class Client:
         return accepted
 
     async def _until_accepted(
-        self, method: str, path: str, body: Any, *, headers: dict[str, str], accepted: Accepted
+        self,
+        path: str,
+        body: Any,
+        *,
+        headers: dict[str, str],
+        accepted: Accepted,
+        final: frozenset[int] = frozenset(),
     ) -> UUID | None:
+        """Post until the answer is a run (its id), one of the final statuses (None), or a refusal (None, noted)."""
         deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         pause = FIRST_PAUSE_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             try:
-                status, content = await self._call(method, path, body, headers)
+                status, content = await self._call("POST", path, body, headers)
             except TRANSIENT:
                 status, content = 0, b""
             if status in {200, 202}:
                 return UUID(json.loads(content)["run_id"])
+            if status in final:
+                return None
             if 400 <= status < 500 and status not in {409, 429}:
-                accepted.refused.append(f"{method} {path}: {status} {content[:200]!r}")
+                accepted.refused.append(f"{path}: {status} {content[:200]!r}")
                 return None
             accepted.failures += 1
             await asyncio.sleep(pause * self._rng.uniform(0.5, 1.5))
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-        accepted.refused.append(f"{method} {path}: nobody accepted it")
+        accepted.refused.append(f"{path}: nobody accepted it")
         return None
 
     async def _call(

@@ -103,9 +103,9 @@ class Trial:
         self.others[run_id] = None
         return run_id
 
-    def cancel(self, run_id: UUID) -> None:
-        """Ask for a run's end."""
-        self._world.call(self.client.cancel(run_id, accepted=self._own))
+    def cancel(self, run_id: UUID) -> bool:
+        """Ask for a run's end; return False when it is over already."""
+        return self._world.call(self.client.cancel(run_id, accepted=self._own))
 
     def pause(self, seconds: float) -> None:
         """Let time pass, and keep an eye on what is alive and what is due."""
