@@ -64,7 +64,10 @@ with owned as (
   where owner is not null and tenant_id = any(%(tenants)s) group by tenant_id
 )
 , room as (
-  select t.id as tenant_id, least(%(share)s, t.max_concurrent_runs - coalesce(o.runs, 0)) as runs
+  select t.id as tenant_id,
+    least(
+      %(share)s, t.max_concurrent_runs, greatest(%(least_room)s, t.max_concurrent_runs - coalesce(o.runs, 0))
+    ) as runs
   from tenants_tenant t left join owned o on o.tenant_id = t.id
   where t.id = any(%(tenants)s)
 )
@@ -236,6 +239,8 @@ async def _pick(
         # Nobody locks more rows than it may take; what one tenant leaves over goes to the others at the next claim.
         "share": -(-room // len(tenants)),
         "overdue": overdue_seconds,
+        # Beside a full queue a suspect would never find a slot; its host gives all others up for it.
+        "least_room": 1 if suspects else 0,
         "least_losses": low,
         "most_losses": high,
         "semantics": semantics,
