@@ -67,14 +67,3 @@ def test_an_attempt_that_takes_longer_than_the_grace_does_not_keep_it_waiting(ac
         assert "step.completed long" not in event_types(long)
         assert wait_until_over(long) == ["completed"]
     assert event_types(long).count("step.started long") == 1
-
-
-def test_it_is_claimed_although_its_tenant_never_has_a_free_slot(acme: Tenant) -> None:
-    acme.max_concurrent_runs = 2
-    acme.save()
-    neighbours = queue_neighbours(acme)
-    with running_host() as host:
-        wait_for(lambda: len(host.runners) == 2)
-        suspect = queue_run(acme, segment(step("dangerous")), losses=LOSSES)
-        assert wait_until_over(suspect, seconds=4) == ["completed"]
-        assert "queued" in set(statuses(neighbours).values()), "there was a free slot: nothing is shown"

@@ -12,7 +12,15 @@ from runs.engine.errors import HostLost
 from runs.models import Run, Worker
 from tenants.context import unscoped
 from tenants.models import Tenant
-from tests.support.engine import make_revision, make_tenant, queue_run, queue_runs, send_cancel, wait_until_over
+from tests.support.engine import (
+    get_run,
+    make_revision,
+    make_tenant,
+    queue_run,
+    queue_runs,
+    send_cancel,
+    wait_until_over,
+)
 from tests.support.host import running_host
 from tests.support.journals import claim, register_host
 from tests.support.segments import segment, step
@@ -152,6 +160,23 @@ def test_a_run_with_many_losses_is_claimed_alone(acme: Tenant) -> None:
     assert claim_ids(worker_id) == [plain]
     alone = asyncio.run(claim(worker_id, suspects=True))
     assert [claimed.run_id for claimed in alone] == suspects[:1]
+
+
+def test_a_run_with_many_losses_needs_no_slot_of_a_tenant_that_may_run_something(acme: Tenant) -> None:
+    acme.max_concurrent_runs = 1
+    acme.save()
+    plain, another = queue_runs(acme, DOCUMENT, 2)
+    suspect = queue_run(acme, DOCUMENT, losses=3)
+    worker_id = register_host()
+    assert claim_ids(worker_id) == [plain]
+    assert claim_ids(worker_id) == [], "the only slot is taken"
+    acme.max_concurrent_runs = 0
+    acme.save()
+    assert asyncio.run(claim(worker_id, suspects=True)) == []
+    acme.max_concurrent_runs = 1
+    acme.save()
+    assert [claimed.run_id for claimed in asyncio.run(claim(worker_id, suspects=True))] == [suspect]
+    assert get_run(another).owner is None
 
 
 def test_a_freed_slot_is_taken_at_once(acme: Tenant, settings: Any) -> None:
