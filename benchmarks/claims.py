@@ -37,17 +37,19 @@ values (%s, %s, %s, '{}', '{}', clock_timestamp())
 MAKE_RUNS = """
 insert into runs_run (id, tenant_id, revision_id, segment_id, client_reference, metadata, input, semantics, priority,
   timeout_seconds, status, waiting_for, activations, active, last_seq, journal_bytes, digest, epoch, losses,
-  signals_pending, created_at, wake_at)
+  signals_pending, created_at, wake_at, step_types)
 select gen_random_uuid(), (%(tenants)s::uuid[])[1 + n %% cardinality(%(tenants)s::uuid[])], %(revision)s, 'claims', '',
   '{}', '{}', %(semantics)s, 0, 300, %(status)s, '[]', 0, 0, 0, 0, '', 0, 0, false,
   now() - make_interval(secs => %(age)s) + make_interval(secs => n * 0.001),
-  case %(wake)s when 'due' then now() when 'later' then now() + interval '1 day' end
+  case %(wake)s when 'due' then now() when 'later' then now() + interval '1 day' end,
+  '{http_action@1,parallel_join@1,parallel_split@1,transform@1}'
 from generate_series(1, %(count)s) n
 """
 FINISH = "update runs_run set owner = null, status = 'completed' where owner = %s"
 HOST = """
-insert into runs_worker (id, name, started_at, lease_until)
-values (%s, 'claims', clock_timestamp(), clock_timestamp() + interval '1 hour')
+insert into runs_worker (id, name, started_at, lease_until, step_types)
+values (%s, 'claims', clock_timestamp(), clock_timestamp() + interval '1 hour',
+  '{condition@1,http_action@1,parallel_join@1,parallel_split@1,transform@1}')
 """
 
 Database = psycopg.Connection[tuple[Any, ...]]
