@@ -26,6 +26,7 @@ EXPERIMENTS: dict[str, Callable[[Trial], None]] = {
     "worker_killed": worker_faults.kill_workers,
     "worker_frozen": worker_faults.freeze_workers,
     "answer_before_kill": worker_faults.kill_after_answers,
+    "worker_stopped": worker_faults.stop_workers,
     "web_killed": server_faults.kill_web_and_beat,
     "postgres_restarted": server_faults.restart_postgres,
     "connections_terminated": server_faults.terminate_connections,

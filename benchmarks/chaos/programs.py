@@ -76,6 +76,18 @@ class Program:
             raise FaultDidNotHappen(f"{self.name} had ended before it was killed")
         return pid
 
+    def ask_to_end(self) -> float:
+        """Send SIGTERM and wait; return the seconds it took.
+
+        Raises:
+            FaultDidNotHappen: It did not end of its own accord, and well.
+        """
+        began = time.monotonic()
+        os.kill(self.pid, signal.SIGTERM)
+        if self.child is None or self.child.wait(30) != 0:
+            raise FaultDidNotHappen(f"{self.name} did not end well")
+        return time.monotonic() - began
+
     def freeze(self) -> None:
         """Stop its clock; returns when the kernel says that it stands.
 

@@ -67,6 +67,7 @@ class Stack:
         self._environment = {
             **parts.environment(servers),
             **SHORT_LEASE,
+            "WORKER_GRACE_SECONDS": "10",
             "DATABASE_URL": dsn(DATABASE),
             "DJANGO_SETTINGS_MODULE": "llmteam.settings",
             "EXTRA_APPS": "benchmarks.chaos.block_step.BlockStepConfig",

@@ -20,9 +20,10 @@ MOMENTS = 5
 LOOK_SECONDS = 0.25
 END_SECONDS = 60.0
 UNTOUCHED_SECONDS = 20.0
+# While the database is away nobody can touch anything.
 UNTOUCHED: LiteralString = """
-select coalesce(max(extract(epoch from clock_timestamp() - wake_at)), 0)::float8 from runs_run
-where owner is null and wake_at is not null
+select coalesce(max(extract(epoch from clock_timestamp() - greatest(wake_at, pg_postmaster_start_time()))), 0)::float8
+from runs_run where owner is null and wake_at is not null
 """
 UNDER_WAY: LiteralString = "select count(*) from runs_run where owner is not null"
 GOING_ON: LiteralString = "select count(*) from runs_run where created_at >= %s and ended_at is null and id = any(%s)"

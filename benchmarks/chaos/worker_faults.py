@@ -7,11 +7,13 @@ from uuid import UUID
 
 from benchmarks.chaos.programs import FaultDidNotHappen, Program
 from benchmarks.chaos.stack import DEFAULT_LEASE
-from benchmarks.chaos.trial import Trial
+from benchmarks.chaos.trial import MOMENTS, Trial
 
 OWNS_SECONDS = 10.0
 FREED_SECONDS = 8.0
 TAKEOVER_SECONDS = 18.0
+STOP_SECONDS = 1.0
+"""About what a worker takes to hand its runs over."""
 STALL_SECONDS = 90.0
 BUSY_SECONDS = 30.0
 """Longer than a run that blocks needs to be stalled, so that no worker is idle meanwhile."""
@@ -104,6 +106,22 @@ def kill_after_answers(trial: Trial) -> None:
     trial.expect(certain >= HELD_CALLS, f"{certain} answers only were cut off")
     repeats = trial.figures["repeated_calls"]
     trial.expect(repeats >= certain, f"{certain} answers were cut off, {repeats} calls came again")
+
+
+def stop_workers(trial: Trial) -> None:
+    """SIGTERM of a worker, at five moments: it hands its runs over, and no call is made again."""
+    moments = trial.moments(0.8, 1.6)
+    trial.start_load(sum(moments) + MOMENTS * STOP_SECONDS)
+    seconds = []
+    for moment in moments:
+        trial.pause_before_fault(moment)
+        victim = _busy_worker(trial)
+        seconds.append(round(victim.ask_to_end(), 1))
+        victim.start()
+    trial.finish()
+    trial.figures["stop_seconds"] = seconds
+    trial.expect(trial.figures["owner_changes"] >= 1, "nothing was handed over")
+    trial.expect(trial.figures["repeated_calls"] == 0, f"{trial.figures['repeated_calls']} calls were made again")
 
 
 def take_over_by_default(trial: Trial) -> None:
