@@ -118,14 +118,18 @@ async def deliver(web: Web, clients: int, seconds: float) -> None:
             cpu = {"web": sum(web.process.cpu_times()[:2]), "worker": sum(worker.cpu_times()[:2])}
         for follower in followers:
             await follower.stop()
+    report(followers, journals, [str(error) for error in done if error is not None], cpu)
+
+
+def report(followers: list[Follower], journals: dict[str, list[str]], broken: list[str], cpu: dict[str, float]) -> None:
+    """Print what was delivered, and how late."""
     faults = judge(followers, journals)
     delays = latencies([delay for follower in followers for delay in follower.delays])
-    broken = [str(error) for error in done if error is not None]
     print_line(
         "streams: delivery",
-        websockets=clients,
-        event_streams=clients,
-        records=total,
+        websockets=len(followers) // 2,
+        event_streams=len(followers) // 2,
+        records=sum(map(len, journals.values())),
         delivered=sum(len(follower.seen) for follower in followers),
         cut_and_back=sum(follower.cuts for follower in followers),
         valkey_flushes=2,
