@@ -26,6 +26,7 @@ from tenants.console import (
     is_confirmed,
     links,
 )
+from tenants.known_callers import forget_callers_of
 from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.services import create_api_key, revoke_api_key
 from tenants.types import SCOPES
@@ -53,6 +54,11 @@ class TenantAdmin(ConsoleAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Keep the short name of a tenant that exists: it is in addresses and logs."""
         return [*self.readonly_fields, "slug"] if obj else [*self.readonly_fields]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Have an inactive tenant's keys refused by this process at once, by others within 4 s."""
+        super().save_model(request, obj, form, change)
+        forget_callers_of(obj.pk)
 
     @column("belongs to it")
     def belongings(self, tenant: Tenant) -> str:

@@ -13,6 +13,7 @@ from kernel.errors import ErrorItem
 from tenants import keys
 from tenants.context import tenant_scope, unscoped
 from tenants.errors import KeyNotFound, TenantExists, UnknownScope
+from tenants.known_callers import forget_callers_of
 from tenants.models import ApiKey, Tenant
 from tenants.types import SCOPES
 
@@ -79,7 +80,7 @@ def hash_for_keeping(*, text: str) -> bytes:
 
 
 def revoke_api_key(*, tenant: Tenant, api_key_id: UUID) -> ApiKey:
-    """Stop a key for good. Holds from the next request on: keys are looked up each time, never cached.
+    """Stop a key for good. Holds from the next request on in this process, within 4 s in every other.
 
     Repeating it changes nothing.
 
@@ -93,4 +94,5 @@ def revoke_api_key(*, tenant: Tenant, api_key_id: UUID) -> ApiKey:
         if api_key.revoked_at is None:
             api_key.revoked_at = utc_now()
             api_key.save(update_fields=["revoked_at"])
+        forget_callers_of(tenant.id)
     return api_key

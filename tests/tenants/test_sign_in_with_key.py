@@ -75,7 +75,7 @@ def test_what_is_no_key_of_ours_is_a_401_told_alike(acme: Customer) -> None:
     assert answer["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_a_revoked_key_is_refused_at_once(acme: Customer) -> None:
+def test_a_revoked_key_is_refused_at_once_by_the_process_that_revoked_it(acme: Customer) -> None:
     made = create_api_key(tenant=acme.tenant, name="second")
     assert ask(made.text)[0] == 200
     for _ in range(2):
