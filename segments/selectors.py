@@ -12,7 +12,7 @@ from kernel.paging import CursorRefused, Page
 from segments.catalog import Catalog
 from segments.errors import RevisionNotFound, SegmentNotFound, StepTypeNotFound
 from segments.models import Revision, Segment
-from tenants.context import tenant_scope
+from tenants.context import reading_scope, tenant_scope
 from tenants.models import Tenant
 from tenants.selectors import newest_page
 
@@ -65,11 +65,12 @@ def get_segment(*, tenant: Tenant, segment_id: str) -> Segment:
     """
     if not is_segment_id(segment_id):
         raise SegmentNotFound
-    with tenant_scope(tenant.id):
-        segment = Segment.objects.filter(segment_id=segment_id).select_related("current_revision").first()
-    if segment is None:
+    with reading_scope(tenant.id):
+        # Not `first`, which would have the database sort one row.
+        found = list(Segment.objects.filter(segment_id=segment_id).select_related("current_revision"))
+    if not found:
         raise SegmentNotFound
-    return segment
+    return found[0]
 
 
 def list_segments(*, tenant: Tenant, cursor: str | None, limit: int, archived: bool = False) -> Page[Segment]:
@@ -123,7 +124,7 @@ def get_revision(*, tenant: Tenant, segment_id: str, number: str | int | None = 
     wanted = _number(str(number))
     if wanted is None:
         raise RevisionNotFound
-    with tenant_scope(tenant.id):
+    with reading_scope(tenant.id):
         revision = segment.revisions.select_related("segment").filter(number=wanted).first()
     if revision is None:
         raise RevisionNotFound

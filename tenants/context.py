@@ -47,6 +47,19 @@ def tenant_scope(tenant_id: UUID) -> Iterator[None]:
 
 
 @contextmanager
+def reading_scope(tenant_id: UUID) -> Iterator[None]:
+    """Be in a tenant's scope to read: joins an open one as it is, without a savepoint, else opens one.
+
+    Not for writes that may fail and be survived: nothing is rolled back to where a joined scope began.
+    """
+    if connection.in_atomic_block and _scope.get() == tenant_id:
+        yield
+        return
+    with tenant_scope(tenant_id):
+        yield
+
+
+@contextmanager
 def unscoped(reason: str) -> Iterator[None]:
     """Open a transaction as the system's role, which sees every tenant. ``reason`` is for the reader of the code."""
     if not reason:
