@@ -119,7 +119,10 @@ def _send(run: Run, command: SignalKind, *, actor: str, reason: str) -> None:
         object_id=str(run.id),
         after={"reason": reason},
     )
-    (poke_owner if run.owner else ring)(run.id)
+    if run.owner:
+        poke_owner(run.id)
+    else:
+        ring()
 
 
 def _changes(run: Run, command: SignalKind) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Sends after commit: the doorbell for hosts, and the short way to a run's owner. Nothing here ever fails a caller."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any
 from uuid import UUID
@@ -45,17 +47,65 @@ class Doorbell:
             log.warning("the doorbell is broken (%d times so far), work is found by sweeps: %s", self.failures, error)
 
 
-doorbell = Doorbell()
+class Ringer:
+    """Rings from a thread of its own, so that no caller waits for the broker.
+
+    Whoever asks while a ring is under way shares the one that follows it: every ask is followed by a ring that began
+    after it, but many need only one. What has been asked for is still sent when the process ends.
+    """
+
+    def __init__(self, send: Callable[[], None]) -> None:
+        self._send = send
+        self._lock = threading.Lock()
+        self._is_asked = False
+        self._thread = _one_thread()
+        os.register_at_fork(after_in_child=self._begin_again)  # a child has no thread, and nobody who asked
+
+    def ask(self) -> None:
+        """Have a ring sent soon."""
+        with self._lock:
+            if self._is_asked:
+                return
+            try:
+                self._thread.submit(self._ring)
+            except RuntimeError:  # the process is ending
+                log.warning("too late to ring the doorbell, the work is found by a sweep")
+            else:
+                self._is_asked = True
+
+    def _begin_again(self) -> None:
+        self._lock = threading.Lock()
+        self._is_asked = False
+        self._thread = _one_thread()
+
+    def _ring(self) -> None:
+        with self._lock:
+            self._is_asked = False
+        try:
+            self._send()
+        except Exception:  # the thread's outermost: nobody else would tell
+            log.exception("ringing failed in a way nobody foresaw")
 
 
-def ring(run_id: UUID) -> None:
-    """Tell some host, after the open transaction has committed, that there is work."""
-    transaction.on_commit(partial(doorbell.send, partial(_publish_poke, str(run_id))))
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="doorbell")
 
 
 def ring_now() -> None:
     """Tell some host, without waiting for a transaction, that there is work."""
-    doorbell.send(partial(_publish_poke, None))
+    doorbell.send(_publish_poke)
+
+
+doorbell = Doorbell()
+ringer = Ringer(ring_now)
+
+
+def ring() -> None:
+    """Tell some host, after the open transaction has committed, that there is work.
+
+    Never waits. Rings at the same time become one: whoever hears it claims all there is.
+    """
+    transaction.on_commit(ringer.ask)
 
 
 def poke_owner(run_id: UUID) -> None:
@@ -63,9 +113,9 @@ def poke_owner(run_id: UUID) -> None:
     transaction.on_commit(partial(doorbell.send, partial(_publish_signal, str(run_id))))
 
 
-def _publish_poke(run_id: str | None) -> None:
+def _publish_poke() -> None:
     with _producers().acquire(block=True, timeout=SEND_SECONDS) as producer:
-        current_app.send_task(POKE_TASK, args=[run_id], producer=producer, retry=False, ignore_result=True)
+        current_app.send_task(POKE_TASK, producer=producer, retry=False, ignore_result=True)
 
 
 def _publish_signal(run_id: str) -> None:

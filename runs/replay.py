@@ -74,7 +74,7 @@ def replay_run(
             object_id=str(run.id),
             after={"replay_of": str(source.id), "from_activation": from_activation},
         )
-        ring(run.id)
+        ring()
         return Started(run, replayed=False)
 
     return start_once(start, tenant=tenant, once=once)

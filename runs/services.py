@@ -73,7 +73,7 @@ def _start(tenant: Tenant, api_key: ApiKey, wish: Wish) -> Started:
         object_id=str(run.id),
         after={"segment_id": segment_id, "content_hash": revision.content_hash},
     )
-    ring(run.id)
+    ring()
     return Started(run, replayed=False)
 
 

@@ -8,7 +8,7 @@ from runs.engine.thread import poke_host
 
 @shared_task(name="runs.poke", ignore_result=True)
 def poke(run_id: str | None = None) -> None:
-    """Tell the host in this process that there may be work."""
+    """Tell the host in this process that there may be work. It claims whatever is due, so no id is looked at."""
     poke_host()
 
 
