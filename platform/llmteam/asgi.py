@@ -10,9 +10,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
 http = get_asgi_application()
 
 from llmteam.api.bodies import measured_bodies  # noqa: E402 - as below
+from llmteam.garbage import leave_loaded_code_alone  # noqa: E402 - as below
 from llmteam.threads import with_request_threads  # noqa: E402 - reads models, which Django must have loaded
 from runs.events.outflow import with_outflow  # noqa: E402 - as above
 from runs.events.routing import websockets  # noqa: E402 - as above
 
 router = ProtocolTypeRouter({"http": measured_bodies(http), "websocket": websockets})
 application = with_outflow(with_request_threads(router))
+leave_loaded_code_alone()
