@@ -51,8 +51,7 @@ def try_out(stack: Stack, world: World, client: Client, *, name: str, seed: str)
     mend(stack)
     facts: dict[str, Any] = {"ok": not trial.violations, "seconds": round(time.monotonic() - began, 1)}
     told = line(name, **facts, **trial.figures, violations=trial.violations)
-    told["experiment"] = told.pop("workload")
-    print(json.dumps(told), flush=True)
+    print(json.dumps({"experiment": told.pop("workload"), **told}), flush=True)
     return not trial.violations
 
 

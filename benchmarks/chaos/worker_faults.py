@@ -12,6 +12,8 @@ from benchmarks.chaos.trial import MOMENTS, Trial
 OWNS_SECONDS = 10.0
 FREED_SECONDS = 8.0
 TAKEOVER_SECONDS = 18.0
+FROZEN_SECONDS = 5.0
+"""About what it takes until the runs of a frozen worker are taken over and it is awake again."""
 STOP_SECONDS = 1.0
 """About what a worker takes to hand its runs over."""
 STALL_SECONDS = 90.0
@@ -20,6 +22,8 @@ BUSY_SECONDS = 30.0
 LOSSES_TO_STALL = 5
 FROZEN_EXIT = 70
 HELD_CALLS = 3
+HOLD_SECONDS = 3.0
+"""About what it takes until a worker has so many calls without an answer."""
 LEASED: LiteralString = "select id from runs_worker where name = %s"
 EPOCHS: LiteralString = "select id, epoch from runs_run where id = any(%s)"
 GOING_ON: LiteralString = "select id, epoch from runs_run where id = any(%s) and ended_at is null"
@@ -48,7 +52,7 @@ def kill_workers(trial: Trial) -> None:
 def freeze_workers(trial: Trial) -> None:
     """SIGSTOP for longer than the lease, then SIGCONT, at five moments: who wakes up writes nothing."""
     moments = trial.moments(0.3, 1.2)
-    trial.start_load(5 * 4.0)
+    trial.start_load(MOMENTS * FROZEN_SECONDS)
     taken = 0
     for moment in moments:
         trial.pause_before_fault(moment)
@@ -84,7 +88,7 @@ def _freeze(trial: Trial, victim: Program) -> int:
 def kill_after_answers(trial: Trial) -> None:
     """An upstream that answers just before its caller is killed, five times: the call comes again with its key."""
     moments = trial.moments(0.5, 1.5)
-    trial.start_load(5 * 3.0)
+    trial.start_load(MOMENTS * HOLD_SECONDS)
     certain = caught = 0
     for number, moment in enumerate(moments):
         trial.pause_before_fault(moment)
