@@ -99,11 +99,6 @@ class PlanStep:
     items: bool
     points: tuple[GatherPoint, ...]
 
-    @property
-    def gathers(self) -> bool:
-        """Whether tokens wait here for each other."""
-        return bool(self.points)
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -6,6 +6,7 @@ import pytest
 
 from kernel.values import Json
 from runs.core import EventType, Scope
+from runs.core.scope import EdgeScope
 from runs.core.state import Activation
 from tests.support.graphs import drawn
 from tests.support.simulation import fails, play
@@ -147,3 +148,17 @@ def test_a_declared_port_beyond_the_card_is_emitted_when_the_result_has_that_key
     without = {"a": lambda _a, _scope: {"output": {"other": 1}}}
     assert play(drawn(drawing), with_key).state.output() == "b(fine)"
     assert play(drawn(drawing), without).state.output() is None
+
+
+def test_the_names_at_an_item_and_on_an_edge_can_be_listed() -> None:
+    listed: list[list[str]] = []
+
+    def look(_activation: Activation, scope: Scope) -> Mapping[str, Json]:
+        on_edge = EdgeScope(scope, "out", {})
+        assert len(on_edge) == len(list(on_edge)) == len(scope) + 1
+        listed.append(sorted(scope))
+        return {"output": scope.input}
+
+    drawing = "split parallel_split items=input output=branch_1\na work\nsplit.branch_1 -> a"
+    play(drawn(drawing), {"a": look}, run_input=[{"sku": "x"}])
+    assert listed == [["index", "input", "inputs", "item", "run", "sku", "steps"]]

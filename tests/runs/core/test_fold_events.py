@@ -130,3 +130,43 @@ def test_the_whole_runs_activations_are_bounded_too() -> None:
     (fail,) = decide(state)
     assert fail.error["details"] == {"limit": 10_000}  # type: ignore[union-attr]
     assert "The run" in str(fail.error["message"])  # type: ignore[union-attr]
+
+
+RACE = """
+    s parallel_split output=branch_1,branch_2
+    a work
+    b work
+    join parallel_join merge_strategy=any
+    s.branch_1 -> a
+    s.branch_2 -> b
+    a -> join:one
+    b -> join:two
+"""
+
+
+@pytest.mark.parametrize(
+    ("event_type", "payload"),
+    [
+        (EventType.STEP_COMPLETED, {"ports": {"output": 2}, "edges": [3]}),
+        (EventType.STEP_FAILED, {"error": {"code": "X", "step_id": "b"}, "edges": []}),
+    ],
+)
+def test_the_outcome_of_an_activation_a_join_has_cancelled_changes_nothing_more(
+    event_type: EventType, payload: Mapping[str, Json]
+) -> None:
+    state = new_state(drawn(RACE))
+    tell(state, EventType.SEGMENT_STARTED, {"input": 1})
+    tell(state, EventType.STEP_STARTED, {"inputs": {}}, "s", 1, 1)
+    tell(state, EventType.STEP_COMPLETED, {"ports": ["branch_1", "branch_2"], "value": 1, "edges": [0, 1]}, "s", 1, 1)
+    for step_id in "ab":
+        tell(state, EventType.STEP_STARTED, {"inputs": {}}, step_id, 1, 1)
+    tell(state, EventType.STEP_COMPLETED, {"ports": {"output": 1}, "edges": [2]}, "a", 1, 1)
+    assert state.doomed == {("b", 1): "join_decided"}
+    tell(state, event_type, payload, "b", 1, 1)
+    assert (state.doomed, state.failure, state.output_of("b")) == ({}, None, None)
+    assert [token.step_id for token in state.ready] == ["join"]
+
+
+def test_a_reference_that_names_no_event_is_an_error() -> None:
+    with pytest.raises(TypeError):
+        started().value({"seq": "1", "port": "input"})

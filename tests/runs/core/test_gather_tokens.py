@@ -295,3 +295,9 @@ def test_after_a_join_the_latest_of_several_activations_upstream_is_read() -> No
 
     play(plan, {"end": end}, order=InOrder("split", "w", "slow", "w"))
     assert read == [{"w": {"output": "w(slow(in))"}}]
+
+
+def test_an_empty_list_without_a_join_ends_there() -> None:
+    plan = drawn("split parallel_split items=input output=branch_1\na work\nsplit.branch_1 -> a")
+    assert play(plan, run_input=[]).started() == ["split"]
+    assert play(plan, run_input=[1, 2]).started() == ["split", "a", "a"]
