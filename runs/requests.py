@@ -22,7 +22,7 @@ def wait_seconds_of(request: Request) -> float:
         Invalid: The parameter is no number of seconds, or there is another parameter. A preference that cannot be
             read is no preference (RFC 7240).
     """
-    wait = read_query(WaitQuery, request).get("wait")
+    wait = read_query(WaitQuery, request).get("wait") if request.query_params else None
     if wait is None:
         preferred = _PREFER_WAIT.search(request.headers.get("Prefer", ""))
         wait = float(preferred[1]) if preferred else 0.0

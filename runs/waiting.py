@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -64,15 +64,32 @@ class RunResponse(Response):
 def waits(view: View) -> AsyncView:
     """Make a view of an answer about a run async: it is called once, then the run is watched, then it is read again."""
 
+    def call(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        if not _is_to_wait(response):
+            _render(response)
+        return response
+
     @functools.wraps(view)
     async def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = await sync_to_async(view)(request, *args, **kwargs)
-        if isinstance(response, RunResponse) and response.wait_seconds > 0 and response.run.status not in RESTS:
+        response = await sync_to_async(call)(request, *args, **kwargs)
+        if _is_to_wait(response):
             await _until_rest(response.run.id, response.wait_seconds)
             await sync_to_async(response.read_again)()
         return response
 
     return answer
+
+
+def _is_to_wait(response: HttpResponseBase) -> TypeGuard[RunResponse]:
+    return isinstance(response, RunResponse) and response.wait_seconds > 0 and response.run.status not in RESTS
+
+
+def _render(response: HttpResponseBase) -> None:
+    """Write the body in the thread the view runs in; Django would change into one once more to do so."""
+    if isinstance(response, Response):
+        response.render()
+        response.render = None  # type: ignore[method-assign, assignment]  # Django asks whether it can be called
 
 
 async def _until_rest(run_id: UUID, seconds: float) -> None:

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
-from django.db import close_old_connections, connections
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connections, reset_queries
 
 from runs.events.outflow import Application, Receive, Scope, Send
 
@@ -52,6 +53,7 @@ def with_request_threads(application: Application) -> Application:
     Django would give each request a thread of its own, and so a connection: hundreds of callers who wait would each
     hold one. Nothing here depends on which thread a piece runs in, as every piece opens and ends its own transaction.
     """
+    _leave_connections_to_the_threads()
     context = ThreadSensitiveContext()
     SyncToAsync.context_to_thread_executor[context] = RequestThreads()
 
@@ -60,3 +62,13 @@ def with_request_threads(application: Application) -> Application:
         await application(scope, receive, send)
 
     return served
+
+
+def _leave_connections_to_the_threads() -> None:
+    """Stop Django from doing at both ends of a request what ``RequestThreads`` does.
+
+    It would change into a thread for it, and have each request ask the database whether it is there.
+    """
+    request_started.disconnect(reset_queries)
+    request_started.disconnect(close_old_connections)
+    request_finished.disconnect(close_old_connections)
