@@ -17,8 +17,8 @@ from runs.engine.errors import HostLost
 from runs.engine.inbox import listen_for_signals
 from runs.engine.lease import Beat, Lease, Watch
 from runs.engine.runner import Runner
-from runs.engine.store.claims import Claimed, claim_runs
-from runs.engine.store.connection import build_pool
+from runs.engine.store.claims import Claimed, claim_runs, disown_unknown
+from runs.engine.store.connection import AsyncDatabase, build_pool
 from runs.engine.surroundings import AWAY, Surroundings
 from runs.engine.sweeper import Sweeper
 from runs.queue import ring_now
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 POOL_SIZE = 4
 TICK_SECONDS = 0.25
 AFTER_GRACE_SECONDS = 5.0
+DOUBT_SECONDS = 30.0
+"""How long after a claim without an answer it may still take effect in the database; its timeouts are shorter."""
 SUSPECT_PATIENCE_SECONDS = 5.0
 """How long a run that may kill its host waits for one that is idle, before a host gives everything else up for it."""
 
@@ -51,6 +53,7 @@ class Host:
         self._absences = Absences(patience_seconds=settings.STEP_TYPE_PATIENCE_SECONDS)
         self._around = Surroundings(build_pool("host", size=POOL_SIZE))
         self._last_tick = time.monotonic()
+        self._in_doubt_until = 0.0
 
     def poke(self) -> None:
         """Say that there may be work."""
@@ -140,6 +143,7 @@ class Host:
             except (*AWAY, psycopg.Error) as error:
                 # Whatever is wrong, a missing migration as well: the next sweep may find it mended.
                 log.warning("nothing can be claimed now: %s", error)
+                self._in_doubt_until = time.monotonic() + DOUBT_SECONDS
             if not claimed:
                 await self._wait_for_bell(next_sweep - time.monotonic())
 
@@ -153,9 +157,18 @@ class Host:
     async def _sweep(self) -> None:
         async with self._around.pool.connection() as connection:
             await self._sweeper.sweep(connection)
+            await self._settle_doubt(connection)
             if self.worker_id is not None:
                 for stuck in await self._absences.claim(connection, self.worker_id):
                     self._start(stuck)
+
+    async def _settle_doubt(self, connection: AsyncDatabase) -> None:
+        """Free what a claim took whose answer was lost: nobody would ever execute it."""
+        if self.worker_id is None or time.monotonic() >= self._in_doubt_until:
+            return
+        freed = await disown_unknown(connection, worker_id=self.worker_id, known=list(self.runners))
+        if freed:
+            log.warning("freed %d runs that were claimed without an answer", freed)
 
     async def _claim(self, *, also_when_full: bool) -> int:
         is_alone = self._is_alone()

@@ -126,6 +126,17 @@ returning id, tenant_id, revision_id, segment_id, epoch, input::text, last_seq, 
   timeout_seconds, extract(epoch from deadline_at)::float8, losses, signals_pending
 """
 
+# As the sweep frees the runs of a dead host; the time since the claim was nobody's, but it is short.
+DISOWN = """
+with unknown as (
+  select id from runs_run where owner = %s and id <> all(%s::uuid[]) order by id for no key update
+)
+update runs_run r
+set owner = null, wake_at = clock_timestamp(), deadline_at = null,
+    seconds_left = greatest(0, extract(epoch from r.deadline_at - clock_timestamp()))
+from unknown where r.id = unknown.id
+"""
+
 
 class Purpose(Enum):
     """What a run was claimed for. Only runs claimed to be executed have a slot."""
@@ -249,3 +260,15 @@ async def _pick(
     }
     found = await (await connection.execute(PICK, asked)).fetchall()
     return {run_id for (run_id,) in found}
+
+
+async def disown_unknown(connection: AsyncDatabase, *, worker_id: UUID, known: Sequence[UUID]) -> int:
+    """Free the runs a host owns without knowing it: the answer to its claim was lost, the claim was not.
+
+    Only for the host itself, while it claims nothing.
+
+    Returns:
+        How many runs were freed.
+    """
+    async with transaction(connection):
+        return (await connection.execute(DISOWN, [worker_id, list(known)])).rowcount
