@@ -144,6 +144,7 @@ class Host:
                 # Whatever is wrong, a missing migration as well: the next sweep may find it mended.
                 log.warning("nothing can be claimed now: %s", error)
                 self._in_doubt_until = time.monotonic() + DOUBT_SECONDS
+                self._sweeper.failed()
             if not claimed:
                 await self._wait_for_bell(next_sweep - time.monotonic())
 

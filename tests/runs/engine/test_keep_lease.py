@@ -96,6 +96,24 @@ def test_after_a_gap_everybody_is_granted_a_lease_first(acme: Tenant) -> None:
     assert asyncio.run(scenario()) == [0, 1]
 
 
+def test_a_database_that_was_seen_away_for_half_a_lease_is_a_gap(acme: Tenant) -> None:
+    queue_runs(acme, DOCUMENT, 1)
+    dead = register_host()
+    asyncio.run(claim(dead))
+    end_lease(dead)
+
+    async def scenario() -> list[int]:
+        async with await connect("test") as open_connection:
+            sweeper = Sweeper(lease_seconds=0.4, sweep_seconds=1)
+            sweeper._last_good -= 0.3
+            sweeper.failed()
+            first = await sweeper.sweep(open_connection)
+            await asyncio.sleep(0.45)
+            return [first, await sweeper.sweep(open_connection)]
+
+    assert asyncio.run(scenario()) == [0, 1]
+
+
 def test_a_run_whose_owners_die_without_an_outcome_is_stalled_after_five(acme: Tenant) -> None:
     run_id, mended = queue_runs(acme, DOCUMENT, 2, losses=5)
     neighbours = queue_runs(acme, DOCUMENT, 3)
