@@ -19,6 +19,7 @@ RUNS = 100
 MOMENTS = 5
 LOOK_SECONDS = 0.25
 END_SECONDS = 60.0
+UNDER_WAY_SECONDS = 10.0
 UNTOUCHED_SECONDS = 20.0
 # While the database is away nobody can touch anything.
 UNTOUCHED: LiteralString = """
@@ -113,8 +114,9 @@ class Trial:
         self.wait_for(lambda: False, seconds=seconds)
 
     def pause_before_fault(self, seconds: float) -> None:
-        """Let time pass, and note how many runs are under way when it is over."""
+        """Let time pass, until something is under way at least, and note how much is."""
         self.pause(seconds)
+        self.wait_for(lambda: self.stack.ask(UNDER_WAY)[0][0] > 0, seconds=UNDER_WAY_SECONDS)
         self._under_way.append(self.stack.ask(UNDER_WAY)[0][0])
 
     def wait_for(self, fact: Callable[[], object], *, seconds: float) -> bool:
