@@ -1,6 +1,6 @@
 """Measure what the engine does on this machine, next to the floor: the same durable work written by hand.
 
-    python -m benchmarks [--only W1,W1T,...] [--repeats 3] [--profile FOLDER]
+    python -m benchmarks [--only W1,W1T,...] [--repeats 3] [--profile FOLDER] [--web-core N]
 
 Prints one JSON line a workload and repeat. Everything goes through the real stack: a durable Postgres of our own, one
 Daphne process, one Celery worker process. The floor is measured right before what it is compared with.
@@ -184,6 +184,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(ALL), help="names, separated by commas")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--profile", type=Path, help="write py-spy's raw stacks of W1 and STARTS into this folder")
+    parser.add_argument("--web-core", type=int, help="bind the web process to this core, as `taskset -c` does")
     arguments = parser.parse_args()
     wanted = set(arguments.only.upper().split(","))
     unknown = wanted.difference(ALL)
@@ -193,6 +194,8 @@ def main() -> None:
         arguments.profile.mkdir(parents=True, exist_ok=True)
     if wanted.difference(PROGRAMS):
         with running_stack() as stack:
+            if arguments.web_core is not None:
+                stack.bind_web(arguments.web_core)
             measure(Bench(stack, arguments.profile), wanted, arguments.repeats)
     for name, module in PROGRAMS.items():
         if name in wanted:

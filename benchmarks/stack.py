@@ -57,6 +57,11 @@ class Stack:
         with redis.Redis.from_url(self.environment["REDIS_URL"]) as broker:
             broker.flushdb()
 
+    def bind_web(self, core: int) -> None:
+        """Have the web process run on one core, with the threads it has; later ones inherit it."""
+        for thread in psutil.Process(self.web_pid).threads():
+            os.sched_setaffinity(thread.id, {core})
+
     @contextmanager
     def worker(self) -> Iterator[psutil.Process]:
         """Run one worker; entered as soon as the process exists."""
