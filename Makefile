@@ -47,7 +47,7 @@ bench: $(READY) ## figures of this machine, next to the floor; ONLY=W1,LONE REPE
 chaos: $(READY) ## every part broken under load, then the proof that nothing is lost; SEED=1 ONLY=worker_killed
 	@exec .venv/bin/python -m benchmarks.chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
-COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock"
 
 lock: $(READY) ## renew requirements.txt and requirements-dev.txt from pyproject.toml
