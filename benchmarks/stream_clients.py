@@ -60,7 +60,7 @@ class Follower:
         self.opened.set()
 
     async def _follow(self) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of follower reads in its own way
 
     def _take(self, record: dict[str, Any], cursor: str | None) -> None:
         if "event_id" not in record:

@@ -101,7 +101,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
 
     def open(self, caller: Caller, parameters: Mapping[str, str]) -> Stream:
         """Open what the address names."""
-        raise NotImplementedError
+        raise NotImplementedError  # each consumer below says what its address names
 
     def _open(self) -> Stream:
         pairs = parse_qsl(self.scope["query_string"].decode("ascii", "replace"), keep_blank_values=True)

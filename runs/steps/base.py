@@ -122,7 +122,7 @@ class StepHandler:
         Raises:
             StepFailed: The attempt failed; anything else raised counts as a failure that is not retryable.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # the registry refuses a type that leaves it so
 
     async def abandon(self, call: StepCall) -> None:
         """Clean up after an attempt that was cancelled. May be called more than once; the default has nothing."""
