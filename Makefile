@@ -61,7 +61,7 @@ $(REQUIREMENTS): requirements-dev.txt
 	if [ -z "$$found" ]; then echo "Python 3.11 or newer is needed; name it with make PYTHON=/path/to/python3.11" >&2; exit 1; fi; \
 	echo "setting up .venv with $$found (about a minute)"; \
 	"$$found" -m venv .venv
-	@.venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	@.venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-dev.txt
 	@touch $@
 
 $(READY): $(REQUIREMENTS) pyproject.toml
