@@ -53,12 +53,17 @@ class Run(models.Model):
     priority = models.SmallIntegerField(default=0)
     timeout_seconds = models.FloatField()
     step_types = ArrayField(models.TextField(), default=list, db_default=[], help_text="What a host must have.")
+    is_test = models.BooleanField(default=False, db_default=False, help_text="One step tried out from the catalog.")
+    traceparent = models.CharField(
+        max_length=55, blank=True, default="", db_default="", help_text="The trace of the request that started it."
+    )
     replay_of = models.UUIDField(null=True, help_text="The run whose journal this one began with, or repeats.")
 
     status = models.CharField(max_length=16, choices=RunStatus, default=RunStatus.QUEUED)
     output = JsonTextField(null=True)
     error = JsonTextField(null=True)
     waiting_for = JsonTextField(default=list)
+    usage = JsonTextField(default=dict, db_default={}, editable=False)
     activations = models.PositiveIntegerField(default=0)
     active = models.PositiveIntegerField(default=0)
     last_seq = models.PositiveIntegerField(default=0)

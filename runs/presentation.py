@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from runs.models import Run
 from runs.selectors import EventRecord, StepRecord
+from runs.usage.sums import NOTHING_USED
 
 _SEVERITIES: Final = {
     "segment.failed": "error",
@@ -45,7 +46,7 @@ def run_body(run: Run, request: Request) -> dict[str, Any]:
         "error": run.error,
         "waiting_for": run.waiting_for,
         "progress": {"activations": run.activations, "active": run.active},
-        "usage": {"activations": run.activations},
+        "usage": {"activations": run.activations, **(run.usage or NOTHING_USED)},
         "client_reference": run.client_reference or None,
         "metadata": run.metadata,
         "priority": run.priority,

@@ -12,7 +12,7 @@ from audit.services import record
 from kernel.clock import utc_now
 from kernel.values import Json, dump_json
 from runs.core import EventType
-from runs.core.events import SEMANTICS
+from runs.core.events import REPLAYED_FROM, SEMANTICS
 from runs.engine.journal import chain
 from runs.errors import ActivationUnknown
 from runs.idempotency import OnceKey, Started, start_once
@@ -22,7 +22,6 @@ from runs.selectors import get_run
 from tenants.models import ApiKey, Tenant
 
 BATCH_EVENTS: Final = 500
-REPLAYED_FROM: Final = "replayed_from"
 _ACTIVATION: Final = re.compile(r"([^#\s]{1,64})#([1-9][0-9]{0,8})")
 _OUTCOMES: Final = {EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_SKIPPED}
 _LANDINGS: Final = {EventType.STEP_RETRYING, *_OUTCOMES}

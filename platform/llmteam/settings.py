@@ -129,6 +129,7 @@ EGRESS_ALLOW_CIDRS = environment.words("EGRESS_ALLOW_CIDRS")
 HTTP_CLIENTS = environment.pairs("HTTP_CLIENTS")
 
 STEP_REGISTRY = "runs.steps.registry.registry"
+STEP_MIDDLEWARE: list[str] = [*environment.words("EXTRA_STEP_MIDDLEWARE")]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["llmteam.api.authentication.KeyAuthentication"],

@@ -29,6 +29,12 @@ class EventType(StrEnum):
     ACTION_FAILED = "action.failed"
 
 
+USAGE = "usage"
+"""Member of an outcome's payload: what model calls of the attempt took."""
+REPLAYED_FROM = "replayed_from"
+"""Member of a copied event's payload: which event of which run it repeats."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One fact. ``attempt`` counts the starts of an activation from 1.
@@ -37,7 +43,8 @@ class Event:
     ``step.completed {ports: {port: value}, edges: [index]}`` or, when every port carries the same value,
     ``{ports: [port], value, edges, items?}``; ``step.failed {error, edges}``; ``step.skipped {reason, effect}``;
     ``step.retrying {error?, reason, retry_at, consumed}``; ``segment.completed {output}``; ``segment.failed {error}``;
-    ``segment.cancelled {reason}``. A ref is ``{seq, port, item?}``: which event a value came from.
+    ``segment.cancelled {reason}``. Outcomes of steps may have ``usage``.
+    A ref is ``{seq, port, item?}``: which event a value came from.
     """
 
     seq: int

@@ -13,7 +13,7 @@ from kernel.errors import LlmteamError
 from kernel.values import Json, ValueRefused, normalise
 from runs.core import Scope, emit_ports, route
 from runs.engine.plans import ReadyStep
-from runs.steps.base import Emit, RuntimeContext, StepCall, StepFailed
+from runs.steps.base import Defer, Emit, RuntimeContext, StepCall, StepFailed, Wait
 from segments.definition.config import resolve_config
 from segments.expressions import ExpressionError
 
@@ -32,7 +32,7 @@ class Succeeded:
     payload: Mapping[str, Json]
 
 
-Outcome = Succeeded | StepFailed
+Outcome = Succeeded | StepFailed | Defer
 
 
 class Attempt:
@@ -44,6 +44,8 @@ class Attempt:
         "_deadline",
         "_record",
         "_run_id",
+        "_segment_id",
+        "_traceparent",
         "call",
         "cancelled",
         "key",
@@ -63,6 +65,8 @@ class Attempt:
         scope: Scope,
         deadline: float,
         context: RuntimeContext,
+        segment_id: str = "",
+        traceparent: str = "",
         record: Callable[["Attempt", str, Mapping[str, Json]], None],
     ) -> None:
         self.key = key
@@ -74,6 +78,8 @@ class Attempt:
         self.cancelled = False
         self._run_id = run_id
         self._context = context
+        self._segment_id = segment_id
+        self._traceparent = traceparent
         self._record = record
         self._deadline = deadline
         self._calls = 0
@@ -90,8 +96,15 @@ class Attempt:
             if self.cancelled or (task is not None and task.cancelling()):
                 raise
             return self._crashed()
+        except Defer as deferred:
+            return deferred
         except (Exception, SystemExit) as error:
             return self._failure(error, is_late=limit.expired())
+
+    @property
+    def usage(self) -> list[Json]:
+        """What model calls of this attempt took so far, as the journal has it."""
+        return [] if self.call is None else [used.to_dict() for used in self.call.usage]
 
     async def abandon(self) -> None:
         """Let the handler clean up after a cancelled attempt; what it raises is logged."""
@@ -104,8 +117,8 @@ class Attempt:
 
     async def _run_handler(self) -> Emit:
         call = self.call = self._build_call()
-        answer = await self.step.handler.run(call)
-        if not isinstance(answer, Emit):
+        answer = await self.step.run(call)
+        if isinstance(answer, Wait):
             raise StepFailed("WAIT_NOT_AVAILABLE", "Steps that wait for somebody are not available yet.")
         return answer
 
@@ -127,6 +140,8 @@ class Attempt:
             log=logging.LoggerAdapter(log, {"run": str(self._run_id), "step": step.step_id}),
             output_ports=self.step.output_ports,
             deadline=self._deadline,
+            segment_id=self._segment_id,
+            traceparent=self._traceparent,
             arrivals=_arrivals(scope.inputs) if step.join is not None else (),
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from runs.core.events import EventType
-from runs.engine.journal import Closing, Journal, Row
+from runs.engine.journal import Closing, Journal, Row, SideRow
 from runs.engine.store.journals import LockedRun
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,8 @@ class Slice:
     buffered: int
     closing: Closing | None
     taken: list[tuple[int, int]]
+    side: list[SideRow]
+    unwritten_side: list[SideRow]
 
     @classmethod
     def of(cls, journal: Journal) -> "Slice":
@@ -44,6 +46,8 @@ class Slice:
             buffered=journal.buffered,
             closing=journal.closing,
             taken=list(journal.taken),
+            side=(side := list(journal.side)),
+            unwritten_side=side,
         )
 
     @property
@@ -107,6 +111,7 @@ def _judge_doubtful(piece: Slice, found_seq: int, verdict: Verdict) -> None:
         verdict.known.append(piece)
     else:
         piece.unwritten = piece.unwritten[found_seq - piece.base :]
+        piece.unwritten_side = [row for row in piece.unwritten_side if row[0] > found_seq]
         (verdict.written if piece.closing is None else verdict.closed).append(piece)
 
 
@@ -118,12 +123,21 @@ def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
 def advanced(piece: Slice) -> tuple[Any, ...]:
     """Write the row of a run that goes on, as ``store.journals.ADVANCE`` takes it."""
     journal = piece.journal
-    return piece.run_id, piece.last_seq, piece.size, piece.digest, journal.activations, journal.active, piece.progress
+    return (
+        piece.run_id,
+        piece.last_seq,
+        piece.size,
+        piece.digest,
+        journal.activations,
+        journal.active,
+        piece.progress,
+        journal.usage,
+    )
 
 
 def closed(piece: Slice) -> tuple[Any, ...]:
     """Write the row of a run that is given up, as ``store.journals.CLOSE`` takes it."""
-    run_id, last_seq, size, digest, activations, active, progress = advanced(piece)
+    run_id, last_seq, size, digest, activations, active, progress, usage = advanced(piece)
     closing = piece.closing
     if closing is None:
         raise TypeError("only a slice with a closing is closed")
@@ -137,6 +151,7 @@ def closed(piece: Slice) -> tuple[Any, ...]:
         activations,
         active,
         progress,
+        usage,
         str(closing.status),
         closing.output,
         closing.error,

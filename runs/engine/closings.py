@@ -1,7 +1,6 @@
 """The ways a host gives a run up, and the journal's rows read back."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -10,6 +9,7 @@ from kernel.values import Json, dump_json
 from runs.core import Event, EventType
 from runs.engine.journal import Closing, Journal
 from runs.engine.recovery import LOST
+from runs.engine.waits import Waits
 from runs.models import RunStatus
 
 OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
@@ -19,16 +19,6 @@ def event_of(row: Sequence[Any]) -> Event:
     """Read an event from what ``store.journals.load_journal`` returns."""
     seq, event_type, step_id, activation, attempt, payload = row
     return Event(seq, EventType(event_type), orjson.loads(payload), step_id, activation, attempt)
-
-
-def written_time(at: float) -> str:
-    """Write a time of the clock as payloads have it."""
-    return datetime.fromtimestamp(at, UTC).isoformat()
-
-
-def read_time(written: Json) -> float:
-    """Read a time from a payload."""
-    return datetime.fromisoformat(str(written)).timestamp()
 
 
 def run_error(code: str, message: str) -> dict[str, Json]:
@@ -92,19 +82,10 @@ def paused(journal: Journal, told: Mapping[str, Json] | None) -> Closing:
     return closing
 
 
-def parked(*, retry_at: Mapping[tuple[str, int], float], now: float, deadline_at: float) -> Closing:
-    """Give a run back that only waits for retries."""
-    waiting_for: list[Json] = [
-        {
-            "kind": "retry",
-            "since": written_time(now),
-            "until": written_time(at),
-            "ref": f"{step_id}#{activation}",
-        }
-        for (step_id, activation), at in retry_at.items()
-    ]
-    wake_at = min(deadline_at, *retry_at.values())
-    return Closing(RunStatus.WAITING, wake_at=wake_at, waiting_for=dump_json(waiting_for))
+def parked(*, waits: Waits, now: float, deadline_at: float) -> Closing:
+    """Give a run back that only waits for times."""
+    wake_at = min(deadline_at, waits.next_time())
+    return Closing(RunStatus.WAITING, wake_at=wake_at, waiting_for=dump_json(list(waits.describe(now))))
 
 
 def released(*, now: float, status: RunStatus = RunStatus.RUNNING) -> Closing:

@@ -5,10 +5,12 @@ from uuid import UUID
 from django.conf import settings
 
 from kernel.egress import EgressClient, Policy, build_policy, open_client
+from runs.runtime import PlainClient, runtime
+from runs.steps.base import Client, LanguageModel, Prompt, StepFailed
 
 
 class TenantContext:
-    """One tenant's guarded client and named bases; lives as long as the host."""
+    """One tenant's guarded client and connections; lives as long as the host."""
 
     def __init__(self, tenant_id: UUID, policy: Policy) -> None:
         self.tenant_id = tenant_id
@@ -21,10 +23,34 @@ class TenantContext:
             self._client = open_client(self._policy)
         return self._client
 
-    def client_base(self, client_ref: str) -> str | None:
-        """Return the base URL the operator gave a named client."""
+    async def client(self, ref: str) -> Client:
+        """Return the HTTP client of a name.
+
+        Raises:
+            StepFailed: CONNECTION_UNKNOWN.
+        """
+        found = runtime.clients.get(ref)
+        if found is not None:
+            return found
         bases: dict[str, str] = settings.HTTP_CLIENTS
-        return bases.get(client_ref)
+        if ref in bases:
+            return PlainClient(ref, bases[ref])
+        raise StepFailed("CONNECTION_UNKNOWN", f"There is no connection named {ref}.")
+
+    async def language_model(self, ref: str) -> LanguageModel:
+        """Return the language model of a name; raises as ``client``."""
+        found = runtime.llms.get(ref)
+        if found is None:
+            raise StepFailed("CONNECTION_UNKNOWN", f"There is no connection named {ref}.")
+        return found
+
+    async def prompt(self, template_id: str) -> Prompt:
+        """Return a stored prompt.
+
+        Raises:
+            StepFailed: PROMPT_UNKNOWN.
+        """
+        raise StepFailed("PROMPT_UNKNOWN", f"There is no stored prompt named {template_id}.")
 
     async def close(self) -> None:
         """Close the client's connections."""

@@ -17,23 +17,22 @@ from runs.core import (
     Skip,
     Start,
     State,
-    apply,
     decide,
     new_state,
     next_retry,
-    route_error,
 )
 from runs.engine import closings
 from runs.engine.attempts import ActivationKey, Attempt, Outcome, Succeeded, error_object
+from runs.engine.chronicle import Chronicle
 from runs.engine.journal import Closing, Journal
-from runs.engine.orders import Orders, told_by
+from runs.engine.orders import told_by
 from runs.engine.plans import ReadyPlan
 from runs.engine.recovery import LOST, Fate, fates
 from runs.engine.store import journals
 from runs.engine.store.claims import Claimed, Purpose
 from runs.engine.surroundings import Surroundings
 from runs.models import RunStatus
-from runs.steps.base import StepFailed
+from runs.steps.base import Defer, StepFailed
 from segments.catalog import Effect
 from segments.plan import OnUnknown
 
@@ -61,9 +60,9 @@ class Execution:
         self._attempts: dict[ActivationKey, Attempt] = {}
         self._to_launch: list[Attempt] = []
         self._outcomes: list[tuple[Attempt, Outcome]] = []
-        self._retry_at: dict[ActivationKey, float] = {}
         self._offered: list[ActivationKey] = []
-        self._orders = Orders(journal)
+        self._chronicle = Chronicle(journal, self.state)
+        self._orders, self._record = self._chronicle.orders, self._chronicle.record
         self._recovered = False
         self._wake = asyncio.Event()
         self._slice_ends = 0.0
@@ -87,7 +86,8 @@ class Execution:
         for attempt in list(self._attempts.values()):
             self._cancel(attempt)
             if attempt.step.plan_step.on_unknown is OnUnknown.RETRY:
-                self._try_again(attempt.key, reason="shutdown", at=self._around.clock.now(), consumed=False)
+                now = self._around.clock.now()
+                self._chronicle.try_again(attempt.key, reason="shutdown", at=now, consumed=False, usage=attempt.usage)
         self._wake.set()
 
     def abort(self) -> None:
@@ -131,7 +131,7 @@ class Execution:
 
     def _decide(self) -> list[Command]:
         """Ask the core; nothing is begun while the run is to be given away or paused."""
-        self._offered = self._due()
+        self._offered = self._chronicle.waits.due(self._around.clock.now())
         if self._draining:
             return []
         commands = decide(self.state, self._offered)
@@ -145,15 +145,7 @@ class Execution:
             self._record(EventType.SEGMENT_STARTED, closings.begun(self._claimed.input_text))
             return
         rows = await self._around.ask(lambda connection: journals.load_journal(connection, self._claimed.run_id))
-        for row in rows:
-            event = closings.event_of(row)
-            apply(self.state, event)
-            self._orders.fold(event)
-            if event.step_id is not None and event.activation is not None:
-                key = event.step_id, event.activation
-                self._retry_at.pop(key, None)
-                if event.type is EventType.STEP_RETRYING:
-                    self._retry_at[key] = closings.read_time(event.payload["retry_at"])
+        self._chronicle.fold(rows)
 
     async def _recover(self) -> bool:
         """Settle the attempts an earlier owner left without an outcome; return whether the run was given up."""
@@ -162,9 +154,9 @@ class Execution:
             if fate is Fate.EXECUTE:
                 await self._execute_pure(self._attempt(key))
             elif fate is Fate.TRY_AGAIN:
-                self._try_again(key, reason="owner_lost", at=self._around.clock.now(), consumed=False)
+                self._chronicle.try_again(key, reason="owner_lost", at=self._around.clock.now(), consumed=False)
             elif fate is Fate.FAIL:
-                self._give_failed(key, StepFailed("OWNER_LOST", LOST))
+                self._chronicle.give_failed(key, StepFailed("OWNER_LOST", LOST))
             else:
                 unknown.append(key)
         while unknown:
@@ -220,16 +212,15 @@ class Execution:
             if self._orders.is_pausing:
                 pause = self._orders.pause
                 return await self._close(closings.paused(self._journal, told_by(pause) if pause else None))
-            if not self._retry_at:
+            if not self._chronicle.waits:
                 raise RuntimeError("the core has nothing to do and has not ended the run")
-            if min(self._retry_at.values()) - now > PARK_SECONDS:
+            if self._chronicle.waits.next_time() - now > PARK_SECONDS:
                 deadline_at = self._claimed.deadline_at
-                return await self._close(closings.parked(retry_at=self._retry_at, now=now, deadline_at=deadline_at))
+                return await self._close(closings.parked(waits=self._chronicle.waits, now=now, deadline_at=deadline_at))
         if self._journal.rows:
             self._around.writer.submit(self._journal)
         # A retry that is due already waits for something else than time.
-        times = [at for key, at in self._retry_at.items() if key not in self._offered]
-        until = min([self._claimed.deadline_at, *times])
+        until = min(self._claimed.deadline_at, self._chronicle.waits.next_time(without=self._offered))
         timer = asyncio.get_running_loop().call_later(max(0.001, until - now), self._wake.set)
         await self._wake.wait()
         self._wake.clear()
@@ -275,7 +266,7 @@ class Execution:
     def _start(self, command: Start, pure: list[Attempt]) -> None:
         """Record a start; what is pure is executed with the others of its round, the rest after the next commit."""
         key = command.step_id, command.activation
-        self._retry_at.pop(key, None)
+        self._chronicle.waits.drop(key)
         self._record(EventType.STEP_STARTED, {"inputs": dict(command.inputs)}, key, command.attempt)
         attempt = self._attempt(key)
         if attempt.step.plan_step.effect is Effect.PURE:
@@ -297,6 +288,8 @@ class Execution:
             deadline=time.monotonic() + min(seconds_left, step.plan_step.timeout_seconds or seconds_left),
             context=self._around.contexts.get(self._claimed.tenant_id),
             record=self._record_action,
+            segment_id=self._claimed.segment_id,
+            traceparent=self._claimed.traceparent,
         )
 
     def _take_outcomes(self) -> None:
@@ -310,11 +303,15 @@ class Execution:
         """Record an attempt's outcome."""
         if isinstance(outcome, Succeeded):
             try:
-                self._record(EventType.STEP_COMPLETED, outcome.payload, attempt.key, attempt.number)
+                self._record(EventType.STEP_COMPLETED, outcome.payload, attempt.key, attempt.number, attempt.usage)
             except ValueTooLarge as too_large:
                 outcome = StepFailed(too_large.code, too_large.detail)
             else:
                 return
+        if isinstance(outcome, Defer):
+            at = max(outcome.until.timestamp(), self._around.clock.now())
+            self._chronicle.try_again(attempt.key, reason=outcome.reason, at=at, consumed=False, usage=attempt.usage)
+            return
         activation = self.state.active[attempt.key]
         delay = next_retry(
             attempt.step.plan_step.retry,
@@ -324,32 +321,13 @@ class Execution:
             jitter=random.random(),  # noqa: S311 - spreads retries
         )
         if delay is None:
-            self._give_failed(attempt.key, outcome)
+            self._chronicle.give_failed(attempt.key, outcome, attempt.usage)
         else:
             error = error_object(outcome, key=attempt.key, attempts=activation.consumed + 1)
             at = self._around.clock.now() + delay
-            self._try_again(attempt.key, reason="failed", at=at, consumed=True, error=error)
-
-    def _give_failed(self, key: ActivationKey, failure: StepFailed) -> None:
-        activation = self.state.active[key]
-        error = error_object(failure, key=key, attempts=activation.consumed + 1)
-        edges: list[Json] = list(route_error(self.state, activation.token, error))
-        self._record(EventType.STEP_FAILED, {"error": error, "edges": edges}, key, activation.attempt)
-
-    def _try_again(
-        self, key: ActivationKey, *, reason: str, at: float, consumed: bool, error: Mapping[str, Json] | None = None
-    ) -> None:
-        payload: dict[str, Json] = {"reason": reason, "retry_at": closings.written_time(at), "consumed": consumed}
-        if error is not None:
-            payload["error"] = dict(error)
-        self._record(EventType.STEP_RETRYING, payload, key, self.state.active[key].attempt)
-        self._retry_at[key] = at
-
-    def _due(self) -> list[ActivationKey]:
-        if not self._retry_at:
-            return []
-        now = self._around.clock.now()
-        return [key for key, at in self._retry_at.items() if at <= now]
+            self._chronicle.try_again(
+                attempt.key, reason="failed", at=at, consumed=True, error=error, usage=attempt.usage
+            )
 
     def _skip(self, command: Skip) -> None:
         key = command.step_id, command.activation
@@ -358,9 +336,9 @@ class Execution:
         if attempt is not None:
             self._cancel(attempt)
             self._around.in_background(attempt.abandon())
-        self._retry_at.pop(key, None)
+        self._chronicle.waits.drop(key)
         payload: dict[str, Json] = {"reason": command.reason, "effect": "unknown" if is_unknown else "none"}
-        self._record(EventType.STEP_SKIPPED, payload, key, command.attempt)
+        self._record(EventType.STEP_SKIPPED, payload, key, command.attempt, attempt.usage if attempt else ())
 
     def _skip_all(self, reason: str) -> None:
         for key, activation in list(self.state.active.items()):
@@ -382,16 +360,3 @@ class Execution:
         plain = normalise(dict(payload), big_integers="text")
         if isinstance(plain, dict):
             self._record(kind, plain, attempt.key, attempt.number)
-
-    def _record(
-        self,
-        event_type: EventType,
-        payload: Mapping[str, Json],
-        key: ActivationKey | tuple[None, None] = (None, None),
-        attempt: int | None = None,
-    ) -> None:
-        """Append a fact to the journal and take it into account."""
-        event = self._journal.append(event_type, payload, step_id=key[0], activation=key[1], attempt=attempt)
-        apply(self.state, event)
-        self._journal.activations = self.state.activations
-        self._journal.active = len(self.state.active)

@@ -4,7 +4,7 @@ import hashlib
 from asyncio import Future
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from kernel.values import MAX_VALUE_BYTES, Json, ValueTooLarge, check_size, dump_json
@@ -18,6 +18,9 @@ BUFFERED_BYTES: Final = 1024 * 1024
 
 Row: TypeAlias = tuple[UUID, int, UUID, str, str | None, int | None, int | None, float, str]
 """As the table has it: run, seq, tenant, type, step, activation, attempt, time, payload."""
+
+SideRow: TypeAlias = tuple[int, str, tuple[Any, ...]]
+"""What is written in the transaction of an event: its number, the name of the statement, and the statement's values."""
 
 CARRIES_VALUES: Final = frozenset(
     {
@@ -50,6 +53,7 @@ class Closing:
     output: str | None = None
     error: str | None = None
     signal_ids: tuple[int, ...] = ()
+    side: list[SideRow] = field(default_factory=list)
     row: Row | None = None
     last_seq: int = 0
     size_after: int = 0
@@ -64,7 +68,8 @@ class Journal:
 
     Sequence numbers, digest and size are decided here at once; ``committed_*`` is what Postgres has. Only the writer
     moves the latter. Between the two lie ``rows``, and ``taken``: the commands that events among them take, each with
-    the number of its event. ``seen`` has all that were ever taken here. ``trouble`` says why nothing more can be
+    the number of its event. ``seen`` has all that were ever taken here. ``side`` has what is written along with events
+    (``accompany``); ``usage`` the run's sums as JSON, once there are any. ``trouble`` says why nothing more can be
     written; ``notify`` is called when it is set. ``has_progressed``: this owner has committed an outcome.
     """
 
@@ -79,6 +84,8 @@ class Journal:
     active: int = 0
     rows: list[Row] = field(default_factory=list)
     taken: list[tuple[int, int]] = field(default_factory=list)
+    side: list[SideRow] = field(default_factory=list)
+    usage: str | None = None
     seen: set[int] = field(default_factory=set)
     buffered: int = 0
     closing: Closing | None = None
@@ -129,6 +136,10 @@ class Journal:
             self.taken.append((signal_id, self.seq))
             self.seen.add(signal_id)
 
+    def accompany(self, statement: str, values: tuple[Any, ...]) -> None:
+        """Have one of ``store.journals.SIDE`` executed in the transaction that commits the last event."""
+        self.side.append((self.seq, statement, values))
+
     def end_with(self, closing: Closing, event_type: EventType, payload: Mapping[str, Json]) -> None:
         """Give a closing its last event, which takes its number only if the closing is committed.
 
@@ -147,6 +158,7 @@ class Journal:
         self.rows.clear()
         self.seen -= {signal_id for signal_id, _ in self.taken}
         self.taken.clear()
+        self.side.clear()
         self.closing = None
         self.buffered = 0
         self.seq, self.size, self.digest = self.committed_seq, self.committed_size, self.committed_digest

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,9 +10,10 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from kernel.values import parse_json
+from runs.engine.middleware import wrap
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase
-from runs.steps.base import StepHandler
+from runs.steps.base import Middleware, Next, StepHandler
 from runs.steps.registry import StepRegistry
 from segments.catalog import Catalog
 from segments.definition import read_segment
@@ -28,10 +29,14 @@ class PlanUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReadyStep:
-    """A step of a plan, with what executes it; ``output_ports`` are those with an edge, in the order of the edges."""
+    """A step of a plan, with what executes it; ``output_ports`` are those with an edge, in the order of the edges.
+
+    ``run`` is the handler's, with the middleware chain around it.
+    """
 
     plan_step: PlanStep
     handler: StepHandler
+    run: Next
     output_ports: tuple[str, ...]
 
 
@@ -46,8 +51,13 @@ class ReadyPlan:
 class Plans:
     """Loads and compiles each revision once, for the runs that were executed last."""
 
-    def __init__(self, ask: Callable[[Callable[[AsyncDatabase], Awaitable[str]]], Awaitable[str]]) -> None:
+    def __init__(
+        self,
+        ask: Callable[[Callable[[AsyncDatabase], Awaitable[str]]], Awaitable[str]],
+        middleware: Sequence[Middleware],
+    ) -> None:
         self._ask = ask
+        self._middleware = middleware
         self._plans: OrderedDict[UUID, asyncio.Task[ReadyPlan]] = OrderedDict()
 
     async def get(self, revision_id: UUID) -> ReadyPlan:
@@ -65,10 +75,11 @@ class Plans:
         return await asyncio.shield(task)
 
     async def _load(self, revision_id: UUID) -> ReadyPlan:
-        return prepare(await self._ask(lambda connection: journals.read_definition(connection, revision_id)))
+        text = await self._ask(lambda connection: journals.read_definition(connection, revision_id))
+        return prepare(text, self._middleware)
 
 
-def prepare(text: str) -> ReadyPlan:
+def prepare(text: str, middleware: Sequence[Middleware] = ()) -> ReadyPlan:
     """Compile the text of a revision.
 
     Raises:
@@ -84,11 +95,12 @@ def prepare(text: str) -> ReadyPlan:
     plan = compile_plan(segment, known.catalog)
     return ReadyPlan(
         plan,
-        {
-            step_id: ReadyStep(step, known.handler(step.type_id), _output_ports(step))
-            for step_id, step in plan.steps.items()
-        },
+        {step_id: _ready(step, known.handler(step.type_id), middleware) for step_id, step in plan.steps.items()},
     )
+
+
+def _ready(step: PlanStep, handler: StepHandler, middleware: Sequence[Middleware]) -> ReadyStep:
+    return ReadyStep(step, handler, wrap(handler.run, middleware), _output_ports(step))
 
 
 def _is_available(type_id: str, catalog: Catalog) -> bool:

@@ -11,6 +11,7 @@ from psycopg_pool import PoolTimeout
 
 from runs.engine.clock import DatabaseClock
 from runs.engine.context import TenantContexts
+from runs.engine.middleware import build_middleware
 from runs.engine.plans import Plans
 from runs.engine.store.connection import AsyncDatabase, Pool
 from runs.engine.writer import Writer
@@ -37,7 +38,7 @@ class Surroundings:
     _background: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.plans = Plans(self.ask)
+        self.plans = Plans(self.ask, build_middleware())
         self.writer.tell = self.notices.tell
 
     async def ask(self, question: Callable[[AsyncDatabase], Awaitable[Answer]]) -> Answer:

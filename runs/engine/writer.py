@@ -234,11 +234,23 @@ async def _send(connection: AsyncDatabase, verdict: Verdict) -> None:
         await journals.advance_runs(connection, columns([advanced(piece) for piece in going_on]))
     if verdict.closed:
         await journals.close_runs(connection, columns([closed(piece) for piece in verdict.closed]))
+    for statement, side in _side_rows(verdict).items():
+        await journals.write_beside(connection, statement, columns(side))
     applied = [(piece.run_id, *command) for piece in going_on for command in piece.taken]
     applied += [(piece.run_id, *command) for piece in verdict.closed for command in piece.applied.items()]
     if applied:
         run_ids, signal_ids, seqs = columns(applied)
         await journals.apply_signals(connection, signal_ids=signal_ids, seqs=seqs, run_ids=run_ids)
+
+
+def _side_rows(verdict: Verdict) -> dict[str, list[tuple[Any, ...]]]:
+    """Collect what goes along with the events, by statement; ordered, as every multi-row lock is taken in order."""
+    rows = [row for piece in (*verdict.written, *verdict.vetoed, *verdict.closed) for row in piece.unwritten_side]
+    rows += [row for piece in verdict.closed if piece.closing is not None for row in piece.closing.side]
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for _, statement, values in rows:
+        found.setdefault(statement, []).append(values)
+    return {statement: found[statement] for statement in journals.SIDE if statement in found}
 
 
 def _committed(piece: Slice) -> None:
@@ -250,6 +262,7 @@ def _committed(piece: Slice) -> None:
     journal.committed_seq, journal.committed_size, journal.committed_digest = piece.last_seq, piece.size, piece.digest
     del journal.rows[: len(piece.rows)]
     del journal.taken[: len(piece.taken)]
+    del journal.side[: len(piece.side)]
     journal.buffered -= piece.buffered
     still_waiting = []
     for seq, done in journal.waiters:

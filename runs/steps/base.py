@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeAlias
 from uuid import UUID
 
 from kernel.values import Json
+from runs.steps.outside import Client, Endpoint, Hold, LanguageModel, Prompt, Usage
 from segments.catalog import Effect, ExpressionText, Port, StepConfig, StepType
 from segments.expressions import Names
 
@@ -38,6 +40,7 @@ class StepFailed(Exception):
         message: One sentence for people; never a secret, never an address.
         retryable: Whether trying again can help.
         retry_after_seconds: What the other side asked for, if it did.
+        host_failed: Whether the other side is to blame; circuit breakers count such failures.
         details: Plain JSON for programs.
     """
 
@@ -48,6 +51,7 @@ class StepFailed(Exception):
         *,
         retryable: bool = False,
         retry_after_seconds: float | None = None,
+        host_failed: bool = False,
         details: Mapping[str, Json] | None = None,
     ) -> None:
         super().__init__(message)
@@ -55,7 +59,22 @@ class StepFailed(Exception):
         self.message = message
         self.retryable = retryable
         self.retry_after_seconds = retry_after_seconds
+        self.host_failed = host_failed
         self.details = dict(details or {})
+
+
+class Defer(Exception):
+    """The attempt is put off until a time; that consumes no attempt.
+
+    Attributes:
+        until: When to try again.
+        reason: What is waited for: ``rate_limit``, ``circuit`` or ``budget``; a waiting run names it.
+    """
+
+    def __init__(self, until: datetime, reason: str) -> None:
+        super().__init__(reason)
+        self.until = until
+        self.reason = reason
 
 
 class RuntimeContext(Protocol):
@@ -66,8 +85,30 @@ class RuntimeContext(Protocol):
     def http_client(self) -> Any:
         """The tenant's guarded ``httpx.AsyncClient`` (``kernel.egress``); shared, never closed by a handler."""
 
-    def client_base(self, client_ref: str) -> str | None:
-        """The base URL of a named client, or None."""
+    async def client(self, ref: str) -> Client:
+        """Give a connection to an HTTP API by its name.
+
+        Raises:
+            StepFailed: CONNECTION_UNKNOWN, or a connection of another kind.
+        """
+
+    async def language_model(self, ref: str) -> LanguageModel:
+        """Give a connection to a language model by its name; raises as ``client``."""
+
+    async def prompt(self, template_id: str) -> Prompt:
+        """Give a stored prompt, ``name`` or ``name@version``.
+
+        Raises:
+            StepFailed: PROMPT_UNKNOWN.
+        """
+
+
+async def _reserve_nothing(hold: Hold) -> None:
+    """Stand in where there is no budget."""
+
+
+def _stream_nowhere(text: str) -> None:
+    """Stand in where nobody follows."""
 
 
 @dataclass(slots=True)
@@ -77,6 +118,10 @@ class StepCall:
     ``config`` is the step's config with every template rendered; fields marked as expressions are still text.
     ``inputs`` has the value by input port; for a join ``arrivals`` has the gathered values in (edge, item) order.
     ``names`` is the scope for expressions. ``deadline`` is when the attempt or the run is over, by ``time.monotonic``.
+    ``reserve`` asks the budgets for room before a model is called: tokens and US dollars (None: price unknown) this
+    attempt may still take; it raises StepFailed BUDGET_EXCEEDED. ``stream`` sends text to whoever follows the run
+    live, best effort. ``gates`` is what every call to the outside passes; middleware adds to it. ``usage`` is what
+    model calls took so far; it is journalled with the attempt's outcome, whatever that is.
     """
 
     run_id: UUID
@@ -91,9 +136,15 @@ class StepCall:
     record: Callable[[str, MutableMapping[str, Json]], None]
     log: logging.LoggerAdapter[logging.Logger]
     output_ports: tuple[str, ...] = ()
+    segment_id: str = ""
+    traceparent: str = ""
     arrivals: tuple[Json, ...] = ()
     deadline: float | None = None
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
+    reserve: Callable[[Hold], Awaitable[None]] = field(default=_reserve_nothing)
+    stream: Callable[[str], None] = field(default=_stream_nowhere)
+    gates: "list[Gate]" = field(default_factory=list)
+    usage: list[Usage] = field(default_factory=list)
 
     @property
     def input(self) -> Json:
@@ -101,6 +152,28 @@ class StepCall:
         if len(self.inputs) == 1:
             return next(iter(self.inputs.values()))
         return dict(self.inputs)
+
+    @asynccontextmanager
+    async def outside(self, endpoint: Endpoint) -> AsyncIterator[None]:
+        """Go through every gate before a call to the outside, and back through them behind it.
+
+        Whatever the call raises passes through the gates, so that they can count it.
+
+        Raises:
+            Defer: A gate is closed for now.
+        """
+        async with AsyncExitStack() as stack:
+            for gate in self.gates:
+                await stack.enter_async_context(gate(self, endpoint))
+            yield
+
+
+Gate: TypeAlias = Callable[[StepCall, Endpoint], AbstractAsyncContextManager[None]]
+"""What every call to the outside passes: a limit, a circuit breaker."""
+
+Next: TypeAlias = "Callable[[StepCall], Awaitable[Emit | Wait]]"
+Middleware: TypeAlias = "Callable[[StepCall, Next], Awaitable[Emit | Wait]]"
+"""Wraps each attempt; see ``runs.engine.middleware`` for the order."""
 
 
 class StepHandler:
@@ -129,15 +202,25 @@ class StepHandler:
 
 
 __all__ = [
+    "Client",
+    "Defer",
     "Effect",
     "Emit",
+    "Endpoint",
     "ExpressionText",
+    "Gate",
+    "Hold",
+    "LanguageModel",
+    "Middleware",
+    "Next",
     "Port",
+    "Prompt",
     "RuntimeContext",
     "StepCall",
     "StepConfig",
     "StepFailed",
     "StepHandler",
     "StepType",
+    "Usage",
     "Wait",
 ]

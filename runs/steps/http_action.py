@@ -127,7 +127,7 @@ class HttpAction(StepHandler):
                 request the policy blocks.
         """
         config = cast("HttpActionConfig", call.config)
-        request = _build_request(config, call)
+        request = await _build_request(config, call)
         call.record("action.started", {"method": request.method, "url": request.place, "idempotency_key": request.key})
         started = time.monotonic()
         try:
@@ -144,26 +144,24 @@ class HttpAction(StepHandler):
         return Emit({"response": value, "status": response.status_code})
 
 
-def _build_request(config: HttpActionConfig, call: StepCall) -> _Request:
+async def _build_request(config: HttpActionConfig, call: StepCall) -> _Request:
     headers = {name.lower(): value for name, value in config.headers.items()}
     content = _content(config, call, headers)
     key = headers.setdefault("idempotency-key", call.next_key())
-    return _Request(config.method, _target(config, call), headers, content, key)
+    return _Request(config.method, await _target(config, call), headers, content, key)
 
 
-def _target(config: HttpActionConfig, call: StepCall) -> str:
+async def _target(config: HttpActionConfig, call: StepCall) -> str:
     """Put the URL together; a rendered path can neither leave its client's host nor climb out of its base path."""
     if config.url:
         origin = _ORIGIN.match(config.url)
         cut = origin.end() if origin else 0
         return _with_query(config.url[:cut] + quote(config.url[cut:], safe=_KEPT_IN_PATH), config.query)
-    base = call.context.client_base(config.client_ref or "")
-    if base is None:
-        raise StepFailed("CLIENT_UNKNOWN", f"There is no client named {config.client_ref}.")
+    client = await call.context.client(config.client_ref or "")
     path = config.path or ""
     if any(unquote(part) in (".", "..") for part in _SEPARATOR.split(path.partition("?")[0])):
         raise StepFailed("PATH_REFUSED", "The path holds a segment of dots.")
-    return _with_query(f"{base.rstrip('/')}/{quote(path.lstrip('/'), safe=_KEPT_IN_PATH)}", config.query)
+    return _with_query(f"{client.base_url.rstrip('/')}/{quote(path.lstrip('/'), safe=_KEPT_IN_PATH)}", config.query)
 
 
 def _with_query(url: str, query: Mapping[str, Json]) -> str:

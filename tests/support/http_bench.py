@@ -10,6 +10,7 @@ import pytest
 from kernel.egress import EgressClient
 from kernel.ids import new_id
 from kernel.values import Json
+from runs.runtime import PlainClient
 from runs.steps.base import Emit, StepCall, StepFailed
 from runs.steps.http_action import HttpAction, HttpActionConfig
 from tests.support.http_server import CountingServer
@@ -19,15 +20,17 @@ from tests.support.http_server import CountingServer
 class Context:
     """What a tenant has: a client, and bases by name."""
 
-    client: EgressClient
+    egress: EgressClient
     bases: dict[str, str]
     tenant_id: UUID = field(default_factory=new_id)
 
     def http_client(self) -> EgressClient:
-        return self.client
+        return self.egress
 
-    def client_base(self, client_ref: str) -> str | None:
-        return self.bases.get(client_ref)
+    async def client(self, ref: str) -> PlainClient:
+        if ref not in self.bases:
+            raise StepFailed("CONNECTION_UNKNOWN", f"There is no connection named {ref}.")
+        return PlainClient(ref, self.bases[ref])
 
 
 @dataclass

@@ -123,7 +123,7 @@ set owner = %(worker)s, epoch = epoch + 1, wake_at = null, status = 'running', w
     seconds_left = null
 where id = any(%(ids)s)
 returning id, tenant_id, revision_id, segment_id, epoch, input::text, last_seq, journal_bytes, digest,
-  timeout_seconds, extract(epoch from deadline_at)::float8, losses, signals_pending
+  timeout_seconds, extract(epoch from deadline_at)::float8, losses, signals_pending, traceparent
 """
 
 # As the sweep frees the runs of a dead host; the time since the claim was nobody's, but it is short.
@@ -166,6 +166,7 @@ class Claimed:
     deadline_at: float
     losses: int
     signals_pending: bool
+    traceparent: str = ""
     purpose: Purpose = Purpose.EXECUTE
     step_types: tuple[str, ...] = ()
 

@@ -20,16 +20,17 @@ from unnest(%b::uuid[], %b::int[], %b::uuid[], %b::text[], %b::text[], %b::int[]
 ADVANCE = """
 update runs_run r
 set last_seq = e.last_seq, journal_bytes = e.bytes, digest = e.digest, activations = e.activations,
-    active = e.active, losses = case when e.progress then 0 else r.losses end
-from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int[], %b::bool[])
-  as e(id, last_seq, bytes, digest, activations, active, progress)
+    active = e.active, losses = case when e.progress then 0 else r.losses end,
+    usage = coalesce(e.usage::json, r.usage)
+from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int[], %b::bool[], %b::text[])
+  as e(id, last_seq, bytes, digest, activations, active, progress, usage)
 where r.id = e.id
 """
 # A run that ends or parks stops its clock: what is left of its timeout waits with it, but the wait itself counts.
 CLOSE = """
 update runs_run r
 set last_seq = e.last_seq, journal_bytes = e.bytes, digest = e.digest, activations = e.activations, active = e.active,
-    losses = case when e.progress then 0 else r.losses end,
+    losses = case when e.progress then 0 else r.losses end, usage = coalesce(e.usage::json, r.usage),
     owner = null, status = e.status, output = e.output::json, error = e.error::json,
     waiting_for = e.waiting_for::json, wake_at = to_timestamp(e.wake_at),
     ended_at = case when e.over then clock_timestamp() end,
@@ -38,11 +39,13 @@ set last_seq = e.last_seq, journal_bytes = e.bytes, digest = e.digest, activatio
     deadline_at = case when e.over then r.deadline_at end,
     pause_requested = r.pause_requested and e.status in ('running', 'queued')
 from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int[], %b::bool[],
-            %b::text[], %b::text[], %b::text[], %b::text[], %b::float8[], %b::bool[])
-  as e(id, last_seq, bytes, digest, activations, active, progress,
+            %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::float8[], %b::bool[])
+  as e(id, last_seq, bytes, digest, activations, active, progress, usage,
        status, output, error, waiting_for, wake_at, over)
 where r.id = e.id
 """
+SIDE: dict[str, str] = {}
+"""Statements that are executed in the transaction of the events they go with, in this order; each takes columns."""
 UNAPPLIED = "select id, run_id from runs_signal where run_id = any(%s) and applied_seq is null"
 APPLY = """
 update runs_signal s set applied_seq = e.seq
@@ -105,6 +108,11 @@ async def advance_runs(connection: AsyncDatabase, columns: Sequence[Sequence[Any
 async def close_runs(connection: AsyncDatabase, columns: Sequence[Sequence[Any]]) -> None:
     """Update locked runs that their host gives up or ends, given as columns in the order of ``CLOSE``."""
     await connection.execute(CLOSE, columns)
+
+
+async def write_beside(connection: AsyncDatabase, statement: str, columns: Sequence[Sequence[Any]]) -> None:
+    """Execute one of ``SIDE``, given its rows as columns."""
+    await connection.execute(SIDE[statement], columns)
 
 
 async def apply_signals(

@@ -97,7 +97,7 @@ async def test_a_path_cannot_leave_its_host(bench: Bench, url: str, path: str) -
 
 async def test_an_unknown_client_is_named(bench: Bench) -> None:
     failure = await bench.fail({"client_ref": "crm", "path": "/x"})
-    assert (failure.code, failure.retryable) == ("CLIENT_UNKNOWN", False)
+    assert (failure.code, failure.retryable) == ("CONNECTION_UNKNOWN", False)
     assert "crm" in failure.message
 
 

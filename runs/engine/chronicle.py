@@ -1,0 +1,100 @@
+"""What one owner of a run knows of it: every fact is recorded and taken into account in one step."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kernel.values import Json, dump_json
+from runs.core import Event, EventType, State, apply, route_error
+from runs.core.events import REPLAYED_FROM, USAGE
+from runs.core.state import ActivationKey
+from runs.engine.attempts import error_object
+from runs.engine.closings import event_of
+from runs.engine.journal import Journal
+from runs.engine.orders import Orders
+from runs.engine.times import written_time
+from runs.engine.waits import Waits
+from runs.steps.base import StepFailed
+from runs.usage.sums import RunUsage
+
+
+class Chronicle:
+    """The journal, and what follows from it: the core's state, the waits, the orders, the sums of usage."""
+
+    def __init__(self, journal: Journal, state: State) -> None:
+        self.state = state
+        self.waits = Waits()
+        self.orders = Orders(journal)
+        self._journal = journal
+        self._usage = RunUsage()
+
+    def fold(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Take in what earlier owners recorded, as ``store.journals.load_journal`` returns it."""
+        for row in rows:
+            event = event_of(row)
+            apply(self.state, event)
+            self.orders.fold(event)
+            if event.step_id is not None and event.activation is not None:
+                key = event.step_id, event.activation
+                self.waits.drop(key)
+                if event.type is EventType.STEP_RETRYING:
+                    self.waits.add(key, event.payload)
+            if USAGE in event.payload and REPLAYED_FROM not in event.payload:
+                self._use(event.payload[USAGE])
+
+    def record(
+        self,
+        event_type: EventType,
+        payload: Mapping[str, Json],
+        key: ActivationKey | tuple[None, None] = (None, None),
+        attempt: int | None = None,
+        usage: Sequence[Json] = (),
+    ) -> Event:
+        """Append a fact to the journal and take it into account.
+
+        Args:
+            event_type: What kind of fact.
+            payload: As ``runs.core.events.Event`` says.
+            key: The activation it tells of.
+            attempt: Its attempt.
+            usage: What model calls of the attempt took until then.
+
+        Raises:
+            ValueTooLarge: It does not fit; nothing was recorded.
+        """
+        if usage:
+            payload = {**payload, USAGE: list(usage)}
+        event = self._journal.append(event_type, payload, step_id=key[0], activation=key[1], attempt=attempt)
+        apply(self.state, event)
+        self._journal.activations = self.state.activations
+        self._journal.active = len(self.state.active)
+        if usage:
+            self._use(usage)
+        return event
+
+    def give_failed(self, key: ActivationKey, failure: StepFailed, usage: Sequence[Json] = ()) -> None:
+        """Record that an activation failed for good."""
+        activation = self.state.active[key]
+        error = error_object(failure, key=key, attempts=activation.consumed + 1)
+        edges: list[Json] = list(route_error(self.state, activation.token, error))
+        self.record(EventType.STEP_FAILED, {"error": error, "edges": edges}, key, activation.attempt, usage)
+
+    def try_again(
+        self,
+        key: ActivationKey,
+        *,
+        reason: str,
+        at: float,
+        consumed: bool,
+        error: Mapping[str, Json] | None = None,
+        usage: Sequence[Json] = (),
+    ) -> None:
+        """Record that an activation waits for another attempt."""
+        payload: dict[str, Json] = {"reason": reason, "retry_at": written_time(at), "consumed": consumed}
+        if error is not None:
+            payload["error"] = dict(error)
+        self.record(EventType.STEP_RETRYING, payload, key, self.state.active[key].attempt, usage)
+        self.waits.add(key, payload)
+
+    def _use(self, records: Any) -> None:
+        self._usage.add(records)
+        self._journal.usage = dump_json(self._usage.to_dict())

@@ -1,0 +1,15 @@
+"""Times of the clock as payloads have them, and back."""
+
+from datetime import UTC, datetime
+
+from kernel.values import Json
+
+
+def written_time(at: float) -> str:
+    """Write a time of the clock as payloads have it."""
+    return datetime.fromtimestamp(at, UTC).isoformat()
+
+
+def read_time(written: Json) -> float:
+    """Read a time from a payload."""
+    return datetime.fromisoformat(str(written)).timestamp()

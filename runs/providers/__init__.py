@@ -1,0 +1,1 @@
+"""Language model providers: one file a wire format, behind one protocol (`base`)."""

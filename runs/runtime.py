@@ -1,0 +1,65 @@
+"""Connections a deployment registers in code, for all its tenants; a tenant's own connection of a name wins."""
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+
+from runs.steps.outside import Client, Endpoint, LanguageModel
+
+Entry = TypeVar("Entry")
+
+
+class Registry(Generic[Entry]):
+    """What is registered, by the name segments use."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+
+    def register(self, ref: str, entry: Entry) -> None:
+        """Add or replace an entry."""
+        self._entries[ref] = entry
+
+    def forget(self, ref: str) -> None:
+        """Remove an entry, if it is there."""
+        self._entries.pop(ref, None)
+
+    def get(self, ref: str) -> Entry | None:
+        """Return an entry, or None."""
+        return self._entries.get(ref)
+
+
+@dataclass
+class Runtime:
+    """The language models and HTTP clients every tenant of this process may use."""
+
+    llms: Registry[LanguageModel] = field(default_factory=Registry)
+    clients: Registry[Client] = field(default_factory=Registry)
+
+
+runtime = Runtime()
+
+
+@dataclass(frozen=True)
+class PlainClient:
+    """A named base address without credentials."""
+
+    ref: str
+    base_url: str
+    timeout_seconds: float | None = None
+    allows_tools: bool = False
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where its calls go."""
+        return Endpoint(host_of(self.base_url), self.ref)
+
+    async def authorise(self, request: httpx.Request) -> None:
+        """Add nothing."""
+
+
+def host_of(url: str) -> str:
+    """Return ``host:port`` of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"

@@ -1,0 +1,146 @@
+"""What a step may use of the world outside: connections, language models, stored prompts, and what they take."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol
+
+from kernel.values import Json
+
+if TYPE_CHECKING:
+    import httpx
+
+    from runs.providers.base import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a call goes: limits count by tenant and connection, circuit breakers by tenant and host.
+
+    Attributes:
+        host: ``host:port``.
+        connection: The connection's ref; None for a bare URL.
+        requests_per_minute: The connection's own limit, if it has one.
+        max_concurrency: How many calls of one worker may be in flight, if that is limited.
+    """
+
+    host: str
+    connection: str | None = None
+    requests_per_minute: int | None = None
+    max_concurrency: int | None = None
+
+
+class Client(Protocol):
+    """A connection to an HTTP API, its credentials included."""
+
+    @property
+    def ref(self) -> str:
+        """The connection's name."""
+
+    @property
+    def base_url(self) -> str:
+        """What paths are put below."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where its calls go."""
+
+    @property
+    def timeout_seconds(self) -> float | None:
+        """For one call, if the connection says."""
+
+    @property
+    def allows_tools(self) -> bool:
+        """Whether a model may call it as a tool."""
+
+    async def authorise(self, request: "httpx.Request") -> None:
+        """Put the connection's headers and credentials on a request, unless it has those headers already.
+
+        Raises:
+            StepFailed: Credentials cannot be had, as from an OAuth2 server that is away.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModel:
+    """A connection to a language model: who answers, and what it is called.
+
+    Attributes:
+        ref: The connection's name.
+        provider: Makes the calls.
+        provider_name: ``openai``, ``anthropic``, or as registered; prices are found by it.
+        model: The connection's default model; empty where it has none.
+        endpoint: Where its calls go.
+        timeout_seconds: For one call, if the connection says.
+    """
+
+    ref: str
+    provider: "Provider"
+    provider_name: str
+    model: str
+    endpoint: Endpoint
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One version of a stored prompt; both texts may hold ``{{ }}``."""
+
+    template_id: str
+    version: int
+    prompt: str
+    system_prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What the next call of a model may take, at most; ``cost`` in US dollars, None where no price is known."""
+
+    tokens: int
+    cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one call of a model took.
+
+    Attributes:
+        connection: The connection's ref.
+        provider: Its provider.
+        model: As the provider named it.
+        input_tokens: Of the prompt.
+        output_tokens: Of the answer.
+        cost: US dollars; None where no price is known.
+        is_estimated: Whether tokens or price are a guess.
+        latency_ms: From the request to the end of the answer.
+        request_id: The provider's name for the call.
+        prompt: ``name@version`` of the stored prompt, if one was used.
+    """
+
+    connection: str
+    provider: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cost: Decimal | None = None
+    is_estimated: bool = False
+    latency_ms: int = 0
+    request_id: str | None = None
+    prompt: str | None = None
+
+    def to_dict(self) -> dict[str, Json]:
+        """Write it as the journal has it; ``cost`` is a decimal text."""
+        return {
+            "connection": self.connection,
+            "provider": self.provider,
+            "model": self.model,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cost": None if self.cost is None else format(self.cost, "f"),
+            "estimated": self.is_estimated,
+            "latency_ms": self.latency_ms,
+            "request_id": self.request_id,
+            "prompt": self.prompt,
+        }
+
+
+__all__ = ["Client", "Endpoint", "Hold", "LanguageModel", "Prompt", "Usage"]

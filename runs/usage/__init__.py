@@ -1,0 +1,1 @@
+"""What runs take of language models: sums, prices, budgets."""
