@@ -7,6 +7,8 @@ from kernel.clock import utc_now
 from runs.commands import command_run
 from runs.core.events import EventType
 from runs.engine import closings
+from runs.engine.times import written_time
+from runs.engine.waits import Waits
 from runs.engine.writer import Writer
 from runs.models import Run, SignalKind, Worker
 from tenants.context import unscoped
@@ -94,7 +96,9 @@ def test_a_command_in_the_same_instant_is_never_slept_through(acme: Tenant) -> N
             journal = open_journal(claimed)
             journal.append(EventType.SEGMENT_STARTED, {"input": None})
             now = journal.clock.now()
-            closing = closings.parked(retry_at={("one", 1): now + 600}, now=now, deadline_at=now + 900)
+            waits = Waits()
+            waits.add(("one", 1), {"reason": "failed", "retry_at": written_time(now + 600)})
+            closing = closings.parked(waits=waits, now=now, deadline_at=now + 900)
             if command is not None:
                 await in_thread(send, claimed.run_id, command)
             closed.append(await writer.close(journal, closing))
