@@ -38,8 +38,37 @@ def record(
     """
     if not connection.in_atomic_block:
         raise RuntimeError("an audit entry is written inside the transaction of its change")
+    entry = new_entry(
+        tenant=tenant,
+        action=action,
+        actor=actor,
+        object_type=object_type,
+        object_id=object_id,
+        before=before,
+        after=after,
+        outcome=outcome,
+    )
+    entry.save(force_insert=True)
+    return entry
+
+
+def new_entry(
+    *,
+    tenant: Tenant | None,
+    action: str,
+    actor: str,
+    object_type: str,
+    object_id: str,
+    before: Json = None,
+    after: Json = None,
+    outcome: str = "done",
+) -> Entry:
+    """Make an entry that is not written yet, for those who insert it together with the row it tells of.
+
+    Arguments as for ``record``.
+    """
     request = REQUEST.get()
-    return Entry.objects.create(
+    return Entry(
         tenant=tenant,
         action=action,
         actor=actor,

@@ -23,6 +23,8 @@ SIGNALS_CHANNEL = "llmteam:signals"
 POKE_TASK = "runs.poke"
 SEND_SECONDS = 1.0
 QUIET_SECONDS = 2.0
+PACE_SECONDS = 0.02
+"""Least time between two rings: the first goes at once, who asks meanwhile shares the next."""
 
 
 class Doorbell:
@@ -50,14 +52,15 @@ class Doorbell:
 class Ringer:
     """Rings from a thread of its own, so that no caller waits for the broker.
 
-    Whoever asks while a ring is under way shares the one that follows it: every ask is followed by a ring that began
-    after it, but many need only one. What has been asked for is still sent when the process ends.
+    Whoever asks while a ring is under way, or right behind it, shares the one that follows: every ask is followed by a
+    ring that began after it, but many need only one. What has been asked for is still sent when the process ends.
     """
 
     def __init__(self, send: Callable[[], None]) -> None:
         self._send = send
         self._lock = threading.Lock()
         self._is_asked = False
+        self._rung_at = 0.0
         self._thread = _one_thread()
         os.register_at_fork(after_in_child=self._begin_again)  # a child has no thread, and nobody who asked
 
@@ -79,8 +82,10 @@ class Ringer:
         self._thread = _one_thread()
 
     def _ring(self) -> None:
+        time.sleep(max(0.0, self._rung_at + PACE_SECONDS - time.monotonic()))
         with self._lock:
             self._is_asked = False
+        self._rung_at = time.monotonic()
         try:
             self._send()
         except Exception:  # the thread's outermost: nobody else would tell

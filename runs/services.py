@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from audit.services import record
+from audit.services import new_entry
 from kernel.values import Json
 from runs.core.events import SEMANTICS
 from runs.idempotency import OnceKey, Started, start_once
@@ -13,8 +13,9 @@ from runs.models import Run
 from runs.queue import ring
 from runs.steps.registry import step_type_offer
 from segments.models import Revision
-from segments.selectors import get_revision, get_segment
-from segments.services import check_startable, store_inline
+from segments.selectors import check_startable, get_revision, get_segment, get_startable
+from segments.services import store_inline
+from tenants.inserts import insert_together
 from tenants.models import ApiKey, Tenant
 
 RETURN_EXISTING: Final = "return_existing"
@@ -64,8 +65,8 @@ def _start(tenant: Tenant, api_key: ApiKey, wish: Wish) -> Started:
     existing = _existing(tenant, wish, segment_id)
     if existing is not None:
         return Started(existing, replayed=True)
-    run = _insert(tenant, api_key, wish, revision)
-    record(
+    run = _new_run(tenant, api_key, wish, revision)
+    entry = new_entry(
         tenant=tenant,
         action="run.started",
         actor=f"key:{api_key.public_id}",
@@ -73,6 +74,7 @@ def _start(tenant: Tenant, api_key: ApiKey, wish: Wish) -> Started:
         object_id=str(run.id),
         after={"segment_id": segment_id, "content_hash": revision.content_hash},
     )
+    insert_together(entry, run)
     ring()
     return Started(run, replayed=False)
 
@@ -81,10 +83,10 @@ def _what_to_run(tenant: Tenant, wish: Wish) -> tuple[Revision, str]:
     if wish.segment_id is None:
         revision = store_inline(tenant=tenant, document=wish.definition, below="/segment")
         return revision, revision.definition["segment_id"]
+    if wish.revision is None:
+        return get_startable(tenant=tenant, segment_id=wish.segment_id), wish.segment_id
     segment = get_segment(tenant=tenant, segment_id=wish.segment_id)
-    check_startable(segment)
-    if wish.revision is None and segment.current_revision is not None:
-        return segment.current_revision, wish.segment_id
+    check_startable(segment.segment_id, segment.archived_at)
     return get_revision(tenant=tenant, segment_id=wish.segment_id, number=wish.revision), wish.segment_id
 
 
@@ -97,9 +99,9 @@ def _existing(tenant: Tenant, wish: Wish, segment_id: str) -> Run | None:
     return same.select_related("revision", "tenant").order_by("created_at", "id").first()
 
 
-def _insert(tenant: Tenant, api_key: ApiKey, wish: Wish, revision: Revision) -> Run:
+def _new_run(tenant: Tenant, api_key: ApiKey, wish: Wish, revision: Revision) -> Run:
     timeout = wish.timeout_seconds
-    return Run.objects.create(
+    return Run(
         tenant=tenant,
         revision=revision,
         segment_id=revision.definition["segment_id"],

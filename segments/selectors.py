@@ -1,8 +1,10 @@
 """What is read about segments and the catalog they are drawn from."""
 
 import re
+from datetime import datetime
 from functools import cache
 from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -10,7 +12,8 @@ from django.utils.module_loading import import_string
 from kernel.canonical import content_hash
 from kernel.paging import CursorRefused, Page
 from segments.catalog import Catalog
-from segments.errors import RevisionNotFound, SegmentNotFound, StepTypeNotFound
+from segments.errors import RevisionNotFound, SegmentArchived, SegmentNotFound, StepTypeNotFound
+from segments.known_revisions import known_revisions
 from segments.models import Revision, Segment
 from tenants.context import reading_scope, tenant_scope
 from tenants.models import Tenant
@@ -71,6 +74,46 @@ def get_segment(*, tenant: Tenant, segment_id: str) -> Segment:
     if not found:
         raise SegmentNotFound
     return found[0]
+
+
+def get_startable(*, tenant: Tenant, segment_id: str) -> Revision:
+    """Read what a start of a segment executes: its current revision.
+
+    Raises:
+        SegmentNotFound: The tenant has no such segment.
+        SegmentArchived: It is archived.
+        RevisionNotFound: It has no revision.
+    """
+    if not is_segment_id(segment_id):
+        raise SegmentNotFound
+    with reading_scope(tenant.id):
+        rows = Segment.objects.filter(segment_id=segment_id).values_list("archived_at", "current_revision_id")
+        for archived_at, revision_id in rows:
+            check_startable(segment_id, archived_at)
+            if revision_id is None:
+                raise RevisionNotFound
+            return _revision(revision_id)
+    raise SegmentNotFound
+
+
+def check_startable(segment_id: str, archived_at: datetime | None) -> None:
+    """Refuse what may not run.
+
+    Raises:
+        SegmentArchived: It is archived.
+    """
+    if archived_at is not None:
+        raise SegmentArchived(
+            f"The segment {segment_id!r} is archived. Save it again to start it.", extra={"state": "archived"}
+        )
+
+
+def _revision(revision_id: UUID) -> Revision:
+    revision = known_revisions.find(revision_id)
+    if revision is None:
+        revision = Revision.objects.get(id=revision_id)
+        known_revisions.remember(revision)
+    return revision
 
 
 def list_segments(*, tenant: Tenant, cursor: str | None, limit: int, archived: bool = False) -> Page[Segment]:

@@ -10,7 +10,7 @@ from kernel.errors import ErrorItem
 from kernel.values import Json
 from segments.definition import Finding, content_hash
 from segments.definition import Segment as Definition
-from segments.errors import RevisionMismatch, SegmentArchived, SegmentExists, SegmentInvalid, SegmentNotFound
+from segments.errors import RevisionMismatch, SegmentExists, SegmentInvalid, SegmentNotFound
 from segments.models import Revision, Segment
 from segments.selectors import catalog, etag_of, is_segment_id
 from segments.validation import validate
@@ -117,18 +117,6 @@ def archive_segment(*, tenant: Tenant, actor: str, segment_id: str) -> None:
             segment.archived_at = segment.updated_at = utc_now()
             segment.save(update_fields=["archived_at", "updated_at"])
             record(tenant=tenant, action="segment.archived", actor=actor, object_type="segment", object_id=segment_id)
-
-
-def check_startable(segment: Segment) -> None:
-    """Refuse what may not run.
-
-    Raises:
-        SegmentArchived: It is archived.
-    """
-    if segment.archived_at is not None:
-        raise SegmentArchived(
-            f"The segment {segment.segment_id!r} is archived. Save it again to start it.", extra={"state": "archived"}
-        )
 
 
 def _read(document: Json, segment_id: str | None) -> tuple[Definition, tuple[Finding, ...]]:
