@@ -1,8 +1,10 @@
 """The protocol of a language model provider. Third parties import from here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+import httpx
 
 from kernel.values import Json
 
@@ -62,7 +64,12 @@ class TokenCount:
 
 @dataclass(frozen=True, slots=True)
 class CompletionReply:
-    """A model's answer: its text, what it asks for, and what it took."""
+    """A model's answer: its text, what it asks for, and what it took.
+
+    With a ``response_schema`` the text is JSON; whether it fits the schema is the caller's to check. A model that
+    refuses to answer replies with the finish reason ``refused``, as its tokens count (``errors.refused`` is the
+    failure to raise then); a service that refuses to ask the model raises instead.
+    """
 
     text: str
     model: str
@@ -88,3 +95,34 @@ class Provider(Protocol):
             StepFailed: One of the codes of ``runs.providers.errors``, retryable or not, with ``host_failed`` where
                 the service is to blame.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderOptions:
+    """One connection, as a provider is made of it.
+
+    Attributes:
+        http_client: The tenant's guarded client (``kernel.egress``); shared, never closed by a provider.
+        base_url: Where the API is; None for the provider's own.
+        secret: Sent in the way of the provider: a bearer token, an ``x-api-key``.
+        headers: Sent with every call.
+        query: Added to the address of every call.
+        authorise: Puts credentials on each request, for connections that have other ways than the provider's.
+    """
+
+    http_client: httpx.AsyncClient
+    base_url: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    authorise: Callable[[httpx.Request], Awaitable[None]] | None = None
+
+
+class ProviderFactory(Protocol):
+    """Makes a provider: a class, as a rule. Making one opens nothing and imports no SDK."""
+
+    default_base_url: str | None
+    """Where calls go when a connection names no address; None where it has to."""
+
+    def __call__(self, options: ProviderOptions) -> Provider:
+        """Make the provider of one connection; it is kept and shared by all steps that use the connection."""

@@ -1,0 +1,122 @@
+"""Which language model providers there are: ours, and those of installed packages."""
+
+import importlib
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from typing import cast
+
+import httpx
+from django.core.exceptions import ImproperlyConfigured
+
+from runs.providers.base import Provider, ProviderFactory, ProviderOptions
+
+ENTRY_POINT_GROUP = "llmteam.providers"
+
+BUILTIN = {
+    "openai": "runs.providers.openai.OpenAIProvider",
+    "anthropic": "runs.providers.anthropic.AnthropicProvider",
+}
+
+
+class ProviderUnknown(LookupError):
+    """No provider of this name is installed."""
+
+
+def provider_names() -> tuple[str, ...]:
+    """Give the names of all providers, sorted."""
+    return tuple(sorted(provider_factories()))
+
+
+def default_base_url(name: str) -> str | None:
+    """Tell where a provider's calls go when a connection names no address; None where it has to.
+
+    Raises:
+        ProviderUnknown: There is no such provider.
+    """
+    return _factory(name).default_base_url
+
+
+def build_provider(
+    name: str,
+    *,
+    http_client: httpx.AsyncClient,
+    base_url: str | None = None,
+    secret: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+    authorise: Callable[[httpx.Request], Awaitable[None]] | None = None,
+) -> Provider:
+    """Make the provider of one connection. Opens nothing; keep it and share it, for each has a client of its SDK.
+
+    Args:
+        name: ``openai``, ``anthropic``, or as registered.
+        http_client: The tenant's guarded client; the provider never closes it.
+        base_url: Where the API is; None for the provider's own.
+        secret: Sent in the way of the provider; None sends no credentials of the provider's kind.
+        headers: Sent with every call.
+        query: Added to the address of every call.
+        authorise: Puts credentials on each request just before it is sent; for other ways than the provider's.
+
+    Raises:
+        ProviderUnknown: There is no such provider.
+    """
+    options = ProviderOptions(
+        http_client=http_client,
+        base_url=base_url,
+        secret=secret,
+        headers=dict(headers or {}),
+        query=dict(query or {}),
+        authorise=authorise,
+    )
+    return _factory(name)(options)
+
+
+@cache
+def provider_factories() -> Mapping[str, ProviderFactory]:
+    """Give the providers of this process by name, found at first use.
+
+    Raises:
+        ImproperlyConfigured: A provider cannot be loaded, is none, or repeats a name.
+    """
+    listed = [(name, f"'{path}'", _import(path)) for name, path in BUILTIN.items()]
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            listed.append((entry.name, f"{ENTRY_POINT_GROUP}: {entry.value}", entry.load()))
+        except (ImportError, AttributeError) as error:
+            raise ImproperlyConfigured(f"The provider '{entry.name}' ({entry.value}) cannot be loaded.") from error
+    return collect_providers(listed)
+
+
+def collect_providers(listed: list[tuple[str, str, object]]) -> dict[str, ProviderFactory]:
+    """Check providers and put them together.
+
+    Args:
+        listed: Of each its name, where it is listed (errors name it), and the class.
+
+    Raises:
+        ImproperlyConfigured: One is no provider, or repeats a name.
+    """
+    found: dict[str, ProviderFactory] = {}
+    for name, place, factory in listed:
+        if name in found:
+            raise ImproperlyConfigured(f"{place} repeats the provider '{name}'.")
+        if not callable(factory) or not callable(getattr(factory, "complete", None)):
+            raise ImproperlyConfigured(f"{place} is no provider: a class with a method 'complete' is expected.")
+        if not hasattr(factory, "default_base_url"):
+            raise ImproperlyConfigured(f"{place} has no attribute 'default_base_url'.")
+        found[name] = cast("ProviderFactory", factory)
+    return found
+
+
+def _factory(name: str) -> ProviderFactory:
+    try:
+        return provider_factories()[name]
+    except KeyError:
+        raise ProviderUnknown(name) from None
+
+
+def _import(path: str) -> object:
+    module, _, name = path.rpartition(".")
+    found: object = getattr(importlib.import_module(module), name)
+    return found
