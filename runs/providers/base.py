@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 import httpx
 
+from kernel.egress import EgressClient
 from kernel.values import Json
 
 FinishReason = Literal["stop", "length", "tool_calls", "refused"]
@@ -110,7 +111,7 @@ class ProviderOptions:
         authorise: Puts credentials on each request, for connections that have other ways than the provider's.
     """
 
-    http_client: httpx.AsyncClient
+    http_client: EgressClient
     base_url: str | None = None
     secret: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -9,6 +9,7 @@ from typing import cast
 import httpx
 from django.core.exceptions import ImproperlyConfigured
 
+from kernel.egress import EgressClient
 from runs.providers.base import Provider, ProviderFactory, ProviderOptions
 
 ENTRY_POINT_GROUP = "llmteam.providers"
@@ -40,7 +41,7 @@ def default_base_url(name: str) -> str | None:
 def build_provider(
     name: str,
     *,
-    http_client: httpx.AsyncClient,
+    http_client: EgressClient,
     base_url: str | None = None,
     secret: str | None = None,
     headers: Mapping[str, str] | None = None,
