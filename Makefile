@@ -27,8 +27,10 @@ run: $(READY) ## everything on this machine: database, broker, API, worker, sche
 demo: $(READY) ## the return desk on real invoices, killing a worker half way; DATA=file.csv
 	@exec .venv/bin/python -m examples.return_desk.demo $(if $(DATA),"$(DATA)")
 
-test: $(READY) ## the tests, on a database and a broker of their own
-	@exec .venv/bin/python -m pytest
+# Most of the time goes into waiting, so three processes share two cores well. Servers that are given are one pair, so
+# one process uses them.
+test: $(READY) ## the tests, on databases and brokers of their own
+	@exec .venv/bin/python -m pytest $(if $(DATABASE_URL),,-n 3 --dist loadfile)
 
 check: $(READY) ## format, lint, types, layers, migrations
 	.venv/bin/ruff format --check .

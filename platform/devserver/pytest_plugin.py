@@ -16,10 +16,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     """Set `DATABASE_URL` and `REDIS_URL` before anything imports the settings.
 
     A wrapper, because pytest-django reads the settings in its own, first, implementation of this hook. Several pytest
-    at once get servers of their own. Where the environment names both, nothing is started.
+    at once get servers of their own, and so does each of several processes that share the tests out (`-n 3`). Where
+    the environment names both, nothing is started.
     """
     os.environ.setdefault("LLMTEAM_DEVELOPMENT", "1")
-    if not WITHOUT_TESTS.intersection(args):
+    if not (WITHOUT_TESTS.intersection(args) or _shares_out(early_config)):
         try:
             servers = start_servers("test", durable=False, side_by_side=True)
         except DevserverError as error:
@@ -27,3 +28,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
         os.environ.update(servers.environment())
         early_config.add_cleanup(servers.stop)
     return (yield)
+
+
+def _shares_out(config: pytest.Config) -> bool:
+    """Whether this process has others run the tests."""
+    return bool(getattr(config.known_args_namespace, "numprocesses", 0)) and "PYTEST_XDIST_WORKER" not in os.environ

@@ -33,7 +33,7 @@ def test_every_target_sets_up_what_it_needs_first(target: str, tmp_path: Path) -
     for name in ("Makefile", "requirements-dev.txt", "pyproject.toml"):
         (tmp_path / name).write_bytes((folders.CHECKOUT / name).read_bytes())
     planned = make("--dry-run", target, folder=tmp_path).stdout
-    steps = ["-m venv .venv", "pip install --quiet --require-hashes", "pip install --quiet --no-deps"]
+    steps = ["-m venv .venv", "--require-hashes -r requirements-dev.txt", "--no-build-isolation --editable ."]
     assert [step for step in steps if step in planned] == steps
     assert planned.index(steps[0]) < planned.index(steps[1]) < planned.index(steps[2])
 
@@ -47,6 +47,12 @@ def test_without_a_new_enough_python_it_says_what_is_needed(tmp_path: Path) -> N
     answer = make("venv", folder=tmp_path, PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert answer.returncode != 0
     assert "Python 3.11 or newer is needed" in answer.stderr
+
+
+@pytest.mark.parametrize(("url", "passed"), [("", " -n 3 --dist loadfile"), ("postgresql://elsewhere/tests", "")])
+def test_the_tests_are_shared_out_unless_servers_are_given(url: str, passed: str) -> None:
+    planned = make("--dry-run", "test", f"DATABASE_URL={url}").stdout.strip()
+    assert planned.splitlines()[-1].rstrip() == f"exec .venv/bin/python -m pytest{passed}"
 
 
 @pytest.mark.parametrize(("data", "passed"), [("", ""), ("my file.csv", ' "my file.csv"')])

@@ -17,7 +17,9 @@ def test_story():
 """
 
 
-def run_pytest(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_pytest(
+    folder: Path, *arguments: str, cwd: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
     (folder / "test_story.py").write_text(STORY)
     kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
     plugins = ["-p", "devserver.pytest_plugin", "-p", "no:django", "-p", "no:cacheprovider"]
@@ -25,6 +27,7 @@ def run_pytest(folder: Path, *arguments: str, **variables: str) -> subprocess.Co
     return subprocess.run(
         [sys.executable, "-m", "pytest", *plugins, *options, str(folder), *arguments],
         env={**kept, "PYTHONPATH": SOURCE_ROOTS, **variables},
+        cwd=cwd,
         capture_output=True,
         text=True,
         check=False,
@@ -51,3 +54,12 @@ def test_uses_the_database_it_is_given(tmp_path: Path) -> None:
 def test_starts_nothing_when_no_test_will_run(tmp_path: Path, argument: str) -> None:
     answer = run_pytest(tmp_path, argument, PATH="/nonexistent")
     assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_processes_that_share_the_tests_out_have_a_database_each(tmp_path: Path) -> None:
+    for number in range(2):
+        told = f'    open("port_{number}", "w").write(os.environ["DATABASE_URL"])\n'
+        (tmp_path / f"test_story_{number}.py").write_text(STORY + told)
+    answer = run_pytest(tmp_path, "-n", "2", "--dist", "loadfile", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stdout
+    assert len({(tmp_path / f"port_{number}").read_text() for number in range(2)}) == 2

@@ -51,10 +51,10 @@ async def test_a_compressed_body_is_read(fetch: Fetch, server: CountingServer, e
     [
         ("br", b"x"),
         ("gzip", b"no gzip"),
-        ("gzip", gzip.compress(b"x" * 1000)[:-9]),
-        ("gzip", gzip.compress(b"x") + b"more"),
+        ("gzip", gzip.compress(b"x" * 1000, mtime=0)[:-9]),
+        ("gzip", gzip.compress(b"x", mtime=0) + b"more"),
         ("deflate", b"\xff\xff\xff"),
-        ("gzip, gzip, gzip", gzip.compress(b"x")),
+        ("gzip, gzip, gzip", gzip.compress(b"x", mtime=0)),
     ],
 )
 async def test_a_body_that_cannot_be_decompressed_is_an_error(
