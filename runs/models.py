@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from kernel.clock import utc_now
 from kernel.ids import new_id
+from runs.usage.models import BudgetHold, ModelPrice, UsageDay, UsageEntry
 from segments.models import Revision
 from tenants.managers import TenantManager
 from tenants.models import ApiKey, Tenant
@@ -257,3 +258,21 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+__all__ = [
+    "OVER",
+    "BudgetHold",
+    "IdempotencyKey",
+    "ModelPrice",
+    "Run",
+    "RunEvent",
+    "RunStatus",
+    "Signal",
+    "SignalKind",
+    "StreamTicket",
+    "TransactionIdField",
+    "UsageDay",
+    "UsageEntry",
+    "Worker",
+]

@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -26,10 +27,45 @@ class Tenant(models.Model):
     max_concurrent_runs = models.PositiveIntegerField(
         default=500, help_text="Runs executed at the same time; more wait in the queue with reason `slot`."
     )
+    run_token_budget = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Tokens one run may take of language models. Empty: no bound. A step that would take more fails with "
+        "BUDGET_EXCEEDED.",
+    )
+    run_cost_budget = models.DecimalField(
+        max_digits=18,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="US dollars one run may cost. Empty: no bound. Models without a price are refused under it.",
+    )
+    daily_token_budget = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="Tokens all runs together may take in a day (UTC). Empty: no bound."
+    )
+    daily_cost_budget = models.DecimalField(
+        max_digits=18,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="US dollars all runs together may cost in a day (UTC). Empty: no bound. Models without a price are "
+        "refused under it.",
+    )
     created_at = models.DateTimeField(default=utc_now, editable=False)
 
     class Meta:
         ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(run_cost_budget__isnull=True) | Q(run_cost_budget__gte=0), name="run_cost_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(daily_cost_budget__isnull=True) | Q(daily_cost_budget__gte=0),
+                name="daily_cost_not_negative",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.slug

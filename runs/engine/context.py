@@ -5,16 +5,18 @@ from uuid import UUID
 from django.conf import settings
 
 from kernel.egress import EgressClient, Policy, build_policy, open_client
+from runs.engine.tariffs import Tariffs
 from runs.runtime import PlainClient, runtime
-from runs.steps.base import Client, LanguageModel, Prompt, StepFailed
+from runs.steps.base import Client, LanguageModel, Price, Prompt, StepFailed
 
 
 class TenantContext:
     """One tenant's guarded client and connections; lives as long as the host."""
 
-    def __init__(self, tenant_id: UUID, policy: Policy) -> None:
+    def __init__(self, tenant_id: UUID, policy: Policy, tariffs: Tariffs) -> None:
         self.tenant_id = tenant_id
         self._policy = policy
+        self._tariffs = tariffs
         self._client: EgressClient | None = None
 
     def http_client(self) -> EgressClient:
@@ -52,6 +54,10 @@ class TenantContext:
         """
         raise StepFailed("PROMPT_UNKNOWN", f"There is no stored prompt named {template_id}.")
 
+    async def price(self, provider: str, model: str) -> Price | None:
+        """Return what a model's tokens cost the tenant now; None where nobody says."""
+        return await self._tariffs.price(self.tenant_id, provider, model)
+
     async def close(self) -> None:
         """Close the client's connections."""
         if self._client is not None:
@@ -61,7 +67,8 @@ class TenantContext:
 class TenantContexts:
     """The contexts of one host, by tenant."""
 
-    def __init__(self) -> None:
+    def __init__(self, tariffs: Tariffs) -> None:
+        self._tariffs = tariffs
         self._policy = build_policy(allow_hosts=settings.EGRESS_ALLOW_HOSTS, allow_cidrs=settings.EGRESS_ALLOW_CIDRS)
         self._contexts: dict[UUID, TenantContext] = {}
 
@@ -69,7 +76,7 @@ class TenantContexts:
         """Return the tenant's context, made at first use."""
         context = self._contexts.get(tenant_id)
         if context is None:
-            context = self._contexts[tenant_id] = TenantContext(tenant_id, self._policy)
+            context = self._contexts[tenant_id] = TenantContext(tenant_id, self._policy, self._tariffs)
         return context
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ from runs.engine.context import TenantContexts
 from runs.engine.middleware import build_middleware
 from runs.engine.plans import Plans
 from runs.engine.store.connection import AsyncDatabase, Pool
+from runs.engine.tariffs import Tariffs
 from runs.engine.writer import Writer
 from runs.notices import Notices
 
@@ -33,11 +34,14 @@ class Surroundings:
     clock: DatabaseClock = field(default_factory=DatabaseClock)
     writer: Writer = field(default_factory=Writer)
     notices: Notices = field(default_factory=Notices)
-    contexts: TenantContexts = field(default_factory=TenantContexts)
+    tariffs: Tariffs = field(init=False)
+    contexts: TenantContexts = field(init=False)
     plans: Plans = field(init=False)
     _background: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.tariffs = Tariffs(self.ask, self.clock)
+        self.contexts = TenantContexts(self.tariffs)
         self.plans = Plans(self.ask, build_middleware())
         self.writer.tell = self.notices.tell
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 from uuid import UUID
 
 from kernel.values import Json
-from runs.steps.outside import Client, Endpoint, Hold, LanguageModel, Prompt, Usage
+from runs.steps.outside import Budget, Client, Endpoint, Hold, LanguageModel, Price, Prompt, Usage
 from segments.catalog import Effect, ExpressionText, Port, StepConfig, StepType
 from segments.expressions import Names
 
@@ -102,6 +102,9 @@ class RuntimeContext(Protocol):
             StepFailed: PROMPT_UNKNOWN.
         """
 
+    async def price(self, provider: str, model: str) -> Price | None:
+        """Give what a model's tokens cost the tenant now; None where nobody said. Remembered for up to 60 s."""
+
 
 async def _reserve_nothing(hold: Hold) -> None:
     """Stand in where there is no budget."""
@@ -118,10 +121,11 @@ class StepCall:
     ``config`` is the step's config with every template rendered; fields marked as expressions are still text.
     ``inputs`` has the value by input port; for a join ``arrivals`` has the gathered values in (edge, item) order.
     ``names`` is the scope for expressions. ``deadline`` is when the attempt or the run is over, by ``time.monotonic``.
-    ``reserve`` asks the budgets for room before a model is called: tokens and US dollars (None: price unknown) this
-    attempt may still take; it raises StepFailed BUDGET_EXCEEDED. ``stream`` sends text to whoever follows the run
-    live, best effort. ``gates`` is what every call to the outside passes; middleware adds to it. ``usage`` is what
-    model calls took so far; it is journalled with the attempt's outcome, whatever that is.
+    ``reserve`` asks the budgets for room before each call of a model, for what that call may take at most; it raises
+    StepFailed BUDGET_EXCEEDED or PRICE_UNKNOWN. What the call took goes into ``usage`` before the next is asked for.
+    ``stream`` sends text to whoever follows the run live, best effort. ``gates`` is what every call to the outside
+    passes; middleware adds to it. ``usage`` is what model calls took so far; it is journalled with the attempt's
+    outcome, whatever that is.
     """
 
     run_id: UUID
@@ -202,6 +206,7 @@ class StepHandler:
 
 
 __all__ = [
+    "Budget",
     "Client",
     "Defer",
     "Effect",
@@ -214,6 +219,7 @@ __all__ = [
     "Middleware",
     "Next",
     "Port",
+    "Price",
     "Prompt",
     "RuntimeContext",
     "StepCall",

@@ -92,11 +92,39 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What tokens of a model cost, in US dollars per million; ``is_estimated``: from a list, nobody agreed to it."""
+
+    input_per_million: Decimal
+    output_per_million: Decimal
+    is_estimated: bool = False
+
+    def cost_of(self, *, input_tokens: int, output_tokens: int) -> Decimal:
+        """Say what a call costs, exactly, in US dollars."""
+        return (input_tokens * self.input_per_million + output_tokens * self.output_per_million).scaleb(-6)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What something may take; None is no bound. ``cost`` in US dollars."""
+
+    tokens: int | None = None
+    cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
-    """What the next call of a model may take, at most; ``cost`` in US dollars, None where no price is known."""
+    """What the next call of a model may take, at most.
+
+    Attributes:
+        tokens: Of prompt and answer.
+        cost: US dollars; None where no price is known.
+        step_budget: What the activation may take in all its attempts together, if its config says.
+    """
 
     tokens: int
     cost: Decimal | None = None
+    step_budget: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +171,4 @@ class Usage:
         }
 
 
-__all__ = ["Client", "Endpoint", "Hold", "LanguageModel", "Prompt", "Usage"]
+__all__ = ["Budget", "Client", "Endpoint", "Hold", "LanguageModel", "Price", "Prompt", "Usage"]

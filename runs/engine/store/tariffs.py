@@ -1,0 +1,45 @@
+"""Prices and caps in the database, as they are for one tenant now."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from runs.engine.store.connection import AsyncDatabase, transaction
+from runs.steps.outside import Budget, Price
+from runs.usage.prices import Rate, Source
+
+RATES = """
+select tenant_id, provider, model, valid_from, input_per_million, output_per_million from runs_modelprice
+where tenant_id = %s or tenant_id is null
+"""
+CAPS = """
+select run_token_budget, run_cost_budget, daily_token_budget, daily_cost_budget from tenants_tenant where id = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What a run, and all runs of a day, may take."""
+
+    run: Budget
+    day: Budget
+
+
+async def read_rates(connection: AsyncDatabase, tenant_id: UUID) -> list[Rate]:
+    """Read every version of every price that may hold for a tenant."""
+    async with transaction(connection):
+        rows = await (await connection.execute(RATES, [tenant_id])).fetchall()
+    return [
+        Rate(
+            Source.INSTALLATION if owner is None else Source.TENANT, provider, model, valid_from, Price(given, answered)
+        )
+        for owner, provider, model, valid_from, given, answered in rows
+    ]
+
+
+async def read_caps(connection: AsyncDatabase, tenant_id: UUID) -> Caps:
+    """Read a tenant's budgets."""
+    async with transaction(connection):
+        row = await (await connection.execute(CAPS, [tenant_id])).fetchone()
+    run_tokens, run_cost, day_tokens, day_cost = row or (0, Decimal(0), 0, Decimal(0))
+    return Caps(Budget(run_tokens, run_cost), Budget(day_tokens, day_cost))

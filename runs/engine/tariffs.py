@@ -1,0 +1,77 @@
+"""What models cost a tenant and what it may spend, as one host remembers it."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from runs.engine.clock import DatabaseClock
+from runs.engine.store import tariffs
+from runs.engine.store.connection import AsyncDatabase
+from runs.engine.store.tariffs import Caps
+from runs.steps.outside import Price
+from runs.usage.prices import LIST_PRICES, find_price
+
+PRICE_SECONDS = 60.0
+CAPS_SECONDS = 5.0
+"""How long what was read is believed; a new price or cap holds everywhere after that."""
+KEPT_TENANTS = 2_000
+
+Fact = TypeVar("Fact")
+
+
+class Ask(Protocol):
+    """Asks the database, again and again while it is away (``Surroundings.ask``)."""
+
+    def __call__(self, question: Callable[[AsyncDatabase], Awaitable[Fact]], /) -> Awaitable[Fact]:
+        """Ask."""
+
+
+class Tariffs:
+    """Prices and caps of the tenants a host works for."""
+
+    def __init__(self, ask: Ask, clock: DatabaseClock) -> None:
+        self._clock = clock
+        self._rates = Remembered(ask, tariffs.read_rates, seconds=PRICE_SECONDS)
+        self._caps = Remembered(ask, tariffs.read_caps, seconds=CAPS_SECONDS)
+
+    async def price(self, tenant_id: UUID, provider: str, model: str) -> Price | None:
+        """Say what a model's tokens cost a tenant now; None where nobody says."""
+        rates = await self._rates.get(tenant_id)
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        return find_price([*rates, *LIST_PRICES], provider=provider, model=model, at=now)
+
+    async def caps(self, tenant_id: UUID) -> Caps:
+        """Say what a tenant's runs and days may take."""
+        return await self._caps.get(tenant_id)
+
+
+class Remembered(Generic[Fact]):
+    """A fact of each tenant, read when it is asked for and too old; those who ask at the same time share a reading."""
+
+    def __init__(self, ask: Ask, read: Callable[[AsyncDatabase, UUID], Awaitable[Fact]], *, seconds: float) -> None:
+        self._ask = ask
+        self._read = read
+        self._seconds = seconds
+        self._known: OrderedDict[UUID, tuple[float, asyncio.Task[Fact]]] = OrderedDict()
+
+    async def get(self, tenant_id: UUID) -> Fact:
+        """Return the fact, at most ``seconds`` old."""
+        known = self._known.get(tenant_id)
+        if known is None or known[0] <= time.monotonic() or _is_useless(known[1]):
+            until = time.monotonic() + self._seconds
+            known = self._known[tenant_id] = until, asyncio.create_task(self._look_up(tenant_id))
+            self._known.move_to_end(tenant_id)
+            if len(self._known) > KEPT_TENANTS:
+                self._known.popitem(last=False)
+        return await asyncio.shield(known[1])
+
+    async def _look_up(self, tenant_id: UUID) -> Fact:
+        return await self._ask(lambda connection: self._read(connection, tenant_id))
+
+
+def _is_useless(task: "asyncio.Task[Any]") -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
