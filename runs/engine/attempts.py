@@ -4,8 +4,9 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from kernel.errors import LlmteamError
 from kernel.values import Json, ValueRefused, normalise
 from runs.core import Scope, emit_ports, route
 from runs.engine.plans import ReadyStep
-from runs.steps.base import Defer, Emit, RuntimeContext, StepCall, StepFailed, Wait
+from runs.steps.base import Defer, Emit, Hold, RuntimeContext, StepCall, StepFailed, Wait
+from runs.usage.amounts import record_of
 from segments.definition.config import resolve_config
 from segments.expressions import ExpressionError
 
@@ -43,6 +45,7 @@ class Attempt:
         "_context",
         "_deadline",
         "_record",
+        "_reserve",
         "_run_id",
         "_segment_id",
         "_traceparent",
@@ -68,6 +71,7 @@ class Attempt:
         segment_id: str = "",
         traceparent: str = "",
         record: Callable[["Attempt", str, Mapping[str, Json]], None],
+        reserve: Callable[["Attempt", Hold], Awaitable[None]],
     ) -> None:
         self.key = key
         self.number = number
@@ -81,6 +85,7 @@ class Attempt:
         self._segment_id = segment_id
         self._traceparent = traceparent
         self._record = record
+        self._reserve = reserve
         self._deadline = deadline
         self._calls = 0
 
@@ -102,9 +107,9 @@ class Attempt:
             return self._failure(error, is_late=limit.expired())
 
     @property
-    def usage(self) -> list[Json]:
+    def usage(self) -> list[dict[str, Json]]:
         """What model calls of this attempt took so far, as the journal has it."""
-        return [] if self.call is None else [used.to_dict() for used in self.call.usage]
+        return [] if self.call is None else [record_of(used) for used in self.call.usage]
 
     async def abandon(self) -> None:
         """Let the handler clean up after a cancelled attempt; what it raises is logged."""
@@ -137,6 +142,7 @@ class Attempt:
             context=self._context,
             next_key=self._next_key,
             record=self._record_action,
+            reserve=partial(self._reserve, self),
             log=logging.LoggerAdapter(log, {"run": str(self._run_id), "step": step.step_id}),
             output_ports=self.step.output_ports,
             deadline=self._deadline,

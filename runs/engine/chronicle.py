@@ -3,29 +3,29 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kernel.values import Json, dump_json
+from kernel.values import Json
 from runs.core import Event, EventType, State, apply, route_error
-from runs.core.events import REPLAYED_FROM, USAGE
+from runs.core.events import USAGE
 from runs.core.state import ActivationKey
 from runs.engine.attempts import error_object
 from runs.engine.closings import event_of
 from runs.engine.journal import Journal
 from runs.engine.orders import Orders
+from runs.engine.spending import Spending
 from runs.engine.times import written_time
 from runs.engine.waits import Waits
 from runs.steps.base import StepFailed
-from runs.usage.sums import RunUsage
 
 
 class Chronicle:
-    """The journal, and what follows from it: the core's state, the waits, the orders, the sums of usage."""
+    """The journal, and what follows from it: the core's state, the waits, the orders, what is spent."""
 
-    def __init__(self, journal: Journal, state: State) -> None:
+    def __init__(self, journal: Journal, state: State, spending: Spending) -> None:
         self.state = state
         self.waits = Waits()
         self.orders = Orders(journal)
         self._journal = journal
-        self._usage = RunUsage()
+        self._spending = spending
 
     def fold(self, rows: Iterable[Sequence[Any]]) -> None:
         """Take in what earlier owners recorded, as ``store.journals.load_journal`` returns it."""
@@ -38,8 +38,7 @@ class Chronicle:
                 self.waits.drop(key)
                 if event.type is EventType.STEP_RETRYING:
                     self.waits.add(key, event.payload)
-            if USAGE in event.payload and REPLAYED_FROM not in event.payload:
-                self._use(event.payload[USAGE])
+            self._spending.fold(event)
 
     def record(
         self,
@@ -67,8 +66,7 @@ class Chronicle:
         apply(self.state, event)
         self._journal.activations = self.state.activations
         self._journal.active = len(self.state.active)
-        if usage:
-            self._use(usage)
+        self._spending.record(event, usage)
         return event
 
     def give_failed(self, key: ActivationKey, failure: StepFailed, usage: Sequence[Json] = ()) -> None:
@@ -94,7 +92,3 @@ class Chronicle:
             payload["error"] = dict(error)
         self.record(EventType.STEP_RETRYING, payload, key, self.state.active[key].attempt, usage)
         self.waits.add(key, payload)
-
-    def _use(self, records: Any) -> None:
-        self._usage.add(records)
-        self._journal.usage = dump_json(self._usage.to_dict())

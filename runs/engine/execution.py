@@ -28,6 +28,7 @@ from runs.engine.journal import Closing, Journal
 from runs.engine.orders import told_by
 from runs.engine.plans import ReadyPlan
 from runs.engine.recovery import LOST, Fate, fates
+from runs.engine.spending import Spending
 from runs.engine.store import journals
 from runs.engine.store.claims import Claimed, Purpose
 from runs.engine.surroundings import Surroundings
@@ -61,7 +62,8 @@ class Execution:
         self._to_launch: list[Attempt] = []
         self._outcomes: list[tuple[Attempt, Outcome]] = []
         self._offered: list[ActivationKey] = []
-        self._chronicle = Chronicle(journal, self.state)
+        self._spending = Spending(journal, around.tariffs, around.reservations)
+        self._chronicle = Chronicle(journal, self.state, self._spending)
         self._orders, self._record = self._chronicle.orders, self._chronicle.record
         self._recovered = False
         self._wake = asyncio.Event()
@@ -94,6 +96,7 @@ class Execution:
         """Drop everything without recording it: the run is not ours any more, or will never go on."""
         for attempt in list(self._attempts.values()):
             self._cancel(attempt)
+        self._spending.close()
 
     async def run(self) -> None:
         """Execute until the run is over or given up.
@@ -288,6 +291,7 @@ class Execution:
             deadline=time.monotonic() + min(seconds_left, step.plan_step.timeout_seconds or seconds_left),
             context=self._around.contexts.get(self._claimed.tenant_id),
             record=self._record_action,
+            reserve=self._spending.reserve,
             segment_id=self._claimed.segment_id,
             traceparent=self._claimed.traceparent,
         )

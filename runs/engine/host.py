@@ -107,7 +107,7 @@ class Host:
         self._bell.set()
 
     def _registered(self, worker_id: UUID, beat: Beat) -> None:
-        self.worker_id = worker_id
+        self.worker_id = self._around.reservations.worker_id = worker_id
         self._beaten(beat)
         self._bell.set()
 
@@ -118,7 +118,7 @@ class Host:
 
     def _lost(self) -> None:
         """Drop every run: others own them, or will."""
-        self.worker_id = None
+        self.worker_id = self._around.reservations.worker_id = None
         for task in self._tasks:
             task.cancel()
 

@@ -13,6 +13,7 @@ from runs.engine.clock import DatabaseClock
 from runs.engine.context import TenantContexts
 from runs.engine.middleware import build_middleware
 from runs.engine.plans import Plans
+from runs.engine.reservations import Reservations
 from runs.engine.store.connection import AsyncDatabase, Pool
 from runs.engine.tariffs import Tariffs
 from runs.engine.writer import Writer
@@ -35,12 +36,14 @@ class Surroundings:
     writer: Writer = field(default_factory=Writer)
     notices: Notices = field(default_factory=Notices)
     tariffs: Tariffs = field(init=False)
+    reservations: Reservations = field(init=False)
     contexts: TenantContexts = field(init=False)
     plans: Plans = field(init=False)
     _background: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.tariffs = Tariffs(self.ask, self.clock)
+        self.reservations = Reservations(self.ask)
         self.contexts = TenantContexts(self.tariffs)
         self.plans = Plans(self.ask, build_middleware())
         self.writer.tell = self.notices.tell
@@ -74,5 +77,6 @@ class Surroundings:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self.reservations.stop()
         await self.contexts.close()
         await self.pool.close()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from runs.engine.store.budgets import RELEASE_OF_WORKERS
 from runs.engine.store.connection import AsyncDatabase, Database, transaction, transaction_blocking
 
 REGISTER = """
@@ -67,6 +68,7 @@ def renew(connection: Database, *, worker_id: UUID, lease_seconds: float) -> Hea
 def unregister(connection: Database, *, worker_id: UUID) -> None:
     """Delete a host that has released all it owned."""
     with transaction_blocking(connection):
+        connection.execute(RELEASE_OF_WORKERS, [[worker_id]])
         connection.execute(DELETE, [worker_id])
 
 
@@ -86,6 +88,7 @@ async def free_runs_of_the_dead(connection: AsyncDatabase, *, lease_seconds: flo
         orphans = await (await connection.execute(ORPHANS, [worker_ids])).fetchall()
         if orphans:
             await connection.execute(FREE, [[run_id for (run_id,) in orphans]])
+        await connection.execute(RELEASE_OF_WORKERS, [worker_ids])
         await connection.execute(FORGET, [worker_ids])
     return len(orphans)
 
