@@ -1,0 +1,131 @@
+"""What models write as JSON: answers that are to fit a schema, and arguments of tools."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from kernel.errors import LlmteamError
+from kernel.values import Json, dump_json, parse_json
+
+WRAPPED = "answer"
+
+_FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL | re.IGNORECASE)
+_DEFINITIONS = ("$defs", "definitions")
+_STRICT_KEYWORDS = frozenset(
+    (
+        "$defs",
+        "$ref",
+        "additionalProperties",
+        "anyOf",
+        "const",
+        "definitions",
+        "description",
+        "enum",
+        "exclusiveMaximum",
+        "exclusiveMinimum",
+        "format",
+        "items",
+        "maxItems",
+        "maximum",
+        "minItems",
+        "minimum",
+        "multipleOf",
+        "pattern",
+        "properties",
+        "required",
+        "title",
+        "type",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSchema:
+    """A schema as services take it: of an object, always.
+
+    Attributes:
+        schema: What to send; the asked schema, or an object with it as its one property.
+        is_wrapped: Whether it is the latter.
+    """
+
+    schema: dict[str, Json]
+    is_wrapped: bool
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether a service can hold the model to it word by word (OpenAI's strict mode)."""
+        return "anyOf" not in self.schema and _is_strict(self.schema)
+
+    @property
+    def instruction(self) -> str:
+        """The schema as words, for a service that knows no such thing."""
+        return "Answer with one JSON value that fits this JSON Schema, and with nothing else:\n" + dump_json(
+            self.schema
+        )
+
+    def read(self, text: str) -> str:
+        """Return the answer as JSON text: without a fence around it, and unwrapped."""
+        fenced = _FENCED.fullmatch(text)
+        text = fenced[1] if fenced else text
+        if not self.is_wrapped:
+            return text
+        try:
+            value = parse_json(text)
+        except LlmteamError:
+            return text
+        return dump_json(value[WRAPPED]) if isinstance(value, dict) and WRAPPED in value else text
+
+
+def answer_schema(asked: Mapping[str, Json]) -> AnswerSchema:
+    """Prepare a schema for a service."""
+    if asked.get("type") == "object":
+        return AnswerSchema(dict(asked), is_wrapped=False)
+    inner = {name: value for name, value in asked.items() if name not in (*_DEFINITIONS, "$schema", "$id")}
+    outer: dict[str, Json] = {
+        "type": "object",
+        "properties": {WRAPPED: inner},
+        "required": [WRAPPED],
+        "additionalProperties": False,
+    }
+    # References count from the root, so what they name moves there too.
+    outer |= {name: asked[name] for name in _DEFINITIONS if name in asked}
+    return AnswerSchema(outer, is_wrapped=True)
+
+
+def read_arguments(written: Any) -> Json:
+    """Read a tool's arguments; a text that is no JSON stays what it is."""
+    if not isinstance(written, str):
+        return cast("Json", written)
+    if not written.strip():
+        return {}
+    try:
+        return parse_json(written, big_integers="text")
+    except LlmteamError:
+        return written
+
+
+def _is_strict(schema: Json) -> bool:
+    if not isinstance(schema, dict) or not _STRICT_KEYWORDS.issuperset(schema):
+        return False
+    if not _is_closed(schema):
+        return False
+    inner: list[Json] = list(cast("list[Json]", schema.get("anyOf", [])))
+    for name in ("properties", *_DEFINITIONS):
+        inner += cast("dict[str, Json]", schema.get(name, {})).values()
+    if "items" in schema:
+        inner.append(schema["items"])
+    return all(map(_is_strict, inner))
+
+
+def _is_closed(schema: Mapping[str, Json]) -> bool:
+    """Whether an object names all it has, and needs all of it."""
+    if "properties" not in schema and schema.get("type") != "object":
+        return True
+    names, required = schema.get("properties", {}), schema.get("required", [])
+    return (
+        schema.get("additionalProperties") is False
+        and isinstance(names, dict)
+        and isinstance(required, list)
+        and set(names) == {name for name in required if isinstance(name, str)}
+    )

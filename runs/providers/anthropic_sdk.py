@@ -1,0 +1,54 @@
+"""Anthropic's SDK, held to what the connection says. Imported with the first call only."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import anthropic
+import httpx
+from typing_extensions import override
+
+from runs.providers.base import ProviderOptions
+from runs.providers.wire import Wire
+
+BASE_URL = "https://api.anthropic.com"
+
+
+def open_wire(options: ProviderOptions) -> Wire:
+    """Make a client for the messages of one connection."""
+    return Wire(anthropic, _Client(options), path="/v1/messages", request_id_header="request-id")
+
+
+class _Client(anthropic.AsyncAnthropic):
+    """Takes nothing from the environment: no key, address, profile or header of the operator's."""
+
+    def __init__(self, options: ProviderOptions) -> None:
+        super().__init__(
+            api_key=options.secret or "",
+            base_url=(options.base_url or BASE_URL).rstrip("/").removesuffix("/v1"),
+            default_query=dict(options.query),
+            max_retries=0,
+            http_client=options.http_client,
+        )
+        self.api_key = options.secret
+        self.auth_token = None
+        self._custom_headers = dict(options.headers)
+        self._authorise = options.authorise
+
+    @override
+    async def _prepare_request(self, request: httpx.Request) -> None:
+        if self._authorise is not None:
+            await self._authorise(request)
+
+    @override
+    def _validate_headers(self, headers: Mapping[str, Any], custom_headers: Mapping[str, Any]) -> None:
+        """Ask for no key: a connection may have none, or send it elsewhere."""
+
+    @property
+    @override
+    def user_agent(self) -> str:
+        return "llmteam"
+
+    @override
+    def platform_headers(self) -> dict[str, Any]:
+        """Tell nothing of the machine we run on."""
+        return {}

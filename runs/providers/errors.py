@@ -1,0 +1,155 @@
+"""What can go wrong with a language model, as failures of a step: the codes, and how an answer is sorted into them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kernel.egress import ConnectionFailed, DeadlineExceeded
+from kernel.errors import LlmteamError
+from kernel.values import Json
+from runs.steps.base import StepFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What a code says: its sentence, whether trying again can help, whether the service is to blame."""
+
+    sentence: str
+    retryable: bool = False
+    host_failed: bool = False
+
+
+FACTS: Mapping[str, Fact] = {
+    "LLM_AUTH_FAILED": Fact("The model service does not accept the connection's credentials."),
+    "LLM_RATE_LIMITED": Fact("The model service limits how often it may be called.", retryable=True),
+    "LLM_QUOTA_EXHAUSTED": Fact("The account at the model service has no credit left."),
+    "LLM_MODEL_UNKNOWN": Fact("The model service has no such model, or not for this account."),
+    "LLM_CONTEXT_TOO_LONG": Fact("The prompt is longer than the model can read."),
+    "LLM_REFUSED": Fact("The content was refused by the model or its service."),
+    "LLM_BAD_REQUEST": Fact("The model service does not accept the request."),
+    "LLM_API_NOT_FOUND": Fact("There is no such API at the connection's base address."),
+    "LLM_SERVER_ERROR": Fact("The model service failed.", retryable=True, host_failed=True),
+    "LLM_TIMED_OUT": Fact("The model did not answer in time.", retryable=True, host_failed=True),
+    "LLM_CONNECTION_FAILED": Fact(
+        "The connection to the model service failed or broke off.", retryable=True, host_failed=True
+    ),
+    "LLM_REPLY_UNREADABLE": Fact("The answer is not in the format of this provider.", retryable=True, host_failed=True),
+}
+
+
+_UNSUPPORTED = re.compile(
+    r"unsupported|not.support|deprecated|only the default|unrecognized|unknown|unexpected|not permitted", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """An error as the service told it; all but ``status`` may be missing.
+
+    Attributes:
+        status: Of the answer; 200 where the error came amid a stream.
+        names: What it calls the error: its code, its type.
+        text: In words.
+        parameter: The part of the request it is about.
+    """
+
+    status: int
+    names: tuple[str, ...] = ()
+    text: str = ""
+    parameter: str = ""
+
+    def is_about(self, parameter: str) -> bool:
+        """Tell whether it is a parameter that is not accepted."""
+        return self.status in (400, 422) and (self.parameter.startswith(parameter) or parameter in self.text)
+
+    @property
+    def is_for_good(self) -> bool:
+        """Whether the parameter is not taken at all, rather than this value of it."""
+        return _UNSUPPORTED.search(" ".join((*self.names, self.text))) is not None
+
+
+_BY_NAME = {
+    "invalid_api_key": "LLM_AUTH_FAILED",
+    "authentication_error": "LLM_AUTH_FAILED",
+    "rate_limit_error": "LLM_RATE_LIMITED",
+    "rate_limit_exceeded": "LLM_RATE_LIMITED",
+    "insufficient_quota": "LLM_QUOTA_EXHAUSTED",
+    "billing_hard_limit_reached": "LLM_QUOTA_EXHAUSTED",
+    "billing_error": "LLM_QUOTA_EXHAUSTED",
+    "model_not_found": "LLM_MODEL_UNKNOWN",
+    "DeploymentNotFound": "LLM_MODEL_UNKNOWN",
+    "not_found_error": "LLM_MODEL_UNKNOWN",
+    "context_length_exceeded": "LLM_CONTEXT_TOO_LONG",
+    "exceed_context_size_error": "LLM_CONTEXT_TOO_LONG",
+    "request_too_large": "LLM_CONTEXT_TOO_LONG",
+    "content_filter": "LLM_REFUSED",
+    "content_policy_violation": "LLM_REFUSED",
+    "overloaded_error": "LLM_SERVER_ERROR",
+    "timeout_error": "LLM_TIMED_OUT",
+}
+_BY_WORDS = (
+    (re.compile(r"credit balance|exceeded your current quota", re.IGNORECASE), "LLM_QUOTA_EXHAUSTED"),
+    (
+        re.compile(r"context (?:length|window|size)|prompt is too long|exceeds? the .{0,20}context", re.IGNORECASE),
+        "LLM_CONTEXT_TOO_LONG",
+    ),
+    (re.compile(r"content.filter|content management policy|content policy", re.IGNORECASE), "LLM_REFUSED"),
+    (re.compile(r"\bmodel\b.*\b(?:not found|does not exist)", re.IGNORECASE | re.DOTALL), "LLM_MODEL_UNKNOWN"),
+)
+_BY_STATUS = {
+    200: "LLM_SERVER_ERROR",
+    401: "LLM_AUTH_FAILED",
+    402: "LLM_QUOTA_EXHAUSTED",
+    403: "LLM_AUTH_FAILED",
+    404: "LLM_API_NOT_FOUND",
+    405: "LLM_API_NOT_FOUND",
+    408: "LLM_TIMED_OUT",
+    409: "LLM_SERVER_ERROR",
+    413: "LLM_CONTEXT_TOO_LONG",
+    425: "LLM_SERVER_ERROR",
+    429: "LLM_RATE_LIMITED",
+    504: "LLM_TIMED_OUT",
+}
+_WORDS_COUNT_FOR = frozenset((200, 400, 403, 404, 413, 422, 429))
+_OF_EGRESS: Mapping[type[LlmteamError], str] = {
+    ConnectionFailed: "LLM_CONNECTION_FAILED",
+    DeadlineExceeded: "LLM_TIMED_OUT",
+}
+
+
+def failed(
+    code: str, *, retry_after_seconds: float | None = None, details: Mapping[str, Json] | None = None
+) -> StepFailed:
+    """Make the failure of a code of ``FACTS``."""
+    fact = FACTS[code]
+    return StepFailed(
+        code,
+        fact.sentence,
+        retryable=fact.retryable,
+        retry_after_seconds=retry_after_seconds,
+        host_failed=fact.host_failed,
+        details=details,
+    )
+
+
+def refused() -> StepFailed:
+    """Make the failure of a model that refused to answer: a reply with the finish reason ``refused``."""
+    return failed("LLM_REFUSED")
+
+
+def code_of(complaint: Complaint) -> str:
+    """Sort a service's error by what it calls it, else by its words, else by its status."""
+    for name in complaint.names:
+        if name in _BY_NAME:
+            return _BY_NAME[name]
+    if complaint.status in _WORDS_COUNT_FOR:
+        for words, code in _BY_WORDS:
+            if words.search(complaint.text):
+                return code
+    return _BY_STATUS.get(complaint.status, "LLM_SERVER_ERROR" if complaint.status >= 500 else "LLM_BAD_REQUEST")
+
+
+def failure_on_the_way(error: LlmteamError) -> StepFailed:
+    """Say what the guarded client ran into: a policy's refusal stays one, whichever SDK it came through."""
+    code = _OF_EGRESS.get(type(error))
+    return StepFailed(error.code, error.detail) if code is None else failed(code)

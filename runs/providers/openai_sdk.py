@@ -1,0 +1,49 @@
+"""OpenAI's SDK, held to what the connection says. Imported with the first call only."""
+
+from typing import Any
+
+import httpx
+import openai
+from typing_extensions import override
+
+from runs.providers.base import ProviderOptions
+from runs.providers.wire import Wire
+
+BASE_URL = "https://api.openai.com/v1"
+
+
+def open_wire(options: ProviderOptions) -> Wire:
+    """Make a client for the chat completions of one connection."""
+    return Wire(openai, _Client(options), path="/chat/completions", request_id_header="x-request-id")
+
+
+class _Client(openai.AsyncOpenAI):
+    """Takes nothing from the environment: no key, address, organisation or header of the operator's."""
+
+    def __init__(self, options: ProviderOptions) -> None:
+        super().__init__(
+            api_key=options.secret or "",
+            base_url=options.base_url or BASE_URL,
+            default_query=dict(options.query),
+            max_retries=0,
+            http_client=options.http_client,
+            _enforce_credentials=False,
+        )
+        self._custom_headers = dict(options.headers)
+        self.organization = self.project = self.admin_api_key = None
+        self._authorise = options.authorise
+
+    @override
+    async def _prepare_request(self, request: httpx.Request) -> None:
+        if self._authorise is not None:
+            await self._authorise(request)
+
+    @property
+    @override
+    def user_agent(self) -> str:
+        return "llmteam"
+
+    @override
+    def platform_headers(self) -> dict[str, Any]:
+        """Tell nothing of the machine we run on."""
+        return {}
