@@ -39,7 +39,7 @@ with said as (
 insert into runs_usageday as d (
   tenant_id, day, segment_id, provider, model, is_test, shard,
   calls, input_tokens, output_tokens, cost, unpriced_calls, estimated_calls)
-select tenant_id, (moment at time zone 'UTC')::date, segment_id, provider, model, is_test, pg_backend_pid() % 16,
+select tenant_id, (moment at time zone 'UTC')::date, segment_id, provider, model, is_test, mod(pg_backend_pid(), 16),
   count(*), sum(input_tokens), sum(output_tokens), coalesce(sum(cost::numeric), 0),
   count(*) filter (where cost is null), count(*) filter (where estimated)
 from said
