@@ -170,5 +170,6 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": environment.text("LOG_LEVEL", "INFO")},
     # httpx would log every URL with its query, which may hold a secret.
-    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+    # The SDKs of model services would log prompts.
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpcore", "openai", "anthropic")},
 }

@@ -130,6 +130,8 @@ class SdkProvider:
         return self._format.read(gathering.answer(), request, stream.request_id)
 
     async def _open(self) -> Wire:
+        if self._wire is not None:
+            return self._wire
         async with self._opening:
             if self._wire is None:
                 sdk = await load_sdk(self._sdk_module)
