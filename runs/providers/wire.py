@@ -6,7 +6,9 @@ three times the processor time of a streamed call, and refuse what lesser server
 
 import asyncio
 import importlib
+import json
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from typing import Any
 import httpx
 
 from kernel.errors import LlmteamError
-from kernel.values import Json, parse_json
+from kernel.values import Json, normalise
 from runs.providers.errors import Complaint, code_of, failed, failure_on_the_way
 from runs.providers.quoting import quotable
 from runs.steps.base import StepFailed
@@ -24,6 +26,7 @@ from runs.steps.retry_after import retry_after_seconds
 
 _LOGGERS = ("httpx", "openai", "anthropic")
 _MAX_READ = 2000
+_NOT_KEPT = re.compile("[\\x00\\ud800-\\udfff]")
 _NOT_QUOTED = frozenset(("LLM_AUTH_FAILED",))
 
 
@@ -86,8 +89,8 @@ class Wire:
                 self._path, cast_to=httpx.Response, body=body, options={"headers": headers, "timeout": seconds}
             )
         try:
-            data = parse_json(response.content, big_integers="text")
-        except LlmteamError:
+            data = normalise(mended(json.loads(response.content)), big_integers="text")
+        except (LlmteamError, ValueError, RecursionError):
             raise failed("LLM_REPLY_UNREADABLE") from None
         if isinstance(data, dict) and data.get("error"):
             raise _rejected(response.status_code, data, response.request, response)
@@ -114,7 +117,7 @@ class Wire:
         while True:
             try:
                 with self._our_errors():
-                    event = await anext(stream)
+                    event = mended(await anext(stream))
             except StopAsyncIteration:
                 return
             except (ValueError, RecursionError):
@@ -155,6 +158,17 @@ def _load_quietly(module: str) -> ModuleType:
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
     return loaded
+
+
+def mended(value: Any) -> Any:
+    """Replace what no text may hold that is kept: NUL, and halves of characters. Models write them now and then."""
+    if isinstance(value, str):
+        return _NOT_KEPT.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {mended(name): mended(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [mended(inner) for inner in value]
+    return value
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

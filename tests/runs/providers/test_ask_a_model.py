@@ -1,0 +1,120 @@
+"""A model is asked, in one piece or streamed, and tells what it took."""
+
+from dataclasses import replace
+
+import pytest
+
+from examples.model_server import Reply
+from runs.providers.base import Message
+from tests.support.model_server import ModelBench, asking
+
+
+async def test_a_plain_answer_has_text_model_tokens_and_the_service_s_name_of_the_call(bench: ModelBench) -> None:
+    reply = await bench.ask("How are you?")
+
+    assert reply.text == "You asked: How are you?"
+    assert reply.model.startswith("m-1")
+    assert reply.finish_reason == "stop"
+    assert reply.request_id == "req_00000001"
+    assert reply.tokens.output_tokens == 6
+    assert reply.tokens.input_tokens > 3
+    assert not reply.tokens.is_estimated
+
+
+async def test_a_streamed_answer_comes_in_pieces_and_is_the_same_in_the_end(bench: ModelBench) -> None:
+    pieces: list[str] = []
+    streamed = await bench.ask("How are you?", on_delta=pieces.append)
+
+    assert pieces == ["You", " asked:", " How", " are", " you?"]
+    assert streamed == replace(await bench.ask("How are you?"), request_id="req_00000001")
+    assert [asked.streamed for asked in bench.server.asked] == [True, False]
+
+
+async def test_system_prompts_and_earlier_turns_reach_the_model(bench: ModelBench) -> None:
+    await bench.ask(
+        Message("system", "Be brief."),
+        Message("system", "Be kind."),
+        Message("user", "One?"),
+        Message("assistant", "One."),
+        Message("user", "Two?"),
+    )
+
+    asked = bench.server.asked[0]
+    assert asked.system.split() == ["Be", "brief.", "Be", "kind."]
+    assert asked.prompt == "Two?"
+    assert [turn["role"] for turn in asked.body["messages"] if turn["role"] != "system"] == [
+        "user",
+        "assistant",
+        "user",
+    ]
+
+
+async def test_temperature_length_and_key_go_along(bench: ModelBench) -> None:
+    await bench.ask(temperature=0.2, max_tokens=77, idempotency_key="run.step.1")
+
+    asked = bench.server.asked[0]
+    assert asked.body["temperature"] == 0.2
+    assert asked.body["max_tokens"] == 77
+    assert asked.headers["idempotency-key"] == "run.step.1"
+
+
+async def test_an_unset_temperature_is_the_service_s_own(bench: ModelBench) -> None:
+    await bench.ask()
+
+    assert "temperature" not in bench.server.asked[0].body
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_an_answer_cut_off_by_its_length_says_so(bench: ModelBench, *, streams: bool) -> None:
+    bench.answers(Reply("Once upon a", finish="length"))
+
+    reply = await bench.ask(on_delta=(lambda _text: None) if streams else None)
+
+    assert (reply.finish_reason, reply.text) == ("length", "Once upon a")
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_tokens_are_guessed_and_marked_where_the_service_tells_none(bench: ModelBench, *, streams: bool) -> None:
+    bench.answers(Reply("x" * 400, tells_usage=False))
+
+    reply = await bench.ask("y" * 80, on_delta=(lambda _text: None) if streams else None)
+
+    assert reply.tokens.is_estimated
+    assert reply.tokens.output_tokens == 100
+    assert 20 <= reply.tokens.input_tokens <= 30
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_a_model_that_refuses_replies_and_its_tokens_count(bench: ModelBench, *, streams: bool) -> None:
+    bench.answers(Reply("I would rather not.", finish="refused"))
+
+    reply = await bench.ask(on_delta=(lambda _text: None) if streams else None)
+
+    assert (reply.finish_reason, reply.text) == ("refused", "I would rather not.")
+    assert reply.tokens.output_tokens > 0
+    assert not reply.tokens.is_estimated
+
+
+async def test_an_empty_answer_is_an_answer(bench: ModelBench) -> None:
+    bench.answers(Reply(""))
+
+    assert (await bench.ask()).text == ""
+    assert (await bench.ask(on_delta=lambda _text: None)).text == ""
+
+
+async def test_a_provider_serves_many_steps_over_few_connections(bench: ModelBench) -> None:
+    provider = bench.provider()
+    for _ in range(5):
+        await provider.complete(asking())
+
+    assert len(bench.server.asked) == 5
+    assert bench.server.connections == 1
+
+
+async def test_text_no_journal_could_hold_is_mended(openai: ModelBench) -> None:
+    openai.answers(Reply("a\x00b"))
+    pieces: list[str] = []
+
+    assert (await openai.ask(on_delta=pieces.append)).text == "a\N{REPLACEMENT CHARACTER}b"
+    assert "".join(pieces) == "a\N{REPLACEMENT CHARACTER}b"
+    assert (await openai.ask()).text == "a\N{REPLACEMENT CHARACTER}b"
