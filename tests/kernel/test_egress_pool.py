@@ -122,3 +122,30 @@ async def test_waiting_for_a_slot_counts_for_the_deadline(server: CountingServer
             await client.get(server.url, timeout=0.2)
         assert (await first).text == "late"
         assert (await client.get(server.url)).text == "ok"
+
+
+@pytest.mark.parametrize("cancels", [1, 2, 3])
+@pytest.mark.parametrize(
+    "head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"], ids=["in the head", "in the body"]
+)
+async def test_a_call_cancelled_however_often_leaves_no_connection_open(head: bytes, cancels: int) -> None:
+    heard, left = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head)
+        heard.set()
+        if not await reader.read():
+            left.set()
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listening, open_client(LOOPBACK) as client:
+        going = asyncio.create_task(client.get(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"))
+        await asyncio.wait_for(heard.wait(), 5)
+        await asyncio.sleep(0.05)
+        for _ in range(cancels):
+            going.cancel()
+            await asyncio.sleep(0)
+        await asyncio.wait([going])
+        await asyncio.wait_for(left.wait(), 2)

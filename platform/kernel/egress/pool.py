@@ -7,6 +7,7 @@ time a call. Here taking and giving back a connection costs the same however man
 import asyncio
 import ssl
 from collections import OrderedDict, defaultdict, deque
+from contextlib import suppress
 
 import httpcore
 
@@ -36,6 +37,7 @@ class AsyncConnections:
         self._max_idle = max_idle
         self._idle: OrderedDict[httpcore.AsyncHTTPConnection, httpcore.Origin] = OrderedDict()
         self._idle_by_origin: defaultdict[bytes, deque[httpcore.AsyncHTTPConnection]] = defaultdict(deque)
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def send(self, request: httpcore.Request) -> tuple[httpcore.Response, httpcore.AsyncHTTPConnection]:
         """Send a request over a kept connection or a new one; waits for a slot.
@@ -48,17 +50,21 @@ class AsyncConnections:
             httpcore.NetworkError: No connection, or it broke; timeouts and protocol errors likewise.
         """
         await self._slots.acquire()
+        connection: httpcore.AsyncHTTPConnection | None = None
         try:
             connection = await self._take(request.url.origin)
             return await connection.handle_async_request(request), connection
         except BaseException:
             self._slots.release()
+            if connection is not None:
+                self._drop(connection)
             raise
 
     async def give_back(self, connection: httpcore.AsyncHTTPConnection, origin: httpcore.Origin) -> None:
         """Keep a connection whose answer was read to its end; forget one that is closed."""
         self._slots.release()
         if not connection.is_idle():
+            self._drop(connection)
             return
         self._idle[connection] = origin
         self._idle_by_origin[_key(origin)].append(connection)
@@ -69,6 +75,18 @@ class AsyncConnections:
         """Close what is kept."""
         while self._idle:
             await self._close_oldest()
+        await asyncio.gather(*self._closing)
+
+    def _drop(self, connection: httpcore.AsyncHTTPConnection) -> None:
+        """Close a connection that was left in the middle.
+
+        httpcore does so itself, but a second cancellation keeps it from it: it would stay open until it is collected.
+        Hence by a task of its own.
+        """
+        if not connection.is_closed():
+            task = asyncio.get_running_loop().create_task(_close(connection))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     async def _take(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
         kept = self._idle_by_origin.get(_key(origin))
@@ -91,6 +109,11 @@ class AsyncConnections:
         kept.popleft()
         if not kept:
             del self._idle_by_origin[_key(origin)]
+        await connection.aclose()
+
+
+async def _close(connection: httpcore.AsyncHTTPConnection) -> None:
+    with suppress(httpcore.NetworkError):
         await connection.aclose()
 
 
