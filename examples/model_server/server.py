@@ -27,6 +27,7 @@ class ModelServer:
             ``max_completion_tokens``, ``stream_options``, ``json_schema``, ``json_object``, ``tool_choice``.
         latency_seconds: Waited before each answer.
         asked: Every call that was understood, in order of arrival.
+        calls: How many calls arrived.
         connections: How many connections were accepted.
         abandoned: How many callers went away before their answer was complete.
         most_at_once: The most calls that were in flight at a time.
@@ -53,7 +54,7 @@ class ModelServer:
         self.abandoned = 0
         self.most_at_once = 0
         self._in_flight = 0
-        self._count = 0
+        self.calls = 0
         self._connections: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -131,8 +132,8 @@ class ModelServer:
         wire = next((module for end, module in _FORMATS.items() if path.endswith(end)), None)
         if method != "POST" or wire is None:
             return await exchange.send(404, {"detail": "Not Found"}, {})
-        self._count += 1
-        name = f"{self._count:08d}"
+        self.calls += 1
+        name = f"{self.calls:08d}"
         own = {wire.REQUEST_ID: f"req_{name}"}
         asked, outcome = self._outcome(wire, headers, target, content)
         if isinstance(outcome, Problem):

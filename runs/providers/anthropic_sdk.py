@@ -1,6 +1,5 @@
 """Anthropic's SDK, held to what the connection says. Imported with the first call only."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import anthropic
@@ -40,7 +39,7 @@ class _Client(anthropic.AsyncAnthropic):
             await self._authorise(request)
 
     @override
-    def _validate_headers(self, headers: Mapping[str, Any], custom_headers: Mapping[str, Any]) -> None:
+    def _validate_headers(self, headers: Any, custom_headers: Any) -> None:
         """Ask for no key: a connection may have none, or send it elsewhere."""
 
     @property

@@ -11,6 +11,8 @@ from runs.providers.errors import Complaint, failed
 from runs.providers.wire import Rejected, Wire, load_sdk
 
 DEFAULT_TIMEOUT_SECONDS = 120.0
+GRACE_SECONDS = 0.25
+"""The guarded client keeps the time; what it does not see, such as a slow token server, is cut off this much later."""
 
 _MAX_ADJUSTMENTS = 4
 _MAX_MODELS_KNOWN = 200
@@ -83,7 +85,7 @@ class SdkProvider:
         """Ask the model; see `Provider.complete`. Cancelling closes the connection."""
         seconds = DEFAULT_TIMEOUT_SECONDS if request.timeout_seconds is None else request.timeout_seconds
         try:
-            async with asyncio.timeout(seconds) as limit:
+            async with asyncio.timeout(seconds + GRACE_SECONDS) as limit:
                 return await self._complete(request, on_delta, limit)
         except TimeoutError:
             raise failed("LLM_TIMED_OUT") from None
@@ -145,4 +147,4 @@ class SdkProvider:
 
 
 def _left(limit: asyncio.Timeout) -> float:
-    return max((limit.when() or 0.0) - asyncio.get_running_loop().time(), 0.001)
+    return max((limit.when() or 0.0) - GRACE_SECONDS - asyncio.get_running_loop().time(), 0.001)

@@ -1,0 +1,77 @@
+"""What a model does not take is left out or written otherwise, once found out."""
+
+import pytest
+
+from examples.model_server import Problem, Reply
+from tests.support.model_server import ModelBench, asking
+
+
+def _nothing(_text: str) -> None:
+    """Follow without interest."""
+
+
+async def test_a_model_without_temperature_is_asked_without_and_remembered(bench: ModelBench) -> None:
+    bench.server.lacks = frozenset(("temperature",))
+    provider = bench.provider()
+
+    for model in ("m-1", "m-1", "m-2"):
+        await provider.complete(asking(model=model, temperature=0.5))
+
+    assert all("temperature" not in asked.body for asked in bench.server.asked)
+    assert [asked.model for asked in bench.server.asked] == ["m-1", "m-1", "m-2"]
+    assert bench.server.calls == 5, "each model is found out once"
+
+
+async def test_several_lacks_are_found_out_in_one_call(openai: ModelBench) -> None:
+    openai.server.lacks = frozenset(("temperature", "max_tokens", "stream_options", "json_schema"))
+    openai.answers(Reply('{"a": 1}'))
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+
+    reply = await openai.ask(temperature=0.5, response_schema=schema, on_delta=_nothing)
+
+    assert reply.text == '{"a": 1}'
+    assert reply.tokens.is_estimated
+    assert openai.server.asked[0].body["max_completion_tokens"] == 1000
+
+
+async def test_a_temperature_out_of_range_is_an_error_and_not_left_out(bench: ModelBench) -> None:
+    bench.answers(Problem("bad_request", "temperature: Input should be less than 1", "temperature"))
+
+    assert (await bench.fail(temperature=1.9)).code == "LLM_BAD_REQUEST"
+    assert bench.server.calls == 1
+
+
+async def test_a_service_that_refuses_whatever_is_left_out_is_believed_in_the_end(openai: ModelBench) -> None:
+    said = "response_format json_object temperature max_tokens stream_options max_completion_tokens are unsupported"
+    openai.answers(Problem("bad_request", said))
+    schema = {"type": "object"}
+
+    failure = await openai.fail(temperature=0.5, response_schema=schema, on_delta=_nothing)
+
+    assert failure.code == "LLM_BAD_REQUEST"
+    assert openai.server.calls == 5
+
+
+async def test_temperatures_beyond_anthropic_s_scale_count_as_its_end(anthropic: ModelBench) -> None:
+    await anthropic.ask(temperature=1.7)
+
+    assert anthropic.server.asked[0].body["temperature"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("base_url", "name"),
+    [
+        (None, "max_completion_tokens"),
+        ("https://eu.api.openai.com/v1", "max_completion_tokens"),
+        ("http://127.0.0.1:11434/v1", "max_tokens"),
+        ("https://openai.com.example/v1", "max_tokens"),
+    ],
+)
+def test_openai_s_own_models_are_given_the_new_name_of_the_longest_answer(
+    openai: ModelBench, base_url: str | None, name: str
+) -> None:
+    provider = openai.provider(base_url=base_url)
+
+    body = provider._format.write(asking(max_tokens=5), frozenset(), streamed=False)  # type: ignore[attr-defined]
+
+    assert body[name] == 5

@@ -1,0 +1,235 @@
+"""What a service refuses becomes a failure with a code, retryable or not; its words never hold a secret."""
+
+import base64
+import traceback
+from typing import Any
+
+import httpx
+import pytest
+
+from examples.model_server import Asked, Problem, Reply
+from runs.providers.base import Message
+from runs.providers.errors import FACTS, Complaint, code_of, refused
+from runs.providers.quoting import quotable
+from runs.steps.base import StepFailed
+from tests.support.http_server import Answer, CountingServer
+from tests.support.model_server import KEY, ModelBench, asking
+
+
+def _nothing(_text: str) -> None:
+    """Follow without interest."""
+
+
+@pytest.mark.parametrize("on_delta", [None, _nothing])
+@pytest.mark.parametrize(
+    ("kind", "code", "retryable", "host_failed"),
+    [
+        ("model_unknown", "LLM_MODEL_UNKNOWN", False, False),
+        ("rate_limited", "LLM_RATE_LIMITED", True, False),
+        ("quota_exhausted", "LLM_QUOTA_EXHAUSTED", False, False),
+        ("context_too_long", "LLM_CONTEXT_TOO_LONG", False, False),
+        ("refused", "LLM_REFUSED", False, False),
+        ("bad_request", "LLM_BAD_REQUEST", False, False),
+        ("server_error", "LLM_SERVER_ERROR", True, True),
+        ("overloaded", "LLM_SERVER_ERROR", True, True),
+    ],
+)
+async def test_each_refusal_has_its_code(
+    bench: ModelBench, kind: Any, code: str, on_delta: Any, *, retryable: bool, host_failed: bool
+) -> None:
+    assert (await bench.ask(on_delta=on_delta)).text
+    bench.answers(Problem(kind))
+
+    failure = await bench.fail(on_delta=on_delta)
+
+    assert (failure.code, failure.retryable, failure.host_failed) == (code, retryable, host_failed)
+    assert len(bench.server.asked) == 2, "the provider itself tries nothing again"
+
+
+@pytest.mark.parametrize("on_delta", [None, _nothing])
+async def test_a_key_that_is_not_taken(bench: ModelBench, on_delta: Any) -> None:
+    assert (await bench.ask(on_delta=on_delta)).text
+    bench.server.key = "another"
+
+    failure = await bench.fail(on_delta=on_delta)
+
+    assert (failure.code, failure.retryable) == ("LLM_AUTH_FAILED", False)
+    assert failure.details == {"status": 401}
+
+
+async def test_a_model_the_service_has_not(bench: ModelBench) -> None:
+    bench.server.models = {"m-1"}
+    assert (await bench.ask()).text
+
+    failure = await bench.fail(model="m-2")
+
+    assert failure.code == "LLM_MODEL_UNKNOWN"
+    assert failure.details["status"] == 404
+
+
+async def test_how_long_to_wait_is_told(bench: ModelBench) -> None:
+    for told, seconds in (("17", 17.0), ("0.5", 0.5), ("soon", None), (None, None)):
+        bench.answers(Problem("rate_limited", retry_after=told))
+        assert (await bench.fail()).retry_after_seconds == seconds
+
+
+async def test_a_base_address_without_this_api_says_so(bench: ModelBench) -> None:
+    assert await bench.ask()
+    with CountingServer() as other:
+        for answer in (Answer(404, {"detail": "Not Found"}), Answer(404, "<html>Nothing here</html>"), Answer(405)):
+            other.route("POST", "/*", answer)
+            with pytest.raises(StepFailed) as raised:
+                await bench.provider(base_url=other.url).complete(asking())
+
+            assert raised.value.code == "LLM_API_NOT_FOUND"
+            assert "<" not in str(raised.value.details)
+
+
+async def test_anthropic_s_address_may_have_its_version(anthropic: ModelBench) -> None:
+    for address in (anthropic.server.url, f"{anthropic.server.url}/", f"{anthropic.server.url}/v1/"):
+        assert await anthropic.provider(base_url=address).complete(asking())
+
+
+async def test_an_error_amid_a_stream_is_one(bench: ModelBench) -> None:
+    for kind, code in (("overloaded", "LLM_SERVER_ERROR"), ("rate_limited", "LLM_RATE_LIMITED")):
+        bench.answers(Problem(kind, amid_stream=True))  # type: ignore[arg-type]
+        assert (await bench.fail(on_delta=_nothing)).code == code
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"<html>Welcome</html>",
+        b"",
+        b"[]",
+        b'"text"',
+        b"{}",
+        b'{"choices": []}',
+        b'{"choices": [{"message": null}], "content": null}',
+        b'{"choices": [{"message": {"tool_calls": [{"id": "1"}]}}], "content": ["x"]}',
+        b"[" * 100_000,
+        b'{"n": NaN, "content": [], "choices": [{"message": {}}]}',
+    ],
+)
+async def test_an_answer_in_another_format_is_unreadable(bench: ModelBench, raw: bytes) -> None:
+    bench.answers(Reply(raw=raw))
+
+    failure = await bench.fail()
+
+    assert (failure.code, failure.retryable) == ("LLM_REPLY_UNREADABLE", True)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"data: {no json\n\n", b'data: {"choices": [1]}\n\n', b"data: 7\n\n", b"event: message_start\ndata: {}\n\n"]
+)
+async def test_a_stream_in_another_format_is_unreadable(bench: ModelBench, raw: bytes) -> None:
+    prefix = b"event: message_delta\n" if bench.name == "anthropic" and not raw.startswith(b"event") else b""
+    bench.answers(Reply(raw=prefix + raw))
+
+    assert (await bench.fail(on_delta=_nothing)).code in ("LLM_REPLY_UNREADABLE", "LLM_CONNECTION_FAILED")
+
+
+async def test_an_error_in_an_answer_that_says_all_is_well_is_one(openai: ModelBench) -> None:
+    for raw, code in (
+        (b'{"error": {"code": 429, "message": "slow down"}}', "LLM_RATE_LIMITED"),
+        (b'{"error": "it broke"}', "LLM_SERVER_ERROR"),
+    ):
+        openai.answers(Reply(raw=raw))
+        assert (await openai.fail()).code == code
+
+
+async def test_the_service_s_words_are_kept_without_its_addresses(bench: ModelBench) -> None:
+    said = "No. See https://help.example/x or 10.1.2.3:80, and use sk-abc***xyz"
+    bench.answers(Problem("bad_request", message=said))
+
+    failure = await bench.fail()
+
+    assert failure.details["provider_message"] == "No. See (address) or (address), and use (key)"
+    assert failure.message == FACTS["LLM_BAD_REQUEST"].sentence
+
+
+@pytest.mark.parametrize("kind", ["bad_request", "model_unknown", "rate_limited", "server_error", "context_too_long"])
+async def test_a_secret_a_service_sends_back_is_in_no_failure_and_no_log(
+    bench: ModelBench, caplog: pytest.LogCaptureFixture, kind: Any
+) -> None:
+    caplog.set_level("INFO")
+    canary = "canary-in-a-header"
+
+    def script(asked: Asked) -> Problem:
+        sent = asked.headers.get("authorization") or asked.headers["x-api-key"]
+        return Problem(kind, message=f"You sent {sent.removeprefix('Bearer ')[:12]}... and {asked.headers['x-tenant']}")
+
+    bench.server.script = script
+    found = []
+    for on_delta in (None, _nothing):
+        try:
+            await bench.provider(headers={"x-tenant": canary}).complete(asking(), on_delta=on_delta)
+        except StepFailed as failure:
+            found.append(f"{failure!r} {failure.message} {failure.details} {_traceback(failure)}")
+
+    assert len(found) == 2
+    for text in (*found, caplog.text):
+        assert KEY[:12] not in text
+        assert canary not in text
+
+
+def _traceback(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def test_nothing_sent_as_a_credential_is_quotable() -> None:
+    basic = base64.b64encode(b"user-name:pass-word-9").decode()
+    sent = httpx.Request(
+        "POST",
+        "https://models.example/v1?key=query-canary-1",
+        headers={"authorization": f"Basic {basic}", "api-key": "header-canary"},
+    )
+
+    assert quotable("The temperature is too high.", sent) == "The temperature is too high."
+    for leak in ("Pass-Word-9", "query-canary-1", "a header-canar", basic[:10]):
+        assert quotable(f"No: {leak}.", sent) is None
+    assert quotable("Ask models.example again", sent) == "Ask (address) again"
+    assert quotable("x" * 1000, sent) == "x" * 400
+
+
+@pytest.mark.parametrize(
+    ("complaint", "code"),
+    [
+        (
+            Complaint(404, ("DeploymentNotFound",), "The API deployment for this resource does not exist."),
+            "MODEL_UNKNOWN",
+        ),
+        (Complaint(404, ("api_error",), 'model "llama9" not found, try pulling it first'), "MODEL_UNKNOWN"),
+        (Complaint(404, ("NotFoundError",), "The model `x` does not exist."), "MODEL_UNKNOWN"),
+        (Complaint(404, (), "Not Found"), "API_NOT_FOUND"),
+        (Complaint(405), "API_NOT_FOUND"),
+        (Complaint(403, ("model_not_found",)), "MODEL_UNKNOWN"),
+        (Complaint(403, ("permission_error",)), "AUTH_FAILED"),
+        (Complaint(402, ("billing_error",)), "QUOTA_EXHAUSTED"),
+        (
+            Complaint(400, ("BadRequestError",), "This model's maximum context length is 4096 tokens."),
+            "CONTEXT_TOO_LONG",
+        ),
+        (Complaint(413, ("request_too_large",)), "CONTEXT_TOO_LONG"),
+        (Complaint(400, ("content_filter",), "Azure OpenAI's content management policy"), "REFUSED"),
+        (Complaint(408), "TIMED_OUT"),
+        (Complaint(504), "TIMED_OUT"),
+        (Complaint(409), "SERVER_ERROR"),
+        (Complaint(418), "BAD_REQUEST"),
+        (Complaint(529, ("overloaded_error",)), "SERVER_ERROR"),
+        (Complaint(500, (), "the model does not exist any more in memory"), "SERVER_ERROR"),
+    ],
+)
+def test_services_have_many_words_for_the_same(complaint: Complaint, code: str) -> None:
+    assert code_of(complaint) == f"LLM_{code}"
+
+
+def test_a_refusal_by_the_model_can_be_raised_as_one_by_the_service() -> None:
+    assert (refused().code, refused().retryable) == ("LLM_REFUSED", False)
+
+
+async def test_messages_in_a_wrong_order_are_a_bad_request(bench: ModelBench) -> None:
+    assert await bench.ask(Message("user", "Hi"))
+
+    with pytest.raises(StepFailed, match="does not accept the request"):
+        await bench.ask(Message("user", "Hi"), Message("tool", "4", call_id="c1"))

@@ -1,0 +1,32 @@
+"""Hundreds of calls wait at the same time, at little cost each."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from tests.support.model_server import ModelBench, asking
+
+CALLS = 300
+LATENCY_SECONDS = 0.5
+
+
+def _nothing(_text: str) -> None:
+    """Follow without interest."""
+
+
+@pytest.mark.parametrize("on_delta", [None, _nothing])
+async def test_three_hundred_calls_wait_together(bench: ModelBench, on_delta: Any) -> None:
+    provider = bench.provider()
+    await provider.complete(asking())
+    bench.server.latency_seconds = LATENCY_SECONDS
+
+    started, used = time.monotonic(), time.thread_time()
+    replies = await asyncio.gather(*(provider.complete(asking(), on_delta=on_delta) for _ in range(CALLS)))
+    took, cost = time.monotonic() - started, (time.thread_time() - used) / CALLS * 1000
+
+    print(f"{bench.name}: {CALLS} calls in {took:.2f} s, {cost:.2f} ms of processor time each")
+    assert len({reply.request_id for reply in replies}) == CALLS
+    assert bench.server.most_at_once == CALLS
+    assert cost < 8
