@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from typing import cast
+from urllib.parse import parse_qsl
 
 import httpx
 from django.core.exceptions import ImproperlyConfigured
@@ -53,7 +54,7 @@ def build_provider(
     Args:
         name: ``openai``, ``anthropic``, or as registered.
         http_client: The tenant's guarded client; the provider never closes it.
-        base_url: Where the API is; None for the provider's own.
+        base_url: Where the API is; None for the provider's own. A query in it goes along with every call.
         secret: Sent in the way of the provider; None sends no credentials of the provider's kind.
         headers: Sent with every call.
         query: Added to the address of every call.
@@ -62,12 +63,13 @@ def build_provider(
     Raises:
         ProviderUnknown: There is no such provider.
     """
+    address, _, own_query = (base_url or "").partition("?")
     options = ProviderOptions(
         http_client=http_client,
-        base_url=base_url,
+        base_url=address or None,
         secret=secret,
         headers=dict(headers or {}),
-        query=dict(query or {}),
+        query=dict(parse_qsl(own_query)) | dict(query or {}),
         authorise=authorise,
     )
     return _factory(name)(options)

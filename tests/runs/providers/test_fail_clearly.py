@@ -144,6 +144,7 @@ async def test_the_service_s_words_are_kept_without_its_addresses(bench: ModelBe
 
     failure = await bench.fail()
 
+    assert failure.details["status"] == 400
     assert failure.details["provider_message"] == "No. See (address) or (address), and use (key)"
     assert failure.message == FACTS["LLM_BAD_REQUEST"].sentence
 
@@ -154,6 +155,9 @@ async def test_a_secret_a_service_sends_back_is_in_no_failure_and_no_log(
 ) -> None:
     caplog.set_level("INFO")
     canary = "canary-in-a-header"
+
+    bench.answers(Problem(kind, message="You sent something else"))
+    assert (await bench.fail()).details["provider_message"] == "You sent something else"
 
     def script(asked: Asked) -> Problem:
         sent = asked.headers.get("authorization") or asked.headers["x-api-key"]

@@ -111,6 +111,16 @@ async def test_headers_and_query_of_the_connection_go_along(bench: ModelBench) -
         assert "authorization" not in asked.headers
 
 
+async def test_a_query_in_the_base_address_goes_along(openai: ModelBench) -> None:
+    openai.server.key = "azure-key"
+    address = f"{openai.server.url}/openai/deployments/letters?api-version=2024-10-21"
+
+    await openai.provider(base_url=address, secret=None, headers={"api-key": "azure-key"}).complete(asking())
+
+    (asked,) = openai.server.asked
+    assert asked.target == "/openai/deployments/letters/chat/completions?api-version=2024-10-21"
+
+
 async def test_a_connection_may_authorise_each_request_its_own_way(bench: ModelBench) -> None:
     counted = iter(range(10))
 
