@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from kernel.clock import utc_now
 from kernel.ids import new_id
+from runs.callbacks.models import Delivery, DeliveryAttempt, DeliveryStatus, RunCallback
 from runs.usage.models import BudgetHold, ModelPrice, UsageDay, UsageEntry
 from segments.models import Revision
 from tenants.managers import TenantManager
@@ -59,6 +60,9 @@ class Run(models.Model):
         max_length=55, blank=True, default="", db_default="", help_text="The trace of the request that started it."
     )
     replay_of = models.UUIDField(null=True, help_text="The run whose journal this one began with, or repeats.")
+    callback_events = ArrayField(
+        models.TextField(), null=True, editable=False, help_text="What its callback is told; empty without a callback."
+    )
 
     status = models.CharField(max_length=16, choices=RunStatus, default=RunStatus.QUEUED)
     output = JsonTextField(null=True)
@@ -263,9 +267,13 @@ class IdempotencyKey(models.Model):
 __all__ = [
     "OVER",
     "BudgetHold",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryStatus",
     "IdempotencyKey",
     "ModelPrice",
     "Run",
+    "RunCallback",
     "RunEvent",
     "RunStatus",
     "Signal",

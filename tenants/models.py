@@ -126,3 +126,17 @@ class ApiKey(models.Model):
     def is_live(self) -> bool:
         """Whether the key may be used now."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > utc_now())
+
+
+class CallbackSecret(models.Model):
+    """What a tenant's callbacks are signed with, sealed. After a rotation both secrets sign for a day."""
+
+    tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    sealed = models.TextField(editable=False)
+    sealed_before = models.TextField(blank=True, editable=False, help_text="The secret until the last rotation.")
+    created_at = models.DateTimeField(default=utc_now, editable=False, help_text="When the present secret was made.")
+
+    objects = TenantManager()
+
+    def __str__(self) -> str:
+        return f"callback secret of {self.tenant_id}"

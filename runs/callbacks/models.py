@@ -1,0 +1,106 @@
+"""Where a run's caller wants to be told, what is to be told, and every try to do so."""
+
+from django.db import models
+from django.db.models import Q
+
+from kernel.clock import utc_now
+from kernel.ids import new_id
+from tenants.managers import TenantManager
+from tenants.models import Tenant
+
+
+class RunCallback(models.Model):
+    """The callback of a run. The URL and the caller's own headers are sealed together: a query may be a credential."""
+
+    run = models.OneToOneField("runs.Run", primary_key=True, on_delete=models.CASCADE, related_name="callback")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    host = models.CharField(max_length=260, help_text="The host and port it goes to.")
+    sealed = models.TextField(editable=False)
+    runs_url = models.TextField(help_text="Where the caller reads runs.")
+
+    objects = TenantManager()
+
+    def __str__(self) -> str:
+        return f"callback of {self.run_id} to {self.host}"
+
+
+class DeliveryStatus(models.TextChoices):
+    """Where a delivery is. All but the first are ends; a person may begin it anew from any."""
+
+    PENDING = "pending", "Pending"
+    DELIVERED = "delivered", "Delivered"
+    REFUSED = "refused", "Refused"
+    BLOCKED = "blocked", "Blocked"
+    EXHAUSTED = "exhausted", "Exhausted"
+
+
+class Delivery(models.Model):
+    """One event of a run that its callback is told; inserted in the event's transaction.
+
+    A host that sends it moves ``next_at`` to when it counts as lost, so a killed host's delivery is sent again.
+    ``body`` is written before the first try and never changes: every try sends the same bytes.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    run = models.ForeignKey("runs.Run", on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    seq = models.PositiveIntegerField(help_text="The event of the run that it tells of.")
+    type = models.CharField(max_length=32)
+    host = models.CharField(max_length=260, help_text="The host and port it goes to.")
+    status = models.CharField(max_length=16, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
+    body = models.TextField(blank=True, default="", help_text="What is sent; empty before the first try.")
+    next_at = models.DateTimeField(null=True, default=utc_now, help_text="When it is tried next.")
+    is_claimed = models.BooleanField(default=False, help_text="A try is under way.")
+    tries = models.PositiveSmallIntegerField(default=0, help_text="Since it was begun, or begun anew.")
+    attempts = models.PositiveIntegerField(default=0, help_text="All tries.")
+    has_missed = models.BooleanField(default=False, help_text="A 404 was answered, and forgiven once.")
+    created_at = models.DateTimeField(default=utc_now)
+    ended_at = models.DateTimeField(null=True)
+
+    objects = TenantManager()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["run", "seq"], name="delivery_once"),
+            models.CheckConstraint(condition=Q(status__in=DeliveryStatus.values), name="delivery_status_known"),
+            models.CheckConstraint(
+                condition=Q(status="pending", next_at__isnull=False, ended_at__isnull=True)
+                | (~Q(status="pending") & Q(next_at__isnull=True, is_claimed=False, ended_at__isnull=False)),
+                name="delivery_ends_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "host", "next_at"], condition=Q(status="pending"), name="delivery_due"),
+            models.Index(fields=["tenant", "-created_at", "-id"], name="delivery_by_tenant"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} of {self.run_id} to {self.host}"
+
+    @property
+    def webhook_id(self) -> str:
+        """What the receiver knows it by: the same in every try."""
+        return f"msg_{self.id.hex}"
+
+
+class DeliveryAttempt(models.Model):
+    """One try to deliver; insert only."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="log", db_index=False)
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    duration_ms = models.PositiveIntegerField("duration (ms)", null=True)
+    status_code = models.PositiveSmallIntegerField(null=True, help_text="What the receiver answered.")
+    error_code = models.CharField(max_length=64, blank=True, help_text="Why there was no answer.")
+    response = models.TextField(blank=True, help_text="The beginning of the answer, without what was secret.")
+
+    objects = TenantManager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="delivery_attempt_once")]
+
+    def __str__(self) -> str:
+        return f"try {self.number} of {self.delivery_id}"
