@@ -1,8 +1,8 @@
 """The chat completions of OpenAI, and of the many servers that speak their format."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
-from urllib.parse import urlsplit
 
 from kernel.values import Json, dump_json
 from runs.providers.answers import answer_schema, read_arguments
@@ -27,6 +27,7 @@ _FINISHES: Mapping[str, FinishReason] = {
     "function_call": "tool_calls",
     "content_filter": "refused",
 }
+_VENDOR = re.compile(r"https://(?:[\w-]+\.)*openai\.com(?:[:/]|$)", re.IGNORECASE)
 _LIMITS = ("max_completion_tokens", "max_tokens")
 
 
@@ -36,8 +37,8 @@ class OpenAIProvider(SdkProvider):
     default_base_url: ClassVar[str | None] = "https://api.openai.com/v1"
 
     def __init__(self, options: ProviderOptions) -> None:
-        host = urlsplit(options.base_url or self.default_base_url or "").hostname or ""
-        super().__init__(options, ChatCompletions(is_vendor=host.endswith(".openai.com")), "runs.providers.openai_sdk")
+        is_vendor = options.base_url is None or _VENDOR.match(options.base_url) is not None
+        super().__init__(options, ChatCompletions(is_vendor=is_vendor), "runs.providers.openai_sdk")
 
 
 class ChatCompletions:

@@ -5,9 +5,12 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import httpx
+
+from kernel.egress import EgressBlocked
 from kernel.values import Json
 from runs.providers.base import CompletionReply, CompletionRequest, ProviderOptions
-from runs.providers.errors import Complaint, failed
+from runs.providers.errors import Complaint, failed, failure_on_the_way
 from runs.providers.wire import Rejected, Wire, load_sdk
 
 DEFAULT_TIMEOUT_SECONDS = 120.0
@@ -137,7 +140,10 @@ class SdkProvider:
         async with self._opening:
             if self._wire is None:
                 sdk = await load_sdk(self._sdk_module)
-                self._wire = sdk.open_wire(self._options)
+                try:
+                    self._wire = sdk.open_wire(self._options)
+                except (httpx.InvalidURL, ValueError):
+                    raise failure_on_the_way(EgressBlocked("the base address cannot be read")) from None
             return self._wire
 
     def _remember(self, model: str, missing: str) -> None:

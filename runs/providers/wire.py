@@ -131,8 +131,6 @@ class Wire:
             yield
         except self._sdk.APIStatusError as error:
             raise _rejected(error.response.status_code, error.body, error.response.request, error.response) from None
-        except self._sdk.APITimeoutError:
-            raise failed("LLM_TIMED_OUT") from None
         except self._sdk.APIConnectionError as error:
             cause = error.__cause__
             raise (

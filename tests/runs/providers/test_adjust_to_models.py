@@ -2,7 +2,7 @@
 
 import pytest
 
-from examples.model_server import Problem, Reply
+from examples.model_server import Asked, Problem, Reply
 from tests.support.model_server import ModelBench, asking
 
 
@@ -32,6 +32,22 @@ async def test_several_lacks_are_found_out_in_one_call(openai: ModelBench) -> No
     assert reply.text == '{"a": 1}'
     assert reply.tokens.is_estimated
     assert openai.server.asked[0].body["max_completion_tokens"] == 1000
+
+
+async def test_a_schema_the_service_cannot_read_is_put_in_words_for_this_call_only(openai: ModelBench) -> None:
+    def script(asked: Asked) -> Reply | Problem:
+        if asked.schema is not None and "odd" in asked.schema["properties"]:
+            return Problem("bad_request", "Invalid schema for response_format 'answer'", "response_format")
+        return Reply('{"odd": 1}' if asked.schema is None else "{}")
+
+    openai.server.script = script
+    provider = openai.provider()
+    odd = {"type": "object", "properties": {"odd": {"type": "integer"}}}
+    plain = {"type": "object", "properties": {"a": {"type": "integer"}}}
+
+    assert (await provider.complete(asking(response_schema=odd))).text == '{"odd": 1}'
+    assert (await provider.complete(asking(response_schema=plain))).text == "{}"
+    assert openai.server.asked[-1].body["response_format"]["type"] == "json_schema"
 
 
 async def test_a_temperature_out_of_range_is_an_error_and_not_left_out(bench: ModelBench) -> None:

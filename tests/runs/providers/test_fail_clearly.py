@@ -73,10 +73,38 @@ async def test_how_long_to_wait_is_told(bench: ModelBench) -> None:
         assert (await bench.fail()).retry_after_seconds == seconds
 
 
+async def test_how_long_to_wait_may_be_told_in_milliseconds(openai: ModelBench) -> None:
+    with CountingServer() as other:
+        other.route("POST", "/*", Answer(429, {"error": {"message": "slow down"}}, {"retry-after-ms": "1500"}))
+        with pytest.raises(StepFailed) as raised:
+            await openai.provider(base_url=other.url).complete(asking())
+
+    assert raised.value.retry_after_seconds == 1.5
+
+
+async def test_an_address_nobody_can_read_is_blocked(bench: ModelBench) -> None:
+    for address in (
+        "nonsense",
+        "ftp://models.example",
+        "http://",
+        "http://[::1",
+        "http://a b/",
+        "http://x:y@h.example/",
+    ):
+        with pytest.raises(StepFailed) as raised:
+            await bench.provider(base_url=address).complete(asking())
+        assert raised.value.code == "EGRESS_BLOCKED", address
+
+
 async def test_a_base_address_without_this_api_says_so(bench: ModelBench) -> None:
     assert await bench.ask()
     with CountingServer() as other:
-        for answer in (Answer(404, {"detail": "Not Found"}), Answer(404, "<html>Nothing here</html>"), Answer(405)):
+        for answer in (
+            Answer(404, {"detail": "Not Found"}),
+            Answer(404, "<html>Nothing here</html>"),
+            Answer(404, ["?"]),
+            Answer(405),
+        ):
             other.route("POST", "/*", answer)
             with pytest.raises(StepFailed) as raised:
                 await bench.provider(base_url=other.url).complete(asking())

@@ -4,9 +4,11 @@ import asyncio
 import time
 from typing import Any
 
+import httpx
 import pytest
 
 from examples.model_server import ModelServer, Reply
+from runs.steps.base import StepFailed
 from tests.support.model_server import ModelBench, asking
 
 
@@ -97,3 +99,14 @@ async def test_cancelling_closes_the_connection_however_often_it_is_done(
         await call
 
     assert await _abandoned(bench.server)
+
+
+async def test_a_slow_way_to_get_credentials_counts_too(bench: ModelBench) -> None:
+    async def authorise(_request: httpx.Request) -> None:
+        await asyncio.sleep(30)
+
+    with pytest.raises(StepFailed) as raised:
+        await bench.provider(authorise=authorise).complete(asking(timeout_seconds=0.1))
+
+    assert raised.value.code == "LLM_TIMED_OUT"
+    assert bench.server.calls == 0
