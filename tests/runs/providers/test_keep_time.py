@@ -110,3 +110,16 @@ async def test_a_slow_way_to_get_credentials_counts_too(bench: ModelBench) -> No
 
     assert raised.value.code == "LLM_TIMED_OUT"
     assert bench.server.calls == 0
+
+
+async def test_a_follower_that_fails_leaves_no_connection_open(bench: ModelBench) -> None:
+    def fail(_text: str) -> None:
+        raise LookupError("nobody follows")
+
+    bench.answers(Reply("word " * 40, stalls_after=900))
+
+    with pytest.raises(LookupError) as raised:
+        await bench.provider().complete(asking(), on_delta=fail)
+
+    assert await _abandoned(bench.server)
+    assert raised.value
