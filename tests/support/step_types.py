@@ -87,4 +87,8 @@ class StepTypesConfig(AppConfig):
 
     name = "tests.support.step_types"
     label = "test_step_types"
-    step_types = ("tests.support.step_types.Probe", "tests.support.step_types.PureProbe")
+    step_types = (
+        "tests.support.step_types.Probe",
+        "tests.support.step_types.PureProbe",
+        "tests.support.spender.Spender",
+    )
