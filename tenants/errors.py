@@ -50,3 +50,24 @@ class TenantExists(Conflict):
 
     code = "TENANT_EXISTS"
     title = "A tenant of this name exists already"
+
+
+class ConnectionNotFound(NotFound):
+    """The tenant has no such connection."""
+
+    code = "CONNECTION_NOT_FOUND"
+    title = "There is no such connection"
+
+
+class ConnectionRefInvalid(Invalid):
+    """The text cannot be a connection's name."""
+
+    code = "CONNECTION_REF_INVALID"
+    title = "A connection's ref begins with a letter and has at most 64 lower case letters, digits, _ and -"
+
+
+class ConnectionInvalid(Invalid):
+    """A connection that could not work, or would show its secret to a stranger."""
+
+    code = "CONNECTION_INVALID"
+    title = "The connection cannot be saved"

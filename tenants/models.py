@@ -9,6 +9,7 @@ from django.db.models import Q
 from kernel.clock import utc_now
 from kernel.ids import new_id
 from tenants.managers import TenantManager
+from tenants.sealing import SealedField
 
 
 class User(AbstractUser):
@@ -26,6 +27,13 @@ class Tenant(models.Model):
     is_active = models.BooleanField(default=True, help_text="Keys of an inactive tenant are refused.")
     max_concurrent_runs = models.PositiveIntegerField(
         default=500, help_text="Runs executed at the same time; more wait in the queue with reason `slot`."
+    )
+    egress_allow_hosts = ArrayField(
+        models.CharField(max_length=300),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Hosts inside that this tenant may call, as host, host:port or host:*, beside the installation's.",
     )
     run_token_budget = models.PositiveBigIntegerField(
         null=True,
@@ -132,11 +140,26 @@ class CallbackSecret(models.Model):
     """What a tenant's callbacks are signed with, sealed. After a rotation both secrets sign for a day."""
 
     tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.CASCADE, related_name="+")
-    sealed = models.TextField(editable=False)
-    sealed_before = models.TextField(blank=True, editable=False, help_text="The secret until the last rotation.")
+    secret = SealedField()
+    secret_before = SealedField(help_text="The secret until the last rotation.")
     created_at = models.DateTimeField(default=utc_now, editable=False, help_text="When the present secret was made.")
 
     objects = TenantManager()
 
     def __str__(self) -> str:
         return f"callback secret of {self.tenant_id}"
+
+
+from tenants.connections.models import Connection, ConnectionAuth, ConnectionKind  # noqa: E402 - it needs the tenant
+
+__all__ = [
+    "ApiKey",
+    "CallbackSecret",
+    "Connection",
+    "ConnectionAuth",
+    "ConnectionKind",
+    "Membership",
+    "Role",
+    "Tenant",
+    "User",
+]

@@ -1,5 +1,7 @@
 """Typed readers of environment variables: a wrong value stops the start with a sentence."""
 
+import base64
+import hashlib
 import os
 from urllib.parse import unquote, urlsplit
 
@@ -67,6 +69,32 @@ def pairs(name: str) -> dict[str, str]:
             raise ImproperlyConfigured(f"{name} has the entry {entry!r}; write name=value.")
         found[key.strip()] = value.strip()
     return found
+
+
+def keys(name: str, *, derived_from: str) -> dict[str, bytes]:
+    """Read keys of 32 bytes as a comma-separated list of ``id:base64``, in their order.
+
+    Args:
+        name: The variable.
+        derived_from: Not set, a key is made of this text; for development only.
+
+    Raises:
+        ImproperlyConfigured: Not set and nothing to derive a key from, or an entry is no key.
+    """
+    found = {}
+    for entry in words(name):
+        key_id, colon, encoded = entry.partition(":")
+        try:
+            found[key_id] = base64.b64decode(encoded, validate=True)
+        except ValueError:
+            found[key_id] = b""
+        if not colon or len(found[key_id]) != 32 or not key_id.isalnum():
+            raise ImproperlyConfigured(f"{name} must be id:key,id:key, each key the base64 of 32 random bytes.")
+    if found:
+        return found
+    if not derived_from:
+        raise ImproperlyConfigured(f"{name} is not set. Set it to 1: and the base64 of 32 random bytes.")
+    return {"development": hashlib.sha256(b"secrets at rest|" + derived_from.encode()).digest()}
 
 
 def database(name: str) -> dict[str, object]:

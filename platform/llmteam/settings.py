@@ -13,6 +13,7 @@ DEVELOPMENT = environment.flag("LLMTEAM_DEVELOPMENT", default=False)
 SECRET_KEY = environment.text("SECRET_KEY", "development-only-" * 4 if DEVELOPMENT or DEBUG else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY is not set. Set it to 50 random characters, or LLMTEAM_DEVELOPMENT=1.")
+SECRET_KEYS = environment.keys("SECRET_KEYS", derived_from=SECRET_KEY if DEVELOPMENT or DEBUG else "")
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 
 INSTALLED_APPS = [
@@ -123,6 +124,9 @@ SWEEP_SECONDS = environment.number("SWEEP_SECONDS", 1, least=0.1, most=60)
 STEP_TYPE_PATIENCE_SECONDS = environment.number("STEP_TYPE_PATIENCE_SECONDS", 60, least=1, most=86_400)
 if WORKER_LEASE_SECONDS < 2 * WORKER_HEARTBEAT_SECONDS:
     raise ImproperlyConfigured("WORKER_LEASE_SECONDS must be at least twice WORKER_HEARTBEAT_SECONDS.")
+
+AUDIT_RECORDER = "audit.services.record"
+PROVIDER_NAMES = "runs.providers.registry.provider_names"
 
 EGRESS_ALLOW_HOSTS = environment.words("EGRESS_ALLOW_HOSTS")
 EGRESS_ALLOW_CIDRS = environment.words("EGRESS_ALLOW_CIDRS")

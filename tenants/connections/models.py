@@ -1,0 +1,84 @@
+"""Connections as rows."""
+
+from django.db import models
+from django.db.models import Q
+
+from kernel.clock import utc_now
+from kernel.ids import new_id
+from tenants.managers import TenantManager
+from tenants.models import Tenant
+from tenants.sealing import SealedField
+from tenants.types import JsonTextField
+
+
+class ConnectionKind(models.TextChoices):
+    """What is at the other end."""
+
+    LLM = "llm", "Language model"
+    HTTP = "http", "HTTP API"
+
+
+class ConnectionAuth(models.TextChoices):
+    """How the secret is shown to the other end."""
+
+    PROVIDER = "provider", "In the provider's own way"
+    NONE = "none", "Not at all"
+    BEARER = "bearer", "Authorization: Bearer"
+    BASIC = "basic", "Authorization: Basic"
+    HEADER = "header", "In a header"
+    QUERY = "query", "In the query"
+    OAUTH2 = "oauth2", "OAuth 2 client credentials"
+
+
+class Connection(models.Model):
+    """One place a tenant's steps may call; ``ref`` is what ``llm_ref`` and ``client_ref`` name."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    ref = models.CharField(max_length=64, help_text="What segments name it by: lower case letters, digits, _ and -.")
+    kind = models.CharField(max_length=8, choices=ConnectionKind)
+    provider = models.CharField(
+        max_length=64, blank=True, help_text="Of a language model: openai, anthropic, or as installed."
+    )
+    base_url = models.CharField(
+        max_length=2000, blank=True, help_text="Empty for a language model: the provider's own address."
+    )
+    model = models.CharField(max_length=200, blank=True, help_text="The model where a step names none.")
+    headers = JsonTextField(default=dict, blank=True, help_text="Sent with every call; never a credential.")
+    auth = models.CharField(max_length=16, choices=ConnectionAuth, default=ConnectionAuth.NONE)
+    auth_name = models.CharField(max_length=100, blank=True, help_text="The header or the query parameter.")
+    username = models.CharField(max_length=200, blank=True, help_text="For Basic.")
+    token_url = models.CharField(max_length=2000, blank=True, help_text="For OAuth 2.")
+    client_id = models.CharField(max_length=200, blank=True, help_text="For OAuth 2.")
+    scope = models.CharField(max_length=500, blank=True, help_text="For OAuth 2.")
+    secret = SealedField(help_text="The key, token, password or client secret; sealed.")
+    secret_set_at = models.DateTimeField(null=True, editable=False)
+    timeout_seconds = models.FloatField(null=True, blank=True, help_text="For one call. Empty: the step's own.")
+    requests_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, help_text="More wait. Empty: as many as come."
+    )
+    max_concurrency = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Calls of one worker at the same time. Empty: as many as come."
+    )
+    allows_tools = models.BooleanField(default=False, help_text="A model may call it as a tool.")
+    is_active = models.BooleanField(default=True, help_text="Steps that use an inactive one fail.")
+    created_at = models.DateTimeField(default=utc_now, editable=False)
+    updated_at = models.DateTimeField(default=utc_now, editable=False)
+
+    objects = TenantManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "ref"], name="connection_ref_once"),
+            models.CheckConstraint(condition=Q(kind__in=ConnectionKind.values), name="connection_kind_known"),
+            models.CheckConstraint(condition=Q(auth__in=ConnectionAuth.values), name="connection_auth_known"),
+        ]
+        indexes = [models.Index(fields=["tenant", "-created_at", "-id"], name="connection_by_tenant")]
+
+    def __str__(self) -> str:
+        return self.ref
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether a secret is kept."""
+        return bool(self.secret)

@@ -1,0 +1,123 @@
+"""What a connection may say. Pure; errors point at the field, and never repeat a value that may be secret."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from kernel.egress import EgressBlocked, HeaderRefused, Policy, check_headers, check_url
+from kernel.errors import ErrorItem
+from tenants.connections.models import ConnectionAuth, ConnectionKind
+
+REF: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_CREDENTIAL: Final = re.compile(r"authorization|cookie|token|secret|password|api-?key|^x-.*-key$", re.IGNORECASE)
+_NAME: Final = re.compile(r"[A-Za-z0-9_.~-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionWish:
+    """What a caller wants of a connection, checked for form."""
+
+    kind: str
+    provider: str = ""
+    base_url: str = ""
+    model: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth: str = ""
+    auth_name: str = ""
+    username: str = ""
+    token_url: str = ""
+    client_id: str = ""
+    scope: str = ""
+    timeout_seconds: float | None = None
+    requests_per_minute: int | None = None
+    max_concurrency: int | None = None
+    allows_tools: bool = False
+    is_active: bool = True
+
+    @property
+    def shown_auth(self) -> str:
+        """How the secret is shown; by default as the provider wants it, or not at all."""
+        return self.auth or (ConnectionAuth.PROVIDER if self.kind == ConnectionKind.LLM else ConnectionAuth.NONE)
+
+
+def problems(wish: ConnectionWish, *, policy: Policy, providers: Collection[str]) -> Iterator[ErrorItem]:
+    """Tell everything that is wrong with a connection.
+
+    Args:
+        wish: The connection.
+        policy: What the tenant may call.
+        providers: The language model providers that are installed.
+    """
+    yield from _of_kind(wish, providers)
+    yield from _of_auth(wish)
+    for name in ("base_url", "token_url"):
+        if getattr(wish, name):
+            yield from _of_url(name, getattr(wish, name), policy)
+    yield from _of_headers(wish.headers)
+
+
+def moved_host(before: ConnectionWish, after: ConnectionWish) -> bool:
+    """Whether a secret kept from before would be sent to another place."""
+    places = [(urlsplit(one.base_url)[:2], urlsplit(one.token_url)[:2], one.provider) for one in (before, after)]
+    return places[0] != places[1]
+
+
+def _of_kind(wish: ConnectionWish, providers: Collection[str]) -> Iterator[ErrorItem]:
+    if wish.kind == ConnectionKind.LLM:
+        if wish.provider not in providers:
+            hint = f"One of {', '.join(sorted(providers))}."
+            yield _item("provider", "UNKNOWN_PROVIDER", "There is no such provider of language models.", hint)
+        return
+    if not wish.base_url:
+        yield _item("base_url", "MISSING_FIELD", "A connection to an HTTP API needs a base_url.")
+    for name in ("provider", "model"):
+        if getattr(wish, name):
+            yield _item(name, "NOT_OF_THIS_KIND", f"Only a connection to a language model has a {name}.")
+
+
+def _of_auth(wish: ConnectionWish) -> Iterator[ErrorItem]:
+    needed = {
+        ConnectionAuth.BASIC: ("username",),
+        ConnectionAuth.HEADER: ("auth_name",),
+        ConnectionAuth.QUERY: ("auth_name",),
+        ConnectionAuth.OAUTH2: ("token_url", "client_id"),
+    }
+    auth = wish.shown_auth
+    if auth == ConnectionAuth.PROVIDER and wish.kind != ConnectionKind.LLM:
+        yield _item("auth", "NOT_OF_THIS_KIND", "Only a language model has a provider to show the secret to.")
+    for name in needed.get(ConnectionAuth(auth), ()):
+        if not getattr(wish, name):
+            yield _item(name, "MISSING_FIELD", f"The auth {auth} needs {name}.")
+    if wish.auth_name and not _NAME.fullmatch(wish.auth_name):
+        yield _item("auth_name", "INVALID", "A header's or parameter's name has letters, digits, hyphens only.")
+    if auth == ConnectionAuth.HEADER and wish.auth_name:
+        yield from _refusal("auth_name", {wish.auth_name: "x"})
+
+
+def _of_url(name: str, url: str, policy: Policy) -> Iterator[ErrorItem]:
+    try:
+        check_url(url, policy)
+    except EgressBlocked as error:
+        hint = "The operator of the installation can allow a host."
+        yield _item(name, error.code, f"{error.detail}.", hint)
+
+
+def _of_headers(headers: Mapping[str, str]) -> Iterator[ErrorItem]:
+    yield from _refusal("headers", headers)
+    for name in headers:
+        if _CREDENTIAL.search(name):
+            hint = "Send the value as `secret`, with the auth `header` and this name as `auth_name`."
+            yield _item("headers", "CREDENTIAL_IN_HEADERS", f"The header {name} looks like a credential.", hint)
+
+
+def _refusal(field_name: str, headers: Mapping[str, str]) -> Iterator[ErrorItem]:
+    try:
+        check_headers(headers.items())
+    except HeaderRefused as error:
+        yield _item(field_name, error.code, error.detail)
+
+
+def _item(name: str, code: str, detail: str, hint: str | None = None) -> ErrorItem:
+    return ErrorItem(code=code, detail=detail, pointer=f"/{name}", hint=hint)

@@ -1,0 +1,39 @@
+"""What is read about connections."""
+
+from collections.abc import Mapping
+
+from kernel.paging import Page
+from tenants.connections.models import Connection
+from tenants.context import reading_scope
+from tenants.errors import ConnectionNotFound
+from tenants.models import Tenant
+from tenants.selectors import newest_page
+
+
+def get_connection(*, tenant: Tenant, ref: str) -> Connection:
+    """Read one connection.
+
+    Raises:
+        ConnectionNotFound: The tenant has none of this name.
+    """
+    with reading_scope(tenant.id):
+        row = Connection.objects.filter(ref=ref[:64]).first() if "\x00" not in ref else None
+    if row is None or row.ref != ref:
+        raise ConnectionNotFound
+    return row
+
+
+def list_connections(*, tenant: Tenant, cursor: str | None, limit: int) -> Page[Connection]:
+    """Read one page of connections, newest first.
+
+    Raises:
+        CursorRefused: Not a cursor of ours.
+    """
+    with reading_scope(tenant.id):
+        return newest_page(Connection.objects.all(), cursor=cursor, limit=limit)
+
+
+def connection_kinds(*, tenant: Tenant) -> Mapping[str, str]:
+    """Tell which active connections a tenant has: kind by ref."""
+    with reading_scope(tenant.id):
+        return dict(Connection.objects.filter(is_active=True).values_list("ref", "kind"))

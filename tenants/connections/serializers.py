@@ -1,0 +1,141 @@
+"""How connections look to callers. The secret goes in and never comes out."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from tenants.connections.models import Connection, ConnectionAuth, ConnectionKind
+from tenants.connections.rules import ConnectionWish
+from tenants.connections.services import KEEP
+from tenants.requests import Strict
+from tenants.shapes import JsonObject
+
+MOST_HEADERS = 30
+LLM_EXAMPLE = {"kind": "llm", "provider": "openai", "model": "gpt-4o-mini", "secret": "sk-..."}
+HTTP_EXAMPLE = {
+    "kind": "http",
+    "base_url": "https://crm.example.com/api",
+    "auth": {"type": "header", "name": "X-Crm-Key"},
+    "secret": "...",
+    "requests_per_minute": 120,
+}
+
+
+class AuthFields(Strict):
+    """How the secret is shown to the other end."""
+
+    type = serializers.ChoiceField(choices=ConnectionAuth.choices)
+    name = serializers.CharField(required=False, max_length=100, help_text="The header's or query parameter's name.")
+    username = serializers.CharField(required=False, max_length=200, help_text="For `basic`; the secret is the rest.")
+    token_url = serializers.CharField(required=False, max_length=2000, help_text="For `oauth2`.")
+    client_id = serializers.CharField(
+        required=False, max_length=200, help_text="For `oauth2`; the secret is the client's secret."
+    )
+    scope = serializers.CharField(required=False, max_length=500, help_text="For `oauth2`.")
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("A language model", LLM_EXAMPLE, request_only=True),
+        OpenApiExample("An HTTP API", HTTP_EXAMPLE, request_only=True),
+    ]
+)
+class ConnectionFields(Strict):
+    """All a connection says; what is left out has its default, but a secret that is left out stays."""
+
+    kind = serializers.ChoiceField(choices=ConnectionKind.choices)
+    provider = serializers.CharField(required=False, max_length=64, help_text="`openai`, `anthropic`, or as installed.")
+    base_url = serializers.CharField(
+        required=False, max_length=2000, help_text="A language model has its provider's own address without one."
+    )
+    model = serializers.CharField(required=False, max_length=200, help_text="The model where a step names none.")
+    headers = serializers.DictField(
+        child=serializers.CharField(max_length=2000, allow_blank=True),
+        required=False,
+        help_text="Sent with every call; never credentials.",
+    )
+    auth = AuthFields(
+        required=False, help_text="A language model shows its secret in the provider's own way, an HTTP API not at all."
+    )
+    secret = serializers.CharField(
+        required=False,
+        allow_null=True,
+        max_length=10_000,
+        write_only=True,
+        trim_whitespace=False,
+        help_text="Key, token, password or client secret. Left out it stays, null clears it; it is never shown.",
+    )
+    timeout_seconds = serializers.FloatField(required=False, allow_null=True, min_value=0.1, max_value=600)
+    requests_per_minute = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=1_000_000, help_text="Calls over it wait."
+    )
+    max_concurrency = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=10_000, help_text="Calls of one worker at a time."
+    )
+    allows_tools = serializers.BooleanField(required=False, help_text="A model may call it as a tool; false.")
+    is_active = serializers.BooleanField(required=False, help_text="true by default.")
+
+    def validate_headers(self, value: dict[str, str]) -> dict[str, str]:
+        """Bound their number."""
+        if len(value) > MOST_HEADERS:
+            raise serializers.ValidationError(f"At most {MOST_HEADERS} headers.", "TOO_MANY")
+        return value
+
+    def wish(self) -> ConnectionWish:
+        """Say what is wanted."""
+        fields = dict(self.validated_data)
+        fields.pop("secret", None)
+        auth = fields.pop("auth", {})
+        renamed = {"type": "auth", "name": "auth_name"}
+        return ConnectionWish(**fields, **{renamed.get(name, name): value for name, value in auth.items()})
+
+    @property
+    def secret_wish(self) -> object:
+        """Say what becomes of the secret: a text, None, or ``KEEP``."""
+        return self.validated_data.get("secret", KEEP)
+
+
+class ConnectionShape(serializers.Serializer[Any]):
+    """A connection, without its secret."""
+
+    ref = serializers.CharField()
+    kind = serializers.ChoiceField(choices=ConnectionKind.choices)
+    provider = serializers.CharField(allow_null=True)
+    base_url = serializers.CharField(allow_null=True)
+    model = serializers.CharField(allow_null=True)
+    headers = JsonObject()
+    auth = JsonObject(help_text="`type`, and what belongs to it.")
+    has_secret = serializers.BooleanField()
+    secret_set_at = serializers.DateTimeField(allow_null=True)
+    timeout_seconds = serializers.FloatField(allow_null=True)
+    requests_per_minute = serializers.IntegerField(allow_null=True)
+    max_concurrency = serializers.IntegerField(allow_null=True)
+    allows_tools = serializers.BooleanField()
+    is_active = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+def connection_body(row: Connection) -> dict[str, Any]:
+    """Fill a ``ConnectionShape``."""
+    options = {"name": row.auth_name, "username": row.username, "token_url": row.token_url}
+    options |= {"client_id": row.client_id, "scope": row.scope}
+    return {
+        "ref": row.ref,
+        "kind": row.kind,
+        "provider": row.provider or None,
+        "base_url": row.base_url or None,
+        "model": row.model or None,
+        "headers": row.headers,
+        "auth": {"type": row.auth, **{name: value for name, value in options.items() if value}},
+        "has_secret": row.has_secret,
+        "secret_set_at": row.secret_set_at,
+        "timeout_seconds": row.timeout_seconds,
+        "requests_per_minute": row.requests_per_minute,
+        "max_concurrency": row.max_concurrency,
+        "allows_tools": row.allows_tools,
+        "is_active": row.is_active,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }

@@ -1,0 +1,119 @@
+"""What changes about connections."""
+
+from dataclasses import asdict
+from typing import Final
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from kernel.clock import utc_now
+from kernel.egress import Policy, build_policy
+from kernel.errors import ErrorItem
+from kernel.values import Json
+from tenants.connections.models import Connection
+from tenants.connections.rules import REF, ConnectionWish, moved_host, problems
+from tenants.context import tenant_scope
+from tenants.errors import ConnectionInvalid, ConnectionNotFound, ConnectionRefInvalid
+from tenants.models import Tenant
+from tenants.recording import record
+from tenants.sealing import seal_into
+
+KEEP: Final = object()
+"""Stands for the secret that is there already."""
+
+
+def policy_of(tenant: Tenant) -> Policy:
+    """Give what a tenant may call: what the installation allows, and what its operator allows this tenant."""
+    hosts = [*settings.EGRESS_ALLOW_HOSTS, *tenant.egress_allow_hosts]
+    return build_policy(allow_hosts=hosts, allow_cidrs=settings.EGRESS_ALLOW_CIDRS)
+
+
+def save_connection(
+    *, tenant: Tenant, actor: str, ref: str, wish: ConnectionWish, secret: object = KEEP
+) -> tuple[Connection, bool]:
+    """Make a connection, or replace what one says. Steps use it within 5 s.
+
+    Args:
+        tenant: Owner.
+        actor: For the audit.
+        ref: Its name.
+        wish: All it says; what is left out has its default.
+        secret: Text replaces the secret, None clears it, ``KEEP`` leaves it.
+
+    Returns:
+        The connection, and whether it is new.
+
+    Raises:
+        ConnectionRefInvalid: The name cannot be one.
+        ConnectionInvalid: All that is wrong with it.
+    """
+    if REF.fullmatch(ref) is None:
+        raise ConnectionRefInvalid
+    found = list(problems(wish, policy=policy_of(tenant), providers=import_string(settings.PROVIDER_NAMES)()))
+    if found:
+        raise ConnectionInvalid(errors=found)
+    with tenant_scope(tenant.id):
+        row = Connection.objects.select_for_update().filter(ref=ref).first()
+        created = row is None
+        row = row or Connection(tenant=tenant, ref=ref)
+        before = None if created else _said(row)
+        if secret is KEEP and row.has_secret and moved_host(_wish_of(row), wish):
+            raise ConnectionInvalid(errors=[_secret_needed_again()])
+        for name, value in _columns(wish).items():
+            setattr(row, name, value)
+        if secret is not KEEP:
+            seal_into(row, "secret", str(secret or ""))
+            row.secret_set_at = utc_now() if secret else None
+        row.updated_at = utc_now()
+        row.save()
+        changed = {} if secret is KEEP else {"secret": "changed" if secret else "cleared"}
+        _tell(row, actor, "created" if created else "changed", before, {**_said(row), **changed})
+    return row, created
+
+
+def delete_connection(*, tenant: Tenant, actor: str, ref: str) -> None:
+    """Remove a connection and its secret for good. Steps that use it fail within 5 s.
+
+    Raises:
+        ConnectionNotFound: The tenant has none of this name.
+    """
+    with tenant_scope(tenant.id):
+        row = Connection.objects.select_for_update().filter(ref=ref).first()
+        if row is None:
+            raise ConnectionNotFound
+        _tell(row, actor, "deleted", _said(row), None)
+        row.delete()
+
+
+def _tell(row: Connection, actor: str, verb: str, before: Json, after: Json) -> None:
+    record(
+        tenant=row.tenant,
+        action=f"connection.{verb}",
+        actor=actor,
+        object_type="connection",
+        object_id=row.ref,
+        before=before,
+        after=after,
+    )
+
+
+def _columns(wish: ConnectionWish) -> dict[str, object]:
+    return {**asdict(wish), "auth": wish.shown_auth, "headers": dict(wish.headers)}
+
+
+def _wish_of(row: Connection) -> ConnectionWish:
+    return ConnectionWish(**{name: getattr(row, name) for name in ConnectionWish.__dataclass_fields__})
+
+
+def _said(row: Connection) -> dict[str, Json]:
+    """What the audit keeps of a connection: all but its secret."""
+    return {name: getattr(row, name) for name in ConnectionWish.__dataclass_fields__}
+
+
+def _secret_needed_again() -> ErrorItem:
+    return ErrorItem(
+        code="SECRET_NEEDED_AGAIN",
+        detail="The connection now goes elsewhere: send its secret again, so that it is not shown to a stranger.",
+        pointer="/secret",
+        hint="Send `secret` with this change; null if none is needed there.",
+    )
