@@ -4,6 +4,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import kernel.clock
+import tenants.sealing
 
 
 class Migration(migrations.Migration):
@@ -25,10 +26,12 @@ class Migration(migrations.Migration):
                         to="tenants.tenant",
                     ),
                 ),
-                ("sealed", models.TextField(editable=False)),
+                ("secret", tenants.sealing.SealedField(blank=True, default="", editable=False)),
                 (
-                    "sealed_before",
-                    models.TextField(blank=True, editable=False, help_text="The secret until the last rotation."),
+                    "secret_before",
+                    tenants.sealing.SealedField(
+                        blank=True, default="", editable=False, help_text="The secret until the last rotation."
+                    ),
                 ),
                 (
                     "created_at",

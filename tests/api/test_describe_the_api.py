@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 
 from runs.examples import RUN_EXAMPLE
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
+from tenants.connections.serializers import LLM_EXAMPLE
 from tests.conftest import Customer
 from tests.support.server import ServerProcess
 from tests.support.worker import running_worker
@@ -100,8 +101,14 @@ def test_what_is_answered_is_what_is_described(
         ("get", "/api/v1/catalog/{type_id}"): client.get("/api/v1/catalog/transform"),
         ("get", "/api/v1/schemas/segment"): client.get("/api/v1/schemas/segment"),
         ("get", "/api/v1/events"): client.get("/api/v1/events"),
+        ("get", "/api/v1/tenant/usage"): client.get("/api/v1/tenant/usage"),
+        ("get", "/api/v1/tenant/limits"): client.get("/api/v1/tenant/limits"),
         ("post", "/api/v1/ws-tickets"): client.post("/api/v1/ws-tickets"),
         ("get", "/api/v1/me"): client.get("/api/v1/me"),
+        ("put", "/api/v1/connections/{ref}"): client.put("/api/v1/connections/default", LLM_EXAMPLE),
+        ("get", "/api/v1/connections"): client.get("/api/v1/connections"),
+        ("get", "/api/v1/connections/{ref}"): client.get("/api/v1/connections/default"),
+        ("delete", "/api/v1/connections/{ref}"): client.delete("/api/v1/connections/nowhere"),
     }
     assert answers.keys() == {(method, path) for method, path, _ in operations(document)}
     for (method, path), answer in answers.items():

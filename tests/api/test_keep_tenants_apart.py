@@ -19,12 +19,14 @@ from tests.support.definitions import steps_in_a_row
 Api = Callable[[Customer], APIClient]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 CANARY = "canary_of_globex"
+NEVER = "never_" + "x" * (len(CANARY) - 6)
 
 BY_OBJECT = {
     "segments/<str:segment_id>": {"GET", "PUT", "DELETE"},
     "segments/<str:segment_id>/revisions": {"GET"},
     "segments/<str:segment_id>/revisions/<str:number>": {"GET"},
     "segments/<str:segment_id>/runs": {"POST"},
+    "connections/<str:ref>": {"GET", "PUT", "DELETE"},
     "runs/<str:run_id>": {"GET"},
     "runs/<str:run_id>/steps": {"GET"},
     "runs/<str:run_id>/events": {"GET"},
@@ -36,15 +38,18 @@ BY_OBJECT = {
 }
 """Routes that name an object of a tenant, with their methods."""
 
-CREATES_UNDER_THE_ADDRESS = {("PUT", "segments/<str:segment_id>")}
+CREATES_UNDER_THE_ADDRESS = {("PUT", "segments/<str:segment_id>"), ("PUT", "connections/<str:ref>")}
 """Not a 404 for an unknown id: it makes the caller's own."""
 
 OF_THE_CALLER = {
     "me": {"GET"},
+    "connections": {"GET"},
     "segments": {"GET", "POST"},
     "segments/validate": {"POST"},
     "runs": {"GET", "POST"},
     "events": {"GET"},
+    "tenant/usage": {"GET"},
+    "tenant/limits": {"GET"},
     "ws-tickets": {"POST"},
 }
 """Routes that name no object and answer about the caller's tenant."""
@@ -59,6 +64,7 @@ class Foreign:
 
     segment_id: str
     run_id: str
+    ref: str = CANARY
     number: str = "1"
 
     def address(self, route: str) -> str:
@@ -94,6 +100,8 @@ def foreign(globex: Customer, api: Api) -> Foreign:
         "metadata": {"text": CANARY},
     }
     assert client.put(f"/api/v1/segments/{CANARY}", segment).status_code == 201
+    connection = {"kind": "http", "base_url": f"https://{CANARY.replace('_', '-')}.example.com/{CANARY}"}
+    assert client.put(f"/api/v1/connections/{CANARY}", connection).status_code == 201
     run = client.post(
         f"/api/v1/segments/{CANARY}/runs",
         {"input": CANARY, "client_reference": CANARY, "metadata": {"text": CANARY}},
@@ -123,7 +131,7 @@ def test_every_route_has_an_entry_with_its_methods() -> None:
 def test_a_foreign_object_is_as_unknown_as_one_that_never_was(
     acme: Customer, foreign: Foreign, api: Api, method: str, route: str
 ) -> None:
-    never = Foreign("never_" + "x" * (len(CANARY) - 6), str(new_id()))
+    never = Foreign(NEVER, str(new_id()), NEVER)
     refused = call(api(acme), method, foreign.address(route))
     unknown = call(api(acme), method, never.address(route))
     assert without_ids(refused, foreign) == without_ids(unknown, foreign)

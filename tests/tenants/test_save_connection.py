@@ -1,0 +1,175 @@
+"""A connection is saved, read without its secret, changed, deleted; what could not work or would leak is refused."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from audit.models import Entry
+from tenants.connections.models import Connection
+from tenants.context import tenant_scope
+from tenants.known_callers import known_callers
+from tenants.sealing import open_from
+from tests.conftest import Customer
+
+Api = Callable[[Customer], APIClient]
+SECRET = "canary-of-the-secret"
+CRM: dict[str, Any] = {
+    "kind": "http",
+    "base_url": "https://crm.example.com/api",
+    "headers": {"X-Team": "returns"},
+    "auth": {"type": "header", "name": "X-Crm-Key"},
+    "secret": SECRET,
+    "requests_per_minute": 120,
+    "allows_tools": True,
+}
+GPT: dict[str, Any] = {"kind": "llm", "provider": "openai", "model": "gpt-4o-mini", "secret": SECRET}
+
+
+def secret_of(customer: Customer, ref: str) -> str:
+    with tenant_scope(customer.tenant.id):
+        return open_from(Connection.objects.get(ref=ref), "secret")
+
+
+def codes(answer: Any) -> list[tuple[str, str]]:
+    return [(item["pointer"], item["code"]) for item in answer.json()["errors"]]
+
+
+def test_it_is_saved_read_and_listed_without_its_secret(acme: Customer, api: Api) -> None:
+    client = api(acme)
+    made = client.put("/api/v1/connections/crm", CRM)
+    assert made.status_code == 201
+    read = client.get("/api/v1/connections/crm").json()
+    assert read["has_secret"]
+    assert read["auth"] == CRM["auth"]
+    assert {name: read[name] for name in ("kind", "base_url", "headers", "requests_per_minute", "allows_tools")} == {
+        name: CRM[name] for name in ("kind", "base_url", "headers", "requests_per_minute", "allows_tools")
+    }
+    listed = client.get("/api/v1/connections").json()["data"]
+    assert listed == [read]
+    assert SECRET not in made.content.decode() + str(read)
+    assert secret_of(acme, "crm") == SECRET
+    with tenant_scope(acme.tenant.id):
+        assert SECRET not in Connection.objects.get().secret
+
+
+def test_a_language_model_shows_its_secret_as_its_provider_wants(acme: Customer, api: Api) -> None:
+    answer = api(acme).put("/api/v1/connections/default", GPT).json()
+    assert answer["auth"] == {"type": "provider"}
+    assert (answer["provider"], answer["base_url"]) == ("openai", None)
+
+
+def test_a_secret_stays_when_it_is_left_out_and_goes_with_null(acme: Customer, api: Api) -> None:
+    client = api(acme)
+    client.put("/api/v1/connections/crm", CRM)
+    without = {name: value for name, value in CRM.items() if name != "secret"}
+    kept = client.put("/api/v1/connections/crm", {**without, "timeout_seconds": 5})
+    assert (kept.status_code, kept.json()["has_secret"], kept.json()["timeout_seconds"]) == (200, True, 5)
+    assert secret_of(acme, "crm") == SECRET
+    cleared = client.put("/api/v1/connections/crm", {**without, "secret": None}).json()
+    assert (cleared["has_secret"], cleared["secret_set_at"]) == (False, None)
+
+
+def test_a_kept_secret_never_goes_to_another_host(acme: Customer, api: Api) -> None:
+    client = api(acme)
+    client.put("/api/v1/connections/crm", CRM)
+    moved = {name: value for name, value in CRM.items() if name != "secret"}
+    moved["base_url"] = "https://crm.example.com/other"
+    assert client.put("/api/v1/connections/crm", moved).status_code == 200, "another path is the same host"
+    moved["base_url"] = "https://elsewhere.example.com/api"
+    refused = client.put("/api/v1/connections/crm", moved)
+    assert (refused.status_code, codes(refused)) == (422, [("/secret", "SECRET_NEEDED_AGAIN")])
+    assert client.get("/api/v1/connections/crm").json()["base_url"] == "https://crm.example.com/other"
+    assert client.put("/api/v1/connections/crm", {**moved, "secret": "another"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"base_url": None}, ("/base_url", "MISSING_FIELD")),
+        ({"base_url": "http://169.254.169.254/latest"}, ("/base_url", "EGRESS_BLOCKED")),
+        ({"base_url": "https://db.internal/"}, ("/base_url", "EGRESS_BLOCKED")),
+        ({"base_url": "ftp://crm.example.com"}, ("/base_url", "EGRESS_BLOCKED")),
+        ({"provider": "openai"}, ("/provider", "NOT_OF_THIS_KIND")),
+        ({"headers": {"Authorization": "Bearer x"}}, ("/headers", "CREDENTIAL_IN_HEADERS")),
+        ({"headers": {"X-Api-Key": "x"}}, ("/headers", "CREDENTIAL_IN_HEADERS")),
+        ({"headers": {"Host": "x"}}, ("/headers", "HEADER_REFUSED")),
+        ({"auth": {"type": "header"}}, ("/auth_name", "MISSING_FIELD")),
+        ({"auth": {"type": "basic"}}, ("/username", "MISSING_FIELD")),
+        ({"auth": {"type": "provider"}}, ("/auth", "NOT_OF_THIS_KIND")),
+        ({"auth": {"type": "oauth2", "client_id": "us"}}, ("/token_url", "MISSING_FIELD")),
+        (
+            {"auth": {"type": "oauth2", "client_id": "us", "token_url": "http://10.0.0.1/token"}},
+            ("/token_url", "EGRESS_BLOCKED"),
+        ),
+    ],
+)
+def test_what_could_not_work_or_would_leak_is_refused(
+    acme: Customer, api: Api, change: dict[str, Any], found: tuple[str, str]
+) -> None:
+    client = api(acme)
+    assert client.put("/api/v1/connections/crm", CRM).status_code == 201, "without the flaw it is taken"
+    wrong = {name: value for name, value in {**CRM, **change}.items() if value is not None}
+    refused = client.put("/api/v1/connections/crm", wrong)
+    assert refused.status_code == 422
+    assert found in codes(refused)
+    assert SECRET not in refused.content.decode()
+
+
+def test_a_provider_that_is_not_installed_is_named_with_those_that_are(acme: Customer, api: Api) -> None:
+    refused = api(acme).put("/api/v1/connections/default", {**GPT, "provider": "openay"})
+    assert codes(refused) == [("/provider", "UNKNOWN_PROVIDER")]
+    assert "openai" in refused.json()["errors"][0]["hint"]
+
+
+@pytest.mark.parametrize("ref", ["Crm", "1crm", "c" * 65, "c%20m", "c%00m"])
+def test_a_name_that_cannot_be_one_is_refused(acme: Customer, api: Api, ref: str) -> None:
+    answer = api(acme).put(f"/api/v1/connections/{ref}", CRM)
+    assert (answer.status_code, answer.json()["code"]) == (422, "CONNECTION_REF_INVALID")
+    assert api(acme).get(f"/api/v1/connections/{ref}").status_code == 404
+
+
+def test_an_operator_allows_one_tenant_a_host_inside(acme: Customer, globex: Customer, api: Api) -> None:
+    inside = {**CRM, "base_url": "http://erp.internal:8080/api"}
+    assert api(acme).put("/api/v1/connections/crm", inside).status_code == 422
+    acme.tenant.egress_allow_hosts = ["erp.internal:8080"]
+    acme.tenant.save()
+    client = APIClient(headers={"X-API-Key": acme.key})
+    known_callers.forget(acme.tenant.id)
+    client.default_format = "json"
+    assert client.put("/api/v1/connections/crm", inside).status_code == 201
+    assert api(globex).put("/api/v1/connections/crm", inside).status_code == 422
+
+
+def test_it_is_deleted_with_its_secret(acme: Customer, api: Api) -> None:
+    client = api(acme)
+    client.put("/api/v1/connections/crm", CRM)
+    assert client.delete("/api/v1/connections/crm").status_code == 204
+    assert client.get("/api/v1/connections/crm").status_code == 404
+    assert client.delete("/api/v1/connections/crm").status_code == 404
+    with tenant_scope(acme.tenant.id):
+        assert not Connection.objects.exists()
+
+
+def test_the_audit_tells_of_each_change_and_of_no_secret(acme: Customer, api: Api) -> None:
+    client = api(acme)
+    client.put("/api/v1/connections/crm", CRM)
+    client.put("/api/v1/connections/crm", {**CRM, "secret": "another canary", "timeout_seconds": 3})
+    client.delete("/api/v1/connections/crm")
+    with tenant_scope(acme.tenant.id):
+        told = list(Entry.objects.filter(object_type="connection").order_by("created_at"))
+    assert [entry.action for entry in told] == ["connection.created", "connection.changed", "connection.deleted"]
+    assert told[1].after["secret"] == "changed"
+    assert (told[1].before["timeout_seconds"], told[1].after["timeout_seconds"]) == (None, 3)
+    assert {entry.actor[:4] for entry in told} == {"key:"}
+    assert "canary" not in str([(entry.before, entry.after) for entry in told])
+
+
+def test_two_tenants_have_their_own_of_one_name(acme: Customer, globex: Customer, api: Api) -> None:
+    api(acme).put("/api/v1/connections/crm", CRM)
+    assert api(globex).get("/api/v1/connections/crm").status_code == 404
+    api(globex).put("/api/v1/connections/crm", {**CRM, "secret": "of globex"})
+    assert (secret_of(acme, "crm"), secret_of(globex, "crm")) == (SECRET, "of globex")
+    assert api(globex).delete("/api/v1/connections/crm").status_code == 204
+    assert secret_of(acme, "crm") == SECRET
