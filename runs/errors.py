@@ -31,6 +31,13 @@ class SnapshotTooLarge(Conflict):
     title = "The run's journal is too large for one document"
 
 
+class UsageTooDetailed(Invalid):
+    """A usage report would have too many rows."""
+
+    code = "USAGE_TOO_DETAILED"
+    title = "That would be more than 10000 rows: ask for fewer days, or tell less apart with `by`"
+
+
 class InputRefused(Invalid):
     """The input does not fit the segment's ``input_schema``."""
 

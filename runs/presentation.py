@@ -8,6 +8,8 @@ from uuid import UUID
 from django.urls import reverse
 from rest_framework.request import Request
 
+from runs.callbacks.presentation import callback_body
+from runs.callbacks.selectors import CallbackRecord, callbacks_of
 from runs.models import Run
 from runs.selectors import EventRecord, StepRecord
 from runs.usage.sums import NOTHING_USED
@@ -30,11 +32,15 @@ _LINKS: Final = {
     "resume": "resume_run",
     "cancel": "cancel_run",
     "replay": "replay_run",
+    "deliveries": "run_deliveries",
 }
 
 
-def run_body(run: Run, request: Request) -> dict[str, Any]:
-    """Fill a ``RunShape``. The run came with its revision."""
+def run_body(
+    run: Run, request: Request, callbacks: Mapping[UUID, CallbackRecord] | None = None
+) -> dict[str, Any]:
+    """Fill a ``RunShape``. The run came with its revision; ``callbacks`` with it too where many runs are shown."""
+    told = (callbacks_of([run]) if callbacks is None else callbacks).get(run.id)
     return {
         "run_id": run.id,
         "segment_id": run.segment_id,
@@ -52,6 +58,7 @@ def run_body(run: Run, request: Request) -> dict[str, Any]:
         "priority": run.priority,
         "timeout_seconds": run.timeout_seconds,
         "replay_of": run.replay_of,
+        "callback": None if told is None else callback_body(told),
         "created_at": run.created_at,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
@@ -62,6 +69,11 @@ def run_body(run: Run, request: Request) -> dict[str, Any]:
 def run_location(run_id: UUID, request: Request) -> str:
     """Say where a run can be read."""
     return request.build_absolute_uri(reverse("run", args=[run_id]))
+
+
+def runs_location(request: Request) -> str:
+    """Say where the caller reads runs."""
+    return request.build_absolute_uri(reverse("runs"))
 
 
 def step_body(step: StepRecord) -> dict[str, Any]:
@@ -78,6 +90,7 @@ def step_body(step: StepRecord) -> dict[str, Any]:
         "started_at": step.started_at,
         "ended_at": step.ended_at,
         "duration_ms": _milliseconds(step.started_at, step.ended_at),
+        "usage": step.usage,
     }
 
 

@@ -14,8 +14,10 @@ from kernel.ids import parse_id
 from kernel.paging import CursorRefused, Page
 from kernel.values import Json
 from runs.core import emitted
+from runs.core.events import REPLAYED_FROM, USAGE
 from runs.errors import RunNotFound
 from runs.models import Run, RunEvent
+from runs.usage.sums import RunUsage
 from tenants.context import tenant_scope, unscoped
 from tenants.models import Tenant
 from tenants.selectors import newest_page
@@ -39,6 +41,7 @@ class StepRecord:
     error: Json
     started_at: datetime
     ended_at: datetime | None
+    usage: dict[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +239,17 @@ def _step_record(events: list[RunEvent], sources: Mapping[int, RunEvent], types:
         error=last.payload.get("error"),
         started_at=first.created_at,
         ended_at=last.created_at if last.type in _OUTCOMES else None,
+        usage=_usage_of(events),
     )
+
+
+def _usage_of(events: list[RunEvent]) -> dict[str, Json]:
+    """Add up what model calls took in all attempts; what was copied from another run was counted there."""
+    usage = RunUsage()
+    for event in events:
+        if REPLAYED_FROM not in event.payload:
+            usage.add(event.payload.get(USAGE, ()))
+    return usage.to_dict()
 
 
 def _input_value(refs: Any, sources: Mapping[int, RunEvent]) -> Json:

@@ -10,6 +10,7 @@ from kernel.values import size_of
 from runs.examples import RUN_EXAMPLE
 from runs.models import RunStatus
 from runs.services import RETURN_EXISTING, Wish
+from runs.usage.serializers import StepUsageShape
 from tenants.requests import PageQuery, Strict
 from tenants.shapes import JsonObject
 
@@ -336,6 +337,7 @@ class StepShape(serializers.Serializer[Any]):
     started_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
     duration_ms = serializers.IntegerField(allow_null=True)
+    usage = StepUsageShape()
 
 
 class EventShape(serializers.Serializer[Any]):

@@ -5,6 +5,7 @@ from django.urls import path
 from runs import command_views, views
 from runs.events.sse import streams
 from runs.events.views import RunEventsView, TenantEventsView, TicketsView
+from runs.usage.views import LimitsView, UsageView
 from runs.waiting import waits
 
 urlpatterns = [
@@ -14,6 +15,8 @@ urlpatterns = [
     path("runs/<str:run_id>/steps", views.RunStepsView.as_view(), name="run_steps"),
     path("runs/<str:run_id>/events", streams(RunEventsView.as_view()), name="run_events"),
     path("events", streams(TenantEventsView.as_view()), name="events"),
+    path("tenant/usage", UsageView.as_view(), name="usage"),
+    path("tenant/limits", LimitsView.as_view(), name="limits"),
     path("ws-tickets", TicketsView.as_view(), name="ws_tickets"),
     path("runs/<str:run_id>/pause", command_views.PauseRunView.as_view(), name="pause_run"),
     path("runs/<str:run_id>/resume", command_views.ResumeRunView.as_view(), name="resume_run"),

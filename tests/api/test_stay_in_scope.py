@@ -44,7 +44,7 @@ def test_no_call_touches_a_table_as_the_login(acme: Customer, api: Api) -> None:
             assert client.post("/api/v1/runs?wait=0.1", fields).status_code == 202
         links = run["links"]
         answers = [client.get(links[name]) for name in ("self", "steps", "events")]
-        answers += [client.get(f"/api/v1/{path}") for path in ("me", "runs", "segments", "catalog")]
+        answers += [client.get(f"/api/v1/{path}") for path in ("me", "runs", "segments", "catalog", "tenant/limits")]
         answers += [client.get(f"/api/v1/segments/row{path}") for path in ("", "/revisions", "/revisions/1")]
         answers += [client.get(links["self"] + "?wait=0.1"), client.get(links["snapshot"]), client.get("/readyz")]
         answers += [client.post(links[command]) for command in ("pause", "resume", "cancel", "replay")]

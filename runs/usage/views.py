@@ -1,0 +1,53 @@
+"""The API's routes about usage and limits."""
+
+from typing import ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from runs.errors import UsageTooDetailed
+from runs.usage import serializers
+from runs.usage.selectors import list_limits, read_usage
+from tenants.requests import caller_of, read_query
+
+READ = "tenant:read"
+
+
+class UsageView(APIView):
+    """What the tenant's model calls took."""
+
+    required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (UsageTooDetailed,)}
+
+    @extend_schema(
+        operation_id="read_usage",
+        summary="Read usage",
+        description="Sums over calls of language models by day (UTC), segment and model. Each call is counted in the "
+        "moment its step's outcome is recorded, so the sums of all runs are the sums here.",
+        parameters=[serializers.UsageQuery],
+        responses=serializers.UsageShape,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer the sums."""
+        query = read_query(serializers.UsageQuery, request)
+        report = read_usage(tenant=caller_of(request).tenant, **query)
+        return Response(serializers.usage_body(report, first=query["first"], last=query["last"]))
+
+
+class LimitsView(APIView):
+    """How the tenant stands with its limits."""
+
+    required_scopes: ClassVar = {"GET": READ}
+
+    @extend_schema(
+        operation_id="list_limits",
+        summary="Read limits",
+        description="Each limit with what is used of it now, when it is whole again, and who can raise it.",
+        responses=serializers.LimitsShape,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer all limits."""
+        limits = list_limits(tenant=caller_of(request).tenant)
+        return Response({"data": [serializers.limit_body(limit) for limit in limits]})
