@@ -1,10 +1,14 @@
 """Connections a deployment registers in code, for all its tenants; a tenant's own connection of a name wins."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
 from runs.steps.outside import Client, Endpoint, LanguageModel
 
@@ -41,6 +45,25 @@ class Runtime:
 runtime = Runtime()
 
 
+@cache
+def the_runtime() -> Runtime:
+    """Give the runtime, set up: by HTTP_CLIENTS, then by each callable that RUNTIME_SETUP names.
+
+    Raises:
+        ImproperlyConfigured: A callable is not there.
+    """
+    bases: dict[str, str] = settings.HTTP_CLIENTS
+    for ref, base_url in bases.items():
+        runtime.clients.register(ref, PlainClient(ref, base_url))
+    for path in settings.RUNTIME_SETUP:
+        try:
+            set_up = import_string(path)
+        except ImportError as error:
+            raise ImproperlyConfigured(f"RUNTIME_SETUP names {path}, which cannot be imported.") from error
+        set_up(runtime)
+    return runtime
+
+
 @dataclass(frozen=True)
 class PlainClient:
     """A named base address without credentials."""
@@ -57,6 +80,14 @@ class PlainClient:
 
     async def authorise(self, request: httpx.Request) -> None:
         """Add nothing."""
+
+    def renew(self) -> bool:
+        """Nothing is stale."""
+        return False
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """Nothing is secret."""
+        return ()
 
 
 def host_of(url: str) -> str:

@@ -1,50 +1,68 @@
 """What a tenant's handlers may use of the world."""
 
+from typing import Final
 from uuid import UUID
 
+import httpx
 from django.conf import settings
+from opentelemetry import propagate
 
 from kernel.egress import EgressClient, Policy, build_policy, open_client
-from runs.engine.tariffs import Tariffs
-from runs.runtime import PlainClient, runtime
+from runs.connections.directory import Directory
+from runs.connections.facts import TenantFacts
+from runs.engine.store.connections import read_tenant_facts
+from runs.engine.tariffs import Ask, Remembered, Tariffs
+from runs.runtime import the_runtime
 from runs.steps.base import Client, LanguageModel, Price, Prompt, StepFailed
+
+FACTS_SECONDS: Final = 4.0
+"""How long connections are believed: a change holds everywhere within 5 s."""
 
 
 class TenantContext:
     """One tenant's guarded client and connections; lives as long as the host."""
 
-    def __init__(self, tenant_id: UUID, policy: Policy, tariffs: Tariffs) -> None:
+    def __init__(self, tenant_id: UUID, around: "TenantContexts") -> None:
         self.tenant_id = tenant_id
-        self._policy = policy
-        self._tariffs = tariffs
+        self._around = around
+        self._policy_hosts: tuple[str, ...] = ()
         self._client: EgressClient | None = None
+        self._directory = Directory(the_runtime(), self._open)
 
-    def http_client(self) -> EgressClient:
-        """Return the tenant's client, opened at first use."""
+    async def http_client(self) -> EgressClient:
+        """Return the tenant's client; it follows what the operator allows the tenant to call within 5 s."""
+        await self._facts()
+        return self._open()
+
+    def _open(self) -> EgressClient:
         if self._client is None:
-            self._client = open_client(self._policy)
+            self._client = open_client(self._around.policy(self._policy_hosts))
+            self._client.event_hooks = {"request": [_carry_trace], "response": []}
         return self._client
 
     async def client(self, ref: str) -> Client:
-        """Return the HTTP client of a name.
+        """Return the HTTP client of a name: the tenant's own, else one the installation registered.
 
         Raises:
-            StepFailed: CONNECTION_UNKNOWN.
+            StepFailed: CONNECTION_UNKNOWN, CONNECTION_INACTIVE, CONNECTION_KIND_WRONG, CONNECTION_UNUSABLE.
         """
-        found = runtime.clients.get(ref)
-        if found is not None:
-            return found
-        bases: dict[str, str] = settings.HTTP_CLIENTS
-        if ref in bases:
-            return PlainClient(ref, bases[ref])
-        raise StepFailed("CONNECTION_UNKNOWN", f"There is no connection named {ref}.")
+        facts = await self._facts()
+        return self._directory.client(ref, facts.connections.get(ref))
 
     async def language_model(self, ref: str) -> LanguageModel:
         """Return the language model of a name; raises as ``client``."""
-        found = runtime.llms.get(ref)
-        if found is None:
-            raise StepFailed("CONNECTION_UNKNOWN", f"There is no connection named {ref}.")
-        return found
+        facts = await self._facts()
+        return self._directory.language_model(ref, facts.connections.get(ref))
+
+    async def _facts(self) -> TenantFacts:
+        facts = await self._around.facts.get(self.tenant_id)
+        if facts.allowed_hosts != self._policy_hosts:
+            self._policy_hosts = facts.allowed_hosts
+            self._directory = Directory(the_runtime(), self._open)
+            if self._client is not None:
+                self._around.retire(self._client)
+                self._client = None
+        return facts
 
     async def prompt(self, template_id: str) -> Prompt:
         """Return a stored prompt.
@@ -56,7 +74,7 @@ class TenantContext:
 
     async def price(self, provider: str, model: str) -> Price | None:
         """Return what a model's tokens cost the tenant now; None where nobody says."""
-        return await self._tariffs.price(self.tenant_id, provider, model)
+        return await self._around.tariffs.price(self.tenant_id, provider, model)
 
     async def close(self) -> None:
         """Close the client's connections."""
@@ -67,19 +85,36 @@ class TenantContext:
 class TenantContexts:
     """The contexts of one host, by tenant."""
 
-    def __init__(self, tariffs: Tariffs) -> None:
-        self._tariffs = tariffs
-        self._policy = build_policy(allow_hosts=settings.EGRESS_ALLOW_HOSTS, allow_cidrs=settings.EGRESS_ALLOW_CIDRS)
+    def __init__(self, ask: Ask, tariffs: Tariffs) -> None:
+        self.tariffs = tariffs
+        self.facts = Remembered(ask, read_tenant_facts, seconds=FACTS_SECONDS)
         self._contexts: dict[UUID, TenantContext] = {}
+        self._retired: list[EgressClient] = []
 
     def get(self, tenant_id: UUID) -> TenantContext:
         """Return the tenant's context, made at first use."""
         context = self._contexts.get(tenant_id)
         if context is None:
-            context = self._contexts[tenant_id] = TenantContext(tenant_id, self._policy, self._tariffs)
+            context = self._contexts[tenant_id] = TenantContext(tenant_id, self)
         return context
+
+    def policy(self, hosts: tuple[str, ...]) -> Policy:
+        """Give what a tenant may call: what the installation allows, and its own hosts inside."""
+        allowed = [*settings.EGRESS_ALLOW_HOSTS, *hosts]
+        return build_policy(allow_hosts=allowed, allow_cidrs=settings.EGRESS_ALLOW_CIDRS)
+
+    def retire(self, client: EgressClient) -> None:
+        """Keep a client that calls under way may still use, to be closed with the host."""
+        self._retired.append(client)
 
     async def close(self) -> None:
         """Close every connection."""
         for context in self._contexts.values():
             await context.close()
+        for client in self._retired:
+            await client.aclose()
+
+
+async def _carry_trace(request: httpx.Request) -> None:
+    """Tell the other end which trace the call belongs to."""
+    propagate.inject(request.headers)

@@ -200,7 +200,7 @@ def _content(config: HttpActionConfig, call: StepCall, headers: dict[str, str]) 
 
 
 async def _send(request: _Request, config: HttpActionConfig, call: StepCall) -> httpx.Response:
-    client = call.context.http_client()
+    client = await call.context.http_client()
     try:
         response: httpx.Response = await client.request(
             request.method,

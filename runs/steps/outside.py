@@ -59,6 +59,12 @@ class Client(Protocol):
             StepFailed: Credentials cannot be had, as from an OAuth2 server that is away.
         """
 
+    def renew(self) -> bool:
+        """Forget credentials that may be stale; return whether another try may be let in."""
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """Give what must not come back in an answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class LanguageModel:

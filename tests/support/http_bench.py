@@ -24,7 +24,7 @@ class Context:
     bases: dict[str, str]
     tenant_id: UUID = field(default_factory=new_id)
 
-    def http_client(self) -> EgressClient:
+    async def http_client(self) -> EgressClient:
         return self.egress
 
     async def client(self, ref: str) -> PlainClient:

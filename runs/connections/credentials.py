@@ -1,0 +1,109 @@
+"""How a connection shows its secret: one class a way. None ever puts it into a text of ours."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import httpx
+
+from kernel.egress import EgressClient
+from runs.connections.facts import ConnectionFacts
+from runs.connections.oauth2 import ClientCredentials
+from runs.connections.redaction import spellings
+
+
+class Credentials(Protocol):
+    """Put on each request before it is sent."""
+
+    async def put_on(self, request: httpx.Request) -> None:
+        """Add them.
+
+        Raises:
+            StepFailed: They cannot be had now.
+        """
+
+    def renew(self) -> bool:
+        """Forget what may have become stale; return whether another try may be let in."""
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """Give what must not come back in an answer."""
+
+
+@dataclass(frozen=True)
+class InHeader:
+    """A header with a fixed value, unless the request has one."""
+
+    name: str
+    value: str = field(repr=False)
+    hidden: tuple[bytes, ...] = field(default=(), repr=False)
+
+    async def put_on(self, request: httpx.Request) -> None:
+        """Set it."""
+        request.headers.setdefault(self.name, self.value)
+
+    def renew(self) -> bool:
+        """Nothing is stale."""
+        return False
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """Give the secret's spellings."""
+        return self.hidden
+
+
+@dataclass(frozen=True)
+class InQuery:
+    """A parameter of the address. It is added when the request is sent, so no record of the address has it."""
+
+    name: str
+    value: str = field(repr=False)
+
+    async def put_on(self, request: httpx.Request) -> None:
+        """Add it."""
+        request.url = request.url.copy_set_param(self.name, self.value)
+
+    def renew(self) -> bool:
+        """Nothing is stale."""
+        return False
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """Give the secret's spellings."""
+        return spellings(self.value)
+
+
+class NoCredentials:
+    """Adds nothing."""
+
+    async def put_on(self, request: httpx.Request) -> None:
+        """Add nothing."""
+
+    def renew(self) -> bool:
+        """Nothing is stale."""
+        return False
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """Nothing is secret."""
+        return ()
+
+
+def build_credentials(facts: ConnectionFacts, *, secret: str, http_client: Callable[[], EgressClient]) -> Credentials:
+    """Make what a connection shows.
+
+    Args:
+        facts: The connection.
+        secret: Its secret, open.
+        http_client: Gives the tenant's guarded client, for tokens.
+    """
+    hidden = spellings(secret, facts.username)
+    if facts.auth == "bearer":
+        return InHeader("Authorization", f"Bearer {secret}", hidden)
+    if facts.auth == "basic":
+        basic = base64.b64encode(f"{facts.username}:{secret}".encode()).decode()
+        return InHeader("Authorization", f"Basic {basic}", hidden)
+    if facts.auth == "header":
+        return InHeader(facts.auth_name, secret, hidden)
+    if facts.auth == "query":
+        return InQuery(facts.auth_name, secret)
+    if facts.auth == "oauth2":
+        return ClientCredentials(facts, secret=secret, http_client=http_client)
+    return NoCredentials()

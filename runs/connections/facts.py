@@ -1,0 +1,53 @@
+"""What the database says of a tenant's connections."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from tenants.sealing import open_sealed
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFacts:
+    """One connection; ``sealed`` is its secret as stored."""
+
+    id: UUID
+    tenant_id: UUID
+    ref: str
+    kind: str
+    provider: str
+    base_url: str
+    model: str
+    headers: Mapping[str, str]
+    auth: str
+    auth_name: str
+    username: str
+    token_url: str
+    client_id: str
+    scope: str
+    sealed: str = field(repr=False)
+    timeout_seconds: float | None
+    requests_per_minute: int | None
+    max_concurrency: int | None
+    allows_tools: bool
+    is_active: bool
+    updated_at: datetime
+
+    def open_secret(self) -> str:
+        """Open the secret; empty where there is none.
+
+        Raises:
+            CannotOpen: It was sealed with a key this process has not.
+        """
+        return open_sealed(
+            self.sealed, tenant_id=self.tenant_id, table="tenants_connection", row_id=self.id, field="secret"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TenantFacts:
+    """A tenant's connections by ref, and the hosts inside that its operator lets it call."""
+
+    connections: Mapping[str, ConnectionFacts]
+    allowed_hosts: tuple[str, ...] = ()
