@@ -17,6 +17,7 @@ from kernel.ids import parse_id
 from runs.acts import RunActs
 from runs.console import journal_page, seconds_taken, waits_for
 from runs.models import Run, RunEvent, RunStatus, Worker
+from runs.usage import admin as usage_pages  # noqa: F401 - Django looks here only
 from tenants.console import (
     BoundedPaginator,
     DaysFilter,

@@ -48,7 +48,10 @@ class TenantAdmin(ConsoleAdmin):
     list_filter = ["is_active"]
     search_fields = ["slug", "name"]
     ordering = ["slug"]
-    fields = ["slug", "name", "is_active", "max_concurrent_runs", "created_at", "belongings"]
+    fields = [
+        "slug", "name", "is_active", "max_concurrent_runs", "run_token_budget", "run_cost_budget",
+        "daily_token_budget", "daily_cost_budget", "created_at", "belongings",
+    ]  # fmt: skip
     readonly_fields = ["created_at", "belongings"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -67,6 +70,7 @@ class TenantAdmin(ConsoleAdmin):
             return "Save it first."
         owned = {"Runs": "runs.run", "Segments": "segments.segment", "API keys": "tenants.apikey"}
         owned |= {"Members": "tenants.membership", "Audit": "audit.entry"}
+        owned |= {"Usage": "runs.usageday", "Prices": "runs.modelprice"}
         return links({name: changelist_url(label, tenant__id__exact=tenant.pk) for name, label in owned.items()})
 
 

@@ -106,7 +106,7 @@ class UsageShape(serializers.Serializer[Any]):
     """Usage of a tenant."""
 
     to = serializers.DateField()
-    data = UsageRowShape(many=True)
+    data = UsageRowShape(many=True)  # type: ignore[assignment]  # the name callers see
     totals = UsageSumsShape()
 
     def get_fields(self) -> dict[str, Any]:
@@ -131,7 +131,7 @@ class LimitShape(serializers.Serializer[Any]):
 class LimitsShape(serializers.Serializer[Any]):
     """The limits of a tenant."""
 
-    data = LimitShape(many=True)
+    data = LimitShape(many=True)  # type: ignore[assignment]  # the name callers see
 
 
 class StepUsageShape(serializers.Serializer[Any]):

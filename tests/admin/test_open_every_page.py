@@ -9,12 +9,13 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from runs.models import ModelPrice
 from tenants.context import unscoped
 from tenants.models import ApiKey, Membership, Tenant, User
 from tests.support.console import World
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-MADE_HERE = {Tenant, User, Group, Membership, ApiKey}
+MADE_HERE = {Tenant, User, Group, Membership, ApiKey, ModelPrice}
 EDITED_HERE = {Tenant, User, Group, Membership}
 DELETED_HERE = {Membership}
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)

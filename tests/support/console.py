@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import Group
 
 from audit.models import Entry
 from kernel.clock import utc_now
-from runs.models import Run, RunEvent, RunStatus, Worker
+from runs.models import ModelPrice, Run, RunEvent, RunStatus, UsageDay, UsageEntry, Worker
 from segments.models import Revision, Segment
 from tenants.context import unscoped
 from tenants.models import Membership, Tenant, User
@@ -41,8 +42,27 @@ def a_world(tenant: Tenant, *, name: str = "greet") -> World:
         Worker.objects.get_or_create(name="worker@here", lease_until=utc_now() + timedelta(seconds=30))
         segment, revision = a_segment(tenant, name)
         run = a_run(revision)
+        usage_of(run)
         an_event(run, type_="segment.started", payload={"input": {"who": "world"}})
         return World(tenant, segment, revision, run)
+
+
+def usage_of(run: Run) -> None:
+    """Write a call of a model, its day as two writers counted it, and a price."""
+    facts = {"segment_id": "greet", "provider": "openai", "model": f"model-of-{run.tenant.slug}", "is_test": False}
+    UsageEntry.objects.create(
+        tenant=run.tenant, run_id=run.id, seq=2, ordinal=0, at=utc_now(), step_id="hello", activation=1, attempt=1,
+        connection="main", input_tokens=3, output_tokens=4, cost=Decimal("0.5"), estimated=False, latency_ms=20,
+        request_id="r-1", **facts,
+    )  # fmt: skip
+    for shard in (3, 9):
+        UsageDay.objects.create(
+            tenant=run.tenant, day=utc_now().date(), shard=shard, calls=shard, input_tokens=1000, output_tokens=4,
+            cost=Decimal("0.5"), unpriced_calls=0, estimated_calls=0, **facts,
+        )  # fmt: skip
+    ModelPrice.objects.create(
+        tenant=run.tenant, provider="openai", model="gpt-4o*", input_per_million=1, output_per_million=2
+    )
 
 
 def a_segment(tenant: Tenant, name: str) -> tuple[Segment, Revision]:

@@ -1,0 +1,202 @@
+"""Console pages: what models cost, and what tenants take of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from django.contrib import admin
+from django.db.models import Exists, Model, OuterRef, QuerySet, Subquery, Sum
+from django.http import HttpRequest, HttpResponse
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
+
+from kernel.clock import utc_now
+from kernel.ids import parse_id
+from runs.usage.budgets import money
+from runs.usage.models import ModelPrice, UsageDay, UsageEntry
+from tenants.console import MOST_COUNTED, BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column
+
+_GROUP: Final = ("tenant", "day", "segment_id", "provider", "model", "is_test")
+_SUMMED: Final = ("calls", "input_tokens", "output_tokens", "cost", "unpriced_calls", "estimated_calls")
+MOST_LINES: Final = 20
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of the summary above the list: one model of all the rows the filters leave."""
+
+    provider: str
+    model: str
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: Decimal = Decimal(0)
+
+    def add(self, calls: int, input_tokens: int, output_tokens: int, cost: Decimal) -> None:
+        """Take a row into account."""
+        self.calls += calls
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
+        self.cost += cost
+
+    @property
+    def dollars(self) -> str:
+        """The cost for people."""
+        return money(self.cost)
+
+
+@admin.register(UsageDay)
+class UsageDayAdmin(ReadOnlyAdmin):
+    """What tenants take of language models."""
+
+    list_help = "What calls of language models took, by day (UTC), tenant, segment and model; in US dollars."
+    list_before_template = "console/usage.html"
+    list_display = ["day", "tenant", "segment_id", "provider", "model", "is_test", *(f"all_{n}" for n in _SUMMED)]
+    list_filter = [
+        ("tenant", AutocompleteSelectFilter),
+        ("day", DaysFilter),
+        ("segment_id", FieldTextFilter),
+        ("model", FieldTextFilter),
+        "is_test",
+    ]
+    list_select_related = ["tenant"]
+    search_fields = ["segment_id", "model"]
+    ordering = ["-day", "tenant__slug", "segment_id", "model", "id"]
+    paginator = BoundedPaginator
+    fields = [*_GROUP, *(f"all_{n}" for n in _SUMMED)]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[UsageDay]:
+        """Show one row for those of all writers, with their sums."""
+        same = UsageDay.objects.filter(**{name: OuterRef(name) for name in _GROUP}).order_by()
+        sums = {f"sum_{name}": Subquery(same.values("day").annotate(all=Sum(name)).values("all")) for name in _SUMMED}
+        rows: QuerySet[UsageDay] = super().get_queryset(request)
+        return rows.filter(~Exists(same.filter(shard__lt=OuterRef("shard")))).annotate(**sums)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Add the sums by model over all pages of the list."""
+        answer = super().changelist_view(request, extra_context)
+        shown = getattr(answer, "context_data", {}).get("cl")
+        if shown is not None:
+            names = [f"sum_{name}" for name in ("calls", "input_tokens", "output_tokens", "cost")]
+            rows = shown.queryset.order_by().values_list("provider", "model", *names)[:MOST_COUNTED]
+            answer.context_data["lines"] = _lines(rows)  # type: ignore[attr-defined]  # a template's answer has it
+        return answer
+
+    @column("calls")
+    def all_calls(self, row: Any) -> int:
+        """Show how many calls."""
+        calls: int = row.sum_calls
+        return calls
+
+    @column("input tokens")
+    def all_input_tokens(self, row: Any) -> str:
+        """Show the prompts' tokens."""
+        return f"{row.sum_input_tokens:,}"
+
+    @column("output tokens")
+    def all_output_tokens(self, row: Any) -> str:
+        """Show the answers' tokens."""
+        return f"{row.sum_output_tokens:,}"
+
+    @column("cost")
+    def all_cost(self, row: Any) -> str:
+        """Show the cost."""
+        return money(row.sum_cost)
+
+    @column("without a price")
+    def all_unpriced_calls(self, row: Any) -> int:
+        """Show how many calls are not in the cost."""
+        calls: int = row.sum_unpriced_calls
+        return calls
+
+    @column("estimated")
+    def all_estimated_calls(self, row: Any) -> int:
+        """Show for how many calls tokens or price are a guess."""
+        calls: int = row.sum_estimated_calls
+        return calls
+
+
+@admin.register(UsageEntry)
+class UsageEntryAdmin(ReadOnlyAdmin):
+    """Single calls."""
+
+    list_help = "Every call of a language model, newest first; written with the outcome of the step that made it."
+    list_display = [
+        "at", "tenant", "segment_id", "step_id", "model", "input_tokens", "output_tokens", "dollars", "latency_ms",
+    ]  # fmt: skip
+    list_filter = [
+        ("tenant", AutocompleteSelectFilter),
+        ("at", DaysFilter),
+        ("model", FieldTextFilter),
+        "is_test",
+        "estimated",
+    ]
+    list_select_related = ["tenant"]
+    search_fields = ["run_id", "request_id"]
+    search_help_text = "A run's whole id, or the whole name a provider gave to the call."
+    ordering = ["-id"]
+    paginator = BoundedPaginator
+    fields = [
+        "at", "tenant", "run_id", "seq", "ordinal", "segment_id", "step_id", "activation", "attempt", "connection",
+        "provider", "model", "input_tokens", "output_tokens", "dollars", "estimated", "latency_ms", "request_id",
+        "prompt", "is_test",
+    ]  # fmt: skip
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[UsageEntry], search_term: str
+    ) -> tuple[QuerySet[UsageEntry], bool]:
+        """Find by a whole run id, which has an index, or a whole name of a call."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        run_id = parse_id(term)
+        return (queryset.filter(run_id=run_id) if run_id else queryset.filter(request_id=term)), False
+
+    @column("cost")
+    def dollars(self, entry: UsageEntry) -> str:
+        """Show the cost, if it is known."""
+        return "no price" if entry.cost is None else money(entry.cost)
+
+
+@admin.register(ModelPrice)
+class ModelPriceAdmin(ConsoleAdmin):
+    """What models cost."""
+
+    list_help = (
+        "What tokens of language models cost, in US dollars per million. A price is never changed: another version is "
+        "another row, and what was counted before stays. A tenant's own price comes before that of all; a model "
+        "without a row costs its list price, marked as estimated, or has no price."
+    )
+    list_display = ["provider", "model", "tenant", "input_per_million", "output_per_million", "valid_from", "state"]
+    list_filter = [("tenant", AutocompleteSelectFilter), "provider"]
+    list_select_related = ["tenant"]
+    search_fields = ["provider", "model", "tenant__slug"]
+    ordering = ["provider", "model", "-valid_from"]
+    autocomplete_fields = ["tenant"]
+    fields = ["provider", "model", "tenant", "input_per_million", "output_per_million", "valid_from"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody changes a version."""
+        return False
+
+    @column("state", colours={"holds": "success", "replaced": "warning", "later": "info"})
+    def state(self, price: ModelPrice) -> str:
+        """Tell whether it is the version that holds now."""
+        now = utc_now()
+        if price.valid_from > now:
+            return "later"
+        newer = ModelPrice.objects.filter(
+            tenant=price.tenant_id, provider=price.provider, model=price.model, valid_from__gt=price.valid_from
+        )
+        return "replaced" if newer.filter(valid_from__lte=now).exists() else "holds"
+
+
+def _lines(rows: Iterable[tuple[str, str, int, int, int, Decimal]]) -> list[Line]:
+    """Add rows up by model, the dearest first, and all of them in a last line."""
+    lines: dict[tuple[str, str], Line] = {}
+    total = Line("", "all")
+    for provider, model, *sums in rows:
+        lines.setdefault((provider, model), Line(provider, model)).add(*sums)  # type: ignore[arg-type]  # four sums
+        total.add(*sums)  # type: ignore[arg-type]  # as above
+    dearest = sorted(lines.values(), key=lambda line: (-line.cost, -line.calls, line.model))
+    return [*dearest[:MOST_LINES], total] if lines else []
