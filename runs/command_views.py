@@ -1,6 +1,6 @@
 """The API's routes that ask something of a run: pause, resume, cancel, replay; and its snapshot."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -9,9 +9,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from runs import errors, serializers
+from runs.callbacks.serializers import callback_wish
 from runs.commands import command_run
 from runs.models import SignalKind
-from runs.presentation import run_body, run_location
+from runs.presentation import run_body, run_location, runs_location
 from runs.replay import replay_run
 from runs.requests import once_of, wait_seconds_of
 from runs.selectors import read_run_id
@@ -91,6 +92,7 @@ class ReplayRunView(APIView):
         "POST": (
             errors.RunNotFound,
             errors.ActivationUnknown,
+            errors.CallbackRefused,
             errors.IdempotencyKeyMalformed,
             errors.IdempotencyKeyReused,
             errors.StartInProgress,
@@ -121,7 +123,7 @@ class ReplayRunView(APIView):
             api_key=caller.api_key,
             run_id=read_run_id(run_id),
             once=once_of(request, replay=run_id),
-            **fields,
+            **_with_callback(fields, request),
         )
         return started_response(request, started, wait_seconds=wait_seconds)
 
@@ -144,6 +146,12 @@ class RunSnapshotView(APIView):
         read_query(Strict, request)
         document = snapshot_run(tenant=caller_of(request).tenant, run_id=read_run_id(run_id))
         return HttpResponse(document, content_type="application/json")
+
+
+def _with_callback(fields: dict[str, Any], request: Request) -> dict[str, Any]:
+    if "callback" not in fields:
+        return fields
+    return {**fields, "callback": callback_wish(fields["callback"], runs_url=runs_location(request))}
 
 
 def _command(request: Request, run_id: str, command: SignalKind) -> Response:

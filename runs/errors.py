@@ -52,6 +52,20 @@ class InputSchemaUnusable(Invalid):
     title = "The segment's input_schema cannot be applied"
 
 
+class CallbackRefused(Invalid):
+    """The callback's URL may not be called, or a header of it may not be sent; ``errors`` say which and why."""
+
+    code = "CALLBACK_REFUSED"
+    title = "The callback cannot be used"
+
+
+class DeliveryNotFound(NotFound):
+    """The run has no such delivery."""
+
+    code = "DELIVERY_NOT_FOUND"
+    title = "There is no such delivery"
+
+
 class IdempotencyKeyReused(Invalid):
     """The key was used for another request."""
 

@@ -36,9 +36,7 @@ _LINKS: Final = {
 }
 
 
-def run_body(
-    run: Run, request: Request, callbacks: Mapping[UUID, CallbackRecord] | None = None
-) -> dict[str, Any]:
+def run_body(run: Run, request: Request, callbacks: Mapping[UUID, CallbackRecord] | None = None) -> dict[str, Any]:
     """Fill a ``RunShape``. The run came with its revision; ``callbacks`` with it too where many runs are shown."""
     told = (callbacks_of([run]) if callbacks is None else callbacks).get(run.id)
     return {

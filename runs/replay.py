@@ -11,6 +11,7 @@ from uuid import UUID
 from audit.services import record
 from kernel.clock import utc_now
 from kernel.values import Json, dump_json
+from runs.callbacks.starting import CallbackWish, new_callback, tell_of_copied_start
 from runs.core import EventType
 from runs.core.events import REPLAYED_FROM, SEMANTICS
 from runs.engine.journal import chain
@@ -36,6 +37,7 @@ def replay_run(
     run_id: UUID,
     api_key: ApiKey | None = None,
     from_activation: str | None = None,
+    callback: CallbackWish | None = None,
     once: OnceKey | None = None,
 ) -> Started:
     """Start a new run of the revision and with the input of an earlier one, whatever became of that.
@@ -50,11 +52,13 @@ def replay_run(
         run_id: The earlier run; a run of another tenant counts as absent.
         api_key: Whose run the new one is, if a program asks.
         from_activation: ``step_id#n``; None replays all.
+        callback: Of the new run; it does not take over the earlier one's.
         once: Names this start for 24 hours.
 
     Raises:
         RunNotFound: The tenant has no such run.
         ActivationUnknown: The earlier run has not begun that activation.
+        CallbackRefused: The callback may not be called.
         IdempotencyKeyReused: The key was used for another request.
         StartInProgress: Another request with the key has not committed within 5 s.
     """
@@ -62,9 +66,11 @@ def replay_run(
     def start() -> Started:
         source = get_run(tenant=tenant, run_id=run_id)
         first_seq = 0 if from_activation is None else _first_seq(source, from_activation)
-        run = _insert(source, api_key, keeps_rules=bool(first_seq))
+        run = _new_run(source, api_key, keeps_rules=bool(first_seq))
+        _insert(run, callback)
         if first_seq:
             _begin_with(run, source, first_seq)
+            tell_of_copied_start(run)
         record(
             tenant=tenant,
             action="run.replayed",
@@ -91,9 +97,17 @@ def _first_seq(source: Run, activation: str) -> int:
     return int(first)
 
 
-def _insert(source: Run, api_key: ApiKey | None, *, keeps_rules: bool) -> Run:
+def _insert(run: Run, wish: CallbackWish | None) -> None:
+    """Keep the new run, and its callback if it has one."""
+    callback = None if wish is None else new_callback(tenant=run.tenant, run=run, wish=wish)
+    run.save(force_insert=True)
+    if callback is not None:
+        callback.save(force_insert=True)
+
+
+def _new_run(source: Run, api_key: ApiKey | None, *, keeps_rules: bool) -> Run:
     """Make the new run; a journal that is gone on with folds by the rules it was written by."""
-    return Run.objects.create(
+    return Run(
         tenant=source.tenant,
         revision=source.revision,
         segment_id=source.segment_id,

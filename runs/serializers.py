@@ -1,12 +1,13 @@
 """How runs look to callers: what a start may say, and the shapes for the API's description."""
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from kernel.values import size_of
+from runs.callbacks.serializers import CallbackFields, CallbackShape, wished
 from runs.examples import RUN_EXAMPLE
 from runs.models import RunStatus
 from runs.services import RETURN_EXISTING, Wish
@@ -66,10 +67,6 @@ class FiniteFloat(serializers.FloatField):
 class StartFields(Strict):
     """What every start may say."""
 
-    not_available: ClassVar = {
-        "callback": "Callbacks are not available yet: wait with `wait`, or read the run again.",
-    }
-
     input = AnyValue(required=False, help_text="What the segment works on; an empty object by default.")
     client_reference = serializers.CharField(
         required=False, max_length=255, help_text="Your own name for the run; runs can be listed by it."
@@ -92,6 +89,7 @@ class StartFields(Strict):
         max_value=MAX_PRIORITY,
         help_text="Among the waiting runs of the tenant, higher ones go first; 0 by default.",
     )
+    callback = CallbackFields(required=False, help_text="Where to tell what becomes of the run.")
 
     def validate_metadata(self, value: dict[str, Any]) -> dict[str, Any]:
         """Bound what is shown with every run."""
@@ -115,9 +113,9 @@ class SavedStart(StartFields):
         required=False, min_value=1, max_value=2**31 - 1, help_text="The current one by default."
     )
 
-    def wish(self, segment_id: str) -> Wish:
-        """Say what is wanted."""
-        return Wish(segment_id=segment_id, **{"input": {}, **self.validated_data})
+    def wish(self, segment_id: str, *, runs_url: str) -> Wish:
+        """Say what is wanted, by a caller that reads runs at an address."""
+        return Wish(segment_id=segment_id, **wished(self.validated_data, runs_url=runs_url))
 
 
 class InlineStart(StartFields):
@@ -125,9 +123,9 @@ class InlineStart(StartFields):
 
     segment = ObjectField(help_text="The definition to run.")
 
-    def wish(self) -> Wish:
-        """Say what is wanted."""
-        fields = {"input": {}, **self.validated_data}
+    def wish(self, *, runs_url: str) -> Wish:
+        """Say what is wanted, by a caller that reads runs at an address."""
+        fields = wished(self.validated_data, runs_url=runs_url)
         return Wish(definition=fields.pop("segment"), **fields)
 
 
@@ -139,6 +137,9 @@ class SavedStartForm(SavedStart):
     )
     metadata = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
         required=False, help_text="A JSON object."
+    )
+    callback = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
+        required=False, help_text="A JSON object, as in the JSON body."
     )
 
 
@@ -153,6 +154,9 @@ class InlineStartForm(InlineStart):
     )
     metadata = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
         required=False, help_text="A JSON object."
+    )
+    callback = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
+        required=False, help_text="A JSON object, as in the JSON body."
     )
 
 
@@ -182,6 +186,10 @@ class ReplayFields(Strict):
         required=False,
         max_length=80,
         help_text="`step_id#n`, as a run's steps and events name it; the whole run by default.",
+    )
+    callback = CallbackFields(
+        required=False,
+        help_text="Where to tell what becomes of the new run; the earlier run's callback is not taken over.",
     )
 
 
@@ -295,6 +303,7 @@ class LinksShape(serializers.Serializer[Any]):
     resume = serializers.URLField()
     cancel = serializers.URLField()
     replay = serializers.URLField()
+    deliveries = serializers.URLField()
 
 
 @extend_schema_serializer(examples=[OpenApiExample("A run that is over", RUN_EXAMPLE, response_only=True)])
@@ -317,6 +326,7 @@ class RunShape(serializers.Serializer[Any]):
     priority = serializers.IntegerField()
     timeout_seconds = serializers.FloatField()
     replay_of = serializers.UUIDField(allow_null=True, help_text="The run this one is a replay of.")
+    callback = CallbackShape(allow_null=True)
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from django.db.models import Model
+
 from audit.services import new_entry
 from kernel.values import Json
+from runs.callbacks.starting import CallbackWish, new_callback
 from runs.core.events import SEMANTICS
 from runs.idempotency import OnceKey, Started, start_once
 from runs.inputs import check_input
@@ -34,6 +37,7 @@ class Wish:
     timeout_seconds: float | None = None
     priority: int = 0
     on_duplicate: str | None = None
+    callback: CallbackWish | None = None
 
 
 def start_run(*, tenant: Tenant, api_key: ApiKey, wish: Wish, once: OnceKey | None = None) -> Started:
@@ -50,6 +54,7 @@ def start_run(*, tenant: Tenant, api_key: ApiKey, wish: Wish, once: OnceKey | No
         RevisionNotFound: The segment has no such revision.
         SegmentArchived: The segment is archived.
         SegmentInvalid: The definition brought along has errors.
+        CallbackRefused: The callback may not be called.
         InputRefused: The input does not fit the segment's ``input_schema``.
         IdempotencyKeyReused: The key was used for another request.
         StartInProgress: Another request with the key has not committed within 5 s.
@@ -66,15 +71,21 @@ def _start(tenant: Tenant, api_key: ApiKey, wish: Wish) -> Started:
     if existing is not None:
         return Started(existing, replayed=True)
     run = _new_run(tenant, api_key, wish, revision)
+    rows: list[Model] = [run]
+    after: dict[str, Json] = {"segment_id": segment_id, "content_hash": revision.content_hash}
+    if wish.callback is not None:
+        callback = new_callback(tenant=tenant, run=run, wish=wish.callback)
+        rows.append(callback)
+        after["callback"] = callback.host
     entry = new_entry(
         tenant=tenant,
         action="run.started",
         actor=f"key:{api_key.public_id}",
         object_type="run",
         object_id=str(run.id),
-        after={"segment_id": segment_id, "content_hash": revision.content_hash},
+        after=after,
     )
-    insert_together(entry, run)
+    insert_together(entry, *rows)
     ring()
     return Started(run, replayed=False)
 

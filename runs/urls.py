@@ -3,6 +3,7 @@
 from django.urls import path
 
 from runs import command_views, views
+from runs.callbacks import views as callback_views
 from runs.events.sse import streams
 from runs.events.views import RunEventsView, TenantEventsView, TicketsView
 from runs.usage.views import LimitsView, UsageView
@@ -22,5 +23,14 @@ urlpatterns = [
     path("runs/<str:run_id>/resume", command_views.ResumeRunView.as_view(), name="resume_run"),
     path("runs/<str:run_id>/cancel", command_views.CancelRunView.as_view(), name="cancel_run"),
     path("runs/<str:run_id>/replay", waits(command_views.ReplayRunView.as_view()), name="replay_run"),
+    path("runs/<str:run_id>/deliveries", callback_views.RunDeliveriesView.as_view(), name="run_deliveries"),
+    path(
+        "runs/<str:run_id>/deliveries/<str:delivery_id>/redeliver",
+        callback_views.RedeliverView.as_view(),
+        name="redeliver",
+    ),
+    path("deliveries", callback_views.DeliveriesView.as_view(), name="deliveries"),
+    path("callback-secret", callback_views.CallbackSecretView.as_view(), name="callback_secret"),
+    path("webhook-endpoints", callback_views.WebhookEndpointsView.as_view(), name="webhook_endpoints"),
     path("runs/<str:run_id>/snapshot", command_views.RunSnapshotView.as_view(), name="run_snapshot"),
 ]

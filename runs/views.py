@@ -10,13 +10,14 @@ from rest_framework.views import APIView
 
 from kernel.paging import CursorRefused, page_body
 from runs import errors, selectors, serializers, services
+from runs.callbacks.selectors import callbacks_of
 from runs.idempotency import Started
-from runs.presentation import run_body, run_location, step_body
+from runs.presentation import run_body, run_location, runs_location, step_body
 from runs.requests import once_of, wait_seconds_of
 from runs.waiting import RunResponse
 from segments.errors import RevisionNotFound, SegmentArchived, SegmentInvalid, SegmentNotFound
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
-from tenants.requests import NotAvailable, PageQuery, Strict, caller_of, read_query
+from tenants.requests import PageQuery, Strict, caller_of, read_query
 from tenants.shapes import page_shape
 
 READ, WRITE = "runs:read", "runs:write"
@@ -27,11 +28,11 @@ START_PARAMETERS: Final[list[OpenApiParameter | type[Strict]]] = [
 ]
 REFUSED_STARTS = (
     errors.InputRefused,
+    errors.CallbackRefused,
     errors.InputSchemaUnusable,
     errors.IdempotencyKeyMalformed,
     errors.IdempotencyKeyReused,
     errors.StartInProgress,
-    NotAvailable,
 )
 START_RESPONSES = {
     200: OpenApiResponse(serializers.RunShape, "The run is over."),
@@ -49,8 +50,7 @@ class StartSegmentView(APIView):
     @extend_schema(
         operation_id="start_segment",
         summary="Start a saved segment",
-        description="`callback` is not available yet and refused. Also takes a form, in which a text that opens with "
-        "`{` or `[` is read as JSON.",
+        description="Also takes a form, in which a text that opens with `{` or `[` is read as JSON.",
         parameters=START_PARAMETERS,
         request={
             "application/json": serializers.SavedStart,
@@ -63,7 +63,7 @@ class StartSegmentView(APIView):
         """Start, or find the run an earlier start made."""
         fields = serializers.SavedStart(data=request.data)
         fields.is_valid(raise_exception=True)
-        return _start(request, fields.wish(segment_id), segment_id=segment_id)
+        return _start(request, fields.wish(segment_id, runs_url=runs_location(request)), segment_id=segment_id)
 
 
 class RunsView(APIView):
@@ -84,13 +84,14 @@ class RunsView(APIView):
         """Answer one page."""
         query = read_query(serializers.RunListQuery, request)
         page = selectors.list_runs(tenant=caller_of(request).tenant, **query)
-        return Response(page_body(page, lambda run: run_body(run, request), request.build_absolute_uri()))
+        callbacks = callbacks_of(page.rows)
+        return Response(page_body(page, lambda run: run_body(run, request, callbacks), request.build_absolute_uri()))
 
     @extend_schema(
         operation_id="start_inline",
         summary="Start a definition brought along",
-        description="The definition is validated and run; no segment is saved. `callback` is not available yet and "
-        "refused. Also takes a form, in which a text that opens with `{` or `[` is read as JSON.",
+        description="The definition is validated and run; no segment is saved. Also takes a form, in which a text that "
+        "opens with `{` or `[` is read as JSON.",
         parameters=START_PARAMETERS,
         request={
             "application/json": serializers.InlineStart,
@@ -103,7 +104,7 @@ class RunsView(APIView):
         """Start, or find the run an earlier start made."""
         fields = serializers.InlineStart(data=request.data)
         fields.is_valid(raise_exception=True)
-        return _start(request, fields.wish(), segment_id=None)
+        return _start(request, fields.wish(runs_url=runs_location(request)), segment_id=None)
 
 
 class RunView(APIView):

@@ -122,6 +122,7 @@ WORKER_GRACE_SECONDS = environment.number("WORKER_GRACE_SECONDS", 30, least=0, m
 WORKER_CAPACITY = environment.whole("WORKER_CAPACITY", 2000, least=1, most=100_000)
 SWEEP_SECONDS = environment.number("SWEEP_SECONDS", 1, least=0.1, most=60)
 STEP_TYPE_PATIENCE_SECONDS = environment.number("STEP_TYPE_PATIENCE_SECONDS", 60, least=1, most=86_400)
+CALLBACK_TIMEOUT_SECONDS = environment.number("CALLBACK_TIMEOUT_SECONDS", 15, least=0.5, most=60)
 if WORKER_LEASE_SECONDS < 2 * WORKER_HEARTBEAT_SECONDS:
     raise ImproperlyConfigured("WORKER_LEASE_SECONDS must be at least twice WORKER_HEARTBEAT_SECONDS.")
 

@@ -7,6 +7,7 @@ from kernel.clock import utc_now
 from kernel.ids import new_id
 from tenants.managers import TenantManager
 from tenants.models import Tenant
+from tenants.sealing import SealedField
 
 
 class RunCallback(models.Model):
@@ -15,7 +16,7 @@ class RunCallback(models.Model):
     run = models.OneToOneField("runs.Run", primary_key=True, on_delete=models.CASCADE, related_name="callback")
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     host = models.CharField(max_length=260, help_text="The host and port it goes to.")
-    sealed = models.TextField(editable=False)
+    address = SealedField()
     runs_url = models.TextField(help_text="Where the caller reads runs.")
 
     objects = TenantManager()

@@ -84,6 +84,7 @@ class Verdict:
     lost: list[Slice] = field(default_factory=list)
     missed: list[Slice] = field(default_factory=list)
     known: list[Slice] = field(default_factory=list)
+    has_deliveries: bool = False
 
 
 def judge(batch: Sequence[Slice], locked: Mapping[UUID, LockedRun]) -> Verdict:
@@ -113,11 +114,6 @@ def _judge_doubtful(piece: Slice, found_seq: int, verdict: Verdict) -> None:
         piece.unwritten = piece.unwritten[found_seq - piece.base :]
         piece.unwritten_side = [row for row in piece.unwritten_side if row[0] > found_seq]
         (verdict.written if piece.closing is None else verdict.closed).append(piece)
-
-
-def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    """Turn rows into the columns the statements take."""
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def advanced(piece: Slice) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
+from kernel.ids import new_id
 from kernel.values import MAX_VALUE_BYTES, Json, ValueTooLarge, check_size, dump_json
 from runs.core.events import Event, EventType
 from runs.engine.clock import DatabaseClock
@@ -69,7 +70,8 @@ class Journal:
     Sequence numbers, digest and size are decided here at once; ``committed_*`` is what Postgres has. Only the writer
     moves the latter. Between the two lie ``rows``, and ``taken``: the commands that events among them take, each with
     the number of its event. ``seen`` has all that were ever taken here. ``side`` has what is written along with events
-    (``accompany``); ``usage`` the run's sums as JSON, once there are any. ``trouble`` says why nothing more can be
+    (``accompany``), also that the run's callback is told of events in ``callback_events``; ``usage`` the run's sums as
+    JSON, once there are any. ``trouble`` says why nothing more can be
     written; ``notify`` is called when it is set. ``has_progressed``: this owner has committed an outcome.
     """
 
@@ -88,6 +90,7 @@ class Journal:
     usage: str | None = None
     seen: set[int] = field(default_factory=set)
     buffered: int = 0
+    callback_events: frozenset[str] = frozenset()
     closing: Closing | None = None
     waiters: "list[tuple[int, Future[None]]]" = field(default_factory=list)
     trouble: Exception | None = None
@@ -128,6 +131,8 @@ class Journal:
         self.buffered += len(stored)
         self.digest = chain(self.digest, stored)
         self.rows.append(row)
+        if event_type in self.callback_events:
+            self.side.append(self._delivery(row, ends=False))
         return event
 
     def take(self, signal_ids: Iterable[int]) -> None:
@@ -148,10 +153,13 @@ class Journal:
         Raises:
             ValueTooLarge: As for ``append``.
         """
-        closing.row, stored = self._write(Event(self.seq + 1, event_type, payload))
+        row, stored = self._write(Event(self.seq + 1, event_type, payload))
+        closing.row = row
         closing.last_seq = self.seq + 1
         closing.size_after = self.size + len(stored)
         closing.digest_after = chain(self.digest, stored)
+        if event_type in self.callback_events:
+            closing.side.append(self._delivery(row, ends=closing.over))
 
     def refuse(self) -> None:
         """Forget everything that is not committed, because Postgres does not take it."""
@@ -162,6 +170,11 @@ class Journal:
         self.closing = None
         self.buffered = 0
         self.seq, self.size, self.digest = self.committed_seq, self.committed_size, self.committed_digest
+
+    def _delivery(self, row: Row, *, ends: bool) -> SideRow:
+        """Have the run's callback told of an event, as ``store.deliveries.INSERT`` takes it."""
+        run_id, seq, _, event_type, _, _, _, at, _ = row
+        return seq, "deliver", (new_id(), run_id, seq, event_type, at, ends)
 
     def _write(self, event: Event) -> tuple[Row, bytes]:
         """Write an event as the table has it; return the stored bytes of its payload too."""

@@ -34,6 +34,7 @@ class Runner:
             seq=claimed.last_seq,
             size=claimed.journal_bytes,
             digest=claimed.digest,
+            callback_events=frozenset(claimed.callback_events or ()),
         )
 
     @property

@@ -11,6 +11,7 @@ from psycopg_pool import PoolTimeout
 
 from runs.engine.clock import DatabaseClock
 from runs.engine.context import TenantContexts
+from runs.engine.deliverer import Deliverer
 from runs.engine.middleware import build_middleware
 from runs.engine.plans import Plans
 from runs.engine.reservations import Reservations
@@ -35,6 +36,7 @@ class Surroundings:
     clock: DatabaseClock = field(default_factory=DatabaseClock)
     writer: Writer = field(default_factory=Writer)
     notices: Notices = field(default_factory=Notices)
+    deliverer: Deliverer = field(default_factory=Deliverer)
     tariffs: Tariffs = field(init=False)
     reservations: Reservations = field(init=False)
     contexts: TenantContexts = field(init=False)
@@ -44,9 +46,10 @@ class Surroundings:
     def __post_init__(self) -> None:
         self.tariffs = Tariffs(self.ask, self.clock)
         self.reservations = Reservations(self.ask)
-        self.contexts = TenantContexts(self.tariffs)
+        self.contexts = TenantContexts(self.ask, self.tariffs)
         self.plans = Plans(self.ask, build_middleware())
         self.writer.tell = self.notices.tell
+        self.writer.ring_deliverer = self.deliverer.ring
 
     async def ask(self, question: Callable[[AsyncDatabase], Awaitable[Answer]]) -> Answer:
         """Ask the database, again and again while it is away."""
@@ -69,11 +72,13 @@ class Surroundings:
         await self.pool.open(wait=False)
         self.writer.start()
         self.notices.start()
+        self.deliverer.start()
 
     async def close(self) -> None:
         """Write what is recorded, and let go of everything."""
         await self.writer.stop()
         await self.notices.stop()
+        await self.deliverer.stop()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)

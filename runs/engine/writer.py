@@ -9,11 +9,11 @@ from uuid import UUID
 
 import psycopg
 
-from runs.engine.batches import Slice, Verdict, advanced, closed, columns, judge
+from runs.engine.batches import Slice, Verdict, advanced, closed, judge
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.journal import Closing, Journal
 from runs.engine.store import journals
-from runs.engine.store.connection import AsyncDatabase, connect, transaction
+from runs.engine.store.connection import AsyncDatabase, columns, connect, transaction
 from runs.notices import Advance
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Writer:
         self.batches = 0
         self.largest_batch = 0
         self.tell: Callable[[Advance], None] = _tell_nobody
+        self.ring_deliverer: Callable[[], None] = _ring_nobody
         # By object, not by run: a host that lost a run and claimed it again has two journals of it for a moment.
         self._dirty: dict[int, Journal] = {}
         self._wake = asyncio.Event()
@@ -143,6 +144,8 @@ class Writer:
             return AWAY_PAUSE_SECONDS
         self.batches += 1
         self._settle(verdict, gone)
+        if verdict.has_deliveries:
+            self.ring_deliverer()
         return LOCKED_PAUSE_SECONDS if len(verdict.missed) == len(batch) else 0.0
 
     async def _bisect(self, batch: list[Slice], error: psycopg.Error) -> float:
@@ -205,6 +208,10 @@ def _tell_nobody(advance: Advance) -> None:
     """Stand in until somebody wants to be told of what is committed; whatever does must be quick and never fail."""
 
 
+def _ring_nobody() -> None:
+    """Stand in until somebody delivers what was inserted; whatever does must be quick and never fail."""
+
+
 async def _veto(connection: AsyncDatabase, verdict: Verdict, locked: dict[UUID, journals.LockedRun]) -> None:
     """Keep what has a command waiting from being closed."""
     asked = [
@@ -234,7 +241,9 @@ async def _send(connection: AsyncDatabase, verdict: Verdict) -> None:
         await journals.advance_runs(connection, columns([advanced(piece) for piece in going_on]))
     if verdict.closed:
         await journals.close_runs(connection, columns([closed(piece) for piece in verdict.closed]))
-    for statement, side in _side_rows(verdict).items():
+    side_rows = _side_rows(verdict)
+    verdict.has_deliveries = "deliver" in side_rows
+    for statement, side in side_rows.items():
         await journals.write_beside(connection, statement, columns(side))
     applied = [(piece.run_id, *command) for piece in going_on for command in piece.taken]
     applied += [(piece.run_id, *command) for piece in verdict.closed for command in piece.applied.items()]

@@ -6,6 +6,7 @@ from django.db import migrations, models
 
 import kernel.clock
 import kernel.ids
+import tenants.sealing
 
 
 class Migration(migrations.Migration):
@@ -131,7 +132,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("host", models.CharField(help_text="The host and port it goes to.", max_length=260)),
-                ("sealed", models.TextField(editable=False)),
+                ("address", tenants.sealing.SealedField(blank=True, default="", editable=False)),
                 ("runs_url", models.TextField(help_text="Where the caller reads runs.")),
                 (
                     "tenant",

@@ -16,7 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """One call as it arrived; header names are lower case, `connection` tells sockets apart."""
+    """One call as it arrived; header names are lower case, `connection` tells sockets apart.
+
+    `target` is what the request line asked for, letter by letter.
+    """
 
     method: str
     path: str
@@ -25,6 +28,7 @@ class RecordedRequest:
     body: bytes
     at: float
     connection: int
+    target: str = ""
 
     def json(self) -> Any:
         """The body, read as JSON."""
@@ -226,6 +230,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
             body=self.rfile.read(length),
             at=time.monotonic(),
             connection=self.client_address[1],
+            target=self.path,
         )
         answer = self.server.owner.answer(request)
         if answer.delay_seconds:

@@ -123,7 +123,8 @@ set owner = %(worker)s, epoch = epoch + 1, wake_at = null, status = 'running', w
     seconds_left = null
 where id = any(%(ids)s)
 returning id, tenant_id, revision_id, segment_id, epoch, input::text, last_seq, journal_bytes, digest,
-  timeout_seconds, extract(epoch from deadline_at)::float8, losses, signals_pending, traceparent
+  timeout_seconds, extract(epoch from deadline_at)::float8, losses, signals_pending, traceparent,
+  callback_events
 """
 
 # As the sweep frees the runs of a dead host; the time since the claim was nobody's, but it is short.
@@ -167,6 +168,7 @@ class Claimed:
     losses: int
     signals_pending: bool
     traceparent: str = ""
+    callback_events: Sequence[str] | None = None
     purpose: Purpose = Purpose.EXECUTE
     step_types: tuple[str, ...] = ()
 

@@ -1,6 +1,6 @@
 """How the engine reaches Postgres: where it is, and the role every transaction runs as."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, LiteralString, TypeAlias
 
@@ -84,3 +84,8 @@ def transaction_blocking(connection: Database) -> Iterator[None]:
     with connection.transaction():
         connection.execute(BECOME_SYSTEM)
         yield
+
+
+def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """Turn rows into the columns the statements take."""
+    return [list(column) for column in zip(*rows, strict=True)]

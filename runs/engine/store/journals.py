@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from runs.engine.store import budgets
+from runs.engine.store import budgets, deliveries
 from runs.engine.store.connection import AsyncDatabase, transaction
 
 LOCK = """
@@ -45,7 +45,7 @@ from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int
        status, output, error, waiting_for, wake_at, over)
 where r.id = e.id
 """
-SIDE: dict[str, str] = {"usage": budgets.COUNT, "release": budgets.RELEASE}
+SIDE: dict[str, str] = {"usage": budgets.COUNT, "release": budgets.RELEASE, "deliver": deliveries.INSERT}
 """Statements that are executed in the transaction of the events they go with, in this order; each takes columns."""
 UNAPPLIED = "select id, run_id from runs_signal where run_id = any(%s) and applied_seq is null"
 APPLY = """

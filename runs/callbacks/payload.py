@@ -1,0 +1,110 @@
+"""What a callback is told of an event. Pure: the same facts always give the same bytes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import orjson
+
+from kernel.values import Json
+from runs.core import EventType
+
+MOST_BYTES: Final = 20_000
+"""A body is shorter."""
+LONGEST_MESSAGE: Final = 500
+ENDS: Final = (EventType.SEGMENT_COMPLETED, EventType.SEGMENT_FAILED, EventType.SEGMENT_CANCELLED)
+EVENTS: Final = (EventType.SEGMENT_STARTED, *ENDS, EventType.SEGMENT_PAUSED, EventType.SEGMENT_RESUMED)
+
+_STATUSES: Final = {
+    EventType.SEGMENT_STARTED: "running",
+    EventType.SEGMENT_COMPLETED: "completed",
+    EventType.SEGMENT_FAILED: "failed",
+    EventType.SEGMENT_CANCELLED: "cancelled",
+    EventType.SEGMENT_PAUSED: "paused",
+    EventType.SEGMENT_RESUMED: "running",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An event of a run, and what its callback is told of the run.
+
+    ``payload`` is the event's; None where it is too large to be read, let alone told.
+    """
+
+    run_id: UUID
+    segment_id: str
+    client_reference: str
+    metadata: Json
+    event_type: str
+    at: datetime
+    payload: dict[str, Json] | None
+    runs_url: str
+
+
+def write_body(fact: Fact) -> str:
+    """Write the body, shorter than ``MOST_BYTES``.
+
+    What does not fit is left out, first the output, then the details of an error, then the metadata; then
+    ``output_url`` says where the whole run can be read.
+    """
+    for body in _from_whole_to_least(fact):
+        text = orjson.dumps(body)
+        if len(text) < MOST_BYTES:
+            break
+    return text.decode()
+
+
+def _from_whole_to_least(fact: Fact) -> Iterator[dict[str, Json]]:
+    payload = fact.payload
+    head = _head(fact)
+    address: dict[str, Json] = {"output_url": f"{fact.runs_url}/{fact.run_id}"}
+    metadata: dict[str, Json] = {"metadata": fact.metadata}
+    if fact.event_type == EventType.SEGMENT_COMPLETED:
+        if payload is not None:
+            yield {**head, **metadata, "output": payload.get("output")}
+        yield {**head, **metadata, **address}
+    elif fact.event_type == EventType.SEGMENT_FAILED:
+        if payload is not None:
+            yield {**head, **metadata, "error": payload.get("error")}
+        head["error"] = _short_error(payload)
+        yield {**head, **metadata, **address}
+    else:
+        yield {**head, **metadata}
+    yield {**head, **address}
+
+
+def _head(fact: Fact) -> dict[str, Json]:
+    head: dict[str, Json] = {
+        "type": fact.event_type,
+        "timestamp": fact.at.isoformat().replace("+00:00", "Z"),
+        "run_id": str(fact.run_id),
+        "segment_id": fact.segment_id,
+        "status": _status(fact),
+        "client_reference": fact.client_reference or None,
+    }
+    if fact.event_type in (EventType.SEGMENT_PAUSED, EventType.SEGMENT_RESUMED, EventType.SEGMENT_CANCELLED):
+        head["reason"] = (fact.payload or {}).get("message") or (fact.payload or {}).get("reason")
+    return head
+
+
+def _status(fact: Fact) -> str:
+    """Say where the event leaves the run, in the words of a run's status."""
+    payload = fact.payload or {}
+    error = payload.get("error")
+    if isinstance(error, dict) and error.get("code") == "RUN_TIMED_OUT":
+        return "timed_out"
+    if fact.event_type == EventType.SEGMENT_PAUSED and payload.get("reason") == "stalled":
+        return "stalled"
+    return _STATUSES[EventType(fact.event_type)]
+
+
+def _short_error(payload: dict[str, Json] | None) -> Json:
+    """Keep of an error what names it."""
+    error = (payload or {}).get("error")
+    if not isinstance(error, dict):
+        return {"code": "ERROR_TOO_LARGE", "message": "The error is too large to be told here."}
+    short = {name: error.get(name) for name in ("code", "step_id", "activation", "attempts")}
+    return {**short, "message": str(error.get("message"))[:LONGEST_MESSAGE]}

@@ -1,0 +1,33 @@
+"""What a callback needs and nobody is shown again: its URL and the caller's own headers, sealed together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from runs.callbacks.models import RunCallback
+from tenants.sealing import open_from, seal_into
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a callback goes, byte for byte, and what it brings along."""
+
+    url: str = field(repr=False)
+    headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
+
+
+def seal_address(row: RunCallback, address: Address) -> None:
+    """Put an address into the row of a run's callback, sealed."""
+    headers = [list(header) for header in address.headers]
+    seal_into(row, "address", orjson.dumps([address.url, headers]).decode())
+
+
+def open_address(row: RunCallback) -> Address:
+    """Open it again.
+
+    Raises:
+        CannotOpen: The key that sealed it is not on the installation's ring.
+    """
+    url, headers = orjson.loads(open_from(row, "address"))
+    return Address(url, [(name, value) for name, value in headers])

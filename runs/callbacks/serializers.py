@@ -1,0 +1,121 @@
+"""How callbacks look to callers: what a start may say of one, and the shapes for the API's description."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rest_framework import serializers
+
+from runs.callbacks.models import DeliveryStatus
+from runs.callbacks.payload import ENDS, EVENTS
+from runs.callbacks.sealing import Address
+from runs.callbacks.starting import CallbackWish
+from tenants.requests import PageQuery, Strict
+
+LONGEST_URL: Final = 8192
+NOTHING_YET: Final = "waiting"
+
+
+class CallbackFields(Strict):
+    """Where a caller wants to be told what becomes of a run."""
+
+    url = serializers.CharField(
+        max_length=LONGEST_URL,
+        trim_whitespace=False,
+        help_text="https, used byte for byte with its query. Kept sealed, never shown again.",
+    )
+    headers = serializers.DictField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=LONGEST_URL),
+        required=False,
+        help_text="Sent along with every delivery. Kept sealed, never shown again.",
+    )
+    events = serializers.ListField(
+        child=serializers.ChoiceField(choices=[event.value for event in EVENTS]),
+        required=False,
+        allow_empty=False,
+        help_text="What to tell; by default how the run ends: " + ", ".join(f"`{event}`" for event in ENDS) + ".",
+    )
+
+
+def wished(fields: Mapping[str, Any], *, runs_url: str) -> dict[str, Any]:
+    """Turn a start's fields into what the service is asked, for a caller that reads runs at an address."""
+    wish = {"input": {}, **fields}
+    if "callback" in fields:
+        wish["callback"] = callback_wish(fields["callback"], runs_url=runs_url)
+    return wish
+
+
+def callback_wish(fields: Mapping[str, Any], *, runs_url: str) -> CallbackWish:
+    """Turn a callback's fields into what the service is asked."""
+    events = dict.fromkeys(fields.get("events", [event.value for event in ENDS]))
+    address = Address(fields["url"], list(fields.get("headers", {}).items()))
+    return CallbackWish(address, list(events), runs_url)
+
+
+class DeliveryListQuery(PageQuery):
+    """Filters of the list of deliveries; they add up."""
+
+    status = serializers.ChoiceField(required=False, choices=DeliveryStatus.choices)
+    run = serializers.UUIDField(required=False, help_text="Deliveries of this run_id.")
+
+
+class CallbackShape(serializers.Serializer[Any]):
+    """The callback of a run, without what may be secret."""
+
+    host = serializers.CharField()
+    events = serializers.ListField(child=serializers.CharField())
+    state = serializers.ChoiceField(
+        choices=[NOTHING_YET, *DeliveryStatus.values],
+        help_text=f"Where its newest delivery is; `{NOTHING_YET}` while there was nothing to tell.",
+    )
+
+
+class DeliveryAttemptShape(serializers.Serializer[Any]):
+    """One try to deliver."""
+
+    number = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    duration_ms = serializers.IntegerField(allow_null=True)
+    status_code = serializers.IntegerField(allow_null=True)
+    error_code = serializers.CharField(allow_null=True, help_text="Why there was no answer.")
+    response = serializers.CharField(help_text="The beginning of the answer.")
+
+
+class DeliveryShape(serializers.Serializer[Any]):
+    """One event of a run that its callback is told."""
+
+    delivery_id = serializers.UUIDField()
+    webhook_id = serializers.CharField(help_text="What the receiver knows it by: `webhook-id`, the same in every try.")
+    run_id = serializers.UUIDField()
+    event_type = serializers.CharField()
+    seq = serializers.IntegerField(help_text="The event of the run that it tells of.")
+    host = serializers.CharField()
+    status = serializers.ChoiceField(choices=DeliveryStatus.choices)
+    next_attempt_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+    attempts = DeliveryAttemptShape(many=True)
+
+
+class CallbackSecretShape(serializers.Serializer[Any]):
+    """What callbacks are signed with, without the secret."""
+
+    created_at = serializers.DateTimeField(allow_null=True, help_text="Null before the first callback is asked for.")
+    previous_until = serializers.DateTimeField(
+        allow_null=True, help_text="Until then callbacks are signed with the secret before this one as well."
+    )
+
+
+class NewCallbackSecretShape(CallbackSecretShape):
+    """A secret just made."""
+
+    secret = serializers.CharField(help_text="`whsec_...`, shown this once.")
+
+
+class RedeliverFields(Strict):
+    """What a redelivery may say."""
+
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=500, help_text="Kept in the audit.")
+
+
+class NoFields(Strict):
+    """A body that says nothing."""

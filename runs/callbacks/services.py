@@ -1,0 +1,73 @@
+"""What changes about callbacks beside their delivery: sent again, signed anew."""
+
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from audit.services import record
+from runs.callbacks.models import Delivery, DeliveryStatus
+from runs.callbacks.selectors import deliveries_with_log
+from runs.errors import DeliveryNotFound, RunNotFound
+from runs.models import Run
+from tenants.callback_secrets import NewCallbackSecret, rotate_callback_secret
+from tenants.context import tenant_scope
+from tenants.models import Tenant
+
+
+def redeliver(*, tenant: Tenant, actor: str, run_id: UUID, delivery_id: UUID, reason: str = "") -> Delivery:
+    """Have a delivery sent again within a second, with the same id and the same bytes, and all its tries before it.
+
+    One that is under way this very moment stays as it is; one that waits for its next try is tried now.
+
+    Args:
+        tenant: Owner of the run; a run of another tenant counts as absent.
+        actor: For the audit.
+        run_id: The run.
+        delivery_id: The delivery.
+        reason: For the audit.
+
+    Returns:
+        The delivery as it is now.
+
+    Raises:
+        RunNotFound: The tenant has no such run.
+        DeliveryNotFound: The run has no such delivery.
+    """
+    with tenant_scope(tenant.id):
+        if not Run.objects.filter(id=run_id).exists():
+            raise RunNotFound
+        delivery = Delivery.objects.select_for_update().defer("body").filter(id=delivery_id, run_id=run_id).first()
+        if delivery is None:
+            raise DeliveryNotFound
+        if not delivery.is_claimed:
+            _begin_anew(delivery)
+            record(
+                tenant=tenant,
+                action="delivery.redelivered",
+                actor=actor,
+                object_type="delivery",
+                object_id=str(delivery_id),
+                before={"status": delivery.status},
+                after={"run_id": str(run_id), "reason": reason},
+            )
+        return deliveries_with_log().get(id=delivery_id)
+
+
+def rotate_secret(*, tenant: Tenant, actor: str) -> NewCallbackSecret:
+    """Make a new secret for a tenant's callbacks; the one before it signs beside it for 24 hours."""
+    with tenant_scope(tenant.id):
+        made = rotate_callback_secret(tenant=tenant)
+        record(
+            tenant=tenant,
+            action="callback_secret.rotated",
+            actor=actor,
+            object_type="callback_secret",
+            object_id=str(tenant.id),
+        )
+    return made
+
+
+def _begin_anew(delivery: Delivery) -> None:
+    Delivery.objects.filter(id=delivery.id).update(
+        status=DeliveryStatus.PENDING, next_at=Now(), tries=0, has_missed=False, ended_at=None
+    )

@@ -1,0 +1,77 @@
+"""The callback a start asks for: judged, sealed, kept with the run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from audit.services import record
+from kernel.egress import EgressBlocked, HeaderRefused, Target
+from kernel.errors import ErrorItem
+from runs.callbacks.address import check_address, check_own_headers, host_of
+from runs.callbacks.sealing import Address, seal_address
+from runs.core import EventType
+from runs.errors import CallbackRefused
+from runs.models import Delivery, Run, RunCallback
+from tenants.callback_secrets import ensure_callback_secret
+from tenants.connections.services import policy_of
+from tenants.models import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackWish:
+    """What a caller wants to be told, and where. ``runs_url`` is where that caller reads runs."""
+
+    address: Address
+    events: Sequence[str]
+    runs_url: str
+
+
+def check_callback(*, tenant: Tenant, wish: CallbackWish) -> Target:
+    """Judge a callback by its text; what its name resolves to is judged at each delivery.
+
+    Raises:
+        CallbackRefused: It may not be called, or not with these headers.
+    """
+    try:
+        target = check_address(wish.address.url, policy_of(tenant))
+    except EgressBlocked as error:
+        raise _refused(error, "/callback/url") from error
+    try:
+        check_own_headers(wish.address.headers)
+    except HeaderRefused as error:
+        raise _refused(error, "/callback/headers") from error
+    return target
+
+
+def new_callback(*, tenant: Tenant, run: Run, wish: CallbackWish) -> RunCallback:
+    """Give a run that is not inserted yet a callback, whose row is to be inserted with it.
+
+    Sees to it that the tenant has something to sign with.
+
+    Raises:
+        CallbackRefused: As for ``check_callback``.
+    """
+    target = check_callback(tenant=tenant, wish=wish)
+    run.callback_events = list(wish.events)
+    callback = RunCallback(run_id=run.id, tenant=tenant, host=host_of(target), runs_url=wish.runs_url)
+    seal_address(callback, wish.address)
+    if ensure_callback_secret(tenant=tenant):
+        record(
+            tenant=tenant,
+            action="callback_secret.created",
+            actor="system",
+            object_type="callback_secret",
+            object_id=str(tenant.id),
+        )
+    return callback
+
+
+def tell_of_copied_start(run: Run) -> None:
+    """Have a callback that wants to know of the start told of one that was copied into the run's journal."""
+    if EventType.SEGMENT_STARTED in (run.callback_events or ()):
+        Delivery.objects.create(
+            tenant_id=run.tenant_id, run=run, seq=1, type=EventType.SEGMENT_STARTED, host=run.callback.host
+        )
+
+
+def _refused(error: EgressBlocked | HeaderRefused, pointer: str) -> CallbackRefused:
+    return CallbackRefused(error.detail, errors=[ErrorItem(code=error.code, detail=error.detail, pointer=pointer)])

@@ -1,0 +1,160 @@
+"""The API's routes about callbacks: deliveries, sending again, the secret that signs, subscriptions to come."""
+
+from typing import Any, ClassVar, NoReturn
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from kernel.ids import parse_id
+from kernel.paging import CursorRefused, page_body
+from runs.callbacks import selectors, serializers, services
+from runs.callbacks.presentation import delivery_body, secret_body
+from runs.errors import DeliveryNotFound, RunNotFound
+from runs.selectors import read_run_id
+from tenants.callback_secrets import callback_secret_age
+from tenants.requests import NotAvailable, PageQuery, Strict, caller_of, read_fields, read_query
+from tenants.shapes import page_shape
+
+READ, WRITE, SIGN = "runs:read", "runs:write", "webhooks:write"
+NO_SUBSCRIPTIONS = (
+    "Subscriptions are not available yet: give each run a `callback`, or follow all runs at `/api/v1/events`."
+)
+
+
+class DeliveriesView(APIView):
+    """All deliveries of the caller's tenant."""
+
+    required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (CursorRefused,)}
+
+    @extend_schema(
+        operation_id="list_deliveries",
+        summary="List deliveries",
+        description="What callbacks of runs were told, or are to be told, with every try. Newest first.",
+        parameters=[serializers.DeliveryListQuery],
+        responses=page_shape("DeliveryPage", serializers.DeliveryShape()),
+    )
+    def get(self, request: Request) -> Response:
+        """Answer one page."""
+        query = read_query(serializers.DeliveryListQuery, request)
+        page = selectors.list_deliveries(tenant=caller_of(request).tenant, **query)
+        return Response(page_body(page, delivery_body, request.build_absolute_uri()))
+
+
+class RunDeliveriesView(APIView):
+    """What the callback of one run was told."""
+
+    required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (RunNotFound, CursorRefused)}
+
+    @extend_schema(
+        operation_id="list_run_deliveries",
+        summary="List a run's deliveries",
+        description="What the run's callback was told, or is to be told, with every try. Newest first.",
+        parameters=[PageQuery],
+        responses=page_shape("RunDeliveryPage", serializers.DeliveryShape()),
+    )
+    def get(self, request: Request, run_id: str) -> Response:
+        """Answer one page."""
+        query = read_query(PageQuery, request)
+        tenant = caller_of(request).tenant
+        page = selectors.list_run_deliveries(tenant=tenant, run_id=read_run_id(run_id), **query)
+        return Response(page_body(page, delivery_body, request.build_absolute_uri()))
+
+
+class RedeliverView(APIView):
+    """A delivery again."""
+
+    required_scopes: ClassVar = {"POST": WRITE}
+    refusals: ClassVar = {"POST": (RunNotFound, DeliveryNotFound)}
+
+    @extend_schema(
+        operation_id="redeliver",
+        summary="Send a delivery again",
+        description="Whatever became of it: it is sent within a second with the same `webhook-id` and the same body, "
+        "and tried as a new one is. One that is under way this moment is left alone. Repeatable.",
+        request=serializers.RedeliverFields,
+        responses={202: serializers.DeliveryShape},
+    )
+    def post(self, request: Request, run_id: str, delivery_id: str) -> Response:
+        """Have it sent."""
+        fields, caller = read_fields(serializers.RedeliverFields, request.data), caller_of(request)
+        delivery = services.redeliver(
+            tenant=caller.tenant,
+            actor=caller.actor,
+            run_id=read_run_id(run_id),
+            delivery_id=_read_delivery_id(delivery_id),
+            **fields,
+        )
+        return Response(delivery_body(delivery), status=202)
+
+
+class CallbackSecretView(APIView):
+    """What the tenant's callbacks are signed with."""
+
+    required_scopes: ClassVar = {"GET": "tenant:read", "POST": SIGN}
+
+    @extend_schema(
+        operation_id="read_callback_secret",
+        summary="Read since when callbacks are signed with their secret",
+        description="The secret itself is shown once, when it is made.",
+        responses=serializers.CallbackSecretShape,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer its age."""
+        read_query(Strict, request)
+        age = callback_secret_age(tenant=caller_of(request).tenant)
+        return Response(secret_body(None, None) if age is None else secret_body(age.created_at, age.before_until))
+
+    @extend_schema(
+        operation_id="rotate_callback_secret",
+        summary="Make a new callback secret",
+        description="Shown in this answer only. Callbacks are signed with it from now on, and for 24 hours with the "
+        "one before it as well: `webhook-signature` has both. The first callback a tenant asks for makes a secret that "
+        "nobody has seen; make a new one to know it.",
+        request=serializers.NoFields,
+        responses={201: serializers.NewCallbackSecretShape},
+    )
+    def post(self, request: Request) -> Response:
+        """Make one."""
+        read_fields(serializers.NoFields, request.data)
+        caller = caller_of(request)
+        made = services.rotate_secret(tenant=caller.tenant, actor=caller.actor)
+        return Response({**secret_body(made.created_at, made.before_until), "secret": made.text}, status=201)
+
+
+class WebhookEndpointsView(APIView):
+    """Subscriptions to what happens to all runs; not built yet."""
+
+    required_scopes: ClassVar = {"GET": READ, "POST": SIGN}
+    refusals: ClassVar = {"GET": (NotAvailable,), "POST": (NotAvailable,)}
+
+    @extend_schema(
+        operation_id="list_webhook_endpoints",
+        summary="List subscriptions",
+        description="Not available yet and refused.",
+        responses={},
+    )
+    def get(self, request: Request) -> NoReturn:
+        """Refuse."""
+        raise NotAvailable(NO_SUBSCRIPTIONS)
+
+    @extend_schema(
+        operation_id="create_webhook_endpoint",
+        summary="Subscribe",
+        description="Not available yet and refused.",
+        request={"application/json": Any},
+        responses={},
+    )
+    def post(self, request: Request) -> NoReturn:
+        """Refuse."""
+        raise NotAvailable(NO_SUBSCRIPTIONS)
+
+
+def _read_delivery_id(text: str) -> Any:
+    delivery_id = parse_id(text)
+    if delivery_id is None:
+        raise DeliveryNotFound
+    return delivery_id

@@ -1,0 +1,205 @@
+"""Tells the callbacks of runs what became of them; every host does so, with nothing but Postgres."""
+
+import asyncio
+import logging
+import random
+from collections import Counter
+from typing import Final
+from uuid import UUID
+
+import orjson
+import psycopg
+from django.conf import settings
+
+from runs.callbacks.models import DeliveryStatus
+from runs.callbacks.payload import Fact, write_body
+from runs.callbacks.schedule import MOST_TRIES, Verdict, judge
+from runs.engine.sending import Sender, Try
+from runs.engine.store import deliveries
+from runs.engine.store.connection import AsyncDatabase, connect, transaction
+from runs.engine.store.deliveries import ClaimedDelivery, Settled
+
+log = logging.getLogger(__name__)
+
+AT_ONCE: Final = 50
+"""How many deliveries one host sends at a time."""
+PER_TARGET: Final = 10
+"""How many of them to one target of one tenant."""
+LEASE_TIMEOUTS: Final = 2
+"""A host that has not settled a delivery for so many timeouts counts as lost, and the delivery is tried again."""
+AWAY_SECONDS: Final = 1.0
+LEAST_PAUSE_SECONDS: Final = 0.005
+STOP_SECONDS: Final = 5.0
+
+
+class Deliverer:
+    """Sends what is due: at least once, each try with the same id and the same bytes.
+
+    Looks at each sweep, when something comes due, and when rung because a commit had deliveries. What has been sent
+    while it looks is settled together at the next look.
+    """
+
+    def __init__(self) -> None:
+        self._timeout = float(settings.CALLBACK_TIMEOUT_SECONDS)
+        self._sender = Sender(self._timeout)
+        self._bell = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self._sending: dict[asyncio.Task[None], tuple[UUID, str]] = {}
+        self._settled: list[Settled] = []
+        self._connection: AsyncDatabase | None = None
+
+    def start(self) -> None:
+        """Begin to deliver, in the running event loop."""
+        self._task = asyncio.create_task(self._deliver_forever(), name="deliverer")
+
+    def ring(self) -> None:
+        """Say that something is due."""
+        self._bell.set()
+
+    async def stop(self) -> None:
+        """Begin nothing more; what is under way may end within a few seconds, or is tried again by another host."""
+        self._stopping = True
+        if self._sending:
+            await asyncio.wait(list(self._sending), timeout=STOP_SECONDS)
+        self._bell.set()
+        for task in list(self._sending):
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=STOP_SECONDS)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._sender.close()
+        await self._disconnect()
+
+    async def _deliver_forever(self) -> None:
+        while True:
+            self._bell.clear()
+            try:
+                pause = await self._look()
+            except (psycopg.Error, OSError) as error:
+                log.warning("callbacks cannot be delivered now: %s", error)
+                await self._disconnect()
+                pause = AWAY_SECONDS
+            if self._stopping and not self._sending:
+                return
+            try:
+                async with asyncio.timeout(pause):
+                    await self._bell.wait()
+            except TimeoutError:
+                pass
+
+    async def _look(self) -> float:
+        """Settle what was sent, begin what is due, and return the seconds until the next look."""
+        if self._connection is None:
+            self._connection = await connect("deliverer")
+        await self._settle(self._connection)
+        sweep = settings.SWEEP_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the hosts
+        room = AT_ONCE - len(self._sending)
+        if self._stopping or room <= 0:
+            return sweep
+        next_due = await self._claim(self._connection, room)
+        return sweep if next_due is None else max(LEAST_PAUSE_SECONDS, min(sweep, next_due))
+
+    async def _settle(self, connection: AsyncDatabase) -> None:
+        settled, self._settled = self._settled, []
+        if not settled:
+            return
+        try:
+            await deliveries.settle(connection, settled)
+        except (psycopg.Error, OSError):
+            self._settled = settled + self._settled
+            raise
+
+    async def _claim(self, connection: AsyncDatabase, room: int) -> float | None:
+        """Take what is due and begin to send it, once what is to be sent is kept."""
+        begun: list[tuple[ClaimedDelivery, str]] = []
+        async with transaction(connection):
+            claim = await deliveries.claim(
+                connection,
+                busy=Counter(self._sending.values()),
+                room=room,
+                per_target=PER_TARGET,
+                lease_seconds=LEASE_TIMEOUTS * self._timeout,
+            )
+            if claim.taken:
+                begun = [(one, one.body or _body_of(one)) for one in await deliveries.read(connection, claim.taken)]
+                await deliveries.write_bodies(
+                    connection, [(one.delivery_id, body) for one, body in begun if not one.body]
+                )
+        if claim.lost:
+            log.warning("%d deliveries were under way on hosts that are gone; they are sent again", len(claim.lost))
+        for one, body in begun:
+            self._begin(one, body)
+        return claim.next_due_seconds
+
+    def _begin(self, delivery: ClaimedDelivery, body: str) -> None:
+        task = asyncio.create_task(self._deliver(delivery, body))
+        self._sending[task] = delivery.tenant_id, delivery.host
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._sending[task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a delivery could not be tried; it is when its lease is over", exc_info=error)
+        self._bell.set()
+
+    async def _deliver(self, delivery: ClaimedDelivery, body: str) -> None:
+        if delivery.tries > MOST_TRIES:  # its last try never came back
+            self._settled.append(_given_up(delivery))
+            return
+        tried = await self._sender.send(delivery, body)
+        jitter = random.random()  # noqa: S311 - spreads retries
+        verdict = judge(tried.answer, tries=delivery.tries, has_missed=delivery.has_missed, jitter=jitter)
+        self._settled.append(_settled(delivery, tried, verdict))
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+
+def _body_of(delivery: ClaimedDelivery) -> str:
+    return write_body(
+        Fact(
+            run_id=delivery.run_id,
+            segment_id=delivery.segment_id,
+            client_reference=delivery.client_reference,
+            metadata=orjson.loads(delivery.metadata),
+            event_type=delivery.type,
+            at=delivery.at,
+            payload=None if delivery.payload is None else orjson.loads(delivery.payload),
+            runs_url=delivery.runs_url,
+        )
+    )
+
+
+def _settled(delivery: ClaimedDelivery, tried: Try, verdict: Verdict) -> Settled:
+    return Settled(
+        delivery_id=delivery.delivery_id,
+        number=delivery.number,
+        status=verdict.status,
+        delay_seconds=verdict.delay_seconds,
+        has_missed=verdict.has_missed,
+        at=tried.at.timestamp(),
+        duration_ms=tried.duration_ms,
+        status_code=tried.answer.status_code,
+        error_code=tried.answer.error_code,
+        response=tried.response,
+    )
+
+
+def _given_up(delivery: ClaimedDelivery) -> Settled:
+    return Settled(
+        delivery_id=delivery.delivery_id,
+        number=delivery.number,
+        status=DeliveryStatus.EXHAUSTED,
+        delay_seconds=None,
+        has_missed=delivery.has_missed,
+        at=delivery.at.timestamp(),
+        duration_ms=0,
+        status_code=None,
+        error_code="HOST_LOST",
+        response="",
+    )

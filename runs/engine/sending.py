@@ -1,0 +1,137 @@
+"""One try to deliver: through the one door out, signed, bounded, and told of without what is secret."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import httpx
+
+from kernel.clock import utc_now
+from kernel.crypto import CannotOpen
+from kernel.egress import EgressClient, Policy, open_client
+from kernel.errors import LlmteamError
+from runs.callbacks.address import check_address
+from runs.callbacks.models import RunCallback
+from runs.callbacks.redaction import MOST_READ, excerpt, secrets_in
+from runs.callbacks.schedule import Answer
+from runs.callbacks.sealing import Address, open_address
+from runs.callbacks.signing import signed_headers
+from runs.engine.store.deliveries import ClaimedDelivery
+from runs.steps.retry_after import retry_after_seconds
+from tenants.callback_secrets import signing_secrets
+from tenants.connections.services import policy_of
+from tenants.models import CallbackSecret, Tenant
+
+log = logging.getLogger(__name__)
+
+UNREADABLE: Final = "SECRET_UNREADABLE"
+_TARGET: Final = "target"
+"""httpcore's name for the bytes of the request line; without it httpx would spell them anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """What one try came to."""
+
+    answer: Answer
+    at: datetime
+    duration_ms: int
+    response: str = ""
+
+
+class Sender:
+    """Sends deliveries, each tenant's through a client of its own under that tenant's policy."""
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._clients: dict[UUID, tuple[Policy, EgressClient]] = {}
+
+    async def send(self, delivery: ClaimedDelivery, body: str) -> Try:
+        """Send a body once. Whatever goes wrong is part of what is returned."""
+        at, began = utc_now(), time.monotonic()
+        policy = policy_of(Tenant(id=delivery.tenant_id, egress_allow_hosts=delivery.allow_hosts))
+        response = ""
+        try:
+            address = open_address(
+                RunCallback(run_id=delivery.run_id, tenant_id=delivery.tenant_id, address=delivery.address)
+            )
+            headers = {**dict(address.headers), **_our_headers(delivery, body, at)}
+            client = await self._client(delivery.tenant_id, policy)
+            answer, response = await self._post(client, address, headers, body, policy)
+        except CannotOpen as error:
+            log.warning("the callback of run %s cannot be sent: %s", delivery.run_id, error)
+            answer = Answer(error_code=UNREADABLE)
+        except LlmteamError as error:
+            answer = Answer(error_code=error.code)
+        return Try(answer, at, round((time.monotonic() - began) * 1000), response)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for _, client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
+
+    async def _client(self, tenant_id: UUID, policy: Policy) -> EgressClient:
+        known = self._clients.get(tenant_id)
+        if known is not None and known[0] == policy:
+            return known[1]
+        client = open_client(policy, max_body_bytes=MOST_READ)
+        self._clients[tenant_id] = policy, client
+        if known is not None:
+            await known[1].aclose()
+        return client
+
+    async def _post(
+        self, client: EgressClient, address: Address, headers: Mapping[str, str], body: str, policy: Policy
+    ) -> tuple[Answer, str]:
+        target = check_address(address.url, policy)
+        request = client.build_request(
+            "POST",
+            address.url,
+            headers=headers,
+            content=body.encode(),
+            timeout=self._timeout_seconds,
+            extensions={_TARGET: target.path.encode("ascii")},
+        )
+        response = await client.send(request, stream=True, follow_redirects=False)
+        retry_after = retry_after_seconds(response.headers.get("retry-after"))
+        content = await _beginning(response)
+        return Answer(response.status_code, "", retry_after), excerpt(content, secrets_in(address.url, address.headers))
+
+
+def _our_headers(delivery: ClaimedDelivery, body: str, at: datetime) -> dict[str, str]:
+    """Write what the platform adds.
+
+    Raises:
+        CannotOpen: The tenant's secret cannot be opened, or is gone.
+    """
+    if delivery.secret is None or delivery.secret_created_at is None:
+        raise CannotOpen("the tenant has no callback secret")
+    row = CallbackSecret(
+        tenant_id=delivery.tenant_id,
+        secret=delivery.secret,
+        secret_before=delivery.secret_before or "",
+        created_at=delivery.secret_created_at,
+    )
+    secrets = signing_secrets(row, now=at)
+    signed = signed_headers(webhook_id=delivery.webhook_id, at=at, body=body, secrets=secrets)
+    return {"content-type": "application/json", **signed}
+
+
+async def _beginning(response: httpx.Response) -> bytes:
+    """Read the beginning of an answer. Its status stands, whatever becomes of the rest."""
+    content = b""
+    try:
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) >= MOST_READ:
+                break
+    except LlmteamError:
+        return content
+    finally:
+        await response.aclose()
+    return content

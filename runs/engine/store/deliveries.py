@@ -1,0 +1,261 @@
+"""Deliveries in the database: inserted with their events, claimed by whichever host comes first, settled in batches."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from runs.callbacks.models import Delivery, DeliveryStatus
+from runs.engine.store.connection import AsyncDatabase, columns, transaction
+
+# A caller whose run ends at once may not listen yet, as it has just been told that the run began.
+INSERT = """
+insert into runs_delivery (id, tenant_id, run_id, seq, type, host, status, body, next_at, is_claimed, tries, attempts,
+                           has_missed, created_at)
+select e.id, c.tenant_id, e.run_id, e.seq, e.type, c.host, 'pending', '',
+  to_timestamp(e.at) + case when e.ends and to_timestamp(e.at) < r.started_at + interval '2 s'
+                            then interval '2 s' else interval '0' end,
+  false, 0, 0, false, to_timestamp(e.at)
+from unnest(%b::uuid[], %b::uuid[], %b::int[], %b::text[], %b::float8[], %b::bool[])
+  as e(id, run_id, seq, type, at, ends)
+join runs_runcallback c on c.run_id = e.run_id
+join runs_run r on r.id = e.run_id
+order by e.id
+on conflict (run_id, seq) do nothing
+"""
+
+# Each target's earliest is looked up in the index of what is pending, so that a target with a hundred thousand costs
+# what one with a single delivery does. Of the targets with something due each tenant's are taken in turn.
+CLAIM = """
+with recursive target as (
+  (
+    select tenant_id, host, next_at from runs_delivery where status = 'pending'
+    order by tenant_id, host, next_at limit 1
+  )
+  union all
+  select following.tenant_id, following.host, following.next_at from target t
+  cross join lateral (
+    select d.tenant_id, d.host, d.next_at from runs_delivery d
+    where d.status = 'pending' and (d.tenant_id, d.host) > (t.tenant_id, t.host)
+    order by d.tenant_id, d.host, d.next_at limit 1
+  ) following
+)
+, busy as (
+  select * from unnest(%(tenants)s::uuid[], %(hosts)s::text[], %(sending)s::int[]) as b(tenant_id, host, sending)
+)
+, open as (
+  select t.tenant_id, t.host, %(per_target)s - coalesce(b.sending, 0) as room,
+    row_number() over (partition by t.tenant_id order by t.next_at) as turn
+  from target t left join busy b on b.tenant_id = t.tenant_id and b.host = t.host
+  where t.next_at <= statement_timestamp() and coalesce(b.sending, 0) < %(per_target)s
+)
+, first_in_line as (
+  select * from open order by turn limit %(room)s
+)
+, due as (
+  select found.id, found.is_claimed,
+    row_number() over (partition by found.tenant_id order by found.next_at, found.id) as turn
+  from first_in_line f
+  cross join lateral (
+    select d.id, d.tenant_id, d.is_claimed, d.next_at from runs_delivery d
+    where d.status = 'pending' and d.tenant_id = f.tenant_id and d.host = f.host
+      and d.next_at <= statement_timestamp()
+    order by d.next_at limit least(f.room, %(room)s)
+    for no key update skip locked
+  ) found
+)
+, picked as (
+  select id, is_claimed from due order by turn, id limit %(room)s
+)
+, taken as (
+  update runs_delivery d
+  set is_claimed = true, tries = d.tries + 1, attempts = d.attempts + 1,
+      next_at = clock_timestamp() + make_interval(secs => %(lease)s)
+  from picked where d.id = picked.id
+  returning d.id, picked.is_claimed
+)
+select taken.id, taken.is_claimed,
+  (select extract(epoch from min(next_at) - statement_timestamp())::float8 from target
+   where next_at > statement_timestamp())
+from (select 1) always left join taken on true
+"""
+
+# A run's output is told only where it is short; the rest of what can be long is cut to size by whoever writes the body.
+READ = """
+select d.id, d.tenant_id, d.run_id, d.host, d.type, d.body, d.tries, d.attempts, d.has_missed, c.address, c.runs_url,
+  t.egress_allow_hosts, s.secret, s.secret_before, s.created_at,
+  r.segment_id, r.client_reference, r.metadata::text, e.created_at,
+  case when octet_length(e.payload::text) <= case when d.type = 'segment.completed' then 20000 else 1000000 end
+       then e.payload::text end
+from runs_delivery d
+join runs_runcallback c on c.run_id = d.run_id
+join tenants_tenant t on t.id = d.tenant_id
+join runs_run r on r.id = d.run_id
+join runs_runevent e on e.run_id = d.run_id and e.seq = d.seq
+left join tenants_callbacksecret s on s.tenant_id = d.tenant_id
+where d.id = any(%s)
+"""
+WRITE_BODIES = """
+update runs_delivery d set body = e.body from unnest(%b::uuid[], %b::text[]) as e(id, body)
+where d.id = e.id and d.body = ''
+"""
+LOG_LOST = """
+insert into runs_deliveryattempt (tenant_id, delivery_id, number, at, error_code, response)
+select tenant_id, id, attempts - 1, clock_timestamp(), 'HOST_LOST', '' from runs_delivery where id = any(%s)
+on conflict (delivery_id, number) do nothing
+"""
+LOCK = "select id from runs_delivery where id = any(%s) order by id for no key update"
+
+# A delivery somebody else tries meanwhile is theirs to settle, save that it arrived.
+SETTLE = """
+with told as (
+  select e.*, d.tenant_id from unnest(
+    %b::uuid[], %b::int[], %b::text[], %b::float8[], %b::bool[], %b::float8[], %b::int[], %b::int[], %b::text[],
+    %b::text[]
+  ) as e(id, number, status, delay, has_missed, at, duration_ms, status_code, error_code, response)
+  join runs_delivery d on d.id = e.id
+)
+, logged as (
+  insert into runs_deliveryattempt
+    (tenant_id, delivery_id, number, at, duration_ms, status_code, error_code, response)
+  select tenant_id, id, number, to_timestamp(at), duration_ms, status_code, error_code, response from told
+  on conflict (delivery_id, number) do update
+  set at = excluded.at, duration_ms = excluded.duration_ms, status_code = excluded.status_code,
+      error_code = excluded.error_code, response = excluded.response
+)
+update runs_delivery d
+set status = told.status, is_claimed = false, has_missed = told.has_missed,
+    next_at = case when told.status = 'pending' then clock_timestamp() + make_interval(secs => told.delay) end,
+    ended_at = case when told.status <> 'pending' then clock_timestamp() end
+from told
+where d.id = told.id and d.status = 'pending' and (d.attempts = told.number or told.status = 'delivered')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """A delivery this host may try until its lease ends, and all that is needed for it. ``tries`` counts this one."""
+
+    delivery_id: UUID
+    tenant_id: UUID
+    run_id: UUID
+    host: str
+    type: str
+    body: str
+    tries: int
+    number: int
+    has_missed: bool
+    address: str
+    runs_url: str
+    allow_hosts: Sequence[str]
+    secret: str | None
+    secret_before: str | None
+    secret_created_at: datetime | None
+    segment_id: str
+    client_reference: str
+    metadata: str
+    at: datetime
+    payload: str | None
+
+    @property
+    def webhook_id(self) -> str:
+        """What the receiver knows it by."""
+        return Delivery(id=self.delivery_id).webhook_id
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a try came to, and what becomes of the delivery. ``at`` in seconds since 1970 of the database's clock."""
+
+    delivery_id: UUID
+    number: int
+    status: DeliveryStatus
+    delay_seconds: float | None
+    has_missed: bool
+    at: float
+    duration_ms: int
+    status_code: int | None
+    error_code: str
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a claim took, and the seconds until something else is due, if anything is."""
+
+    taken: Sequence[UUID]
+    lost: Sequence[UUID]
+    next_due_seconds: float | None
+
+
+async def claim(
+    connection: AsyncDatabase,
+    *,
+    busy: Mapping[tuple[UUID, str], int],
+    room: int,
+    per_target: int,
+    lease_seconds: float,
+) -> Claim:
+    """Take up to ``room`` deliveries that are due, inside the caller's transaction.
+
+    Args:
+        connection: With a transaction open.
+        busy: How many this host is sending, by tenant and target.
+        room: How many more it may send.
+        per_target: How many it may send to one target of one tenant at a time.
+        lease_seconds: When they count as lost.
+    """
+    targets = list(busy)
+    asked = {
+        "tenants": [tenant_id for tenant_id, _ in targets],
+        "hosts": [host for _, host in targets],
+        "sending": list(busy.values()),
+        "per_target": per_target,
+        "room": room,
+        "lease": lease_seconds,
+    }
+    rows = await (await connection.execute(CLAIM, asked)).fetchall()
+    taken = [row for row in rows if row[0] is not None]
+    lost = [delivery_id for delivery_id, was_claimed, _ in taken if was_claimed]
+    if lost:
+        await connection.execute(LOG_LOST, [lost])
+    return Claim([row[0] for row in taken], lost, rows[0][2])
+
+
+async def read(connection: AsyncDatabase, delivery_ids: Sequence[UUID]) -> list[ClaimedDelivery]:
+    """Read what is needed to send deliveries just claimed."""
+    rows = await (await connection.execute(READ, [list(delivery_ids)])).fetchall()
+    return [ClaimedDelivery(*row) for row in rows]
+
+
+async def write_bodies(connection: AsyncDatabase, bodies: Iterable[tuple[UUID, str]]) -> None:
+    """Keep what is about to be sent for the first time."""
+    rows = sorted(bodies)
+    if rows:
+        await connection.execute(WRITE_BODIES, columns(rows))
+
+
+async def settle(connection: AsyncDatabase, settled: Sequence[Settled]) -> None:
+    """Log tries and say what becomes of their deliveries, in a transaction of its own. May be repeated."""
+    async with transaction(connection):
+        await connection.execute(LOCK, [sorted(one.delivery_id for one in settled)])
+        await connection.execute(
+            SETTLE,
+            columns(
+                [
+                    (
+                        one.delivery_id,
+                        one.number,
+                        one.status.value,
+                        one.delay_seconds,
+                        one.has_missed,
+                        one.at,
+                        one.duration_ms,
+                        one.status_code,
+                        one.error_code,
+                        one.response,
+                    )
+                    for one in settled
+                ]
+            ),
+        )

@@ -1,0 +1,148 @@
+"""A run's caller is told what became of it: signed, whole, at its address letter by letter."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from kernel.clock import utc_now
+from runs.callbacks.payload import EVENTS
+from tenants.callback_secrets import BOTH_SIGN_FOR
+from tenants.context import unscoped
+from tenants.models import CallbackSecret, Tenant
+from tests.support.callbacks import (
+    RUNS_URL,
+    delivery_of,
+    log_of,
+    new_secret,
+    start_with_callback,
+    wait_for_status,
+)
+from tests.support.engine import wait_until_over
+from tests.support.host import running_host
+from tests.support.http_server import Answer, CountingServer
+from tests.support.segments import segment, step
+
+OK = Answer(200, body="thank you")
+ODD_TARGETS = [
+    "/hook?signature=abc%2Fdef%7E~x",
+    "/hook?",
+    "/hook?a=&b&=c&&d==e",
+    "/hook?plus=a+b&semi=1;2&comma=1,2",
+    "/a%2fb%2Fc/..%2f/./x?%41=%e2%82%ac",
+    "/a/../b//c/?q='(x)*!$@:/?[]{}|^`\"<>",
+    "/",
+    "/hook?x=%",
+]
+
+
+def test_the_end_of_a_run_is_told_with_its_output(acme: Tenant, receiver: CountingServer) -> None:
+    receiver.route("POST", "/hook", OK)
+    with running_host():
+        run_id = start_with_callback(
+            acme, f"{receiver.url}/hook", client_reference="order 7", metadata={"team": "blue"}
+        )
+        wait_for_status(run_id, "delivered")
+    (call,) = receiver.calls
+    event = call.json()
+    assert event.pop("timestamp").endswith("Z")
+    assert event == {
+        "type": "segment.completed",
+        "run_id": str(run_id),
+        "segment_id": "test_segment",
+        "status": "completed",
+        "client_reference": "order 7",
+        "metadata": {"team": "blue"},
+        "output": {"n": 1},
+    }
+    assert call.headers["content-type"] == "application/json"
+    (attempt,) = log_of(run_id)
+    assert (attempt.number, attempt.status_code, attempt.error_code, attempt.response) == (1, 200, "", "thank you")
+
+
+def test_a_failure_is_told_with_its_error(acme: Tenant, receiver: CountingServer) -> None:
+    receiver.route("POST", "/hook", OK)
+    broken = segment(step("broken", "transform", expression="input.missing"))
+    with running_host():
+        run_id = start_with_callback(acme, f"{receiver.url}/hook", document=broken)
+        wait_for_status(run_id, "delivered")
+    event = receiver.calls[0].json()
+    assert (event["type"], event["status"]) == ("segment.failed", "failed")
+    assert event["error"]["step_id"] == "broken"
+    assert "output" not in event
+
+
+def test_only_events_asked_for_are_told(acme: Tenant, receiver: CountingServer) -> None:
+    receiver.route("POST", "/*", OK)
+    with running_host():
+        all_of_them = start_with_callback(acme, f"{receiver.url}/all", events=EVENTS)
+        the_start = start_with_callback(acme, f"{receiver.url}/start", events=["segment.started"])
+        nothing = start_with_callback(acme, f"{receiver.url}/never", events=["segment.failed"])
+        wait_for_status(all_of_them, "delivered", "delivered")
+        wait_for_status(the_start, "delivered")
+        wait_until_over(nothing)
+    told = {(call.path, call.json()["type"]) for call in receiver.calls}
+    assert told == {("/all", "segment.started"), ("/all", "segment.completed"), ("/start", "segment.started")}
+
+
+@pytest.mark.parametrize("target", ODD_TARGETS)
+def test_the_address_is_used_letter_by_letter(acme: Tenant, receiver: CountingServer, target: str) -> None:
+    receiver.route("POST", "/*", OK)
+    with running_host():
+        run_id = start_with_callback(acme, receiver.url + target)
+        wait_for_status(run_id, "delivered")
+    assert [call.target for call in receiver.calls] == [target]
+
+
+def test_an_output_too_large_is_left_for_the_caller_to_fetch(acme: Tenant, receiver: CountingServer) -> None:
+    receiver.route("POST", "/hook", OK)
+    with running_host():
+        run_id = start_with_callback(acme, f"{receiver.url}/hook", input={"text": "x" * 30_000})
+        wait_for_status(run_id, "delivered")
+    (call,) = receiver.calls
+    assert len(call.body) < 20_000
+    assert call.json()["output_url"] == f"{RUNS_URL}/{run_id}"
+    assert "output" not in call.json()
+
+
+def test_the_signature_is_verified_by_the_standard_s_own_package(acme: Tenant, receiver: CountingServer) -> None:
+    receiver.route("POST", "/hook", OK)
+    secret = new_secret(acme)
+    with running_host():
+        run_id = start_with_callback(acme, f"{receiver.url}/hook")
+        wait_for_status(run_id, "delivered")
+    (call,) = receiver.calls
+    assert Webhook(secret).verify(call.body, call.headers)["run_id"] == str(run_id)
+    assert call.headers["webhook-id"] == delivery_of(run_id).webhook_id
+    tampered = call.body.replace(b'"completed"', b'"cancelled"')
+    assert json.loads(tampered)["status"] == "cancelled"
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(tampered, call.headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new_secret(acme)).verify(call.body, call.headers)
+
+
+def test_after_a_rotation_both_secrets_sign_for_a_day(acme: Tenant, receiver: CountingServer) -> None:
+    receiver.route("POST", "/hook", OK)
+    oldest, old, new = new_secret(acme), new_secret(acme), new_secret(acme)
+    with running_host():
+        wait_for_status(start_with_callback(acme, f"{receiver.url}/hook"), "delivered")
+        with unscoped("a test sets the clock back"):
+            CallbackSecret.objects.update(created_at=utc_now() - BOTH_SIGN_FOR - timedelta(seconds=1))
+        wait_for_status(start_with_callback(acme, f"{receiver.url}/hook"), "delivered")
+    on_the_day, later = receiver.calls
+    for call, secrets, strangers in [(on_the_day, [old, new], [oldest]), (later, [new], [old, oldest])]:
+        for secret in secrets:
+            Webhook(secret).verify(call.body, call.headers)
+        for secret in strangers:
+            with pytest.raises(WebhookVerificationError):
+                Webhook(secret).verify(call.body, call.headers)
+
+
+def test_a_tenant_that_never_made_a_secret_is_signed_for_all_the_same(acme: Tenant, receiver: CountingServer) -> None:
+    receiver.route("POST", "/hook", OK)
+    with running_host():
+        wait_for_status(start_with_callback(acme, f"{receiver.url}/hook"), "delivered")
+    (call,) = receiver.calls
+    assert call.headers["webhook-signature"].startswith("v1,")
