@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
-from kernel.values import Json
-
 if TYPE_CHECKING:
     import httpx
 
@@ -160,21 +158,6 @@ class Usage:
     latency_ms: int = 0
     request_id: str | None = None
     prompt: str | None = None
-
-    def to_dict(self) -> dict[str, Json]:
-        """Write it as the journal has it; ``cost`` is a decimal text."""
-        return {
-            "connection": self.connection,
-            "provider": self.provider,
-            "model": self.model,
-            "input_tokens": self.input_tokens,
-            "output_tokens": self.output_tokens,
-            "cost": None if self.cost is None else format(self.cost, "f"),
-            "estimated": self.is_estimated,
-            "latency_ms": self.latency_ms,
-            "request_id": self.request_id,
-            "prompt": self.prompt,
-        }
 
 
 __all__ = ["Budget", "Client", "Endpoint", "Hold", "LanguageModel", "Price", "Prompt", "Usage"]

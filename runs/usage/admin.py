@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilt
 
 from kernel.clock import utc_now
 from kernel.ids import parse_id
-from runs.usage.budgets import money
+from runs.usage.amounts import money
 from runs.usage.models import ModelPrice, UsageDay, UsageEntry
 from tenants.console import MOST_COUNTED, BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column
 

@@ -58,21 +58,27 @@ def sum_of(records: Iterable[Mapping[str, Any]]) -> Amount:
     return total
 
 
+def money(cost: Decimal) -> str:
+    """Write US dollars without needless zeros and without an exponent."""
+    text = format(cost, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def record_of(used: Usage) -> dict[str, Json]:
     """Write a call as the journal and the books keep it, whatever a provider or a step type said of it.
 
-    Counts that are none become 0 and estimated, costs that are none unknown; texts are cut and made storable.
+    ``cost`` is a decimal text. Counts that are none become 0 and estimated, costs that are none unknown; texts are cut
+    and made storable.
     """
     tokens = [_count(used.input_tokens), _count(used.output_tokens)]
     cost = _cost(used.cost)
     return {
-        **used.to_dict(),
         "connection": _text(used.connection),
         "provider": _text(used.provider),
         "model": _text(used.model),
         "input_tokens": tokens[0] or 0,
         "output_tokens": tokens[1] or 0,
-        "cost": None if cost is None else format(cost, "f"),
+        "cost": None if cost is None else money(cost),
         "estimated": bool(used.is_estimated) or None in tokens,
         "latency_ms": _count(used.latency_ms) or 0,
         "request_id": None if used.request_id is None else _text(used.request_id),

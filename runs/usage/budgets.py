@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Final, Literal
 
 from kernel.values import Json
 from runs.steps.base import StepFailed
 from runs.steps.outside import Budget, Hold
-from runs.usage.amounts import NOTHING, Amount
+from runs.usage.amounts import NOTHING, Amount, money
 
 BUDGET_EXCEEDED: Final = "BUDGET_EXCEEDED"
 PRICE_UNKNOWN: Final = "PRICE_UNKNOWN"
@@ -53,12 +52,6 @@ def check_room(account: Account, asked: Hold) -> None:
 def resets_at(day: date) -> datetime:
     """Return when the budget of a day is whole again: at midnight, UTC."""
     return datetime.combine(day + timedelta(days=1), time(), UTC)
-
-
-def money(cost: Decimal) -> str:
-    """Write US dollars without needless zeros and without an exponent."""
-    text = format(cost, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _exceeded(account: Account, unit: str, numbers: list[str]) -> StepFailed:

@@ -11,7 +11,8 @@ from django.db.models import F, Q, Sum
 from kernel.clock import utc_now
 from runs.errors import UsageTooDetailed
 from runs.models import BudgetHold, Run, UsageDay
-from runs.usage.budgets import money, resets_at
+from runs.usage.amounts import money
+from runs.usage.budgets import resets_at
 from tenants.context import tenant_scope
 from tenants.models import Tenant
 

@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from kernel.clock import utc_now
-from runs.usage.budgets import money
+from runs.usage.amounts import money
 from runs.usage.selectors import GROUPS, Limit, UsageReport
 from tenants.requests import Strict
 

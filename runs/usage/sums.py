@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(slots=True)
 class RunUsage:
-    """Adds up usage records as the journal has them (``runs.steps.outside.Usage.to_dict``).
+    """Adds up usage records as the journal has them (``runs.usage.amounts.record_of``).
 
     ``unpriced_calls`` are those whose cost is not known: they are not in ``cost``.
     """
