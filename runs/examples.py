@@ -23,6 +23,7 @@ RUN_EXAMPLE: Final[dict[str, Any]] = {
     "priority": 0,
     "timeout_seconds": 300.0,
     "replay_of": None,
+    "callback": None,
     "created_at": "2026-11-24T07:00:00Z",
     "started_at": "2026-11-24T07:00:00.012Z",
     "ended_at": "2026-11-24T07:00:00.031Z",
@@ -35,5 +36,6 @@ RUN_EXAMPLE: Final[dict[str, Any]] = {
         "resume": f"{_ADDRESS}/resume",
         "cancel": f"{_ADDRESS}/cancel",
         "replay": f"{_ADDRESS}/replay",
+        "deliveries": f"{_ADDRESS}/deliveries",
     },
 }

@@ -14,9 +14,12 @@ from django.core.management import call_command
 from jsonschema import Draft202012Validator
 from rest_framework.test import APIClient
 
+from kernel.clock import utc_now
 from runs.examples import RUN_EXAMPLE
+from runs.models import Delivery, DeliveryAttempt
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
 from tenants.connections.serializers import LLM_EXAMPLE
+from tenants.context import tenant_scope
 from tests.conftest import Customer
 from tests.support.server import ServerProcess
 from tests.support.worker import running_worker
@@ -68,13 +71,15 @@ def test_what_is_answered_is_what_is_described(
 ) -> None:
     client = api(acme)
     saved = client.put("/api/v1/segments/order_total", TWO_STEPS)
-    started = client.post("/api/v1/segments/order_total/runs", {"input": TWO_STEPS_INPUT})
+    callback = {"url": "https://hooks.example.com/done", "events": ["segment.paused"]}
+    started = client.post("/api/v1/segments/order_total/runs", {"input": TWO_STEPS_INPUT, "callback": callback})
     run_id = started.json()["run_id"]
     with running_worker():
         over = client.get(f"/api/v1/runs/{run_id}?wait=20")
     assert over.json()["status"] == "completed", over.content
     assert over.json()["output"] == RUN_EXAMPLE["output"], "the description shows a true run"
     assert saved.json()["definition"]["steps"] == TWO_STEPS["steps"]
+    delivery = a_failed_delivery(acme, run_id)
     answers = {
         ("put", "/api/v1/segments/{segment_id}"): saved,
         ("post", "/api/v1/segments/{segment_id}/runs"): started,
@@ -88,6 +93,15 @@ def test_what_is_answered_is_what_is_described(
         ("post", "/api/v1/runs/{run_id}/cancel"): client.post(f"/api/v1/runs/{run_id}/cancel"),
         ("post", "/api/v1/runs/{run_id}/replay"): client.post(f"/api/v1/runs/{run_id}/replay"),
         ("get", "/api/v1/runs/{run_id}/snapshot"): client.get(f"/api/v1/runs/{run_id}/snapshot"),
+        ("get", "/api/v1/runs/{run_id}/deliveries"): client.get(f"/api/v1/runs/{run_id}/deliveries"),
+        ("post", "/api/v1/runs/{run_id}/deliveries/{delivery_id}/redeliver"): client.post(
+            f"/api/v1/runs/{run_id}/deliveries/{delivery.id}/redeliver"
+        ),
+        ("get", "/api/v1/deliveries"): client.get("/api/v1/deliveries"),
+        ("get", "/api/v1/callback-secret"): client.get("/api/v1/callback-secret"),
+        ("post", "/api/v1/callback-secret"): client.post("/api/v1/callback-secret"),
+        ("get", "/api/v1/webhook-endpoints"): client.get("/api/v1/webhook-endpoints"),
+        ("post", "/api/v1/webhook-endpoints"): client.post("/api/v1/webhook-endpoints", {"url": "https://a.example"}),
         ("get", "/api/v1/segments"): client.get("/api/v1/segments"),
         ("post", "/api/v1/segments"): client.post("/api/v1/segments", TWO_STEPS),
         ("get", "/api/v1/segments/{segment_id}"): client.get("/api/v1/segments/order_total"),
@@ -116,6 +130,16 @@ def test_what_is_answered_is_what_is_described(
         content = responses[str(answer.status_code)]["content"][answer["Content-Type"]]
         schema = {**content["schema"], "components": document["components"]}
         Draft202012Validator(schema).validate(answer.json())
+
+
+def a_failed_delivery(customer: Customer, run_id: str) -> Delivery:
+    tenant, now = customer.tenant, utc_now()
+    with tenant_scope(tenant.id):
+        delivery = Delivery.objects.create(
+            tenant=tenant, run_id=run_id, seq=1, type="segment.paused", host="hooks.example.com"
+        )
+        DeliveryAttempt.objects.create(tenant=tenant, delivery=delivery, number=1, at=now, error_code="HOST_LOST")
+    return delivery
 
 
 def test_description_and_page_are_open_to_anybody(db: None) -> None:

@@ -13,6 +13,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
 from kernel.ids import new_id
+from runs.models import Delivery, DeliveryAttempt
+from tenants.context import tenant_scope
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 
@@ -35,6 +37,8 @@ BY_OBJECT = {
     "runs/<str:run_id>/cancel": {"POST"},
     "runs/<str:run_id>/replay": {"POST"},
     "runs/<str:run_id>/snapshot": {"GET"},
+    "runs/<str:run_id>/deliveries": {"GET"},
+    "runs/<str:run_id>/deliveries/<str:delivery_id>/redeliver": {"POST"},
 }
 """Routes that name an object of a tenant, with their methods."""
 
@@ -51,6 +55,9 @@ OF_THE_CALLER = {
     "tenant/usage": {"GET"},
     "tenant/limits": {"GET"},
     "ws-tickets": {"POST"},
+    "deliveries": {"GET"},
+    "callback-secret": {"GET", "POST"},
+    "webhook-endpoints": {"GET", "POST"},
 }
 """Routes that name no object and answer about the caller's tenant."""
 
@@ -64,6 +71,7 @@ class Foreign:
 
     segment_id: str
     run_id: str
+    delivery_id: str
     ref: str = CANARY
     number: str = "1"
 
@@ -102,13 +110,22 @@ def foreign(globex: Customer, api: Api) -> Foreign:
     assert client.put(f"/api/v1/segments/{CANARY}", segment).status_code == 201
     connection = {"kind": "http", "base_url": f"https://{CANARY.replace('_', '-')}.example.com/{CANARY}"}
     assert client.put(f"/api/v1/connections/{CANARY}", connection).status_code == 201
+    host = f"{CANARY.replace('_', '-')}.example.com"
+    callback = {"url": f"https://{host}/{CANARY}?{CANARY}", "headers": {"X-Text": CANARY}}
     run = client.post(
         f"/api/v1/segments/{CANARY}/runs",
-        {"input": CANARY, "client_reference": CANARY, "metadata": {"text": CANARY}},
+        {"input": CANARY, "client_reference": CANARY, "metadata": {"text": CANARY}, "callback": callback},
         headers={"Idempotency-Key": CANARY},
     )
     assert run.status_code == 202
-    return Foreign(CANARY, run.json()["run_id"])
+    with tenant_scope(globex.tenant.id):
+        delivery = Delivery.objects.create(
+            tenant=globex.tenant, run_id=run.json()["run_id"], seq=1, type="segment.completed", host=host
+        )
+        DeliveryAttempt.objects.create(
+            tenant=globex.tenant, delivery=delivery, number=1, at=delivery.created_at, status_code=500, response=CANARY
+        )
+    return Foreign(CANARY, run.json()["run_id"], str(delivery.id))
 
 
 def call(client: APIClient, method: str, address: str) -> Any:
@@ -131,7 +148,7 @@ def test_every_route_has_an_entry_with_its_methods() -> None:
 def test_a_foreign_object_is_as_unknown_as_one_that_never_was(
     acme: Customer, foreign: Foreign, api: Api, method: str, route: str
 ) -> None:
-    never = Foreign(NEVER, str(new_id()), NEVER)
+    never = Foreign(NEVER, str(new_id()), str(new_id()), NEVER)
     refused = call(api(acme), method, foreign.address(route))
     unknown = call(api(acme), method, never.address(route))
     assert without_ids(refused, foreign) == without_ids(unknown, foreign)

@@ -177,7 +177,6 @@ def test_an_inline_definition_with_errors_tells_all_of_them(acme: Customer, api:
 @pytest.mark.parametrize(
     ("fields", "code", "pointer"),
     [
-        ({"callback": {"url": "https://example.com"}}, "NOT_AVAILABLE", "/callback"),
         ({"inputs": 1}, "UNKNOWN_FIELD", "/inputs"),
         ({"priority": 11}, "MAX_VALUE", "/priority"),
         ({"timeout_seconds": 0}, "MIN_VALUE", "/timeout_seconds"),
