@@ -11,6 +11,7 @@ from runs.engine.store.connection import connect
 from runs.engine.writer import Writer
 from runs.models import Run, UsageDay, UsageEntry
 from runs.replay import replay_run
+from runs.selectors import list_steps
 from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.books import assert_equal_everywhere
@@ -59,6 +60,18 @@ def test_failed_and_retried_and_late_attempts_count(acme: Tenant) -> None:
         assert wait_until_over(*run_ids) == ["completed", "failed", "failed"]
     assert assert_equal_everywhere(acme) == (3 + 1 + 1, 75, Decimal("0.25"))
     assert [entry.attempt for entry in entries(acme) if entry.run_id == run_ids[0]] == [1, 2, 3]
+
+
+def test_each_step_tells_what_all_its_attempts_took(acme: Tenant) -> None:
+    retried = spender(fail="FLAKY", fails_until=3, retryable=True, retry={"max_retries": 3, "delay_seconds": 0.01})
+    run_id = queue_run(acme, segment(retried, spender("again", calls=2, cost="0.5")))
+    with running_host():
+        assert wait_until_over(run_id) == ["completed"]
+    first, second = list_steps(tenant=acme, run_id=run_id, cursor=None, limit=10).rows
+    assert (first.usage["model_calls"], first.usage["input_tokens"], first.usage["unpriced_calls"]) == (3, 30, 3)
+    assert (second.usage["model_calls"], second.usage["cost"]) == (2, "1.0")
+    told = [step.usage["input_tokens"] for step in (first, second)]
+    assert sum(told) == get_run(run_id).usage["input_tokens"]
 
 
 def test_what_a_cancelled_step_took_counts(acme: Tenant) -> None:
@@ -123,6 +136,8 @@ def test_a_replay_counts_only_what_it_does_itself(acme: Tenant) -> None:
         assert wait_until_over(new_id) == ["completed"]
     assert assert_equal_everywhere(acme) == (5, 75, Decimal(0))
     assert get_run(new_id).usage["model_calls"] == 2
+    steps = list_steps(tenant=acme, run_id=new_id, cursor=None, limit=10).rows
+    assert [step.usage["model_calls"] for step in steps] == [0, 1, 1]
 
 
 def test_a_run_that_tries_a_step_out_is_marked(acme: Tenant) -> None:
