@@ -12,7 +12,8 @@ from kernel.ids import new_id
 from kernel.values import Json
 from runs.runtime import PlainClient
 from runs.steps.base import Emit, StepCall, StepFailed
-from runs.steps.http_action import HttpAction, HttpActionConfig
+from runs.steps.http.config import HttpActionConfig
+from runs.steps.http_action import HttpAction
 from tests.support.http_server import CountingServer
 
 

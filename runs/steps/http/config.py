@@ -1,0 +1,95 @@
+"""What http_action is told: the config, and how pages follow each other."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
+
+from segments.catalog import ExpressionText, StepConfig
+from segments.expressions import ExpressionError, parse
+
+DEFAULT_TIMEOUT_SECONDS = 30.0
+MAX_TIMEOUT_SECONDS = 300.0
+DEFAULT_PAGES = 10
+MAX_PAGES = 100
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+_Unset = Field(json_schema_extra=_without_default)
+OptionalText = Annotated[str | SkipJsonSchema[None], _Unset]
+
+
+class Pagination(BaseModel):
+    """How the pages of an answer follow each other; one way of the three.
+
+    Expressions see ``response``, ``status`` and ``headers`` (lower case) of the page just read.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    next_link: bool = Field(False, description="Follow the header `Link` with rel=next")
+    next: OptionalText = Field(None, description="Expression that gives the next page's URL or path; null ends")
+    cursor: OptionalText = Field(None, description="Expression that gives the next page's cursor; null or empty ends")
+    parameter: OptionalText = Field(None, description="Query parameter the cursor is sent in")
+    items: OptionalText = Field(None, description="Expression that gives a page's list; the answer itself without it")
+    max_pages: int = Field(DEFAULT_PAGES, ge=1, le=MAX_PAGES, description="More pages than this fail the step")
+
+    @field_validator("next", "cursor", "items")
+    @classmethod
+    def _is_an_expression(cls, text: str | None) -> str | None:
+        if text is not None:
+            try:
+                parse(text)
+            except ExpressionError as error:
+                raise PydanticCustomError("expression", "{reason}", {"reason": str(error)}) from None
+        return text
+
+    @model_validator(mode="after")
+    def _goes_one_way(self) -> Self:
+        if [self.next_link, self.next is not None, self.cursor is not None].count(True) != 1:
+            raise PydanticCustomError("ways", "Give one of next_link, next and cursor.")
+        if (self.cursor is None) != (self.parameter is None):
+            raise PydanticCustomError("ways", "cursor and parameter go together.")
+        return self
+
+
+class HttpActionConfig(StepConfig):
+    """What to call and what to make of the answer."""
+
+    # As canvases know the card; a segment may give url instead, which the validator below sees to.
+    model_config = ConfigDict(json_schema_extra={"required": ["client_ref", "path"]})
+
+    client_ref: OptionalText = Field(None, description="Name of a base address the operator configured")
+    method: Literal["GET", "POST", "PUT", "DELETE", "PATCH"] = "POST"
+    path: OptionalText = Field(None, description="Path below the client's base address")
+    headers: Annotated[dict[str, str], _Unset] = Field({}, description="Headers to send")
+    retry_count: int = Field(3, strict=True, ge=0, description="How often a call that can succeed later is tried again")
+    url: OptionalText = Field(None, description="Absolute URL, instead of client_ref and path")
+    query: Annotated[dict[str, Any], _Unset] = Field(
+        {}, description="Query parameters; a list repeats its parameter, null leaves it out"
+    )
+    body: Annotated[Any, _Unset] = Field(
+        None, description="What to send; without it POST, PUT and PATCH send the step's input"
+    )
+    timeout_seconds: float = Field(
+        DEFAULT_TIMEOUT_SECONDS, gt=0, le=MAX_TIMEOUT_SECONDS, description="Time for one call, answer included"
+    )
+    accept_statuses: Annotated[list[int], _Unset] = Field([], description="Statuses beside 200 to 299 that are fine")
+    select: Annotated[OptionalText, ExpressionText()] = Field(
+        None, description="Expression over `response` and `status` that cuts the answer to what is kept"
+    )
+    pagination: Annotated[Pagination | SkipJsonSchema[None], _Unset] = Field(
+        None, description="How further pages are found; the response is then the list of all items"
+    )
+
+    @model_validator(mode="after")
+    def _needs_a_target(self) -> Self:
+        if not self.url and not (self.client_ref and self.path is not None):
+            raise PydanticCustomError("missing", "Either url, or client_ref and path, must be given.")
+        if self.url and (self.client_ref or self.path):
+            raise PydanticCustomError("ambiguous_target", "Give either url, or client_ref and path, not both.")
+        return self

@@ -1,0 +1,102 @@
+"""Reading an answer page by page, as far as a config says."""
+
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping
+from typing import cast
+
+from kernel.values import Json, ValueTooLarge, check_size
+from runs.steps.base import StepCall, StepFailed
+from runs.steps.http.answer import Answer
+from runs.steps.http.config import HttpActionConfig, Pagination
+from runs.steps.http.exchange import exchange
+from runs.steps.http.request import OutgoingRequest
+from segments.expressions import ExpressionError, parse
+
+
+async def read_pages(
+    call: StepCall, config: HttpActionConfig, pagination: Pagination, first: OutgoingRequest
+) -> tuple[list[Json], int]:
+    """Call page after page until there is none.
+
+    Returns:
+        The items of all pages, and the last page's status.
+
+    Raises:
+        StepFailed: A page failed; a page came again; there are more than ``max_pages``; all is too large.
+    """
+    items: list[Json] = []
+    seen: set[str] = set()
+    request: OutgoingRequest | None = first
+    status = 0
+    while request is not None:
+        if request.url in seen:
+            raise StepFailed("PAGINATION_LOOP", "A page names itself or an earlier one as the next.")
+        if len(seen) == pagination.max_pages:
+            message = f"There are more than {pagination.max_pages} pages; raise max_pages, or ask for larger ones."
+            raise StepFailed("PAGINATION_LIMIT", message, details={"limit": pagination.max_pages})
+        seen.add(request.url)
+        answer = await exchange(call, request, accepted=config.accept_statuses)
+        status, names = answer.status, _names(call, answer)
+        items += _items(pagination, names)
+        _check(items)
+        request = _following(pagination, request, answer, names)
+    return items, status
+
+
+def evaluate(place: str, expression: str, names: Mapping[str, Json]) -> Json:
+    """Evaluate an expression of the config.
+
+    Raises:
+        StepFailed: With the expression's own code; the text names the place.
+    """
+    try:
+        return parse(expression).evaluate(names)
+    except ExpressionError as error:
+        raise StepFailed(error.code, f"{place}: {error}") from error
+
+
+def names_with(call: StepCall, found: dict[str, Json]) -> Mapping[str, Json]:
+    """Give the step's names with some more, which win."""
+    return ChainMap(found, cast("MutableMapping[str, Json]", call.names))
+
+
+def _names(call: StepCall, answer: Answer) -> Mapping[str, Json]:
+    headers: dict[str, Json] = {name.lower(): value for name, value in answer.headers.items()}
+    return names_with(call, {"response": answer.value, "status": answer.status, "headers": headers})
+
+
+def _items(pagination: Pagination, names: Mapping[str, Json]) -> list[Json]:
+    found = names["response"] if pagination.items is None else evaluate("pagination.items", pagination.items, names)
+    if not isinstance(found, list):
+        hint = "the answer" if pagination.items is None else "what pagination.items gives"
+        raise StepFailed("PAGE_WITHOUT_LIST", f"A page has no list of items: {hint} is no list.")
+    return found
+
+
+def _following(
+    pagination: Pagination, request: OutgoingRequest, answer: Answer, names: Mapping[str, Json]
+) -> OutgoingRequest | None:
+    if pagination.next_link:
+        link = answer.next_link
+        return request.at(link) if link else None
+    if pagination.next is not None:
+        found = evaluate("pagination.next", pagination.next, names)
+        return request.at(_text("pagination.next", found)) if found not in (None, "", False) else None
+    found = evaluate("pagination.cursor", pagination.cursor or "", names)
+    if found in (None, "", False):
+        return None
+    return request.with_parameter(pagination.parameter or "", _text("pagination.cursor", found))
+
+
+def _text(place: str, found: Json) -> str:
+    if isinstance(found, str | int) and not isinstance(found, bool):
+        return str(found)
+    raise StepFailed("PAGE_UNREADABLE", f"{place} gives neither a text nor null.")
+
+
+def _check(items: list[Json]) -> None:
+    try:
+        check_size(items)
+    except ValueTooLarge as error:
+        message = f"The items of all pages are too large. {error.detail} Cut each page with pagination.items."
+        raise StepFailed(error.code, message, details=error.extra) from error

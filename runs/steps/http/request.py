@@ -1,0 +1,142 @@
+"""What one call sends, put together of a config; nothing is sent here."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit
+
+from kernel.values import Json, dump_json
+from runs.runtime import host_of
+from runs.steps.base import Client, Endpoint, StepCall, StepFailed
+from runs.steps.http.config import HttpActionConfig
+
+_METHODS_WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
+_ORIGIN: Final = re.compile(r"[^/?#]*//[^/?#]*")
+_SEPARATOR: Final = re.compile(r"/|\\|%2f|%5c", re.IGNORECASE)
+_KEPT_IN_PATH: Final = "/%:@!$&'()*+,;=~?#[]-._"
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRequest:
+    """What one call sends. ``client`` puts its credentials on it at the last moment; None for a bare URL."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: bytes | None
+    timeout_seconds: float
+    client: Client | None = None
+
+    @property
+    def place(self) -> str:
+        """What the journal may hold of the URL."""
+        return self.url.partition("#")[0].partition("?")[0]
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """What limits and circuit breakers count by."""
+        return Endpoint(host_of(self.url)) if self.client is None else self.client.endpoint
+
+    def at(self, url: str) -> "OutgoingRequest":
+        """Give the same request to another page.
+
+        Args:
+            url: Absolute, or relative to this page.
+
+        Raises:
+            StepFailed: PAGE_ELSEWHERE: the page is on another host, which is not to see the credentials.
+        """
+        absolute = urljoin(self.url, url)
+        if urlsplit(absolute)[:2] != urlsplit(self.url)[:2]:
+            raise StepFailed("PAGE_ELSEWHERE", "The next page is on another host than the first.")
+        return replace(self, url=absolute)
+
+    def with_parameter(self, name: str, value: str) -> "OutgoingRequest":
+        """Give the same request with a query parameter set."""
+        bare, _, query = self.url.partition("#")[0].partition("?")
+        pairs = [(key, text) for key, text in parse_qsl(query, keep_blank_values=True) if key != name]
+        return replace(self, url=f"{bare}?{urlencode([*pairs, (name, value)])}")
+
+
+async def build_request(config: HttpActionConfig, call: StepCall) -> OutgoingRequest:
+    """Put together what a step's first call sends.
+
+    Raises:
+        StepFailed: The connection is unknown, or the path would climb out of its base.
+    """
+    client = await call.context.client(config.client_ref) if config.client_ref else None
+    headers = {name.lower(): value for name, value in config.headers.items()}
+    content = _content(config, call, headers)
+    url = with_query(_bare_url(config.url) if config.url else _below(client, config.path or ""), config.query)
+    return OutgoingRequest(config.method, url, headers, content, _timeout(config, client), client)
+
+
+def below(base_url: str, path: str) -> str:
+    """Put a path below a base; it can neither leave the base's host nor climb out of its path.
+
+    Raises:
+        StepFailed: PATH_REFUSED.
+    """
+    if any(unquote(part) in (".", "..") for part in _SEPARATOR.split(path.partition("?")[0])):
+        raise StepFailed("PATH_REFUSED", "The path holds a segment of dots.")
+    return f"{base_url.rstrip('/')}/{quote(path.lstrip('/'), safe=_KEPT_IN_PATH)}"
+
+
+def with_query(url: str, query: Mapping[str, Json]) -> str:
+    """Add parameters; a list repeats its parameter, null leaves it out."""
+    pairs = [
+        (name, item if isinstance(item, str) else dump_json(item))
+        for name, value in query.items()
+        for item in (value if isinstance(value, list) else [value])
+        if item is not None
+    ]
+    if not pairs:
+        return url
+    bare, hash_mark, fragment = url.partition("#")
+    return f"{bare}{'&' if '?' in bare else '?'}{urlencode(pairs)}{hash_mark}{fragment}"
+
+
+def _below(client: Client | None, path: str) -> str:
+    if client is None:
+        raise StepFailed("CONFIG_INVALID", "Either url, or client_ref and path, must be given.")
+    return below(client.base_url, path)
+
+
+def _bare_url(url: str) -> str:
+    origin = _ORIGIN.match(url)
+    cut = origin.end() if origin else 0
+    return url[:cut] + quote(url[cut:], safe=_KEPT_IN_PATH)
+
+
+def _timeout(config: HttpActionConfig, client: Client | None) -> float:
+    """The step's own time, else the connection's, else the default."""
+    of_client = client.timeout_seconds if client is not None else None
+    return config.timeout_seconds if of_client is None or "timeout_seconds" in config.model_fields_set else of_client
+
+
+def _content(config: HttpActionConfig, call: StepCall, headers: dict[str, str]) -> bytes | None:
+    """Encode the body and name its type in `headers`, unless the segment did.
+
+    A configured text goes out as it is; an object goes out as a form where the segment says so; else JSON.
+    """
+    if "body" in config.model_fields_set:
+        body: Json = config.body
+        if isinstance(body, str):
+            headers.setdefault("content-type", "text/plain; charset=utf-8")
+            return body.encode()
+        if body is None:
+            return None
+    elif config.method in _METHODS_WITH_BODY:
+        body = call.input
+    else:
+        return None
+    content_type = headers.setdefault("content-type", "application/json")
+    if isinstance(body, dict) and media_type(content_type) == "application/x-www-form-urlencoded":
+        return with_query("", body)[1:].encode()
+    return dump_json(body).encode()
+
+
+def media_type(content_type: str) -> str:
+    """Give a content type without its parameters, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
