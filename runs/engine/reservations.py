@@ -69,11 +69,17 @@ class Reservations:
     async def _serve(self) -> None:
         while self._waiting or self._to_release:
             if self._to_release:
-                keys, self._to_release = list(self._to_release), set()
-                await self._ask(partial(budgets.release, keys=keys))
+                await self._let_go()
             batch = self._take()
             if batch:
                 await self._decide(batch)
+
+    async def _let_go(self) -> None:
+        keys, self._to_release = list(self._to_release), set()
+        try:
+            await self._ask(partial(budgets.release, keys=keys))
+        except psycopg.Error:
+            log.exception("%d holds stay until this host ends", len(keys))
 
     def _take(self) -> list[_Waiting]:
         keys = list(self._waiting)[:BATCH]

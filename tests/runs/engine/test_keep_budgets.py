@@ -1,6 +1,7 @@
 """No run and no tenant takes more of language models than its budgets say."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +16,8 @@ from runs.engine import tariffs
 from runs.engine.errors import HostLost
 from runs.engine.store import budgets, workers
 from runs.engine.store.budgets import Request
-from runs.engine.store.connection import connect, connect_blocking
+from runs.engine.store.connection import build_pool, connect, connect_blocking
+from runs.engine.surroundings import Surroundings
 from runs.models import BudgetHold, ModelPrice, UsageDay, Worker
 from runs.steps.base import StepFailed
 from runs.steps.outside import Hold
@@ -264,6 +266,32 @@ def test_without_budgets_no_call_asks_the_database_and_with_them_many_ask_togeth
         assert set(wait_until_over(*queue_runs(acme, document, 100))) == {"completed"}
         assert 1 <= host._around.reservations.batches < 50
     assert holds_of(acme) == []
+
+
+def test_three_hundred_at_once_wait_for_room_no_longer_than_a_moment(acme: Tenant) -> None:
+    bound(acme, daily_token_budget=10_000_000)
+    waited: list[float] = []
+
+    async def scenario() -> None:
+        around = Surroundings(build_pool("test", size=2))
+        around.reservations.worker_id = await in_thread(register_host)
+        await around.pool.open(wait=True)
+        await around.reservations.reserve(asked(acme, 1))
+
+        async def ask() -> None:
+            began = time.monotonic()
+            await around.reservations.reserve(asked(acme, 100))
+            waited.append(time.monotonic() - began)
+
+        await asyncio.gather(*(ask() for _ in range(300)))
+        assert around.reservations.batches <= 4
+        await around.reservations.stop()
+        await around.pool.close()
+
+    asyncio.run(scenario())
+    print(f"300 at once: at most {max(waited) * 1000:.0f} ms")
+    assert max(waited) < 0.25
+    assert len(holds_of(acme)) == 301
 
 
 def test_a_cancelled_or_late_step_lets_go_of_what_it_held(acme: Tenant) -> None:
