@@ -85,7 +85,7 @@ class PlainClient:
         """Nothing is stale."""
         return False
 
-    def secrets(self) -> tuple[bytes, ...]:
+    def secrets(self) -> tuple[str, ...]:
         """Nothing is secret."""
         return ()
 

@@ -26,7 +26,7 @@ class Credentials(Protocol):
     def renew(self) -> bool:
         """Forget what may have become stale; return whether another try may be let in."""
 
-    def secrets(self) -> tuple[bytes, ...]:
+    def secrets(self) -> tuple[str, ...]:
         """Give what must not come back in an answer."""
 
 
@@ -36,7 +36,7 @@ class InHeader:
 
     name: str
     value: str = field(repr=False)
-    hidden: tuple[bytes, ...] = field(default=(), repr=False)
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     async def put_on(self, request: httpx.Request) -> None:
         """Set it."""
@@ -46,7 +46,7 @@ class InHeader:
         """Nothing is stale."""
         return False
 
-    def secrets(self) -> tuple[bytes, ...]:
+    def secrets(self) -> tuple[str, ...]:
         """Give the secret's spellings."""
         return self.hidden
 
@@ -66,7 +66,7 @@ class InQuery:
         """Nothing is stale."""
         return False
 
-    def secrets(self) -> tuple[bytes, ...]:
+    def secrets(self) -> tuple[str, ...]:
         """Give the secret's spellings."""
         return spellings(self.value)
 
@@ -81,7 +81,7 @@ class NoCredentials:
         """Nothing is stale."""
         return False
 
-    def secrets(self) -> tuple[bytes, ...]:
+    def secrets(self) -> tuple[str, ...]:
         """Nothing is secret."""
         return ()
 

@@ -40,7 +40,7 @@ class ConnectedClient:
         """Forget credentials that may be stale; return whether another try may be let in."""
         return self.credentials.renew()
 
-    def secrets(self) -> tuple[bytes, ...]:
+    def secrets(self) -> tuple[str, ...]:
         """Give what must not come back in an answer."""
         return self.credentials.secrets()
 

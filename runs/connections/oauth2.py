@@ -52,7 +52,7 @@ class ClientCredentials:
         self._until = 0.0
         return True
 
-    def secrets(self) -> tuple[bytes, ...]:
+    def secrets(self) -> tuple[str, ...]:
         """Give the spellings of the secret and the token."""
         return (*spellings(self._secret, self._facts.client_id), *spellings(self._token))
 

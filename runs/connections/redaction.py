@@ -1,27 +1,33 @@
 """Cutting a connection's secrets out of what its other end sends back."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
+
+from kernel.values import Json
 
 SHORTEST: Final = 6
 """A shorter text would be found everywhere."""
-CUT: Final = b"[cut]"
+CUT: Final = "[cut]"
 
 
-def spellings(secret: str, username: str = "") -> tuple[bytes, ...]:
-    """Give the ways a secret may come back: as it is, as in Basic, and escaped as JSON has it."""
+def spellings(secret: str, username: str = "") -> tuple[str, ...]:
+    """Give the ways a secret may come back: as it is, and as in Basic."""
     if len(secret) < SHORTEST:
         return ()
-    plain = secret.encode()
-    basic = base64.b64encode(f"{username}:{secret}".encode())
-    escaped = secret.encode("unicode_escape").replace(b'"', b'\\"').replace(b"/", b"\\/")
-    return tuple(dict.fromkeys((plain, basic, escaped)))
+    return secret, base64.b64encode(f"{username}:{secret}".encode()).decode()
 
 
-def redact(content: bytes, secrets: Iterable[bytes]) -> bytes:
-    """Replace every secret in an answer."""
-    for secret in secrets:
-        if secret in content:
-            content = content.replace(secret, CUT)
-    return content
+def redact(value: Json, secrets: Collection[str]) -> Json:
+    """Replace every secret in the texts of a value, names of members included."""
+    if not secrets:
+        return value
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, CUT)
+        return value
+    if isinstance(value, list):
+        return [redact(item, secrets) for item in value]
+    if isinstance(value, dict):
+        return {str(redact(name, secrets)): redact(item, secrets) for name, item in value.items()}
+    return value

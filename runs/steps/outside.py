@@ -60,7 +60,7 @@ class Client(Protocol):
     def renew(self) -> bool:
         """Forget credentials that may be stale; return whether another try may be let in."""
 
-    def secrets(self) -> tuple[bytes, ...]:
+    def secrets(self) -> tuple[str, ...]:
         """Give what must not come back in an answer."""
 
 

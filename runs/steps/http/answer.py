@@ -1,7 +1,7 @@
 """What a host answered, as a value of a run: parsed by its type, its secrets cut out."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -23,18 +23,20 @@ _NEXT: Final = re.compile(r'<([^<>]*)>[^,<]*;\s*rel="?(?:[^",;]*\s)?next(?:\s[^"
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. ``content`` has no secret of the connection any more."""
+    """One answer. ``value`` and ``headers`` have no secret of the connection any more."""
 
     status: int
-    headers: httpx.Headers
-    content: bytes
-    charset: str = field(default="utf-8")
+    headers: Mapping[str, str]
+    content: bytes = field(repr=False)
+    charset: str = "utf-8"
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
-    def of(cls, response: httpx.Response, secrets: Collection[bytes]) -> "Answer":
-        """Read a response to its end, and cut out what the host should not have sent back."""
-        content = redact(response.content, secrets)
-        return cls(response.status_code, response.headers, content, response.charset_encoding or "utf-8")
+    def of(cls, response: httpx.Response, secrets: tuple[str, ...]) -> "Answer":
+        """Take a response that was read to its end, and cut out what the host should not have sent back."""
+        headers = {name.lower(): str(redact(value, secrets)) for name, value in response.headers.items()}
+        charset = response.charset_encoding or "utf-8"
+        return cls(response.status_code, headers, response.content, charset, secrets)
 
     @property
     def next_link(self) -> str | None:
@@ -54,10 +56,10 @@ class Answer:
         kind = media_type(self.headers.get("content-type", ""))
         try:
             if kind == "application/json" or kind.endswith("+json"):
-                return parse_json(self.content, big_integers="text")
+                return redact(parse_json(self.content, big_integers="text"), self.secrets)
             if _BINARY.fullmatch(kind) or b"\0" in self.content:
                 raise _binary(kind)
-            return normalise(self.content.decode(self.charset))
+            return redact(normalise(self.content.decode(self.charset)), self.secrets)
         except UnicodeDecodeError:
             raise _binary(kind) from None
         except LookupError as error:

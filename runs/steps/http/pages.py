@@ -61,8 +61,8 @@ def names_with(call: StepCall, found: dict[str, Json]) -> Mapping[str, Json]:
 
 
 def _names(call: StepCall, answer: Answer) -> Mapping[str, Json]:
-    headers: dict[str, Json] = {name.lower(): value for name, value in answer.headers.items()}
-    return names_with(call, {"response": answer.value, "status": answer.status, "headers": headers})
+    found: dict[str, Json] = {"response": answer.value, "status": answer.status, "headers": dict(answer.headers)}
+    return names_with(call, found)
 
 
 def _items(pagination: Pagination, names: Mapping[str, Json]) -> list[Json]:
