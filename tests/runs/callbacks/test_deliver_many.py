@@ -1,0 +1,86 @@
+"""Many deliveries at once: bounded, in turn, in nobody's way."""
+
+import time
+from collections import Counter
+from uuid import UUID
+
+from runs.engine.deliverer import AT_ONCE, PER_TARGET
+from runs.models import Delivery, Run, RunEvent
+from tenants.context import unscoped
+from tenants.models import Tenant
+from tests.support.callbacks import DOCUMENT, deliveries_of, log_of, start_with_callback, wait_for_status
+from tests.support.engine import get_run, queue_run, wait_for, wait_until_over
+from tests.support.host import running_host
+from tests.support.http_server import Answer, CountingServer
+
+MANY = 1_000
+
+
+def set_many_due(run_id: UUID, count: int) -> None:
+    """Have a run's end told again and again, as if it were so many runs."""
+    with unscoped("rows for a test"):
+        run = Run.objects.get(id=run_id)
+        facts = {"tenant_id": run.tenant_id, "run_id": run_id, "type": "segment.resumed"}
+        seqs = range(1_000, 1_000 + count)
+        RunEvent.objects.bulk_create(RunEvent(seq=seq, payload={}, **facts) for seq in seqs)
+        Delivery.objects.bulk_create(Delivery(seq=seq, host=run.callback.host, **facts) for seq in seqs)
+
+
+def undelivered(run_id: UUID) -> int:
+    return sum(one.status != "delivered" for one in deliveries_of(run_id))
+
+
+def test_a_thousand_due_at_once_do_not_keep_runs_waiting(acme: Tenant, receiver: CountingServer) -> None:
+    receiver.route("POST", "/hook", Answer(200, delay_seconds=0.01))
+    told = start_with_callback(acme, f"{receiver.url}/hook", events=["segment.started"])
+    with running_host():
+        wait_for_status(told, "delivered")
+        wait_until_over(told)
+        set_many_due(told, MANY)
+        wait_for(lambda: receiver.count() > 50)
+        began = time.monotonic()
+        others = [start_with_callback(acme, f"{receiver.url}/hook", is_quick=True) for _ in range(5)]
+        wait_until_over(*others)
+        taken = time.monotonic() - began
+        assert undelivered(told) > 0, "deliveries were still under way"
+        wait_for(lambda: not undelivered(told), seconds=60)
+    assert taken < 2
+    assert Counter(call.headers["webhook-id"] for call in receiver.calls).most_common(1)[0][1] == 1
+
+
+def test_a_target_that_hangs_keeps_no_other_waiting(acme: Tenant, receiver: CountingServer) -> None:
+    receiver.route("POST", "/hook", Answer(200))
+    with CountingServer() as hanging, running_host():
+        hanging.route("POST", "/hook", Answer(200, delay_seconds=3))
+        stuck = start_with_callback(acme, f"{hanging.url}/hook", events=["segment.started"])
+        wait_for(lambda: hanging.count() == 1)
+        set_many_due(stuck, AT_ONCE * 2)
+        wait_for(lambda: hanging.count() == PER_TARGET)
+        other = start_with_callback(acme, f"{receiver.url}/hook")
+        wait_for_status(other, "delivered")
+        assert hanging.count() <= PER_TARGET
+        assert log_of(other)[0].at
+        with unscoped("the rest is not waited for"):
+            Delivery.objects.filter(run_id=stuck, is_claimed=False).delete()
+
+
+def test_the_end_of_a_run_is_told_at_once(acme: Tenant, receiver: CountingServer) -> None:
+    """Rung by the commit, not found by a sweep."""
+    receiver.route("POST", "/hook", Answer(200))
+    latencies = []
+    with running_host():
+        for _ in range(5):
+            run_id = start_with_callback(acme, f"{receiver.url}/hook")
+            wait_for_status(run_id, "delivered")
+            ended = get_run(run_id).ended_at
+            assert ended is not None
+            latencies.append((log_of(run_id)[0].at - ended).total_seconds())
+    print(f"seconds from the end of a run to its delivery: {latencies}")
+    assert sorted(latencies)[2] < 0.2
+
+
+def test_runs_without_a_callback_leave_nothing_to_deliver(acme: Tenant) -> None:
+    with running_host():
+        wait_until_over(queue_run(acme, DOCUMENT))
+    with unscoped("tests look everywhere"):
+        assert not Delivery.objects.exists()
