@@ -49,7 +49,8 @@ class Spender(StepHandler):
         config = call.config
         assert isinstance(config, SpenderConfig)
         if config.url:
-            await call.context.http_client().get(config.url, headers={"Idempotency-Key": call.next_key()})
+            client = await call.context.http_client()
+            await client.get(config.url, headers={"Idempotency-Key": call.next_key()})
         for _ in range(config.calls):
             await call.reserve(await self._hold(call, config))
             if config.seconds:
