@@ -29,6 +29,10 @@ class Registry(Generic[Entry]):
         """Remove an entry, if it is there."""
         self._entries.pop(ref, None)
 
+    def refs(self) -> list[str]:
+        """Return every name."""
+        return list(self._entries)
+
     def get(self, ref: str) -> Entry | None:
         """Return an entry, or None."""
         return self._entries.get(ref)
@@ -62,6 +66,12 @@ def the_runtime() -> Runtime:
             raise ImproperlyConfigured(f"RUNTIME_SETUP names {path}, which cannot be imported.") from error
         set_up(runtime)
     return runtime
+
+
+def registered_refs() -> dict[str, str]:
+    """Tell what the installation registered: kind by name."""
+    known = the_runtime()
+    return {**dict.fromkeys(known.clients.refs(), "http"), **dict.fromkeys(known.llms.refs(), "llm")}
 
 
 @dataclass(frozen=True)

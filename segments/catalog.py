@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -37,6 +37,13 @@ class ExpressionText:
 
 class PromptText:
     """Marks a config field whose template also reads ``{name}`` with single braces."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRef:
+    """Marks a config field that names a connection of the tenant: ``llm`` or ``http``."""
+
+    kind: Literal["llm", "http"]
 
 
 class StepConfig(BaseModel):

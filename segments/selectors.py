@@ -15,6 +15,7 @@ from segments.catalog import Catalog
 from segments.errors import RevisionNotFound, SegmentArchived, SegmentNotFound, StepTypeNotFound
 from segments.known_revisions import known_revisions
 from segments.models import Revision, Segment
+from tenants.connections.selectors import connection_kinds
 from tenants.context import reading_scope, tenant_scope
 from tenants.models import Tenant
 from tenants.selectors import newest_page
@@ -30,6 +31,15 @@ def catalog() -> Catalog:
     """
     found: Catalog = import_string(settings.STEP_REGISTRY)().catalog
     return found
+
+
+def connections_of(tenant: Tenant) -> dict[str, str]:
+    """Tell which connections a tenant's steps may name, kind by ref: its own, and those of the installation.
+
+    The setting INSTALLED_CONNECTIONS names who knows the latter.
+    """
+    installed: dict[str, str] = import_string(settings.INSTALLED_CONNECTIONS)()
+    return {**installed, **connection_kinds(tenant=tenant)}
 
 
 @cache

@@ -12,7 +12,7 @@ from segments.definition import Finding, content_hash
 from segments.definition import Segment as Definition
 from segments.errors import RevisionMismatch, SegmentExists, SegmentInvalid, SegmentNotFound
 from segments.models import Revision, Segment
-from segments.selectors import catalog, etag_of, is_segment_id
+from segments.selectors import catalog, connections_of, etag_of, is_segment_id
 from segments.validation import validate
 from tenants.context import tenant_scope
 from tenants.models import Tenant
@@ -45,7 +45,7 @@ def save_segment(*, tenant: Tenant, actor: str, segment_id: str, document: Json,
         SegmentInvalid: The definition has errors, or names another segment.
         RevisionMismatch: The present content has none of the tags of ``if_match``.
     """
-    definition, findings = _read(document, segment_id)
+    definition, findings = _read(document, segment_id, tenant)
     with tenant_scope(tenant.id):
         segment, _ = Segment.objects.get_or_create(tenant=tenant, segment_id=segment_id)
         segment = Segment.objects.select_for_update(of=("self",)).select_related("current_revision").get(id=segment.id)
@@ -62,7 +62,7 @@ def create_segment(*, tenant: Tenant, actor: str, document: Json) -> Saved:
         SegmentInvalid: The definition has errors, or names no segment.
         SegmentExists: There is a segment of this id with other content.
     """
-    definition, _ = _read(document, None)
+    definition, _ = _read(document, None, tenant)
     with tenant_scope(tenant.id):
         present = Segment.objects.filter(segment_id=definition.segment_id).select_related("current_revision").first()
         if present is not None and etag_of(present) != _etag(definition):
@@ -119,10 +119,10 @@ def archive_segment(*, tenant: Tenant, actor: str, segment_id: str) -> None:
             record(tenant=tenant, action="segment.archived", actor=actor, object_type="segment", object_id=segment_id)
 
 
-def _read(document: Json, segment_id: str | None) -> tuple[Definition, tuple[Finding, ...]]:
+def _read(document: Json, segment_id: str | None, tenant: Tenant) -> tuple[Definition, tuple[Finding, ...]]:
     if segment_id is not None and isinstance(document, dict) and not {"segment_id", "workflow_id"} & document.keys():
         document = {"segment_id": segment_id, **document}
-    validation = validate(document, catalog())
+    validation = validate(document, catalog(), connections_of(tenant))
     if validation.segment is None or not validation.valid:
         raise SegmentInvalid.by(validation.findings)
     if segment_id is not None and validation.segment.segment_id != segment_id:

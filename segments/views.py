@@ -86,7 +86,8 @@ class ValidateView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Answer the findings."""
-        return Response(serializers.validation_body(validate(request.data, selectors.catalog())))
+        connections = selectors.connections_of(caller_of(request).tenant)
+        return Response(serializers.validation_body(validate(request.data, selectors.catalog(), connections)))
 
 
 class SegmentsView(APIView):

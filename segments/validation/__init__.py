@@ -1,6 +1,6 @@
 """Everything that can be known about a segment before it runs, all findings at once. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kernel.values import Json
@@ -35,6 +35,7 @@ from segments.validation.identity import (
 from segments.validation.inputs import check_input_schema
 from segments.validation.joins import check_joins
 from segments.validation.references import check_expressions
+from segments.validation.refs import check_connection_refs
 
 RULES: tuple[Callable[[Context], None], ...] = (
     check_ids,
@@ -49,6 +50,7 @@ RULES: tuple[Callable[[Context], None], ...] = (
     check_else_edges,
     check_mixed_conditions,
     check_configs,
+    check_connection_refs,
     check_expressions,
     check_self_loops,
     check_reachability,
@@ -69,12 +71,13 @@ class Validation:
     valid: bool
 
 
-def validate(document: Json, catalog: Catalog) -> Validation:
+def validate(document: Json, catalog: Catalog, connections: Mapping[str, str] | None = None) -> Validation:
     """Judge a document as a segment.
 
     Args:
         document: Any JSON value.
         catalog: The step types it may use.
+        connections: The connections its owner has, kind by name; None: they are not looked at.
 
     Returns:
         At most 500 findings, errors first. Never raises; the time it takes is bounded, whatever the document.
@@ -83,7 +86,7 @@ def validate(document: Json, catalog: Catalog) -> Validation:
     draft = read_draft(document, findings)
     is_readable = draft is not None and not findings.failed
     if draft is not None:
-        context = Context(draft, catalog, findings)
+        context = Context(draft, catalog, findings, connections)
         for rule in RULES:
             rule(context)
     return Validation(findings.all(), draft.segment if draft and is_readable else None, not findings.failed)

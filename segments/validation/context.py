@@ -1,5 +1,6 @@
 """What every rule looks at: the draft, its steps' types and ports, its edges and its graph, each computed once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -43,8 +44,11 @@ class Link:
 class Context:
     """One segment under judgement. Rules add to ``findings`` and change nothing else."""
 
-    def __init__(self, draft: Draft, catalog: Catalog, findings: Findings) -> None:
+    def __init__(
+        self, draft: Draft, catalog: Catalog, findings: Findings, connections: Mapping[str, str] | None = None
+    ) -> None:
         self.draft = draft
+        self.connections = connections
         self.catalog = catalog
         self.findings = findings
 

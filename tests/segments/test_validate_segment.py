@@ -189,10 +189,10 @@ CASES: dict[str, tuple[Any, Any, list[tuple[str, str, str]]]] = {
         document({"a:http_action": {}}),
         [("error", "MISSING_FIELD", "/steps/0/config")],
     ),
-    "what is not built yet": (
-        document({"a:http_action": CALL}),
-        document({"a:http_action": {**CALL, "pagination": {"next": "x"}}}),
-        [("error", "NOT_AVAILABLE", "/steps/0/config/pagination")],
+    "pages that follow each other in two ways": (
+        document({"a:http_action": {**CALL, "pagination": {"next": "response.next"}}}),
+        document({"a:http_action": {**CALL, "pagination": {"next": "response.next", "next_link": True}}}),
+        [("error", "SCHEMA_VIOLATION", "/steps/0/config/pagination")],
     ),
     "a lost call about which nobody can be asked": (
         document({"a:http_action": {**CALL, "step": {"on_unknown": "ask"}}}),

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from segments.catalog import ExpressionText, StepConfig
+from segments.catalog import ConnectionRef, ExpressionText, StepConfig
 from segments.expressions import ExpressionError, parse
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
@@ -63,7 +63,9 @@ class HttpActionConfig(StepConfig):
     # As canvases know the card; a segment may give url instead, which the validator below sees to.
     model_config = ConfigDict(json_schema_extra={"required": ["client_ref", "path"]})
 
-    client_ref: OptionalText = Field(None, description="Name of a base address the operator configured")
+    client_ref: Annotated[OptionalText, ConnectionRef("http")] = Field(
+        None, description="Name of a base address the operator configured"
+    )
     method: Literal["GET", "POST", "PUT", "DELETE", "PATCH"] = "POST"
     path: OptionalText = Field(None, description="Path below the client's base address")
     headers: Annotated[dict[str, str], _Unset] = Field({}, description="Headers to send")

@@ -1,0 +1,72 @@
+"""A step that names a connection its tenant does not have is told so when the segment is saved, and still saved."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from tenants.connections.rules import ConnectionWish
+from tenants.connections.services import save_connection
+from tests.conftest import Customer
+
+Api = Callable[[Customer], APIClient]
+
+
+def calling(ref: str) -> dict[str, Any]:
+    config = {"client_ref": ref, "path": "/x", "method": "GET"}
+    step = {"step_id": "call", "type": "http_action", "name": "call", "config": config}
+    return {
+        "version": "1.0",
+        "segment_id": "calls",
+        "name": "calls",
+        "entrypoint": "call",
+        "steps": [step],
+        "edges": [],
+    }
+
+
+def warnings(answer: Any) -> list[dict[str, Any]]:
+    return [item for item in answer.json()["findings"] if item["code"] == "UNKNOWN_CONNECTION"]
+
+
+@pytest.fixture
+def crm(acme: Customer) -> None:
+    wish = ConnectionWish(kind="http", base_url="https://crm.example.com")
+    save_connection(tenant=acme.tenant, actor="system", ref="crm", wish=wish)
+    save_connection(tenant=acme.tenant, actor="system", ref="gpt", wish=ConnectionWish(kind="llm", provider="openai"))
+
+
+def test_one_that_is_there_is_fine_and_one_that_is_not_a_warning(acme: Customer, crm: None, api: Api) -> None:
+    client = api(acme)
+    assert warnings(client.post("/api/v1/segments/validate", calling("crm"))) == []
+    (found,) = warnings(client.post("/api/v1/segments/validate", calling("crn")))
+    assert (found["severity"], found["pointer"]) == ("warning", "/steps/0/config/client_ref")
+    assert "crm" in found["hint"]
+    saved = client.put("/api/v1/segments/calls", calling("crn"))
+    assert saved.status_code == 201
+    assert len(warnings(saved)) == 1
+
+
+def test_one_of_another_kind_is_a_warning(acme: Customer, crm: None, api: Api) -> None:
+    (found,) = warnings(api(acme).post("/api/v1/segments/validate", calling("gpt")))
+    assert "language model" in found["message"]
+
+
+def test_another_tenant_s_does_not_count(acme: Customer, globex: Customer, crm: None, api: Api) -> None:
+    (found,) = warnings(api(globex).post("/api/v1/segments/validate", calling("crm")))
+    assert found["hint"] is None
+
+
+def test_what_the_installation_has_is_everybody_s(acme: Customer, api: Api, settings: Any) -> None:
+    assert len(warnings(api(acme).post("/api/v1/segments/validate", calling("shop")))) == 1
+    settings.INSTALLED_CONNECTIONS = f"{__name__}.installed"
+    assert warnings(api(acme).post("/api/v1/segments/validate", calling("shop"))) == []
+
+
+def test_a_name_that_a_template_makes_is_left_to_the_run(acme: Customer, api: Api) -> None:
+    assert warnings(api(acme).post("/api/v1/segments/validate", calling("{{ input.ref }}"))) == []
+
+
+def installed() -> dict[str, str]:
+    return {"shop": "http"}
