@@ -127,14 +127,25 @@ if WORKER_LEASE_SECONDS < 2 * WORKER_HEARTBEAT_SECONDS:
     raise ImproperlyConfigured("WORKER_LEASE_SECONDS must be at least twice WORKER_HEARTBEAT_SECONDS.")
 
 AUDIT_RECORDER = "audit.services.record"
+INSTALLED_CONNECTIONS = "runs.runtime.registered_refs"
 PROVIDER_NAMES = "runs.providers.registry.provider_names"
 
 EGRESS_ALLOW_HOSTS = environment.words("EGRESS_ALLOW_HOSTS")
 EGRESS_ALLOW_CIDRS = environment.words("EGRESS_ALLOW_CIDRS")
 HTTP_CLIENTS = environment.pairs("HTTP_CLIENTS")
+RUNTIME_SETUP = environment.words("RUNTIME_SETUP")
 
 STEP_REGISTRY = "runs.steps.registry.registry"
-STEP_MIDDLEWARE: list[str] = [*environment.words("EXTRA_STEP_MIDDLEWARE")]
+# Outermost first; docs/howto/middleware.md says why in this order.
+STEP_MIDDLEWARE: list[str] = [
+    "runs.middleware.tracing.Tracing",
+    "runs.middleware.metrics.Metrics",
+    "runs.middleware.attempt_log.AttemptLog",
+    "runs.middleware.circuit.CircuitBreaker",
+    "runs.middleware.rate_limit.RateLimit",
+    *environment.words("EXTRA_STEP_MIDDLEWARE"),
+]
+CIRCUIT_COOLDOWN_SECONDS = environment.number("CIRCUIT_COOLDOWN_SECONDS", 30, least=0.1, most=3600)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["llmteam.api.authentication.KeyAuthentication"],

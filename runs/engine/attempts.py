@@ -134,6 +134,7 @@ class Attempt:
         return StepCall(
             run_id=self._run_id,
             step_id=self.key[0],
+            type_id=step.type_id,
             activation=self.key[1],
             attempt=self.number,
             config=resolve_config(step_type, step.config, scope),

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from runs.steps.base import Emit, Middleware, Next, StepCall, Wait
+from segments.catalog import StepType
 
 
 def build_middleware() -> tuple[Middleware, ...]:
@@ -21,11 +22,24 @@ def _made(path: str) -> Middleware:
     return link
 
 
-def wrap(run: Next, middleware: Sequence[Middleware]) -> Next:
-    """Put the chain around a handler."""
+def wrap(run: Next, middleware: Sequence[Middleware], step_type: StepType) -> Next:
+    """Put the chain around a handler; a link whose ``wants(step_type)`` says no is left out."""
     for link in reversed(middleware):
-        run = partial(_through, link, run)
+        if getattr(link, "wants", _anything)(step_type):
+            run = partial(_through, link, run)
     return run
+
+
+async def close_middleware(middleware: Sequence[Middleware]) -> None:
+    """Let go of what links hold; those with an ``aclose`` have something."""
+    for link in middleware:
+        aclose = getattr(link, "aclose", None)
+        if aclose is not None:
+            await aclose()
+
+
+def _anything(_step_type: StepType) -> bool:
+    return True
 
 
 def _through(link: Middleware, run: Next, call: StepCall) -> Awaitable[Emit | Wait]:

@@ -100,7 +100,7 @@ def prepare(text: str, middleware: Sequence[Middleware] = ()) -> ReadyPlan:
 
 
 def _ready(step: PlanStep, handler: StepHandler, middleware: Sequence[Middleware]) -> ReadyStep:
-    return ReadyStep(step, handler, wrap(handler.run, middleware), _output_ports(step))
+    return ReadyStep(step, handler, wrap(handler.run, middleware, handler.step_type), _output_ports(step))
 
 
 def _is_available(type_id: str, catalog: Catalog) -> bool:

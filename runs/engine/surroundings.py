@@ -12,13 +12,14 @@ from psycopg_pool import PoolTimeout
 from runs.engine.clock import DatabaseClock
 from runs.engine.context import TenantContexts
 from runs.engine.deliverer import Deliverer
-from runs.engine.middleware import build_middleware
+from runs.engine.middleware import build_middleware, close_middleware
 from runs.engine.plans import Plans
 from runs.engine.reservations import Reservations
 from runs.engine.store.connection import AsyncDatabase, Pool
 from runs.engine.tariffs import Tariffs
 from runs.engine.writer import Writer
 from runs.notices import Notices
+from runs.steps.base import Middleware
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Surroundings:
     tariffs: Tariffs = field(init=False)
     reservations: Reservations = field(init=False)
     contexts: TenantContexts = field(init=False)
+    middleware: tuple[Middleware, ...] = field(init=False)
     plans: Plans = field(init=False)
     _background: set[asyncio.Task[Any]] = field(default_factory=set)
 
@@ -47,7 +49,8 @@ class Surroundings:
         self.tariffs = Tariffs(self.ask, self.clock)
         self.reservations = Reservations(self.ask)
         self.contexts = TenantContexts(self.ask, self.tariffs)
-        self.plans = Plans(self.ask, build_middleware())
+        self.middleware = build_middleware()
+        self.plans = Plans(self.ask, self.middleware)
         self.writer.tell = self.notices.tell
         self.writer.ring_deliverer = self.deliverer.ring
 
@@ -83,5 +86,6 @@ class Surroundings:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self.reservations.stop()
+        await close_middleware(self.middleware)
         await self.contexts.close()
         await self.pool.close()

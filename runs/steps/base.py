@@ -82,7 +82,7 @@ class RuntimeContext(Protocol):
 
     tenant_id: UUID
 
-    def http_client(self) -> Any:
+    async def http_client(self) -> Any:
         """The tenant's guarded ``httpx.AsyncClient`` (``kernel.egress``); shared, never closed by a handler."""
 
     async def client(self, ref: str) -> Client:
@@ -141,6 +141,7 @@ class StepCall:
     log: logging.LoggerAdapter[logging.Logger]
     output_ports: tuple[str, ...] = ()
     segment_id: str = ""
+    type_id: str = ""
     traceparent: str = ""
     arrivals: tuple[Json, ...] = ()
     deadline: float | None = None
@@ -177,7 +178,11 @@ Gate: TypeAlias = Callable[[StepCall, Endpoint], AbstractAsyncContextManager[Non
 
 Next: TypeAlias = "Callable[[StepCall], Awaitable[Emit | Wait]]"
 Middleware: TypeAlias = "Callable[[StepCall, Next], Awaitable[Emit | Wait]]"
-"""Wraps each attempt; see ``runs.engine.middleware`` for the order."""
+"""Wraps each attempt; docs/howto/middleware.md has the order.
+
+It may have ``wants(step_type) -> bool``, asked once for each step of a segment: where that is False, the link is left
+out. It may have ``async aclose()``, called when the host has ended.
+"""
 
 
 class StepHandler:

@@ -1,0 +1,1 @@
+"""Circuit breakers: one for each tenant and host, shared by all workers."""

@@ -1,0 +1,196 @@
+"""One breaker as the calls of this process meet it: they wait here for their turn."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+from runs.circuits.turns import Answer, Outcome, Rules, Turn, Verdict
+
+FREE_SECONDS: Final = 0.1
+"""How long a host all calls may go to is not asked about again; also how long successes are kept to be told."""
+POLL_SECONDS: Final = 0.1
+"""How often those who wait look whether another worker has learned something."""
+MOST_NAMED: Final = 64
+
+Take = Callable[[Turn], Awaitable[Answer]]
+
+
+class CircuitOpen(Exception):
+    """The breaker lets nothing through before ``seconds`` are over."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"open for {seconds:.1f} s")
+        self.seconds = seconds
+
+
+class CircuitBusy(Exception):
+    """Others find out now whether the host is well, and that takes longer than the caller would wait."""
+
+
+@dataclass(slots=True)
+class Passage:
+    """A call that was let through; ``call_id`` is None where nobody counts it."""
+
+    call_id: str | None = None
+
+
+@dataclass(slots=True)
+class _Told:
+    """What ended since the last turn."""
+
+    succeeded: int = 0
+    failed: int = 0
+    settled: list[tuple[str, Outcome]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.succeeded or self.failed or self.settled)
+
+
+class Circuit:
+    """One tenant's breaker for one host.
+
+    Takes turns with whoever keeps the state: one at a time, each telling what ended and asking for all who wait, so
+    that many calls at once cost few turns. While calls it counts are in flight it says so, before their lease is over.
+
+    Args:
+        rules: The breaker's.
+        take: Takes a turn with whoever keeps the state now.
+        name: Unique among all processes.
+        opened: Called each time this process opened the breaker.
+    """
+
+    def __init__(self, rules: Rules, take: Take, *, name: str, opened: Callable[[], None]) -> None:
+        self._rules = rules
+        self._take = take
+        self._name = name
+        self._opened = opened
+        self._numbers = count()
+        self._waiting: deque[asyncio.Future[Passage]] = deque()
+        self._alive: set[str] = set()
+        self._told = _Told()
+        self._free_until = 0.0
+        self._turns: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is lost when this object is."""
+        is_quiet = self._turns is None or self._turns.done()
+        return is_quiet and not (self._waiting or self._alive or self._told)
+
+    async def enter(self, *, patience_seconds: float) -> Passage:
+        """Wait until a call may begin. Every passage is given to ``leave`` exactly once.
+
+        Raises:
+            CircuitOpen: The breaker is open.
+            CircuitBusy: Patience is over.
+        """
+        if time.monotonic() < self._free_until:
+            return Passage()
+        passage: asyncio.Future[Passage] = asyncio.get_running_loop().create_future()
+        self._waiting.append(passage)
+        self._go_on()
+        try:
+            async with asyncio.timeout(patience_seconds):
+                return await passage
+        except BaseException as error:
+            if passage.done() and not passage.cancelled() and passage.exception() is None:
+                self.leave(passage.result(), Outcome.NONE)
+            if isinstance(error, TimeoutError):
+                raise CircuitBusy from None
+            raise
+
+    def leave(self, passage: Passage, outcome: Outcome) -> None:
+        """Tell how a call ended."""
+        if passage.call_id is not None:
+            self._alive.discard(passage.call_id)
+            self._told.settled.append((passage.call_id, outcome))
+        elif outcome is Outcome.FAILED:
+            self._told.failed += 1
+            self._free_until = 0.0
+        elif outcome is Outcome.SUCCEEDED:
+            self._told.succeeded += 1
+            if not self._waiting:
+                self._wake_in(FREE_SECONDS)
+                return
+        else:
+            return
+        self._go_on()
+
+    async def close(self) -> None:
+        """Tell what is left to tell."""
+        if self._told:
+            self._go_on()
+        if self._turns is not None:
+            await asyncio.gather(self._turns, return_exceptions=True)
+        self._stop_timer()
+
+    def _go_on(self) -> None:
+        if self._turns is None or self._turns.done():
+            self._turns = asyncio.create_task(self._take_turns(), name="circuit")
+
+    async def _take_turns(self) -> None:
+        """Take turns until there is nothing more to tell or to ask for."""
+        is_first, asked = True, 0
+        while is_first or self._told or len(self._waiting) > asked:
+            is_first = False
+            while self._waiting and self._waiting[0].done():
+                self._waiting.popleft()
+            turn = self._next_turn()
+            answer = await self._take(turn)
+            if answer.opened:
+                self._opened()
+            self._hand_out(turn, answer)
+            asked = len(self._waiting)
+        self._stop_timer()
+        if self._waiting:
+            self._wake_in(POLL_SECONDS)
+        elif self._alive:
+            self._wake_in(self._rules.lease_seconds / 3)
+
+    def _next_turn(self) -> Turn:
+        told, self._told = self._told, _Told()
+        wanted = len(self._waiting)
+        ids = tuple(f"{self._name}-{next(self._numbers)}" for _ in range(min(wanted, MOST_NAMED)))
+        return Turn(told.succeeded, told.failed, tuple(told.settled), tuple(self._alive), wanted, ids)
+
+    def _hand_out(self, turn: Turn, answer: Answer) -> None:
+        if answer.verdict is Verdict.FREE:
+            self._free_until = time.monotonic() + FREE_SECONDS
+            while self._waiting:
+                self._let_through(Passage())
+        elif answer.verdict is Verdict.OPEN:
+            while self._waiting:
+                waiting = self._waiting.popleft()
+                if not waiting.done():
+                    waiting.set_exception(CircuitOpen(answer.wait_ms / 1000))
+        for call_id in turn.ids[: answer.granted] if answer.verdict in (Verdict.COUNTED, Verdict.PROBE) else ():
+            if not self._let_through(Passage(call_id)):
+                self._told.settled.append((call_id, Outcome.NONE))
+
+    def _let_through(self, passage: Passage) -> bool:
+        """Let the first of those who still wait through."""
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                if passage.call_id is not None:
+                    self._alive.add(passage.call_id)
+                waiting.set_result(passage)
+                return True
+        return False
+
+    def _wake_in(self, seconds: float) -> None:
+        """Take a turn after a while, or sooner if that was meant already."""
+        loop = asyncio.get_running_loop()
+        if self._timer is None or self._timer.when() > loop.time() + seconds:
+            self._stop_timer()
+            self._timer = loop.call_later(seconds, self._go_on)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,183 @@
+"""A breaker's state in Redis, where all workers see it; the rules are those of ``local``, by the server's clock."""
+
+from typing import Any, Final
+
+import orjson
+import redis.asyncio
+
+from runs.circuits.turns import Answer, Rules, Turn, Verdict
+
+PREFIX: Final = "llmteam:circuit:"
+KEPT_SECONDS: Final = 900
+"""How long a breaker nobody uses is remembered beyond its longest cool-down."""
+
+SCRIPT: Final = """
+local key = KEYS[1]
+local rules, turn = cjson.decode(ARGV[1]), cjson.decode(ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- What is kept: s: and f: outcomes by bucket, c: counted calls and p: the probe until when, and numbers by name.
+local numbers = {trips = 0, open_until = 0, streak = 0, proven_until = 0}
+local calls, in_flight, probe = {}, 0, nil
+local succeeded, failed = 0, 0
+local oldest = math.floor((now - rules.window) / rules.bucket)
+local kept = redis.call('HGETALL', key)
+for i = 1, #kept, 2 do
+  local kind, name, value = string.sub(kept[i], 1, 2), string.sub(kept[i], 3), tonumber(kept[i + 1])
+  if kind == 's:' or kind == 'f:' then
+    if tonumber(name) <= oldest then
+      redis.call('HDEL', key, kept[i])
+    elseif kind == 's:' then
+      succeeded = succeeded + value
+    else
+      failed = failed + value
+    end
+  elseif kind == 'c:' or kind == 'p:' then
+    if value <= now then
+      redis.call('HDEL', key, kept[i])
+    elseif kind == 'p:' then
+      probe = name
+    else
+      calls[name], in_flight = true, in_flight + 1
+    end
+  else
+    numbers[kept[i]] = value
+  end
+end
+
+local function set(name, value)
+  numbers[name] = value
+  redis.call('HSET', key, name, string.format('%d', value))
+end
+
+local function close()
+  redis.call('DEL', key)
+  numbers = {trips = 0, open_until = 0, streak = 0, proven_until = 0}
+  calls, in_flight, probe = {}, 0, nil
+  succeeded, failed = 0, 0
+end
+
+local opened = 0
+local function open(trips)
+  close()
+  set('trips', trips)
+  set('open_until', now + math.min(rules.cooldown * 2 ^ math.min(trips - 1, 32), rules.longest_cooldown))
+  opened = 1
+end
+
+-- What ended.
+local good, bad = turn.succeeded, turn.failed
+for _, settled in ipairs(turn.settled) do
+  local id, outcome = settled[1], settled[2]
+  if id == probe then
+    redis.call('HDEL', key, 'p:' .. id)
+    probe = nil
+    if outcome == 's' then
+      good = good + 1
+      close()
+    elseif outcome == 'f' then
+      open(numbers.trips + 1)
+    end
+  elseif calls[id] then
+    redis.call('HDEL', key, 'c:' .. id)
+    calls[id], in_flight = nil, in_flight - 1
+    if outcome == 's' then good = good + 1 elseif outcome == 'f' then bad = bad + 1 end
+  end
+end
+if numbers.trips == 0 and good + bad > 0 then
+  local bucket = string.format('%d', math.floor(now / rules.bucket))
+  if good > 0 then redis.call('HINCRBY', key, 's:' .. bucket, good) end
+  if bad > 0 then redis.call('HINCRBY', key, 'f:' .. bucket, bad) end
+  succeeded, failed = succeeded + good, failed + bad
+  local total = succeeded + failed
+  if bad > 0 and total >= rules.least_calls and failed >= rules.failing_share * total then
+    open(1)
+  elseif bad > 0 then
+    set('streak', 0)
+  else
+    set('streak', good + (numbers.proven_until > now and numbers.streak or 0))
+    set('proven_until', now + rules.proven)
+  end
+end
+
+-- What goes on.
+local lease = string.format('%d', now + rules.lease)
+for _, id in ipairs(turn.alive) do
+  if calls[id] then
+    redis.call('HSET', key, 'c:' .. id, lease)
+  elseif id == probe then
+    redis.call('HSET', key, 'p:' .. id, lease)
+  end
+end
+
+-- What may begin.
+local verdict, granted, wait = 'free', turn.wanted, 0
+if numbers.trips > 0 then
+  granted = 0
+  if numbers.open_until > now then
+    verdict, wait = 'open', numbers.open_until - now
+  elseif probe or turn.wanted == 0 then
+    verdict = 'probed'
+  else
+    verdict, granted = 'probe', 1
+    redis.call('HSET', key, 'p:' .. turn.ids[1], lease)
+  end
+else
+  local total = succeeded + failed
+  local proven = numbers.streak >= rules.least_calls and numbers.proven_until > now
+  if total < rules.least_calls and not proven then
+    verdict = 'counted'
+    granted = math.min(turn.wanted, math.max(0, rules.unproven_calls - total - in_flight), #turn.ids)
+    for i = 1, granted do
+      redis.call('HSET', key, 'c:' .. turn.ids[i], lease)
+    end
+  end
+end
+redis.call('PEXPIRE', key, rules.kept)
+return {verdict, granted, wait, opened}
+"""
+
+
+class SharedStates:
+    """The breakers of all tenants and hosts."""
+
+    def __init__(self, rules: Rules, client: "redis.asyncio.Redis") -> None:
+        self._rules = orjson.dumps(_numbers(rules))
+        self._script = client.register_script(SCRIPT)
+
+    async def take(self, key: str, turn: Turn) -> Answer:
+        """Take in what ended at one host, then say what may begin.
+
+        Raises:
+            redis.RedisError: Redis is away.
+        """
+        told = orjson.dumps(
+            {
+                "succeeded": turn.succeeded,
+                "failed": turn.failed,
+                "settled": turn.settled,
+                "alive": turn.alive,
+                "wanted": turn.wanted,
+                "ids": turn.ids,
+            }
+        )
+        answer: Any = await self._script(keys=[PREFIX + key], args=[self._rules, told])
+        verdict, granted, wait_ms, opened = answer
+        return Answer(Verdict(verdict.decode()), int(granted), int(wait_ms), bool(opened))
+
+
+def _numbers(rules: Rules) -> dict[str, float]:
+    longest_ms = rules.cooldown_ms(64)
+    return {
+        "window": round(rules.window_seconds * 1000),
+        "bucket": rules.bucket_ms,
+        "least_calls": rules.least_calls,
+        "failing_share": rules.failing_share,
+        "cooldown": round(rules.cooldown_seconds * 1000),
+        "longest_cooldown": longest_ms,
+        "unproven_calls": rules.unproven_calls,
+        "proven": round(rules.proven_seconds * 1000),
+        "lease": round(rules.lease_seconds * 1000),
+        "kept": longest_ms + KEPT_SECONDS * 1000,
+    }

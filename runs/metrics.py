@@ -1,0 +1,48 @@
+"""What this process counts for Prometheus. No tenant is named: whoever reads a metric may see all of it."""
+
+from functools import lru_cache
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+OTHER: Final = "other"
+MOST_MODELS: Final = 200
+"""Different models counted by name. A tenant chooses the names, and each would take memory for good."""
+_SECONDS: Final = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+ATTEMPTS: Final = Counter("llmteam_step_attempts", "Attempts of steps that have ended.", ["step_type", "outcome"])
+ATTEMPT_SECONDS: Final = Histogram(
+    "llmteam_step_attempt_seconds", "How long attempts took.", ["step_type"], buckets=_SECONDS
+)
+DEFERRED: Final = Counter("llmteam_steps_deferred", "Attempts put off at no cost.", ["reason"])
+CIRCUITS_OPENED: Final = Counter("llmteam_circuits_opened", "Circuit breakers that opened, or opened again.")
+SHARED_STATE_LOCAL: Final = Gauge(
+    "llmteam_shared_state_local",
+    "1 while Redis is away and this process keeps to bounds of its own.",
+    ["part"],
+)
+MODEL_TOKENS: Final = Counter("llmteam_model_tokens", "Tokens models took.", ["provider", "model", "direction"])
+MODEL_COST: Final = Counter(
+    "llmteam_model_cost_dollars",
+    "What models cost, where a price is known.",
+    [
+        "provider",
+        "model",
+    ],
+)
+RUNS_OWNED: Final = Gauge("llmteam_runs_owned", "Runs this process executes now.")
+RUNS_GIVEN_UP: Final = Counter(
+    "llmteam_runs_given_up", "Runs this process ended, parked or let go of, by their status then.", ["status"]
+)
+JOURNAL_COMMITS: Final = Counter("llmteam_journal_commits", "Transactions that wrote journals.")
+
+_models: set[tuple[str, str]] = set()
+
+
+@lru_cache(maxsize=4 * MOST_MODELS)
+def model_labels(provider: str, model: str) -> tuple[str, str]:
+    """Say under which names a model is counted: its own, or ``other`` once too many are."""
+    if (provider, model) in _models or len(_models) < MOST_MODELS:
+        _models.add((provider, model))
+        return provider, model
+    return OTHER, OTHER

@@ -1,0 +1,134 @@
+"""Keeps calls away from hosts that are down: a circuit breaker for each tenant and host. See docs/adr/0003."""
+
+import asyncio
+import logging
+import random
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+import redis.asyncio
+from django.conf import settings
+
+from kernel.clock import utc_now
+from kernel.egress import ConnectionFailed, DeadlineExceeded
+from kernel.ids import new_id
+from runs.circuits.circuit import Circuit, CircuitBusy, CircuitOpen
+from runs.circuits.local import LocalState
+from runs.circuits.shared import SharedStates
+from runs.circuits.turns import Answer, Outcome, Rules, Turn
+from runs.metrics import CIRCUITS_OPENED
+from runs.middleware.shared_state import SharedState, SharedStateAway
+from runs.steps.base import Defer, Emit, Endpoint, Next, StepCall, StepFailed, StepType, Wait
+from segments.catalog import Effect
+
+log = logging.getLogger(__name__)
+
+KEPT_CIRCUITS: Final = 1_000
+PATIENCE_SECONDS: Final = 5.0
+"""How long a call waits while others find out whether its host is well; then it is deferred."""
+BUSY_SECONDS: Final = 1.0
+
+
+class CircuitBreaker:
+    """The breakers of one host of runs, whose state all hosts share."""
+
+    def __init__(self, rules: Rules | None = None) -> None:
+        self._rules = rules or Rules(cooldown_seconds=settings.CIRCUIT_COOLDOWN_SECONDS)
+        self._name = new_id().hex
+        self._state = SharedState("circuit")
+        self._shared = SharedStates(self._rules, redis.asyncio.Redis(connection_pool=self._state.pool))
+        self._circuits: OrderedDict[str, Circuit] = OrderedDict()
+
+    def wants(self, step_type: StepType) -> bool:
+        """Pure steps call nobody."""
+        return step_type.effect is not Effect.PURE
+
+    def __call__(self, call: StepCall, run: Next) -> Awaitable[Emit | Wait]:
+        """Have every call to the outside pass the breaker of its host."""
+        call.gates.append(self.gate)
+        return run(call)
+
+    async def aclose(self) -> None:
+        """Tell how the last calls ended."""
+        await asyncio.gather(*(circuit.close() for circuit in self._circuits.values()))
+        await self._state.close()
+
+    @asynccontextmanager
+    async def gate(self, call: StepCall, endpoint: Endpoint) -> AsyncIterator[None]:
+        """Let one call through, and count how it ended.
+
+        Raises:
+            Defer: The host is down, or it is just being found out whether it is.
+        """
+        circuit = self._circuit(f"{call.context.tenant_id}:{endpoint.host}")
+        try:
+            passage = await circuit.enter(patience_seconds=_patience(call))
+        except CircuitOpen as is_open:
+            raise _deferred(is_open.seconds) from None
+        except CircuitBusy:
+            raise _deferred(BUSY_SECONDS) from None
+        outcome = Outcome.NONE
+        try:
+            yield
+            outcome = Outcome.SUCCEEDED
+        except (Defer, asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as error:
+            outcome = Outcome.FAILED if _host_failed(error) else Outcome.SUCCEEDED
+            raise
+        finally:
+            circuit.leave(passage, outcome)
+
+    def _circuit(self, key: str) -> Circuit:
+        circuit = self._circuits.get(key)
+        if circuit is None:
+            self._forget_idle()
+            circuit = self._circuits[key] = Circuit(
+                self._rules,
+                partial(self._take, key, LocalState(self._rules)),
+                name=self._name,
+                opened=partial(_opened, key),
+            )
+        self._circuits.move_to_end(key)
+        return circuit
+
+    def _forget_idle(self) -> None:
+        for key in list(self._circuits)[: len(self._circuits) - KEPT_CIRCUITS + 1]:
+            if self._circuits[key].is_idle:
+                del self._circuits[key]
+
+    async def _take(self, key: str, local: LocalState, turn: Turn) -> Answer:
+        try:
+            return await self._state.ask(partial(self._shared.take, key, turn))
+        except SharedStateAway:
+            return local.take(turn, now=round(time.monotonic() * 1000))
+
+
+def _patience(call: StepCall) -> float:
+    """Wait no longer than half of the attempt's time, so that the call has the other half."""
+    if call.deadline is None:
+        return PATIENCE_SECONDS
+    return min(PATIENCE_SECONDS, max(0.0, call.deadline - time.monotonic()) / 2)
+
+
+def _deferred(seconds: float) -> Defer:
+    """Put a call off; those who wait for the same come back a little apart."""
+    spread = random.random() * min(1.0, seconds / 10)  # noqa: S311 - spreads load
+    return Defer(utc_now() + timedelta(seconds=seconds + spread), "circuit")
+
+
+def _host_failed(error: BaseException) -> bool:
+    if isinstance(error, StepFailed):
+        return error.host_failed
+    return isinstance(error, ConnectionFailed | DeadlineExceeded)
+
+
+def _opened(key: str) -> None:
+    CIRCUITS_OPENED.inc()
+    tenant_id, _, host = key.partition(":")
+    log.warning("the circuit breaker of tenant %s for %s opened", tenant_id, host)

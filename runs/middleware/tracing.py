@@ -1,0 +1,84 @@
+"""A span for each attempt, in the trace of the request that started the run; without an SDK the trace is passed on."""
+
+from collections.abc import Awaitable
+from functools import lru_cache
+
+from opentelemetry import context, trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from runs.steps.base import Defer, Emit, Next, StepCall, StepFailed, StepType, Wait
+from segments.catalog import Effect
+
+_propagator = TraceContextTextMapPropagator()
+
+
+class Tracing:
+    """Makes a span where an SDK was set up before the host began; else only the run's trace is the present one.
+
+    Whatever sends a request in the attempt finds its ``traceparent`` in the present context. A span never holds a
+    message or a value: a failed one has the failure's code.
+    """
+
+    def __init__(self) -> None:
+        self._tracer = trace.get_tracer("llmteam")
+        self._records = not isinstance(
+            trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider
+        )
+
+    def wants(self, step_type: StepType) -> bool:
+        """Pure steps send nothing: they have a span or nothing at all."""
+        return self._records or step_type.effect is not Effect.PURE
+
+    def __call__(self, call: StepCall, run: Next) -> Awaitable[Emit | Wait]:
+        """Have the attempt belong to its run's trace."""
+        if self._records:
+            return self._with_span(call, run)
+        return _in_trace(call, run) if call.traceparent else run(call)
+
+    async def _with_span(self, call: StepCall, run: Next) -> Emit | Wait:
+        with self._tracer.start_as_current_span(
+            call.type_id,
+            context=_trace_of(call.traceparent),
+            kind=SpanKind.INTERNAL,
+            attributes=_attributes(call),
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                return await run(call)
+            except Exception as error:
+                _note(span, error)
+                raise
+
+
+async def _in_trace(call: StepCall, run: Next) -> Emit | Wait:
+    token = context.attach(_trace_of(call.traceparent))
+    try:
+        return await run(call)
+    finally:
+        context.detach(token)
+
+
+@lru_cache(maxsize=1024)
+def _trace_of(traceparent: str) -> Context:
+    return _propagator.extract({"traceparent": traceparent}, Context())
+
+
+def _attributes(call: StepCall) -> dict[str, str | int]:
+    return {
+        "llmteam.run_id": str(call.run_id),
+        "llmteam.step_id": call.step_id,
+        "llmteam.activation": call.activation,
+        "llmteam.attempt": call.attempt,
+        "llmteam.tenant_id": str(call.context.tenant_id),
+    }
+
+
+def _note(span: Span, error: Exception) -> None:
+    if isinstance(error, Defer):
+        span.set_attribute("llmteam.deferred", error.reason)
+    else:
+        code = error.code if isinstance(error, StepFailed) else "STEP_CRASHED"
+        span.set_status(Status(StatusCode.ERROR, code))
