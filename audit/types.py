@@ -7,11 +7,15 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """The request being served; empty outside of one (a command, a worker)."""
+    """The request being served; empty outside of one (a command, a worker).
+
+    ``traceparent`` is what the request's work belongs to: the caller's span, or ours where the trace began here.
+    """
 
     request_id: str = ""
     source_address: str | None = None
     trace_id: str = ""
+    traceparent: str = ""
 
 
 _NO_REQUEST: Final = RequestContext()

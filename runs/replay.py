@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from audit.services import record
+from audit.types import REQUEST
 from kernel.clock import utc_now
 from kernel.values import Json, dump_json
 from runs.callbacks.starting import CallbackWish, new_callback, tell_of_copied_start
@@ -120,6 +121,7 @@ def _new_run(source: Run, api_key: ApiKey | None, *, keeps_rules: bool) -> Run:
         timeout_seconds=source.timeout_seconds,
         step_types=source.step_types,
         replay_of=source.id,
+        traceparent=REQUEST.get().traceparent,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from django.db.models import Model
 
 from audit.services import new_entry
+from audit.types import REQUEST
 from kernel.values import Json
 from runs.callbacks.starting import CallbackWish, new_callback
 from runs.core.events import SEMANTICS
@@ -124,6 +125,7 @@ def _new_run(tenant: Tenant, api_key: ApiKey, wish: Wish, revision: Revision) ->
         priority=wish.priority,
         timeout_seconds=revision.definition["params"]["timeout_seconds"] if timeout is None else timeout,
         step_types=needed_step_types(revision),
+        traceparent=REQUEST.get().traceparent,
     )
 
 

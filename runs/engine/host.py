@@ -21,6 +21,7 @@ from runs.engine.store.claims import Claimed, claim_runs, disown_unknown
 from runs.engine.store.connection import AsyncDatabase, build_pool
 from runs.engine.surroundings import AWAY, Surroundings
 from runs.engine.sweeper import Sweeper
+from runs.metrics import RUNS_OWNED
 from runs.queue import ring_now
 
 log = logging.getLogger(__name__)
@@ -199,6 +200,7 @@ class Host:
 
     def _start(self, claimed: Claimed) -> None:
         runner = self.runners[claimed.run_id] = Runner(claimed, self._around)
+        RUNS_OWNED.set(len(self.runners))
         task = asyncio.create_task(self._run(runner))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -211,6 +213,7 @@ class Host:
         finally:
             if self.runners.get(runner.claimed.run_id) is runner:
                 del self.runners[runner.claimed.run_id]
+                RUNS_OWNED.set(len(self.runners))
             self._bell.set()
 
     async def _be_alone(self) -> None:

@@ -14,6 +14,7 @@ from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.journal import Closing, Journal
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase, columns, connect, transaction
+from runs.metrics import JOURNAL_COMMITS, RUNS_GIVEN_UP
 from runs.notices import Advance
 
 log = logging.getLogger(__name__)
@@ -143,6 +144,7 @@ class Writer:
                 self.submit(piece.journal)
             return AWAY_PAUSE_SECONDS
         self.batches += 1
+        JOURNAL_COMMITS.inc()
         self._settle(verdict, gone)
         if verdict.has_deliveries:
             self.ring_deliverer()
@@ -189,6 +191,7 @@ class Writer:
             self.tell(Advance(piece.journal.tenant_id, piece.run_id, piece.last_seq, None))
         for piece in (*verdict.closed, *verdict.known):
             status = None if piece.closing is None else str(piece.closing.status)
+            RUNS_GIVEN_UP.labels(status).inc()
             self.tell(Advance(piece.journal.tenant_id, piece.run_id, piece.final_seq, status))
 
     def _miss(self, journal: Journal, *, is_gone: bool) -> None:

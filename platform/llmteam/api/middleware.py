@@ -26,11 +26,17 @@ def request_context(get_response: Answer | AsyncAnswer) -> Answer | AsyncAnswer:
     """
 
     def opened(request: HttpRequest) -> tuple[RequestContext, str]:
-        trace_id, flags = _trace(request.headers.get("traceparent", ""))
+        given = _TRACEPARENT.fullmatch(request.headers.get("traceparent", "").strip())
+        trace_id, flags = (given[1], given[2]) if given else (secrets.token_hex(16), "00")
+        span_id = secrets.token_hex(8)
         context = RequestContext(
-            request_id=str(new_id()), source_address=_address(request.META.get("REMOTE_ADDR")), trace_id=trace_id
+            request_id=str(new_id()),
+            source_address=_address(request.META.get("REMOTE_ADDR")),
+            trace_id=trace_id,
+            # Nobody decided against sampling a trace that begins here; those who make spans of it later may.
+            traceparent=given[0] if given else f"00-{trace_id}-{span_id}-01",
         )
-        return context, f"00-{trace_id}-{secrets.token_hex(8)}-{flags}"
+        return context, f"00-{trace_id}-{span_id}-{flags}"
 
     def closed(response: HttpResponseBase, context: RequestContext, traceparent: str) -> HttpResponseBase:
         response["X-Request-Id"] = context.request_id
@@ -58,11 +64,6 @@ def request_context(get_response: Answer | AsyncAnswer) -> Answer | AsyncAnswer:
             REQUEST.reset(token)
 
     return answer
-
-
-def _trace(header: str) -> tuple[str, str]:
-    found = _TRACEPARENT.fullmatch(header.strip())
-    return (found[1], found[2]) if found else (secrets.token_hex(16), "00")
 
 
 def _address(text: str | None) -> str | None:
