@@ -15,6 +15,8 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilt
 from kernel.clock import utc_now
 from kernel.ids import parse_id
 from runs.acts import RunActs
+from runs.callbacks import admin as delivery_pages  # noqa: F401 - Django looks here only
+from runs.connections import admin as connection_pages  # noqa: F401 - Django looks here only
 from runs.console import journal_page, seconds_taken, waits_for
 from runs.models import Run, RunEvent, RunStatus, Worker
 from runs.usage import admin as usage_pages  # noqa: F401 - Django looks here only
@@ -165,7 +167,10 @@ class RunAdmin(RunActs):
     @column("see also")
     def see_also(self, run: Run) -> str:
         """Link to what people did to it."""
-        return links({"Audit": changelist_url("audit.entry", object_id=run.pk)})
+        places = {"Audit": changelist_url("audit.entry", object_id=run.pk)}
+        if run.callback_events is not None:
+            places["Deliveries"] = changelist_url("runs.delivery", run__id__exact=run.pk)
+        return links(places)
 
     @column("input")
     def shown_input(self, run: Run) -> str:

@@ -14,6 +14,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from kernel.clock import utc_now
+from tenants.callback_acts import CallbackSecretActs
 from tenants.console import (
     MOST_AT_ONCE,
     ConsoleAdmin,
@@ -40,7 +41,7 @@ else:
 
 
 @admin.register(Tenant)
-class TenantAdmin(ConsoleAdmin):
+class TenantAdmin(CallbackSecretActs):
     """The customers of the installation."""
 
     list_help = "The customers of this installation. An inactive tenant's keys are refused; its data stays."
@@ -53,6 +54,8 @@ class TenantAdmin(ConsoleAdmin):
         "daily_token_budget", "daily_cost_budget", "created_at", "belongings",
     ]  # fmt: skip
     readonly_fields = ["created_at", "belongings"]
+    actions = ["rotate_callback_secrets"]
+    actions_detail = ["rotate_callback_secret"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Keep the short name of a tenant that exists: it is in addresses and logs."""
@@ -71,6 +74,7 @@ class TenantAdmin(ConsoleAdmin):
         owned = {"Runs": "runs.run", "Segments": "segments.segment", "API keys": "tenants.apikey"}
         owned |= {"Members": "tenants.membership", "Audit": "audit.entry"}
         owned |= {"Usage": "runs.usageday", "Prices": "runs.modelprice"}
+        owned |= {"Deliveries": "runs.delivery"}
         return links({name: changelist_url(label, tenant__id__exact=tenant.pk) for name, label in owned.items()})
 
 

@@ -9,10 +9,11 @@ from django.contrib.auth.models import Group
 
 from audit.models import Entry
 from kernel.clock import utc_now
-from runs.models import ModelPrice, Run, RunEvent, RunStatus, UsageDay, UsageEntry, Worker
+from runs.models import Delivery, DeliveryAttempt, ModelPrice, Run, RunEvent, RunStatus, UsageDay, UsageEntry, Worker
 from segments.models import Revision, Segment
 from tenants.context import unscoped
-from tenants.models import Membership, Tenant, User
+from tenants.models import Connection, Membership, Tenant, User
+from tenants.sealing import seal_into
 from tenants.services import create_api_key
 
 DEFINITION = {"segment_id": "greet", "name": "Greet", "steps": [{"step_id": "hello", "type": "transform"}]}
@@ -43,8 +44,25 @@ def a_world(tenant: Tenant, *, name: str = "greet") -> World:
         segment, revision = a_segment(tenant, name)
         run = a_run(revision)
         usage_of(run)
+        a_connection(tenant)
+        a_delivery(run)
         an_event(run, type_="segment.started", payload={"input": {"who": "world"}})
         return World(tenant, segment, revision, run)
+
+
+def a_delivery(run: Run, *, status: str = "exhausted", seq: int = 1, **more: Any) -> Delivery:
+    """Write what a run's callback was told in vain."""
+    now = utc_now()
+    with unscoped("rows for a test"):
+        delivery = Delivery.objects.create(
+            tenant=run.tenant, run=run, seq=seq, type="segment.completed", host=f"hooks-of-{run.tenant.slug}.test",
+            status=status, tries=10, attempts=10, body="{}",
+            next_at=now if status == "pending" else None, ended_at=None if status == "pending" else now, **more,
+        )  # fmt: skip
+        DeliveryAttempt.objects.create(
+            tenant=run.tenant, delivery=delivery, number=1, at=now, status_code=500, response="<b>answered</b>"
+        )
+    return delivery
 
 
 def usage_of(run: Run) -> None:
@@ -63,6 +81,15 @@ def usage_of(run: Run) -> None:
     ModelPrice.objects.create(
         tenant=run.tenant, provider="openai", model="gpt-4o*", input_per_million=1, output_per_million=2
     )
+
+
+def a_connection(tenant: Tenant, *, ref: str = "crm") -> Connection:
+    """Write a connection to a place that refuses to be called, with a secret."""
+    row = Connection(tenant=tenant, ref=ref, kind="http", base_url="http://127.0.0.1:9/", auth="bearer")
+    seal_into(row, "secret", "canary-of-the-console")
+    row.secret_set_at = utc_now()
+    row.save()
+    return row
 
 
 def a_segment(tenant: Tenant, name: str) -> tuple[Segment, Revision]:
