@@ -4,12 +4,14 @@ from django.urls import path
 
 from runs import command_views, views
 from runs.callbacks import views as callback_views
+from runs.connections.views import ConnectionTestView
 from runs.events.sse import streams
 from runs.events.views import RunEventsView, TenantEventsView, TicketsView
 from runs.usage.views import LimitsView, UsageView
 from runs.waiting import waits
 
 urlpatterns = [
+    path("connections/<str:ref>/test", ConnectionTestView.as_view(), name="connection_test"),
     path("segments/<str:segment_id>/runs", waits(views.StartSegmentView.as_view()), name="start_segment"),
     path("runs", waits(views.RunsView.as_view()), name="runs"),
     path("runs/<str:run_id>", waits(views.RunView.as_view()), name="run"),

@@ -57,8 +57,8 @@ def save_connection(
         created = row is None
         row = row or Connection(tenant=tenant, ref=ref)
         before = None if created else _said(row)
-        if secret is KEEP and row.has_secret and moved_host(_wish_of(row), wish):
-            raise ConnectionInvalid(errors=[_secret_needed_again()])
+        if secret is KEEP and (again := secret_needed_again(row, wish)) is not None:
+            raise ConnectionInvalid(errors=[again])
         for name, value in _columns(wish).items():
             setattr(row, name, value)
         if secret is not KEEP:
@@ -110,7 +110,10 @@ def _said(row: Connection) -> dict[str, Json]:
     return {name: getattr(row, name) for name in ConnectionWish.__dataclass_fields__}
 
 
-def _secret_needed_again() -> ErrorItem:
+def secret_needed_again(row: Connection, wish: ConnectionWish) -> ErrorItem | None:
+    """Say why the secret that is kept may not stay, if it would be shown to another host."""
+    if not row.has_secret or not moved_host(_wish_of(row), wish):
+        return None
     return ErrorItem(
         code="SECRET_NEEDED_AGAIN",
         detail="The connection now goes elsewhere: send its secret again, so that it is not shown to a stranger.",

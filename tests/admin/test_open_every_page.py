@@ -11,13 +11,13 @@ from django.urls import reverse
 
 from runs.models import ModelPrice
 from tenants.context import unscoped
-from tenants.models import ApiKey, Membership, Tenant, User
+from tenants.models import ApiKey, Connection, Membership, Tenant, User
 from tests.support.console import World
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-MADE_HERE = {Tenant, User, Group, Membership, ApiKey, ModelPrice}
-EDITED_HERE = {Tenant, User, Group, Membership}
-DELETED_HERE = {Membership}
+MADE_HERE = {Tenant, User, Group, Membership, ApiKey, ModelPrice, Connection}
+EDITED_HERE = {Tenant, User, Group, Membership, Connection}
+DELETED_HERE = {Membership, Connection}
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 
 

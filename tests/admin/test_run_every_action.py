@@ -17,7 +17,7 @@ from runs.models import Delivery, Run, RunStatus, Signal, SignalKind
 from segments.models import Segment
 from tenants.console import MOST_AT_ONCE
 from tenants.context import unscoped
-from tenants.models import ApiKey, CallbackSecret, Membership, User
+from tenants.models import ApiKey, CallbackSecret, Connection, Membership, User
 from tests.support.console import World, a_run
 
 Done = Callable[[], bool]
@@ -52,6 +52,11 @@ def archived(world: World) -> tuple[Model, Done]:
     return world.segment, lambda: Segment.objects.get(id=world.segment.id).archived_at is not None
 
 
+def tried(world: World) -> tuple[Model, Done]:
+    row = Connection.objects.get(tenant=world.tenant)
+    return row, lambda: Entry.objects.get(action="connection.tested").after["code"] == "EGRESS_BLOCKED"
+
+
 def sent_again(world: World) -> tuple[Model, Done]:
     delivery = Delivery.objects.get(run=world.run)
     return delivery, lambda: Delivery.objects.get(id=delivery.id).status == "pending"
@@ -70,6 +75,7 @@ ACTIONS: dict[tuple[str, str], tuple[Callable[[World], tuple[Model, Done]], str]
     ("tenants.Tenant", "rotate_callback_secrets"): (signed_anew, "tenant.callback_secret_rotated"),
     ("tenants.ApiKey", "revoke_keys"): (revoked, "api_key.revoked"),
     ("segments.Segment", "archive_segments"): (archived, "segment.archived"),
+    ("tenants.Connection", "try_connections"): (tried, "connection.tested"),
 }
 BUTTONS = {
     ("runs.Run", "pause"): "pause_runs",
@@ -80,9 +86,10 @@ BUTTONS = {
     ("tenants.Tenant", "rotate_callback_secret"): "rotate_callback_secrets",
     ("tenants.ApiKey", "revoke_key"): "revoke_keys",
     ("segments.Segment", "archive"): "archive_segments",
+    ("tenants.Connection", "try_one"): "try_connections",
 }
 SHOWS_WHAT_IT_MADE = {"rotate_callback_secrets"}
-DJANGOS_OWN = {("tenants.Membership", "delete_selected")}
+DJANGOS_OWN = {("tenants.Membership", "delete_selected"), ("tenants.Connection", "delete_selected")}
 
 
 def a_request(operator: User) -> HttpRequest:

@@ -122,6 +122,7 @@ def test_what_is_answered_is_what_is_described(
         ("put", "/api/v1/connections/{ref}"): client.put("/api/v1/connections/default", LLM_EXAMPLE),
         ("get", "/api/v1/connections"): client.get("/api/v1/connections"),
         ("get", "/api/v1/connections/{ref}"): client.get("/api/v1/connections/default"),
+        ("post", "/api/v1/connections/{ref}/test"): client.post("/api/v1/connections/nowhere/test"),
         ("delete", "/api/v1/connections/{ref}"): client.delete("/api/v1/connections/nowhere"),
     }
     assert answers.keys() == {(method, path) for method, path, _ in operations(document)}

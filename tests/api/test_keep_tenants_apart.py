@@ -29,6 +29,7 @@ BY_OBJECT = {
     "segments/<str:segment_id>/revisions/<str:number>": {"GET"},
     "segments/<str:segment_id>/runs": {"POST"},
     "connections/<str:ref>": {"GET", "PUT", "DELETE"},
+    "connections/<str:ref>/test": {"POST"},
     "runs/<str:run_id>": {"GET"},
     "runs/<str:run_id>/steps": {"GET"},
     "runs/<str:run_id>/events": {"GET"},

@@ -1,0 +1,60 @@
+"""The console's page of connections, with a button that tries one."""
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from runs.connections.trial import TrialsUnderWay, try_connection
+from tenants.connections.admin import ConnectionAdmin
+from tenants.console import NoQuestionsForm, Question, act, actor_of, is_confirmed
+from tenants.models import Connection
+
+MOST_AT_ONCE = 5
+
+
+@admin.register(Connection)
+class TriedConnectionAdmin(ConnectionAdmin):
+    """Where tenants' steps may call, and whether they can."""
+
+    actions = ["try_connections"]
+    actions_detail = ["try_one"]
+
+    def has_try_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Let those try one who may change it: its secret is shown to its host."""
+        return request.user.has_perm("tenants.change_connection")
+
+    @act("Try connections", permission="try")
+    def try_connections(self, request: HttpRequest, rows: QuerySet[Connection]) -> HttpResponse | None:
+        """Make one small call through each, after asking, and say what came of it."""
+        if not is_confirmed(request):
+            return self.ask(request, _question(rows), form=NoQuestionsForm())
+        for row in rows.select_related("tenant").order_by("id")[:MOST_AT_ONCE]:
+            try:
+                trial = try_connection(tenant=row.tenant, actor=actor_of(request), ref=row.ref)
+            except TrialsUnderWay as error:
+                self.message_user(request, f"{row.ref}: {error.detail}.", messages.WARNING)
+                continue
+            text = f"{row.ref} of {row.tenant.slug}: {trial.detail} ({trial.code}, {trial.duration_ms} ms)"
+            self.message_user(request, text, messages.SUCCESS if trial.ok else messages.ERROR)
+        return None
+
+    @act("Try it", permission="try", url_path="try")
+    def try_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask whether to try this connection."""
+        rows = self.get_queryset(request).filter(pk=object_id)
+        return self.ask(request, _question(rows), form=NoQuestionsForm(), ids=[object_id])
+
+
+def _question(rows: QuerySet[Connection]) -> Question:
+    count = rows.count()
+    counts = [("will be tried", min(count, MOST_AT_ONCE))]
+    if count > MOST_AT_ONCE:
+        counts.append((f"left for another time ({MOST_AT_ONCE} at once)", count - MOST_AT_ONCE))
+    return Question(
+        action="try_connections",
+        title="Try connections",
+        sentence="Each makes one small call with its secret: an HTTP API is asked for its base address, a language "
+        "model for a few tokens, which cost what they cost.",
+        button="Try now",
+        counts=counts,
+    )

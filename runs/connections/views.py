@@ -1,0 +1,46 @@
+"""The API's route that tries a connection."""
+
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from runs.connections.trial import TrialsUnderWay, try_connection
+from runs.serializers import NoFields
+from tenants.errors import ConnectionNotFound
+from tenants.requests import caller_of, read_fields
+
+
+class TrialShape(serializers.Serializer[Any]):
+    """What came of one call through a connection."""
+
+    ok = serializers.BooleanField()
+    code = serializers.CharField(help_text="`OK`, or the code a step would have failed with.")
+    detail = serializers.CharField()
+    duration_ms = serializers.IntegerField()
+    status = serializers.IntegerField(allow_null=True, help_text="The HTTP status, where there was one.")
+
+
+class ConnectionTestView(APIView):
+    """One small call through a connection."""
+
+    required_scopes: ClassVar = {"POST": "tenant:write"}
+    refusals: ClassVar = {"POST": (ConnectionNotFound, TrialsUnderWay)}
+
+    @extend_schema(
+        operation_id="test_connection",
+        summary="Try a connection",
+        description="Makes one small call as a step would, and says what came of it: an HTTP API is asked for its "
+        "base address, a language model for a few tokens (they cost what they cost). A failed try is a 200 too.",
+        request=NoFields,
+        responses=TrialShape,
+    )
+    def post(self, request: Request, ref: str) -> Response:
+        """Try it."""
+        caller = caller_of(request)
+        read_fields(NoFields, request.data or {})
+        return Response(asdict(try_connection(tenant=caller.tenant, actor=caller.actor, ref=ref)))

@@ -1,0 +1,149 @@
+"""The console's page of connections. Registered by ``runs``, which can try them."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.conf import settings
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from kernel.errors import ErrorItem
+from tenants.connections.models import Connection
+from tenants.connections.rules import REF, ConnectionWish, problems
+from tenants.connections.services import KEEP, delete_connection, policy_of, save_connection, secret_needed_again
+from tenants.console import ConsoleAdmin, actor_of, column
+
+if TYPE_CHECKING:
+    Form = forms.ModelForm[Connection]
+else:
+    Form = forms.ModelForm
+
+
+class ConnectionForm(Form):
+    """All a connection says, and a secret that goes in and never comes out."""
+
+    new_secret = forms.CharField(
+        required=False,
+        strip=False,
+        label="Secret",
+        widget=UnfoldAdminPasswordWidget(render_value=False, attrs={"autocomplete": "new-password"}),
+        help_text="Key, token, password or client secret. Left empty, the one that is kept stays.",
+    )
+    clear_secret = forms.BooleanField(required=False, help_text="Forget the secret that is kept.")
+
+    def clean(self) -> dict[str, Any]:
+        """Hold it to the rules the API has."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors:
+            tenant = cleaned.get("tenant") or self.instance.tenant
+            if not self.instance.pk or self.instance._state.adding:  # noqa: SLF001 - Django's way to tell a new row
+                self._check_ref(tenant, cleaned["ref"])
+            providers = import_string(settings.PROVIDER_NAMES)()
+            for item in problems(wish_of(cleaned), policy=policy_of(tenant), providers=providers):
+                self.add_error(*_placed(item, self.fields))
+            again = None if self.secret_wish is not KEEP else secret_needed_again(self.instance, wish_of(cleaned))
+            if again is not None:
+                self.add_error("new_secret", again.detail)
+        return cleaned
+
+    def _check_ref(self, tenant: Any, ref: str) -> None:
+        if REF.fullmatch(ref) is None:
+            self.add_error("ref", "A letter, then at most 63 lower case letters, digits, _ and -.")
+        elif Connection.objects.filter(tenant=tenant, ref=ref).exists():
+            self.add_error("ref", "The tenant has a connection of this name.")
+
+    @property
+    def secret_wish(self) -> object:
+        """Say what becomes of the secret."""
+        if self.cleaned_data["new_secret"]:
+            return self.cleaned_data["new_secret"]
+        return None if self.cleaned_data["clear_secret"] else KEEP
+
+
+class ConnectionAdmin(ConsoleAdmin):
+    """Where tenants' steps may call."""
+
+    list_help = (
+        "Language models and HTTP APIs that tenants' steps may call, with the tenants' own credentials. Secrets are "
+        "sealed; nobody can read them here."
+    )
+    form = ConnectionForm
+    list_display = ["ref", "tenant", "kind", "provider", "base_url", "secret_state", "is_active"]
+    list_filter = [("tenant", AutocompleteSelectFilter), "kind", "is_active"]
+    list_select_related = ["tenant"]
+    search_fields = ["ref", "base_url", "tenant__slug"]
+    ordering = ["-id"]
+    autocomplete_fields = ["tenant"]
+    readonly_fields = ["secret_state", "created_at", "updated_at"]
+    fieldsets = [
+        (None, {"fields": ["tenant", "ref", "kind", "provider", "base_url", "model", "headers", "is_active"]}),
+        (
+            "Credentials",
+            {
+                "fields": [
+                    "auth",
+                    "auth_name",
+                    "username",
+                    "token_url",
+                    "client_id",
+                    "scope",
+                    "secret_state",
+                    "new_secret",
+                    "clear_secret",
+                ]
+            },
+        ),
+        ("Bounds", {"fields": ["timeout_seconds", "requests_per_minute", "max_concurrency", "allows_tools"]}),
+        ("History", {"fields": ["created_at", "updated_at"]}),
+    ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Keep whose a connection is and what it is called."""
+        return [*self.readonly_fields, "tenant", "ref"] if obj else [*self.readonly_fields]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Let those with the right delete one, its secret too."""
+        return request.user.has_perm("tenants.delete_connection")
+
+    @column("secret")
+    def secret_state(self, row: Connection) -> str:
+        """Tell whether there is one, never what it is."""
+        return f"kept since {row.secret_set_at:%Y-%m-%d %H:%M} UTC" if row.secret_set_at else "none"
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save through the service, which tells the audit."""
+        row, _ = save_connection(
+            tenant=obj.tenant,
+            actor=actor_of(request),
+            ref=obj.ref,
+            wish=wish_of(form.cleaned_data),
+            secret=form.secret_wish,
+        )
+        obj.__dict__.update(row.__dict__)
+
+    def delete_model(self, request: HttpRequest, obj: Connection) -> None:
+        """Delete through the service."""
+        delete_connection(tenant=obj.tenant, actor=actor_of(request), ref=obj.ref)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
+        """Delete each as if alone."""
+        for row in queryset:
+            self.delete_model(request, row)
+
+
+def wish_of(cleaned: Mapping[str, Any]) -> ConnectionWish:
+    """Read a form as a wish."""
+    names = ConnectionWish.__dataclass_fields__
+    return ConnectionWish(
+        **{name: cleaned[name] for name in names if name != "headers"}, headers=cleaned["headers"] or {}
+    )
+
+
+def _placed(item: ErrorItem, fields: Mapping[str, Any]) -> tuple[str | None, str]:
+    name = (item.pointer or "").removeprefix("/")
+    text = item.detail if item.hint is None else f"{item.detail} {item.hint}"
+    return (name if name in fields else None), text
