@@ -1,0 +1,105 @@
+"""Trying a connection says in words what failed, as a step would fail, and makes one small call."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from examples.model_server import ModelServer
+from runs.connections import trial
+from tests.conftest import Customer
+from tests.support.http_server import Answer, CountingServer
+
+Api = Callable[[Customer], APIClient]
+SECRET = "canary-of-the-secret"
+
+
+@pytest.fixture(autouse=True)
+def loopback(settings: Any) -> None:
+    settings.EGRESS_ALLOW_HOSTS = ["127.0.0.1:*"]
+    settings.EGRESS_ALLOW_CIDRS = ["127.0.0.1/32"]
+
+
+@pytest.fixture
+def server() -> Iterator[CountingServer]:
+    with CountingServer() as running:
+        yield running
+
+
+def tried(client: APIClient, connection: dict[str, Any]) -> dict[str, Any]:
+    assert client.put("/api/v1/connections/one", connection).status_code in {200, 201}
+    answer = client.post("/api/v1/connections/one/test")
+    assert answer.status_code == 200, answer.content
+    assert SECRET not in answer.content.decode()
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("status", "ok", "code"),
+    [
+        (200, True, "OK"),
+        (404, True, "OK"),
+        (401, False, "HTTP_STATUS"),
+        (403, False, "HTTP_STATUS"),
+        (500, False, "HTTP_STATUS"),
+    ],
+)
+def test_an_api_that_answers_is_fine_unless_it_refuses_the_secret(
+    acme: Customer, api: Api, server: CountingServer, status: int, code: str
+) -> None:
+    server.route("GET", "/base", Answer(status=status, body={}))
+    connection = {"kind": "http", "base_url": f"{server.url}/base", "auth": {"type": "bearer"}, "secret": SECRET}
+    found = tried(api(acme), connection)
+    assert (found["ok"], found["code"], found["status"]) == (code == "OK", code, status)
+    assert str(status) in found["detail"]
+    assert [call.headers["authorization"] for call in server.calls] == [f"Bearer {SECRET}"]
+
+
+def test_a_port_nobody_listens_at(acme: Customer, api: Api) -> None:
+    found = tried(api(acme), {"kind": "http", "base_url": "http://127.0.0.1:9/"})
+    assert (found["ok"], found["code"], found["status"]) == (False, "CONNECTION_FAILED", None)
+
+
+def test_a_host_that_is_not_allowed_any_more(acme: Customer, api: Api, server: CountingServer, settings: Any) -> None:
+    connection = {"kind": "http", "base_url": server.url}
+    assert tried(api(acme), connection)["ok"]
+    settings.EGRESS_ALLOW_HOSTS = []
+    answer = api(acme).post("/api/v1/connections/one/test").json()
+    assert (answer["ok"], answer["code"]) == (False, "EGRESS_BLOCKED")
+    assert server.count() == 1
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_a_language_model_answers_a_few_tokens(acme: Customer, api: Api, provider: str) -> None:
+    with ModelServer(key=SECRET, models={"m-1"}) as models:
+        address = models.url + ("/v1" if provider == "openai" else "")
+        connection = {"kind": "llm", "provider": provider, "base_url": address, "secret": SECRET}
+        client = api(acme)
+        assert tried(client, {**connection, "model": "m-1"})["ok"]
+        unknown = tried(client, {**connection, "model": "no-such-model"})
+        assert (unknown["ok"], unknown["code"]) == (False, "LLM_MODEL_UNKNOWN")
+        wrong = tried(client, {**connection, "model": "m-1", "secret": "another-secret"})
+        assert (wrong["ok"], wrong["code"]) == (False, "LLM_AUTH_FAILED")
+        nameless = tried(client, connection)
+        assert nameless["code"] == "LLM_MODEL_MISSING"
+
+
+def test_another_tenant_s_is_unknown(acme: Customer, globex: Customer, api: Api, server: CountingServer) -> None:
+    tried(api(acme), {"kind": "http", "base_url": server.url})
+    assert api(globex).post("/api/v1/connections/one/test").status_code == 404
+    assert server.count() == 1
+
+
+def test_only_so_many_are_tried_at_once(acme: Customer, api: Api, server: CountingServer) -> None:
+    tried(api(acme), {"kind": "http", "base_url": server.url})
+    for _ in range(trial.MOST_TRIALS):
+        trial._running.acquire()
+    try:
+        refused = api(acme).post("/api/v1/connections/one/test")
+    finally:
+        trial._running.release(trial.MOST_TRIALS)
+    assert (refused.status_code, refused.json()["code"]) == (429, "TRIALS_UNDER_WAY")
+    assert refused["Retry-After"] == "1"
+    assert tried(api(acme), {"kind": "http", "base_url": server.url})["ok"]
