@@ -82,7 +82,7 @@ class Deliverer:
                 log.warning("callbacks cannot be delivered now: %s", error)
                 await self._disconnect()
                 pause = AWAY_SECONDS
-            if self._stopping and not self._sending:
+            if self._stopping and not self._sending and not self._settled:
                 return
             try:
                 async with asyncio.timeout(pause):

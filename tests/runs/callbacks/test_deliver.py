@@ -2,12 +2,18 @@
 
 import json
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from kernel.clock import utc_now
 from runs.callbacks.payload import EVENTS
+from runs.callbacks.sealing import Address
+from runs.callbacks.starting import CallbackWish
+from runs.commands import command_run
+from runs.models import SignalKind
+from runs.replay import replay_run
 from tenants.callback_secrets import BOTH_SIGN_FOR
 from tenants.context import unscoped
 from tenants.models import CallbackSecret, Tenant
@@ -84,6 +90,62 @@ def test_only_events_asked_for_are_told(acme: Tenant, receiver: CountingServer) 
         wait_until_over(nothing)
     told = {(call.path, call.json()["type"]) for call in receiver.calls}
     assert told == {("/all", "segment.started"), ("/all", "segment.completed"), ("/start", "segment.started")}
+
+
+def test_pauses_resumes_and_cancels_are_told_with_their_reason(acme: Tenant, receiver: CountingServer) -> None:
+    receiver.route("POST", "/*", OK)
+
+    def ask(run_id: UUID, command: SignalKind) -> None:
+        command_run(tenant=acme, actor="key:1", run_id=run_id, command=command, reason=f"to {command}")
+
+    paused = start_with_callback(acme, f"{receiver.url}/paused", events=EVENTS)
+    cancelled = start_with_callback(acme, f"{receiver.url}/cancelled")
+    ask(paused, SignalKind.PAUSE)
+    ask(cancelled, SignalKind.CANCEL)
+    with running_host():
+        wait_for_status(cancelled, "delivered")
+        wait_for_status(paused, "delivered", "delivered")
+        ask(paused, SignalKind.RESUME)
+        wait_for_status(paused, *["delivered"] * 4)
+    told = sorted((call.json() for call in receiver.calls), key=lambda event: event["timestamp"])
+    by_run = {
+        run_id: [
+            (event["type"], event["status"], event.get("reason")) for event in told if event["run_id"] == str(run_id)
+        ]
+        for run_id in (paused, cancelled)
+    }
+    assert by_run[cancelled] == [("segment.cancelled", "cancelled", "to cancel")]
+    assert by_run[paused] == [
+        ("segment.started", "running", None),
+        ("segment.paused", "paused", "to pause"),
+        ("segment.resumed", "running", "to resume"),
+        ("segment.completed", "completed", None),
+    ]
+
+
+def test_a_run_out_of_time_is_told_as_a_failure(acme: Tenant, receiver: CountingServer) -> None:
+    receiver.route("POST", "/*", OK)
+    receiver.route("GET", "/slow", Answer(200, delay_seconds=1))
+    slow = segment(step("slow", "http_action", url=f"{receiver.url}/slow", method="GET"))
+    with running_host():
+        run_id = start_with_callback(acme, f"{receiver.url}/hook", document=slow, timeout_seconds=0.3)
+        wait_for_status(run_id, "delivered")
+    (event,) = [call.json() for call in receiver.calls if call.path == "/hook"]
+    assert (event["type"], event["status"], event["error"]["code"]) == ("segment.failed", "timed_out", "RUN_TIMED_OUT")
+
+
+def test_a_replay_from_an_activation_tells_of_its_copied_start(acme: Tenant, receiver: CountingServer) -> None:
+    receiver.route("POST", "/*", OK)
+    two = segment(step("one", "transform", expression="input"), step("two", "transform", expression="input"))
+    callback = CallbackWish(Address(f"{receiver.url}/again"), ["segment.started", "segment.completed"], RUNS_URL)
+    with running_host():
+        first = start_with_callback(acme, f"{receiver.url}/first", document=two)
+        wait_until_over(first)
+        again = replay_run(tenant=acme, actor="key:1", run_id=first, from_activation="two#1", callback=callback).run
+        wait_for_status(again.id, "delivered", "delivered")
+    told = [call.json() for call in receiver.calls if call.path == "/again"]
+    assert [event["type"] for event in told] == ["segment.started", "segment.completed"]
+    assert {event["run_id"] for event in told} == {str(again.id)}
 
 
 @pytest.mark.parametrize("target", ODD_TARGETS)
