@@ -132,6 +132,7 @@ PROVIDER_NAMES = "runs.providers.registry.provider_names"
 
 EGRESS_ALLOW_HOSTS = environment.words("EGRESS_ALLOW_HOSTS")
 EGRESS_ALLOW_CIDRS = environment.words("EGRESS_ALLOW_CIDRS")
+HTTP_HOST_CONCURRENCY = environment.whole("HTTP_HOST_CONCURRENCY", 100, least=1, most=10_000)
 HTTP_CLIENTS = environment.pairs("HTTP_CLIENTS")
 RUNTIME_SETUP = environment.words("RUNTIME_SETUP")
 
@@ -143,6 +144,7 @@ STEP_MIDDLEWARE: list[str] = [
     "runs.middleware.attempt_log.AttemptLog",
     "runs.middleware.circuit.CircuitBreaker",
     "runs.middleware.rate_limit.RateLimit",
+    "runs.middleware.concurrency.Concurrency",
     *environment.words("EXTRA_STEP_MIDDLEWARE"),
 ]
 CIRCUIT_COOLDOWN_SECONDS = environment.number("CIRCUIT_COOLDOWN_SECONDS", 30, least=0.1, most=3600)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit
 
+from django.conf import settings
+
 from kernel.values import Json, dump_json
 from runs.runtime import host_of
 from runs.steps.base import Client, Endpoint, StepCall, StepFailed
@@ -36,7 +38,8 @@ class OutgoingRequest:
     @property
     def endpoint(self) -> Endpoint:
         """What limits and circuit breakers count by."""
-        return Endpoint(host_of(self.url)) if self.client is None else self.client.endpoint
+        endpoint = Endpoint(host_of(self.url)) if self.client is None else self.client.endpoint
+        return replace(endpoint, max_concurrency=endpoint.max_concurrency or settings.HTTP_HOST_CONCURRENCY)
 
     def at(self, url: str) -> "OutgoingRequest":
         """Give the same request to another page.
