@@ -16,7 +16,7 @@ _LINE: Final = (
 
 
 class AttemptLog:
-    """A line at INFO for each attempt that reaches out; for pure ones at DEBUG, and nothing at all above that.
+    """A line at INFO for each attempt that reached out; at DEBUG for pure ones and what was only put off.
 
     The logger is ``llmteam.attempts``. The record's fields are those of the line, for formatters that write JSON.
     """
@@ -35,6 +35,7 @@ class AttemptLog:
         """Write the line of one attempt, however it ends."""
         began = time.monotonic()
         outcome = "crashed"
+        level = logging.DEBUG if call.type_id in self._pure else logging.INFO
         try:
             answer = await run(call)
             outcome = "completed"
@@ -42,18 +43,19 @@ class AttemptLog:
             outcome = failure.code
             raise
         except Defer as deferred:
-            outcome = f"deferred:{deferred.reason}"
+            outcome, level = f"deferred:{deferred.reason}", logging.DEBUG
             raise
         except asyncio.CancelledError:
             outcome = "cancelled"
             raise
         finally:
-            level = logging.DEBUG if call.type_id in self._pure else logging.INFO
             _write(level, call, outcome, began)
         return answer
 
 
 def _write(level: int, call: StepCall, outcome: str, began: float) -> None:
+    if not log.isEnabledFor(level):
+        return
     fields = {
         "run": str(call.run_id),
         "step": call.step_id,

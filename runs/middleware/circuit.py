@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from typing import Final
 
 import redis.asyncio
@@ -18,11 +19,11 @@ from kernel.clock import utc_now
 from kernel.egress import ConnectionFailed, DeadlineExceeded
 from kernel.ids import new_id
 from runs.circuits.circuit import Circuit, CircuitBusy, CircuitOpen
-from runs.circuits.local import LocalState
+from runs.circuits.keeper import Keeper
 from runs.circuits.shared import SharedStates
-from runs.circuits.turns import Answer, Outcome, Rules, Turn
+from runs.circuits.turns import Outcome, Rules
 from runs.metrics import CIRCUITS_OPENED
-from runs.middleware.shared_state import SharedState, SharedStateAway
+from runs.middleware.shared_state import SharedState
 from runs.steps.base import Defer, Emit, Endpoint, Next, StepCall, StepFailed, StepType, Wait
 from segments.catalog import Effect
 
@@ -40,8 +41,8 @@ class CircuitBreaker:
     def __init__(self, rules: Rules | None = None) -> None:
         self._rules = rules or Rules(cooldown_seconds=settings.CIRCUIT_COOLDOWN_SECONDS)
         self._name = new_id().hex
-        self._state = SharedState("circuit")
-        self._shared = SharedStates(self._rules, redis.asyncio.Redis(connection_pool=self._state.pool))
+        self._redis_state = SharedState("circuit")
+        self._states = SharedStates(self._rules, redis.asyncio.Redis(connection_pool=self._redis_state.pool))
         self._circuits: OrderedDict[str, Circuit] = OrderedDict()
 
     def wants(self, step_type: StepType) -> bool:
@@ -56,7 +57,7 @@ class CircuitBreaker:
     async def aclose(self) -> None:
         """Tell how the last calls ended."""
         await asyncio.gather(*(circuit.close() for circuit in self._circuits.values()))
-        await self._state.close()
+        await self._redis_state.close()
 
     @asynccontextmanager
     async def gate(self, call: StepCall, endpoint: Endpoint) -> AsyncIterator[None]:
@@ -90,7 +91,7 @@ class CircuitBreaker:
             self._forget_idle()
             circuit = self._circuits[key] = Circuit(
                 self._rules,
-                partial(self._take, key, LocalState(self._rules)),
+                Keeper(key, self._rules, self._states, self._redis_state).take,
                 name=self._name,
                 opened=partial(_opened, key),
             )
@@ -98,15 +99,9 @@ class CircuitBreaker:
         return circuit
 
     def _forget_idle(self) -> None:
-        for key in list(self._circuits)[: len(self._circuits) - KEPT_CIRCUITS + 1]:
+        for key in list(islice(self._circuits, max(0, len(self._circuits) - KEPT_CIRCUITS + 1))):
             if self._circuits[key].is_idle:
                 del self._circuits[key]
-
-    async def _take(self, key: str, local: LocalState, turn: Turn) -> Answer:
-        try:
-            return await self._state.ask(partial(self._shared.take, key, turn))
-        except SharedStateAway:
-            return local.take(turn, now=round(time.monotonic() * 1000))
 
 
 def _patience(call: StepCall) -> float:

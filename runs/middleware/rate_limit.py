@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from django.conf import settings
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
@@ -17,7 +17,6 @@ from runs.steps.base import Defer, Emit, Endpoint, Next, StepCall, StepType, Wai
 from segments.catalog import Effect
 
 PREFIX: Final = "llmteam"
-WINDOW_SECONDS: Final = 60.0
 KEPT_QUEUES: Final = 1_000
 
 
@@ -69,15 +68,15 @@ class RateLimit:
                 raise Defer(datetime.fromtimestamp(self._in_turn(owner, limit, free_at), UTC), "rate_limit")
         yield
 
-    async def _hit(self, limit: RateLimitItemPerMinute, owner: tuple[str, str]) -> float | None:
+    async def _hit(self, limit: RateLimitItem, owner: tuple[str, str]) -> float | None:
         """Count a call; return when there is room again if there is none now."""
         try:
             return await self._state.ask(lambda: _hit(self._shared, limit, owner))
         except SharedStateAway:
             return await _hit(self._local, limit, owner)
 
-    def _in_turn(self, owner: tuple[str, str], limit: RateLimitItemPerMinute, free_at: float) -> float:
-        at = max(free_at, self._told.get(owner, 0.0) + WINDOW_SECONDS / limit.amount)
+    def _in_turn(self, owner: tuple[str, str], limit: RateLimitItem, free_at: float) -> float:
+        at = max(free_at, self._told.get(owner, 0.0) + limit.get_expiry() / limit.amount)
         self._told[owner] = at
         self._told.move_to_end(owner)
         if len(self._told) > KEPT_QUEUES:
@@ -85,7 +84,7 @@ class RateLimit:
         return at
 
 
-async def _hit(limiter: MovingWindowRateLimiter, limit: RateLimitItemPerMinute, owner: tuple[str, str]) -> float | None:
+async def _hit(limiter: MovingWindowRateLimiter, limit: RateLimitItem, owner: tuple[str, str]) -> float | None:
     if await limiter.hit(limit, *owner):
         return None
     window = await limiter.get_window_stats(limit, *owner)
@@ -93,5 +92,5 @@ async def _hit(limiter: MovingWindowRateLimiter, limit: RateLimitItemPerMinute, 
 
 
 @lru_cache(maxsize=256)
-def _limit(per_minute: int) -> RateLimitItemPerMinute:
+def _limit(per_minute: int) -> RateLimitItem:
     return RateLimitItemPerMinute(per_minute, namespace="rate")

@@ -23,7 +23,15 @@ Answer = TypeVar("Answer")
 
 
 class SharedStateAway(Exception):
-    """Redis does not answer; whoever asked keeps to bounds of its own process."""
+    """Redis does not answer; whoever asked keeps to bounds of its own process.
+
+    Attributes:
+        was_asked: Whether the question was sent; then it may have taken effect.
+    """
+
+    def __init__(self, *, was_asked: bool) -> None:
+        super().__init__("Redis does not answer")
+        self.was_asked = was_asked
 
 
 class SharedState:
@@ -55,13 +63,13 @@ class SharedState:
             SharedStateAway: There is no answer, or was none a moment ago.
         """
         if time.monotonic() < self._quiet_until:
-            raise SharedStateAway
+            raise SharedStateAway(was_asked=False)
         try:
             async with asyncio.timeout(2 * PATIENCE_SECONDS):
                 answer = await question()
         except (redis.RedisError, OSError) as error:
             self._note_away(error)
-            raise SharedStateAway from error
+            raise SharedStateAway(was_asked=True) from error
         if self._is_away:
             self._is_away = False
             self._gauge.set(0)

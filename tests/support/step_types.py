@@ -91,4 +91,5 @@ class StepTypesConfig(AppConfig):
         "tests.support.step_types.Probe",
         "tests.support.step_types.PureProbe",
         "tests.support.spender.Spender",
+        "tests.support.outsider.Outsider",
     )
