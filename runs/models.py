@@ -235,6 +235,7 @@ class StreamTicket(models.Model):
     api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
     secret_hash = models.BinaryField(max_length=32, unique=True, editable=False)
     expires_at = models.DateTimeField()
+    stream_until = models.DateTimeField(null=True, help_text="When the time of the token it was made with is over.")
 
     objects = TenantManager()
 

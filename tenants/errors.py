@@ -71,3 +71,10 @@ class ConnectionInvalid(Invalid):
 
     code = "CONNECTION_INVALID"
     title = "The connection cannot be saved"
+
+
+class TokenMakesNone(Refused):
+    """A token was used to make a token, which would live on for ever that way."""
+
+    code = "TOKEN_MAKES_NONE"
+    title = "A token cannot make tokens; use the API key"

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from kernel.clock import utc_now
 from kernel.paging import Page, Position, read_cursor, write_cursor
-from tenants import keys
+from tenants import keys, tokens
 from tenants.context import unscoped
 from tenants.errors import KeyRefused
 from tenants.known_callers import known_callers
@@ -20,7 +21,7 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 def find_caller(*, key_text: str) -> Caller:
-    """Find whose key this is. A process asks the database about one key at most every 4 s.
+    """Find whose key or token this is. A process asks the database about one key at most every 4 s.
 
     So a key that another process has revoked, or whose tenant has become inactive, is let in for up to 4 s more.
 
@@ -28,10 +29,10 @@ def find_caller(*, key_text: str) -> Caller:
         KeyRefused: Not a key, unknown, wrong, revoked, expired, or of an inactive tenant; the caller is not told which.
     """
     known = known_callers.find(key_text)
-    if known is not None and known.api_key.is_live():
+    if known is not None and known.is_live():
         return known
     begun = known_callers.begin()
-    caller = _look_up(key_text)
+    caller = _look_up_token(key_text) if key_text.startswith(tokens.PREFIX) else _look_up(key_text)
     known_callers.remember(key_text, caller, begun)
     return caller
 
@@ -40,13 +41,27 @@ def _look_up(key_text: str) -> Caller:
     key = keys.read_key(key_text)
     if key is None:
         raise KeyRefused
-    with unscoped("a key is looked up before its tenant is known"):
-        api_key = ApiKey.objects.select_related("tenant").filter(public_id=key.public_id).first()
+    api_key = _find_key(key.public_id)
     if api_key is None or not keys.same_secret(key.secret, bytes(api_key.secret_hash), master=settings.SECRET_KEY):
         raise KeyRefused
     if not api_key.is_live() or not api_key.tenant.is_active:
         raise KeyRefused
     return Caller(tenant=api_key.tenant, api_key=api_key)
+
+
+def _look_up_token(text: str) -> Caller:
+    facts = tokens.read_token(text, master=settings.SECRET_KEY)
+    if facts is None or facts.expires_at <= utc_now():
+        raise KeyRefused
+    api_key = _find_key(facts.public_id)
+    if api_key is None or not api_key.is_live() or not api_key.tenant.is_active:
+        raise KeyRefused
+    return Caller(api_key.tenant, api_key, token_scopes=facts.scopes, expires_at=facts.expires_at)
+
+
+def _find_key(public_id: str) -> ApiKey | None:
+    with unscoped("a key is looked up before its tenant is known"):
+        return ApiKey.objects.select_related("tenant").filter(public_id=public_id).first()
 
 
 def scopes_of_live_keys(api_key_ids: Iterable[UUID]) -> dict[UUID, list[str]]:

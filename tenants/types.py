@@ -1,11 +1,13 @@
 """Types every app shares: who calls, what a key may do, JSON kept as text."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from kernel.clock import utc_now
 from kernel.values import Json, dump_json
 
 if TYPE_CHECKING:
@@ -27,10 +29,34 @@ SCOPES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a request comes from: a program with a key of one tenant."""
+    """Who a request comes from: a program with a key of one tenant, or with a token made of that key.
+
+    Attributes:
+        tenant: Whose.
+        api_key: The key, also where a token stands for it.
+        token_scopes: What a token may do; None for the key itself.
+        expires_at: When a token's time is over.
+    """
 
     tenant: "Tenant"
     api_key: "ApiKey"
+    token_scopes: tuple[str, ...] | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def scopes(self) -> list[str]:
+        """What the caller may do: never more than the key."""
+        own = self.api_key.scopes
+        return own if self.token_scopes is None else [scope for scope in own if scope in self.token_scopes]
+
+    @property
+    def is_token(self) -> bool:
+        """Whether a token stands for the key."""
+        return self.token_scopes is not None
+
+    def is_live(self) -> bool:
+        """Whether the key, and the token, may be used now."""
+        return self.api_key.is_live() and (self.expires_at is None or self.expires_at > utc_now())
 
     @property
     def actor(self) -> str:

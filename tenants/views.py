@@ -2,13 +2,40 @@
 
 from typing import ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tenants.requests import caller_of
-from tenants.serializers import MeShape, me_body
+from tenants import errors
+from tenants.requests import caller_of, read_fields
+from tenants.serializers import MeShape, TokenFields, TokenShape, me_body
+from tenants.services import create_token
+
+
+class TokensView(APIView):
+    """Short-lived tokens."""
+
+    required_scopes: ClassVar = {"POST": ""}
+    refusals: ClassVar = {"POST": (errors.TokenMakesNone, errors.ScopeMissing)}
+
+    @extend_schema(
+        operation_id="create_token",
+        summary="Make a short-lived token",
+        description="For a browser, which must not have the key: at most 15 minutes, with some of the key's scopes. It "
+        "is sent like a key, ends with its key, and cannot make tokens.",
+        request=TokenFields,
+        responses={201: TokenShape},
+        examples=[
+            OpenApiExample("To start and follow runs", {"scopes": ["runs:read", "runs:write"]}, request_only=True)
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Make one."""
+        wanted = read_fields(TokenFields, request.data)
+        made = create_token(caller=caller_of(request), scopes=wanted["scopes"], seconds=wanted["expires_in"])
+        body = {"token": made.text, "expires_at": made.facts.expires_at, "scopes": made.facts.scopes}
+        return Response(body, status=201)
 
 
 class MeView(APIView):

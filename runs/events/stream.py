@@ -107,7 +107,7 @@ def check_scope(caller: Caller) -> None:
     Raises:
         ScopeMissing: It lacks the scope.
     """
-    if SCOPE not in caller.api_key.scopes:
+    if SCOPE not in caller.scopes:
         raise ScopeMissing(f"This call needs a key with the scope `{SCOPE}`.", extra={"scope": SCOPE})
 
 
@@ -155,7 +155,7 @@ async def follow(stream: Stream, outflow: Outflow) -> AsyncGenerator[Pieces, Non
                 stretch = await feed.after(
                     place, stream.source, seconds=max(0.0, spoke + PING_SECONDS - time.monotonic())
                 )
-                if not allowed.is_valid:
+                if not allowed.is_valid or not stream.caller.is_live():
                     raise KeyRefused
                 pieces: Pieces = []
                 if stretch is not None:

@@ -33,7 +33,11 @@ def issue_ticket(*, caller: Caller) -> NewTicket:
     with tenant_scope(caller.tenant.id):
         StreamTicket.objects.filter(expires_at__lt=utc_now()).delete()
         StreamTicket.objects.create(
-            tenant=caller.tenant, api_key=caller.api_key, secret_hash=hash_for_keeping(text=text), expires_at=expires_at
+            tenant=caller.tenant,
+            api_key=caller.api_key,
+            secret_hash=hash_for_keeping(text=text),
+            expires_at=expires_at,
+            stream_until=caller.expires_at,
         )
     return NewTicket(text, expires_at)
 
@@ -60,4 +64,4 @@ def use_ticket(*, text: str) -> Caller:
         key, in_time = ticket.api_key, ticket.expires_at > utc_now()
     if not in_time or not key.is_live() or not key.tenant.is_active:
         raise KeyRefused
-    return Caller(tenant=key.tenant, api_key=key)
+    return Caller(tenant=key.tenant, api_key=key, expires_at=ticket.stream_until)

@@ -120,6 +120,7 @@ def test_what_is_answered_is_what_is_described(
         ("post", "/api/v1/ws-tickets"): client.post("/api/v1/ws-tickets"),
         ("get", "/api/v1/me"): client.get("/api/v1/me"),
         ("put", "/api/v1/connections/{ref}"): client.put("/api/v1/connections/default", LLM_EXAMPLE),
+        ("post", "/api/v1/tokens"): client.post("/api/v1/tokens", {"scopes": ["runs:read"]}),
         ("get", "/api/v1/connections"): client.get("/api/v1/connections"),
         ("get", "/api/v1/connections/{ref}"): client.get("/api/v1/connections/default"),
         ("post", "/api/v1/connections/{ref}/test"): client.post("/api/v1/connections/nowhere/test"),

@@ -49,6 +49,7 @@ CREATES_UNDER_THE_ADDRESS = {("PUT", "segments/<str:segment_id>"), ("PUT", "conn
 OF_THE_CALLER = {
     "me": {"GET"},
     "connections": {"GET"},
+    "tokens": {"POST"},
     "segments": {"GET", "POST"},
     "segments/validate": {"POST"},
     "runs": {"GET", "POST"},

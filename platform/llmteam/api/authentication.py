@@ -50,7 +50,7 @@ class HasScope:
         if scope is None:
             # A method the view has not: DRF answers 405 after this check, to OPTIONS too as there is no metadata.
             return method == "OPTIONS" or not hasattr(view, (method or "").lower())
-        if scope and scope not in request.auth.api_key.scopes:
+        if scope and scope not in request.auth.scopes:
             raise ScopeMissing(f"This call needs a key with the scope `{scope}`.", extra={"scope": scope})
         return True
 

@@ -1,0 +1,71 @@
+"""Short-lived tokens for browsers: signed, stored nowhere, with no more rights than the key they come from.
+
+A token reads ``llmb_<payload>.<signature>``; the payload names the key by its public id, so a token ends with its key.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import orjson
+
+PREFIX: Final = "llmb_"
+LONGEST: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """What a token says."""
+
+    public_id: str
+    scopes: tuple[str, ...]
+    expires_at: datetime
+
+
+def write_token(facts: TokenFacts, *, master: str) -> str:
+    """Write and sign a token.
+
+    Args:
+        facts: What it says.
+        master: The installation's secret; the signature's key is derived from it.
+    """
+    said = orjson.dumps([facts.public_id, facts.scopes, int(facts.expires_at.timestamp())])
+    payload = _encoded(said)
+    return f"{PREFIX}{payload}.{_encoded(_signature(payload, master))}"
+
+
+def read_token(text: str, *, master: str) -> TokenFacts | None:
+    """Read a token that we signed; None for anything else. Whether its time is over is the caller's to ask."""
+    payload, _, signature = text.removeprefix(PREFIX).partition(".")
+    if not text.startswith(PREFIX) or len(text) > LONGEST:
+        return None
+    try:
+        if not hmac.compare_digest(_decoded(signature), _signature(payload, master)):
+            return None
+        public_id, scopes, expires = orjson.loads(_decoded(payload))
+        return TokenFacts(public_id, tuple(scopes), datetime.fromtimestamp(expires, UTC))
+    except (ValueError, TypeError, binascii.Error):
+        return None
+
+
+def lacking(scopes: Sequence[str], allowed: Sequence[str]) -> list[str]:
+    """Tell which scopes are asked for that the key does not have."""
+    return [scope for scope in scopes if scope not in allowed]
+
+
+def _signature(payload: str, master: str) -> bytes:
+    key = hmac.digest(master.encode(), b"llmteam token v1", hashlib.sha256)
+    return hmac.digest(key, payload.encode(), hashlib.sha256)
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _decoded(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
