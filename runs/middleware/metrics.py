@@ -8,6 +8,7 @@ from prometheus_client import Counter
 
 from runs.metrics import ATTEMPT_SECONDS, ATTEMPTS, DEFERRED, MODEL_COST, MODEL_TOKENS, model_labels
 from runs.steps.base import Defer, Emit, Next, StepCall, Usage, Wait
+from runs.usage.amounts import record_of
 
 
 class Metrics:
@@ -48,9 +49,10 @@ class Metrics:
 
 
 def _count_usage(usage: list[Usage]) -> None:
-    for used in usage:
-        provider, model = model_labels(used.provider, used.model)
-        MODEL_TOKENS.labels(provider, model, "input").inc(max(0, used.input_tokens))
-        MODEL_TOKENS.labels(provider, model, "output").inc(max(0, used.output_tokens))
-        if used.cost is not None and used.cost > 0:
-            MODEL_COST.labels(provider, model).inc(float(used.cost))
+    """Count what the books count: whatever was said, made a count or left out."""
+    for used in map(record_of, usage):
+        provider, model = model_labels(str(used["provider"]), str(used["model"]))
+        for direction in ("input", "output"):
+            MODEL_TOKENS.labels(provider, model, direction).inc(float(str(used[f"{direction}_tokens"])))
+        if used["cost"] is not None:
+            MODEL_COST.labels(provider, model).inc(float(str(used["cost"])))
