@@ -36,15 +36,22 @@ class Watch:
 def test_no_call_touches_a_table_as_the_login(acme: Customer, api: Api) -> None:
     client, watch = api(acme), Watch()
     with connection.execute_wrapper(watch):
+        assert client.post("/api/v1/callback-secret").status_code == 201
         saved = client.put("/api/v1/segments/row", steps_in_a_row("input"))
         run = client.post("/api/v1/segments/row/runs", {"input": 1}, headers={"Idempotency-Key": "k"}).json()
         again = client.post("/api/v1/segments/row/runs?wait=0.2", {"input": 1}, headers={"Idempotency-Key": "k"})
-        fields = {"segment": steps_in_a_row("input"), "client_reference": "a", "on_duplicate": "return_existing"}
+        fields: dict[str, Any] = {
+            "segment": steps_in_a_row("input"),
+            "client_reference": "a",
+            "on_duplicate": "return_existing",
+        }
+        fields["callback"] = {"url": "https://hooks.example.com/"}
         for _ in range(2):
             assert client.post("/api/v1/runs?wait=0.1", fields).status_code == 202
         links = run["links"]
-        answers = [client.get(links[name]) for name in ("self", "steps", "events")]
+        answers = [client.get(links[name]) for name in ("self", "steps", "events", "deliveries")]
         answers += [client.get(f"/api/v1/{path}") for path in ("me", "runs", "segments", "catalog", "tenant/limits")]
+        answers += [client.get(f"/api/v1/{path}") for path in ("deliveries", "callback-secret")]
         answers += [client.get(f"/api/v1/segments/row{path}") for path in ("", "/revisions", "/revisions/1")]
         answers += [client.get(links["self"] + "?wait=0.1"), client.get(links["snapshot"]), client.get("/readyz")]
         answers += [client.post(links[command]) for command in ("pause", "resume", "cancel", "replay")]
