@@ -2,19 +2,24 @@
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from kernel.clock import utc_now
 from runs.callbacks.sealing import open_address
 from runs.models import Delivery, Run, RunCallback
+from tenants.callback_secrets import signing_secrets
 from tenants.context import tenant_scope, unscoped
 from tenants.models import CallbackSecret
+from tenants.sealing import key_ring
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 
@@ -141,6 +146,24 @@ def test_a_secret_is_shown_when_it_is_made_and_never_again(acme: Customer, saved
     assert len(entries) == 2
     assert second["secret"] not in kept
     assert first.json()["secret"] not in kept
+
+
+def test_addresses_and_secrets_are_sealed_anew_with_a_new_key(acme: Customer, saved: APIClient, settings: Any) -> None:
+    run_id = saved.post("/api/v1/segments/row/runs", {"callback": CALLBACK}).json()["run_id"]
+    secret = saved.post("/api/v1/callback-secret").json()["secret"]
+    old, new = settings.SECRET_KEYS, {"new": b"k" * 32}
+    try:
+        for keys, is_to_rotate in (({**new, **old}, True), (new, False)):
+            settings.SECRET_KEYS = keys
+            key_ring.cache_clear()
+            if is_to_rotate:
+                call_command("rotate_secrets", stdout=StringIO())
+        assert open_address(only_callback(run_id)).url == URL
+        with tenant_scope(acme.tenant.id):
+            assert secret in signing_secrets(CallbackSecret.objects.get(), now=utc_now())
+    finally:
+        settings.SECRET_KEYS = old
+        key_ring.cache_clear()
 
 
 def test_runs_are_listed_with_their_callbacks_in_one_look(saved: APIClient) -> None:
