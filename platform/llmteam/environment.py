@@ -97,6 +97,21 @@ def keys(name: str, *, derived_from: str) -> dict[str, bytes]:
     return {"development": hashlib.sha256(b"secrets at rest|" + derived_from.encode()).digest()}
 
 
+def address(name: str) -> tuple[str, int] | None:
+    """Read ``host:port``; None where it is not set. An IPv6 host stands in brackets.
+
+    Raises:
+        ImproperlyConfigured: Not of that form.
+    """
+    written = text(name, "")
+    if not written:
+        return None
+    host, _, port = written.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ImproperlyConfigured(f"{name} is {written!r}; write host:port.")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
 def database(name: str) -> dict[str, object]:
     """Read a ``postgresql://`` URL into Django's form. Not set: an address nobody answers at.
 

@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "channels",
+    "corsheaders",
     "tenants",
     "audit",
     "segments",
@@ -41,7 +42,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "llmteam.metrics.count_requests",
     "llmteam.api.middleware.request_context",
+    "llmteam.api.cors.Cors",
     "llmteam.api.inline.Security",
     "llmteam.static.static_files",
     "llmteam.api.inline.Session",
@@ -53,6 +56,17 @@ MIDDLEWARE = [
 ]
 # The checks look for the names of Django's own middleware; ours are these, without their changes of thread.
 SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003"]
+
+CORS_ALLOW_HEADERS = [
+    "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "last-event-id", "prefer",
+    "traceparent", "x-api-key",
+]  # fmt: skip
+CORS_ALLOW_METHODS = ["DELETE", "GET", "OPTIONS", "POST", "PUT"]
+CORS_EXPOSE_HEADERS = [
+    "etag", "idempotent-replayed", "location", "ratelimit", "ratelimit-policy", "retry-after", "traceparent",
+    "x-request-id",
+]  # fmt: skip
+CORS_PREFLIGHT_MAX_AGE = 600
 
 WEBSOCKET_ORIGINS = environment.words("WEBSOCKET_ORIGINS")
 
@@ -100,7 +114,7 @@ CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_SSL_REDIRECT else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_SSL_REDIRECT
 SECURE_HSTS_PRELOAD = SECURE_SSL_REDIRECT
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
@@ -142,12 +156,15 @@ STEP_MIDDLEWARE: list[str] = [
     "runs.middleware.tracing.Tracing",
     "runs.middleware.metrics.Metrics",
     "runs.middleware.attempt_log.AttemptLog",
+    "runs.middleware.concurrency.Concurrency",
     "runs.middleware.circuit.CircuitBreaker",
     "runs.middleware.rate_limit.RateLimit",
-    "runs.middleware.concurrency.Concurrency",
     *environment.words("EXTRA_STEP_MIDDLEWARE"),
 ]
 CIRCUIT_COOLDOWN_SECONDS = environment.number("CIRCUIT_COOLDOWN_SECONDS", 30, least=0.1, most=3600)
+
+METRICS_TOKEN = environment.text("METRICS_TOKEN", "")
+WORKER_METRICS_ADDRESS = environment.address("WORKER_METRICS_ADDRESS")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["llmteam.api.authentication.KeyAuthentication"],

@@ -3,13 +3,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from llmteam import health
+from llmteam import health, metrics
 
 urlpatterns = [
     path("api/", include("llmteam.api.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("metrics", metrics.show, name="metrics"),
 ]
 
 handler400 = "llmteam.api.problems.bad_request"

@@ -6,6 +6,7 @@ from typing import Any
 from celery import bootsteps
 from django.conf import settings
 
+from runs.engine.exposition import Exposition
 from runs.engine.thread import start_host, stop_host
 
 AFTER_GRACE_SECONDS = 15.0
@@ -20,14 +21,20 @@ class EngineStep(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Pool",)
 
+    def __init__(self, parent: Any, **kwargs: Any) -> None:
+        super().__init__(parent, **kwargs)
+        self._exposition = Exposition()
+
     def start(self, worker: Any) -> None:
         """Start the host."""
         _spare_the_collector()
+        self._exposition.start()
         start_host(worker.hostname)
 
     def stop(self, worker: Any) -> None:
         """Stop the host; waits for its runs as long as the grace allows."""
         stop_host(timeout_seconds=settings.WORKER_GRACE_SECONDS + AFTER_GRACE_SECONDS)
+        self._exposition.stop()
 
 
 def _spare_the_collector() -> None:
