@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
+from django.contrib.postgres.fields import ArrayField
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -22,12 +23,14 @@ from tenants.console import (
     Question,
     ReadOnlyAdmin,
     act,
+    actor_of,
     changelist_url,
     column,
     is_confirmed,
     links,
 )
 from tenants.known_callers import forget_callers_of
+from tenants.known_origins import known_origins
 from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.services import create_api_key, revoke_api_key
 from tenants.types import SCOPES
@@ -51,7 +54,7 @@ class TenantAdmin(CallbackSecretActs):
     ordering = ["slug"]
     fields = [
         "slug", "name", "is_active", "max_concurrent_runs", "run_token_budget", "run_cost_budget",
-        "daily_token_budget", "daily_cost_budget", "created_at", "belongings",
+        "daily_token_budget", "daily_cost_budget", "allowed_origins", "egress_allow_hosts", "created_at", "belongings",
     ]  # fmt: skip
     readonly_fields = ["created_at", "belongings"]
     actions = ["rotate_callback_secrets"]
@@ -65,6 +68,13 @@ class TenantAdmin(CallbackSecretActs):
         """Have an inactive tenant's keys refused by this process at once, by others within 4 s."""
         super().save_model(request, obj, form, change)
         forget_callers_of(obj.pk)
+        known_origins.forget()
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Let lists be written in one line."""
+        if isinstance(db_field, ArrayField):
+            kwargs |= {"widget": UnfoldAdminTextInputWidget, "help_text": f"{db_field.help_text} Separated by commas."}
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @column("belongs to it")
     def belongings(self, tenant: Tenant) -> str:
@@ -72,7 +82,7 @@ class TenantAdmin(CallbackSecretActs):
         if tenant._state.adding:  # noqa: SLF001 - Django's documented way to tell a new row
             return "Save it first."
         owned = {"Runs": "runs.run", "Segments": "segments.segment", "API keys": "tenants.apikey"}
-        owned |= {"Members": "tenants.membership", "Audit": "audit.entry"}
+        owned |= {"Connections": "tenants.connection", "Members": "tenants.membership", "Audit": "audit.entry"}
         owned |= {"Usage": "runs.usageday", "Prices": "runs.modelprice"}
         owned |= {"Deliveries": "runs.delivery"}
         return links({name: changelist_url(label, tenant__id__exact=tenant.pk) for name, label in owned.items()})
@@ -222,9 +232,12 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         """Make the key through the service; its text travels on this request's row only."""
         asked = form.cleaned_data
         made = create_api_key(
-            tenant=asked["tenant"], name=asked["name"], scopes=asked["scopes"], expires_at=asked["expires_at"]
+            tenant=asked["tenant"],
+            name=asked["name"],
+            scopes=asked["scopes"],
+            expires_at=asked["expires_at"],
+            actor=actor_of(request),
         )
-        self.record(request, verb="created", row=made.api_key, after={"name": asked["name"], "scopes": asked["scopes"]})
         obj.__dict__.update(made.api_key.__dict__, text=made.text)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
@@ -245,8 +258,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
             return self.ask(request, _revoke_question(keys), form=NoQuestionsForm())
         live = list(keys.filter(revoked_at__isnull=True).order_by("id")[:MOST_AT_ONCE])
         for key in live:
-            revoke_api_key(tenant=key.tenant, api_key_id=key.id)
-            self.record(request, verb="revoked", row=key)
+            revoke_api_key(tenant=key.tenant, api_key_id=key.id, actor=actor_of(request))
         self.message_user(request, f"Revoked: {len(live)}.")
         return None
 

@@ -9,6 +9,7 @@ from django.db.models import Q
 from kernel.clock import utc_now
 from kernel.ids import new_id
 from tenants.managers import TenantManager
+from tenants.origins import check_origin
 from tenants.sealing import SealedField
 
 
@@ -27,6 +28,13 @@ class Tenant(models.Model):
     is_active = models.BooleanField(default=True, help_text="Keys of an inactive tenant are refused.")
     max_concurrent_runs = models.PositiveIntegerField(
         default=500, help_text="Runs executed at the same time; more wait in the queue with reason `slot`."
+    )
+    allowed_origins = ArrayField(
+        models.CharField(max_length=300, validators=[check_origin]),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Origins of pages that may call the API from a browser, as https://editor.example.com.",
     )
     egress_allow_hosts = ArrayField(
         models.CharField(max_length=300),

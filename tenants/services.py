@@ -39,21 +39,34 @@ class NewToken:
     facts: tokens.TokenFacts
 
 
-def create_tenant(*, slug: str, name: str) -> Tenant:
+def create_tenant(*, slug: str, name: str, actor: str = "system") -> Tenant:
     """Add a tenant to the installation.
+
+    Args:
+        slug: Its short name.
+        name: Its name.
+        actor: For the audit.
 
     Raises:
         TenantExists: The short name is taken.
     """
     try:
         with unscoped("the tenant does not exist yet"):
-            return Tenant.objects.create(slug=slug, name=name)
+            tenant = Tenant.objects.create(slug=slug, name=name)
+            after: dict[str, Json] = {"slug": slug, "name": name}
+            _tell(tenant, "tenant.created", actor=actor, row=tenant, after=after)
+            return tenant
     except IntegrityError as error:
         raise TenantExists(f"There is a tenant {slug!r} already.") from error
 
 
 def create_api_key(
-    *, tenant: Tenant, name: str, scopes: Sequence[str] = SCOPES, expires_at: datetime | None = None
+    *,
+    tenant: Tenant,
+    name: str,
+    scopes: Sequence[str] = SCOPES,
+    expires_at: datetime | None = None,
+    actor: str = "system",
 ) -> NewKey:
     """Make a key. Only a keyed hash of its secret is kept.
 
@@ -62,6 +75,7 @@ def create_api_key(
         name: What uses it.
         scopes: What it may do; all by default.
         expires_at: When it stops working; never by default.
+        actor: For the audit.
 
     Raises:
         UnknownScope: A scope that does not exist.
@@ -84,6 +98,8 @@ def create_api_key(
             scopes=list(dict.fromkeys(scopes)),
             expires_at=expires_at,
         )
+        after: dict[str, Json] = {"name": name, "scopes": list(api_key.scopes), "public_id": api_key.public_id}
+        _tell(tenant, "api_key.created", actor=actor, row=api_key, after=after)
     return NewKey(api_key, key.reveal())
 
 
@@ -107,14 +123,7 @@ def create_token(*, caller: Caller, scopes: Sequence[str], seconds: int) -> NewT
     facts = tokens.TokenFacts(caller.api_key.public_id, tuple(dict.fromkeys(scopes)), expires_at)
     after: dict[str, Json] = {"scopes": list(facts.scopes), "expires_at": expires_at.isoformat()}
     with tenant_scope(caller.tenant.id):
-        record(
-            tenant=caller.tenant,
-            action="token.created",
-            actor=caller.actor,
-            object_type="api_key",
-            object_id=str(caller.api_key.id),
-            after=after,
-        )
+        _tell(caller.tenant, "token.created", actor=caller.actor, row=caller.api_key, after=after)
     return NewToken(tokens.write_token(facts, master=settings.SECRET_KEY), facts)
 
 
@@ -123,7 +132,7 @@ def hash_for_keeping(*, text: str) -> bytes:
     return keys.hash_secret(text, master=settings.SECRET_KEY)
 
 
-def revoke_api_key(*, tenant: Tenant, api_key_id: UUID) -> ApiKey:
+def revoke_api_key(*, tenant: Tenant, api_key_id: UUID, actor: str = "system") -> ApiKey:
     """Stop a key for good. Holds from the next request on in this process, within 4 s in every other.
 
     Repeating it changes nothing.
@@ -138,5 +147,11 @@ def revoke_api_key(*, tenant: Tenant, api_key_id: UUID) -> ApiKey:
         if api_key.revoked_at is None:
             api_key.revoked_at = utc_now()
             api_key.save(update_fields=["revoked_at"])
+            _tell(tenant, "api_key.revoked", actor=actor, row=api_key)
         forget_callers_of(tenant.id)
     return api_key
+
+
+def _tell(tenant: Tenant, action: str, *, actor: str, row: Tenant | ApiKey, after: Json = None) -> None:
+    kind = "tenant" if isinstance(row, Tenant) else "api_key"
+    record(tenant=tenant, action=action, actor=actor, object_type=kind, object_id=str(row.pk), after=after)

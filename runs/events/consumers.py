@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -63,7 +63,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
     """One caller's stream. It is opened before it is accepted, so what happens after that is never missed.
 
     A refusal is accepted too, told in a message, and closed with a code: a browser sees neither body nor status of a
-    refused handshake. Only a foreign origin is refused at once.
+    refused handshake. Only a foreign origin gets one: it is neither the installation's nor the caller's tenant's.
     """
 
     parameters: ClassVar[frozenset[str]] = frozenset()
@@ -72,16 +72,17 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         """Let the caller in, and begin."""
         self.following: asyncio.Task[None] | None = None
         self.cursor: str | None = None
-        if not _is_of_an_allowed_origin(self.scope):
-            await self.close()
-            return
         outflow_of(self.scope).allow_slow_goodbyes()
         try:
             stream = await sync_to_async(self._open)()
         except LlmteamError as error:
             await self._refuse(error)
+            return
         except (OperationalError, InterfaceError):
             await self._refuse(DatabaseSilent())
+            return
+        if not _is_allowed(self.scope, stream.caller.tenant.allowed_origins):
+            await self.close()
         else:
             await self.accept()
             self.following = asyncio.create_task(self._follow(stream), name="websocket stream")
@@ -143,6 +144,9 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
             await self.send(text_data=_with_cursor(last.text, orjson.dumps(piece.cursor)))
 
     async def _refuse(self, error: LlmteamError) -> None:
+        if not _is_allowed(self.scope):
+            await self.close()
+            return
         await self.accept()
         await self._end(error, CODES.get(error.status, 1011))
 
@@ -198,10 +202,12 @@ def _key_holder(scope: Mapping[str, Any]) -> Caller:
     return find_caller(key_text=key.decode("latin-1"))
 
 
-def _is_of_an_allowed_origin(scope: Mapping[str, Any]) -> bool:
+def _is_allowed(scope: Mapping[str, Any], of_tenant: Collection[str] = ()) -> bool:
     """Tell whether a page of this origin may connect. Programs, which are no pages, send none."""
     origin = dict(scope["headers"]).get(b"origin")
     if origin is None:
         return True
     text = origin.decode("latin-1")
-    return text in settings.WEBSOCKET_ORIGINS or validate_host(urlsplit(text).hostname or "", settings.ALLOWED_HOSTS)
+    if text in settings.WEBSOCKET_ORIGINS or text in of_tenant:
+        return True
+    return validate_host(urlsplit(text).hostname or "", settings.ALLOWED_HOSTS)

@@ -71,9 +71,10 @@ def test_a_key_cannot_be_edited(console: Client, acme: Customer) -> None:
 def test_the_audit_tells_of_it_in_the_tenant_s_history(console: Client, acme: Customer) -> None:
     console.post(ADD, asked(acme))
     with unscoped("looking at what was written"):
-        entry = Entry.objects.get(action="api_key.created")
+        entry = Entry.objects.get(action="api_key.created", actor__startswith="user:")
+        made = ApiKey.objects.get(name="n8n")
     assert entry.tenant_id == acme.tenant.pk
-    assert entry.after == {"name": "n8n", "scopes": ["runs:read", "runs:write"]}
+    assert entry.after == {"name": "n8n", "scopes": ["runs:read", "runs:write"], "public_id": made.public_id}
 
 
 @pytest.mark.parametrize(

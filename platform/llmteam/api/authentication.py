@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
+from llmteam.api.cors import ALLOWED
 from tenants.errors import KeyMissing, KeyRefused, ScopeMissing
 from tenants.selectors import find_caller
 from tenants.types import Caller
@@ -23,7 +24,11 @@ class KeyAuthentication(BaseAuthentication):
             KeyRefused: What was sent is no live key.
         """
         text = _key_text(request)
-        return None if text is None else (None, find_caller(key_text=text))
+        if text is None:
+            return None
+        caller = find_caller(key_text=text)
+        setattr(request._request, ALLOWED, caller.tenant.allowed_origins)  # noqa: SLF001 - middleware sees only this one
+        return None, caller
 
     def authenticate_header(self, request: Request) -> str:
         """Name the scheme, so that a refusal is a 401."""
