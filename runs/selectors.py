@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import DurationField, ExpressionWrapper, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from kernel.ids import parse_id
@@ -76,13 +76,14 @@ def count_open_runs() -> OpenRuns:
         with connection.cursor() as cursor:
             cursor.execute("select set_config('statement_timeout', %s, true)", [COUNT_PATIENCE])
         free = Run.objects.filter(owner__isnull=True, wake_at__isnull=False)
-        due = free.filter(wake_at__lte=Now()).aggregate(oldest=Min("wake_at"), now=Now())
+        age = ExpressionWrapper(Now() - Min("wake_at"), output_field=DurationField())
+        oldest = free.filter(wake_at__lte=Now()).aggregate(age=age)["age"]
         by_state = {
             "queued": free.exclude(status=RunStatus.WAITING).count(),
             "waiting": free.filter(status=RunStatus.WAITING).count(),
             "running": Run.objects.filter(owner__isnull=False).count(),
         }
-    return OpenRuns(by_state, 0.0 if due["oldest"] is None else (due["now"] - due["oldest"]).total_seconds())
+    return OpenRuns(by_state, 0.0 if oldest is None else oldest.total_seconds())
 
 
 def read_run_id(text: str) -> UUID:
