@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
+from runs.runtime import the_runtime
 from tenants.models import Tenant
 from tests.support.engine import queue_run, wait_until_over
 from tests.support.host import running_host
@@ -70,6 +71,30 @@ def test_with_an_sdk_each_attempt_is_a_span_in_the_callers_trace(
     }
     assert (failed.status.status_code, failed.status.description) == (StatusCode.ERROR, "HOST_FAILED")
     assert done.status.status_code is StatusCode.UNSET
+
+
+def set_up_by_name(runtime: object) -> None:
+    """What RUNTIME_SETUP may name: brings the SDK along."""
+    assert PROVIDERS, runtime
+    trace._TRACER_PROVIDER = PROVIDERS[-1]
+
+
+PROVIDERS: list[TracerProvider] = []
+
+
+def test_an_installation_s_setup_may_bring_the_sdk(
+    acme: Tenant, spans: InMemorySpanExporter, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = trace._TRACER_PROVIDER
+    assert isinstance(provider, TracerProvider)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+    monkeypatch.setattr(f"{__name__}.PROVIDERS", [provider])
+    settings.RUNTIME_SETUP = [f"{__name__}.set_up_by_name"]
+    the_runtime.cache_clear()
+    with running_host():
+        wait_until_over(queue_run(acme, segment(step("first", "transform", expression="input"))))
+    the_runtime.cache_clear()
+    assert [span.name for span in spans.get_finished_spans()] == ["transform"]
 
 
 def test_a_crash_is_an_error_that_tells_nothing_of_what_was_said(acme: Tenant, spans: InMemorySpanExporter) -> None:
