@@ -22,13 +22,30 @@ def check_input(value: Json, *, schema: Mapping[str, Json]) -> None:
         InputSchemaUnusable: The schema is none, refers outside of itself, or goes in circles.
     """
     try:
-        Draft202012Validator.check_schema(schema)
-        # An empty registry: the default one would fetch unknown references over the network.
-        found = [*_first(Draft202012Validator(schema, registry=Registry()), value)]
+        found = misfits(value, schema, below=("input",))
     except (SchemaError, Unresolvable, RecursionError) as error:
         raise InputSchemaUnusable(f"The segment's input_schema cannot be applied ({type(error).__name__}).") from error
     if found:
-        raise InputRefused(errors=[_item(error) for error in found])
+        raise InputRefused(errors=found)
+
+
+def misfits(value: Json, schema: Mapping[str, Json], *, below: tuple[str, ...] = ()) -> list[ErrorItem]:
+    """Tell where a value does not fit a schema, at most 50 places.
+
+    Args:
+        value: The value.
+        schema: A schema that was checked when it was saved.
+        below: Where the value stands, for pointers.
+
+    Raises:
+        SchemaError: The schema is none.
+        Unresolvable: It refers outside of itself: nothing is ever fetched.
+        RecursionError: It goes in circles.
+    """
+    Draft202012Validator.check_schema(schema)
+    # An empty registry: the default one would fetch unknown references over the network.
+    validator = Draft202012Validator(schema, registry=Registry())
+    return [_item(error, below) for error in _first(validator, value)]
 
 
 def _first(validator: Draft202012Validator, value: Json) -> list[ValidationError]:
@@ -40,14 +57,14 @@ def _first(validator: Draft202012Validator, value: Json) -> list[ValidationError
     return found
 
 
-def _item(error: ValidationError) -> ErrorItem:
+def _item(error: ValidationError, below: tuple[str, ...]) -> ErrorItem:
     # The library's sentence quotes the value, which may be large or private: name the rule instead.
     rule = f"`{error.validator}`"
-    detail = f"The value does not satisfy {rule} of the input_schema."
+    detail = f"The value does not satisfy {rule} of the schema."
     if error.validator == "required" and isinstance(error.validator_value, list) and isinstance(error.instance, dict):
         missing = [name for name in error.validator_value if name not in error.instance]
         detail = "A member is missing: " + ", ".join(f"`{name}`" for name in missing[:20]) + "."
     elif error.validator == "type":
         detail = f"The value must be of the type {error.validator_value}."
-    code, pointer = "INPUT_" + str(error.validator).upper(), pointer_of(["input", *error.absolute_path])
+    code, pointer = "INPUT_" + str(error.validator).upper(), pointer_of([*below, *error.absolute_path])
     return ErrorItem(code=code, detail=detail, pointer=pointer)

@@ -1,0 +1,93 @@
+"""One call of a model: room in the budgets before it, through the gates, counted behind it."""
+
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+
+from runs.agents.config import AgentBudget
+from runs.providers.base import CompletionReply, CompletionRequest
+from runs.providers.errors import refused
+from runs.providers.tokens import estimate_input
+from runs.steps.base import Budget, Hold, LanguageModel, Price, StepCall, StepFailed, Usage
+
+TIMEOUT_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks one model for one attempt of a step.
+
+    Attributes:
+        call: The attempt.
+        model: The connection.
+        name: The model to ask for.
+        budget: What the step may take, if it says.
+        prompt: ``name@version`` of the stored prompt, if one is used.
+    """
+
+    call: StepCall
+    model: LanguageModel
+    name: str
+    budget: AgentBudget | None = None
+    prompt: str | None = None
+
+    @property
+    def seconds_left(self) -> float:
+        """For the next call: the connection's time, within the attempt's."""
+        most = self.model.timeout_seconds or TIMEOUT_SECONDS
+        return most if self.call.deadline is None else max(0.001, min(most, self.call.deadline - time.monotonic()))
+
+    async def ask(self, request: CompletionRequest) -> CompletionReply:
+        """Ask once; what was used is counted whatever becomes of the answer.
+
+        Raises:
+            StepFailed: BUDGET_EXCEEDED, PRICE_UNKNOWN, a code of ``runs.providers.errors``.
+            Defer: A gate is closed for now; nothing was asked.
+        """
+        price = await self.call.context.price(self.model.provider_name, self.name)
+        await self.call.reserve(self._hold(request, price))
+        started = time.monotonic()
+        async with self.call.outside(self.model.endpoint):
+            reply = await self.model.provider.complete(request, on_delta=self.call.stream)
+        self.call.usage.append(self._usage(reply, price, started))
+        if reply.finish_reason == "refused":
+            raise refused()
+        return reply
+
+    def _hold(self, request: CompletionRequest, price: Price | None) -> Hold:
+        given = estimate_input(request)
+        cost = _cost(price, given, request.max_tokens)
+        step = None if self.budget is None else Budget(self.budget.tokens, self.budget.cost)
+        return Hold(given + request.max_tokens, cost, step)
+
+    def _usage(self, reply: CompletionReply, price: Price | None, started: float) -> Usage:
+        tokens = reply.tokens
+        cost = _cost(price, tokens.input_tokens, tokens.output_tokens)
+        return Usage(
+            connection=self.model.ref,
+            provider=self.model.provider_name,
+            model=reply.model or self.name,
+            input_tokens=tokens.input_tokens,
+            output_tokens=tokens.output_tokens,
+            cost=cost,
+            is_estimated=tokens.is_estimated or (price is not None and price.is_estimated),
+            latency_ms=round((time.monotonic() - started) * 1000),
+            request_id=reply.request_id,
+            prompt=self.prompt,
+        )
+
+
+def _cost(price: Price | None, given: int, answered: int) -> Decimal | None:
+    return None if price is None else price.cost_of(input_tokens=given, output_tokens=answered)
+
+
+def model_name(model: LanguageModel, wanted: str | None) -> str:
+    """Choose the model: what the step wants, else the connection's.
+
+    Raises:
+        StepFailed: LLM_MODEL_MISSING: neither names one.
+    """
+    name = wanted or model.model
+    if not name:
+        raise StepFailed("LLM_MODEL_MISSING", f"Neither the step nor the connection {model.ref} names a model.")
+    return name
