@@ -1,0 +1,1 @@
+"""Stored prompts: texts for language models, in versions that never change."""
