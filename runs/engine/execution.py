@@ -39,6 +39,8 @@ from segments.plan import OnUnknown
 
 PARK_SECONDS = 5.0
 """A run whose only waits are longer than this gives its host back."""
+LEAST_DEFER_SECONDS = 0.05
+"""What is put off comes back no sooner, however far a worker's clock is behind the database's."""
 SLICE_SECONDS = 0.02
 """Pure work of one run before the others get a turn."""
 
@@ -313,7 +315,7 @@ class Execution:
             else:
                 return
         if isinstance(outcome, Defer):
-            at = max(outcome.until.timestamp(), self._around.clock.now())
+            at = max(outcome.until.timestamp(), self._around.clock.now() + LEAST_DEFER_SECONDS)
             self._chronicle.try_again(attempt.key, reason=outcome.reason, at=at, consumed=False, usage=attempt.usage)
             return
         activation = self.state.active[attempt.key]
