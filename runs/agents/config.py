@@ -1,5 +1,6 @@
 """What llm_agent is told."""
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
@@ -8,11 +9,13 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from segments.catalog import ConnectionRef, PromptText, StepConfig
-from segments.definition.json_schema import schema_problems
+from segments.definition.foreign_schemas import schema_problems
 
 MOST_TOOLS = 20
 MOST_FALLBACKS = 5
-MAX_ROUNDS = 10
+MOST_ROUNDS = 8
+"""How often a model may ask for tools in one conversation."""
+_PROMPT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}(@[1-9][0-9]{0,8})?")
 
 
 def _safe_schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -22,7 +25,6 @@ def _safe_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 Schema = Annotated[dict[str, Any], AfterValidator(_safe_schema)]
-PromptName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}(@[1-9][0-9]{0,8})?$")]
 
 
 class Part(BaseModel):
@@ -64,7 +66,7 @@ class LlmAgentConfig(StepConfig, json_schema_extra={"required": ["llm_ref"]}):
     """Which model to ask, and what."""
 
     llm_ref: Annotated[str, ConnectionRef("llm")] = Field("default", description="The tenant's connection to use")
-    prompt_template_id: PromptName | None = Field(None, description="A stored prompt: name, or name@version")
+    prompt_template_id: str | None = Field(None, description="A stored prompt: name, or name@version")
     temperature: float = Field(0.7, ge=0, le=2, description="How freely the model chooses")
     max_tokens: int = Field(1000, ge=1, description="Longest answer")
     prompt: Annotated[str | None, PromptText()] = Field(
@@ -74,7 +76,6 @@ class LlmAgentConfig(StepConfig, json_schema_extra={"required": ["llm_ref"]}):
     model: str | None = Field(None, description="Model, where the connection has several")
     response_schema: Schema | None = Field(None, description="JSON Schema the answer must fit")
     tools: list[AgentTool] | None = Field(None, max_length=MOST_TOOLS, description="Tools the model may call")
-    max_rounds: int = Field(5, ge=1, le=MAX_ROUNDS, description="How often the model may ask for tools")
     fallback: list[str | AgentFallback] | SkipJsonSchema[None] = Field(
         None, max_length=MOST_FALLBACKS, description="Connections to use when the first fails, in their order"
     )
@@ -84,6 +85,8 @@ class LlmAgentConfig(StepConfig, json_schema_extra={"required": ["llm_ref"]}):
     def _asks_one_thing(self) -> Self:
         if self.prompt is not None and self.prompt_template_id is not None:
             raise PydanticCustomError("ambiguous_prompt", "Give either prompt or prompt_template_id, not both.")
+        if self.prompt_template_id is not None and not _PROMPT_NAME.fullmatch(self.prompt_template_id):
+            raise PydanticCustomError("prompt_name", "A stored prompt is named name, or name@version.")
         names = [tool.name for tool in self.tools or ()]
         if len(set(names)) < len(names):
             raise PydanticCustomError("tool_twice", "Two tools have one name.")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from kernel.values import Json
 from runs.agents.asking import Asker
-from runs.agents.config import LlmAgentConfig
+from runs.agents.config import MOST_ROUNDS, LlmAgentConfig
 from runs.agents.reply import read_reply, repair_request, reply_invalid
 from runs.agents.tools import Toolbox
 from runs.providers.base import CompletionReply, CompletionRequest, Message
@@ -34,9 +34,9 @@ async def converse(asker: Asker, config: LlmAgentConfig, opening: Sequence[Messa
         reply = await asker.ask(_request(asker, config, messages, toolbox))
         if reply.tool_calls:
             rounds += 1
-            if rounds > config.max_rounds:
-                message = f"The model asked for tools more than {config.max_rounds} times."
-                raise StepFailed("LLM_TOO_MANY_ROUNDS", message, details={"limit": config.max_rounds})
+            if rounds > MOST_ROUNDS:
+                message = f"The model asked for tools more than {MOST_ROUNDS} times."
+                raise StepFailed("LLM_TOO_MANY_ROUNDS", message, details={"limit": MOST_ROUNDS})
             messages += await _with_tools(reply, toolbox)
             continue
         if config.response_schema is None:

@@ -11,9 +11,11 @@ from kernel.egress import EgressClient, Policy, build_policy, open_client
 from runs.connections.directory import Directory
 from runs.connections.facts import TenantFacts
 from runs.engine.store.connections import read_tenant_facts
+from runs.engine.store.prompts import read_prompt
 from runs.engine.tariffs import Ask, Remembered, Tariffs
 from runs.runtime import the_runtime
 from runs.steps.base import Client, LanguageModel, Price, Prompt, StepFailed
+from segments.definition.prompt_names import read_prompt_name
 
 FACTS_SECONDS: Final = 4.0
 """How long connections are believed: a change holds everywhere within 5 s."""
@@ -65,12 +67,22 @@ class TenantContext:
         return facts
 
     async def prompt(self, template_id: str) -> Prompt:
-        """Return a stored prompt.
+        """Return a stored prompt: of ``name`` the version that is current now, of ``name@3`` that one.
 
         Raises:
-            StepFailed: PROMPT_UNKNOWN.
+            StepFailed: PROMPT_UNKNOWN: no such prompt, no such version, or it is archived.
         """
-        raise StepFailed("PROMPT_UNKNOWN", f"There is no stored prompt named {template_id}.")
+        name = read_prompt_name(template_id)
+        if name is None:
+            raise StepFailed("PROMPT_UNKNOWN", "The text cannot be a stored prompt's name.")
+        found = await self._around.ask(lambda connection: read_prompt(connection, self.tenant_id, name))
+        if found is None:
+            raise StepFailed("PROMPT_UNKNOWN", f"There is no stored prompt named {name.template_id}.")
+        if found.is_archived:
+            raise StepFailed("PROMPT_UNKNOWN", f"The stored prompt {name.template_id} is archived.")
+        if found.prompt is None:
+            raise StepFailed("PROMPT_UNKNOWN", f"The stored prompt {name.template_id} has no version {name.number}.")
+        return found.prompt
 
     async def price(self, provider: str, model: str) -> Price | None:
         """Return what a model's tokens cost the tenant now; None where nobody says."""
@@ -86,6 +98,7 @@ class TenantContexts:
     """The contexts of one host, by tenant."""
 
     def __init__(self, ask: Ask, tariffs: Tariffs) -> None:
+        self.ask = ask
         self.tariffs = tariffs
         self.facts = Remembered(ask, read_tenant_facts, seconds=FACTS_SECONDS)
         self._contexts: dict[UUID, TenantContext] = {}

@@ -1,7 +1,7 @@
 """The rule about ``input_schema``: it must be a schema that can be applied safely."""
 
 from segments.definition.findings import Place
-from segments.definition.json_schema import schema_problems
+from segments.definition.foreign_schemas import schema_problems
 from segments.validation.context import Context
 
 

@@ -378,9 +378,8 @@ def test_suggests_what_was_probably_meant(flawed: Any, code: str, near: str):
     assert near in (findings(flawed)[code].hint or "")
 
 
-@pytest.mark.parametrize("type_id", ["llm_agent", "human_task"])
-def test_refuses_a_type_that_is_only_announced(type_id: str):
-    segment = document({f"a:{type_id}": {**ASK, **APPROVE} if type_id == "human_task" else ASK})
+def test_refuses_a_type_that_is_only_announced():
+    segment = document({"a:human_task": APPROVE})
     errors = [code for code, _ in judged(segment, "error")]
     assert errors == []
     assert judged(segment, "error", catalog=registry().catalog) == [("TYPE_NOT_AVAILABLE", "/steps/0/type")]

@@ -38,11 +38,11 @@ def test_has_the_seven_types_and_a_handler_for_each_that_is_available():
     known = registry()
     seven = {"llm_agent", "http_action", "human_task", "condition", "parallel_split", "parallel_join", "transform"}
     assert seven <= set(known.catalog)
-    for type_id in seven - {"llm_agent", "human_task"}:
+    for type_id in seven - {"human_task"}:
         assert known.handler(type_id).step_type is known.catalog[type_id]
 
 
-@pytest.mark.parametrize("type_id", ["llm_agent", "human_task", "nothing"])
+@pytest.mark.parametrize("type_id", ["human_task", "nothing"])
 def test_has_no_handler_for_what_is_announced_or_unknown(type_id: str):
     with pytest.raises(KeyError):
         registry().handler(type_id)
