@@ -46,6 +46,10 @@ class ConnectionRef:
     kind: Literal["llm", "http"]
 
 
+class StoredPromptRef:
+    """Marks a config field that names a stored prompt, ``name`` or ``name@version``; its text may name any step."""
+
+
 class StepConfig(BaseModel):
     """Base of every step type's config. Unknown keys are kept, so that a segment survives a round trip."""
 

@@ -20,6 +20,34 @@ class RevisionNotFound(NotFound):
     title = "There is no such revision"
 
 
+class PromptNotFound(NotFound):
+    """The tenant has no such stored prompt."""
+
+    code = "PROMPT_NOT_FOUND"
+    title = "There is no such stored prompt"
+
+
+class PromptVersionNotFound(NotFound):
+    """The stored prompt has no such version."""
+
+    code = "PROMPT_VERSION_NOT_FOUND"
+    title = "There is no such version of the prompt"
+
+
+class PromptIdInvalid(Invalid):
+    """The text cannot be a stored prompt's name."""
+
+    code = "PROMPT_ID_INVALID"
+    title = "A prompt's id begins with a letter and has at most 64 lower case letters, digits, _ and -"
+
+
+class PromptInvalid(Invalid):
+    """A prompt that no step could use."""
+
+    code = "PROMPT_INVALID"
+    title = "The prompt cannot be saved"
+
+
 class StepTypeNotFound(NotFound):
     """The catalog has no such step type."""
 

@@ -151,7 +151,7 @@ def list_revisions(*, tenant: Tenant, segment_id: str, cursor: str | None, limit
         CursorRefused: Not a cursor of ours.
     """
     segment = get_segment(tenant=tenant, segment_id=segment_id)
-    below = _number(cursor) if cursor else None
+    below = read_number(cursor) if cursor else None
     if cursor and below is None:
         raise CursorRefused
     with tenant_scope(tenant.id):
@@ -174,7 +174,7 @@ def get_revision(*, tenant: Tenant, segment_id: str, number: str | int | None = 
         if segment.current_revision is None:
             raise RevisionNotFound
         return segment.current_revision
-    wanted = _number(str(number))
+    wanted = read_number(str(number))
     if wanted is None:
         raise RevisionNotFound
     with reading_scope(tenant.id):
@@ -184,8 +184,8 @@ def get_revision(*, tenant: Tenant, segment_id: str, number: str | int | None = 
     return revision
 
 
-def _number(text: str) -> int | None:
-    """Read a revision's number in its one spelling."""
+def read_number(text: str) -> int | None:
+    """Read the number of a revision or a version in its one spelling; None where it is none."""
     if not text.isascii() or not text.isdigit() or len(text) > 10 or text.startswith("0"):
         return None
     number = int(text)

@@ -1,8 +1,9 @@
-"""Routes of the catalog and of segments, below /api/v1/."""
+"""Routes of the catalog, of segments and of stored prompts, below /api/v1/."""
 
 from django.urls import path
 
 from segments import views
+from segments.prompts import views as prompts
 
 urlpatterns = [
     path("catalog", views.CatalogView.as_view(), name="catalog"),
@@ -13,4 +14,8 @@ urlpatterns = [
     path("segments/<str:segment_id>", views.SegmentView.as_view(), name="segment"),
     path("segments/<str:segment_id>/revisions", views.RevisionsView.as_view(), name="revisions"),
     path("segments/<str:segment_id>/revisions/<str:number>", views.RevisionView.as_view(), name="revision"),
+    path("prompts", prompts.PromptsView.as_view(), name="prompts"),
+    path("prompts/<str:template_id>", prompts.PromptView.as_view(), name="prompt"),
+    path("prompts/<str:template_id>/versions", prompts.PromptVersionsView.as_view(), name="prompt_versions"),
+    path("prompts/<str:template_id>/versions/<str:number>", prompts.PromptVersionView.as_view(), name="prompt_version"),
 ]

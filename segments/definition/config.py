@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from kernel.errors import ErrorItem, Invalid
 from kernel.values import Json, pointer_of
-from segments.catalog import ExpressionText, PromptText, StepConfig, StepType
+from segments.catalog import ExpressionText, PromptText, StepConfig, StepType, StoredPromptRef
 from segments.definition.findings import Path
 from segments.expressions import Expression, Names, parse, parse_template
 
@@ -71,6 +71,16 @@ def config_expressions(step_type: StepType, config: Mapping[str, Json]) -> Itera
             yield parse(found.text)
         else:
             yield from parse_template(found.text, single_braces=found.kind is TextKind.PROMPT).expressions
+
+
+def names_stored_prompt(step_type: StepType, config: Mapping[str, Json]) -> bool:
+    """Whether a config names a stored prompt: which steps that reads is not known before the run."""
+    return any(
+        config.get(key) is not None
+        for name, field in step_type.config.model_fields.items()
+        if any(isinstance(mark, StoredPromptRef) for mark in field.metadata)
+        for key in spellings(name, field)
+    )
 
 
 def resolve_config(step_type: StepType, config: Mapping[str, Json], names: Names) -> StepConfig:

@@ -6,7 +6,7 @@ from typing import TypedDict
 from kernel.values import Json
 from segments.catalog import Catalog, Effect, Role, StepType
 from segments.definition import Edge, Segment, Step
-from segments.definition.config import config_expressions
+from segments.definition.config import config_expressions, names_stored_prompt
 from segments.definition.ports import EdgeIndex, StepPorts, resolve_ports, resolve_source_ports, resolve_target_port
 from segments.expressions import Expression, parse
 from segments.plan.graph import Graph
@@ -142,7 +142,8 @@ def _referenced(segment: Segment, step_types: Mapping[str, StepType], edges: Seq
     expressions: list[Expression] = [edge.condition for edge in edges if edge.condition is not None]
     for step in segment.steps:
         expressions.extend(config_expressions(step_types[step.step_id], step.config))
-    if any(expression.dynamic_steps for expression in expressions):
+    reads_prompts = any(names_stored_prompt(step_types[step.step_id], step.config) for step in segment.steps)
+    if reads_prompts or any(expression.dynamic_steps for expression in expressions):
         return frozenset(step.step_id for step in segment.steps)
     return frozenset(step_id for expression in expressions for step_id in expression.steps)
 

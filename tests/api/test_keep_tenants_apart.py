@@ -30,6 +30,9 @@ BY_OBJECT = {
     "segments/<str:segment_id>/runs": {"POST"},
     "connections/<str:ref>": {"GET", "PUT", "DELETE"},
     "connections/<str:ref>/test": {"POST"},
+    "prompts/<str:template_id>": {"GET", "PUT", "DELETE"},
+    "prompts/<str:template_id>/versions": {"GET"},
+    "prompts/<str:template_id>/versions/<str:number>": {"GET"},
     "runs/<str:run_id>": {"GET"},
     "runs/<str:run_id>/steps": {"GET"},
     "runs/<str:run_id>/events": {"GET"},
@@ -43,13 +46,18 @@ BY_OBJECT = {
 }
 """Routes that name an object of a tenant, with their methods."""
 
-CREATES_UNDER_THE_ADDRESS = {("PUT", "segments/<str:segment_id>"), ("PUT", "connections/<str:ref>")}
+CREATES_UNDER_THE_ADDRESS = {
+    ("PUT", "segments/<str:segment_id>"),
+    ("PUT", "connections/<str:ref>"),
+    ("PUT", "prompts/<str:template_id>"),
+}
 """Not a 404 for an unknown id: it makes the caller's own."""
 
 OF_THE_CALLER = {
     "me": {"GET"},
     "connections": {"GET"},
     "tokens": {"POST"},
+    "prompts": {"GET"},
     "segments": {"GET", "POST"},
     "segments/validate": {"POST"},
     "runs": {"GET", "POST"},
@@ -75,6 +83,7 @@ class Foreign:
     run_id: str
     delivery_id: str
     ref: str = CANARY
+    template_id: str = CANARY
     number: str = "1"
 
     def address(self, route: str) -> str:
@@ -112,6 +121,7 @@ def foreign(globex: Customer, api: Api) -> Foreign:
     assert client.put(f"/api/v1/segments/{CANARY}", segment).status_code == 201
     connection = {"kind": "http", "base_url": f"https://{CANARY.replace('_', '-')}.example.com/{CANARY}"}
     assert client.put(f"/api/v1/connections/{CANARY}", connection).status_code == 201
+    assert client.put(f"/api/v1/prompts/{CANARY}", {"prompt": CANARY}).status_code == 201
     host = f"{CANARY.replace('_', '-')}.example.com"
     callback = {"url": f"https://{host}/{CANARY}?{CANARY}", "headers": {"X-Text": CANARY}}
     run = client.post(

@@ -1,0 +1,136 @@
+"""The API's routes about stored prompts."""
+
+from typing import ClassVar
+
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from kernel.paging import CursorRefused, page_body
+from segments import errors
+from segments.prompts import selectors, serializers, services
+from tenants.requests import PageQuery, caller_of, read_query, with_etag
+from tenants.shapes import page_shape
+
+READ, WRITE = "segments:read", "segments:write"
+UNCHANGED = OpenApiResponse(description="`If-None-Match` names the present content.")
+
+
+class PromptsView(APIView):
+    """All stored prompts of the caller's tenant."""
+
+    required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (CursorRefused,)}
+
+    @extend_schema(
+        operation_id="list_prompts",
+        summary="List stored prompts",
+        description="Newest first, without their texts.",
+        parameters=[serializers.PromptListQuery],
+        responses=page_shape("PromptPage", serializers.PromptSummaryShape()),
+    )
+    def get(self, request: Request) -> Response:
+        """Answer one page."""
+        query = read_query(serializers.PromptListQuery, request)
+        page = selectors.list_prompts(tenant=caller_of(request).tenant, **query)
+        return Response(page_body(page, serializers.prompt_summary, request.build_absolute_uri()))
+
+
+class PromptView(APIView):
+    """One stored prompt."""
+
+    required_scopes: ClassVar = {"GET": READ, "PUT": WRITE, "DELETE": WRITE}
+    refusals: ClassVar = {
+        "GET": (errors.PromptNotFound,),
+        "PUT": (errors.PromptIdInvalid, errors.PromptInvalid),
+        "DELETE": (errors.PromptNotFound,),
+    }
+
+    @extend_schema(
+        operation_id="read_prompt",
+        summary="Read a stored prompt",
+        responses={200: serializers.PromptShape, 304: UNCHANGED},
+    )
+    def get(self, request: Request, template_id: str) -> Response:
+        """Answer the prompt with its current texts, archived or not."""
+        template = selectors.get_prompt(tenant=caller_of(request).tenant, template_id=template_id)
+        etag = f'"{serializers.current_of(template).content_hash}"'
+        return with_etag(request, etag, serializers.prompt_body(template))
+
+    @extend_schema(
+        operation_id="save_prompt",
+        summary="Save a stored prompt",
+        description=(
+            "Makes the texts the current version: 201 when they are new, 200 when the prompt had them already "
+            "(earlier ones move the current pointer back). Versions never change; a step names `name` for the one "
+            "that is current when it runs, or `name@3`. An archived prompt comes back."
+        ),
+        request=serializers.PromptFields,
+        responses={200: serializers.PromptShape, 201: serializers.PromptShape},
+    )
+    def put(self, request: Request, template_id: str) -> Response:
+        """Save a version."""
+        caller, fields = caller_of(request), serializers.PromptFields(data=request.data)
+        fields.is_valid(raise_exception=True)
+        saved = services.save_prompt(
+            tenant=caller.tenant, actor=caller.actor, template_id=template_id, texts=fields.texts()
+        )
+        return with_etag(
+            request,
+            f'"{saved.version.content_hash}"',
+            serializers.prompt_body(saved.template),
+            status=201 if saved.created else 200,
+            Location=request.build_absolute_uri(reverse("prompt", args=[template_id])),
+        )
+
+    @extend_schema(
+        operation_id="archive_prompt",
+        summary="Archive a stored prompt",
+        description="It leaves the lists, and steps that use it fail; its versions stay. Repeatable.",
+        responses={204: None},
+    )
+    def delete(self, request: Request, template_id: str) -> Response:
+        """Archive."""
+        caller = caller_of(request)
+        services.archive_prompt(tenant=caller.tenant, actor=caller.actor, template_id=template_id)
+        return Response(status=204)
+
+
+class PromptVersionsView(APIView):
+    """All versions of a stored prompt."""
+
+    required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (errors.PromptNotFound, CursorRefused)}
+
+    @extend_schema(
+        operation_id="list_prompt_versions",
+        summary="List a prompt's versions",
+        description="Newest first, without their texts.",
+        parameters=[PageQuery],
+        responses=page_shape("PromptVersionPage", serializers.PromptVersionSummaryShape()),
+    )
+    def get(self, request: Request, template_id: str) -> Response:
+        """Answer one page."""
+        query = read_query(PageQuery, request)
+        page = selectors.list_versions(tenant=caller_of(request).tenant, template_id=template_id, **query)
+        return Response(page_body(page, serializers.version_summary, request.build_absolute_uri()))
+
+
+class PromptVersionView(APIView):
+    """One version of a stored prompt."""
+
+    required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (errors.PromptNotFound, errors.PromptVersionNotFound)}
+
+    @extend_schema(
+        operation_id="read_prompt_version",
+        summary="Read one version of a prompt",
+        description="Immutable.",
+        responses={200: serializers.PromptVersionShape, 304: UNCHANGED},
+    )
+    def get(self, request: Request, template_id: str, number: str) -> Response:
+        """Answer its texts."""
+        version = selectors.get_version(tenant=caller_of(request).tenant, template_id=template_id, number=number)
+        return with_etag(request, f'"{version.content_hash}"', serializers.version_body(version))
