@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from segments.models import Revision, Segment
+from segments.prompts.admin import PromptTemplateAdmin, PromptVersionAdmin
 from segments.services import archive_segment
 from tenants.console import (
     MOST_AT_ONCE,
@@ -138,6 +139,9 @@ class RevisionAdmin(ReadOnlyAdmin):
     def types_used(self, revision: Revision) -> str:
         """Show what it relied on when it was saved."""
         return pretty(revision.step_types)
+
+
+__all__ = ["PromptTemplateAdmin", "PromptVersionAdmin", "RevisionAdmin", "SegmentAdmin"]
 
 
 def _archive_question(segments: QuerySet[Segment]) -> Question:

@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from audit.models import Entry
 from runs.models import Delivery, Run, RunStatus, Signal, SignalKind
-from segments.models import Segment
+from segments.models import PromptTemplate, Segment
 from tenants.console import MOST_AT_ONCE
 from tenants.context import unscoped
 from tenants.models import ApiKey, CallbackSecret, Connection, Membership, User
@@ -52,6 +52,11 @@ def archived(world: World) -> tuple[Model, Done]:
     return world.segment, lambda: Segment.objects.get(id=world.segment.id).archived_at is not None
 
 
+def prompt_archived(world: World) -> tuple[Model, Done]:
+    template = PromptTemplate.objects.get(tenant=world.tenant)
+    return template, lambda: PromptTemplate.objects.get(id=template.id).archived_at is not None
+
+
 def tried(world: World) -> tuple[Model, Done]:
     row = Connection.objects.get(tenant=world.tenant)
     return row, lambda: Entry.objects.get(action="connection.tested").after["code"] == "EGRESS_BLOCKED"
@@ -75,6 +80,7 @@ ACTIONS: dict[tuple[str, str], tuple[Callable[[World], tuple[Model, Done]], str]
     ("tenants.Tenant", "rotate_callback_secrets"): (signed_anew, "tenant.callback_secret_rotated"),
     ("tenants.ApiKey", "revoke_keys"): (revoked, "api_key.revoked"),
     ("segments.Segment", "archive_segments"): (archived, "segment.archived"),
+    ("segments.PromptTemplate", "archive_prompts"): (prompt_archived, "prompt.archived"),
     ("tenants.Connection", "try_connections"): (tried, "connection.tested"),
 }
 BUTTONS = {
@@ -86,6 +92,7 @@ BUTTONS = {
     ("tenants.Tenant", "rotate_callback_secret"): "rotate_callback_secrets",
     ("tenants.ApiKey", "revoke_key"): "revoke_keys",
     ("segments.Segment", "archive"): "archive_segments",
+    ("segments.PromptTemplate", "archive_one"): "archive_prompts",
     ("tenants.Connection", "try_one"): "try_connections",
 }
 SHOWS_WHAT_IT_MADE = {"rotate_callback_secrets"}

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from audit.models import Entry
 from kernel.clock import utc_now
 from runs.models import Delivery, DeliveryAttempt, ModelPrice, Run, RunEvent, RunStatus, UsageDay, UsageEntry, Worker
-from segments.models import Revision, Segment
+from segments.models import PromptTemplate, PromptVersion, Revision, Segment
 from tenants.context import unscoped
 from tenants.models import Connection, Membership, Tenant, User
 from tenants.sealing import seal_into
@@ -45,6 +45,7 @@ def a_world(tenant: Tenant, *, name: str = "greet") -> World:
         run = a_run(revision)
         usage_of(run)
         a_connection(tenant)
+        a_prompt(tenant)
         a_delivery(run)
         an_event(run, type_="segment.started", payload={"input": {"who": "world"}})
         return World(tenant, segment, revision, run)
@@ -90,6 +91,17 @@ def a_connection(tenant: Tenant, *, ref: str = "crm") -> Connection:
     row.secret_set_at = utc_now()
     row.save()
     return row
+
+
+def a_prompt(tenant: Tenant) -> PromptTemplate:
+    """Write a stored prompt with one version."""
+    with unscoped("rows for a test"):
+        template = PromptTemplate.objects.create(tenant=tenant, template_id="sort")
+        template.current_version = PromptVersion.objects.create(
+            tenant=tenant, template=template, number=1, content_hash="cd" * 32, prompt="Sort {{ input }}."
+        )
+        template.save(update_fields=["current_version"])
+        return template
 
 
 def a_segment(tenant: Tenant, name: str) -> tuple[Segment, Revision]:
