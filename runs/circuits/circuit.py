@@ -14,6 +14,8 @@ FREE_SECONDS: Final = 0.1
 """How long a host all calls may go to is not asked about again; also how long successes are kept to be told."""
 POLL_SECONDS: Final = 0.1
 """How often those who wait look whether another worker has learned something."""
+SILENCE_SECONDS: Final = 0.4
+"""How long calls to a host that answers slowly wait for others; without a failure by then they go."""
 MOST_NAMED: Final = 64
 
 Take = Callable[[Turn], Awaitable[Answer]]
@@ -36,6 +38,14 @@ class Passage:
     """A call that was let through; ``call_id`` is None where nobody counts it."""
 
     call_id: str | None = None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A call that waits; ``goes_at`` is when it goes if nothing has failed until then, by the loop's clock."""
+
+    passage: asyncio.Future[Passage]
+    goes_at: float
 
 
 @dataclass(slots=True)
@@ -69,7 +79,7 @@ class Circuit:
         self._name = name
         self._opened = opened
         self._numbers = count()
-        self._waiting: deque[asyncio.Future[Passage]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._alive: set[str] = set()
         self._told = _Told()
         self._free_until = 0.0
@@ -82,8 +92,12 @@ class Circuit:
         is_quiet = self._turns is None or self._turns.done()
         return is_quiet and not (self._waiting or self._alive or self._told)
 
-    async def enter(self, *, patience_seconds: float) -> Passage:
+    async def enter(self, *, patience_seconds: float, answers_slowly: bool = False) -> Passage:
         """Wait until a call may begin. Every passage is given to ``leave`` exactly once.
+
+        Args:
+            patience_seconds: How long to wait at most.
+            answers_slowly: Whether the host's silence says nothing about it.
 
         Raises:
             CircuitOpen: The breaker is open.
@@ -91,8 +105,9 @@ class Circuit:
         """
         if time.monotonic() < self._free_until:
             return Passage()
-        passage: asyncio.Future[Passage] = asyncio.get_running_loop().create_future()
-        self._waiting.append(passage)
+        loop = asyncio.get_running_loop()
+        passage: asyncio.Future[Passage] = loop.create_future()
+        self._waiting.append(_Waiting(passage, loop.time() + SILENCE_SECONDS if answers_slowly else float("inf")))
         self._go_on()
         try:
             async with asyncio.timeout(patience_seconds):
@@ -138,7 +153,7 @@ class Circuit:
         is_first, asked = True, 0
         while is_first or self._told or len(self._waiting) > asked:
             is_first = False
-            while self._waiting and self._waiting[0].done():
+            while self._waiting and self._waiting[0].passage.done():
                 self._waiting.popleft()
             turn = self._next_turn()
             answer = await self._take(turn)
@@ -164,18 +179,32 @@ class Circuit:
             while self._waiting:
                 self._let_through(Passage())
         elif answer.verdict is Verdict.OPEN:
-            while self._waiting:
-                waiting = self._waiting.popleft()
-                if not waiting.done():
-                    waiting.set_exception(CircuitOpen(answer.wait_ms / 1000))
-        for call_id in turn.ids[: answer.granted] if answer.verdict in (Verdict.COUNTED, Verdict.PROBE) else ():
-            if not self._let_through(Passage(call_id)):
-                self._told.settled.append((call_id, Outcome.NONE))
+            self._turn_away(answer.wait_ms / 1000)
+        elif answer.verdict is not Verdict.PROBED:
+            for call_id in turn.ids[: answer.granted]:
+                if not self._let_through(Passage(call_id)):
+                    self._told.settled.append((call_id, Outcome.NONE))
+        if answer.verdict is Verdict.COUNTED and not answer.failed:
+            self._let_the_patient_through()
+
+    def _turn_away(self, seconds: float) -> None:
+        while self._waiting:
+            passage = self._waiting.popleft().passage
+            if not passage.done():
+                passage.set_exception(CircuitOpen(seconds))
+
+    def _let_the_patient_through(self) -> None:
+        """Let those go who have waited for the first to be answered, where that takes time when all is well."""
+        now = asyncio.get_running_loop().time()
+        for waiting in self._waiting:
+            if waiting.goes_at <= now and not waiting.passage.done():
+                waiting.passage.set_result(Passage())
+        self._waiting = deque(waiting for waiting in self._waiting if not waiting.passage.done())
 
     def _let_through(self, passage: Passage) -> bool:
         """Let the first of those who still wait through."""
         while self._waiting:
-            waiting = self._waiting.popleft()
+            waiting = self._waiting.popleft().passage
             if not waiting.done():
                 if passage.call_id is not None:
                     self._alive.add(passage.call_id)

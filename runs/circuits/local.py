@@ -28,7 +28,7 @@ class LocalState:
             opened = self._count(succeeded, failed, now)
         self._renew(turn.alive, now)
         verdict, granted, wait_ms = self._admit(turn, now)
-        return Answer(verdict, granted, wait_ms, opened)
+        return Answer(verdict, granted, wait_ms, opened, self._sum(1) if verdict is Verdict.COUNTED else 0)
 
     def _close(self) -> None:
         self._trips = self._open_until = self._probe_until = self._streak = self._proven_until = 0

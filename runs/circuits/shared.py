@@ -112,7 +112,7 @@ for _, id in ipairs(turn.alive) do
 end
 
 -- What may begin.
-local verdict, granted, wait = 'free', turn.wanted, 0
+local verdict, granted, wait, known_failed = 'free', turn.wanted, 0, 0
 if numbers.trips > 0 then
   granted = 0
   if numbers.open_until > now then
@@ -127,7 +127,7 @@ else
   local total = succeeded + failed
   local proven = numbers.streak >= rules.least_calls and numbers.proven_until > now
   if total < rules.least_calls and not proven then
-    verdict = 'counted'
+    verdict, known_failed = 'counted', failed
     granted = math.min(turn.wanted, math.max(0, rules.unproven_calls - total - in_flight), #turn.ids)
     for i = 1, granted do
       redis.call('HSET', key, 'c:' .. turn.ids[i], lease)
@@ -135,7 +135,7 @@ else
   end
 end
 redis.call('PEXPIRE', key, rules.kept)
-return {verdict, granted, wait, opened}
+return {verdict, granted, wait, opened, known_failed}
 """
 
 
@@ -163,8 +163,8 @@ class SharedStates:
             }
         )
         answer: Any = await self._script(keys=[PREFIX + key], args=[self._rules, told])
-        verdict, granted, wait_ms, opened = answer
-        return Answer(Verdict(verdict.decode()), int(granted), int(wait_ms), bool(opened))
+        verdict, granted, wait_ms, opened, failed = answer
+        return Answer(Verdict(verdict.decode()), int(granted), int(wait_ms), bool(opened), int(failed))
 
 
 def _numbers(rules: Rules) -> dict[str, float]:

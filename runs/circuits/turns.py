@@ -88,9 +88,11 @@ class Answer:
         granted: How many may begin.
         wait_ms: Until a breaker that is open lets a probe through.
         opened: Whether this turn opened it.
+        failed: With COUNTED, how many of the window's calls failed.
     """
 
     verdict: Verdict
     granted: int = 0
     wait_ms: int = 0
     opened: bool = False
+    failed: int = 0

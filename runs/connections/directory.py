@@ -162,4 +162,10 @@ def _secret(facts: ConnectionFacts) -> str:
 
 
 def _endpoint(facts: ConnectionFacts, address: str) -> Endpoint:
-    return Endpoint(host_of(address), facts.ref, facts.requests_per_minute, facts.max_concurrency)
+    return Endpoint(
+        host_of(address),
+        facts.ref,
+        facts.requests_per_minute,
+        facts.max_concurrency,
+        answers_slowly=facts.kind == "llm",
+    )

@@ -68,7 +68,7 @@ class CircuitBreaker:
         """
         circuit = self._circuit(f"{call.context.tenant_id}:{endpoint.host}")
         try:
-            passage = await circuit.enter(patience_seconds=_patience(call))
+            passage = await circuit.enter(patience_seconds=_patience(call), answers_slowly=endpoint.answers_slowly)
         except CircuitOpen as is_open:
             raise _deferred(is_open.seconds) from None
         except CircuitBusy:

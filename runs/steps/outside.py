@@ -19,12 +19,15 @@ class Endpoint:
         connection: The connection's ref; None for a bare URL.
         requests_per_minute: The connection's own limit, if it has one.
         max_concurrency: How many calls of one worker may be in flight, if that is limited.
+        answers_slowly: Whether answers take seconds when all is well, as those of models do: then silence of some
+            tenths of a second is no reason to hold others back.
     """
 
     host: str
     connection: str | None = None
     requests_per_minute: int | None = None
     max_concurrency: int | None = None
+    answers_slowly: bool = False
 
 
 class Client(Protocol):

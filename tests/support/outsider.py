@@ -14,6 +14,7 @@ class OutsiderConfig(StepConfig):
     connection: str | None = None
     per_minute: int | None = None
     timeout_seconds: float = 30.0
+    answers_slowly: bool = False
 
 
 class Outsider(StepHandler):
@@ -37,7 +38,9 @@ class Outsider(StepHandler):
         config = call.config
         assert isinstance(config, OutsiderConfig)
         client = await call.context.http_client()
-        endpoint = Endpoint(urlsplit(config.url).netloc, config.connection, config.per_minute)
+        endpoint = Endpoint(
+            urlsplit(config.url).netloc, config.connection, config.per_minute, answers_slowly=config.answers_slowly
+        )
         async with call.outside(endpoint):
             try:
                 response = await client.post(config.url, timeout=config.timeout_seconds)

@@ -140,7 +140,7 @@ def test_a_host_that_did_well_counts_as_well_for_five_minutes_after_its_last_suc
     assert proven().take(wish, now=PROVEN) == Answer(Verdict.COUNTED, 16)
     state = proven()
     state.take(Turn(failed=1), now=100_000)
-    assert state.take(wish, now=100_001) == Answer(Verdict.COUNTED, 15)
+    assert state.take(wish, now=100_001) == Answer(Verdict.COUNTED, 15, failed=1)
 
 
 def test_counted_calls_of_a_worker_that_died_take_up_room_for_fifteen_seconds() -> None:

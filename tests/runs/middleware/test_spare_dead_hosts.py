@@ -140,6 +140,26 @@ def test_three_hundred_steps_with_a_slow_host_nobody_knows_take_little_longer_th
     assert time.monotonic() - began < 10
 
 
+def test_a_host_that_answers_slowly_by_nature_is_waited_for_no_longer_than_half_a_second(
+    acme: Tenant, server: CountingServer
+) -> None:
+    server.route("POST", "/", Answer(200, delay_seconds=1.5))
+    run_ids = queue_runs(acme, calling(server, answers_slowly=True), 100)
+    with running_host():
+        assert set(wait_until_over(*run_ids)) == {"completed"}
+    at = sorted(call.at for call in server.calls)
+    assert at[16] - at[0] >= 0.3
+    assert at[-1] - at[0] < 1.2
+
+
+def test_it_is_spared_all_the_same_when_it_is_dead(acme: Tenant, server: CountingServer) -> None:
+    server.route("POST", "/", Answer(500, delay_seconds=0.05))
+    run_ids = queue_runs(acme, calling(server, answers_slowly=True), STEPS)
+    with running_host(), running_host():
+        wait_for(lambda: deferred(run_ids) + ends(run_ids)["failed"] == STEPS)
+        assert 10 <= server.count("/") <= MOST_CALLS
+
+
 def test_a_cancelled_probe_leaves_its_place_to_the_next(acme: Tenant, server: CountingServer, settings: Any) -> None:
     settings.CIRCUIT_COOLDOWN_SECONDS = 0.5
     server.route("POST", "/", Answer(500))
