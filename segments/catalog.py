@@ -36,7 +36,7 @@ class ExpressionText:
 
 
 class PromptText:
-    """Marks a config field whose template also reads ``{name}`` with single braces."""
+    """Marks a config field whose template also reads ``{name}`` with single braces, and always gives text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ import time
 from dataclasses import dataclass
 from decimal import Decimal
 
-from runs.agents.config import AgentBudget
+from runs.agents.config import AgentBudget, AgentFallback
+from runs.agents.fallback import ModelFailed
 from runs.providers.base import CompletionReply, CompletionRequest
 from runs.providers.errors import refused
 from runs.providers.tokens import estimate_input
-from runs.steps.base import Budget, Hold, LanguageModel, Price, StepCall, StepFailed, Usage
+from runs.steps.base import Budget, Defer, Hold, LanguageModel, Price, StepCall, StepFailed, Usage
 
 TIMEOUT_SECONDS = 120.0
 
@@ -41,9 +42,15 @@ class Asker:
         """Ask once; what was used is counted whatever becomes of the answer.
 
         Raises:
-            StepFailed: BUDGET_EXCEEDED, PRICE_UNKNOWN, a code of ``runs.providers.errors``.
-            Defer: A gate is closed for now; nothing was asked.
+            ModelFailed: BUDGET_EXCEEDED, PRICE_UNKNOWN, a code of ``runs.providers.errors``; or a gate is closed for
+                now, and nothing was asked.
         """
+        try:
+            return await self._ask(request)
+        except (StepFailed, Defer) as cause:
+            raise ModelFailed(cause) from cause
+
+    async def _ask(self, request: CompletionRequest) -> CompletionReply:
         price = await self.call.context.price(self.model.provider_name, self.name)
         await self.call.reserve(self._hold(request, price))
         started = time.monotonic()
@@ -57,8 +64,8 @@ class Asker:
     def _hold(self, request: CompletionRequest, price: Price | None) -> Hold:
         given = estimate_input(request)
         cost = _cost(price, given, request.max_tokens)
-        step = None if self.budget is None else Budget(self.budget.tokens, self.budget.cost)
-        return Hold(given + request.max_tokens, cost, step)
+        step = Budget() if self.budget is None else Budget(self.budget.tokens, self.budget.cost)
+        return Hold(given + request.max_tokens, cost, None if step == Budget() else step)
 
     def _usage(self, reply: CompletionReply, price: Price | None, started: float) -> Usage:
         tokens = reply.tokens
@@ -81,13 +88,18 @@ def _cost(price: Price | None, given: int, answered: int) -> Decimal | None:
     return None if price is None else price.cost_of(input_tokens=given, output_tokens=answered)
 
 
-def model_name(model: LanguageModel, wanted: str | None) -> str:
-    """Choose the model: what the step wants, else the connection's.
+async def find_asker(call: StepCall, option: AgentFallback, *, budget: AgentBudget | None, prompt: str | None) -> Asker:
+    """Find one of the models a step may ask; attributes of ``Asker``.
 
     Raises:
-        StepFailed: LLM_MODEL_MISSING: neither names one.
+        ModelFailed: The connection cannot be used, or neither it nor the step names a model.
     """
-    name = wanted or model.model
+    try:
+        model = await call.context.language_model(option.llm_ref)
+    except StepFailed as failure:
+        raise ModelFailed(failure) from failure
+    name = option.model or model.model
     if not name:
-        raise StepFailed("LLM_MODEL_MISSING", f"Neither the step nor the connection {model.ref} names a model.")
-    return name
+        message = f"Neither the step nor the connection {model.ref} names a model."
+        raise ModelFailed(StepFailed("LLM_MODEL_MISSING", message))
+    return Asker(call, model, name, budget, prompt)

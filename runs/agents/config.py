@@ -2,20 +2,20 @@
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from segments.catalog import ConnectionRef, PromptText, StepConfig
+from segments.catalog import ConnectionRef, PromptText, StepConfig, StoredPromptRef
 from segments.definition.foreign_schemas import schema_problems
+from segments.definition.prompt_names import read_prompt_name
 
-MOST_TOOLS = 20
-MOST_FALLBACKS = 5
-MOST_ROUNDS = 8
-"""How often a model may ask for tools in one conversation."""
-_PROMPT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}(@[1-9][0-9]{0,8})?")
+MOST_TOOLS: Final = 20
+MOST_FALLBACKS: Final = 5
+PLACE: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""Where an argument goes in a tool's path."""
+_IN_PATHS: Final = frozenset({"string", "integer", "number"})
 
 
 def _safe_schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -25,6 +25,8 @@ def _safe_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 Schema = Annotated[dict[str, Any], AfterValidator(_safe_schema)]
+Occasion = Literal["error", "budget"]
+Money = Annotated[Decimal, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 
 
 class Part(BaseModel):
@@ -38,35 +40,65 @@ class AgentTool(Part):
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$", description="What the model calls it")
     description: str = Field("", max_length=2_000, description="When the model should use it")
-    parameters: Schema = Field({"type": "object"}, description="JSON Schema of the arguments")
-    client_ref: str = Field(description="A connection to an HTTP API that allows tools")
+    parameters: Schema = Field({"type": "object"}, description="JSON Schema of the arguments, an object's")
+    client_ref: Annotated[str, ConnectionRef("http")] = Field(
+        description="A connection to an HTTP API that allows tools"
+    )
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field("GET", description="HTTP method")
     path: str = Field(
-        description="Path below the connection's base; {name} stands for an argument. Arguments that are not in the "
-        "path go into the query of a GET or DELETE, else into a JSON body"
+        max_length=2_000,
+        description="Path below the connection's base; {name} stands for a required argument. Arguments that are not "
+        "in the path go into the query of a GET or DELETE, else into a JSON body",
     )
+
+    @model_validator(mode="after")
+    def _has_its_arguments(self) -> Self:
+        if self.parameters.get("type") != "object":
+            raise PydanticCustomError("tool_parameters", "The parameters of a tool are an object: 'type': 'object'.")
+        required = self.parameters.get("required") or ()
+        for name in self.names_in_path:
+            if name not in required or self._type_of(name) not in _IN_PATHS:
+                message = "The argument {name} in the path has to be required, and a string, an integer or a number."
+                raise PydanticCustomError("tool_path", message, {"name": name})
+        return self
+
+    @property
+    def names_in_path(self) -> list[str]:
+        """The arguments the path takes; none while a template still stands in it."""
+        return [] if "{{" in self.path else PLACE.findall(self.path)
+
+    def _type_of(self, name: str) -> Any:
+        found = self.parameters.get("properties", {}).get(name)
+        return found.get("type") if isinstance(found, dict) else None
 
 
 class AgentFallback(Part):
     """A model to ask when the one before it fails."""
 
-    llm_ref: str = Field(description="Its connection")
+    llm_ref: Annotated[str, ConnectionRef("llm")] = Field(description="Its connection")
     model: str | None = Field(None, description="Model, where the connection has several")
-    on: list[Literal["error", "budget"]] = Field(["error"], description="When: a failure, a budget that is used up")
+    on: list[Occasion] = Field(
+        ["error"], min_length=1, description="When: `error`, any failure; `budget`, one that has no room"
+    )
 
 
 class AgentBudget(Part):
     """What one activation of the step may take, all its attempts together."""
 
     tokens: int | None = Field(None, ge=1, description="Tokens of prompts and answers")
-    cost: Decimal | None = Field(None, gt=0, description="US dollars")
+    cost: Money | None = Field(None, description="US dollars")
+
+
+FallbackItem = Annotated[str, ConnectionRef("llm")] | AgentFallback
 
 
 class LlmAgentConfig(StepConfig, json_schema_extra={"required": ["llm_ref"]}):
-    """Which model to ask, and what."""
+    """Which model to ask, and what. A text left empty counts as not given: canvases write all their fields."""
 
     llm_ref: Annotated[str, ConnectionRef("llm")] = Field("default", description="The tenant's connection to use")
-    prompt_template_id: str | None = Field(None, description="A stored prompt: name, or name@version")
+    prompt_template_id: Annotated[str | None, StoredPromptRef()] = Field(
+        None, description="A stored prompt: name, or name@version"
+    )
     temperature: float = Field(0.7, ge=0, le=2, description="How freely the model chooses")
     max_tokens: int = Field(1000, ge=1, description="Longest answer")
     prompt: Annotated[str | None, PromptText()] = Field(
@@ -75,24 +107,32 @@ class LlmAgentConfig(StepConfig, json_schema_extra={"required": ["llm_ref"]}):
     system_prompt: Annotated[str | None, PromptText()] = Field(None, description="What the model is to be")
     model: str | None = Field(None, description="Model, where the connection has several")
     response_schema: Schema | None = Field(None, description="JSON Schema the answer must fit")
-    tools: list[AgentTool] | None = Field(None, max_length=MOST_TOOLS, description="Tools the model may call")
-    fallback: list[str | AgentFallback] | SkipJsonSchema[None] = Field(
-        None, max_length=MOST_FALLBACKS, description="Connections to use when the first fails, in their order"
+    tools: Annotated[list[AgentTool], Field(max_length=MOST_TOOLS)] | None = Field(
+        None, description="Tools the model may call"
+    )
+    fallback: Annotated[list[FallbackItem], Field(max_length=MOST_FALLBACKS)] | None = Field(
+        None, description="Connections to ask in this order when the first fails"
     )
     budget: AgentBudget | None = Field(None, description="What the step may take")
 
+    @field_validator("prompt_template_id")
+    @classmethod
+    def _is_a_name(cls, text: str | None) -> str | None:
+        if text and read_prompt_name(text) is None:
+            raise PydanticCustomError("prompt_name", "A stored prompt is named by name, or by name@version.")
+        return text or None
+
     @model_validator(mode="after")
     def _asks_one_thing(self) -> Self:
-        if self.prompt is not None and self.prompt_template_id is not None:
+        if self.prompt and self.prompt_template_id:
             raise PydanticCustomError("ambiguous_prompt", "Give either prompt or prompt_template_id, not both.")
-        if self.prompt_template_id is not None and not _PROMPT_NAME.fullmatch(self.prompt_template_id):
-            raise PydanticCustomError("prompt_name", "A stored prompt is named name, or name@version.")
         names = [tool.name for tool in self.tools or ()]
         if len(set(names)) < len(names):
             raise PydanticCustomError("tool_twice", "Two tools have one name.")
         return self
 
     @property
-    def fallbacks(self) -> list[AgentFallback]:
-        """The models to fall back on; a bare name is one that stands in for failures."""
-        return [AgentFallback(llm_ref=one) if isinstance(one, str) else one for one in self.fallback or ()]
+    def options(self) -> list[AgentFallback]:
+        """The models in the order they are asked, the step's own first; a bare name stands in for failures."""
+        own = AgentFallback(llm_ref=self.llm_ref, model=self.model)
+        return [own, *(AgentFallback(llm_ref=one) if isinstance(one, str) else one for one in self.fallback or ())]

@@ -1,69 +1,96 @@
-"""A conversation with one model: tools while it asks for them, one chance to repair a reply, then its answer."""
+"""A conversation: tools while a model asks for them, one chance to repair a reply, then the answer."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
+from typing import Final
 
 from kernel.values import Json
 from runs.agents.asking import Asker
-from runs.agents.config import MOST_ROUNDS, LlmAgentConfig
+from runs.agents.config import LlmAgentConfig
+from runs.agents.fallback import ModelFailed
 from runs.agents.reply import read_reply, repair_request, reply_invalid
 from runs.agents.tools import Toolbox
 from runs.providers.base import CompletionReply, CompletionRequest, Message
 from runs.steps.base import StepFailed
 
+MOST_ROUNDS: Final = 8
+MOST_CALLS: Final = 32
 
-async def converse(asker: Asker, config: LlmAgentConfig, opening: Sequence[Message], toolbox: Toolbox) -> Json:
-    """Talk until there is an answer.
 
-    Args:
-        asker: Asks the model.
+@dataclass
+class Conversation:
+    """What an attempt and its models say to each other.
+
+    A model that takes over from another reads what tools have done already, so nothing is done twice; it does not
+    read answers of the other that did not fit.
+
+    Attributes:
         config: What the step is told.
-        opening: The prompts.
-        toolbox: What the model may ask for.
-
-    Returns:
-        The text, or with a ``response_schema`` the value that fits it.
-
-    Raises:
-        StepFailed: LLM_REPLY_INVALID, LLM_TOO_MANY_ROUNDS, or as ``Asker.ask`` and ``Toolbox.use``.
-        Defer: A gate is closed for now.
+        toolbox: What a model may ask for.
+        messages: The prompts, then the turns of tools.
     """
-    messages = list(opening)
-    rounds, may_repair = 0, True
-    while True:
-        reply = await asker.ask(_request(asker, config, messages, toolbox))
-        if reply.tool_calls:
-            rounds += 1
-            if rounds > MOST_ROUNDS:
-                message = f"The model asked for tools more than {MOST_ROUNDS} times."
-                raise StepFailed("LLM_TOO_MANY_ROUNDS", message, details={"limit": MOST_ROUNDS})
-            messages += await _with_tools(reply, toolbox)
-            continue
-        if config.response_schema is None:
-            return reply.text
-        value, problems = read_reply(reply.text, config.response_schema)
-        if not problems:
-            return value
-        if not may_repair:
-            raise reply_invalid(problems, is_cut=reply.finish_reason == "length")
-        may_repair = False
-        messages += [Message("assistant", reply.text), Message("user", repair_request(problems))]
+
+    config: LlmAgentConfig
+    toolbox: Toolbox
+    messages: list[Message]
+    _rounds: int = field(default=0, init=False)
+    _calls: int = field(default=0, init=False)
+
+    async def answer(self, asker: Asker) -> Json:
+        """Talk to one model until it answers.
+
+        Returns:
+            The text, or with a ``response_schema`` the value that fits it.
+
+        Raises:
+            ModelFailed: It does not: a code of ``runs.providers.errors``, LLM_REPLY_EMPTY, LLM_REPLY_INVALID,
+                LLM_TOO_MANY_TOOL_CALLS, a budget without room, or a gate that is closed for now.
+            StepFailed: A tool's connection cannot be used.
+            Defer: The gate of a tool's connection is closed for now.
+        """
+        mended: list[Message] = []
+        while True:
+            reply = await asker.ask(self._request(asker, mended))
+            if reply.tool_calls:
+                await self._use_tools(reply)
+                continue
+            if not reply.text.strip():
+                raise ModelFailed(_empty(reply))
+            if self.config.response_schema is None:
+                return reply.text
+            value, problems = read_reply(reply.text, self.config.response_schema)
+            if not problems:
+                return value
+            if mended:
+                raise ModelFailed(reply_invalid(problems, is_cut=reply.finish_reason == "length"))
+            mended = [Message("assistant", reply.text), Message("user", repair_request(problems))]
+
+    async def _use_tools(self, reply: CompletionReply) -> None:
+        """Do all the model asks for, one after the other."""
+        self._rounds += 1
+        self._calls += len(reply.tool_calls)
+        if self._rounds > MOST_ROUNDS or self._calls > MOST_CALLS:
+            message = f"The model asked for tools in more than {MOST_ROUNDS} turns, or more than {MOST_CALLS} times."
+            raise ModelFailed(StepFailed("LLM_TOO_MANY_TOOL_CALLS", message))
+        answers = [Message("tool", await self.toolbox.use(one), call_id=one.call_id) for one in reply.tool_calls]
+        self.messages += [Message("assistant", reply.text, tool_calls=reply.tool_calls), *answers]
+
+    def _request(self, asker: Asker, mended: Sequence[Message]) -> CompletionRequest:
+        return CompletionRequest(
+            model=asker.name,
+            messages=[*self.messages, *mended],
+            temperature=self.config.temperature,
+            max_tokens=self.config.max_tokens,
+            response_schema=self.config.response_schema,
+            tools=self.toolbox.offered(),
+            timeout_seconds=asker.seconds_left,
+            idempotency_key=asker.call.next_key(),
+        )
 
 
-async def _with_tools(reply: CompletionReply, toolbox: Toolbox) -> list[Message]:
-    """Do all the model asks for, in its order: the keys of the calls are counted in it."""
-    answers = [Message("tool", await toolbox.use(wanted), call_id=wanted.call_id) for wanted in reply.tool_calls]
-    return [Message("assistant", reply.text, tool_calls=reply.tool_calls), *answers]
-
-
-def _request(asker: Asker, config: LlmAgentConfig, messages: Sequence[Message], toolbox: Toolbox) -> CompletionRequest:
-    request = CompletionRequest(
-        model=asker.name,
-        messages=list(messages),
-        temperature=config.temperature,
-        max_tokens=config.max_tokens,
-        tools=toolbox.offered(),
-        timeout_seconds=asker.seconds_left,
-        idempotency_key=asker.call.next_key(),
-    )
-    return replace(request, response_schema=config.response_schema) if config.response_schema is not None else request
+def _empty(reply: CompletionReply) -> StepFailed:
+    if reply.finish_reason == "length":
+        message = "The model used up max_tokens before it had said anything; give it more."
+    else:
+        message = "The model answered nothing."
+    return StepFailed("LLM_REPLY_EMPTY", message)

@@ -1,41 +1,39 @@
 """Tools: calls of the tenant's connections that a model asks for. Its arguments are data, checked before use."""
 
-import re
+import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote
 
 from kernel.errors import ErrorItem
 from kernel.values import Json, dump_json
-from runs.agents.config import AgentTool
+from runs.agents.config import PLACE, AgentTool
 from runs.inputs import misfits
 from runs.providers.base import Tool, ToolCall
 from runs.steps.base import Client, StepCall, StepFailed
 from runs.steps.http.exchange import exchange
 from runs.steps.http.request import OutgoingRequest, below, with_query
 
-MOST_RESULT_BYTES = 16 * 1024
-TIMEOUT_SECONDS = 30.0
-_PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_PASSED_ON = frozenset({"BUDGET_EXCEEDED", "PRICE_UNKNOWN", "TOOL_NOT_ALLOWED", "CONNECTION_UNKNOWN"})
-"""Failures that are the step's and not the tool's: the model can do nothing about them."""
+MOST_RESULT_BYTES: Final = 16 * 1024
+TIMEOUT_SECONDS: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True)
 class Toolbox:
-    """The tools of a step."""
+    """The tools of an attempt.
 
-    call: StepCall
-    tools: Mapping[str, AgentTool]
+    A call has an idempotency key by its tool and arguments: models do not ask in the same order every time, and what
+    a retried attempt asks for again is the same call to the other side.
+    """
 
-    @classmethod
-    def of(cls, call: StepCall, tools: Sequence[AgentTool]) -> "Toolbox":
-        """Put the tools of a config together."""
-        return cls(call, {tool.name: tool for tool in tools})
+    def __init__(self, call: StepCall, tools: Sequence[AgentTool]) -> None:
+        self._call = call
+        self._tools = {tool.name: tool for tool in tools}
+        self._asked: Counter[str] = Counter()
 
     def offered(self) -> tuple[Tool, ...]:
         """Give the tools as a model is told of them."""
-        return tuple(Tool(tool.name, tool.description, tool.parameters) for tool in self.tools.values())
+        return tuple(Tool(tool.name, tool.description, tool.parameters) for tool in self._tools.values())
 
     async def use(self, wanted: ToolCall) -> str:
         """Do what a model asks for.
@@ -44,45 +42,57 @@ class Toolbox:
             JSON for the model: the answer, or what went wrong, which it may do something about.
 
         Raises:
-            StepFailed: The connection is not there or allows no tools; a budget is used up.
+            StepFailed: The tool's connection cannot be used, or allows no tools.
             Defer: A gate is closed for now.
         """
-        tool = self.tools.get(wanted.name)
+        tool = self._tools.get(wanted.name)
         if tool is None:
             return _told("UNKNOWN_TOOL", f"There is no tool {wanted.name[:64]}.")
-        problems = misfits(wanted.arguments, tool.parameters)
-        if problems or not isinstance(wanted.arguments, dict):
+        arguments = wanted.arguments
+        problems = misfits(arguments, tool.parameters)
+        if problems or not isinstance(arguments, dict):
             return _told("ARGUMENTS_INVALID", "The arguments do not fit the parameters.", problems)
-        try:
-            answer = await exchange(self.call, await self._request(tool, wanted.arguments))
-            return _cut(dump_json({"status": answer.status, "response": answer.value}))
-        except StepFailed as failure:
-            if failure.code in _PASSED_ON:
-                raise
-            return _cut(dump_json({"error": failure.code, "detail": failure.message, **failure.details}))
-
-    async def _request(self, tool: AgentTool, arguments: Mapping[str, Json]) -> OutgoingRequest:
-        client = await self.call.context.client(tool.client_ref)
+        client = await self._call.context.client(tool.client_ref)
         if not client.allows_tools:
             raise StepFailed("TOOL_NOT_ALLOWED", f"The connection {tool.client_ref} does not allow tools.")
-        in_path = set(_PLACE.findall(tool.path))
-        path = _PLACE.sub(lambda found: quote(_text(arguments.get(found[1])), safe=""), tool.path)
-        rest = {name: value for name, value in arguments.items() if name not in in_path}
-        url = _below(client, path)
-        timeout = client.timeout_seconds or TIMEOUT_SECONDS
-        if tool.method in {"GET", "DELETE"}:
-            return OutgoingRequest(tool.method, with_query(url, rest), {}, None, timeout, client)
-        headers = {"content-type": "application/json"}
-        return OutgoingRequest(tool.method, url, headers, dump_json(rest).encode(), timeout, client)
+        try:
+            answer = await exchange(self._call, _request(tool, client, arguments, self._key(tool, arguments)))
+            return _cut(dump_json({"status": answer.status, "response": answer.value}))
+        except StepFailed as failure:
+            return _cut(dump_json({**failure.details, "error": failure.code, "detail": failure.message}))
+
+    def _key(self, tool: AgentTool, arguments: Mapping[str, Json]) -> str:
+        asked = dump_json([tool.name, dict(sorted(arguments.items()))])
+        self._asked[asked] += 1
+        call = self._call
+        place = f"{call.run_id}|{call.step_id}|{call.activation}|{self._asked[asked]}|{asked}"
+        return hashlib.sha256(place.encode()).hexdigest()
 
 
-def _below(client: Client, path: str) -> str:
-    """Put an encoded path below the client's base. What is encoded stays so, and no argument adds a segment."""
-    return below(client.base_url, path)
+def _request(tool: AgentTool, client: Client, arguments: Mapping[str, Json], key: str) -> OutgoingRequest:
+    """Write a call. No argument leaves its place in the path: it adds no segment, and is none of dots.
+
+    Raises:
+        StepFailed: PATH_REFUSED, ARGUMENTS_INVALID.
+    """
+    in_path = tool.names_in_path
+    path = PLACE.sub(lambda found: _segment(found[1], arguments), tool.path)
+    rest = {name: value for name, value in arguments.items() if name not in in_path}
+    url = below(client.base_url, path)
+    headers = {"idempotency-key": key}
+    timeout = client.timeout_seconds or TIMEOUT_SECONDS
+    if tool.method in {"GET", "DELETE"}:
+        return OutgoingRequest(tool.method, with_query(url, rest), headers, None, timeout, client)
+    headers["content-type"] = "application/json"
+    return OutgoingRequest(tool.method, url, headers, dump_json(rest).encode(), timeout, client)
 
 
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else dump_json(value)
+def _segment(name: str, arguments: Mapping[str, Json]) -> str:
+    value = arguments.get(name)
+    text = value if isinstance(value, str) else str(value) if isinstance(value, int | float) else ""
+    if not text.strip() or isinstance(value, bool):
+        raise StepFailed("ARGUMENTS_INVALID", f"The argument {name} goes into the path, so it cannot be empty.")
+    return quote(text, safe="")
 
 
 def _told(code: str, detail: str, problems: Sequence[ErrorItem] = ()) -> str:

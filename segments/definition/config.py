@@ -148,7 +148,8 @@ def _filled(value: Json, kind: TextKind, names: Names) -> Json:
 
 
 def _rendered(text: str, kind: TextKind, names: Names) -> Json:
-    is_prompt = kind is TextKind.PROMPT
     if "{" not in text:
         return text
-    return parse_template(text, single_braces=is_prompt).render(names)
+    if kind is TextKind.PROMPT:
+        return parse_template(text, single_braces=True).render_text(names)
+    return parse_template(text).render(names)

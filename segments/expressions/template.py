@@ -57,6 +57,10 @@ class Template:
         """
         if len(self._parts) == 1 and isinstance(self._parts[0], _Field):
             return _value(self._parts[0], names)
+        return self.render_text(names)
+
+    def render_text(self, names: Names) -> str:
+        """Fill in the text as ``render`` does, and give text whatever its values are."""
         room = MAX_RESULT
         pieces: list[str] = []
         for part in self._parts:

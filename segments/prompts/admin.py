@@ -54,7 +54,7 @@ class PromptForm(Form):
         super().__init__(*args, **kwargs)
         current = self.instance.current_version
         if current is not None:
-            self.initial |= {"prompt": current.prompt, "system_prompt": current.system_prompt}
+            self.initial.update(prompt=current.prompt, system_prompt=current.system_prompt)
 
     def clean(self) -> dict[str, Any]:
         """Hold it to the rules the API has."""

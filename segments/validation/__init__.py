@@ -35,7 +35,7 @@ from segments.validation.identity import (
 from segments.validation.inputs import check_input_schema
 from segments.validation.joins import check_joins
 from segments.validation.references import check_expressions
-from segments.validation.refs import check_connection_refs
+from segments.validation.refs import check_connection_refs, check_prompt_refs
 
 RULES: tuple[Callable[[Context], None], ...] = (
     check_ids,
@@ -51,6 +51,7 @@ RULES: tuple[Callable[[Context], None], ...] = (
     check_mixed_conditions,
     check_configs,
     check_connection_refs,
+    check_prompt_refs,
     check_expressions,
     check_self_loops,
     check_reachability,
@@ -71,13 +72,19 @@ class Validation:
     valid: bool
 
 
-def validate(document: Json, catalog: Catalog, connections: Mapping[str, str] | None = None) -> Validation:
+def validate(
+    document: Json,
+    catalog: Catalog,
+    connections: Mapping[str, str] | None = None,
+    prompts: Mapping[str, int] | None = None,
+) -> Validation:
     """Judge a document as a segment.
 
     Args:
         document: Any JSON value.
         catalog: The step types it may use.
         connections: The connections its owner has, kind by name; None: they are not looked at.
+        prompts: The stored prompts its owner has, the number of the last version by name; None likewise.
 
     Returns:
         At most 500 findings, errors first. Never raises; the time it takes is bounded, whatever the document.
@@ -86,7 +93,7 @@ def validate(document: Json, catalog: Catalog, connections: Mapping[str, str] | 
     draft = read_draft(document, findings)
     is_readable = draft is not None and not findings.failed
     if draft is not None:
-        context = Context(draft, catalog, findings, connections)
+        context = Context(draft, catalog, findings, connections, prompts)
         for rule in RULES:
             rule(context)
     return Validation(findings.all(), draft.segment if draft and is_readable else None, not findings.failed)

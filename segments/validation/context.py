@@ -45,10 +45,16 @@ class Context:
     """One segment under judgement. Rules add to ``findings`` and change nothing else."""
 
     def __init__(
-        self, draft: Draft, catalog: Catalog, findings: Findings, connections: Mapping[str, str] | None = None
+        self,
+        draft: Draft,
+        catalog: Catalog,
+        findings: Findings,
+        connections: Mapping[str, str] | None = None,
+        prompts: Mapping[str, int] | None = None,
     ) -> None:
         self.draft = draft
         self.connections = connections
+        self.prompts = prompts
         self.catalog = catalog
         self.findings = findings
 

@@ -1,4 +1,4 @@
-"""A step that names a connection its tenant does not have is told so when the segment is saved, and still saved."""
+"""A step that names what its tenant does not have is told so when the segment is saved, and still saved."""
 
 from collections.abc import Callable
 from typing import Any
@@ -66,6 +66,43 @@ def test_what_the_installation_has_is_everybody_s(acme: Customer, api: Api, sett
 
 def test_a_name_that_a_template_makes_is_left_to_the_run(acme: Customer, api: Api) -> None:
     assert warnings(api(acme).post("/api/v1/segments/validate", calling("{{ input.ref }}"))) == []
+
+
+def asking(**config: Any) -> dict[str, Any]:
+    step = {"step_id": "ask", "type": "llm_agent", "name": "ask", "config": {"llm_ref": "gpt", **config}}
+    return {**calling("crm"), "segment_id": "asks", "entrypoint": "ask", "steps": [step]}
+
+
+def test_those_inside_tools_and_fallbacks_are_looked_at_too(acme: Customer, crm: None, api: Api) -> None:
+    tool = {"name": "look_up", "client_ref": "crm", "path": "/x"}
+    fine = asking(prompt="x", tools=[tool], fallback=["gpt", {"llm_ref": "gpt"}])
+    assert api(acme).post("/api/v1/segments/validate", fine).json()["findings"] == []
+    wrong = asking(prompt="x", tools=[{**tool, "client_ref": "gpt"}], fallback=["gtp", {"llm_ref": "crm"}])
+    found = warnings(api(acme).post("/api/v1/segments/validate", wrong))
+    assert sorted(item["pointer"].removeprefix("/steps/0/config/") for item in found) == [
+        "fallback/0", "fallback/1/llm_ref", "tools/0/client_ref"
+    ]  # fmt: skip
+
+
+def test_a_stored_prompt_that_is_not_there_is_a_warning(acme: Customer, globex: Customer, crm: None, api: Api) -> None:
+    client = api(acme)
+
+    def prompts(name: str) -> list[dict[str, Any]]:
+        answer = client.post("/api/v1/segments/validate", asking(prompt_template_id=name)).json()
+        assert answer["valid"]
+        return [item for item in answer["findings"] if item["code"] == "UNKNOWN_PROMPT"]
+
+    client.put("/api/v1/prompts/letter", {"prompt": "Write."})
+    api(globex).put("/api/v1/prompts/of_globex", {"prompt": "Write."})
+    assert prompts("letter") == prompts("letter@1") == prompts("{{ input.which }}") == []
+    (found,) = prompts("leter")
+    assert (found["severity"], found["pointer"]) == ("warning", "/steps/0/config/prompt_template_id")
+    assert "letter" in found["hint"]
+    (found,) = prompts("letter@2")
+    assert "no version 2" in found["message"]
+    assert len(prompts("of_globex")) == 1
+    client.delete("/api/v1/prompts/letter")
+    assert len(prompts("letter")) == 1
 
 
 def installed() -> dict[str, str]:
