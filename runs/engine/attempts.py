@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from kernel.errors import LlmteamError
 from kernel.values import Json, ValueRefused, normalise
 from runs.core import Scope, emit_ports, route
+from runs.core.state import Activation
+from runs.deltas import Delta
 from runs.engine.plans import ReadyStep
+from runs.engine.store.claims import Claimed
 from runs.steps.base import Defer, Emit, Hold, RuntimeContext, StepCall, StepFailed, Wait
 from runs.usage.amounts import record_of
 from segments.definition.config import resolve_config
@@ -41,14 +43,15 @@ class Attempt:
     """One try of one activation. ``execute`` answers with an outcome and never raises, save when cancelled."""
 
     __slots__ = (
+        "_begun_seq",
         "_calls",
+        "_claimed",
         "_context",
         "_deadline",
         "_record",
         "_reserve",
-        "_run_id",
-        "_segment_id",
-        "_traceparent",
+        "_streamed",
+        "_tell",
         "call",
         "cancelled",
         "key",
@@ -61,33 +64,32 @@ class Attempt:
     def __init__(
         self,
         *,
-        run_id: UUID,
-        key: ActivationKey,
-        number: int,
+        claimed: Claimed,
+        activation: Activation,
         step: ReadyStep,
         scope: Scope,
         deadline: float,
         context: RuntimeContext,
-        segment_id: str = "",
-        traceparent: str = "",
+        tell: Callable[[Delta], None],
         record: Callable[["Attempt", str, Mapping[str, Json]], None],
         reserve: Callable[["Attempt", Hold], Awaitable[None]],
     ) -> None:
-        self.key = key
-        self.number = number
+        self.key = activation.step_id, activation.activation
+        self.number = activation.attempt
         self.step = step
         self.scope = scope
         self.call: StepCall | None = None
         self.task: asyncio.Task[None] | None = None
         self.cancelled = False
-        self._run_id = run_id
+        self._claimed = claimed
         self._context = context
-        self._segment_id = segment_id
-        self._traceparent = traceparent
         self._record = record
         self._reserve = reserve
         self._deadline = deadline
         self._calls = 0
+        self._tell = tell
+        self._begun_seq = activation.started_seq
+        self._streamed = 0
 
     async def execute(self) -> Outcome:
         """Call the handler within the step's time, and make its answer ready to be recorded."""
@@ -132,7 +134,7 @@ class Attempt:
         scope = self.scope
         step_type = self.step.handler.step_type
         return StepCall(
-            run_id=self._run_id,
+            run_id=self._claimed.run_id,
             step_id=self.key[0],
             type_id=step.type_id,
             activation=self.key[1],
@@ -144,11 +146,12 @@ class Attempt:
             next_key=self._next_key,
             record=self._record_action,
             reserve=partial(self._reserve, self),
-            log=logging.LoggerAdapter(log, {"run": str(self._run_id), "step": step.step_id}),
+            stream=self._stream,
+            log=logging.LoggerAdapter(log, {"run": str(self._claimed.run_id), "step": step.step_id}),
             output_ports=self.step.output_ports,
             deadline=self._deadline,
-            segment_id=self._segment_id,
-            traceparent=self._traceparent,
+            segment_id=self._claimed.segment_id,
+            traceparent=self._claimed.traceparent,
             arrivals=_arrivals(scope.inputs) if step.join is not None else (),
         )
 
@@ -156,7 +159,13 @@ class Attempt:
         """Return the same key for the same ordinal in every attempt of this activation, by whatever host."""
         self._calls += 1
         step_id, activation = self.key
-        return hashlib.sha256(f"{self._run_id}|{step_id}|{activation}|{self._calls}".encode()).hexdigest()
+        return hashlib.sha256(f"{self._claimed.run_id}|{step_id}|{activation}|{self._calls}".encode()).hexdigest()
+
+    def _stream(self, text: str) -> None:
+        """Let whoever follows the run live see a piece of text."""
+        if text and not self.cancelled:
+            self._tell(Delta(self._claimed.run_id, *self.key, self.number, self._begun_seq, self._streamed, text))
+            self._streamed += len(text)
 
     def _record_action(self, event_type: str, payload: MutableMapping[str, Json]) -> None:
         if not self.cancelled:

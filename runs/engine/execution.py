@@ -285,17 +285,15 @@ class Execution:
         step = self._ready.steps[key[0]]
         seconds_left = self._claimed.deadline_at - self._around.clock.now()
         return Attempt(
-            run_id=self._claimed.run_id,
-            key=key,
-            number=activation.attempt,
+            claimed=self._claimed,
+            activation=activation,
             step=step,
             scope=Scope(self.state, activation.token, run_id=str(self._claimed.run_id)),
             deadline=time.monotonic() + min(seconds_left, step.plan_step.timeout_seconds or seconds_left),
             context=self._around.contexts.get(self._claimed.tenant_id),
+            tell=self._around.deltas.tell,
             record=self._record_action,
             reserve=self._spending.reserve,
-            segment_id=self._claimed.segment_id,
-            traceparent=self._claimed.traceparent,
         )
 
     def _take_outcomes(self) -> None:

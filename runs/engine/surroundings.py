@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from runs.deltas import Deltas
 from runs.engine.clock import DatabaseClock
 from runs.engine.context import TenantContexts
 from runs.engine.deliverer import Deliverer
@@ -38,6 +39,7 @@ class Surroundings:
     writer: Writer = field(default_factory=Writer)
     notices: Notices = field(default_factory=Notices)
     deliverer: Deliverer = field(default_factory=Deliverer)
+    deltas: Deltas = field(default_factory=Deltas)
     tariffs: Tariffs = field(init=False)
     reservations: Reservations = field(init=False)
     contexts: TenantContexts = field(init=False)
@@ -82,6 +84,7 @@ class Surroundings:
         await self.writer.stop()
         await self.notices.stop()
         await self.deliverer.stop()
+        await self.deltas.stop()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)

@@ -137,6 +137,9 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
             ping = {"event_type": "ping", "timestamp": utc_now(), "cursor": self.cursor}
             await self.send(text_data=orjson.dumps(ping, option=orjson.OPT_UTC_Z).decode())
         for piece in pieces:
+            if piece.cursor is None:
+                await self.send(text_data=piece.records[0].text.decode())
+                continue
             self.cursor = piece.cursor
             *others, last = piece.records
             for record in others:

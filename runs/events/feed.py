@@ -14,12 +14,14 @@ from weakref import WeakKeyDictionary
 from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError
 
+from runs.deltas import Delta
 from runs.events.cursor import Frame, Key, Place, Source, Stretch
 from runs.events.hub import Hub, Watch, the_hub
 
 log = logging.getLogger(__name__)
 
 KEPT_FRAMES: Final = 1_000
+KEPT_DELTAS: Final = 200
 KEPT_BYTES: Final = 4 * 1024 * 1024
 BATCH_BYTES: Final = 64 * 1024
 PACE_SECONDS: Final = 0.05
@@ -43,6 +45,8 @@ class Feed:
         self._frames: deque[Frame] = deque()
         self._bytes = 0
         self._changed = asyncio.Event()
+        self._deltas: deque[Delta] = deque(maxlen=KEPT_DELTAS)
+        self.deltas_heard = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self, hub: Hub) -> None:
@@ -62,6 +66,11 @@ class Feed:
         """Read no more."""
         if self._task is not None:
             self._task.cancel()
+
+    def deltas_after(self, heard: int) -> list[Delta]:
+        """Give the pieces of text that came since so many were heard; the oldest of too many are lost."""
+        count = min(self.deltas_heard - heard, len(self._deltas))
+        return list(self._deltas)[-count:] if count > 0 else []
 
     def is_over_at(self, place: Place) -> bool:
         """Whether nothing will ever follow a place."""
@@ -101,6 +110,7 @@ class Feed:
     async def _read_forever(self, hub: Hub) -> None:
         pause = HELD_BACK_SECONDS[0]
         with hub.watching(self.source.key) as watch:
+            watch.hear_delta = self._hear_delta
             while not self.ended:
                 watch.changed.clear()
                 began = time.monotonic()
@@ -112,6 +122,15 @@ class Feed:
                     pause = min(pause * 2, HELD_BACK_SECONDS[1]) if stretch.held_back else HELD_BACK_SECONDS[0]
                     await self._wait(watch, pause if stretch.held_back else None)
                 await asyncio.sleep(max(0.0, began + PACE_SECONDS - time.monotonic()))
+
+    def _hear_delta(self, delta: Delta) -> None:
+        self._deltas.append(delta)
+        self.deltas_heard += 1
+        self._wake_followers()
+
+    def _wake_followers(self) -> None:
+        woken, self._changed = self._changed, asyncio.Event()
+        woken.set()
 
     async def _read(self) -> Stretch | None:
         try:
@@ -138,8 +157,7 @@ class Feed:
             self._floor = dropped.place
         self._place = stretch.place
         if stretch.frames:
-            woken, self._changed = self._changed, asyncio.Event()
-            woken.set()
+            self._wake_followers()
 
 
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Key, Feed]] = WeakKeyDictionary()

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -19,6 +19,8 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+from runs.deltas import CHANNEL as DELTAS
+from runs.deltas import Delta, read_deltas
 from runs.events.cursor import Key
 from runs.notices import CHANNEL, Advance, read_notice
 from runs.selectors import newest_transactions, run_heads
@@ -41,6 +43,7 @@ class Watch:
     key: Key
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     status: str | None = None
+    hear_delta: Callable[[Delta], None] | None = None
     mark: int = -1
     """The last ``seq`` of a run, or the newest transaction of a tenant, as last heard."""
 
@@ -145,14 +148,18 @@ class Hub:
 
     async def _listen(self, client: "redis.asyncio.Redis") -> None:
         async with client.pubsub() as channel:
-            await channel.subscribe(CHANNEL)
+            await channel.subscribe(CHANNEL, DELTAS)
             self._subscribed = True
             # What was told before somebody listened is looked up.
             self._fresh.update(self._watches)
             self._ask.set()
             while True:
                 message = await channel.get_message(ignore_subscribe_messages=True, timeout=5)
-                if message is not None:
+                if message is None:
+                    continue
+                if message["channel"] == DELTAS.encode():
+                    self._hear_deltas(read_deltas(message["data"]))
+                else:
                     self._hear(read_notice(message["data"]))
 
     def _hear(self, advances: Iterable[Advance]) -> None:
@@ -164,6 +171,12 @@ class Hub:
         for tenant_id in tenants:
             for watch in self._watches.get(("tenant", tenant_id), ()):
                 watch.changed.set()
+
+    def _hear_deltas(self, deltas: Iterable[Delta]) -> None:
+        for delta in deltas:
+            for watch in self._watches.get(("run", delta.run_id), ()):
+                if watch.hear_delta is not None:
+                    watch.hear_delta(delta)
 
     async def _poll_while_watched(self) -> None:
         last_poll = last_keys = time.monotonic()

@@ -72,6 +72,11 @@ async def _chunks(stream: Stream, outflow: Outflow) -> AsyncIterator[bytes]:
 
 
 def _written(piece: Piece) -> bytes:
-    """Write an event's records; only the last has the ``id``, so that whoever was cut off between them gets all."""
+    """Write an event's records; only the last has the ``id``, so that whoever was cut off between them gets all.
+
+    A live frame has none: it is never gone on from.
+    """
+    if piece.cursor is None:
+        return b"".join(b"event: step.delta\ndata: " + record.text + b"\n\n" for record in piece.records)
     *others, last = (b"data: " + record.text + b"\n\n" for record in piece.records)
     return b"".join(others) + b"id: " + piece.cursor.encode() + b"\n" + last

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from kernel.errors import ErrorItem, Invalid
 from kernel.ids import parse_id
+from runs.deltas import Delta
 from runs.events.cursor import (
     EVENT_TYPES,
     EVERYTHING,
@@ -29,6 +30,10 @@ from tenants.types import Caller
 PING_SECONDS: Final = 10.0
 SCOPE: Final = "runs:read"
 MOST_NAMES: Final = 100
+STEP_DELTA: Final = "step.delta"
+KEPT_EARLY: Final = 200
+MOST_UNSENT_FOR_LIVE: Final = 64 * 1024
+"""Bytes a caller has not taken yet: behind so many live frames are left out, events never."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,10 @@ class Stream:
 
 @dataclass(frozen=True)
 class Piece:
-    """One event's records, and the cursor that goes on behind them."""
+    """One event's records, and the cursor that goes on behind them; None of a live frame, which nobody goes on from."""
 
     records: tuple[Record, ...]
-    cursor: str
+    cursor: str | None
 
 
 Pieces: TypeAlias = list[Piece]
@@ -151,6 +156,8 @@ async def follow(stream: Stream, outflow: Outflow) -> AsyncGenerator[Pieces, Non
     spoke = time.monotonic()
     with the_hub().guarding(stream.caller.api_key.id, SCOPE) as allowed:
         async with following(stream.source.key, stream.feed) as feed:
+            heard = feed.deltas_heard
+            early: list[Delta] = []
             while not feed.is_over_at(place):
                 stretch = await feed.after(
                     place, stream.source, seconds=max(0.0, spoke + PING_SECONDS - time.monotonic())
@@ -162,7 +169,23 @@ async def follow(stream: Stream, outflow: Outflow) -> AsyncGenerator[Pieces, Non
                     place = stretch.place
                     picked = ((stream.filter.pick(frame), frame.cursor) for frame in stretch.frames)
                     pieces = [Piece(records, cursor) for records, cursor in picked if records]
+                early += feed.deltas_after(heard) if outflow.unsent < MOST_UNSENT_FOR_LIVE else ()
+                heard = feed.deltas_heard
+                pieces += [_live(delta) for delta in early if delta.begun_seq <= place.seq]
+                early = [delta for delta in early if delta.begun_seq > place.seq][-KEPT_EARLY:]
                 if pieces or time.monotonic() - spoke >= PING_SECONDS:
                     spoke = time.monotonic()
                     yield pieces
                     await outflow.has_room()
+
+
+def _live(delta: Delta) -> Piece:
+    body = {
+        "event_type": STEP_DELTA,
+        "run_id": delta.run_id,
+        "step_id": delta.step_id,
+        "activation": delta.activation,
+        "attempt": delta.attempt,
+        "payload": {"offset": delta.offset, "text": delta.text},
+    }
+    return Piece((Record(body),), None)

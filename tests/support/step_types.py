@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.apps import AppConfig
+from pydantic import Field
 
 from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler
 from segments.catalog import Effect, Port, StepType
@@ -37,6 +38,9 @@ class ProbeConfig(StepConfig):
     result: Any = None
     result_of: str | None = None
     blocking_seconds: float = 0.0
+    says: list[str] = Field(default_factory=list)
+    repeats: int = 1
+    pause_seconds: float = 0.0
 
 
 def _probe_type(type_id: str, effect: Effect) -> StepType:
@@ -67,6 +71,9 @@ class Probe(StepHandler):
             await asyncio.sleep(config.seconds)
         if config.blocking_seconds:
             time.sleep(config.blocking_seconds)  # noqa: ASYNC251 - blocks the loop on purpose
+        for piece in config.says * config.repeats:
+            call.stream(piece)
+            await asyncio.sleep(config.pause_seconds)
         if config.fail is not None:
             raise StepFailed(
                 config.fail, "As told.", retryable=config.retryable, retry_after_seconds=config.retry_after

@@ -1,0 +1,111 @@
+"""Pieces of a model's answer as they come, for whoever follows the run live. Best effort: never stored, may be lost."""
+
+import asyncio
+import logging
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import orjson
+import redis.asyncio
+from django.conf import settings
+
+log = logging.getLogger(__name__)
+
+CHANNEL: Final = "llmteam:deltas"
+PACE_SECONDS: Final = 0.05
+SEND_SECONDS: Final = 1.0
+QUIET_SECONDS: Final = 2.0
+MOST_PENDING: Final = 1024 * 1024
+"""Characters that wait to be sent; what comes beyond is dropped."""
+
+Key = tuple[UUID, str, int, int]
+
+
+class Delta(NamedTuple):
+    """A piece of an attempt's text.
+
+    Attributes:
+        run_id: The run.
+        step_id: The step.
+        activation: Its activation.
+        attempt: Its attempt.
+        begun_seq: The event that tells of the attempt's start; nobody is told the piece before it.
+        offset: How many characters of the text came before, so that a gap shows.
+        text: The piece.
+    """
+
+    run_id: UUID
+    step_id: str
+    activation: int
+    attempt: int
+    begun_seq: int
+    offset: int
+    text: str
+
+
+def write_deltas(deltas: list[Delta]) -> bytes:
+    """Write a message."""
+    return orjson.dumps([tuple(delta) for delta in deltas])
+
+
+def read_deltas(message: bytes) -> list[Delta]:
+    """Read a message; one that is none of ours says nothing."""
+    try:
+        return [Delta(UUID(run_id), *rest) for run_id, *rest in orjson.loads(message)]
+    except (ValueError, TypeError):
+        log.warning("pieces of text cannot be read: %d bytes", len(message))
+        return []
+
+
+class Deltas:
+    """Publishes what models say, twenty times a second at most. Telling never waits and never fails.
+
+    What one attempt says between two messages goes together. Its task lives from the first piece on.
+    """
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._pending: dict[Key, Delta] = {}
+        self._waiting = 0
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def tell(self, delta: Delta) -> None:
+        """Have a piece published soon, if there is room."""
+        if self._waiting + len(delta.text) > MOST_PENDING:
+            self.dropped += 1
+            return
+        key = delta[:4]
+        known = self._pending.get(key)
+        is_next = known is not None and known.offset + len(known.text) == delta.offset
+        if known is not None and not is_next:
+            self._waiting -= len(known.text)
+        self._pending[key] = known._replace(text=known.text + delta.text) if known is not None and is_next else delta
+        self._waiting += len(delta.text)
+        self._wake.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._publish_forever(), name="deltas")
+
+    async def stop(self) -> None:
+        """End; what was not published yet is not missed."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _publish_forever(self) -> None:
+        client = redis.asyncio.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=SEND_SECONDS, socket_connect_timeout=SEND_SECONDS
+        )
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                pending, self._pending, self._waiting = self._pending, {}, 0
+                try:
+                    await client.publish(CHANNEL, write_deltas(list(pending.values())))
+                    await asyncio.sleep(PACE_SECONDS)
+                except (redis.RedisError, OSError):
+                    self.dropped += len(pending)
+                    await asyncio.sleep(QUIET_SECONDS)
+        finally:
+            await client.aclose()
