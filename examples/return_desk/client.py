@@ -49,3 +49,21 @@ class JsonClient:
             connection.close()
         names = {name.lower(): value for name, value in response.getheaders()}
         return Reply(response.status, names, json.loads(text) if text else {})
+
+    def heard(self, path: str) -> str:
+        """Read a stream of events to its end; give the text of its live pieces."""
+        connection = HTTPConnection(self._host, timeout=self._timeout_seconds)
+        text = ""
+        try:
+            connection.request("GET", self._prefix + path, headers=self._headers | {"Accept": "text/event-stream"})
+            is_live = False
+            for line in connection.getresponse():
+                if line.startswith(b"event: "):
+                    is_live = line.strip() == b"event: step.delta"
+                elif line.startswith(b"data: ") and is_live:
+                    text += json.loads(line[6:])["payload"]["text"]
+                elif not line.strip():
+                    is_live = False
+        finally:
+            connection.close()
+        return text

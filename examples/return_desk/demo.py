@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from examples.return_desk.client import JsonClient
 from examples.return_desk.desk import CallRefused, Desk, RunsTookTooLong
 from examples.return_desk.generate import SAMPLE
 from examples.return_desk.invoices import InvoiceBook, InvoiceFileRefused, read_invoices
+from examples.return_desk.letters import REF, Writer, writer
 from examples.return_desk.machine import Machine, running_machine
 from examples.return_desk.recompute import Verdict, differences, recompute
 from examples.return_desk.shop import Shop
@@ -36,14 +38,26 @@ class Tally:
     outcomes: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     caught: int = 0
+    heard: str = ""
+    calls: int = 0
+    tokens: int = 0
+    cost: Decimal = Decimal(0)
+    billed: dict[str, Decimal] = field(default_factory=dict)
 
     def add(self, invoice_no: str, run: dict[str, Any]) -> None:
         """Count a run that is over, and say so every now and then."""
         if run["status"] == "completed":
-            self.outcomes[next(iter(run["output"].values()))["decision"]] += 1
+            end = next(iter(run["output"].values()))
+            self.outcomes[end["decision"]] += 1
+            if not end.get("letter"):
+                self.failures.append(f"the run of {invoice_no} has written no letter")
         else:
             reason = (run.get("error") or {}).get("message", "no reason given")
             self.failures.append(f"the run of {invoice_no} is {run['status']}: {reason}")
+        usage = run["usage"]
+        self.calls += usage["model_calls"]
+        self.tokens += usage["input_tokens"] + usage["output_tokens"]
+        self.cost += Decimal(usage["cost"])
         over = self.outcomes.total() + len(self.failures)
         if over % max(1, self.total // 6) == 0 or over == self.total:
             counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items()))
@@ -58,22 +72,30 @@ def run_demo(data: Path) -> int:
     began = time.monotonic()
     with (
         Shop(book, delay_seconds=ANSWER_SECONDS).open() as shop,
-        running_machine(shop_url=shop.url, say=say) as machine,
+        writer() as who,
+        running_machine(reachable=[shop.url, who.base_url], say=say) as machine,
     ):
+        say(who.title)
         started = time.monotonic()
-        tally = _run_all(machine, shop, book, verdict)
+        tally = _run_all(machine, shop, book, verdict, who)
         seconds = time.monotonic() - started
         ledger = JsonClient(shop.url).call("GET", "/ledger").content
     return report(verdict, ledger, tally, seconds=seconds, with_start_seconds=time.monotonic() - began)
 
 
-def _run_all(machine: Machine, shop: Shop, book: InvoiceBook, verdict: Verdict) -> Tally:
+def _run_all(machine: Machine, shop: Shop, book: InvoiceBook, verdict: Verdict, who: Writer) -> Tally:
     desk = Desk(machine.client, shop_url=shop.url, meanwhile=machine.supervisor.watch)
+    desk.connect(REF, who.connection)
     desk.save_segment()
+    before = desk.usage()
     tally = Tally(total=len(book.cancellations))
     half = len(book.cancellations) // 2
     first, second = book.cancellations[:half], book.cancellations[half:]
-    desk.wait({number: desk.start(number) for number in first}, timeout_seconds=RUNS_SECONDS, on_over=tally.add)
+    runs = {number: desk.start(number) for number in first}
+    if runs:
+        tally.heard = desk.listen(next(iter(runs.values())))
+        say(f"heard live while it was written: {tally.heard[:70]} ...")
+    desk.wait(runs, timeout_seconds=RUNS_SECONDS, on_over=tally.add)
 
     refunds = sum(number in verdict.refunded for number in second)
     shop.hold_answers("/refunds" if refunds else "/customers")
@@ -87,12 +109,13 @@ def _run_all(machine: Machine, shop: Shop, book: InvoiceBook, verdict: Verdict) 
     desk.wait(runs, timeout_seconds=RUNS_SECONDS, on_over=tally.add)
     if not refunds:
         tally.caught = 0
+    tally.billed = {name: count - before[name] for name, count in desk.usage().items()}
     return tally
 
 
 def report(verdict: Verdict, ledger: dict[str, Any], tally: Tally, *, seconds: float, with_start_seconds: float) -> int:
     """Print both sums and every difference; give the exit code, 0 when there is none."""
-    found = [*tally.failures, *differences(verdict, ledger["refunds"])]
+    found = [*tally.failures, *differences(verdict, ledger["refunds"]), *bill_differences(tally)]
     if ledger["repeats"] < tally.caught:
         found.append(f"{tally.caught} refunds were cut off, and only {ledger['repeats']} came again with their key")
     say("")
@@ -100,11 +123,22 @@ def report(verdict: Verdict, ledger: dict[str, Any], tally: Tally, *, seconds: f
     say(f"computed from the file   {verdict.refunded_cents / 100:>12,.2f}  {len(verdict.refunded):>4} refunds")
     say(f"runs {tally.total}, {seconds:.1f} s (with start and stop {with_start_seconds:.1f} s)")
     say(f"calls that came again with a known key, and were not booked again: {ledger['repeats']}")
+    say(f"letters: {tally.calls} calls, {tally.tokens} tokens, {tally.cost} USD, by the runs and by the tenant's usage")
     for sentence in found:
         say(f"DIFFERENT: {sentence}")
     if not found:
         say("Equal: each cancellation was decided once, each refund booked exactly once.")
     return 1 if found else 0
+
+
+def bill_differences(tally: Tally) -> list[str]:
+    """Hold the sums of the runs against what the tenant is told it has used."""
+    summed = {"calls": tally.calls, "tokens": tally.tokens, "cost": tally.cost}
+    return [
+        f"the runs' {name} are {count}, the tenant's usage says {tally.billed.get(name, 0)}"
+        for name, count in summed.items()
+        if tally.billed.get(name, 0) != count
+    ]
 
 
 def say(line: str) -> None:

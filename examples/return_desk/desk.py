@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,23 @@ class Desk:
     def save_segment(self) -> None:
         """Save the segment; saving the same again changes nothing."""
         _accepted(self._client.call("PUT", f"{API}/segments/{self._segment['segment_id']}", content=self._segment))
+
+    def connect(self, ref: str, connection: dict[str, Any]) -> None:
+        """Say whom the segment's language model steps ask."""
+        _accepted(self._client.call("PUT", f"{API}/connections/{ref}", content=connection))
+
+    def usage(self) -> dict[str, Decimal]:
+        """Read what the tenant has taken of language models so far: calls, tokens, and dollars."""
+        totals = _accepted(self._client.call("GET", f"{API}/tenant/usage"))["totals"]
+        return {
+            "calls": Decimal(totals["calls"]),
+            "tokens": Decimal(totals["input_tokens"] + totals["output_tokens"]),
+            "cost": Decimal(totals["cost"]),
+        }
+
+    def listen(self, run_id: str) -> str:
+        """Follow a run to its end; give what its model was heard to say meanwhile."""
+        return self._client.heard(f"{API}/runs/{run_id}/events?after=0")
 
     def start(self, invoice_no: str) -> str:
         """Start the run of a cancellation; give its id. Starting it again with this desk gives the same run."""

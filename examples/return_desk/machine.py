@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -44,11 +44,11 @@ class Machine:
 
 
 @contextmanager
-def running_machine(*, shop_url: str, say: Callable[[str], None]) -> Iterator[Machine]:
+def running_machine(*, reachable: Sequence[str], say: Callable[[str], None]) -> Iterator[Machine]:
     """Bring the platform up beside whatever else runs here, and end all of it with the block.
 
-    Requests may go to the shop and nowhere else on loopback. Leases are short, so that the work of a killed worker is
-    taken over while somebody watches.
+    On loopback requests may go to the addresses that are named and nowhere else. Leases are short, so that the work of
+    a killed worker is taken over while somebody watches.
 
     Raises:
         DevserverError: Something did not come up; its text says what, and everything has ended.
@@ -58,7 +58,7 @@ def running_machine(*, shop_url: str, say: Callable[[str], None]) -> Iterator[Ma
         folder = folders.CHECKOUT / ".data" / (servers.claim.name if servers.claim else NAME)
         environment = {
             **parts.environment(servers),
-            "EGRESS_ALLOW_HOSTS": urlsplit(shop_url).netloc,
+            "EGRESS_ALLOW_HOSTS": ",".join(urlsplit(address).netloc for address in reachable),
             "EGRESS_ALLOW_CIDRS": f"{processes.LOOPBACK}/32",
             "WORKER_LEASE_SECONDS": str(LEASE_SECONDS),
             "WORKER_HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),

@@ -1,15 +1,19 @@
 """The demo's verdict is red whenever the ledger is not exact, and a bad file is refused before anything starts."""
 
+import json
 import os
 import subprocess
 import sys
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from examples.model_server import Asked
 from examples.return_desk.demo import Tally, report
+from examples.return_desk.letters import write_letter, writer
 from examples.return_desk.recompute import Verdict
 
 CHECKOUT = Path(__file__).parents[2]
@@ -49,9 +53,55 @@ def test_a_call_that_was_cut_off_and_never_repeated_is_red(capsys: pytest.Captur
     assert "2 refunds were cut off, and only 1 came again" in capsys.readouterr().out
 
 
+def test_usage_that_is_not_the_sum_of_the_runs_is_red(capsys: pytest.CaptureFixture[str]) -> None:
+    billed = tally()
+    billed.calls, billed.tokens, billed.cost = 3, 100, Decimal("0.01")
+    billed.billed = {"calls": Decimal(3), "tokens": Decimal(100), "cost": Decimal("0.01")}
+    assert exit_code(ledger(C1=510, C2=20), billed) == 0
+    billed.billed["tokens"] += 1
+    assert exit_code(ledger(C1=510, C2=20), billed) == 1
+    assert "the runs' tokens are 100, the tenant's usage says 101" in capsys.readouterr().out
+
+
+def test_a_run_without_a_letter_is_red() -> None:
+    silent = tally()
+    usage = {"model_calls": 1, "input_tokens": 1, "output_tokens": 1, "cost": "0"}
+    end = {"decision": "held", "letter": "Dear customer"}
+    silent.add("C4", {"status": "completed", "output": {"hold": end}, "usage": usage})
+    assert silent.failures == []
+    silent.add("C4", {"status": "completed", "output": {"hold": {**end, "letter": ""}}, "usage": usage})
+    assert silent.failures == ["the run of C4 has written no letter"]
+
+
+def test_the_environment_names_a_real_model_and_the_demo_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    with writer() as stand_in:
+        assert not stand_in.is_real
+        assert "stand-in" in stand_in.title
+        assert "no model" in stand_in.title
+    monkeypatch.setenv("DEMO_LLM_BASE_URL", "https://models.example.com/v1")
+    monkeypatch.setenv("DEMO_LLM_KEY", "key-of-a-stranger")
+    monkeypatch.setenv("DEMO_LLM_MODEL", "large-1")
+    with writer() as real:
+        assert real.is_real
+        assert "large-1 at models.example.com" in real.title
+        assert real.connection["secret"] == "key-of-a-stranger"
+        assert "key-of-a-stranger" not in repr(real) + real.title
+
+
+def test_the_stand_in_computes_its_letter_from_the_prompt() -> None:
+    asked = Asked(
+        "openai", "m", "", 'Invoice: C9\nRefund in cents: 409\nArticles: ["MUG", "CUP"]', {}, None, (), False, {}, {}
+    )
+    letter = json.loads(write_letter(asked).text)
+    assert letter["reason"] == "2 articles came back, worth 4.09"
+    assert "C9" in letter["reply"]
+    assert "MUG, CUP" in letter["reply"]
+
+
 def test_a_failed_run_is_red_even_when_the_sum_is_right(capsys: pytest.CaptureFixture[str]) -> None:
     failed = tally()
-    failed.add("C3", {"status": "failed", "output": None, "error": {"message": "the shop is closed"}})
+    usage = {"model_calls": 0, "input_tokens": 0, "output_tokens": 0, "cost": "0"}
+    failed.add("C3", {"status": "failed", "output": None, "error": {"message": "the shop is closed"}, "usage": usage})
     assert exit_code(ledger(C1=510, C2=20), failed) == 1
     assert "the run of C3 is failed: the shop is closed" in capsys.readouterr().out
 
