@@ -4,7 +4,16 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from segments.catalog import ConnectionRef, PromptText, StepConfig, StoredPromptRef
@@ -89,7 +98,14 @@ class AgentBudget(Part):
     cost: Money | None = Field(None, description="US dollars")
 
 
-FallbackItem = Annotated[str, ConnectionRef("llm")] | AgentFallback
+def _with_name(item: Any) -> Any:
+    return {"llm_ref": item} if isinstance(item, str) else item
+
+
+FallbackItem = Annotated[
+    AgentFallback, BeforeValidator(_with_name, json_schema_input_type=str | AgentFallback), ConnectionRef("llm")
+]
+"""A bare name is one that stands in for failures."""
 
 
 class LlmAgentConfig(StepConfig, json_schema_extra={"required": ["llm_ref"]}):
@@ -133,6 +149,5 @@ class LlmAgentConfig(StepConfig, json_schema_extra={"required": ["llm_ref"]}):
 
     @property
     def options(self) -> list[AgentFallback]:
-        """The models in the order they are asked, the step's own first; a bare name stands in for failures."""
-        own = AgentFallback(llm_ref=self.llm_ref, model=self.model)
-        return [own, *(AgentFallback(llm_ref=one) if isinstance(one, str) else one for one in self.fallback or ())]
+        """The models in the order they are asked, the step's own first."""
+        return [AgentFallback(llm_ref=self.llm_ref, model=self.model), *(self.fallback or ())]

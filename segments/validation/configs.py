@@ -68,7 +68,8 @@ def _check_values(context: Context, step_type: StepType, config: Mapping[str, Js
         if path in seen or _is_left_to_the_run(step_type, path, value):
             continue
         seen.add(path)
-        message = f"{shown(str(path[-1]))}: {_sentence(problem)}" if path else _sentence(problem)
+        about = next(iter(problem["loc"][-1:] if problem["type"] == "missing" else path[-1:]), None)
+        message = f"{shown(str(about))}: {_sentence(problem)}" if about is not None else _sentence(problem)
         context.findings.error(_CODES.get(problem["type"], "SCHEMA_VIOLATION"), message, place.at(*path))
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -75,14 +76,18 @@ class AgentBench:
     heard: list[str] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
     room: int | None = None
+    seconds: float | None = None
     run_id: UUID = field(default_factory=new_id)
     call: StepCall | None = None
 
-    def model(self, ref: str, provider: str = "openai", *, model: str = "m-1", url: str | None = None) -> None:
-        """Give the tenant a connection to a model; on the bench's server unless told otherwise."""
-        base_url = (url or self.server.url) + ("/v1" if provider == "openai" else "")
+    def model(
+        self, ref: str, provider: str = "openai", *, model: str = "m-1", timeout_seconds: float | None = None
+    ) -> None:
+        """Give the tenant a connection to a model."""
+        base_url = self.server.url + ("/v1" if provider == "openai" else "")
         made = build_provider(provider, http_client=self.context.egress, base_url=base_url, secret="key")
-        self.context.models[ref] = LanguageModel(ref, made, provider, model, Endpoint(host_of(base_url), ref))
+        endpoint = Endpoint(host_of(base_url), ref)
+        self.context.models[ref] = LanguageModel(ref, made, provider, model, endpoint, timeout_seconds)
 
     def tool_connection(self, ref: str, *, allows_tools: bool = True) -> None:
         """Give the tenant a connection to the bench's server of tools."""
@@ -117,6 +122,7 @@ class AgentBench:
             reserve=self._reserve,
             stream=self.heard.append,
             gates=self.gates,
+            deadline=None if self.seconds is None else time.monotonic() + self.seconds,
         )
         return (await LlmAgent().run(self.call)).ports["output"]
 

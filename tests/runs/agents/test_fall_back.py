@@ -1,0 +1,126 @@
+"""When a model fails, those behind it are asked in turn, on the occasions they name."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from examples.model_server import Problem, Reply
+from runs.steps.base import Price
+from tests.support.agent_bench import PRICE, AgentBench, closed, wants
+from tests.support.http_server import Answer
+
+REFUND = {
+    "name": "refund",
+    "client_ref": "shop",
+    "method": "POST",
+    "path": "/orders/{no}/refunds",
+    "parameters": {"type": "object", "required": ["no"], "properties": {"no": {"type": "string"}}},
+}
+CHEAP = Price(Decimal(1), Decimal(1))
+
+
+@pytest.fixture(autouse=True)
+def models(bench: AgentBench) -> None:
+    bench.model("second", "anthropic", model="m-2")
+    bench.model("third", model="m-3")
+
+
+def asked(bench: AgentBench) -> list[str]:
+    return [one.model for one in bench.asked]
+
+
+@pytest.mark.parametrize("kind", ["unauthorised", "model_unknown", "rate_limited", "server_error", "context_too_long"])
+async def test_the_next_is_asked_whatever_the_failure(bench: AgentBench, kind: Any) -> None:
+    bench.by_model(m_1=Problem(kind), m_2="I can.")
+    assert await bench.ask(prompt="x", fallback=["second", "third"]) == "I can."
+    assert asked(bench) == ["m-1", "m-2"]
+    assert [used.model for used in bench.usage] == ["m-2"]
+
+
+async def test_a_fallback_may_name_its_model(bench: AgentBench) -> None:
+    bench.by_model(m_1=Problem("server_error"), m_9="I can.")
+    assert await bench.ask(prompt="x", fallback=[{"llm_ref": "main", "model": "m-9"}]) == "I can."
+
+
+async def test_the_last_failure_is_told_with_all_that_was_tried(bench: AgentBench) -> None:
+    bench.by_model(m_1=Problem("unauthorised"), m_2=Problem("server_error"))
+    failure = await bench.fail(prompt="x", fallback=["nobody", "second"])
+    assert (failure.code, failure.retryable) == ("LLM_SERVER_ERROR", True)
+    assert failure.details["tried"] == [
+        {"llm_ref": "main", "model": None, "code": "LLM_AUTH_FAILED"},
+        {"llm_ref": "nobody", "model": None, "code": "CONNECTION_UNKNOWN"},
+        {"llm_ref": "second", "model": None, "code": "LLM_SERVER_ERROR"},
+    ]
+    bench.by_model(m_1=Problem("server_error"), m_2=Problem("unauthorised"))
+    failure = await bench.fail(prompt="x", fallback=["second"])
+    assert (failure.code, failure.retryable) == ("LLM_AUTH_FAILED", False)
+
+
+async def test_without_one_the_failure_is_the_model_s_own(bench: AgentBench) -> None:
+    bench.by_model(m_1=Problem("unauthorised"))
+    failure = await bench.fail(prompt="x")
+    assert (failure.code, "tried" in failure.details) == ("LLM_AUTH_FAILED", False)
+
+
+async def test_a_reply_that_does_not_fit_is_a_failure_and_costs(bench: AgentBench) -> None:
+    bench.by_model(m_1="no JSON", m_2='{"answer": 1}')
+    schema = {"type": "object", "required": ["answer"], "properties": {"answer": {"type": "integer"}}}
+    assert await bench.ask(prompt="x", response_schema=schema, fallback=["second"]) == {"answer": 1}
+    assert len(bench.usage) == 3
+    assert "no JSON" not in str(bench.asked[-1].body), "the other's words are its own"
+
+
+async def test_one_that_takes_over_repeats_no_tool(bench: AgentBench) -> None:
+    bench.tool_connection("shop")
+    bench.tools.route("POST", "/api/orders/*", Answer(body={"refunded": True}))
+    turns = iter([wants("refund", no="7"), Problem("server_error")])
+    bench.server.script = lambda one: next(turns) if one.model == "m-1" else Reply("Refunded.")
+    assert await bench.ask(prompt="Refund 7", tools=[REFUND], fallback=["second"]) == "Refunded."
+    assert len(bench.tools.calls) == 1
+    assert "refunded" in str(bench.asked[-1].answers), "it reads what was done"
+
+
+@pytest.mark.parametrize(
+    ("fallback", "code"),
+    [
+        (["second"], "BUDGET_EXCEEDED"),
+        ([{"llm_ref": "second", "on": ["budget"]}], None),
+        (["third", {"llm_ref": "second", "on": ["error", "budget"]}], None),
+    ],
+)
+async def test_over_budget_those_are_asked_that_say_so(
+    bench: AgentBench, fallback: list[Any], code: str | None
+) -> None:
+    bench.context.prices = {"m-1": PRICE, "m-2": CHEAP, "m-3": CHEAP}
+    bench.room = 1
+    bench.by_model(m_1="dear", m_2="cheap", m_3="cheap")
+    if code is None:
+        assert await bench.ask(prompt="x", fallback=fallback) == "cheap"
+        assert asked(bench) == ["m-2"]
+    else:
+        assert (await bench.fail(prompt="x", fallback=fallback)).code == code
+        assert asked(bench) == []
+
+
+async def test_one_for_budgets_only_is_not_asked_after_a_failure(bench: AgentBench) -> None:
+    bench.by_model(m_1=Problem("server_error"), m_2="cheap")
+    failure = await bench.fail(prompt="x", fallback=[{"llm_ref": "second", "on": ["budget"]}])
+    assert failure.code == "LLM_SERVER_ERROR"
+
+
+async def test_a_closed_gate_leads_to_the_next(bench: AgentBench) -> None:
+    bench.gates.append(closed("main"))
+    bench.by_model(m_2="I can.")
+    assert await bench.ask(prompt="x", fallback=["second"]) == "I can."
+    assert asked(bench) == ["m-2"]
+
+
+async def test_the_step_is_put_off_only_when_all_are_and_until_the_first_may_be_asked(bench: AgentBench) -> None:
+    bench.gates.append(closed("main", "second", seconds={"main": 60, "second": 20}))
+    put_off = await bench.put_off(prompt="x", fallback=["second"])
+    assert (put_off.reason, put_off.until.second) == ("circuit", 20)
+    bench.by_model(m_3=Problem("unauthorised"))
+    failure = await bench.fail(prompt="x", fallback=["second", "third"])
+    assert failure.code == "LLM_AUTH_FAILED"
+    assert [one["code"] for one in failure.details["tried"]] == ["CIRCUIT", "CIRCUIT", "LLM_AUTH_FAILED"]  # type: ignore[index,union-attr,call-overload]
