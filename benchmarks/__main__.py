@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import documents, starts, workloads
+from benchmarks import documents, models, starts, workloads
 from benchmarks.figures import against, line
 from benchmarks.stack import Stack, running_stack
 from devserver import folders
 
 PROGRAMS = {"STREAMS": "benchmarks.streams", "WAITERS": "benchmarks.waiters"}
 """Workloads with a stack of their own."""
-ALL = ("W1", "W1T", "LONE", "W2", "W3", "W4", "STARTS", "CLAIM", "CORE", *PROGRAMS)
+ALL = ("W1", "W1T", "LONE", "W2", "W3", "W4", "STARTS", "LLM", "CLAIM", "CORE", *PROGRAMS)
 FLOOR_SHARE, FLOOR_PLUS_MS = 1.5, 25.0
 Figures = dict[str, Any]
 Lines = Iterator[tuple[str, Figures]]
@@ -116,6 +116,13 @@ class Bench:
         with self._stack.idle_worker():
             yield "STARTS: 50/s, one transform each, a worker executes them", starts.steady(self._stack)
 
+    def llm(self) -> Lines:
+        """Steps that ask a language model of a second."""
+        yield "LLM: 300 steps at once, 1 s each, a new worker", models.many(self._stack)
+        self._stack.empty()
+        with self._stack.idle_worker():
+            yield "LLM: three branches of 1 s, join", models.branches(self._stack)
+
     def claim(self) -> Lines:
         """The claim on long queues."""
         self._stack.empty()
@@ -162,6 +169,7 @@ def measure(bench: Bench, wanted: set[str], repeats: int) -> None:
         "W3": bench.w3,
         "W4": bench.w4,
         "STARTS": bench.starts,
+        "LLM": bench.llm,
     }
     once = {"CLAIM": bench.claim, "CORE": bench.core}
     for repeat in range(1, repeats + 1):

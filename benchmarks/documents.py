@@ -6,31 +6,36 @@ from typing import Any
 
 INPUT: dict[str, Any] = {"i": 1, "ok": True, "text": "x" * 150, "k": "v"}
 """About 200 bytes, as the floor's results; each no-op step hands it on."""
+MODEL_STEP: dict[str, Any] = {"llm_ref": "default", "prompt": "Say something about {{ input.text }}"}
+TYPES = {"llm": "llm_agent"}
 
 
 def chain(kind: str, steps: int, *, seconds: float = 0.0) -> dict[str, Any]:
-    """Steps of one type in a row: ``noop``, ``transform`` or ``nap``."""
+    """Steps of one type in a row: ``noop``, ``transform``, ``nap`` or ``llm``."""
     configs: dict[str, dict[str, Any]] = {
         "noop": {},
         "transform": {"expression": "input"},
         "nap": {"seconds": seconds},
+        "llm": MODEL_STEP,
     }
     config = configs[kind]
+    type_id = TYPES.get(kind, kind)
     names = [f"s{number}" for number in range(steps)]
     return _segment(
         f"chain_{kind}_{steps}",
-        [_step(name, kind, config) for name in names],
+        [_step(name, type_id, config) for name in names],
         [{"from": name, "to": following} for name, following in pairwise(names)],
     )
 
 
-def branches(count: int, seconds: float) -> dict[str, Any]:
-    """A split into branches of one nap each, then a join of all."""
+def branches(count: int, seconds: float, *, kind: str = "nap") -> dict[str, Any]:
+    """A split into branches of one step each, a nap unless told otherwise, then a join of all."""
+    type_id, config = TYPES.get(kind, kind), MODEL_STEP if kind == "llm" else {"seconds": seconds}
     naps = [f"nap_{number}" for number in range(1, count + 1)]
     split = _step("split", "parallel_split", {"branches": [f"branch_{name}" for name in naps]})
     edges = [{"from": "split", "from_port": f"branch_{name}", "to": name} for name in naps]
     edges += [{"from": name, "to": "join", "to_port": f"branch_{name}"} for name in naps]
-    steps = [split, *(_step(name, "nap", {"seconds": seconds}) for name in naps), _step("join", "parallel_join", {})]
+    steps = [split, *(_step(name, type_id, config) for name in naps), _step("join", "parallel_join", {})]
     return _segment(f"branches_{count}", steps, edges, max_parallel_steps=max(64, count), parallel_execution=True)
 
 

@@ -119,6 +119,8 @@ def _with_web(servers: Servers, database: "psycopg.Connection[tuple[object, ...]
         **parts.environment(servers),
         "DATABASE_URL": dsn(DATABASE),
         "EXTRA_APPS": "benchmarks.noop_steps.NoopStepsConfig",
+        "EGRESS_ALLOW_HOSTS": f"{processes.LOOPBACK}:*",
+        "EGRESS_ALLOW_CIDRS": f"{processes.LOOPBACK}/32",
         "LOG_LEVEL": "WARNING",
         "DJANGO_SETTINGS_MODULE": "llmteam.settings",
     }
