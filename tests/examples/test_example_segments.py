@@ -15,15 +15,17 @@ def read(path: Path) -> dict[str, Any]:
     return segment
 
 
-def test_there_are_five_small_ones_the_return_desk_and_the_greeting() -> None:
+def test_there_are_six_small_ones_two_whole_ones_and_the_greeting() -> None:
     assert [path.relative_to(EXAMPLES).as_posix() for path in FILES] == [
         "greeting_step/segment.json",
         "return_desk/segment.json",
+        "segments/ask_model.json",
         "segments/error_port.json",
         "segments/hello.json",
         "segments/items.json",
         "segments/loop.json",
         "segments/parallel_http.json",
+        "support_desk/segment.json",
     ]
 
 

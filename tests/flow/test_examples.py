@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
+from examples.model_server import ModelServer
 from examples.return_desk.generate import SAMPLE
 from examples.return_desk.invoices import read_invoices
+from examples.return_desk.letters import REF, writer
 from examples.return_desk.shop import Shop
 from tests.support.platform import Platform, running_platform
 
 FIRST_SEGMENT = Path(__file__).parents[2] / "docs" / "howto" / "first-segment.md"
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NAMES = ("error_port", "hello", "items", "loop", "parallel_http")
+NAMES = ("ask_model", "error_port", "hello", "items", "loop", "parallel_http")
 pytestmark = pytest.mark.django_db
 
 
@@ -29,6 +31,18 @@ def platform(key: str) -> Iterator[Platform]:
 def shop() -> Iterator[Shop]:
     with Shop(read_invoices(SAMPLE)).open() as shop:
         yield shop
+
+
+@pytest.fixture(scope="module")
+def connections(platform: Platform, shop: Shop) -> Iterator[None]:
+    """What the examples ask: a stand-in that repeats its prompt, the letters' own, and the shop."""
+    with ModelServer() as models, writer() as letters:
+        platform.connect(
+            "default", {"kind": "llm", "provider": "openai", "base_url": f"{models.url}/v1", "model": "m-1"}
+        )
+        platform.connect(REF, letters.connection)
+        platform.connect("shop", {"kind": "http", "base_url": shop.url})
+        yield
 
 
 def shown(page: Path, language: str) -> list[str]:
@@ -52,6 +66,7 @@ def test_none_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("connections")
 def test_a_small_segment_gives_what_it_promises(platform: Platform, shop: Shop, name: str) -> None:
     segment = read(EXAMPLES / "segments" / f"{name}.json")
     verdict = platform.validate(segment)
@@ -64,6 +79,7 @@ def test_a_small_segment_gives_what_it_promises(platform: Platform, shop: Shop, 
     ("invoice_no", "decision"),
     [("C700021", "refunded"), ("C700152", "refunded"), ("C700154", "held"), ("C700156", "held")],
 )
+@pytest.mark.usefixtures("connections")
 def test_the_return_desk_decides_the_cases_on_the_edge(
     platform: Platform, shop: Shop, invoice_no: str, decision: str
 ) -> None:
@@ -75,6 +91,18 @@ def test_the_return_desk_decides_the_cases_on_the_edge(
     assert (answer["invoice_no"], answer["decision"]) == (invoice_no, decision)
     booked = [refund["invoice_no"] for refund in shop.ledger.statement()["refunds"]]  # type: ignore[attr-defined]
     assert booked.count(invoice_no) == (decision == "refunded")
+
+
+@pytest.mark.usefixtures("connections")
+def test_the_support_desk_sorts_looks_up_and_answers(platform: Platform) -> None:
+    segment = read(EXAMPLES / "support_desk" / "segment.json")
+    verdict = platform.validate(segment)
+    assert (verdict["valid"], verdict["findings"]) == (True, [])
+    output = platform.output(segment, segment["metadata"]["example"]["input"])
+    answer = output["answered"]
+    assert (answer["outcome"], answer["topic"]) == ("answered", "delivery")
+    assert "The customer has bought for 250" in answer["reply"]
+    assert "Where is my parcel?" in answer["reply"]
 
 
 def test_the_first_segment_of_the_page_does_what_the_page_shows(platform: Platform) -> None:

@@ -48,6 +48,11 @@ class Platform:
         verdict: dict[str, Any] = answer.json()
         return verdict
 
+    def connect(self, ref: str, connection: dict[str, Any]) -> None:
+        """Save a connection."""
+        answer = self.caller.put(f"/api/v1/connections/{ref}", json=connection)
+        assert answer.status_code in {200, 201}, answer.text
+
     def _all(self, url: str | None) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         while url is not None:

@@ -82,6 +82,8 @@ class ServerProcess:
             "PYTHONPATH": os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "platform")]),
             "DATABASE_URL": f"postgresql://{login}@{told['HOST']}:{told['PORT']}/{told['NAME']}",
             "LLMTEAM_DEVELOPMENT": "1",
+            "EGRESS_ALLOW_HOSTS": "127.0.0.1:*",
+            "EGRESS_ALLOW_CIDRS": "127.0.0.1/32",
             **self._environment,
         }
 
