@@ -154,6 +154,7 @@ async def test_an_accepted_status_is_no_error(bench: Bench, url: str) -> None:
         (format_datetime(utc_now() + timedelta(seconds=3000), usegmt=True), 2000, 3000),
         (format_datetime(utc_now() - timedelta(seconds=60), usegmt=True), 0, 0),
     ],
+    ids=["seconds", "now", "a date to come", "a date that has passed"],
 )
 async def test_retry_after_is_passed_on(bench: Bench, url: str, header: str, low: float, high: float) -> None:
     bench.server.route("POST", "/s", Answer(status=429, headers={"Retry-After": header}))
