@@ -32,7 +32,7 @@ class Expression:
     dynamic_steps: bool
     _tree: ast.expr = field(repr=False, compare=False)
 
-    def evaluate(self, names: Names) -> Json:
+    def evaluate(self, names: Names, fuel: Fuel | None = None) -> Json:
         """Give the value of the expression.
 
         The same names give the same value. The names' values are not changed, and the result shares nothing
@@ -40,6 +40,7 @@ class Expression:
 
         Args:
             names: What the names mean; only those the expression reads are asked for.
+            fuel: What is left of a work that several expressions share; None: as much as one may have.
 
         Returns:
             Plain JSON, at most 1 MiB and 64 levels deep.
@@ -47,7 +48,7 @@ class Expression:
         Raises:
             ExpressionFailed: It has no value on these names, or would take too much work.
         """
-        fuel = Fuel()
+        fuel = fuel or Fuel()
         return plain(Evaluator(names, fuel).evaluate(self._tree), fuel)
 
 

@@ -49,11 +49,12 @@ class Template:
         """Fill in the text.
 
         A text that is one field only gives the field's value with its type. Otherwise values are inserted as text,
-        once, and never read as templates again: texts as they are, null as nothing, lists and objects as JSON.
+        once, and never read as templates again: texts as they are, null as nothing, lists and objects as JSON. All
+        fields together may do as much work as one expression.
 
         Raises:
-            ExpressionFailed: A field has no value, or the text would be longer than 1 MiB. Positions are offsets
-                in the text.
+            ExpressionFailed: A field has no value, or the text would be longer than 1 MiB, or too much work. Positions
+                are offsets in the text.
         """
         if len(self._parts) == 1 and isinstance(self._parts[0], _Field):
             return _value(self._parts[0], names)
@@ -61,10 +62,10 @@ class Template:
 
     def render_text(self, names: Names) -> str:
         """Fill in the text as ``render`` does, and give text whatever its values are."""
-        room = MAX_RESULT
+        room, fuel = MAX_RESULT, Fuel()
         pieces: list[str] = []
         for part in self._parts:
-            piece = part if isinstance(part, str) else text_of(Fuel(), _value(part, names))
+            piece = part if isinstance(part, str) else text_of(fuel, _value(part, names, fuel))
             room -= len(piece)
             if room < 0:
                 raise LimitPassed("The text would be longer than 1 MiB.")
@@ -142,11 +143,11 @@ def _plain_parts(text: str, offset: int, *, single_braces: bool) -> Iterator[str
         yield text[done:]
 
 
-def _value(part: _Field, names: Names) -> Json:
+def _value(part: _Field, names: Names, fuel: Fuel | None = None) -> Json:
     if part.verbatim is not None and part.expression.source not in names:
         return part.verbatim
     try:
-        return part.expression.evaluate(names)
+        return part.expression.evaluate(names, fuel)
     except ExpressionError as error:
         error.position = part.offset + (error.position or 0)
         raise

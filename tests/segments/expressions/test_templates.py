@@ -1,5 +1,6 @@
 """Texts with expressions in them."""
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -117,6 +118,22 @@ def test_the_text_has_a_bound() -> None:
     assert len(str(parse_template("{{ long }}.").render(NAMES))) == 600_001
     with pytest.raises(LimitPassed, match="longer than 1 MiB"):
         parse_template("{{ long }}{{ long }}").render(NAMES)
+
+
+def test_all_fields_together_do_as_much_work_as_one_expression() -> None:
+    names = {"a": list(range(60))}
+    heavy = "{{ sum([x * y for x in a for y in a]) }} "
+    assert parse_template(heavy).render(names) == "3132900 "
+    began = time.perf_counter()
+    with pytest.raises(LimitPassed, match="too much work"):
+        parse_template(heavy * 500).render(names)
+    assert time.perf_counter() - began < 1
+
+
+def test_as_text_a_field_alone_is_text_too() -> None:
+    names = {"o": {"k": [1]}, "n": 5, "none": None, "words": "{{ n }}"}
+    texts = ["{{ o }}", "{{ n }}", "{{ none }}", "{{ words }}", "{{ n }}!"]
+    assert [parse_template(text).render_text(names) for text in texts] == ['{"k":[1]}', "5", "", "{{ n }}", "5!"]
 
 
 class Lazy(Mapping[str, Any]):
