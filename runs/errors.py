@@ -85,3 +85,10 @@ class StartInProgress(Conflict):
 
     code = "START_IN_PROGRESS"
     title = "A start with this Idempotency-Key is being worked on"
+
+
+class TrialInputsInvalid(Invalid):
+    """A step is tried out with more values than it has places for."""
+
+    code = "TRIAL_INPUTS_INVALID"
+    title = "A step is tried out with one input: send `inputs` with one port, or none"

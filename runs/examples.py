@@ -23,6 +23,7 @@ RUN_EXAMPLE: Final[dict[str, Any]] = {
     "priority": 0,
     "timeout_seconds": 300.0,
     "replay_of": None,
+    "is_test": False,
     "callback": None,
     "created_at": "2026-11-24T07:00:00Z",
     "started_at": "2026-11-24T07:00:00.012Z",

@@ -50,17 +50,18 @@ def run_body(run: Run, request: Request, callbacks: Mapping[UUID, CallbackRecord
         "error": run.error,
         "waiting_for": run.waiting_for,
         "progress": {"activations": run.activations, "active": run.active},
-        "usage": {"activations": run.activations, **(run.usage or NOTHING_USED)},
+        "usage": run_usage(run),
         "client_reference": run.client_reference or None,
         "metadata": run.metadata,
         "priority": run.priority,
         "timeout_seconds": run.timeout_seconds,
         "replay_of": run.replay_of,
+        "is_test": run.is_test,
         "callback": None if told is None else callback_body(told),
         "created_at": run.created_at,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
-        "links": _links(run.id, request),
+        "links": run_links(run.id, request),
     }
 
 
@@ -120,7 +121,13 @@ def step_types_of(run: Run) -> dict[str, str]:
     return {step["step_id"]: step["type"] for step in run.revision.definition["steps"]}
 
 
-def _links(run_id: UUID, request: Request) -> dict[str, str]:
+def run_usage(run: Run) -> dict[str, Any]:
+    """Tell what a run has taken."""
+    return {"activations": run.activations, **(run.usage or NOTHING_USED)}
+
+
+def run_links(run_id: UUID, request: Request) -> dict[str, str]:
+    """Say where to go on from a run."""
     return {name: request.build_absolute_uri(reverse(route, args=[run_id])) for name, route in _LINKS.items()}
 
 

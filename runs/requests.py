@@ -15,7 +15,7 @@ _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _PREFER_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})\"?(?=$|[,;\s])", re.IGNORECASE)
 
 
-def wait_seconds_of(request: Request) -> float:
+def wait_seconds_of(request: Request, *, default: float = 0.0) -> float:
     """Read how long the caller would wait: the parameter ``wait``, else ``Prefer: wait=N``; at most 55 s.
 
     Raises:
@@ -25,7 +25,7 @@ def wait_seconds_of(request: Request) -> float:
     wait = read_query(WaitQuery, request).get("wait") if request.query_params else None
     if wait is None:
         preferred = _PREFER_WAIT.search(request.headers.get("Prefer", ""))
-        wait = float(preferred[1]) if preferred else 0.0
+        wait = float(preferred[1]) if preferred else default
     return min(float(wait), float(MAX_WAIT_SECONDS))
 
 

@@ -121,13 +121,16 @@ def list_runs(
     client_reference: str | None = None,
     created_after: datetime | None = None,
     created_before: datetime | None = None,
+    is_test: bool = False,
 ) -> Page[Run]:
     """Read one page of runs, newest first. Filters add up; of ``status`` one must hold; times are exclusive.
+
+    Runs that try a step type out are a list of their own (``is_test``).
 
     Raises:
         CursorRefused: Not a cursor of ours.
     """
-    wanted = Q()
+    wanted = Q(is_test=is_test)
     for condition, value in (
         ("status__in", list(status)),
         ("segment_id", segment),
@@ -162,6 +165,11 @@ def list_steps(*, tenant: Tenant, run_id: UUID, cursor: str | None, limit: int) 
     types = {step["step_id"]: step["type"] for step in run.revision.definition["steps"]}
     records = [_step_record(lines[(head.step_id, head.activation)], sources, types) for head in shown]
     return Page(records, str(shown[-1].seq) if len(heads) > limit else None)
+
+
+def first_step(run: Run) -> StepRecord | None:
+    """Read a run's first activation; None before there is one."""
+    return next(iter(list_steps(tenant=run.tenant, run_id=run.id, cursor=None, limit=1).rows), None)
 
 
 def list_events(*, tenant: Tenant, run_id: UUID, after: int, limit: int) -> tuple[Run, Page[EventRecord]]:

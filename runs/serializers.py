@@ -203,6 +203,7 @@ class RunListQuery(PageQuery):
     client_reference = serializers.CharField(required=False, max_length=255)
     created_after = serializers.DateTimeField(required=False, help_text="RFC 3339.")
     created_before = serializers.DateTimeField(required=False, help_text="RFC 3339.")
+    is_test = serializers.BooleanField(default=False, help_text="Runs that try a step type out, instead of the others.")
 
     def validate_status(self, value: str) -> list[str]:
         """Split, and refuse what is no status."""
@@ -327,6 +328,7 @@ class RunShape(serializers.Serializer[Any]):
     timeout_seconds = serializers.FloatField()
     replay_of = serializers.UUIDField(allow_null=True, help_text="The run this one is a replay of.")
     callback = CallbackShape(allow_null=True)
+    is_test = serializers.BooleanField(help_text="It tries a step type out.")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)

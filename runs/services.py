@@ -38,6 +38,7 @@ class Wish:
     timeout_seconds: float | None = None
     priority: int = 0
     on_duplicate: str | None = None
+    is_test: bool = False
     callback: CallbackWish | None = None
 
 
@@ -121,6 +122,7 @@ def _new_run(tenant: Tenant, api_key: ApiKey, wish: Wish, revision: Revision) ->
         client_reference=wish.client_reference,
         metadata=dict(wish.metadata or {}),
         input=wish.input,
+        is_test=wish.is_test,
         semantics=SEMANTICS,
         priority=wish.priority,
         timeout_seconds=revision.definition["params"]["timeout_seconds"] if timeout is None else timeout,

@@ -7,10 +7,12 @@ from runs.callbacks import views as callback_views
 from runs.connections.views import ConnectionTestView
 from runs.events.sse import streams
 from runs.events.views import RunEventsView, TenantEventsView, TicketsView
+from runs.trial_views import CatalogTestView
 from runs.usage.views import LimitsView, UsageView
 from runs.waiting import waits
 
 urlpatterns = [
+    path("catalog/<str:type_id>/test", waits(CatalogTestView.as_view()), name="catalog_test"),
     path("connections/<str:ref>/test", ConnectionTestView.as_view(), name="connection_test"),
     path("segments/<str:segment_id>/runs", waits(views.StartSegmentView.as_view()), name="start_segment"),
     path("runs", waits(views.RunsView.as_view()), name="runs"),

@@ -126,6 +126,9 @@ def test_what_is_answered_is_what_is_described(
         ("get", "/api/v1/prompts/{template_id}/versions"): client.get("/api/v1/prompts/sort/versions"),
         ("get", "/api/v1/prompts/{template_id}/versions/{number}"): client.get("/api/v1/prompts/sort/versions/1"),
         ("delete", "/api/v1/prompts/{template_id}"): client.delete("/api/v1/prompts/nothing"),
+        ("post", "/api/v1/catalog/{type_id}/test"): client.post(
+            "/api/v1/catalog/transform/test?wait=0", {"config": {"expression": "input"}}
+        ),
         ("post", "/api/v1/tokens"): client.post("/api/v1/tokens", {"scopes": ["runs:read"]}),
         ("get", "/api/v1/connections"): client.get("/api/v1/connections"),
         ("get", "/api/v1/connections/{ref}"): client.get("/api/v1/connections/default"),

@@ -71,6 +71,9 @@ OF_THE_CALLER = {
 }
 """Routes that name no object and answer about the caller's tenant."""
 
+TRIALS = {"catalog/<str:type_id>/test": {"POST"}}
+"""Names a type, which all tenants have; what comes of it is the caller's."""
+
 OF_NOBODY = {"catalog", "catalog/<str:type_id>", "schemas/segment"}
 """Routes that answer all callers alike."""
 
@@ -153,7 +156,7 @@ def without_ids(answer: Any, foreign: Foreign) -> tuple[Any, ...]:
 
 def test_every_route_has_an_entry_with_its_methods() -> None:
     found = {path: methods_of(pattern) for path, pattern in routes()}
-    assert found == {**BY_OBJECT, **OF_THE_CALLER, **{path: {"GET"} for path in OF_NOBODY}}
+    assert found == {**BY_OBJECT, **OF_THE_CALLER, **TRIALS, **{path: {"GET"} for path in OF_NOBODY}}
 
 
 @pytest.mark.parametrize(("method", "route"), [(method, route) for route in BY_OBJECT for method in METHODS])

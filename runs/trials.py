@@ -1,0 +1,89 @@
+"""Trying one step type out: a run of one step, made for it and marked as a test."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from kernel.errors import ErrorItem
+from kernel.values import Json
+from runs.errors import TrialInputsInvalid
+from runs.idempotency import OnceKey, Started
+from runs.services import Wish, start_run
+from segments.catalog import Role, StepType
+from segments.errors import SegmentInvalid, StepTypeNotFound
+from segments.selectors import catalog
+from tenants.models import ApiKey, Tenant
+from tenants.requests import NotAvailable
+
+STEP_ID: Final = "step"
+_CONFIG: Final = "/segment/steps/0/config"
+
+
+def try_step_type(
+    *,
+    tenant: Tenant,
+    api_key: ApiKey,
+    type_id: str,
+    config: Mapping[str, Json],
+    inputs: Mapping[str, Json],
+    once: OnceKey | None = None,
+) -> Started:
+    """Start a run of one step, under the tenant's limits; its usage is marked as a test.
+
+    Args:
+        tenant: Owner.
+        api_key: Who starts it.
+        type_id: The step type.
+        config: The step's config.
+        inputs: Values by input port; one at most.
+        once: Names the start for 24 hours.
+
+    Raises:
+        StepTypeNotFound: The catalog has no such type.
+        NotAvailable: The type cannot stand alone, or is not built yet.
+        TrialInputsInvalid: More than one input.
+        SegmentInvalid: The config has errors; pointers lead into ``/config``.
+        IdempotencyKeyReused: As for ``start_run``; ``StartInProgress`` as well.
+    """
+    step_type = catalog().get(type_id)
+    if step_type is None:
+        raise StepTypeNotFound
+    _check_alone(step_type)
+    if len(inputs) > 1:
+        raise TrialInputsInvalid
+    port, value = next(iter(inputs.items()), (step_type.input_ports[0].name, {}))
+    wish = Wish(definition=_segment(step_type, config, port), input=value, is_test=True)
+    try:
+        return start_run(tenant=tenant, api_key=api_key, wish=wish, once=once)
+    except SegmentInvalid as error:
+        raise SegmentInvalid("The config has errors.", errors=[_below_config(item) for item in error.errors]) from error
+
+
+def _check_alone(step_type: StepType) -> None:
+    if not step_type.available:
+        raise NotAvailable(f"The step type {step_type.type_id} is announced and cannot run yet.")
+    if step_type.role in {Role.SPLIT, Role.JOIN}:
+        raise NotAvailable(f"A {step_type.type_id} does nothing alone: try it in a segment, with its branches.")
+
+
+def _segment(step_type: StepType, config: Mapping[str, Json], port: str) -> dict[str, Any]:
+    step = {
+        "step_id": STEP_ID,
+        "type": step_type.type_id,
+        "name": step_type.display_name,
+        "config": dict(config),
+        "ports": {"input": [port], "output": [one.name for one in step_type.output_ports if one.name != "error"]},
+    }
+    return {
+        "version": "1.0",
+        "segment_id": f"test_of_{step_type.type_id}"[:64],
+        "name": f"Test of {step_type.display_name}",
+        "entrypoint": STEP_ID,
+        "steps": [step],
+        "edges": [],
+    }
+
+
+def _below_config(item: ErrorItem) -> ErrorItem:
+    pointer = item.pointer or ""
+    return replace(item, pointer=f"/config{pointer.removeprefix(_CONFIG)}" if pointer.startswith(_CONFIG) else "/")
