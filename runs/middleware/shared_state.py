@@ -15,7 +15,8 @@ from runs.metrics import SHARED_STATE_LOCAL
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS: Final = 0.25
+PATIENCE_SECONDS: Final = 1.0
+"""A worker that is busy may take half of it to hear the answer; less would have it judge by itself for nothing."""
 QUIET_SECONDS: Final = 3.0
 CONNECTIONS: Final = 4
 
@@ -37,7 +38,7 @@ class SharedStateAway(Exception):
 class SharedState:
     """What all workers share in Redis, for one link of one host.
 
-    After an error nobody asks for a while, so that a dead Redis costs a call in flight a quarter of a second now and
+    After an error nobody asks for a while, so that a dead Redis costs a call in flight a second or two now and
     then, and the others nothing. The next answer ends that.
     """
 

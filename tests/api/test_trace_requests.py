@@ -1,5 +1,6 @@
 """What every answer carries, and what an unforeseen error looks like."""
 
+import base64
 import os
 import re
 import subprocess
@@ -98,6 +99,7 @@ def test_readyz_names_the_part_that_is_away(client: Any, db: None, settings: Any
 def test_the_deploy_check_is_clean_in_production() -> None:
     production = {name: value for name, value in os.environ.items() if name not in {"LLMTEAM_DEVELOPMENT", "DEBUG"}}
     production |= {"SECRET_KEY": "x1Y2z3" * 12, "ALLOWED_HOSTS": "llmteam.example"}
+    production |= {"SECRET_KEYS": "1:" + base64.b64encode(bytes(range(32))).decode()}
     command = [sys.executable, "-W", "error", "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     done = subprocess.run(command, cwd=CHECKOUT, env=production, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

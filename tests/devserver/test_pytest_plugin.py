@@ -17,11 +17,15 @@ def test_story():
 """
 
 
+OURS = {"DATABASE_URL", "REDIS_URL", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"}
+"""What a pytest tells its children, which these are not."""
+
+
 def run_pytest(
     folder: Path, *arguments: str, cwd: Path | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     (folder / "test_story.py").write_text(STORY)
-    kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    kept = {name: value for name, value in os.environ.items() if name not in OURS}
     plugins = ["-p", "devserver.pytest_plugin", "-p", "no:django", "-p", "no:cacheprovider"]
     options = ["-s", "-c", os.devnull, f"--rootdir={folder}"]
     return subprocess.run(
