@@ -1,7 +1,7 @@
 """One call of a model: room in the budgets before it, through the gates, counted behind it."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from runs.agents.config import AgentBudget, AgentFallback
@@ -32,12 +32,6 @@ class Asker:
     budget: AgentBudget | None = None
     prompt: str | None = None
 
-    @property
-    def seconds_left(self) -> float:
-        """For the next call: the connection's time, within the attempt's."""
-        most = self.model.timeout_seconds or TIMEOUT_SECONDS
-        return most if self.call.deadline is None else max(0.001, min(most, self.call.deadline - time.monotonic()))
-
     async def ask(self, request: CompletionRequest) -> CompletionReply:
         """Ask once; what was used is counted whatever becomes of the answer.
 
@@ -53,13 +47,19 @@ class Asker:
     async def _ask(self, request: CompletionRequest) -> CompletionReply:
         price = await self.call.context.price(self.model.provider_name, self.name)
         await self.call.reserve(self._hold(request, price))
-        started = time.monotonic()
-        async with self.call.outside(self.model.endpoint):
-            reply = await self.model.provider.complete(request, on_delta=self.call.stream)
+        async with self.call.outside(self.model.endpoint, patient=bool(self.call.usage)):
+            started = time.monotonic()
+            timed = replace(request, timeout_seconds=self._seconds_left())
+            reply = await self.model.provider.complete(timed, on_delta=self.call.stream)
         self.call.usage.append(self._usage(reply, price, started))
         if reply.finish_reason == "refused":
             raise refused()
         return reply
+
+    def _seconds_left(self) -> float:
+        """For the next call: the connection's time, within the attempt's."""
+        most = self.model.timeout_seconds or TIMEOUT_SECONDS
+        return most if self.call.deadline is None else max(0.001, min(most, self.call.deadline - time.monotonic()))
 
     def _hold(self, request: CompletionRequest, price: Price | None) -> Hold:
         given = estimate_input(request)

@@ -46,7 +46,7 @@ class Conversation:
             ModelFailed: It does not: a code of ``runs.providers.errors``, LLM_REPLY_EMPTY, LLM_REPLY_INVALID,
                 LLM_TOO_MANY_TOOL_CALLS, a budget without room, or a gate that is closed for now.
             StepFailed: A tool's connection cannot be used.
-            Defer: The gate of a tool's connection is closed for now.
+            Defer: The gate of a tool's connection is closed for longer than the attempt may take.
         """
         mended: list[Message] = []
         while True:
@@ -83,7 +83,6 @@ class Conversation:
             max_tokens=self.config.max_tokens,
             response_schema=self.config.response_schema,
             tools=self.toolbox.offered(),
-            timeout_seconds=asker.seconds_left,
             idempotency_key=asker.call.next_key(),
         )
 

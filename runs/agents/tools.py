@@ -43,7 +43,7 @@ class Toolbox:
 
         Raises:
             StepFailed: The tool's connection cannot be used, or allows no tools.
-            Defer: A gate is closed for now.
+            Defer: A gate is closed for longer than the attempt may take.
         """
         tool = self._tools.get(wanted.name)
         if tool is None:
@@ -56,7 +56,8 @@ class Toolbox:
         if not client.allows_tools:
             raise StepFailed("TOOL_NOT_ALLOWED", f"The connection {tool.client_ref} does not allow tools.")
         try:
-            answer = await exchange(self._call, _request(tool, client, arguments, self._key(tool, arguments)))
+            request = _request(tool, client, arguments, self._key(tool, arguments))
+            answer = await exchange(self._call, request, patient=True)
             return _cut(dump_json({"status": answer.status, "response": answer.value}))
         except StepFailed as failure:
             return _cut(dump_json({**failure.details, "error": failure.code, "detail": failure.message}))

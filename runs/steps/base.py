@@ -2,17 +2,21 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Final, Protocol, TypeAlias
 from uuid import UUID
 
+from kernel.clock import utc_now
 from kernel.values import Json
 from runs.steps.outside import Budget, Client, Endpoint, Hold, LanguageModel, Price, Prompt, Usage
 from segments.catalog import Effect, ExpressionText, Port, StepConfig, StepType
 from segments.expressions import Names
+
+LEAST_WAIT_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,18 +163,40 @@ class StepCall:
         return dict(self.inputs)
 
     @asynccontextmanager
-    async def outside(self, endpoint: Endpoint) -> AsyncIterator[None]:
+    async def outside(self, endpoint: Endpoint, *, patient: bool = False) -> AsyncIterator[None]:
         """Go through every gate before a call to the outside, and back through them behind it.
 
         Whatever the call raises passes through the gates, so that they can count it.
 
+        Args:
+            endpoint: Where the call goes.
+            patient: Wait here while a gate is closed, as long as the attempt has time. For every call but an
+                attempt's first: what was done before would be done again by an attempt that was put off, and again,
+                for as long as a limit lets the first calls pass and not the last.
+
         Raises:
             Defer: A gate is closed for now.
         """
-        async with AsyncExitStack() as stack:
-            for gate in self.gates:
-                await stack.enter_async_context(gate(self, endpoint))
-            yield
+        while True:
+            is_open = False
+            try:
+                async with AsyncExitStack() as stack:
+                    for gate in self.gates:
+                        await stack.enter_async_context(gate(self, endpoint))
+                    is_open = True
+                    yield
+            except Defer as closed:
+                if is_open or not patient:
+                    raise
+                await self._wait_for(closed)
+            else:
+                return
+
+    async def _wait_for(self, closed: Defer) -> None:
+        seconds = max(LEAST_WAIT_SECONDS, (closed.until - utc_now()).total_seconds())
+        if self.deadline is not None and time.monotonic() + seconds >= self.deadline:
+            raise closed
+        await asyncio.sleep(seconds)
 
 
 Gate: TypeAlias = Callable[[StepCall, Endpoint], AbstractAsyncContextManager[None]]

@@ -11,7 +11,7 @@ from kernel.egress import EgressClient
 from kernel.ids import new_id
 from kernel.values import Json
 from runs.runtime import PlainClient
-from runs.steps.base import Emit, StepCall, StepFailed
+from runs.steps.base import Emit, Gate, StepCall, StepFailed
 from runs.steps.http.config import HttpActionConfig
 from runs.steps.http_action import HttpAction
 from tests.support.http_server import CountingServer
@@ -41,6 +41,7 @@ class Bench:
     server: CountingServer
     context: Context
     journal: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    gates: list[Gate] = field(default_factory=list)
 
     async def run(self, config: dict[str, Any], *, value: Json = None, attempt: int = 1, key: str = "key-1") -> Emit:
         inputs = {"body": value}
@@ -56,6 +57,7 @@ class Bench:
             next_key=lambda: key,
             record=lambda kind, payload: self.journal.append((kind, dict(payload))),
             log=logging.LoggerAdapter(logging.getLogger("test")),
+            gates=self.gates,
         )
         return await HttpAction().run(call)
 

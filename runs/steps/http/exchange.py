@@ -12,10 +12,13 @@ from runs.steps.http.answer import Answer
 from runs.steps.http.request import OutgoingRequest
 
 
-async def exchange(call: StepCall, request: OutgoingRequest, *, accepted: Collection[int] = ()) -> Answer:
+async def exchange(
+    call: StepCall, request: OutgoingRequest, *, accepted: Collection[int] = (), patient: bool = False
+) -> Answer:
     """Send a request and take its answer. The journal gets no query, header or body.
 
-    Each call has an idempotency key of its own, the same in every attempt, unless the request brings one.
+    Each call has an idempotency key of its own, the same in every attempt, unless the request brings one. ``patient``
+    as for ``StepCall.outside``.
 
     Raises:
         StepFailed: No answer (retryable), a status that is an error, or a request the policy blocks.
@@ -32,7 +35,7 @@ async def exchange(call: StepCall, request: OutgoingRequest, *, accepted: Collec
         call.record("action.started", {"method": request.method, "url": request.place, "idempotency_key": key})
 
     try:
-        async with call.outside(request.endpoint):
+        async with call.outside(request.endpoint, patient=patient):
             tell_start()
             answer = await _answer(call, request, headers)
             answer.check(accepted)

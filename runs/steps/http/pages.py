@@ -34,8 +34,8 @@ async def read_pages(
         if len(seen) == pagination.max_pages:
             message = f"There are more than {pagination.max_pages} pages; raise max_pages, or ask for larger ones."
             raise StepFailed("PAGINATION_LIMIT", message, details={"limit": pagination.max_pages})
+        answer = await exchange(call, request, accepted=config.accept_statuses, patient=bool(seen))
         seen.add(request.url)
-        answer = await exchange(call, request, accepted=config.accept_statuses)
         status, names = answer.status, _names(call, answer)
         items += _items(pagination, names)
         _check(items)

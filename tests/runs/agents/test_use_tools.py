@@ -9,6 +9,7 @@ from examples.model_server import Asked, Call, Reply
 from runs.agents.conversation import MOST_CALLS, MOST_ROUNDS
 from runs.agents.tools import MOST_RESULT_BYTES
 from tests.support.agent_bench import AgentBench, closed, wants
+from tests.support.gates import Window
 from tests.support.http_server import Answer
 
 LOOK_UP: dict[str, Any] = {
@@ -160,12 +161,22 @@ async def test_a_connection_has_to_allow_tools(bench: AgentBench) -> None:
     assert len(bench.asked) == 4, "another model could not do better"
 
 
-async def test_a_closed_gate_of_a_tool_puts_the_step_off(bench: AgentBench) -> None:
+async def test_a_gate_of_a_tool_that_stays_closed_puts_the_step_off(bench: AgentBench) -> None:
     bench.says(wants("look_up", no="7"), "ok")
     bench.gates.append(closed("shop"))
+    bench.seconds = 5
     assert (await bench.put_off(prompt="x", tools=[LOOK_UP], fallback=["main"])).reason == "circuit"
     assert len(bench.asked) == 1
     assert bench.journal == []
+
+
+async def test_a_limit_in_the_middle_is_waited_for_so_that_nothing_is_asked_twice(bench: AgentBench) -> None:
+    """Put off, the attempt would begin anew, and never get further than the limit lets it."""
+    bench.gates.append(Window(2, seconds=0.1).gate)
+    bench.says(wants("look_up", no="7"), wants("look_up", no="8"), wants("look_up", no="9"), "Done.")
+    assert await bench.ask(prompt="x", tools=[LOOK_UP]) == "Done."
+    assert len(bench.asked) == 4
+    assert len(bench.tools.calls) == 3
 
 
 async def test_turns_and_calls_are_bounded(bench: AgentBench) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.gates import Window
 from tests.support.http_bench import Bench
 from tests.support.http_server import Answer, RecordedRequest
 
@@ -64,6 +65,15 @@ async def test_each_page_is_journalled_as_a_call_of_its_own(bench: Bench) -> Non
     bench.server.route("GET", "/linked/*", by_link)
     await bench.run(config(bench, "/linked/", {"next_link": True}))
     assert [kind for kind, _ in bench.journal] == ["action.started", "action.completed"] * 3
+
+
+async def test_a_limit_between_pages_is_waited_for_and_no_page_is_asked_twice(bench: Bench) -> None:
+    """Put off, the step would begin with the first page again, and never see the last."""
+    bench.server.route("GET", "/linked/*", by_link)
+    bench.gates.append(Window(1, seconds=0.1).gate)
+    emitted = await bench.run(config(bench, "/linked/", {"next_link": True}))
+    assert emitted.ports["response"] == [1, 2, 3, 4, 5]
+    assert len(bench.server.calls) == 3
 
 
 async def test_more_pages_than_allowed_fail_the_step(bench: Bench) -> None:
