@@ -56,6 +56,10 @@ class Directory:
         self._http_client = http_client
         self._made: dict[str, tuple[ConnectionFacts, Client | LanguageModel]] = {}
 
+    def is_registered(self, ref: str) -> bool:
+        """Whether the installation has registered something under a name."""
+        return self._runtime.clients.get(ref) is not None or self._runtime.llms.get(ref) is not None
+
     def client(self, ref: str, facts: ConnectionFacts | None) -> Client:
         """Give an HTTP client.
 

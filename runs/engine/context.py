@@ -48,16 +48,19 @@ class TenantContext:
         Raises:
             StepFailed: CONNECTION_UNKNOWN, CONNECTION_INACTIVE, CONNECTION_KIND_WRONG, CONNECTION_UNUSABLE.
         """
-        facts = await self._facts()
+        facts = await self._facts(ref)
         return self._directory.client(ref, facts.connections.get(ref))
 
     async def language_model(self, ref: str) -> LanguageModel:
         """Return the language model of a name; raises as ``client``."""
-        facts = await self._facts()
+        facts = await self._facts(ref)
         return self._directory.language_model(ref, facts.connections.get(ref))
 
-    async def _facts(self) -> TenantFacts:
+    async def _facts(self, ref: str | None = None) -> TenantFacts:
+        """Read what the tenant may call; a connection that is missed may have been made a moment ago."""
         facts = await self._around.facts.get(self.tenant_id)
+        if ref is not None and ref not in facts.connections and not self._directory.is_registered(ref):
+            facts = await self._around.facts.get_newer(self.tenant_id)
         if facts.allowed_hosts != self._policy_hosts:
             self._policy_hosts = facts.allowed_hosts
             self._directory = Directory(the_runtime(), self._open)
