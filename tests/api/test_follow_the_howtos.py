@@ -1,0 +1,65 @@
+"""The examples of the pages about connections, requests and editors are taken as they stand there."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from runs.runtime import Runtime
+from runs.steps.http.config import HttpActionConfig
+from tests.conftest import Customer
+
+HOWTO = Path(__file__).parents[2] / "docs" / "howto"
+Api = Callable[[Customer], APIClient]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (HOWTO / page).read_text(), re.DOTALL)
+
+
+def bodies(page: str) -> list[Any]:
+    """What the curl lines of a page send, by method and path."""
+    text = (HOWTO / page).read_text()
+    return re.findall(r"curl -s -X (\w+) \$URL(/\S+)(?:[^`]*?--data '([^']*)')?", text)
+
+
+def test_every_connection_is_taken(acme: Customer, api: Api) -> None:
+    found = [json.loads(block) for block in blocks("connections.md", "json")]
+    assert len(found) == 3
+    for number, connection in enumerate(found):
+        answer = api(acme).put(f"/api/v1/connections/one_{number}", connection)
+        assert answer.status_code == 201, answer.content
+
+
+def test_the_set_up_of_the_page_registers_what_it_says() -> None:
+    (code,) = blocks("connections.md", "python")
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - our own page
+    runtime = Runtime()
+    names["set_up"](runtime)
+    client = runtime.clients.get("shop")
+    assert client is not None
+    assert client.base_url == "https://shop.example.com"
+
+
+def test_every_config_of_a_request_is_valid() -> None:
+    found = [json.loads(block) for block in blocks("http-action.md", "json")]
+    assert len(found) == 7
+    for config in found:
+        assert HttpActionConfig.model_validate(config).model_extra == {}
+
+
+@pytest.mark.parametrize("page", ["connections.md", "browser-editors.md"])
+def test_every_curl_line_is_answered(acme: Customer, api: Api, page: str) -> None:
+    lines = bodies(page)
+    assert len(lines) == 2
+    client = api(acme)
+    for method, path, body in lines:
+        if path.endswith("default/test"):
+            continue  # it would leave this machine
+        answer = client.generic(method, f"/api/v1{path}", body, content_type="application/json")
+        assert answer.status_code in {200, 201, 202}, answer.content
