@@ -101,6 +101,15 @@ def test_a_text_no_step_could_use_is_refused_where_it_is_wrong(
         assert PromptVersion.objects.count() == 1
 
 
+@pytest.mark.parametrize("hostile", ['"a\\u0000b"', '"a\\ud800b"', "[1]", '{"a": 1}', "true"])
+def test_what_is_no_text_that_can_be_kept_is_refused(acme: Customer, api: Api, hostile: str) -> None:
+    client = api(acme)
+    for text, statuses in (('"fine"', {201}), (hostile, {400, 422})):
+        answer = client.generic("PUT", ADDRESS, f'{{"prompt": {text}}}', content_type="application/json")
+        assert answer.status_code in statuses
+        assert answer.status_code == 201 or answer.json()["code"]
+
+
 @pytest.mark.parametrize("name", ["Summary", "1st", "a" * 65, "a@1", "a.b", "ä"])
 def test_a_name_that_could_not_be_written_in_a_step_is_refused(acme: Customer, api: Api, name: str) -> None:
     client = api(acme)

@@ -172,7 +172,7 @@ async def test_a_gate_of_a_tool_that_stays_closed_puts_the_step_off(bench: Agent
 
 async def test_a_limit_in_the_middle_is_waited_for_so_that_nothing_is_asked_twice(bench: AgentBench) -> None:
     """Put off, the attempt would begin anew, and never get further than the limit lets it."""
-    bench.gates.append(Window(2, seconds=0.1).gate)
+    bench.gates.append(Window(1, seconds=0.05).gate)
     bench.says(wants("look_up", no="7"), wants("look_up", no="8"), wants("look_up", no="9"), "Done.")
     assert await bench.ask(prompt="x", tools=[LOOK_UP]) == "Done."
     assert len(bench.asked) == 4
