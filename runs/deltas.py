@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -15,8 +16,10 @@ CHANNEL: Final = "llmteam:deltas"
 PACE_SECONDS: Final = 0.05
 SEND_SECONDS: Final = 1.0
 QUIET_SECONDS: Final = 2.0
+MOST_AT_ONCE: Final = 32 * 1024
+"""Characters of one attempt in one message; what it says beyond them in the meantime is dropped."""
 MOST_PENDING: Final = 1024 * 1024
-"""Characters that wait to be sent; what comes beyond is dropped."""
+"""Characters of all attempts that wait to be sent; what comes beyond is dropped."""
 
 Key = tuple[UUID, str, int, int]
 
@@ -52,36 +55,58 @@ def read_deltas(message: bytes) -> list[Delta]:
     """Read a message; one that is none of ours says nothing."""
     try:
         return [Delta(UUID(run_id), *rest) for run_id, *rest in orjson.loads(message)]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         log.warning("pieces of text cannot be read: %d bytes", len(message))
         return []
+
+
+@dataclass(slots=True)
+class Said:
+    """What an attempt has said since the last message: its first piece, and what followed without a gap."""
+
+    first: Delta
+    texts: list[str]
+    size: int = 0
+
+    @property
+    def next_offset(self) -> int:
+        """Where the next piece begins."""
+        return self.first.offset + self.size
+
+    def whole(self) -> Delta:
+        """Join the pieces."""
+        return self.first._replace(text="".join(self.texts))
 
 
 class Deltas:
     """Publishes what models say, twenty times a second at most. Telling never waits and never fails.
 
-    What one attempt says between two messages goes together. Its task lives from the first piece on.
+    What one attempt says between two messages goes together, so that any number of pieces makes twenty messages a
+    second, and what has no room is dropped. Its task lives from the first piece on.
+
+    Attributes:
+        dropped: Pieces that nobody will hear, whole or in part.
     """
 
     def __init__(self) -> None:
         self.dropped = 0
-        self._pending: dict[Key, Delta] = {}
+        self._pending: dict[Key, Said] = {}
         self._waiting = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def tell(self, delta: Delta) -> None:
-        """Have a piece published soon, if there is room."""
-        if self._waiting + len(delta.text) > MOST_PENDING:
-            self.dropped += 1
+        """Have a piece published soon, as much of it as there is room for."""
+        said = self._pending.get(delta[:4]) or Said(delta, [])
+        room = min(MOST_AT_ONCE - said.size, MOST_PENDING - self._waiting)
+        text = delta.text[: max(0, room)] if delta.offset == said.next_offset else ""
+        self.dropped += len(text) < len(delta.text)
+        if not text:
             return
-        key = delta[:4]
-        known = self._pending.get(key)
-        is_next = known is not None and known.offset + len(known.text) == delta.offset
-        if known is not None and not is_next:
-            self._waiting -= len(known.text)
-        self._pending[key] = known._replace(text=known.text + delta.text) if known is not None and is_next else delta
-        self._waiting += len(delta.text)
+        said.texts.append(text)
+        said.size += len(text)
+        self._waiting += len(text)
+        self._pending[delta[:4]] = said
         self._wake.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._publish_forever(), name="deltas")
@@ -102,7 +127,7 @@ class Deltas:
                 self._wake.clear()
                 pending, self._pending, self._waiting = self._pending, {}, 0
                 try:
-                    await client.publish(CHANNEL, write_deltas(list(pending.values())))
+                    await client.publish(CHANNEL, write_deltas([said.whole() for said in pending.values()]))
                     await asyncio.sleep(PACE_SECONDS)
                 except (redis.RedisError, OSError):
                     self.dropped += len(pending)

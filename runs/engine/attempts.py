@@ -162,8 +162,9 @@ class Attempt:
         return hashlib.sha256(f"{self._claimed.run_id}|{step_id}|{activation}|{self._calls}".encode()).hexdigest()
 
     def _stream(self, text: str) -> None:
-        """Let whoever follows the run live see a piece of text."""
+        """Let whoever follows the run live see a piece of text; half a surrogate pair shows as ``?``."""
         if text and not self.cancelled:
+            text = text.encode(errors="replace").decode()
             self._tell(Delta(self._claimed.run_id, *self.key, self.number, self._begun_seq, self._streamed, text))
             self._streamed += len(text)
 

@@ -21,6 +21,7 @@ from segments.models import Revision
 from tenants.context import tenant_scope
 from tenants.models import Tenant
 
+ATTEMPT_ENDS: Final = {EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_SKIPPED, EventType.STEP_RETRYING}
 ENDS: Final = {EventType.SEGMENT_COMPLETED, EventType.SEGMENT_FAILED, EventType.SEGMENT_CANCELLED}
 PRODUCED: Final = "data.produced"
 EVENT_TYPES: Final = (*(kind.value for kind in EventType), PRODUCED)
@@ -63,6 +64,12 @@ class Frame:
     records: tuple[Record, ...]
     ends: bool = False
 
+    @property
+    def ended_attempt(self) -> "AttemptKey | None":
+        """The attempt this event is the end of."""
+        body = self.records[0].body
+        return (body["step_id"], body["activation"], body["attempt"]) if body["event_type"] in ATTEMPT_ENDS else None
+
     @cached_property
     def size(self) -> int:
         """Bytes of its records."""
@@ -98,6 +105,7 @@ class Source(Protocol):
 
 
 Key: TypeAlias = tuple[str, UUID]
+AttemptKey: TypeAlias = tuple[str, int, int]
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from django.db import InterfaceError, OperationalError
 from runs.deltas import Delta
 from runs.events.cursor import Frame, Key, Place, Source, Stretch
 from runs.events.hub import Hub, Watch, the_hub
+from runs.events.live import Live
 
 log = logging.getLogger(__name__)
 
 KEPT_FRAMES: Final = 1_000
-KEPT_DELTAS: Final = 200
 KEPT_BYTES: Final = 4 * 1024 * 1024
 BATCH_BYTES: Final = 64 * 1024
 PACE_SECONDS: Final = 0.05
@@ -45,8 +45,7 @@ class Feed:
         self._frames: deque[Frame] = deque()
         self._bytes = 0
         self._changed = asyncio.Event()
-        self._deltas: deque[Delta] = deque(maxlen=KEPT_DELTAS)
-        self.deltas_heard = 0
+        self.live = Live()
         self._task: asyncio.Task[None] | None = None
 
     def start(self, hub: Hub) -> None:
@@ -66,11 +65,6 @@ class Feed:
         """Read no more."""
         if self._task is not None:
             self._task.cancel()
-
-    def deltas_after(self, heard: int) -> list[Delta]:
-        """Give the pieces of text that came since so many were heard; the oldest of too many are lost."""
-        count = min(self.deltas_heard - heard, len(self._deltas))
-        return list(self._deltas)[-count:] if count > 0 else []
 
     def is_over_at(self, place: Place) -> bool:
         """Whether nothing will ever follow a place."""
@@ -124,8 +118,7 @@ class Feed:
                 await asyncio.sleep(max(0.0, began + PACE_SECONDS - time.monotonic()))
 
     def _hear_delta(self, delta: Delta) -> None:
-        self._deltas.append(delta)
-        self.deltas_heard += 1
+        self.live.hear(delta)
         self._wake_followers()
 
     def _wake_followers(self) -> None:
@@ -151,6 +144,7 @@ class Feed:
             self._frames.append(frame)
             self._bytes += frame.size
             self.ended = self.ended or frame.ends
+            self.live.take(frame)
         while self._frames and (len(self._frames) > KEPT_FRAMES or self._bytes > KEPT_BYTES):
             dropped = self._frames.popleft()
             self._bytes -= dropped.size

@@ -31,7 +31,6 @@ PING_SECONDS: Final = 10.0
 SCOPE: Final = "runs:read"
 MOST_NAMES: Final = 100
 STEP_DELTA: Final = "step.delta"
-KEPT_EARLY: Final = 200
 MOST_UNSENT_FOR_LIVE: Final = 64 * 1024
 """Bytes a caller has not taken yet: behind so many live frames are left out, events never."""
 
@@ -156,8 +155,7 @@ async def follow(stream: Stream, outflow: Outflow) -> AsyncGenerator[Pieces, Non
     spoke = time.monotonic()
     with the_hub().guarding(stream.caller.api_key.id, SCOPE) as allowed:
         async with following(stream.source.key, stream.feed) as feed:
-            heard = feed.deltas_heard
-            early: list[Delta] = []
+            heard = feed.live.heard
             while not feed.is_over_at(place):
                 stretch = await feed.after(
                     place, stream.source, seconds=max(0.0, spoke + PING_SECONDS - time.monotonic())
@@ -169,10 +167,11 @@ async def follow(stream: Stream, outflow: Outflow) -> AsyncGenerator[Pieces, Non
                     place = stretch.place
                     picked = ((stream.filter.pick(frame), frame.cursor) for frame in stretch.frames)
                     pieces = [Piece(records, cursor) for records, cursor in picked if records]
-                early += feed.deltas_after(heard) if outflow.unsent < MOST_UNSENT_FOR_LIVE else ()
-                heard = feed.deltas_heard
-                pieces += [_live(delta) for delta in early if delta.begun_seq <= place.seq]
-                early = [delta for delta in early if delta.begun_seq > place.seq][-KEPT_EARLY:]
+                if outflow.unsent < MOST_UNSENT_FOR_LIVE:
+                    deltas, heard = feed.live.after(heard, place.seq)
+                    pieces += map(_live, deltas)
+                else:
+                    heard = feed.live.heard
                 if pieces or time.monotonic() - spoke >= PING_SECONDS:
                     spoke = time.monotonic()
                     yield pieces

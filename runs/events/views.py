@@ -43,7 +43,9 @@ class RunEventsView(APIView):
         summary="List a run's events, or stream them",
         description="In order, behind `after`. `data.produced` is derived, once per port of a completed step, under "
         "the `seq` of that step's event. `Accept: text/event-stream` asks for a stream, which ends with the run's "
-        "last event and takes no `limit`; a stream that would have nothing to say any more is a 204.",
+        "last event and takes no `limit`; a stream that would have nothing to say any more is a 204. While a step "
+        "writes text, a stream also has frames `event: step.delta` with `{event_type, run_id, step_id, activation, "
+        "attempt, payload: {offset, text}}`: without an id, best effort, never stored.",
         parameters=[serializers.EventQuery, LAST_EVENT_ID],
         responses={
             (200, "application/json"): page_shape("EventPage", serializers.EventShape()),

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from django.db import connection
+from psycopg import sql
 
 from runs.engine.host import Host
 from tenants.connections.rules import ConnectionWish
@@ -76,8 +77,9 @@ def told(tenant: Tenant, document: dict[str, Any]) -> list[str]:
     """Every text the tables of runs, connections and the audit hold after a run."""
     run(tenant, document)
     tables = ("runs_run", "runs_runevent", "audit_entry", "tenants_connection")
+    rows = [sql.SQL("select to_json(t)::text from {} t").format(sql.Identifier(table)) for table in tables]
     with connection.cursor() as cursor:
-        cursor.execute(" union all ".join(f"select to_json(t)::text from {table} t" for table in tables))
+        cursor.execute(sql.SQL(" union all ").join(rows).as_string())
         return [text for (row,) in cursor.fetchall() for text in texts_in(json.loads(row))]
 
 

@@ -28,6 +28,10 @@ RESULTS: dict[str, Callable[[StepCall], Any]] = {
 }
 
 
+SPOKEN = {"half_a_pair": "\ud83d"}
+"""What a config, which is JSON, cannot say."""
+
+
 class ProbeConfig(StepConfig):
     """What the step does."""
 
@@ -72,7 +76,7 @@ class Probe(StepHandler):
         if config.blocking_seconds:
             time.sleep(config.blocking_seconds)  # noqa: ASYNC251 - blocks the loop on purpose
         for piece in config.says * config.repeats:
-            call.stream(piece)
+            call.stream(SPOKEN.get(piece, piece))
             await asyncio.sleep(config.pause_seconds)
         if config.fail is not None:
             raise StepFailed(

@@ -1,0 +1,65 @@
+"""What models have said just now, kept for a moment for those who follow a run; any of it may be lost."""
+
+from collections import deque
+from typing import Final
+
+from runs.deltas import Delta
+from runs.events.cursor import AttemptKey, Frame
+
+KEPT_DELTAS: Final = 200
+KEPT_CHARACTERS: Final = 256 * 1024
+KEPT_ENDS: Final = 1_000
+
+
+class Live:
+    """The newest pieces of text of one run, for all its followers; each holds but how many it has heard.
+
+    A follower hears a piece between its attempt's start and its end, or never: what comes before the start is kept
+    until the follower is there, what is still under way when it has read of the end is not missed.
+
+    Attributes:
+        heard: How many pieces have come.
+    """
+
+    def __init__(self) -> None:
+        self.heard = 0
+        self._kept: deque[Delta] = deque()
+        self._characters = 0
+        self._ends: dict[AttemptKey, int] = {}
+
+    def hear(self, delta: Delta) -> None:
+        """Keep a piece; the oldest go when there are too many."""
+        self.heard += 1
+        self._kept.append(delta)
+        self._characters += len(delta.text)
+        while len(self._kept) > KEPT_DELTAS or self._characters > KEPT_CHARACTERS:
+            self._characters -= len(self._kept.popleft().text)
+
+    def take(self, frame: Frame) -> None:
+        """Note that an attempt is over."""
+        key = frame.ended_attempt
+        if key is not None:
+            self._ends[key] = frame.place.seq
+            if len(self._ends) > KEPT_ENDS:
+                del self._ends[next(iter(self._ends))]
+
+    def after(self, heard: int, seq: int) -> tuple[list[Delta], int]:
+        """Give what a follower may hear now.
+
+        Args:
+            heard: How many pieces it had behind it.
+            seq: The last event it has been told.
+
+        Returns:
+            The pieces, and how many are behind it now.
+        """
+        found: list[Delta] = []
+        unheard = min(self.heard - heard, len(self._kept))
+        position = self.heard - unheard
+        for delta in list(self._kept)[len(self._kept) - unheard :]:
+            if delta.begun_seq > seq:
+                break
+            position += 1
+            if seq < self._ends.get((delta.step_id, delta.activation, delta.attempt), seq + 1):
+                found.append(delta)
+        return found, position
