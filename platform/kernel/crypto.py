@@ -62,6 +62,8 @@ class KeyRing:
             raise CannotOpen(f"the key {key_id!r} is not on the ring" if version == _VERSION else "not a sealed text")
         try:
             packed = base64.b64decode(encoded, altchars=b"-_", validate=True)
+            if base64.urlsafe_b64encode(packed).decode() != encoded:
+                raise ValueError("the last letter has bits that nothing reads")
             return cipher.decrypt(packed[:_NONCE_BYTES], packed[_NONCE_BYTES:], place.encode()).decode()
         except (ValueError, InvalidTag):
             raise CannotOpen(f"it was changed, or sealed for another place with the key {key_id!r}") from None
