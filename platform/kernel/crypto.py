@@ -61,9 +61,7 @@ class KeyRing:
         if version != _VERSION or cipher is None:
             raise CannotOpen(f"the key {key_id!r} is not on the ring" if version == _VERSION else "not a sealed text")
         try:
-            packed = base64.b64decode(encoded, altchars=b"-_", validate=True)
-            if base64.urlsafe_b64encode(packed).decode() != encoded:
-                raise ValueError("the last letter has bits that nothing reads")
+            packed = _unpack(encoded)
             return cipher.decrypt(packed[:_NONCE_BYTES], packed[_NONCE_BYTES:], place.encode()).decode()
         except (ValueError, InvalidTag):
             raise CannotOpen(f"it was changed, or sealed for another place with the key {key_id!r}") from None
@@ -71,3 +69,10 @@ class KeyRing:
     def is_current(self, sealed: str) -> bool:
         """Whether the first key sealed it."""
         return sealed.startswith(f"{_VERSION}.{self._first}.")
+
+
+def _unpack(encoded: str) -> bytes:
+    packed = base64.b64decode(encoded, altchars=b"-_", validate=True)
+    if base64.urlsafe_b64encode(packed).decode() != encoded:
+        raise ValueError("the last letter has bits that nothing reads")
+    return packed

@@ -1,10 +1,10 @@
 """What of a receiver's answer may be kept: its beginning, without anything of ours that it quotes."""
 
-import base64
-import json
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
+
+from kernel.spellings import spellings
 
 MOST_READ: Final = 64 * 1024
 MOST_KEPT: Final = 500
@@ -21,7 +21,7 @@ def secrets_in(url: str, headers: Iterable[tuple[str, str]]) -> list[str]:
         found |= {value, unquote(value)}
     for _, value in headers:
         found |= {value, *value.split()}
-    spelled = {spelling for secret in found if len(secret) >= SHORTEST_SECRET for spelling in _spellings(secret)}
+    spelled = {spelling for secret in found if len(secret) >= SHORTEST_SECRET for spelling in spellings(secret)}
     return sorted(spelled, key=len, reverse=True)
 
 
@@ -32,19 +32,3 @@ def excerpt(content: bytes, secrets: Iterable[str]) -> str:
         text = text.replace(secret, HIDDEN)
     line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     return line[:MOST_KEPT]
-
-
-def _spellings(secret: str) -> set[str]:
-    """Write a text in the ways an answer may quote it."""
-    plain = secret.encode("utf-8", "replace")
-    escaped = json.dumps(secret)[1:-1]
-    return {
-        secret,
-        escaped,
-        escaped.replace("/", "\\/"),
-        quote(secret),
-        quote(secret, safe=""),
-        quote_plus(secret),
-        base64.b64encode(plain).decode(),
-        base64.urlsafe_b64encode(plain).decode(),
-    }

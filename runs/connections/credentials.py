@@ -10,7 +10,7 @@ import httpx
 from kernel.egress import EgressClient
 from runs.connections.facts import ConnectionFacts
 from runs.connections.oauth2 import ClientCredentials
-from runs.connections.redaction import spellings
+from runs.connections.redaction import hidden_texts
 
 
 class Credentials(Protocol):
@@ -68,7 +68,7 @@ class InQuery:
 
     def secrets(self) -> tuple[str, ...]:
         """Give the secret's spellings."""
-        return spellings(self.value)
+        return hidden_texts(self.value)
 
 
 class NoCredentials:
@@ -94,7 +94,7 @@ def build_credentials(facts: ConnectionFacts, *, secret: str, http_client: Calla
         secret: Its secret, open.
         http_client: Gives the tenant's guarded client, for tokens.
     """
-    hidden = spellings(secret, facts.username)
+    hidden = hidden_texts(secret, facts.username)
     if facts.auth == "bearer":
         return InHeader("Authorization", f"Bearer {secret}", hidden)
     if facts.auth == "basic":

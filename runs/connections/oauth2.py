@@ -12,7 +12,7 @@ from kernel.egress import EgressClient
 from kernel.errors import LlmteamError
 from kernel.values import parse_json
 from runs.connections.facts import ConnectionFacts
-from runs.connections.redaction import spellings
+from runs.connections.redaction import hidden_texts
 from runs.steps.base import StepFailed
 
 TOKEN_TIMEOUT_SECONDS: Final = 10.0
@@ -54,7 +54,7 @@ class ClientCredentials:
 
     def secrets(self) -> tuple[str, ...]:
         """Give the spellings of the secret and the token."""
-        return (*spellings(self._secret, self._facts.client_id), *spellings(self._token))
+        return (*hidden_texts(self._secret, self._facts.client_id), *hidden_texts(self._token))
 
     async def _fetch(self) -> tuple[str, float]:
         fields = {"grant_type": "client_credentials", **({"scope": self._facts.scope} if self._facts.scope else {})}

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Collection
 from typing import Final
 
+from kernel.spellings import spellings
 from kernel.values import Json
 
 SHORTEST: Final = 6
@@ -11,11 +12,12 @@ SHORTEST: Final = 6
 CUT: Final = "[cut]"
 
 
-def spellings(secret: str, username: str = "") -> tuple[str, ...]:
-    """Give the ways a secret may come back: as it is, and as in Basic."""
+def hidden_texts(secret: str, username: str = "") -> tuple[str, ...]:
+    """Give the ways a secret may come back, longest first: in every spelling, alone and as in Basic."""
     if len(secret) < SHORTEST:
         return ()
-    return secret, base64.b64encode(f"{username}:{secret}".encode()).decode()
+    found = spellings(secret) | spellings(base64.b64encode(f"{username}:{secret}".encode()).decode())
+    return tuple(sorted(found, key=lambda text: (-len(text), text)))
 
 
 def redact(value: Json, secrets: Collection[str]) -> Json:

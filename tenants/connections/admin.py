@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from kernel.errors import ErrorItem
 from tenants.connections.models import Connection
-from tenants.connections.rules import REF, ConnectionWish, problems
+from tenants.connections.rules import POINTERS, REF, ConnectionWish, problems, secret_problems
 from tenants.connections.services import KEEP, delete_connection, policy_of, save_connection, secret_needed_again
 from tenants.console import ConsoleAdmin, actor_of, column
 
@@ -43,11 +43,11 @@ class ConnectionForm(Form):
             if not self.instance.pk or self.instance._state.adding:  # noqa: SLF001 - Django's way to tell a new row
                 self._check_ref(tenant, cleaned["ref"])
             providers = import_string(settings.PROVIDER_NAMES)()
-            for item in problems(wish_of(cleaned), policy=policy_of(tenant), providers=providers):
-                self.add_error(*_placed(item, self.fields))
+            found = [*problems(wish_of(cleaned), policy=policy_of(tenant), providers=providers)]
+            found += secret_problems(self.secret_wish)
             again = None if self.secret_wish is not KEEP else secret_needed_again(self.instance, wish_of(cleaned))
-            if again is not None:
-                self.add_error("new_secret", again.detail)
+            for item in [*found, again] if again else found:
+                self.add_error(*_placed(item, self.fields))
         return cleaned
 
     def _check_ref(self, tenant: Any, ref: str) -> None:
@@ -144,6 +144,8 @@ def wish_of(cleaned: Mapping[str, Any]) -> ConnectionWish:
 
 
 def _placed(item: ErrorItem, fields: Mapping[str, Any]) -> tuple[str | None, str]:
-    name = (item.pointer or "").removeprefix("/")
+    pointer = item.pointer or ""
+    name = next((name for name, one in POINTERS.items() if one == pointer), pointer.removeprefix("/"))
+    name = "new_secret" if name == "secret" else name
     text = item.detail if item.hint is None else f"{item.detail} {item.hint}"
     return (name if name in fields else None), text

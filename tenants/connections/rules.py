@@ -12,6 +12,15 @@ from tenants.connections.models import ConnectionAuth, ConnectionKind
 
 REF: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _CREDENTIAL: Final = re.compile(r"authorization|cookie|token|secret|password|api-?key|^x-.*-key$", re.IGNORECASE)
+POINTERS: Final[Mapping[str, str]] = {
+    "auth": "/auth/type",
+    "auth_name": "/auth/name",
+    "username": "/auth/username",
+    "token_url": "/auth/token_url",
+    "client_id": "/auth/client_id",
+}
+"""Where callers write what a connection keeps flat."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.~-]{1,100}")
 
 
@@ -56,6 +65,13 @@ def problems(wish: ConnectionWish, *, policy: Policy, providers: Collection[str]
         if getattr(wish, name):
             yield from _of_url(name, getattr(wish, name), policy)
     yield from _of_headers(wish.headers)
+
+
+def secret_problems(secret: object) -> Iterator[ErrorItem]:
+    """Refuse a secret that no header can carry: a line end pasted along with a key."""
+    if isinstance(secret, str) and _CONTROL.search(secret):
+        hint = "Paste it without line ends or tabs."
+        yield _item("secret", "CONTROL_CHARACTER", "The secret has a line end or another control character.", hint)
 
 
 def moved_host(before: ConnectionWish, after: ConnectionWish) -> bool:
@@ -120,4 +136,4 @@ def _refusal(field_name: str, headers: Mapping[str, str]) -> Iterator[ErrorItem]
 
 
 def _item(name: str, code: str, detail: str, hint: str | None = None) -> ErrorItem:
-    return ErrorItem(code=code, detail=detail, pointer=f"/{name}", hint=hint)
+    return ErrorItem(code=code, detail=detail, pointer=POINTERS.get(name, f"/{name}"), hint=hint)

@@ -11,7 +11,7 @@ from kernel.egress import Policy, build_policy
 from kernel.errors import ErrorItem
 from kernel.values import Json
 from tenants.connections.models import Connection
-from tenants.connections.rules import REF, ConnectionWish, moved_host, problems
+from tenants.connections.rules import REF, ConnectionWish, moved_host, problems, secret_problems
 from tenants.context import tenant_scope
 from tenants.errors import ConnectionInvalid, ConnectionNotFound, ConnectionRefInvalid
 from tenants.models import Tenant
@@ -50,9 +50,12 @@ def save_connection(
     if REF.fullmatch(ref) is None:
         raise ConnectionRefInvalid
     found = list(problems(wish, policy=policy_of(tenant), providers=import_string(settings.PROVIDER_NAMES)()))
+    found += secret_problems(secret)
     if found:
         raise ConnectionInvalid(errors=found)
     with tenant_scope(tenant.id):
+        # Of two who make one of the same name at once, the second changes what the first made.
+        Tenant.objects.select_for_update(no_key=True).get(id=tenant.id)
         row = Connection.objects.select_for_update().filter(ref=ref).first()
         created = row is None
         row = row or Connection(tenant=tenant, ref=ref)

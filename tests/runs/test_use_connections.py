@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote, quote_plus
 
 import pytest
 from django.db import connection
@@ -131,6 +131,30 @@ def test_what_a_host_sends_back_of_the_secret_is_cut_out(acme: Tenant, host: Hos
         everything = told(acme, call_step(path))
         assert "[cut]" in everything
         assert not any(CANARY in text for text in everything)
+
+
+def test_it_is_cut_out_however_it_is_quoted(acme: Tenant, host: Host, server: CountingServer) -> None:
+    quotes = (
+        quote,
+        quote_plus,
+        lambda text: json.dumps(text)[1:-1],
+        lambda text: base64.b64encode(text.encode()).decode(),
+    )
+
+    def echo(request: RecordedRequest) -> Answer:
+        key = request.headers.get("x-key", "nothing")
+        return Answer(body={"you_sent": [f"<{one(key)}>" for one in quotes]})
+
+    server.route("GET", "/api/ok", echo)
+    connect(acme, server, ref="open", secret=None, headers={"X-Key": CANARY})
+    assert {f"<{one(CANARY)}>" for one in quotes} <= {*told(acme, call_step(ref="open"))}, (
+        "what is no secret comes back"
+    )
+    connect(acme, server, auth="header", auth_name="X-Key")
+    forget(host)
+    run_id = queue_run(acme, call_step())
+    wait_until_over(run_id)
+    assert get_run(run_id).output["you_sent"] == ["<[cut]>"] * len(quotes)
 
 
 def test_a_token_is_fetched_once_and_again_when_it_is_not_taken_any_more(

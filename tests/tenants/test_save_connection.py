@@ -1,9 +1,12 @@
 """A connection is saved, read without its secret, changed, deleted; what could not work or would leak is refused."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connections
 from rest_framework.test import APIClient
 
 from audit.models import Entry
@@ -95,13 +98,14 @@ def test_a_kept_secret_never_goes_to_another_host(acme: Customer, api: Api) -> N
         ({"headers": {"Authorization": "Bearer x"}}, ("/headers", "CREDENTIAL_IN_HEADERS")),
         ({"headers": {"X-Api-Key": "x"}}, ("/headers", "CREDENTIAL_IN_HEADERS")),
         ({"headers": {"Host": "x"}}, ("/headers", "HEADER_REFUSED")),
-        ({"auth": {"type": "header"}}, ("/auth_name", "MISSING_FIELD")),
-        ({"auth": {"type": "basic"}}, ("/username", "MISSING_FIELD")),
-        ({"auth": {"type": "provider"}}, ("/auth", "NOT_OF_THIS_KIND")),
-        ({"auth": {"type": "oauth2", "client_id": "us"}}, ("/token_url", "MISSING_FIELD")),
+        ({"auth": {"type": "header"}}, ("/auth/name", "MISSING_FIELD")),
+        ({"auth": {"type": "basic"}}, ("/auth/username", "MISSING_FIELD")),
+        ({"secret": "sk-pasted-with-its-line-end\n"}, ("/secret", "CONTROL_CHARACTER")),
+        ({"auth": {"type": "provider"}}, ("/auth/type", "NOT_OF_THIS_KIND")),
+        ({"auth": {"type": "oauth2", "client_id": "us"}}, ("/auth/token_url", "MISSING_FIELD")),
         (
             {"auth": {"type": "oauth2", "client_id": "us", "token_url": "http://10.0.0.1/token"}},
-            ("/token_url", "EGRESS_BLOCKED"),
+            ("/auth/token_url", "EGRESS_BLOCKED"),
         ),
     ],
 )
@@ -164,6 +168,22 @@ def test_the_audit_tells_of_each_change_and_of_no_secret(acme: Customer, api: Ap
     assert (told[1].before["timeout_seconds"], told[1].after["timeout_seconds"]) == (None, 3)
     assert {entry.actor[:4] for entry in told} == {"key:"}
     assert "canary" not in str([(entry.before, entry.after) for entry in told])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_make_one_at_once_one_makes_it_and_the_rest_change_it(acme: Customer, api: Api) -> None:
+    start = threading.Barrier(8, timeout=30)
+
+    def save(_: int) -> int:
+        client = api(acme)
+        start.wait()
+        try:
+            return client.put("/api/v1/connections/crm", CRM).status_code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(save, range(8))) == [200] * 7 + [201]
 
 
 def test_two_tenants_have_their_own_of_one_name(acme: Customer, globex: Customer, api: Api) -> None:
