@@ -1,10 +1,54 @@
-"""The card of the step that waits for a person; its handler is not built yet."""
+"""The step that asks people: its config, its card, its handler."""
 
-from typing import Any, Literal
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import Field
+from django.db import DatabaseError, InterfaceError, connection
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from segments.catalog import Port, StepConfig, StepType
+from humantasks.forms import default_form
+from humantasks.opening import TaskWish, look_after, open_task, take_back, who_is_asked
+from humantasks.schedule import ESCALATE, FAIL, look_at
+from humantasks.types import Priority, TaskType
+from kernel.values import Json
+from runs.steps.base import Emit, StepCall, StepFailed, StepHandler, Wait
+from segments.catalog import AssigneeRef, Port, PortRef, StepConfig, StepType
+from segments.definition.foreign_schemas import schema_problems
+
+LONGEST_CHAIN: Final = 20
+MOST_CHOICES: Final = 200
+MOST_HOURS: Final = 24 * 366 * 5
+AGAIN_SECONDS: Final = 0.5
+THREADS: Final = 2
+Answer = TypeVar("Answer")
+
+
+class Quorum(BaseModel):
+    """How many have to approve, of how many who may decide."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    approvals: int = Field(ge=1, le=100, description="How many approvals it takes")
+    of: int | None = Field(None, ge=1, le=100, description="How many may decide; as many as approvals by default")
+
+    @model_validator(mode="after")
+    def _check_reachable(self) -> Self:
+        if self.of is not None and self.of < self.approvals:
+            raise ValueError("`of` must be at least `approvals`")
+        return self
+
+
+class Choice(BaseModel):
+    """One value that may be chosen, and how people read it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: str = Field(min_length=1, max_length=300)
+    label: str | None = Field(None, max_length=300)
 
 
 class HumanTaskConfig(StepConfig, json_schema_extra={"required": ["task_type"]}):
@@ -13,21 +57,83 @@ class HumanTaskConfig(StepConfig, json_schema_extra={"required": ["task_type"]})
     task_type: Literal["approval", "input", "review", "choice"] = Field("approval", description="What is asked")
     title: str | None = Field(None, description="Shown in the inbox")
     description: str | None = Field(None, description="What the person should know")
-    assignee_ref: str | None = Field(None, description="Who is asked")
-    timeout_hours: float = Field(24, description="Hours until the step ends without an answer")
-    escalation_chain: list[str] | None = Field(None, description="Who is asked when nobody answers")
-    choices: list[Any] | None = Field(None, description="What may be chosen")
-    form: dict[str, Any] | None = Field(None, description="JSON Schema of the answer")
-    candidate_groups: list[str] | None = Field(None, description="Groups whose members may answer")
-    quorum: int | None = Field(None, ge=1, description="How many answers are needed")
+    assignee_ref: Annotated[str | None, AssigneeRef()] = Field(
+        None, description="Who is asked: a group, e-mail or member"
+    )
+    timeout_hours: float = Field(24, description="Hours each of those asked has")
+    escalation_chain: list[Annotated[str, AssigneeRef()]] | None = Field(
+        None, description="Who is asked, one after the other, when nobody answers"
+    )
+    choices: list[str | Choice] | None = Field(
+        None, min_length=1, max_length=MOST_CHOICES, description="What may be chosen"
+    )
+    form: dict[str, Any] | None = Field(None, description="JSON Schema of the answer's data")
+    candidate_groups: list[Annotated[str, AssigneeRef()]] | None = Field(
+        None, description="Groups whose members may answer"
+    )
+    quorum: Quorum | None = Field(None, description="How many answers are needed")
     four_eyes: bool | None = Field(None, description="Whether who started the run may not answer")
-    priority: Any = Field(None, description="Place in the inbox")
-    reminder_hours: Any = Field(None, description="When to remind")
-    on_timeout: Any = Field(None, description="What happens when the time is over")
+    priority: Literal["low", "normal", "high", "urgent"] | None = Field(None, description="Place in the inbox")
+    reminder_hours: float | None = Field(None, gt=0, le=MOST_HOURS, description="Hours between reminders")
+    on_timeout: Annotated[str | None, PortRef((ESCALATE, FAIL))] = Field(
+        None, description="What happens in the end: escalate, fail, or an output port"
+    )
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Self:
+        if not 0 < self.timeout_hours <= MOST_HOURS:
+            raise ValueError(f"`timeout_hours` is more than 0 and at most {MOST_HOURS}")
+        for name, text, most in (("title", self.title, 300), ("description", self.description, 20_000)):
+            if len(text or "") > most:
+                raise ValueError(f"`{name}` has at most {most} characters")
+        if len(self.escalation_chain or ()) > LONGEST_CHAIN:
+            raise ValueError(f"an `escalation_chain` has at most {LONGEST_CHAIN} entries")
+        return self
+
+    @field_validator("form")
+    @classmethod
+    def _check_form(cls, form: dict[str, Any] | None) -> dict[str, Any] | None:
+        problem = next(schema_problems(form, name="form"), None) if form is not None else None
+        if problem is not None:
+            raise ValueError(problem.message)
+        return form
+
+    @model_validator(mode="after")
+    def _check_type(self) -> Self:
+        if self.task_type == "choice" and not self.choices:
+            raise ValueError("a choice needs `choices`")
+        if self.task_type != "choice" and self.choices:
+            raise ValueError("only a choice has `choices`")
+        if self.form is not None and self.task_type not in {TaskType.REVIEW, TaskType.INPUT}:
+            raise ValueError("only a review and an input have a `form`")
+        if self.quorum is not None and self.task_type not in {TaskType.APPROVAL, TaskType.REVIEW}:
+            raise ValueError("only an approval and a review have a `quorum`")
+        if self.on_timeout == ESCALATE and not self.escalation_chain:
+            raise ValueError("to escalate it needs an `escalation_chain`")
+        return self
+
+    @property
+    def shown_choices(self) -> list[Json]:
+        """The choices with their labels."""
+        choices = [Choice(value=one, label=None) if isinstance(one, str) else one for one in self.choices or ()]
+        return [{"value": one.value, "label": one.label or one.value} for one in choices]
 
 
-class HumanTask:
-    """Announces the type."""
+def choice_ports(config: Mapping[str, Json]) -> tuple[str, ...]:
+    """Name the ports a choice may leave by: one of each value, where the step declares or uses it."""
+    choices = config.get("choices")
+    if config.get("task_type") != TaskType.CHOICE or not isinstance(choices, list):
+        return ()
+    values = [choice.get("value") if isinstance(choice, dict) else choice for choice in choices]
+    return tuple(dict.fromkeys(value for value in values if isinstance(value, str)))
+
+
+class HumanTask(StepHandler):
+    """Opens a task and waits for its end, which comes through the run's inbox.
+
+    What it does in the database it does in threads of its own, again while the database is away. A thread that has
+    nothing more to do gives its connection back.
+    """
 
     step_type = StepType(
         type_id="human_task",
@@ -45,5 +151,103 @@ class HumanTask:
             Port("timeout", "object", "When nobody answered in time", required=False),
         ),
         emits_one_port=True,
-        available=False,
+        config_ports=choice_ports,
+    )
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="human-task")
+        self._waiting = 0
+        self._opening: dict[tuple[Any, ...], asyncio.Future[Any]] = {}
+
+    async def run(self, call: StepCall) -> Emit | Wait:
+        """Open the task of this activation, or find the one it has."""
+        wish = _wish(call)
+        place = _place(call)
+        opening = self._opening[tuple(place.values())] = asyncio.ensure_future(self._do(open_task, wish=wish, **place))
+        opening.add_done_callback(lambda _: self._opening.pop(tuple(place.values()), None))
+        # A thread cannot be stopped: whoever cancels this takes the task back once it is there.
+        task = await asyncio.shield(opening)
+        told = {
+            "url": f"/inbox/tasks/{task.id}/",
+            "task_type": task.task_type,
+            "title": task.title,
+            "priority": task.priority_name,
+            "due_at": task.due_at.isoformat(),
+            **who_is_asked(task),
+        }
+        return Wait("human", look_at(task.due_at, task.remind_at), str(task.id), told)
+
+    async def look(self, call: StepCall) -> datetime | None:
+        """Remind, escalate, or end the task without an answer, as its time asks for."""
+        return await self._do(look_after, **_place(call))
+
+    async def abandon(self, call: StepCall) -> None:
+        """Close the task, if it is there and open."""
+        place = _place(call)
+        opening = self._opening.get(tuple(place.values()))
+        if opening is not None:
+            await asyncio.wait([opening])
+        await self._do(take_back, **place)
+
+    async def _do(self, work: Callable[..., Answer], **arguments: Any) -> Answer:
+        while True:
+            self._waiting += 1
+            try:
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._threads, partial(self._in_thread, partial(work, **arguments))
+                )
+            except (InterfaceError, DatabaseError) as error:
+                if not _is_away(error):
+                    raise
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    def _in_thread(self, work: Callable[[], Answer]) -> Answer:
+        try:
+            return work()
+        finally:
+            self._waiting -= 1
+            if self._waiting < THREADS or not connection.is_usable():
+                connection.close()
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether the database could not be asked at all."""
+    return isinstance(error, InterfaceError) or type(error).__name__ == "OperationalError"
+
+
+def _place(call: StepCall) -> dict[str, Any]:
+    return {
+        "tenant_id": call.context.tenant_id,
+        "run_id": call.run_id,
+        "step_id": call.step_id,
+        "activation": call.activation,
+    }
+
+
+def _wish(call: StepCall) -> TaskWish:
+    """Read what is asked out of the config, its templates filled in."""
+    config = call.config
+    if not isinstance(config, HumanTaskConfig):
+        raise TypeError("the call has this type's config")
+    if config.on_timeout not in {None, ESCALATE, FAIL} and config.on_timeout not in call.output_ports:
+        raise StepFailed("CONFIG_INVALID", "`on_timeout` names a port by which no edge leaves.")
+    quorum = config.quorum or Quorum(approvals=1, of=None)
+    return TaskWish(
+        task_type=config.task_type,
+        title=config.title or f"{TaskType(config.task_type).label}: {call.step_id.replace('_', ' ')}",
+        description=config.description or "",
+        data=call.input,
+        form=config.form if config.form is not None else default_form(config.task_type, call.input),
+        choices=config.shown_choices,
+        ports=call.output_ports,
+        assignee_ref=config.assignee_ref or None,
+        candidate_groups=config.candidate_groups or (),
+        needed=quorum.approvals,
+        voters=quorum.of or quorum.approvals,
+        four_eyes=bool(config.four_eyes),
+        priority=Priority[(config.priority or "normal").upper()],
+        timeout_seconds=config.timeout_hours * 3600,
+        reminder_seconds=None if config.reminder_hours is None else config.reminder_hours * 3600,
+        chain=config.escalation_chain or (),
+        on_timeout=config.on_timeout or "",
     )

@@ -9,6 +9,7 @@ from django.db.models import F, FloatField, Func, Value
 from django.db.models.functions import Greatest, Now
 
 from audit.services import record
+from kernel.values import Json
 from runs.errors import RunAlreadyOver, RunNotFound
 from runs.models import Run, RunStatus, Signal, SignalKind
 from runs.queue import poke_owner, ring
@@ -98,6 +99,26 @@ def command_run(*, tenant: Tenant, actor: str, run_id: UUID, command: SignalKind
     return run
 
 
+def tell_of_task(run: Run, news: Mapping[str, Json]) -> None:
+    """Put news of a human task into its run's inbox, in the transaction that decides the matter.
+
+    The run goes on, or is woken for it, as soon as that commits; a stalled one reads it once it is resumed. The
+    caller has locked the run's row and seen that the run is not over.
+
+    Args:
+        run: The run.
+        news: ``event`` and ``told``, one of the ``human.task_*`` events and its payload; ``step_id`` and
+            ``activation``; with ``answer`` the activation is over: ``{port, value}``, or ``{error: {code, message}}``.
+    """
+    Signal.objects.create(tenant_id=run.tenant_id, run=run, kind=SignalKind.TASK, payload=dict(news))
+    changes = {"signals_pending": True}
+    Run.objects.filter(id=run.id).update(**(changes if run.status == RunStatus.STALLED else changes | _woken(run)))
+    if run.owner:
+        poke_owner(run.id)
+    else:
+        ring()
+
+
 def _reply(run: Run, command: SignalKind) -> Reply:
     """Read the table, and what was asked before and is not in effect yet."""
     reply = REPLIES[command][RunStatus(run.status)]
@@ -133,11 +154,23 @@ def _changes(run: Run, command: SignalKind) -> dict[str, Any]:
     changes: dict[str, Any] = {"signals_pending": True}
     if command is not SignalKind.CANCEL:
         changes["pause_requested"] = command is SignalKind.PAUSE
-    if not run.owner:
-        changes["wake_at"] = Now()
-        if run.seconds_left is not None and run.wake_at is not None:
-            changes["seconds_left"] = F("seconds_left") + Greatest(_seconds_to_sleep(), Value(0.0))
+    return changes | _woken(run)
+
+
+def _woken(run: Run) -> dict[str, Any]:
+    """Say what changes in the row of a run that is to read its inbox now; whoever owns it is told otherwise."""
+    if run.owner:
+        return {}
+    changes: dict[str, Any] = {"wake_at": Now()}
+    if _has_paid_ahead(run):
+        changes["seconds_left"] = F("seconds_left") + Greatest(_seconds_to_sleep(), Value(0.0))
     return changes
+
+
+def _has_paid_ahead(run: Run) -> bool:
+    """Whether the run's timeout was charged for all of the wait it is parked for: waiting for people is free."""
+    is_for_people = any(wait["kind"] == "human" for wait in run.waiting_for)
+    return run.status == RunStatus.WAITING and run.seconds_left is not None and not is_for_people
 
 
 def _seconds_to_sleep() -> Func:

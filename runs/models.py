@@ -47,6 +47,7 @@ class Run(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="+")
     segment_id = models.CharField(max_length=64)
+    started_by_actor = models.CharField(max_length=100, blank=True, default="", db_default="", editable=False)
     started_by = models.ForeignKey(ApiKey, null=True, on_delete=models.SET_NULL, related_name="+")
     client_reference = models.CharField(max_length=255, blank=True)
     metadata = JsonTextField(default=dict)
@@ -103,13 +104,14 @@ class Run(models.Model):
                 F("priority").desc(),
                 F("created_at"),
                 F("id"),
-                condition=Q(owner__isnull=True, wake_at__isnull=False) & ~Q(status="waiting"),
+                condition=Q(owner__isnull=True, wake_at__isnull=False) & ~Q(status__in=["waiting", "paused"]),
                 name="run_claim",
             ),
-            # Apart from the queue: hundreds of thousands of runs that wait for a time must not stand in its way.
+            # Apart from the queue: hundreds of thousands of runs that wait for a time must not stand in its way. Of
+            # paused ones, those where people are asked.
             models.Index(
                 fields=["tenant", "wake_at"],
-                condition=Q(owner__isnull=True, wake_at__isnull=False, status="waiting"),
+                condition=Q(owner__isnull=True, wake_at__isnull=False, status__in=["waiting", "paused"]),
                 name="run_parked",
             ),
             # Few different values: whether anybody can execute one is asked once, however many runs wait. The hash is
@@ -191,6 +193,7 @@ class SignalKind(models.TextChoices):
     CANCEL = "cancel", "Cancel"
     PAUSE = "pause", "Pause"
     RESUME = "resume", "Resume"
+    TASK = "task", "News of a human task"
 
 
 class Signal(models.Model):

@@ -48,7 +48,7 @@ def run_body(run: Run, request: Request, callbacks: Mapping[UUID, CallbackRecord
         "input": run.input,
         "output": run.output,
         "error": run.error,
-        "waiting_for": run.waiting_for,
+        "waiting_for": [_wait(one, request) for one in run.waiting_for],
         "progress": {"activations": run.activations, "active": run.active},
         "usage": run_usage(run),
         "client_reference": run.client_reference or None,
@@ -129,6 +129,12 @@ def run_usage(run: Run) -> dict[str, Any]:
 def run_links(run_id: UUID, request: Request) -> dict[str, str]:
     """Say where to go on from a run."""
     return {name: request.build_absolute_uri(reverse(route, args=[run_id])) for name, route in _LINKS.items()}
+
+
+def _wait(wait: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    """Write a wait with the address of the page where it is ended, if a person can do that."""
+    url = wait.get("task_url")
+    return dict(wait) if url is None else {**wait, "task_url": request.build_absolute_uri(url)}
 
 
 def _milliseconds(start: datetime, end: datetime | None) -> int | None:

@@ -67,7 +67,7 @@ def replay_run(
     def start() -> Started:
         source = get_run(tenant=tenant, run_id=run_id)
         first_seq = 0 if from_activation is None else _first_seq(source, from_activation)
-        run = _new_run(source, api_key, keeps_rules=bool(first_seq))
+        run = _new_run(source, api_key, actor, keeps_rules=bool(first_seq))
         _insert(run, callback)
         if first_seq:
             _begin_with(run, source, first_seq)
@@ -106,13 +106,14 @@ def _insert(run: Run, wish: CallbackWish | None) -> None:
         callback.save(force_insert=True)
 
 
-def _new_run(source: Run, api_key: ApiKey | None, *, keeps_rules: bool) -> Run:
+def _new_run(source: Run, api_key: ApiKey | None, actor: str, *, keeps_rules: bool) -> Run:
     """Make the new run; a journal that is gone on with folds by the rules it was written by."""
     return Run(
         tenant=source.tenant,
         revision=source.revision,
         segment_id=source.segment_id,
         started_by=api_key,
+        started_by_actor=actor,
         client_reference=source.client_reference,
         metadata=source.metadata,
         input=source.input,

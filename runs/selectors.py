@@ -27,12 +27,13 @@ from tenants.selectors import newest_page
 MAX_SEQ: Final = 2**31 - 1
 COUNT_PATIENCE: Final = "500ms"
 _STARTED: Final = "step.started"
+_IN_BETWEEN: Final = {"step.retrying": "retrying", "human.task_created": "waiting"}
 _OUTCOMES: Final = {"step.completed": "completed", "step.failed": "failed", "step.skipped": "skipped"}
 
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """One activation of a step, folded from the journal. ``status``: running, retrying, completed, failed, skipped."""
+    """One activation of a step, folded from the journal. ``status``: running, retrying, waiting, or an outcome."""
 
     step_id: str
     step_type: str | None
@@ -242,9 +243,9 @@ def _lines_of(run: Run, heads: list[RunEvent]) -> dict[_Activation, list[RunEven
     lines: dict[_Activation, list[RunEvent]] = {(head.step_id, head.activation): [] for head in heads}
     if not heads:
         return lines
-    events = run.events.filter(
-        seq__gte=heads[0].seq, step_id__in={head.step_id for head in heads}, type__startswith="step."
-    )
+    of_activations = Q(type__startswith="step.") | Q(type__in=_IN_BETWEEN)
+    steps = {head.step_id for head in heads}
+    events = run.events.filter(of_activations, seq__gte=heads[0].seq, step_id__in=steps)
     for event in events.order_by("seq"):
         if (event.step_id, event.activation) in lines:
             lines[(event.step_id, event.activation)].append(event)
@@ -266,7 +267,7 @@ def _step_record(events: list[RunEvent], sources: Mapping[int, RunEvent], types:
     first, last = events[0], events[-1]
     starts = [event for event in events if event.type == _STARTED]
     inputs = starts[-1].payload.get("inputs", {}) if starts else {}
-    status = _OUTCOMES.get(last.type) or ("retrying" if last.type == "step.retrying" else "running")
+    status = _OUTCOMES.get(last.type) or _IN_BETWEEN.get(last.type, "running")
     return StepRecord(
         step_id=first.step_id or "",
         step_type=types.get(first.step_id or ""),

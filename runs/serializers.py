@@ -283,7 +283,8 @@ class WaitingForShape(serializers.Serializer[Any]):
     since = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False, allow_null=True)
     ref = serializers.CharField(required=False, allow_null=True)
-    url = serializers.URLField(required=False)
+    task_id = serializers.UUIDField(required=False, help_text="Of `human`: what a person decides.")
+    task_url = serializers.URLField(required=False, help_text="Of `human`: the task's page in the inbox.")
 
 
 class ProgressShape(serializers.Serializer[Any]):

@@ -119,6 +119,7 @@ def _new_run(tenant: Tenant, api_key: ApiKey, wish: Wish, revision: Revision) ->
         revision=revision,
         segment_id=revision.definition["segment_id"],
         started_by=api_key,
+        started_by_actor=f"key:{api_key.public_id}",
         client_reference=wish.client_reference,
         metadata=dict(wish.metadata or {}),
         input=wish.input,

@@ -40,7 +40,7 @@ def try_step_type(
 
     Raises:
         StepTypeNotFound: The catalog has no such type.
-        NotAvailable: The type cannot stand alone, or is not built yet.
+        NotAvailable: The type cannot stand alone.
         TrialInputsInvalid: More than one input.
         SegmentInvalid: The config has errors; pointers lead into ``/config``.
         IdempotencyKeyReused: As for ``start_run``; ``StartInProgress`` as well.
@@ -60,8 +60,8 @@ def try_step_type(
 
 
 def _check_alone(step_type: StepType) -> None:
-    if not step_type.available:
-        raise NotAvailable(f"The step type {step_type.type_id} is announced and cannot run yet.")
+    if step_type.category == "human":
+        raise NotAvailable(f"A {step_type.type_id} would ask real people: try it in a segment.")
     if step_type.role in {Role.SPLIT, Role.JOIN}:
         raise NotAvailable(f"A {step_type.type_id} does nothing alone: try it in a segment, with its branches.")
 

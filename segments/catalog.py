@@ -1,6 +1,6 @@
 """What a step type is to the outside: its card, its config schema, its role in a graph. Source: catalog.md."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
@@ -48,6 +48,17 @@ class ConnectionRef:
 
 class StoredPromptRef:
     """Marks a config field that names a stored prompt, ``name`` or ``name@version``; its text may name any step."""
+
+
+class AssigneeRef:
+    """Marks a config field that names whom people are asked by: a group, a member's e-mail, a member's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortRef:
+    """Marks a config field that names an output port of its own step, or one of ``words``."""
+
+    words: tuple[str, ...] = ()
 
 
 class StepConfig(BaseModel):
@@ -100,12 +111,17 @@ class Port:
         return shown
 
 
+def no_ports(config: Mapping[str, Json]) -> tuple[str, ...]:
+    """Name no port, as for most types."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class StepType:
     """A step type without its handler: what a canvas draws and what validation and the plan need to know.
 
-    ``available`` is false for a type that is announced and not built yet: it is listed, and refused at validation.
     ``emits_one_port`` is true where a success leaves by exactly one of several ports, as a decision does.
+    ``config_ports`` names the ports a step has by its config, beside its card's, where it declares or uses them.
     """
 
     type_id: str
@@ -124,7 +140,7 @@ class StepType:
     supports_parallel: bool = False
     supports_retry: bool = True
     supports_timeout: bool = True
-    available: bool = True
+    config_ports: Callable[[Mapping[str, Json]], tuple[str, ...]] = no_ports
     docs_url: str = ""
     examples: tuple[Mapping[str, Json], ...] = field(default=())
 

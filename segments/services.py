@@ -11,9 +11,9 @@ from kernel.values import Json
 from segments.definition import Finding, content_hash
 from segments.definition import Segment as Definition
 from segments.errors import RevisionMismatch, SegmentExists, SegmentInvalid, SegmentNotFound
+from segments.known_names import known_names_of
 from segments.models import Revision, Segment
-from segments.prompts.selectors import prompts_of
-from segments.selectors import catalog, connections_of, etag_of, is_segment_id
+from segments.selectors import catalog, etag_of, is_segment_id
 from segments.validation import validate
 from tenants.context import tenant_scope
 from tenants.models import Tenant
@@ -123,7 +123,7 @@ def archive_segment(*, tenant: Tenant, actor: str, segment_id: str) -> None:
 def _read(document: Json, segment_id: str | None, tenant: Tenant) -> tuple[Definition, tuple[Finding, ...]]:
     if segment_id is not None and isinstance(document, dict) and not {"segment_id", "workflow_id"} & document.keys():
         document = {"segment_id": segment_id, **document}
-    validation = validate(document, catalog(), connections_of(tenant), prompts_of(tenant))
+    validation = validate(document, catalog(), known_names_of(tenant))
     if validation.segment is None or not validation.valid:
         raise SegmentInvalid.by(validation.findings)
     if segment_id is not None and validation.segment.segment_id != segment_id:

@@ -43,6 +43,13 @@ class Tenant(models.Model):
         blank=True,
         help_text="Hosts inside that this tenant may call, as host, host:port or host:*, beside the installation's.",
     )
+    default_reviewer_groups = ArrayField(
+        models.CharField(max_length=100),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Groups that are asked when a human task names somebody unknown. Empty: all admins and reviewers.",
+    )
     run_token_budget = models.PositiveBigIntegerField(
         null=True,
         blank=True,
@@ -90,10 +97,9 @@ class Tenant(models.Model):
 class Role(models.TextChoices):
     """What a member may do in a tenant."""
 
-    OWNER = "owner", "Owner"
-    EDITOR = "editor", "Editor"
+    ADMIN = "admin", "Tenant admin"
     REVIEWER = "reviewer", "Reviewer"
-    VIEWER = "viewer", "Viewer"
+    AUDITOR = "auditor", "Auditor"
 
 
 class Membership(models.Model):
@@ -102,9 +108,15 @@ class Membership(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=16, choices=Role, default=Role.VIEWER)
+    role = models.CharField(max_length=16, choices=Role, default=Role.REVIEWER)
     groups = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    away_from = models.DateTimeField(null=True, blank=True, help_text="Out of office from then on.")
+    away_until = models.DateTimeField(null=True, blank=True)
+    stands_in = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", help_text="Who answers meanwhile."
+    )
     created_at = models.DateTimeField(default=utc_now, editable=False)
+    deactivated_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = TenantManager()
 

@@ -11,7 +11,7 @@ from kernel.clock import utc_now
 from kernel.values import Json, dump_json
 
 if TYPE_CHECKING:
-    from tenants.models import ApiKey, Tenant
+    from tenants.models import ApiKey, Membership, Tenant
 
 SCOPES: Final = (
     "segments:read",
@@ -34,12 +34,14 @@ class Caller:
     Attributes:
         tenant: Whose.
         api_key: The key, also where a token stands for it.
+        member: Who acts, where a person does.
         token_scopes: What a token may do; None for the key itself.
         expires_at: When a token's time is over.
     """
 
     tenant: "Tenant"
     api_key: "ApiKey"
+    member: "Membership | None" = None
     token_scopes: tuple[str, ...] | None = None
     expires_at: datetime | None = None
 

@@ -17,7 +17,7 @@ UNKNOWN_EDGE = 1 << 31
 def apply(state: State, event: Event) -> None:
     """Take one event into account, in place.
 
-    Events of types the core knows nothing of (actions, what people do) change nothing.
+    Events of types the core knows nothing of (actions, what people do about a task) change nothing.
 
     Raises:
         LookupError: The event speaks of an activation that cannot be.
@@ -65,9 +65,18 @@ def _take_ready(state: State, event: Event) -> Token:
 
 def _step_retrying(state: State, event: Event) -> None:
     activation = state.active[_key(event)]
-    activation.phase = Phase.RETRYING
     activation.consumed += bool(event.payload["consumed"])
-    state.running -= 1
+    _land(state, activation, Phase.RETRYING)
+
+
+def _task_created(state: State, event: Event) -> None:
+    _land(state, state.active[_key(event)], Phase.PARKED)
+
+
+def _land(state: State, activation: Activation, phase: Phase) -> None:
+    """Have an activation be in flight no more."""
+    state.running -= activation.phase is Phase.RUNNING
+    activation.phase = phase
 
 
 def _step_completed(state: State, event: Event) -> None:
@@ -216,4 +225,5 @@ _HANDLERS: Mapping[EventType, Callable[[State, Event], None]] = {
     EventType.STEP_FAILED: _step_failed,
     EventType.STEP_SKIPPED: _step_skipped,
     EventType.STEP_RETRYING: _step_retrying,
+    EventType.HUMAN_TASK_CREATED: _task_created,
 }

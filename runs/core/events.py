@@ -24,11 +24,17 @@ class EventType(StrEnum):
     STEP_FAILED = "step.failed"
     STEP_SKIPPED = "step.skipped"
     STEP_RETRYING = "step.retrying"
+    HUMAN_TASK_CREATED = "human.task_created"
+    HUMAN_TASK_ASSIGNED = "human.task_assigned"
+    HUMAN_TASK_ESCALATED = "human.task_escalated"
+    HUMAN_TASK_COMPLETED = "human.task_completed"
     ACTION_STARTED = "action.started"
     ACTION_COMPLETED = "action.completed"
     ACTION_FAILED = "action.failed"
 
 
+TASK_NEWS = frozenset({EventType.HUMAN_TASK_ASSIGNED, EventType.HUMAN_TASK_ESCALATED, EventType.HUMAN_TASK_COMPLETED})
+"""What may become of a human task once it is there."""
 USAGE = "usage"
 """Member of an outcome's payload: what model calls of the attempt took."""
 REPLAYED_FROM = "replayed_from"
@@ -43,7 +49,8 @@ class Event:
     ``step.completed {ports: {port: value}, edges: [index]}`` or, when every port carries the same value,
     ``{ports: [port], value, edges, items?}``; ``step.failed {error, edges}``; ``step.skipped {reason, effect}``;
     ``step.retrying {error?, reason, retry_at, consumed}``; ``segment.completed {output}``; ``segment.failed {error}``;
-    ``segment.cancelled {reason}``. Outcomes of steps may have ``usage``.
+    ``segment.cancelled {reason}``; ``human.task_created {task_id, until, url, ...}``, and the other events of a human
+    task likewise, with ``until`` when its step is looked at next (null: never). Outcomes of steps may have ``usage``.
     A ref is ``{seq, port, item?}``: which event a value came from.
     """
 

@@ -95,6 +95,7 @@ class Phase(StrEnum):
 
     RUNNING = "running"
     RETRYING = "retrying"
+    PARKED = "parked"
 
 
 @dataclass(slots=True)

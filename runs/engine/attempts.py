@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from runs.core.state import Activation
 from runs.deltas import Delta
 from runs.engine.plans import ReadyStep
 from runs.engine.store.claims import Claimed
-from runs.steps.base import Defer, Emit, Hold, RuntimeContext, StepCall, StepFailed, Wait
+from runs.steps.base import Defer, Emit, Hold, RuntimeContext, StepCall, StepFailed, StepHandler, Wait
 from runs.usage.amounts import record_of
 from segments.definition.config import resolve_config
 from segments.expressions import ExpressionError
@@ -36,7 +37,7 @@ class Succeeded:
     payload: Mapping[str, Json]
 
 
-Outcome = Succeeded | StepFailed | Defer
+Outcome = Succeeded | StepFailed | Defer | Wait
 
 
 class Attempt:
@@ -96,8 +97,8 @@ class Attempt:
         limit = asyncio.timeout(self.step.plan_step.timeout_seconds)
         try:
             async with limit:
-                answer = await self._run_handler()
-            return self._completed(answer)
+                answer = await self.step.run(self.prepare())
+            return self._waiting(answer) if isinstance(answer, Wait) else self._completed(answer)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self.cancelled or (task is not None and task.cancelling()):
@@ -113,6 +114,21 @@ class Attempt:
         """What model calls of this attempt took so far, as the journal has it."""
         return [] if self.call is None else [record_of(used) for used in self.call.usage]
 
+    def answer(self, ports: Mapping[str, Json]) -> Outcome:
+        """Say what an answer from outside comes to, as ``execute`` does of the handler's own."""
+        try:
+            return self._completed(Emit(ports))
+        except Exception as error:
+            return self._failure(error, is_late=False)
+
+    async def look(self) -> datetime | None:
+        """Let the handler look at an activation that waits.
+
+        Raises:
+            Exception: Whatever the handler raises.
+        """
+        return await self.step.handler.look(self.prepare())
+
     async def abandon(self) -> None:
         """Let the handler clean up after a cancelled attempt; what it raises is logged."""
         if self.call is None:
@@ -122,18 +138,17 @@ class Attempt:
         except Exception:
             log.exception("step type %s failed to abandon an attempt", self.step.plan_step.type_id)
 
-    async def _run_handler(self) -> Emit:
-        call = self.call = self._build_call()
-        answer = await self.step.run(call)
-        if isinstance(answer, Wait):
-            raise StepFailed("WAIT_NOT_AVAILABLE", "Steps that wait for somebody are not available yet.")
-        return answer
+    def prepare(self) -> StepCall:
+        """Make the call for the handler: its config filled in, its inputs read.
 
-    def _build_call(self) -> StepCall:
+        Raises:
+            ExpressionError: A template has no value.
+            ConfigInvalid: The filled-in config does not fit.
+        """
         step = self.step.plan_step
         scope = self.scope
         step_type = self.step.handler.step_type
-        return StepCall(
+        self.call = StepCall(
             run_id=self._claimed.run_id,
             step_id=self.key[0],
             type_id=step.type_id,
@@ -154,6 +169,7 @@ class Attempt:
             traceparent=self._claimed.traceparent,
             arrivals=_arrivals(scope.inputs) if step.join is not None else (),
         )
+        return self.call
 
     def _next_key(self) -> str:
         """Return the same key for the same ordinal in every attempt of this activation, by whatever host."""
@@ -171,6 +187,12 @@ class Attempt:
     def _record_action(self, event_type: str, payload: MutableMapping[str, Json]) -> None:
         if not self.cancelled:
             self._record(self, event_type, payload)
+
+    def _waiting(self, answer: Wait) -> Wait:
+        """Let only those wait who look after what waits."""
+        if type(self.step.handler).look is StepHandler.look:
+            raise StepFailed("WAIT_NOT_AVAILABLE", "Only a step type whose handler has `look` can wait for people.")
+        return answer
 
     def _completed(self, answer: Emit) -> Succeeded:
         step = self.step.plan_step

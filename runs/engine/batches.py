@@ -153,5 +153,6 @@ def closed(piece: Slice) -> tuple[Any, ...]:
         closing.error,
         closing.waiting_for,
         closing.wake_at,
+        closing.charged_until,
         closing.over,
     )

@@ -8,7 +8,7 @@ from runs.core import Event, EventType, State, apply, route_error
 from runs.core.events import USAGE
 from runs.core.state import ActivationKey
 from runs.engine.attempts import error_object
-from runs.engine.closings import event_of
+from runs.engine.closings import at_of, event_of
 from runs.engine.journal import Journal
 from runs.engine.orders import Orders
 from runs.engine.spending import Spending
@@ -33,11 +33,7 @@ class Chronicle:
             event = event_of(row)
             apply(self.state, event)
             self.orders.fold(event)
-            if event.step_id is not None and event.activation is not None:
-                key = event.step_id, event.activation
-                self.waits.drop(key)
-                if event.type is EventType.STEP_RETRYING:
-                    self.waits.add(key, event.payload)
+            self.waits.fold(event, at_of(row))
             self._spending.fold(event)
 
     def record(
@@ -64,6 +60,7 @@ class Chronicle:
             payload = {**payload, USAGE: list(usage)}
         event = self._journal.append(event_type, payload, step_id=key[0], activation=key[1], attempt=attempt)
         apply(self.state, event)
+        self.waits.fold(event, self._journal.clock.now())
         self._journal.activations = self.state.activations
         self._journal.active = len(self.state.active)
         self._spending.record(event, usage)
@@ -91,4 +88,3 @@ class Chronicle:
         if error is not None:
             payload["error"] = dict(error)
         self.record(EventType.STEP_RETRYING, payload, key, self.state.active[key].attempt, usage)
-        self.waits.add(key, payload)

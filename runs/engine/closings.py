@@ -9,7 +9,7 @@ from kernel.values import Json, dump_json
 from runs.core import Event, EventType
 from runs.engine.journal import Closing, Journal
 from runs.engine.recovery import LOST
-from runs.engine.waits import Waits
+from runs.engine.waits import NEVER, Waits
 from runs.models import RunStatus
 
 OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
@@ -17,8 +17,13 @@ OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
 
 def event_of(row: Sequence[Any]) -> Event:
     """Read an event from what ``store.journals.load_journal`` returns."""
-    seq, event_type, step_id, activation, attempt, payload = row
+    seq, event_type, step_id, activation, attempt, payload, _ = row
     return Event(seq, EventType(event_type), orjson.loads(payload), step_id, activation, attempt)
+
+
+def at_of(row: Sequence[Any]) -> float:
+    """Read when the event of such a row was recorded, by the database's clock."""
+    return float(row[6])
 
 
 def run_error(code: str, message: str) -> dict[str, Json]:
@@ -74,20 +79,32 @@ def unknown(journal: Journal, keys: Sequence[tuple[str, int]]) -> Closing:
     return stalled(journal, code=OUTCOME_UNKNOWN, message=message, step=keys[0])
 
 
-def paused(journal: Journal, told: Mapping[str, Json] | None) -> Closing:
-    """Stop a run until somebody resumes it; ``told`` is None when the journal tells of the pause already."""
-    closing = Closing(RunStatus.PAUSED)
+def paused(journal: Journal, told: Mapping[str, Json] | None, *, waits: Waits) -> Closing:
+    """Stop a run until somebody resumes it; ``told`` is None when the journal tells of the pause already.
+
+    The times of what waits for people run on.
+    """
+    waiting_for = list(waits.describe(of_people=True))
+    wake_at = _finite(waits.next_time(of_people=True))
+    closing = Closing(RunStatus.PAUSED, wake_at=wake_at, waiting_for=dump_json(waiting_for))
     if told is not None:
         journal.end_with(closing, EventType.SEGMENT_PAUSED, told)
     return closing
 
 
-def parked(*, waits: Waits, now: float, deadline_at: float) -> Closing:
-    """Give a run back that only waits for times."""
+def parked(*, waits: Waits, deadline_at: float) -> Closing:
+    """Give a run back that only waits. Waiting for people is not charged to its timeout, waiting for times is."""
+    waiting_for = dump_json(list(waits.describe()))
+    if waits.for_people:
+        return Closing(RunStatus.WAITING, wake_at=_finite(waits.next_time()), waiting_for=waiting_for)
     wake_at = min(deadline_at, waits.next_time())
-    return Closing(RunStatus.WAITING, wake_at=wake_at, waiting_for=dump_json(list(waits.describe(now))))
+    return Closing(RunStatus.WAITING, wake_at=wake_at, charged_until=wake_at, waiting_for=waiting_for)
 
 
 def released(*, now: float, status: RunStatus = RunStatus.RUNNING) -> Closing:
     """Give a run to any other host; what is in its inbox is theirs to read."""
     return Closing(status, wake_at=now, yields_to_signals=False)
+
+
+def _finite(at: float) -> float | None:
+    return None if at == NEVER else at

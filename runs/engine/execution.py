@@ -26,6 +26,7 @@ from runs.engine.attempts import ActivationKey, Attempt, Outcome, Succeeded, err
 from runs.engine.chronicle import Chronicle
 from runs.engine.journal import Closing, Journal
 from runs.engine.orders import told_by
+from runs.engine.people import People
 from runs.engine.plans import ReadyPlan
 from runs.engine.recovery import LOST, Fate, fates
 from runs.engine.spending import Spending
@@ -33,7 +34,7 @@ from runs.engine.store import journals
 from runs.engine.store.claims import Claimed, Purpose
 from runs.engine.surroundings import Surroundings
 from runs.models import RunStatus
-from runs.steps.base import Defer, StepFailed
+from runs.steps.base import Defer, StepFailed, Wait
 from segments.catalog import Effect
 from segments.plan import OnUnknown
 
@@ -67,6 +68,7 @@ class Execution:
         self._spending = Spending(journal, around.tariffs, around.reservations)
         self._chronicle = Chronicle(journal, self.state, self._spending)
         self._orders, self._record = self._chronicle.orders, self._chronicle.record
+        self._people = People(self._chronicle, journal, self._attempt, self._settle, around.clock.now)
         self._recovered = False
         self._wake = asyncio.Event()
         self._slice_ends = 0.0
@@ -117,6 +119,7 @@ class Execution:
         """Do one round; return whether the run was given up."""
         if self._journal.trouble is not None:
             raise self._journal.trouble
+        await self._look_after_people()
         if self._signalled and await self._read_inbox():
             return True
         if self._around.clock.now() >= self._claimed.deadline_at:
@@ -133,6 +136,12 @@ class Execution:
             await self._launch()
             return False
         return await self._rest()
+
+    async def _look_after_people(self) -> None:
+        """Have what waits for a person looked at in its time; what comes of it is in the inbox."""
+        for key in self._chronicle.waits.to_look_at(self._around.clock.now()):
+            await self._people.look(key)
+            self._signalled = True
 
     def _decide(self) -> list[Command]:
         """Ask the core; nothing is begun while the run is to be given away or paused."""
@@ -176,7 +185,7 @@ class Execution:
             if isinstance(command, Start):
                 self._start(command, pure)
             elif isinstance(command, Skip):
-                self._skip(command)
+                await self._skip(command)
             elif isinstance(command, Reject):
                 payload: dict[str, Json] = {"error": dict(command.error), "edges": list(command.edges)}
                 self._record(EventType.STEP_FAILED, payload, (command.step_id, command.activation), command.attempt)
@@ -215,13 +224,13 @@ class Execution:
             if self._draining:
                 return await self._close(closings.released(now=now))
             if self._orders.is_pausing:
-                pause = self._orders.pause
-                return await self._close(closings.paused(self._journal, told_by(pause) if pause else None))
+                told = told_by(self._orders.pause) if self._orders.pause else None
+                return await self._close(closings.paused(self._journal, told, waits=self._chronicle.waits))
             if not self._chronicle.waits:
                 raise RuntimeError("the core has nothing to do and has not ended the run")
             if self._chronicle.waits.next_time() - now > PARK_SECONDS:
                 deadline_at = self._claimed.deadline_at
-                return await self._close(closings.parked(waits=self._chronicle.waits, now=now, deadline_at=deadline_at))
+                return await self._close(closings.parked(waits=self._chronicle.waits, deadline_at=deadline_at))
         if self._journal.rows:
             self._around.writer.submit(self._journal)
         # A retry that is due already waits for something else than time.
@@ -238,16 +247,24 @@ class Execution:
         orders, run_id = self._orders, self._claimed.run_id
         orders.receive(await self._around.ask(lambda connection: journals.read_inbox(connection, run_id)))
         if orders.cancel is not None:
-            self._skip_all("cancelled")
+            await self._skip_all("cancelled")
             reason = told_by(orders.cancel)["reason"]
             return await self._close(closings.cancelled(self._journal, reason=reason, signal_ids=orders.held))
-        if self._journal.taken and not orders.is_pausing and self._claimed.purpose is Purpose.COMMAND:
+        self._people.hear()
+        if self._claimed.purpose is Purpose.COMMAND and self._journal.taken and self._has_work():
             # It was claimed past its tenant's cap; to go on it needs a slot like any other.
             return await self._close(closings.released(now=self._around.clock.now(), status=RunStatus.QUEUED))
         return False
 
+    def _has_work(self) -> bool:
+        """Whether there is more to do than to wait again."""
+        if self._orders.is_pausing:
+            return False
+        is_in_flight = any(one.phase is Phase.RUNNING for one in self.state.active.values())
+        return is_in_flight or bool(decide(self.state, self._chronicle.waits.due(self._around.clock.now())))
+
     async def _time_out(self) -> bool:
-        self._skip_all("timed_out")
+        await self._skip_all("timed_out")
         seconds = self._claimed.timeout_seconds
         error = closings.run_error("RUN_TIMED_OUT", f"The run took longer than {seconds:g} s.")
         return await self._close(closings.failed(self._journal, error, status=RunStatus.TIMED_OUT))
@@ -264,6 +281,7 @@ class Execution:
     async def _close(self, closing: Closing) -> bool:
         if closing.row is not None:
             closing.signal_ids = self._orders.held
+        closing.leaves = self._people.unheard
         is_closed = await self._around.writer.close(self._journal, closing)
         self._signalled = not is_closed
         return is_closed
@@ -271,7 +289,6 @@ class Execution:
     def _start(self, command: Start, pure: list[Attempt]) -> None:
         """Record a start; what is pure is executed with the others of its round, the rest after the next commit."""
         key = command.step_id, command.activation
-        self._chronicle.waits.drop(key)
         self._record(EventType.STEP_STARTED, {"inputs": dict(command.inputs)}, key, command.attempt)
         attempt = self._attempt(key)
         if attempt.step.plan_step.effect is Effect.PURE:
@@ -312,6 +329,9 @@ class Execution:
                 outcome = StepFailed(too_large.code, too_large.detail)
             else:
                 return
+        if isinstance(outcome, Wait):
+            self._people.park(attempt, outcome)
+            return
         if isinstance(outcome, Defer):
             at = max(outcome.until.timestamp(), self._around.clock.now() + LEAST_DEFER_SECONDS)
             self._chronicle.try_again(attempt.key, reason=outcome.reason, at=at, consumed=False, usage=attempt.usage)
@@ -333,21 +353,22 @@ class Execution:
                 attempt.key, reason="failed", at=at, consumed=True, error=error, usage=attempt.usage
             )
 
-    def _skip(self, command: Skip) -> None:
+    async def _skip(self, command: Skip) -> None:
         key = command.step_id, command.activation
+        if self.state.active[key].phase is Phase.PARKED:
+            await self._people.withdraw(key)
         attempt = self._attempts.get(key)
         is_unknown = command.effect_unknown and (attempt is None or attempt.task is not None)
         if attempt is not None:
             self._cancel(attempt)
             self._around.in_background(attempt.abandon())
-        self._chronicle.waits.drop(key)
         payload: dict[str, Json] = {"reason": command.reason, "effect": "unknown" if is_unknown else "none"}
         self._record(EventType.STEP_SKIPPED, payload, key, command.attempt, attempt.usage if attempt else ())
 
-    def _skip_all(self, reason: str) -> None:
+    async def _skip_all(self, reason: str) -> None:
         for key, activation in list(self.state.active.items()):
             is_pure = self._ready.plan.steps[key[0]].effect is Effect.PURE
-            self._skip(Skip(*key, activation.attempt, reason, not is_pure and activation.phase is Phase.RUNNING))
+            await self._skip(Skip(*key, activation.attempt, reason, not is_pure and activation.phase is Phase.RUNNING))
 
     def _cancel(self, attempt: Attempt) -> None:
         attempt.cancelled = True

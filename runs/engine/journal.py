@@ -43,13 +43,15 @@ def chain(digest: bytes, payload: bytes) -> bytes:
 class Closing:
     """How a host gives a run up: for good, parked, or for another host. Texts are JSON; times as the clock's.
 
-    ``signal_ids`` are the commands its last event takes. ``yields_to_signals``: nothing is closed while the inbox holds
+    ``charged_until``: until when the run's timeout pays for being parked. ``signal_ids`` are the commands its last
+    event takes, ``leaves`` those that stay in the inbox. ``yields_to_signals``: nothing is closed while the inbox holds
     any other.
     """
 
     status: RunStatus | str
     over: bool = False
     wake_at: float | None = None
+    charged_until: float | None = None
     waiting_for: str = "[]"
     output: str | None = None
     error: str | None = None
@@ -60,6 +62,7 @@ class Closing:
     size_after: int = 0
     digest_after: bytes = b""
     yields_to_signals: bool = True
+    leaves: tuple[int, ...] = ()
     done: "Future[bool] | None" = None
 
 

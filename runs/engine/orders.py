@@ -26,6 +26,7 @@ class Orders:
         pause: A pause that is not in effect yet.
         cancel: Somebody wants the run to end; it comes before everything else.
         held: The commands that the run's next closing takes.
+        news: What became of human tasks, and no event has told yet.
         answered_seq: Of attempts begun before it somebody was asked, and said to try again.
     """
 
@@ -34,6 +35,7 @@ class Orders:
     pause: Received | None = None
     cancel: Received | None = None
     held: tuple[int, ...] = ()
+    news: tuple[Received, ...] = ()
     answered_seq: int = 0
     _asked: bool = field(default=False)
 
@@ -61,8 +63,11 @@ class Orders:
         self.cancel = next((command for command in new if command.kind == SignalKind.CANCEL), None)
         if self.cancel is not None:
             return
+        self.news = tuple(command for command in new if command.kind == SignalKind.TASK)
         waiting: list[Received] = []
         for command in new:
+            if command.kind == SignalKind.TASK:
+                continue
             waiting.append(command)
             if command.kind == SignalKind.RESUME:
                 self._resume(waiting)

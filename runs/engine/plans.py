@@ -15,7 +15,6 @@ from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase
 from runs.steps.base import Middleware, Next, StepHandler
 from runs.steps.registry import StepRegistry
-from segments.catalog import Catalog
 from segments.definition import read_segment
 from segments.plan import Plan, PlanStep
 from segments.plan.compilation import compile_plan
@@ -89,7 +88,7 @@ def prepare(text: str, middleware: Sequence[Middleware] = ()) -> ReadyPlan:
     if segment is None:
         raise PlanUnavailable("The revision cannot be read any more.")
     known: StepRegistry = import_string(settings.STEP_REGISTRY)()
-    missing = sorted({step.type for step in segment.steps if not _is_available(step.type, known.catalog)})
+    missing = sorted({step.type for step in segment.steps if step.type not in known.catalog})
     if missing:
         raise PlanUnavailable(f"No worker here has the step type {', '.join(missing)}.")
     plan = compile_plan(segment, known.catalog)
@@ -101,10 +100,6 @@ def prepare(text: str, middleware: Sequence[Middleware] = ()) -> ReadyPlan:
 
 def _ready(step: PlanStep, handler: StepHandler, middleware: Sequence[Middleware]) -> ReadyStep:
     return ReadyStep(step, handler, wrap(handler.run, middleware, handler.step_type), _output_ports(step))
-
-
-def _is_available(type_id: str, catalog: Catalog) -> bool:
-    return type_id in catalog and catalog[type_id].available
 
 
 def _output_ports(step: PlanStep) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from runs.engine.plans import PlanUnavailable
 from runs.engine.store import journals
 from runs.engine.store.claims import LOSSES_TO_BE_ALONE, LOSSES_TO_STALL, Claimed, Purpose
 from runs.engine.surroundings import Surroundings
+from runs.engine.waits import Waits
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +124,7 @@ class Runner:
             return closings.cancelled(self._journal, reason=reason, signal_ids=orders.held)
         closing = build()
         if orders.pause is not None and not closing.over:
-            closing = closings.paused(self._journal, told_by(orders.pause))
+            closing = closings.paused(self._journal, told_by(orders.pause), waits=Waits())
         closing.signal_ids = orders.held
+        closing.leaves = tuple(news.signal_id for news in orders.news)
         return closing

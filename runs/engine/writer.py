@@ -226,7 +226,8 @@ async def _veto(connection: AsyncDatabase, verdict: Verdict, locked: dict[UUID, 
         return
     unapplied = await journals.unapplied_signals(connection, [piece.run_id for piece in asked])
     for piece in asked:
-        if unapplied.get(piece.run_id, set()) - piece.applied.keys():
+        left = set() if piece.closing is None else {*piece.closing.leaves}
+        if unapplied.get(piece.run_id, set()) - piece.applied.keys() - left:
             verdict.closed.remove(piece)
             verdict.vetoed.append(piece)
 

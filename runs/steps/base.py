@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Final, Protocol, TypeAlias
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias
 from uuid import UUID
 
 from kernel.clock import utc_now
@@ -29,11 +29,19 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The activation waits without holding anything, until ``until`` or until somebody answers ``ref``."""
+    """The activation waits for a person's answer, and holds nothing meanwhile.
 
-    kind: str
+    Attributes:
+        kind: ``human``; there is no other.
+        until: When the handler's ``look`` is called if there is no answer before; None: never.
+        ref: Which task is to be answered.
+        told: What else the journal tells of it, plain JSON: ``url``, ``title``, who is asked.
+    """
+
+    kind: Literal["human"]
     until: datetime | None
     ref: str
+    told: Mapping[str, Json] = field(default_factory=dict)
 
 
 class StepFailed(Exception):
@@ -233,7 +241,17 @@ class StepHandler:
         raise NotImplementedError  # the registry refuses a type that leaves it so
 
     async def abandon(self, call: StepCall) -> None:
-        """Clean up after an attempt that was cancelled. May be called more than once; the default has nothing."""
+        """Clean up after an attempt that was cancelled, also one that waits. May be called more than once."""
+
+    async def look(self, call: StepCall) -> datetime | None:
+        """Look at an activation that waits, because its time has come; what follows from that goes to its inbox.
+
+        May be called more than once for one time.
+
+        Returns:
+            When to look again; None: not before there is an answer.
+        """
+        return None
 
 
 __all__ = [

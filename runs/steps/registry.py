@@ -28,7 +28,7 @@ class StepRegistry:
     """The step types of this process. Nothing is added after it is made.
 
     Attributes:
-        catalog: Every type, also those only announced.
+        catalog: Every type.
         offers: What can be executed here, as workers and runs name it.
     """
 
@@ -41,7 +41,7 @@ class StepRegistry:
         """Give the handler of a type.
 
         Raises:
-            KeyError: There is no such type, or it is only announced.
+            KeyError: There is no such type.
         """
         return self._handlers[type_id]
 
@@ -71,8 +71,7 @@ def build_registry(classes: Mapping[str, object]) -> StepRegistry:
         The registry, in the order of the classes.
 
     Raises:
-        ImproperlyConfigured: A class is no step type, has no handler though its type is available, or repeats a
-            type id.
+        ImproperlyConfigured: A class is no step type, has no handler, or repeats a type id.
     """
     step_types: dict[str, StepType] = {}
     handlers: dict[str, StepHandler] = {}
@@ -81,8 +80,7 @@ def build_registry(classes: Mapping[str, object]) -> StepRegistry:
         if step_type.type_id in step_types:
             raise ImproperlyConfigured(f"{place} repeats the step type '{step_type.type_id}'.")
         step_types[step_type.type_id] = step_type
-        if step_type.available:
-            handlers[step_type.type_id] = _handler(listed, place)
+        handlers[step_type.type_id] = _handler(listed, place)
     return StepRegistry(step_types, handlers)
 
 

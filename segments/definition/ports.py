@@ -64,9 +64,11 @@ def resolve_ports(segment: Segment, step: Step, step_type: StepType, edges: Edge
     card = tuple(port.name for port in step_type.output_ports)
     aliases = {name: name for name in card}
     key_ports: list[str] = []
+    own = _config_ports(step, step_type, edges.leaving.get(step.step_id, ()), aliases)
+    aliases.update((name, name) for name in own)
     _name_declared(step, step_type, aliases, key_ports)
     aliases.setdefault("output", step_type.primary_port)
-    return StepPorts(MappingProxyType(aliases), tuple(key_ports), (*card, *key_ports), inputs)
+    return StepPorts(MappingProxyType(aliases), tuple(key_ports), (*card, *own, *key_ports), inputs)
 
 
 def resolve_source_ports(edge: Edge, step: Step, step_type: StepType, ports: StepPorts) -> tuple[str, ...]:
@@ -113,6 +115,12 @@ def branch_names(branches: Json) -> tuple[str, ...] | None:
     if isinstance(branches, bool) or not isinstance(branches, int) or not MIN_BRANCHES <= branches <= MAX_BRANCHES:
         return None
     return tuple(f"branch_{number}" for number in range(1, branches + 1))
+
+
+def _config_ports(step: Step, step_type: StepType, leaving: Iterable[Edge], card: Mapping[str, str]) -> tuple[str, ...]:
+    """Give the ports a step has by its config: those it declares, or its edges leave by."""
+    named = {*(step.ports.output or ()), *(edge.source_port for edge in leaving)}
+    return tuple(name for name in step_type.config_ports(step.config) if name in named and name not in card)
 
 
 def _name_declared(step: Step, step_type: StepType, aliases: dict[str, str], key_ports: list[str]) -> None:

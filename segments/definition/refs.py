@@ -1,4 +1,4 @@
-"""What a config names of its tenant's: connections and stored prompts, wherever its model says so. Pure."""
+"""What a config names: connections, stored prompts and people of its tenant, ports of its step. Pure."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -7,11 +7,11 @@ from typing import Annotated, Any, TypeAlias, get_args, get_origin
 from pydantic import BaseModel
 
 from kernel.values import Json
-from segments.catalog import ConnectionRef, StepType, StoredPromptRef
+from segments.catalog import AssigneeRef, ConnectionRef, PortRef, StepType, StoredPromptRef
 from segments.definition.config import spellings
 from segments.definition.findings import Path
 
-Mark: TypeAlias = ConnectionRef | StoredPromptRef
+Mark: TypeAlias = ConnectionRef | StoredPromptRef | AssigneeRef | PortRef
 
 
 def config_refs(step_type: StepType, config: Mapping[str, Json]) -> Iterator[tuple[Path, Mark, str]]:
@@ -46,5 +46,5 @@ def _of_type(annotation: Any, value: Any, path: Path) -> Iterator[tuple[Path, Ma
 def _of_marks(marks: Any, value: Any, path: Path) -> Iterator[tuple[Path, Mark, str]]:
     if isinstance(value, str) and value:
         for mark in marks:
-            if isinstance(mark, ConnectionRef | StoredPromptRef):
+            if isinstance(mark, Mark):
                 yield path, mark, value

@@ -1,6 +1,6 @@
 """Everything that can be known about a segment before it runs, all findings at once. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kernel.values import Json
@@ -17,7 +17,7 @@ from segments.validation.connections import (
     check_source_ports,
     check_target_ports,
 )
-from segments.validation.context import Context
+from segments.validation.context import NOTHING_KNOWN, Context, KnownNames
 from segments.validation.flow import (
     check_double_merges,
     check_fan_outs,
@@ -35,7 +35,7 @@ from segments.validation.identity import (
 from segments.validation.inputs import check_input_schema
 from segments.validation.joins import check_joins
 from segments.validation.references import check_expressions
-from segments.validation.refs import check_connection_refs, check_prompt_refs
+from segments.validation.refs import check_assignee_refs, check_connection_refs, check_port_refs, check_prompt_refs
 
 RULES: tuple[Callable[[Context], None], ...] = (
     check_ids,
@@ -52,6 +52,8 @@ RULES: tuple[Callable[[Context], None], ...] = (
     check_configs,
     check_connection_refs,
     check_prompt_refs,
+    check_assignee_refs,
+    check_port_refs,
     check_expressions,
     check_self_loops,
     check_reachability,
@@ -72,19 +74,13 @@ class Validation:
     valid: bool
 
 
-def validate(
-    document: Json,
-    catalog: Catalog,
-    connections: Mapping[str, str] | None = None,
-    prompts: Mapping[str, int] | None = None,
-) -> Validation:
+def validate(document: Json, catalog: Catalog, known: KnownNames = NOTHING_KNOWN) -> Validation:
     """Judge a document as a segment.
 
     Args:
         document: Any JSON value.
         catalog: The step types it may use.
-        connections: The connections its owner has, kind by name; None: they are not looked at.
-        prompts: The stored prompts its owner has, the number of the last version by name; None likewise.
+        known: What its owner has.
 
     Returns:
         At most 500 findings, errors first. Never raises; the time it takes is bounded, whatever the document.
@@ -93,10 +89,10 @@ def validate(
     draft = read_draft(document, findings)
     is_readable = draft is not None and not findings.failed
     if draft is not None:
-        context = Context(draft, catalog, findings, connections, prompts)
+        context = Context(draft, catalog, findings, known)
         for rule in RULES:
             rule(context)
     return Validation(findings.all(), draft.segment if draft and is_readable else None, not findings.failed)
 
 
-__all__ = ["Finding", "Validation", "validate"]
+__all__ = ["Finding", "KnownNames", "Validation", "validate"]

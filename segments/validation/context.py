@@ -1,6 +1,6 @@
 """What every rule looks at: the draft, its steps' types and ports, its edges and its graph, each computed once."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +19,24 @@ from segments.plan.graph import Graph
 
 ELSE = "else"
 ERROR_PORT = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNames:
+    """What a segment's owner has that its steps may name; None: it is not looked at.
+
+    Attributes:
+        connections: Kind by name.
+        prompts: The number of the last version by name.
+        people: Groups, e-mails and ids of members who can be asked.
+    """
+
+    connections: Mapping[str, str] | None = None
+    prompts: Mapping[str, int] | None = None
+    people: Collection[str] | None = None
+
+
+NOTHING_KNOWN = KnownNames()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +67,10 @@ class Context:
         draft: Draft,
         catalog: Catalog,
         findings: Findings,
-        connections: Mapping[str, str] | None = None,
-        prompts: Mapping[str, int] | None = None,
+        known: KnownNames,
     ) -> None:
         self.draft = draft
-        self.connections = connections
-        self.prompts = prompts
+        self.known = known
         self.catalog = catalog
         self.findings = findings
 

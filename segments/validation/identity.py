@@ -40,18 +40,14 @@ def check_duplicates(context: Context) -> None:
 
 
 def check_types(context: Context) -> None:
-    """UNKNOWN_TYPE and TYPE_NOT_AVAILABLE: every step is of a type the catalog has and can run."""
+    """UNKNOWN_TYPE: every step is of a type the catalog has."""
     for place, step in context.placed_steps:
         if not step.type:
             continue
-        step_type = context.catalog.get(step.type)
-        if step_type is None:
+        if step.type not in context.catalog:
             hint = context.findings.suggest(step.type, context.catalog)
             message = f"There is no step type {shown(step.type)}."
             context.findings.error("UNKNOWN_TYPE", message, place.at("type"), hint=hint)
-        elif not step_type.available:
-            message = f"The step type {shown(step.type)} is announced and cannot run yet."
-            context.findings.error("TYPE_NOT_AVAILABLE", message, place.at("type"))
 
 
 def check_entrypoint(context: Context) -> None:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ from django.core.management import call_command
 from jsonschema import Draft202012Validator
 from rest_framework.test import APIClient
 
+from humantasks.models import HumanTask
 from kernel.clock import utc_now
 from runs.examples import RUN_EXAMPLE
 from runs.models import Delivery, DeliveryAttempt
@@ -66,6 +68,23 @@ def test_every_operation_has_words_a_key_and_its_problems_with_examples(document
                     assert (example["value"]["code"], example["value"]["status"]) == (code, int(status)), place
 
 
+def an_open_task(customer: Customer, run_id: str) -> HumanTask:
+    with tenant_scope(customer.tenant.id):
+        return HumanTask.objects.create(
+            tenant=customer.tenant,
+            run_id=run_id,
+            segment_id="order_total",
+            step_id="ask",
+            activation=1,
+            task_type="approval",
+            title="Pay?",
+            data={"amount": 12},
+            is_for_all=True,
+            timeout_seconds=3600,
+            due_at=utc_now() + timedelta(hours=1),
+        )
+
+
 def test_what_is_answered_is_what_is_described(
     acme: Customer, api: Api, document: dict[str, Any], transactional_db: None
 ) -> None:
@@ -80,6 +99,7 @@ def test_what_is_answered_is_what_is_described(
     assert over.json()["output"] == RUN_EXAMPLE["output"], "the description shows a true run"
     assert saved.json()["definition"]["steps"] == TWO_STEPS["steps"]
     delivery = a_failed_delivery(acme, run_id)
+    task = an_open_task(acme, run_id)
     answers = {
         ("put", "/api/v1/segments/{segment_id}"): saved,
         ("post", "/api/v1/segments/{segment_id}/runs"): started,
@@ -96,6 +116,16 @@ def test_what_is_answered_is_what_is_described(
         ("get", "/api/v1/runs/{run_id}/deliveries"): client.get(f"/api/v1/runs/{run_id}/deliveries"),
         ("post", "/api/v1/runs/{run_id}/deliveries/{delivery_id}/redeliver"): client.post(
             f"/api/v1/runs/{run_id}/deliveries/{delivery.id}/redeliver"
+        ),
+        ("get", "/api/v1/human-tasks"): client.get("/api/v1/human-tasks"),
+        ("get", "/api/v1/human-tasks/{task_id}"): client.get(f"/api/v1/human-tasks/{task.id}"),
+        ("post", "/api/v1/human-tasks/{task_id}/claim"): client.post(f"/api/v1/human-tasks/{task.id}/claim"),
+        ("post", "/api/v1/human-tasks/{task_id}/release"): client.post(f"/api/v1/human-tasks/{task.id}/release"),
+        ("post", "/api/v1/human-tasks/{task_id}/delegate"): client.post(
+            f"/api/v1/human-tasks/{task.id}/delegate", {"to": str(run_id)}
+        ),
+        ("post", "/api/v1/human-tasks/{task_id}/complete"): client.post(
+            f"/api/v1/human-tasks/{task.id}/complete", {"decision": "maybe"}
         ),
         ("get", "/api/v1/deliveries"): client.get("/api/v1/deliveries"),
         ("get", "/api/v1/callback-secret"): client.get("/api/v1/callback-secret"),

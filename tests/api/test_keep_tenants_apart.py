@@ -6,12 +6,14 @@ The routes come from the URL resolver. A new one fails here until it has an entr
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
+from humantasks.models import HumanTask
 from kernel.ids import new_id
 from runs.models import Delivery, DeliveryAttempt
 from tenants.context import tenant_scope
@@ -33,6 +35,11 @@ BY_OBJECT = {
     "prompts/<str:template_id>": {"GET", "PUT", "DELETE"},
     "prompts/<str:template_id>/versions": {"GET"},
     "prompts/<str:template_id>/versions/<str:number>": {"GET"},
+    "human-tasks/<str:task_id>": {"GET"},
+    "human-tasks/<str:task_id>/claim": {"POST"},
+    "human-tasks/<str:task_id>/release": {"POST"},
+    "human-tasks/<str:task_id>/delegate": {"POST"},
+    "human-tasks/<str:task_id>/complete": {"POST"},
     "runs/<str:run_id>": {"GET"},
     "runs/<str:run_id>/steps": {"GET"},
     "runs/<str:run_id>/events": {"GET"},
@@ -55,6 +62,7 @@ CREATES_UNDER_THE_ADDRESS = {
 
 OF_THE_CALLER = {
     "me": {"GET"},
+    "human-tasks": {"GET"},
     "connections": {"GET"},
     "tokens": {"POST"},
     "prompts": {"GET"},
@@ -85,6 +93,7 @@ class Foreign:
     segment_id: str
     run_id: str
     delivery_id: str
+    task_id: str
     ref: str = CANARY
     template_id: str = CANARY
     number: str = "1"
@@ -140,7 +149,22 @@ def foreign(globex: Customer, api: Api) -> Foreign:
         DeliveryAttempt.objects.create(
             tenant=globex.tenant, delivery=delivery, number=1, at=delivery.created_at, status_code=500, response=CANARY
         )
-    return Foreign(CANARY, run.json()["run_id"], str(delivery.id))
+        task = HumanTask.objects.create(
+            tenant=globex.tenant,
+            run_id=run.json()["run_id"],
+            segment_id=CANARY,
+            step_id=CANARY,
+            activation=1,
+            task_type="approval",
+            title=CANARY,
+            description=CANARY,
+            data={"text": CANARY},
+            asked=CANARY,
+            is_for_all=True,
+            timeout_seconds=3600,
+            due_at=delivery.created_at + timedelta(hours=1),
+        )
+    return Foreign(CANARY, run.json()["run_id"], str(delivery.id), str(task.id))
 
 
 def call(client: APIClient, method: str, address: str) -> Any:
@@ -163,7 +187,7 @@ def test_every_route_has_an_entry_with_its_methods() -> None:
 def test_a_foreign_object_is_as_unknown_as_one_that_never_was(
     acme: Customer, foreign: Foreign, api: Api, method: str, route: str
 ) -> None:
-    never = Foreign(NEVER, str(new_id()), str(new_id()), NEVER)
+    never = Foreign(NEVER, str(new_id()), str(new_id()), str(new_id()), NEVER)
     refused = call(api(acme), method, foreign.address(route))
     unknown = call(api(acme), method, never.address(route))
     assert without_ids(refused, foreign) == without_ids(unknown, foreign)

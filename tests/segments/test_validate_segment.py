@@ -2,7 +2,6 @@ from typing import Any
 
 import pytest
 
-from runs.steps.registry import registry
 from segments.validation import validate
 from tests.support.stand_ins import document, judged, stand_in_catalog
 
@@ -376,13 +375,6 @@ def test_says_where_in_an_expression_and_what_to_write_instead():
 )
 def test_suggests_what_was_probably_meant(flawed: Any, code: str, near: str):
     assert near in (findings(flawed)[code].hint or "")
-
-
-def test_refuses_a_type_that_is_only_announced():
-    segment = document({"a:human_task": APPROVE})
-    errors = [code for code, _ in judged(segment, "error")]
-    assert errors == []
-    assert judged(segment, "error", catalog=registry().catalog) == [("TYPE_NOT_AVAILABLE", "/steps/0/type")]
 
 
 def test_a_template_passes_where_another_type_belongs_and_is_checked_at_the_run():

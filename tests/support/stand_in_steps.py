@@ -3,7 +3,6 @@
 In a process they replace the announced types by the settings module ``tests.support.stand_in_settings``.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from functools import cache
 
@@ -24,7 +23,7 @@ REAL = (Condition, ParallelSplit, ParallelJoin, Transform)
 class EchoingModel(StepHandler):
     """Gives its input back, with a ``response`` that names the step and how often it was asked."""
 
-    step_type = dataclasses.replace(LlmAgent.step_type, available=True)
+    step_type = LlmAgent.step_type
 
     async def run(self, call: StepCall) -> Emit:
         return Emit({"output": _echo(call, response=f"{call.step_id} {call.activation}")})
@@ -36,7 +35,7 @@ class ScriptedPerson(StepHandler):
     Who decides ``modified`` asks for more: the ``topic`` gets one word longer.
     """
 
-    step_type = dataclasses.replace(HumanTask.step_type, available=True)
+    step_type = HumanTask.step_type
 
     async def run(self, call: StepCall) -> Emit:
         decision = _decisions(call)[call.activation - 1 :][:1]

@@ -9,6 +9,7 @@ v1 = [
     path("", include("tenants.urls")),
     path("", include("segments.urls")),
     path("", include("runs.urls")),
+    path("", include("humantasks.urls")),
 ]
 
 urlpatterns = [

@@ -24,27 +24,29 @@ STILL_ALIVE = "select step_types from runs_worker where id = %s and lease_until 
 TENANTS = """
 with recursive queued(tenant_id) as (
   (
-    select tenant_id from runs_run where owner is null and wake_at is not null and status <> 'waiting'
+    select tenant_id from runs_run where owner is null and wake_at is not null and status not in ('waiting', 'paused')
     order by tenant_id limit 1
   )
   union all
   select (
     select r.tenant_id from runs_run r
-    where r.owner is null and r.wake_at is not null and r.status <> 'waiting' and r.tenant_id > q.tenant_id
+    where r.owner is null and r.wake_at is not null and r.status not in ('waiting', 'paused')
+      and r.tenant_id > q.tenant_id
     order by r.tenant_id limit 1
   )
   from queued q where q.tenant_id is not null
 )
 , parked(tenant_id, wake_at) as (
   (
-    select tenant_id, wake_at from runs_run where owner is null and wake_at is not null and status = 'waiting'
+    select tenant_id, wake_at from runs_run
+    where owner is null and wake_at is not null and status in ('waiting', 'paused')
     order by tenant_id, wake_at limit 1
   )
   union all
   select following.tenant_id, following.wake_at from parked p
   cross join lateral (
     select r.tenant_id, r.wake_at from runs_run r
-    where r.owner is null and r.wake_at is not null and r.status = 'waiting' and r.tenant_id > p.tenant_id
+    where r.owner is null and r.wake_at is not null and r.status in ('waiting', 'paused') and r.tenant_id > p.tenant_id
     order by r.tenant_id, r.wake_at limit 1
   ) following
 )
@@ -79,7 +81,8 @@ cross join lateral (
   from (
     select * from (
       select r.id, r.priority, r.created_at from runs_run r
-      where r.tenant_id = room.tenant_id and r.owner is null and r.wake_at is not null and r.status <> 'waiting'
+      where r.tenant_id = room.tenant_id and r.owner is null and r.wake_at is not null
+        and r.status not in ('waiting', 'paused')
         and r.wake_at <= clock_timestamp() - make_interval(secs => %(overdue)s)
         and r.losses between %(least_losses)s and %(most_losses)s
         and r.semantics = %(semantics)s and r.step_types <@ %(step_types)s::text[]
@@ -90,7 +93,8 @@ cross join lateral (
     union all
     select * from (
       select r.id, r.priority, r.created_at from runs_run r
-      where r.tenant_id = room.tenant_id and r.owner is null and r.wake_at is not null and r.status = 'waiting'
+      where r.tenant_id = room.tenant_id and r.owner is null and r.wake_at is not null
+        and r.status in ('waiting', 'paused')
         and r.wake_at <= statement_timestamp() - make_interval(secs => %(overdue)s)
         and r.losses between %(least_losses)s and %(most_losses)s
         and r.semantics = %(semantics)s and r.step_types <@ %(step_types)s::text[]

@@ -27,7 +27,7 @@ from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int
   as e(id, last_seq, bytes, digest, activations, active, progress, usage)
 where r.id = e.id
 """
-# A run that ends or parks stops its clock: what is left of its timeout waits with it, but the wait itself counts.
+# A run that ends or parks stops its clock: what is left of its timeout waits with it. A wait for a time counts.
 CLOSE = """
 update runs_run r
 set last_seq = e.last_seq, journal_bytes = e.bytes, digest = e.digest, activations = e.activations, active = e.active,
@@ -36,13 +36,13 @@ set last_seq = e.last_seq, journal_bytes = e.bytes, digest = e.digest, activatio
     waiting_for = e.waiting_for::json, wake_at = to_timestamp(e.wake_at),
     ended_at = case when e.over then clock_timestamp() end,
     seconds_left = case when not e.over then
-      greatest(0, extract(epoch from r.deadline_at - greatest(clock_timestamp(), to_timestamp(e.wake_at)))) end,
+      greatest(0, extract(epoch from r.deadline_at - greatest(clock_timestamp(), to_timestamp(e.charged_until)))) end,
     deadline_at = case when e.over then r.deadline_at end,
     pause_requested = r.pause_requested and e.status in ('running', 'queued')
 from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int[], %b::bool[],
-            %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::float8[], %b::bool[])
+            %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::float8[], %b::float8[], %b::bool[])
   as e(id, last_seq, bytes, digest, activations, active, progress, usage,
-       status, output, error, waiting_for, wake_at, over)
+       status, output, error, waiting_for, wake_at, charged_until, over)
 where r.id = e.id
 """
 SIDE: dict[str, str] = {"usage": budgets.COUNT, "release": budgets.RELEASE, "deliver": deliveries.INSERT}
@@ -58,7 +58,8 @@ where r.id = any(%s) and not exists (select 1 from runs_signal s where s.run_id 
 """
 STILL_THERE = "select id from runs_run where id = any(%s)"
 LOAD = """
-select seq, type, step_id, activation, attempt, payload::text from runs_runevent where run_id = %s order by seq
+select seq, type, step_id, activation, attempt, payload::text, extract(epoch from created_at)::float8
+from runs_runevent where run_id = %s order by seq
 """
 INBOX = "select id, kind, payload::text from runs_signal where run_id = %s and applied_seq is null order by id"
 DEFINITION = "select definition::text from segments_revision where id = %s"
@@ -131,7 +132,7 @@ async def runs_still_there(connection: AsyncDatabase, run_ids: Sequence[UUID]) -
 
 
 async def load_journal(connection: AsyncDatabase, run_id: UUID) -> list[tuple[Any, ...]]:
-    """Read a run's journal as rows of seq, type, step_id, activation, attempt, payload text."""
+    """Read a run's journal as rows of seq, type, step_id, activation, attempt, payload text, time."""
     async with transaction(connection):
         return await (await connection.execute(LOAD, [run_id])).fetchall()
 

@@ -57,7 +57,6 @@ def test_a_worker_says_what_it_has(acme: Tenant) -> None:
         worker = Worker.objects.get(id=host.worker_id)
     assert worker.step_types == list(registry().offers)
     assert {"transform@1", "http_action@1", "probe@1"} <= set(worker.step_types)
-    assert "human_task@1" not in worker.step_types, "announced only"
 
 
 def test_a_run_waits_for_a_worker_that_has_its_types(acme: Tenant) -> None:

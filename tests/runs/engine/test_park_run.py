@@ -5,7 +5,7 @@ from typing import Any
 
 from kernel.clock import utc_now
 from runs.commands import command_run
-from runs.core.events import EventType
+from runs.core.events import Event, EventType
 from runs.engine import closings
 from runs.engine.times import written_time
 from runs.engine.waits import Waits
@@ -97,8 +97,9 @@ def test_a_command_in_the_same_instant_is_never_slept_through(acme: Tenant) -> N
             journal.append(EventType.SEGMENT_STARTED, {"input": None})
             now = journal.clock.now()
             waits = Waits()
-            waits.add(("one", 1), {"reason": "failed", "retry_at": written_time(now + 600)})
-            closing = closings.parked(waits=waits, now=now, deadline_at=now + 900)
+            retrying = {"reason": "failed", "retry_at": written_time(now + 600)}
+            waits.fold(Event(2, EventType.STEP_RETRYING, retrying, "one", 1, 1), now)
+            closing = closings.parked(waits=waits, deadline_at=now + 900)
             if command is not None:
                 await in_thread(send, claimed.run_id, command)
             closed.append(await writer.close(journal, closing))

@@ -1,0 +1,45 @@
+"""What can go wrong about human tasks."""
+
+from kernel.errors import Conflict, Invalid, NotFound, Refused
+
+
+class TaskNotFound(NotFound):
+    """The tenant has no such task, or the caller may not see it."""
+
+    code = "TASK_NOT_FOUND"
+    title = "There is no such task"
+
+
+class TaskRefused(Refused):
+    """The caller sees the task, and may not do that with it; ``detail`` says why, ``extra.reason`` names the rule."""
+
+    code = "TASK_REFUSED"
+    title = "You may not do that with this task"
+
+
+class TaskTaken(Conflict):
+    """Somebody else has claimed the task; ``extra`` says who and when."""
+
+    code = "TASK_TAKEN"
+    title = "Somebody else has claimed this task"
+
+
+class TaskOver(Conflict):
+    """The task is decided, or was closed; ``extra`` says how, by whom and when."""
+
+    code = "TASK_OVER"
+    title = "This task is over already"
+
+
+class TaskChanged(Conflict):
+    """What the caller saw is not what the task is about any more; ``extra.content_hash`` is the present state's."""
+
+    code = "TASK_CHANGED"
+    title = "The task has changed since it was shown"
+
+
+class AnswerInvalid(Invalid):
+    """The answer does not fit the task; ``errors`` say where."""
+
+    code = "ANSWER_INVALID"
+    title = "The answer does not fit the task"

@@ -1,0 +1,265 @@
+"""Tasks as their runs make, look after and take back: what the step's handler does in the database."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from audit.services import record
+from humantasks.models import HumanTask, Notice, NoticeKind
+from humantasks.people import Asked, to_tell, whom
+from humantasks.schedule import Escalate, at_deadline, first_reminder, look_at
+from humantasks.types import Outcome, Priority, TaskStatus
+from kernel.canonical import content_hash
+from kernel.clock import utc_now
+from kernel.values import Json
+from runs.commands import tell_of_task
+from runs.models import Run
+from tenants.context import tenant_scope
+
+SYSTEM: Final = "system"
+TIMED_OUT: Final = "HUMAN_TASK_TIMED_OUT"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWish:
+    """What a step asks of people. ``timeout_seconds`` is what each of those asked one after the other has."""
+
+    task_type: str
+    title: str
+    description: str
+    data: Json
+    form: Mapping[str, Json]
+    choices: Sequence[Json]
+    ports: Sequence[str]
+    assignee_ref: str | None
+    candidate_groups: Sequence[str]
+    needed: int
+    voters: int
+    four_eyes: bool
+    priority: Priority
+    timeout_seconds: float
+    reminder_seconds: float | None
+    chain: Sequence[str] = ()
+    on_timeout: str = ""
+
+
+def open_task(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int, wish: TaskWish) -> HumanTask:
+    """Open the task of an activation, once however often the step is tried.
+
+    When the step is tried again and shows something else, the open task shows that, and the decisions about what was
+    shown before are dropped.
+
+    Args:
+        tenant_id: Owner.
+        run_id: The run.
+        step_id: The step.
+        activation: Its activation.
+        wish: What is asked.
+    """
+    with tenant_scope(tenant_id):
+        run = Run.objects.select_related("tenant").get(id=run_id)
+        task = HumanTask.objects.select_for_update().filter(run=run, step_id=step_id, activation=activation).first()
+        if task is None:
+            return _new_task(run, step_id, activation, wish)
+        if task.is_open and task.content_hash != _hash(run, wish):
+            _show_anew(task, run, wish)
+    return task
+
+
+def look_after(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int) -> datetime | None:
+    """Do what a task's time asks for: remind, ask the next of the chain, end it without an answer.
+
+    Returns:
+        When to look again; None when the task is over.
+    """
+    with tenant_scope(tenant_id):
+        run = lock_run(run_id)
+        task = lock_task(run, step_id, activation)
+        if task is None or not task.is_open:
+            return None
+        now = utc_now()
+        if task.due_at <= now:
+            _at_deadline(task, run, now)
+        elif task.remind_at is not None and task.remind_at <= now:
+            _remind(task, now)
+        return look_at(task.due_at, task.remind_at) if task.is_open else None
+
+
+def take_back(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int) -> None:
+    """Close the task of an activation that is cancelled; one that is over stays as it is."""
+    with tenant_scope(tenant_id):
+        run = lock_run(run_id)
+        task = lock_task(run, step_id, activation)
+        if task is not None and task.is_open:
+            close(task, TaskStatus.CANCELLED, actor=SYSTEM)
+
+
+def lock_run(run_id: UUID) -> Run:
+    """Lock a run's row, which comes before its tasks'."""
+    return Run.objects.select_for_update(of=("self",), no_key=True).select_related("tenant").get(id=run_id)
+
+
+def lock_task(run: Run, step_id: str, activation: int) -> HumanTask | None:
+    """Lock the task of an activation, if it has one."""
+    rows = HumanTask.objects.select_for_update(of=("self",)).select_related("assignee__user", "claimed_by__user")
+    return rows.filter(run=run, step_id=step_id, activation=activation).first()
+
+
+def close(task: HumanTask, status: TaskStatus, *, actor: str, outcome: Outcome | None = None, name: str = "") -> None:
+    """End a task for good, and tell the audit."""
+    task.status, task.ended_at, task.remind_at = status, utc_now(), None
+    task.decided_by, task.decided_by_name = actor, name
+    if outcome is not None:
+        task.decision, task.choice = outcome.decision, outcome.choice or ""
+    task.save()
+    tell_audit(task, f"task.{status}", actor, after={"decision": task.decision, "choice": task.choice})
+
+
+def assign(task: HumanTask, asked: Asked) -> None:
+    """Have a task be somebody else's; whoever had claimed it has not any more. Not saved."""
+    task.asked, task.assignee, task.candidate_groups = asked.ref, asked.assignee, list(asked.groups)
+    task.is_for_all, task.is_flagged = asked.is_for_all, task.is_flagged or asked.is_flagged
+    task.claimed_by = task.claimed_at = None
+
+
+def tell_members(task: HumanTask, kind: NoticeKind, *, but: UUID | None = None) -> None:
+    """Have those who are asked be told by mail."""
+    asked = Asked(task.asked, task.assignee, tuple(task.candidate_groups), task.is_for_all)
+    Notice.objects.bulk_create(
+        Notice(tenant_id=task.tenant_id, task=task, member=member, kind=kind) for member in to_tell(asked, but=but)
+    )
+
+
+def tell_journal(task: HumanTask, run: Run, event: str, told: Mapping[str, Json], **answer: Json) -> None:
+    """Have the run's journal tell what became of a task."""
+    tell_of_task(
+        run,
+        {
+            "event": event,
+            "step_id": task.step_id,
+            "activation": task.activation,
+            "told": {"task_id": str(task.id), **told},
+            **answer,
+        },
+    )
+
+
+def tell_audit(task: HumanTask, action: str, actor: str, *, after: Json = None) -> None:
+    """Add an entry about a task to the audit."""
+    record(
+        tenant=task.tenant, action=action, actor=actor, object_type="human_task", object_id=str(task.id), after=after
+    )
+
+
+def who_is_asked(task: HumanTask) -> dict[str, Json]:
+    """Write who is asked, as the journal has it."""
+    return {
+        "asked": task.asked,
+        "assignee_id": None if task.assignee_id is None else str(task.assignee_id),
+        "candidate_groups": list(task.candidate_groups),
+        "is_for_all": task.is_for_all,
+        "is_flagged": task.is_flagged,
+    }
+
+
+def _new_task(run: Run, step_id: str, activation: int, wish: TaskWish) -> HumanTask:
+    now = utc_now()
+    due_at = now + timedelta(seconds=wish.timeout_seconds)
+    task = HumanTask(
+        tenant=run.tenant,
+        run=run,
+        segment_id=run.segment_id,
+        step_id=step_id,
+        activation=activation,
+        started_by=run.started_by_actor,
+        needed=wish.needed,
+        voters=wish.voters,
+        four_eyes=wish.four_eyes,
+        priority=wish.priority,
+        timeout_seconds=wish.timeout_seconds,
+        reminder_seconds=wish.reminder_seconds,
+        chain=list(wish.chain),
+        on_timeout=wish.on_timeout,
+        due_at=due_at,
+        remind_at=_first_reminder(now, due_at, wish.reminder_seconds),
+        created_at=now,
+    )
+    _show(task, run, wish)
+    assign(task, whom(tenant=run.tenant, ref=wish.assignee_ref, groups=wish.candidate_groups))
+    task.save(force_insert=True)
+    tell_members(task, NoticeKind.ASKED)
+    tell_audit(task, "task.created", SYSTEM, after={"run_id": str(run.id), "step_id": step_id, **who_is_asked(task)})
+    return task
+
+
+def _show(task: HumanTask, run: Run, wish: TaskWish) -> None:
+    task.task_type, task.title, task.description = wish.task_type, wish.title, wish.description
+    task.data, task.form, task.choices, task.ports = wish.data, dict(wish.form), list(wish.choices), list(wish.ports)
+    task.content_hash = _hash(run, wish)
+
+
+def _show_anew(task: HumanTask, run: Run, wish: TaskWish) -> None:
+    _show(task, run, wish)
+    task.decisions.all().delete()
+    task.save()
+    tell_audit(task, "task.changed", SYSTEM, after={"content_hash": task.content_hash})
+
+
+def _hash(run: Run, wish: TaskWish) -> str:
+    """Name what is shown: the revision, the texts, the data, the form."""
+    shown: dict[str, Json] = {
+        "revision": str(run.revision_id),
+        "task_type": wish.task_type,
+        "title": wish.title,
+        "description": wish.description,
+        "data": wish.data,
+        "form": dict(wish.form),
+        "choices": list(wish.choices),
+    }
+    return content_hash(shown)
+
+
+def _first_reminder(now: datetime, due_at: datetime, every_seconds: float | None) -> datetime | None:
+    return first_reminder(now, due_at, None if every_seconds is None else every_seconds / 3600)
+
+
+def _remind(task: HumanTask, now: datetime) -> None:
+    task.remind_at = _first_reminder(now, task.due_at, task.reminder_seconds)
+    task.save(update_fields=["remind_at"])
+    tell_members(task, NoticeKind.REMINDED)
+    tell_audit(task, "task.reminded", SYSTEM, after={"next": None if task.remind_at is None else str(task.remind_at)})
+
+
+def _at_deadline(task: HumanTask, run: Run, now: datetime) -> None:
+    step = at_deadline(level=task.level, chain=task.chain, on_timeout=task.on_timeout, connected=task.ports)
+    if isinstance(step, Escalate):
+        _escalate(task, run, step, now)
+        return
+    close(task, TaskStatus.TIMED_OUT, actor=SYSTEM)
+    told: dict[str, Json] = {"decision": None, "timed_out": True}
+    if step.port is None:
+        message = "Nobody answered in time."
+        tell_journal(task, run, "human.task_completed", told, answer={"error": {"code": TIMED_OUT, "message": message}})
+    else:
+        value = {"task_id": str(task.id), "decision": "timeout", "data": task.data, "decisions": []}
+        tell_journal(task, run, "human.task_completed", told, answer={"port": step.port, "value": value})
+
+
+def _escalate(task: HumanTask, run: Run, step: Escalate, now: datetime) -> None:
+    before = who_is_asked(task)
+    assign(task, whom(tenant=task.tenant, ref=step.ref))
+    task.level = step.level
+    task.due_at = now + timedelta(seconds=task.timeout_seconds)
+    task.remind_at = _first_reminder(now, task.due_at, task.reminder_seconds)
+    task.save()
+    tell_members(task, NoticeKind.ESCALATED)
+    told = {"level": task.level, **who_is_asked(task), "before": before, "until": _written(task)}
+    tell_journal(task, run, "human.task_escalated", told)
+    tell_audit(task, "task.escalated", SYSTEM, after={"level": task.level, **who_is_asked(task)})
+
+
+def _written(task: HumanTask) -> str:
+    """Write when a task is looked at next, as the journal has it."""
+    return look_at(task.due_at, task.remind_at).isoformat()

@@ -1,0 +1,115 @@
+"""The people tasks are about: who acts, whom a name means, who is told."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Q
+
+from humantasks.rules import AUDITOR, PROGRAM, Person
+from kernel.clock import utc_now
+from kernel.ids import parse_id
+from tenants.models import Membership, Tenant
+from tenants.types import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked. ``is_flagged``: a name was unknown, so the tenant's default reviewers are."""
+
+    ref: str = ""
+    assignee: Membership | None = None
+    groups: tuple[str, ...] = ()
+    is_for_all: bool = False
+    is_flagged: bool = False
+
+
+def person_of(member: Membership) -> Person:
+    """Describe a member who acts, with those they stand in for now. To be called inside the tenant's scope."""
+    away = Membership.objects.filter(_away_now(), stands_in=member).values_list("id", flat=True)
+    return Person(
+        actor=f"member:{member.id}",
+        name=shown_name(member),
+        role=member.role,
+        member_id=member.id,
+        groups=frozenset(member.groups),
+        stands_in_for=frozenset(away),
+    )
+
+
+def caller_as_person(caller: Caller) -> Person:
+    """Describe who calls the API. To be called inside the tenant's scope."""
+    if caller.member is not None:
+        return person_of(caller.member)
+    name = caller.api_key.name if caller.api_key is not None else ""
+    return Person(actor=caller.actor, name=name, role=PROGRAM)
+
+
+def shown_name(member: Membership) -> str:
+    """How other people know a member."""
+    return member.user.get_full_name() or member.user.email or member.user.get_username()
+
+
+def whom(*, tenant: Tenant, ref: str | None, groups: Sequence[str] = ()) -> Asked:
+    """Find who is asked: by a name (group, e-mail, member id, in this order) and by groups.
+
+    Nobody named: every reviewer. A name that means nobody who can answer: the tenant's default reviewers, flagged.
+    """
+    members = list(active_members())
+    known = {group for member in members for group in member.groups}
+    asked = _named(members, known, ref) if ref else Asked()
+    if asked is None:
+        return _default(tenant, known, ref=ref or "", is_flagged=True)
+    found = tuple(dict.fromkeys((*asked.groups, *(group for group in groups if group in known))))
+    is_flagged = len(found) < len({*asked.groups, *groups})
+    if asked.assignee is None and not found:
+        return _default(tenant, known, ref=ref or ", ".join(groups), is_flagged=is_flagged)
+    return Asked(ref=ref or ", ".join(found), assignee=asked.assignee, groups=found, is_flagged=is_flagged)
+
+
+def active_members() -> Iterable[Membership]:
+    """Give the members who can answer, with their people. To be called inside the tenant's scope."""
+    return (
+        Membership.objects.filter(deactivated_at=None, user__is_active=True)
+        .exclude(role=AUDITOR)
+        .select_related("user", "stands_in__user")
+        .order_by("created_at")
+    )
+
+
+def to_tell(asked: Asked, *, but: UUID | None = None) -> list[Membership]:
+    """List the members a mail about a task goes to; who is away has it go to their stand-in as well."""
+    members = list(active_members())
+    assignee_id = None if asked.assignee is None else asked.assignee.id
+    chosen = [
+        member
+        for member in members
+        if member.id == assignee_id or asked.is_for_all or not set(asked.groups).isdisjoint(member.groups)
+    ]
+    chosen += [member.stands_in for member in chosen if member.stands_in is not None and is_away(member)]
+    return [member for member in {one.id: one for one in chosen}.values() if member.id != but]
+
+
+def is_away(member: Membership) -> bool:
+    """Whether a member is out of office now."""
+    now = utc_now()
+    return member.away_from is not None and member.away_from <= now and (member.away_until or now) >= now
+
+
+def _named(members: Sequence[Membership], groups: set[str], ref: str) -> Asked | None:
+    if ref in groups:
+        return Asked(ref=ref, groups=(ref,))
+    by_mail = next((member for member in members if member.user.email.casefold() == ref.casefold()), None)
+    member_id = parse_id(ref)
+    found = by_mail or next((member for member in members if member.id == member_id), None)
+    return None if found is None else Asked(ref=ref, assignee=found)
+
+
+def _default(tenant: Tenant, known: set[str], *, ref: str, is_flagged: bool) -> Asked:
+    groups = tuple(group for group in tenant.default_reviewer_groups if group in known) if is_flagged else ()
+    return Asked(ref=ref, groups=groups, is_for_all=not groups, is_flagged=is_flagged)
+
+
+def _away_now() -> Q:
+    now = utc_now()
+    return Q(away_from__lte=now) & (Q(away_until__isnull=True) | Q(away_until__gte=now))

@@ -1,0 +1,252 @@
+"""Who may do what with a human task, and what a decision does. Pure: the one rule set of API, inbox and console."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from humantasks import forms
+from humantasks.types import DECISIONS, MISSING, Answer, Decision, TaskStatus, TaskType
+from kernel.errors import ErrorItem
+from kernel.values import Json
+
+ADMIN: Final = "admin"
+AUDITOR: Final = "auditor"
+PROGRAM: Final = "program"
+LONGEST_COMMENT: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who acts: a member of the tenant, or a program with a key of it.
+
+    Attributes:
+        actor: How journal and audit name them: ``member:<id>`` or ``key:<public id>``.
+        name: How other people know them.
+        role: ``admin``, ``reviewer``, ``auditor``; a key's is ``program``.
+        member_id: None for a program.
+        groups: The reviewer groups they are in.
+        stands_in_for: Members who are away now, and have named them.
+    """
+
+    actor: str
+    name: str
+    role: str
+    member_id: UUID | None = None
+    groups: frozenset[str] = frozenset()
+    stands_in_for: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One decision about a task that still stands."""
+
+    actor: str
+    decision: str
+    choice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """What the rules look at of a task.
+
+    Attributes:
+        status: Of ``TaskStatus``.
+        task_type: Of ``TaskType``.
+        is_for_all: Every reviewer of the tenant is asked.
+        assignee_id: The member who is asked alone.
+        candidate_groups: The groups that are asked.
+        claimed_by: The member who has claimed it.
+        four_eyes: Whoever started the run may not decide.
+        started_by: The actor who started the run.
+        needed: How many approvals it takes.
+        voters: How many may decide, at most.
+        choices: What may be chosen.
+        form: The schema of the answer's data.
+    """
+
+    status: str
+    task_type: str
+    is_for_all: bool = False
+    assignee_id: UUID | None = None
+    candidate_groups: frozenset[str] = frozenset()
+    claimed_by: UUID | None = None
+    claimed_by_name: str = ""
+    claimed_at: datetime | None = None
+    four_eyes: bool = False
+    started_by: str = ""
+    needed: int = 1
+    voters: int = 1
+    choices: tuple[str, ...] = ()
+    form: forms.Schema | None = None
+    votes: tuple[Vote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not: a stable name of the rule, and a sentence. ``is_conflict``: somebody else was first."""
+
+    reason: str
+    detail: str
+    is_conflict: bool = False
+
+
+OVER: Final = Refusal("over", "The task is over already.", is_conflict=True)
+AUDITORS_READ: Final = Refusal("auditor", "Auditors read tasks; they do not act on them.")
+NOT_ASKED: Final = Refusal("not_asked", "You are not among those who are asked.")
+PROGRAMS_HOLD_NOTHING: Final = Refusal("program", "A key holds no tasks; use a token that acts for a member.")
+STARTED_IT: Final = Refusal("four_eyes", "You started this run, so somebody else has to decide.")
+MANY_DECIDE: Final = Refusal("many_decide", "Several people decide this one, so nobody can claim it.")
+NOT_CLAIMED: Final = Refusal("not_claimed", "Nobody has claimed this task.", is_conflict=True)
+NOT_YOURS: Final = Refusal("not_yours", "Somebody else has claimed this task.", is_conflict=True)
+DECIDED_ALREADY: Final = Refusal("decided_already", "You have decided already.", is_conflict=True)
+CANNOT_TAKE: Final = Refusal("cannot_take", "That member reads tasks only, and cannot take one.")
+
+
+def is_asked(facts: TaskFacts, person: Person) -> bool:
+    """Whether a task is offered to somebody: by name, by a group, as a stand-in, or because all are asked."""
+    if person.role == AUDITOR:
+        return False
+    if facts.assignee_id is not None and facts.assignee_id in {person.member_id, *person.stands_in_for}:
+        return True
+    return facts.is_for_all or not person.groups.isdisjoint(facts.candidate_groups)
+
+
+def may_see(facts: TaskFacts, person: Person) -> bool:
+    """Whether somebody sees a task: those who are asked, and whoever watches over the tenant."""
+    if person.role in {ADMIN, AUDITOR, PROGRAM} or is_asked(facts, person):
+        return True
+    return person.member_id == facts.claimed_by is not None or any(vote.actor == person.actor for vote in facts.votes)
+
+
+def may_claim(facts: TaskFacts, person: Person) -> Refusal | None:
+    """Say why somebody may not claim a task for themselves; claiming one's own again is allowed."""
+    refusal = _may_act(facts, person)
+    if refusal is not None:
+        return refusal
+    if person.role == PROGRAM:
+        return PROGRAMS_HOLD_NOTHING
+    if facts.voters > 1:
+        return MANY_DECIDE
+    if facts.claimed_by is not None and facts.claimed_by != person.member_id:
+        return NOT_YOURS
+    return _four_eyes(facts, person)
+
+
+def may_release(facts: TaskFacts, person: Person) -> Refusal | None:
+    """Say why somebody may not give a claimed task back: it is its holder's, or an admin's, to do."""
+    if facts.status != TaskStatus.OPEN:
+        return OVER
+    if person.role == AUDITOR:
+        return AUDITORS_READ
+    if facts.claimed_by is None:
+        return NOT_CLAIMED
+    if person.role in {ADMIN, PROGRAM} or facts.claimed_by == person.member_id:
+        return None
+    return NOT_YOURS
+
+
+def may_delegate(facts: TaskFacts, person: Person, to: Person) -> Refusal | None:
+    """Say why somebody may not hand a task on to a member."""
+    refusal = _may_act(facts, person)
+    if refusal is not None:
+        return refusal
+    if facts.voters > 1:
+        return Refusal("many_decide", "Several people decide this one, so it cannot be handed to one.")
+    if facts.claimed_by not in {None, person.member_id} and person.role not in {ADMIN, PROGRAM}:
+        return NOT_YOURS
+    if to.role == AUDITOR:
+        return CANNOT_TAKE
+    if _four_eyes(facts, to) is not None:
+        return Refusal("four_eyes", "That member started this run, so somebody else has to decide.")
+    return None
+
+
+def may_decide(facts: TaskFacts, person: Person) -> Refusal | None:
+    """Say why somebody may not decide."""
+    refusal = _may_act(facts, person) or _four_eyes(facts, person)
+    if refusal is not None:
+        return refusal
+    if facts.claimed_by is not None and facts.claimed_by != person.member_id:
+        return NOT_YOURS
+    if any(vote.actor == person.actor for vote in facts.votes):
+        return DECIDED_ALREADY
+    return None
+
+
+def problems(facts: TaskFacts, answer: Answer) -> list[ErrorItem]:
+    """Tell everything that keeps an answer from fitting its task."""
+    allowed = DECISIONS[TaskType(facts.task_type)]
+    found: list[ErrorItem] = []
+    if answer.decision not in set(allowed):
+        hint = "One of " + ", ".join(f"`{one}`" for one in allowed) + "."
+        found.append(
+            ErrorItem(code="DECISION_UNKNOWN", detail="That is no answer to this.", pointer="/decision", hint=hint)
+        )
+    found += _problems_of_choice(facts, answer)
+    found += _problems_of_data(facts, answer)
+    if len(answer.comment) > LONGEST_COMMENT:
+        detail = f"This may have at most {LONGEST_COMMENT} characters."
+        found.append(ErrorItem(code="TOO_LONG", detail=detail, pointer="/comment"))
+    return found
+
+
+def tally(facts: TaskFacts, votes: Sequence[Vote]) -> str | None:
+    """Say by which decision a task ends with these votes; None while it is open.
+
+    An approval takes as many as are needed. A rejection ends it, unless enough others are left to approve. What
+    changes the data ends it at once: the others would have approved something else.
+    """
+    if any(vote.decision == Decision.MODIFIED for vote in votes):
+        return Decision.MODIFIED
+    if sum(vote.decision == Decision.APPROVED for vote in votes) >= facts.needed:
+        return Decision.APPROVED
+    rejections = sum(vote.decision == Decision.REJECTED for vote in votes)
+    return Decision.REJECTED if rejections and facts.voters - rejections < facts.needed else None
+
+
+def settled_data(task_type: str, shown: Json, answer: Answer) -> Json:
+    """Say with which data a task goes on: what was sent, where something could be; else what was shown."""
+    has_own = task_type == TaskType.INPUT or answer.decision == Decision.MODIFIED
+    return answer.data if has_own and answer.data is not MISSING else shown  # type: ignore[return-value]  # checked JSON
+
+
+def port_of(decision: str, choice: str | None, connected: Sequence[str]) -> str:
+    """Say by which port a decision leaves: a choice by the port of its name, where an edge leaves by that."""
+    return choice if choice is not None and choice in connected else decision
+
+
+def _may_act(facts: TaskFacts, person: Person) -> Refusal | None:
+    if facts.status != TaskStatus.OPEN:
+        return OVER
+    if person.role == AUDITOR:
+        return AUDITORS_READ
+    if person.role in {ADMIN, PROGRAM} or is_asked(facts, person):
+        return None
+    return None if facts.claimed_by is not None and facts.claimed_by == person.member_id else NOT_ASKED
+
+
+def _four_eyes(facts: TaskFacts, person: Person) -> Refusal | None:
+    return STARTED_IT if facts.four_eyes and person.actor == facts.started_by else None
+
+
+def _problems_of_choice(facts: TaskFacts, answer: Answer) -> list[ErrorItem]:
+    if facts.task_type != TaskType.CHOICE:
+        if answer.choice is None:
+            return []
+        return [ErrorItem(code="NOT_OF_THIS_TYPE", detail="There is nothing to choose here.", pointer="/choice")]
+    if answer.choice in facts.choices:
+        return []
+    code, hint = ("REQUIRED" if answer.choice is None else "ENUM"), "One of " + ", ".join(facts.choices[:20]) + "."
+    return [ErrorItem(code=code, detail="Choose one of the values.", pointer="/choice", hint=hint)]
+
+
+def _problems_of_data(facts: TaskFacts, answer: Answer) -> list[ErrorItem]:
+    needs_data = facts.task_type == TaskType.INPUT or answer.decision == Decision.MODIFIED
+    if answer.data is MISSING:
+        return [ErrorItem(code="REQUIRED", detail="This answer brings data.", pointer="/data")] if needs_data else []
+    if not needs_data:
+        detail = "This answer brings no data; what is shown goes on as it is."
+        return [ErrorItem(code="NOT_OF_THIS_TYPE", detail=detail, pointer="/data")]
+    return forms.check(facts.form or {}, answer.data)  # type: ignore[arg-type]  # it came as JSON

@@ -1,0 +1,143 @@
+"""What is read about tasks, by those who may see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from humantasks import rules
+from humantasks.errors import TaskNotFound
+from humantasks.facts import facts_of
+from humantasks.models import HumanTask, TaskDecision
+from humantasks.rules import ADMIN, AUDITOR, PROGRAM, Person
+from humantasks.types import TaskStatus
+from kernel.clock import utc_now
+from kernel.paging import Page
+from runs.models import RunEvent
+from tenants.context import reading_scope
+from tenants.models import Tenant
+from tenants.selectors import newest_page
+
+MINE: Final = "mine"
+GROUPS: Final = "groups"
+ALL: Final = "all"
+DONE: Final = "done"
+BOXES: Final = (MINE, GROUPS, ALL, DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskQuery:
+    """Which tasks: filters add up; empty ones ask for nothing.
+
+    Attributes:
+        box: ``mine``: asked by name, as a stand-in, or held; ``groups``: asked by a group or as one of all, and nobody
+            else holds it; ``done``: over, and decided by oneself or seen by those who see all; ``all``.
+        status: Of ``TaskStatus``.
+        overdue: Whose deadline has passed, or has not.
+        segment_id: Of this segment.
+        run_id: Of this run.
+        cursor: Where the page starts.
+        limit: Rows.
+    """
+
+    box: str = ALL
+    status: Sequence[str] = ()
+    overdue: bool | None = None
+    segment_id: str | None = None
+    run_id: UUID | None = None
+    cursor: str | None = None
+    limit: int = 100
+
+
+def list_tasks(*, tenant: Tenant, person: Person, query: TaskQuery) -> Page[HumanTask]:
+    """Read one page of the tasks somebody may see, newest first.
+
+    Raises:
+        CursorRefused: Not a cursor of ours.
+    """
+    with reading_scope(tenant.id):
+        return newest_page(_filtered(person, query), cursor=query.cursor, limit=query.limit)
+
+
+def count_tasks(*, tenant: Tenant, person: Person) -> dict[str, int]:
+    """Count what is open: by name (``mine``), by group (``groups``), and of both what is late (``overdue``)."""
+    with reading_scope(tenant.id):
+        mine = _filtered(person, TaskQuery(box=MINE))
+        groups = _filtered(person, TaskQuery(box=GROUPS))
+        late = HumanTask.objects.filter(Q(id__in=mine.values("id")) | Q(id__in=groups.values("id")))
+        return {
+            "mine": mine.count(),
+            "groups": groups.count(),
+            "overdue": late.filter(due_at__lte=utc_now()).count(),
+        }
+
+
+def get_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
+    """Read one task, with the decisions about it.
+
+    Raises:
+        TaskNotFound: There is none, or the caller may not see it.
+    """
+    with reading_scope(tenant.id):
+        task = _rows().prefetch_related("decisions").filter(id=task_id).first()
+        if task is None or not rules.may_see(facts_of(task), person):
+            raise TaskNotFound
+        return task
+
+
+def history_of(task: HumanTask) -> list[RunEvent]:
+    """Read what the journal tells of a task, oldest first. To be called inside the tenant's scope."""
+    events = RunEvent.objects.filter(run_id=task.run_id, step_id=task.step_id, activation=task.activation)
+    return list(events.filter(type__startswith="human.").order_by("seq"))
+
+
+def _rows() -> QuerySet[HumanTask]:
+    return HumanTask.objects.select_related("tenant", "run", "assignee__user", "claimed_by__user")
+
+
+def _filtered(person: Person, query: TaskQuery) -> QuerySet[HumanTask]:
+    rows = _rows().filter(_of_box(person, query.box))
+    if query.status:
+        rows = rows.filter(status__in=query.status)
+    if query.overdue is not None:
+        late = Q(status=TaskStatus.OPEN, due_at__lte=utc_now())
+        rows = rows.filter(late) if query.overdue else rows.exclude(late)
+    if query.segment_id is not None:
+        rows = rows.filter(segment_id=query.segment_id)
+    return rows if query.run_id is None else rows.filter(run_id=query.run_id)
+
+
+def _of_box(person: Person, box: str) -> Q:
+    is_open = Q(status=TaskStatus.OPEN)
+    if box == MINE:
+        return is_open & _asked_by_name(person)
+    if box == GROUPS:
+        free = Q(claimed_by__isnull=True)
+        return is_open & free & _asked_among_others(person) & ~Q(_has_decided(person))
+    seen = Q() if person.role in {ADMIN, AUDITOR, PROGRAM} else _may_see(person)
+    return seen & ~is_open if box == DONE else seen
+
+
+def _asked_by_name(person: Person) -> Q:
+    if person.member_id is None or person.role == AUDITOR:
+        return Q(pk__in=[])
+    by_name = Q(assignee_id__in=[person.member_id, *person.stands_in_for]) & (
+        Q(claimed_by__isnull=True) | Q(claimed_by_id=person.member_id)
+    )
+    return by_name | Q(claimed_by_id=person.member_id)
+
+
+def _asked_among_others(person: Person) -> Q:
+    if person.role in {AUDITOR, PROGRAM}:
+        return Q(pk__in=[])
+    return Q(is_for_all=True) | Q(candidate_groups__overlap=sorted(person.groups))
+
+
+def _may_see(person: Person) -> Q:
+    return _asked_by_name(person) | _asked_among_others(person) | Q(_has_decided(person))
+
+
+def _has_decided(person: Person) -> Exists:
+    return Exists(TaskDecision.objects.filter(task=OuterRef("pk"), actor=person.actor))

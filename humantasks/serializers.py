@@ -1,0 +1,219 @@
+"""How human tasks look to callers of the API, and what callers may say about them."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from humantasks import rules
+from humantasks.errors import TaskNotFound
+from humantasks.facts import facts_of
+from humantasks.models import HumanTask, TaskDecision
+from humantasks.people import shown_name
+from humantasks.rules import Person
+from humantasks.selectors import BOXES, TaskQuery
+from humantasks.types import DECISIONS, MISSING, Answer, Decision, TaskStatus, TaskType
+from kernel.ids import parse_id
+from tenants.models import Membership
+from tenants.requests import PageQuery, Strict
+from tenants.shapes import JsonObject
+
+DECIDE_EXAMPLE: Final = {"decision": "approved", "comment": "Within the budget.", "content_hash": "9f2c..."}
+
+
+@extend_schema_field({})
+class AnyJson(serializers.JSONField):
+    """Any JSON value."""
+
+
+class TaskListQuery(PageQuery):
+    """Filters of the task list; they add up."""
+
+    box = serializers.ChoiceField(
+        choices=BOXES,
+        default="all",
+        help_text="`mine`: asked by name, standing in, or claimed; `groups`: asked with others and free; `done`: over.",
+    )
+    status = serializers.CharField(
+        required=False, help_text="One or more of " + ", ".join(TaskStatus.values) + ", separated by commas."
+    )
+    overdue = serializers.BooleanField(required=False, allow_null=True, default=None)
+    segment = serializers.CharField(required=False, max_length=64, help_text="Tasks of this segment_id.")
+    run = serializers.UUIDField(required=False, help_text="Tasks of this run.")
+
+    def validate_status(self, value: str) -> list[str]:
+        """Split, and refuse what is no status."""
+        wanted = value.split(",")
+        unknown = [status for status in wanted if status not in TaskStatus.values]
+        if unknown:
+            raise serializers.ValidationError(f"There is no status {unknown[0]!r}.", "UNKNOWN_STATUS")
+        return wanted
+
+
+def task_query(fields: dict[str, Any]) -> TaskQuery:
+    """Say which tasks a query asks for."""
+    return TaskQuery(
+        box=fields["box"],
+        status=fields.get("status", ()),
+        overdue=fields["overdue"],
+        segment_id=fields.get("segment"),
+        run_id=fields.get("run"),
+        cursor=fields["cursor"],
+        limit=fields["limit"],
+    )
+
+
+@extend_schema_serializer(examples=[OpenApiExample("An approval", DECIDE_EXAMPLE, request_only=True)])
+class DecideFields(Strict):
+    """What a person says about a task."""
+
+    decision = serializers.CharField(max_length=32, help_text="`approved`, `rejected`, `modified`: as the type allows.")
+    data = AnyJson(  # type: ignore[assignment]  # DRF takes fields out of the class
+        required=False, help_text="Of an input, and of a review that is `modified`: what fits the form."
+    )
+    choice = serializers.CharField(required=False, max_length=300, help_text="Of a choice: one of the values.")
+    comment = serializers.CharField(required=False, allow_blank=True, max_length=rules.LONGEST_COMMENT)
+    content_hash = serializers.CharField(
+        required=False, max_length=64, help_text="What you were shown; a task that shows something else is a 409."
+    )
+
+    def answer(self) -> Answer:
+        """Say it as the rules take it."""
+        fields = self.validated_data
+        data = fields.get("data", MISSING)
+        return Answer(fields["decision"], data, fields.get("choice"), fields.get("comment", ""))
+
+
+class DelegateFields(Strict):
+    """To whom a task is handed on."""
+
+    to = serializers.UUIDField(help_text="The id of an active member.")
+
+
+class NoFields(Strict):
+    """Nothing is said beside the address."""
+
+
+class MemberShape(serializers.Serializer[Any]):
+    """A member, as far as others are told."""
+
+    member_id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class DecisionShape(serializers.Serializer[Any]):
+    """What one person said."""
+
+    name = serializers.CharField()
+    member_id = serializers.UUIDField(allow_null=True)
+    decision = serializers.ChoiceField(choices=[one.value for one in Decision])
+    choice = serializers.CharField(allow_null=True)
+    comment = serializers.CharField()
+    decided_at = serializers.DateTimeField()
+
+
+class QuorumShape(serializers.Serializer[Any]):
+    """How many have to approve."""
+
+    approvals = serializers.IntegerField()
+    of = serializers.IntegerField()
+
+
+class TaskShape(serializers.Serializer[Any]):
+    """One human task."""
+
+    task_id = serializers.UUIDField()
+    run_id = serializers.UUIDField()
+    segment_id = serializers.CharField()
+    step_id = serializers.CharField()
+    activation = serializers.IntegerField()
+    task_type = serializers.ChoiceField(choices=TaskType.choices)
+    title = serializers.CharField()
+    description = serializers.CharField()
+    data = AnyJson(help_text="What is to be decided about.")  # type: ignore[assignment]  # as above
+    form = JsonObject(help_text="JSON Schema of the answer's data.")
+    choices = serializers.ListField(child=JsonObject())
+    content_hash = serializers.CharField(help_text="Names what is shown.")
+    decisions_allowed = serializers.ListField(child=serializers.CharField())
+    priority = serializers.CharField()
+    quorum = QuorumShape()
+    four_eyes = serializers.BooleanField()
+    asked = serializers.CharField(help_text="Who is asked, as the step names them.")
+    assignee = MemberShape(allow_null=True)
+    candidate_groups = serializers.ListField(child=serializers.CharField())
+    is_for_all = serializers.BooleanField(help_text="Every reviewer is asked.")
+    is_flagged = serializers.BooleanField(help_text="Whom the step names is unknown, so others are asked.")
+    claimed_by = MemberShape(allow_null=True)
+    claimed_at = serializers.DateTimeField(allow_null=True)
+    level = serializers.IntegerField(help_text="How many of the escalation chain were asked already.")
+    due_at = serializers.DateTimeField()
+    is_overdue = serializers.BooleanField()
+    status = serializers.ChoiceField(choices=TaskStatus.choices)
+    decision = serializers.CharField(allow_null=True)
+    choice = serializers.CharField(allow_null=True)
+    decided_by = serializers.CharField(allow_null=True)
+    decisions = DecisionShape(many=True)
+    may = serializers.DictField(child=serializers.BooleanField(), help_text="What you may do now.")
+    created_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+    url = serializers.URLField(help_text="The task's page in the inbox.")
+
+
+def read_task_id(text: str) -> UUID:
+    """Read a task's id out of an address.
+
+    Raises:
+        TaskNotFound: It is none.
+    """
+    task_id = parse_id(text)
+    if task_id is None:
+        raise TaskNotFound
+    return task_id
+
+
+def task_body(task: HumanTask, person: Person, request: Request) -> dict[str, Any]:
+    """Fill a ``TaskShape``. To be called inside the tenant's scope."""
+    facts = facts_of(task)
+    return {
+        "task_id": task.id,
+        "run_id": task.run_id,
+        **{name: getattr(task, name) for name in ("segment_id", "step_id", "activation", "task_type", "title")},
+        **{name: getattr(task, name) for name in ("description", "data", "form", "choices", "content_hash")},
+        "decisions_allowed": [str(one) for one in DECISIONS[TaskType(task.task_type)]],
+        "priority": task.priority_name,
+        "quorum": {"approvals": task.needed, "of": task.voters},
+        **{name: getattr(task, name) for name in ("four_eyes", "asked", "candidate_groups")},
+        **{name: getattr(task, name) for name in ("is_for_all", "is_flagged")},
+        "assignee": _member(task.assignee),
+        "claimed_by": _member(task.claimed_by),
+        **{name: getattr(task, name) for name in ("claimed_at", "level", "due_at", "is_overdue", "status")},
+        "decision": task.decision or None,
+        "choice": task.choice or None,
+        "decided_by": task.decided_by_name or None,
+        "decisions": [_decision(one) for one in task.decisions.all()],
+        "may": {
+            "claim": rules.may_claim(facts, person) is None,
+            "release": rules.may_release(facts, person) is None,
+            "decide": rules.may_decide(facts, person) is None,
+        },
+        "created_at": task.created_at,
+        "ended_at": task.ended_at,
+        "url": request.build_absolute_uri(f"/inbox/tasks/{task.id}/"),
+    }
+
+
+def _member(member: Membership | None) -> dict[str, Any] | None:
+    return None if member is None else {"member_id": member.id, "name": shown_name(member)}
+
+
+def _decision(one: TaskDecision) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "member_id": one.member_id,
+        "decision": one.decision,
+        "choice": one.choice or None,
+        "comment": one.comment,
+        "decided_at": one.created_at,
+    }

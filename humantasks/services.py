@@ -1,0 +1,240 @@
+"""What people do with tasks. Every rule is in ``humantasks.rules``; everything here is one transaction."""
+
+from typing import Any
+from uuid import UUID
+
+from humantasks import rules
+from humantasks.errors import AnswerInvalid, TaskChanged, TaskNotFound, TaskOver, TaskRefused, TaskTaken
+from humantasks.facts import facts_of
+from humantasks.models import HumanTask, NoticeKind, TaskDecision
+from humantasks.opening import (
+    SYSTEM,
+    assign,
+    close,
+    lock_run,
+    tell_audit,
+    tell_journal,
+    tell_members,
+    who_is_asked,
+)
+from humantasks.people import Asked, active_members, person_of, shown_name
+from humantasks.rules import Person, Refusal, TaskFacts, Vote
+from humantasks.types import Answer, Outcome, TaskStatus
+from kernel.clock import utc_now
+from kernel.errors import ErrorItem
+from kernel.values import Json
+from runs.models import Run, RunEvent
+from tenants.context import tenant_scope
+from tenants.models import Membership, Tenant
+
+_OUTCOMES = ("step.completed", "step.failed", "step.skipped")
+
+
+def claim_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
+    """Hold a task, so that nobody else decides it meanwhile. Claiming it again changes nothing.
+
+    Raises:
+        TaskNotFound: There is none, or the caller may not see it.
+        TaskOver: It is over.
+        TaskTaken: Somebody else holds it.
+        TaskRefused: The caller may not.
+    """
+    with tenant_scope(tenant.id):
+        task, run, facts = _open(task_id, person)
+        _allow(task, rules.may_claim(facts, person))
+        if task.claimed_by_id != person.member_id:
+            task.claimed_by_id, task.claimed_at = person.member_id, utc_now()
+            task.first_claimed_at = task.first_claimed_at or task.claimed_at
+            task.save(update_fields=["claimed_by", "claimed_at", "first_claimed_at"])
+            _tell_assigned(task, run, person, {"claimed_by": _shown(person)})
+            tell_audit(task, "task.claimed", person.actor)
+        return _again(task)
+
+
+def release_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
+    """Give a claimed task back to those who are asked; raises as ``claim_task``."""
+    with tenant_scope(tenant.id):
+        task, run, facts = _open(task_id, person)
+        _allow(task, rules.may_release(facts, person))
+        task.claimed_by = task.claimed_at = None
+        task.save(update_fields=["claimed_by", "claimed_at"])
+        _tell_assigned(task, run, person, {"claimed_by": None})
+        tell_audit(task, "task.released", person.actor)
+        return _again(task)
+
+
+def delegate_task(*, tenant: Tenant, person: Person, task_id: UUID, to: UUID) -> HumanTask:
+    """Hand a task on to one member, who is asked alone from then on; its deadline stays.
+
+    Raises:
+        AnswerInvalid: There is no such active member.
+        TaskNotFound: As ``claim_task``; ``TaskOver``, ``TaskTaken``, ``TaskRefused`` as well.
+    """
+    with tenant_scope(tenant.id):
+        task, run, facts = _open(task_id, person)
+        member = _member(to)
+        _allow(task, rules.may_delegate(facts, person, person_of(member)))
+        before = who_is_asked(task)
+        assign(task, Asked(ref=shown_name(member), assignee=member))
+        task.save()
+        tell_members(task, NoticeKind.DELEGATED, but=person.member_id)
+        _tell_assigned(task, run, person, {**who_is_asked(task), "before": before})
+        tell_audit(task, "task.delegated", person.actor, after=who_is_asked(task))
+        return _again(task)
+
+
+def decide_task(
+    *, tenant: Tenant, person: Person, task_id: UUID, answer: Answer, content_hash: str | None = None
+) -> HumanTask:
+    """Decide a task. The first decision that ends it wins, and wakes its run.
+
+    The run's row and the task's are locked, so of a decision and another, or a deadline, or a cancel, one wins and
+    the others are told.
+
+    Args:
+        tenant: Owner.
+        person: Who decides.
+        task_id: The task.
+        answer: What they say.
+        content_hash: What they were shown; a task that shows something else by now is not decided.
+
+    Raises:
+        TaskNotFound: As ``claim_task``; ``TaskOver``, ``TaskTaken``, ``TaskRefused`` as well.
+        TaskChanged: The task shows something else than ``content_hash`` names.
+        AnswerInvalid: The answer does not fit; all that is wrong.
+    """
+    with tenant_scope(tenant.id):
+        task, run, facts = _open(task_id, person)
+        _allow(task, rules.may_decide(facts, person))
+        if content_hash is not None and content_hash != task.content_hash:
+            raise TaskChanged(extra={"content_hash": task.content_hash})
+        found = rules.problems(facts, answer)
+        if found:
+            raise AnswerInvalid(errors=found)
+        _keep(task, person, answer)
+        ended = rules.tally(facts, [*facts.votes, Vote(person.actor, answer.decision, answer.choice)])
+        if ended is not None:
+            _end(task, run, person, answer, ended)
+        return _again(task)
+
+
+def _open(task_id: UUID, person: Person) -> tuple[HumanTask, Run, TaskFacts]:
+    """Lock a task and its run, if the caller may see the task; one whose activation is over meanwhile is closed."""
+    run_id = HumanTask.objects.filter(id=task_id).values_list("run_id", flat=True).first()
+    if run_id is None:
+        raise TaskNotFound
+    run = lock_run(run_id)
+    rows = HumanTask.objects.select_for_update(of=("self",)).select_related("tenant", "claimed_by__user", "assignee")
+    task = rows.get(id=task_id)
+    facts = facts_of(task)
+    if not rules.may_see(facts, person):
+        raise TaskNotFound
+    if task.is_open and _is_past(task, run):
+        close(task, TaskStatus.CANCELLED, actor=SYSTEM)
+        facts = facts_of(task)
+    return task, run, facts
+
+
+def _is_past(task: HumanTask, run: Run) -> bool:
+    """Whether nothing waits for the task any more: its run, or its activation, is over."""
+    of_activation = RunEvent.objects.filter(run=run, step_id=task.step_id, activation=task.activation)
+    return run.is_over or of_activation.filter(type__in=_OUTCOMES).exists()
+
+
+def _allow(task: HumanTask, refusal: Refusal | None) -> None:
+    if refusal is None:
+        return
+    if refusal is rules.OVER:
+        raise TaskOver(_how_it_ended(task), extra=_ended(task))
+    if refusal is rules.NOT_YOURS and task.claimed_by is not None:
+        name = shown_name(task.claimed_by)
+        raise TaskTaken(
+            f"{name} has claimed this task.", extra={"claimed_by": name, "claimed_at": str(task.claimed_at)}
+        )
+    raise TaskRefused(refusal.detail, extra={"reason": refusal.reason})
+
+
+def _how_it_ended(task: HumanTask) -> str:
+    when = f"{task.ended_at:%Y-%m-%d %H:%M} UTC"
+    if task.status == TaskStatus.COMPLETED:
+        return f"{task.decided_by_name} has decided this task: {task.choice or task.decision}, at {when}."
+    if task.status == TaskStatus.TIMED_OUT:
+        return f"Nobody answered in time; the task ended at {when}."
+    return f"The run does not wait for this task any more; it was closed at {when}."
+
+
+def _ended(task: HumanTask) -> dict[str, Json]:
+    return {
+        "state": task.status,
+        "decision": task.decision or None,
+        "choice": task.choice or None,
+        "decided_by": task.decided_by_name or None,
+        "decided_at": None if task.ended_at is None else task.ended_at.isoformat(),
+    }
+
+
+def _member(member_id: UUID) -> Membership:
+    found = next((member for member in active_members() if member.id == member_id), None)
+    if found is None:
+        detail = "There is no active member with this id who can answer."
+        raise AnswerInvalid(errors=[ErrorItem(code="MEMBER_UNKNOWN", detail=detail, pointer="/to")])
+    return found
+
+
+def _keep(task: HumanTask, person: Person, answer: Answer) -> None:
+    TaskDecision.objects.create(
+        tenant_id=task.tenant_id,
+        task=task,
+        member_id=person.member_id,
+        actor=person.actor,
+        name=person.name,
+        decision=answer.decision,
+        choice=answer.choice or "",
+        data=rules.settled_data(task.task_type, None, answer),
+        comment=answer.comment,
+        content_hash=task.content_hash,
+    )
+    tell_audit(task, "task.decided", person.actor, after={"decision": answer.decision, "choice": answer.choice})
+
+
+def _end(task: HumanTask, run: Run, person: Person, answer: Answer, ended: str) -> None:
+    """End a task by a decision, and let its run go on."""
+    close(task, TaskStatus.COMPLETED, actor=person.actor, name=person.name, outcome=Outcome(ended, answer.choice))
+    value: dict[str, Any] = {
+        "task_id": str(task.id),
+        "decision": ended,
+        "data": rules.settled_data(task.task_type, task.data, answer),
+        "choice": answer.choice,
+        "comment": answer.comment,
+        "decided_by": _shown(person),
+        "decided_at": task.ended_at.isoformat() if task.ended_at else None,
+        "decisions": [_written(decision) for decision in task.decisions.order_by("created_at")],
+    }
+    told = {name: value[name] for name in ("decision", "choice", "comment", "decided_by", "decided_at")}
+    port = rules.port_of(ended, answer.choice, task.ports)
+    tell_journal(task, run, "human.task_completed", told, answer={"port": port, "value": value})
+
+
+def _written(decision: TaskDecision) -> dict[str, Json]:
+    return {
+        "decided_by": {
+            "member_id": None if decision.member_id is None else str(decision.member_id),
+            "name": decision.name,
+        },
+        "decision": decision.decision,
+        "comment": decision.comment,
+        "decided_at": decision.created_at.isoformat(),
+    }
+
+
+def _shown(person: Person) -> dict[str, Json]:
+    return {"member_id": None if person.member_id is None else str(person.member_id), "name": person.name}
+
+
+def _tell_assigned(task: HumanTask, run: Run, person: Person, told: dict[str, Json]) -> None:
+    tell_journal(task, run, "human.task_assigned", {**told, "by": _shown(person)})
+
+
+def _again(task: HumanTask) -> HumanTask:
+    """Read a task as callers show it."""
+    return HumanTask.objects.select_related("tenant", "run", "assignee__user", "claimed_by__user").get(id=task.id)

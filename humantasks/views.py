@@ -1,0 +1,176 @@
+"""The API's routes about human tasks."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from humantasks import errors, selectors, services
+from humantasks.models import HumanTask
+from humantasks.people import caller_as_person
+from humantasks.rules import Person
+from humantasks.serializers import (
+    DecideFields,
+    DelegateFields,
+    NoFields,
+    TaskListQuery,
+    TaskShape,
+    read_task_id,
+    task_body,
+    task_query,
+)
+from kernel.paging import CursorRefused, page_body
+from tenants.context import reading_scope
+from tenants.requests import caller_of, read_fields, read_query
+from tenants.shapes import page_shape
+
+READ, WRITE = "tasks:read", "tasks:write"
+REFUSED = (errors.TaskNotFound, errors.TaskRefused, errors.TaskTaken, errors.TaskOver)
+Act = Callable[..., HumanTask]
+
+
+class TasksView(APIView):
+    """The tasks of the caller's tenant."""
+
+    required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (CursorRefused,)}
+
+    @extend_schema(
+        operation_id="list_human_tasks",
+        summary="List human tasks",
+        description="Newest first: those the caller may see. A key sees all of its tenant, a member what they are "
+        "asked, and an admin or auditor all.",
+        parameters=[TaskListQuery],
+        responses=page_shape("HumanTaskPage", TaskShape()),
+    )
+    def get(self, request: Request) -> Response:
+        """Answer one page."""
+        tenant = caller_of(request).tenant
+        with reading_scope(tenant.id):
+            person = caller_as_person(caller_of(request))
+            query = task_query(read_query(TaskListQuery, request))
+            page = selectors.list_tasks(tenant=tenant, person=person, query=query)
+            return Response(
+                page_body(page, lambda task: task_body(task, person, request), request.build_absolute_uri())
+            )
+
+
+class TaskView(APIView):
+    """One task."""
+
+    required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (errors.TaskNotFound,)}
+
+    @extend_schema(operation_id="read_human_task", summary="Read a human task", responses=TaskShape)
+    def get(self, request: Request, task_id: str) -> Response:
+        """Answer the task as it is now."""
+        tenant = caller_of(request).tenant
+        with reading_scope(tenant.id):
+            person = caller_as_person(caller_of(request))
+            task = selectors.get_task(tenant=tenant, person=person, task_id=read_task_id(task_id))
+            return Response(task_body(task, person, request))
+
+
+class ClaimTaskView(APIView):
+    """A task is held by one member."""
+
+    required_scopes: ClassVar = {"POST": WRITE}
+    refusals: ClassVar = {"POST": REFUSED}
+
+    @extend_schema(
+        operation_id="claim_human_task",
+        summary="Claim a human task",
+        description="Holds it for the calling member, so that nobody else decides it meanwhile. Repeatable.",
+        request=NoFields,
+        responses=TaskShape,
+    )
+    def post(self, request: Request, task_id: str) -> Response:
+        """Claim."""
+        return _act(request, task_id, services.claim_task, _nothing)
+
+
+class ReleaseTaskView(APIView):
+    """A claimed task is given back."""
+
+    required_scopes: ClassVar = {"POST": WRITE}
+    refusals: ClassVar = {"POST": REFUSED}
+
+    @extend_schema(
+        operation_id="release_human_task",
+        summary="Release a human task",
+        description="Gives a claimed task back to those who are asked: its holder, an admin, or a key.",
+        request=NoFields,
+        responses=TaskShape,
+    )
+    def post(self, request: Request, task_id: str) -> Response:
+        """Release."""
+        return _act(request, task_id, services.release_task, _nothing)
+
+
+class DelegateTaskView(APIView):
+    """A task is handed on."""
+
+    required_scopes: ClassVar = {"POST": WRITE}
+    refusals: ClassVar = {"POST": (*REFUSED, errors.AnswerInvalid)}
+
+    @extend_schema(
+        operation_id="delegate_human_task",
+        summary="Delegate a human task",
+        description="Hands it on to one member, who is asked alone from then on. Its deadline stays.",
+        request=DelegateFields,
+        responses=TaskShape,
+    )
+    def post(self, request: Request, task_id: str) -> Response:
+        """Delegate."""
+        return _act(request, task_id, services.delegate_task, partial(read_fields, DelegateFields))
+
+
+class CompleteTaskView(APIView):
+    """A task is decided."""
+
+    required_scopes: ClassVar = {"POST": WRITE}
+    refusals: ClassVar = {"POST": (*REFUSED, errors.TaskChanged, errors.AnswerInvalid)}
+
+    @extend_schema(
+        operation_id="complete_human_task",
+        summary="Decide a human task",
+        description="The first decision that ends the task wins and wakes its run; a later one is a 409 that says who "
+        "decided, what and when. With a quorum the task stays open until enough have decided.",
+        request=DecideFields,
+        responses=TaskShape,
+    )
+    def post(self, request: Request, task_id: str) -> Response:
+        """Decide."""
+        return _act(request, task_id, services.decide_task, _answer)
+
+
+def _act(request: Request, task_id: str, act: Act, read: Callable[[Any], dict[str, Any]]) -> Response:
+    """Do something with a task as the caller, and answer the task as it is then.
+
+    Args:
+        request: Whose caller acts.
+        task_id: The task; one that the caller may not see is a 404, whatever the body says.
+        act: The service.
+        read: Reads what else the service takes out of the body.
+    """
+    tenant, wanted = caller_of(request).tenant, read_task_id(task_id)
+    with reading_scope(tenant.id):
+        person: Person = caller_as_person(caller_of(request))
+        selectors.get_task(tenant=tenant, person=person, task_id=wanted)
+    task = act(tenant=tenant, person=person, task_id=wanted, **read(request.data))
+    with reading_scope(tenant.id):
+        return Response(task_body(task, person, request))
+
+
+def _nothing(data: Any) -> dict[str, Any]:
+    return read_fields(NoFields, data)
+
+
+def _answer(data: Any) -> dict[str, Any]:
+    fields = DecideFields(data=data)
+    fields.is_valid(raise_exception=True)
+    return {"answer": fields.answer(), "content_hash": fields.validated_data.get("content_hash")}

@@ -1,0 +1,96 @@
+"""What people have to do with one run: activations that wait for them, and what became of their tasks."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from kernel.values import Json, normalise
+from runs.core import EventType, Phase
+from runs.core.state import ActivationKey
+from runs.engine.attempts import Attempt, Outcome
+from runs.engine.chronicle import Chronicle
+from runs.engine.journal import Journal
+from runs.engine.store.journals import Received
+from runs.steps.base import StepFailed, Wait
+
+log = logging.getLogger(__name__)
+
+LEAST_LOOK_SECONDS: Final = 1.0
+LOOK_AGAIN_SECONDS: Final = 30.0
+"""When an activation is looked at again that could not be looked at."""
+
+
+@dataclass(slots=True)
+class People:
+    """Parks activations and takes news of their tasks, one event or more each.
+
+    News of an activation that has not parked yet stays in the inbox until it has.
+    """
+
+    chronicle: Chronicle
+    journal: Journal
+    attempt_of: Callable[[ActivationKey], Attempt]
+    settle: Callable[[Attempt, Outcome], None]
+    now: Callable[[], float]
+
+    @property
+    def unheard(self) -> tuple[int, ...]:
+        """The news that no event has told yet."""
+        return tuple(news.signal_id for news in self.chronicle.orders.news if news.signal_id not in self.journal.seen)
+
+    def park(self, attempt: Attempt, wait: Wait) -> None:
+        """Record that an activation waits for a person, and hear what came too early for that."""
+        told = normalise(dict(wait.told), big_integers="text")
+        until = None if wait.until is None else wait.until.isoformat()
+        payload: dict[str, Json] = {**(told if isinstance(told, dict) else {}), "task_id": wait.ref, "until": until}
+        self.chronicle.record(EventType.HUMAN_TASK_CREATED, payload, attempt.key, attempt.number, attempt.usage)
+        self.hear()
+
+    def hear(self) -> None:
+        """Record the news of all that is parked, or over; an answer is the outcome of its activation."""
+        for news in self.chronicle.orders.news:
+            if news.signal_id not in self.journal.seen:
+                self._take(news)
+
+    async def look(self, key: ActivationKey) -> None:
+        """Have an activation's handler look at it; what it finds out is in the inbox then."""
+        try:
+            until = await self.attempt_of(key).look()
+        except Exception:
+            log.exception("a step that waits for a person could not be looked at")
+            at: float | None = self.now() + LOOK_AGAIN_SECONDS
+        else:
+            at = None if until is None else max(until.timestamp(), self.now() + LEAST_LOOK_SECONDS)
+        self.chronicle.waits.look_again(key, at)
+
+    async def withdraw(self, key: ActivationKey) -> None:
+        """Have the handler take back what a parked activation asks for."""
+        attempt = self.attempt_of(key)
+        try:
+            attempt.prepare()
+        except Exception:
+            log.exception("a step that waits for a person could not be taken back")
+        else:
+            await attempt.abandon()
+
+    def _take(self, news: Received) -> None:
+        told = orjson.loads(news.payload)
+        key = str(told["step_id"]), int(told["activation"])
+        activation = self.chronicle.state.active.get(key)
+        if activation is not None and activation.phase is not Phase.PARKED:
+            return
+        attempt = None if activation is None else activation.attempt
+        self.chronicle.record(EventType(told["event"]), told["told"], key, attempt)
+        if activation is not None and "answer" in told and key not in self.chronicle.state.doomed:
+            self._answer(self.attempt_of(key), told["answer"])
+        self.journal.take([news.signal_id])
+
+    def _answer(self, attempt: Attempt, answer: dict[str, Json]) -> None:
+        error = answer.get("error")
+        if isinstance(error, dict):
+            self.settle(attempt, StepFailed(str(error["code"]), str(error["message"])))
+        else:
+            self.settle(attempt, attempt.answer({str(answer["port"]): answer["value"]}))

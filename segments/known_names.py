@@ -1,0 +1,12 @@
+"""What a tenant has that its segments may name."""
+
+from segments.prompts.selectors import prompts_of
+from segments.selectors import connections_of
+from segments.validation import KnownNames
+from tenants.models import Tenant
+from tenants.people import people_of
+
+
+def known_names_of(tenant: Tenant) -> KnownNames:
+    """Read the names of a tenant's connections, stored prompts and people."""
+    return KnownNames(connections_of(tenant), prompts_of(tenant), people_of(tenant=tenant))
