@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import documents, models, starts, workloads
+from benchmarks import documents, models, people, starts, workloads
 from benchmarks.figures import against, line
 from benchmarks.stack import Stack, running_stack
 from devserver import folders
 
 PROGRAMS = {"STREAMS": "benchmarks.streams", "WAITERS": "benchmarks.waiters"}
 """Workloads with a stack of their own."""
-ALL = ("W1", "W1T", "LONE", "W2", "W3", "W4", "STARTS", "LLM", "CLAIM", "CORE", *PROGRAMS)
+ALL = ("W1", "W1T", "LONE", "W2", "W3", "W4", "STARTS", "LLM", "PEOPLE", "CLAIM", "CORE", *PROGRAMS)
 FLOOR_SHARE, FLOOR_PLUS_MS = 1.5, 25.0
 Figures = dict[str, Any]
 Lines = Iterator[tuple[str, Figures]]
@@ -123,6 +123,10 @@ class Bench:
         with self._stack.idle_worker():
             yield "LLM: three branches of 1 s, join", models.branches(self._stack)
 
+    def people(self) -> Lines:
+        """Runs that wait for people."""
+        yield "PEOPLE: 20,000 runs parked for people, 50 of them decided", people.parked(self._stack)
+
     def claim(self) -> Lines:
         """The claim on long queues."""
         self._stack.empty()
@@ -171,7 +175,7 @@ def measure(bench: Bench, wanted: set[str], repeats: int) -> None:
         "STARTS": bench.starts,
         "LLM": bench.llm,
     }
-    once = {"CLAIM": bench.claim, "CORE": bench.core}
+    once = {"PEOPLE": bench.people, "CLAIM": bench.claim, "CORE": bench.core}
     for repeat in range(1, repeats + 1):
         for name, workload in often.items():
             if name in wanted:

@@ -75,6 +75,15 @@ def loop(passes: int) -> dict[str, Any]:
     return _segment(f"loop_{passes}", steps, edges, max_activations=10_000)
 
 
+def asking() -> dict[str, Any]:
+    """One step that asks people, and one behind it."""
+    steps = [
+        _step("ask", "human_task", {"timeout_hours": 720}),
+        _step("end", "transform", {"expression": "input.decision"}),
+    ]
+    return _segment("asking", steps, [{"from": "ask", "from_port": "approved", "to": "end"}])
+
+
 def _step(step_id: str, kind: str, config: dict[str, Any]) -> dict[str, Any]:
     return {"step_id": step_id, "type": kind, "name": step_id, "config": config}
 

@@ -96,7 +96,7 @@ class NoFields(Strict):
     """Nothing is said beside the address."""
 
 
-class MemberShape(serializers.Serializer[Any]):
+class PersonShape(serializers.Serializer[Any]):
     """A member, as far as others are told."""
 
     member_id = serializers.UUIDField()
@@ -141,11 +141,11 @@ class TaskShape(serializers.Serializer[Any]):
     quorum = QuorumShape()
     four_eyes = serializers.BooleanField()
     asked = serializers.CharField(help_text="Who is asked, as the step names them.")
-    assignee = MemberShape(allow_null=True)
+    assignee = PersonShape(allow_null=True)
     candidate_groups = serializers.ListField(child=serializers.CharField())
     is_for_all = serializers.BooleanField(help_text="Every reviewer is asked.")
     is_flagged = serializers.BooleanField(help_text="Whom the step names is unknown, so others are asked.")
-    claimed_by = MemberShape(allow_null=True)
+    claimed_by = PersonShape(allow_null=True)
     claimed_at = serializers.DateTimeField(allow_null=True)
     level = serializers.IntegerField(help_text="How many of the escalation chain were asked already.")
     due_at = serializers.DateTimeField()

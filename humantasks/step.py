@@ -1,13 +1,15 @@
 """The step that asks people: its config, its card, its handler."""
 
 import asyncio
+import logging
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import InterfaceError, OperationalError, connection
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from humantasks.forms import default_form
@@ -18,6 +20,8 @@ from kernel.values import Json
 from runs.steps.base import Emit, StepCall, StepFailed, StepHandler, Wait
 from segments.catalog import AssigneeRef, Port, PortRef, StepConfig, StepType
 from segments.definition.foreign_schemas import schema_problems
+
+log = logging.getLogger(__name__)
 
 LONGEST_CHAIN: Final = 20
 MOST_CHOICES: Final = 200
@@ -156,7 +160,8 @@ class HumanTask(StepHandler):
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="human-task")
-        self._waiting = 0
+        self._lock = threading.Lock()
+        self._queued = 0
         self._opening: dict[tuple[Any, ...], asyncio.Future[Any]] = {}
 
     async def run(self, call: StepCall) -> Emit | Wait:
@@ -191,28 +196,27 @@ class HumanTask(StepHandler):
 
     async def _do(self, work: Callable[..., Answer], **arguments: Any) -> Answer:
         while True:
-            self._waiting += 1
+            with self._lock:
+                self._queued += 1
             try:
                 return await asyncio.get_running_loop().run_in_executor(
                     self._threads, partial(self._in_thread, partial(work, **arguments))
                 )
-            except (InterfaceError, DatabaseError) as error:
-                if not _is_away(error):
-                    raise
+            except (InterfaceError, OperationalError) as error:
+                log.warning("the database does not answer about a human task, asking again: %s", error)
                 await asyncio.sleep(AGAIN_SECONDS)
 
     def _in_thread(self, work: Callable[[], Answer]) -> Answer:
+        with self._lock:
+            self._queued -= 1
         try:
             return work()
+        except (InterfaceError, OperationalError):
+            connection.close()
+            raise
         finally:
-            self._waiting -= 1
-            if self._waiting < THREADS or not connection.is_usable():
+            if not self._queued:
                 connection.close()
-
-
-def _is_away(error: Exception) -> bool:
-    """Whether the database could not be asked at all."""
-    return isinstance(error, InterfaceError) or type(error).__name__ == "OperationalError"
 
 
 def _place(call: StepCall) -> dict[str, Any]:

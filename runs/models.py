@@ -14,7 +14,7 @@ from runs.callbacks.models import Delivery, DeliveryAttempt, DeliveryStatus, Run
 from runs.usage.models import BudgetHold, ModelPrice, UsageDay, UsageEntry
 from segments.models import Revision
 from tenants.managers import TenantManager
-from tenants.models import ApiKey, Tenant
+from tenants.models import ApiKey, Membership, Tenant
 from tenants.types import JsonTextField
 
 
@@ -231,11 +231,12 @@ class Worker(models.Model):
 
 
 class StreamTicket(models.Model):
-    """Stands for a key once, for a caller that cannot send it along; gone when used."""
+    """Stands for a key or a member once, for a caller that cannot send it along; gone when used."""
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
-    api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
+    api_key = models.ForeignKey(ApiKey, null=True, on_delete=models.CASCADE, related_name="+")
+    member = models.ForeignKey(Membership, null=True, on_delete=models.CASCADE, related_name="+")
     secret_hash = models.BinaryField(max_length=32, unique=True, editable=False)
     expires_at = models.DateTimeField()
     stream_until = models.DateTimeField(null=True, help_text="When the time of the token it was made with is over.")
@@ -246,7 +247,7 @@ class StreamTicket(models.Model):
         indexes = [models.Index(fields=["tenant", "expires_at"], name="ticket_by_tenant")]
 
     def __str__(self) -> str:
-        return f"ticket for {self.api_key_id}"
+        return f"ticket for {self.member_id or self.api_key_id}"
 
 
 class IdempotencyKey(models.Model):

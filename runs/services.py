@@ -42,13 +42,16 @@ class Wish:
     callback: CallbackWish | None = None
 
 
-def start_run(*, tenant: Tenant, api_key: ApiKey, wish: Wish, once: OnceKey | None = None) -> Started:
+def start_run(
+    *, tenant: Tenant, api_key: ApiKey | None, wish: Wish, actor: str = "", once: OnceKey | None = None
+) -> Started:
     """Start a run, once per idempotency key.
 
     Args:
         tenant: Owner.
-        api_key: Who starts it.
+        api_key: Whose key starts it, if any.
         wish: What to run, with what.
+        actor: Who starts it; left out, the key.
         once: Names this start for 24 hours.
 
     Raises:
@@ -61,10 +64,11 @@ def start_run(*, tenant: Tenant, api_key: ApiKey, wish: Wish, once: OnceKey | No
         IdempotencyKeyReused: The key was used for another request.
         StartInProgress: Another request with the key has not committed within 5 s.
     """
-    return start_once(lambda: _start(tenant, api_key, wish), tenant=tenant, once=once)
+    who = actor or ("" if api_key is None else f"key:{api_key.public_id}")
+    return start_once(lambda: _start(tenant, api_key, who, wish), tenant=tenant, once=once)
 
 
-def _start(tenant: Tenant, api_key: ApiKey, wish: Wish) -> Started:
+def _start(tenant: Tenant, api_key: ApiKey | None, actor: str, wish: Wish) -> Started:
     revision, segment_id = _what_to_run(tenant, wish)
     schema = revision.definition.get("input_schema")
     if schema is not None:
@@ -72,7 +76,7 @@ def _start(tenant: Tenant, api_key: ApiKey, wish: Wish) -> Started:
     existing = _existing(tenant, wish, segment_id)
     if existing is not None:
         return Started(existing, replayed=True)
-    run = _new_run(tenant, api_key, wish, revision)
+    run = _new_run(tenant, api_key, actor, wish, revision)
     rows: list[Model] = [run]
     after: dict[str, Json] = {"segment_id": segment_id, "content_hash": revision.content_hash}
     if wish.callback is not None:
@@ -82,7 +86,7 @@ def _start(tenant: Tenant, api_key: ApiKey, wish: Wish) -> Started:
     entry = new_entry(
         tenant=tenant,
         action="run.started",
-        actor=f"key:{api_key.public_id}",
+        actor=actor,
         object_type="run",
         object_id=str(run.id),
         after=after,
@@ -112,14 +116,14 @@ def _existing(tenant: Tenant, wish: Wish, segment_id: str) -> Run | None:
     return same.select_related("revision", "tenant").order_by("created_at", "id").first()
 
 
-def _new_run(tenant: Tenant, api_key: ApiKey, wish: Wish, revision: Revision) -> Run:
+def _new_run(tenant: Tenant, api_key: ApiKey | None, actor: str, wish: Wish, revision: Revision) -> Run:
     timeout = wish.timeout_seconds
     return Run(
         tenant=tenant,
         revision=revision,
         segment_id=revision.definition["segment_id"],
         started_by=api_key,
-        started_by_actor=f"key:{api_key.public_id}",
+        started_by_actor=actor,
         client_reference=wish.client_reference,
         metadata=dict(wish.metadata or {}),
         input=wish.input,

@@ -83,7 +83,9 @@ class CatalogTestView(APIView):
         """Start it, and answer what came of it."""
         caller, fields = caller_of(request), read_fields(TrialFields, request.data)
         once = once_of(request, type_id=type_id)
-        started = try_step_type(tenant=caller.tenant, api_key=caller.api_key, type_id=type_id, once=once, **fields)
+        started = try_step_type(
+            tenant=caller.tenant, api_key=caller.api_key, actor=caller.actor, type_id=type_id, once=once, **fields
+        )
         show = partial(trial_body, request=request)
         wait = wait_seconds_of(request, default=WAIT_SECONDS)
         location = run_location(started.run.id, request)

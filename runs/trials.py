@@ -22,7 +22,8 @@ _CONFIG: Final = "/segment/steps/0/config"
 def try_step_type(
     *,
     tenant: Tenant,
-    api_key: ApiKey,
+    api_key: ApiKey | None,
+    actor: str,
     type_id: str,
     config: Mapping[str, Json],
     inputs: Mapping[str, Json],
@@ -32,7 +33,8 @@ def try_step_type(
 
     Args:
         tenant: Owner.
-        api_key: Who starts it.
+        api_key: Whose key starts it, if any.
+        actor: Who starts it.
         type_id: The step type.
         config: The step's config.
         inputs: Values by input port; one at most.
@@ -54,7 +56,7 @@ def try_step_type(
     port, value = next(iter(inputs.items()), (step_type.input_ports[0].name, {}))
     wish = Wish(definition=_segment(step_type, config, port), input=value, is_test=True)
     try:
-        return start_run(tenant=tenant, api_key=api_key, wish=wish, once=once)
+        return start_run(tenant=tenant, api_key=api_key, actor=actor, wish=wish, once=once)
     except SegmentInvalid as error:
         raise SegmentInvalid("The config has errors.", errors=[_below_config(item) for item in error.errors]) from error
 

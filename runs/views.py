@@ -154,7 +154,11 @@ class RunStepsView(APIView):
 def _start(request: Request, wish: services.Wish, *, segment_id: str | None) -> RunResponse:
     caller, wait_seconds = caller_of(request), wait_seconds_of(request)
     started = services.start_run(
-        tenant=caller.tenant, api_key=caller.api_key, wish=wish, once=once_of(request, segment_id=segment_id)
+        tenant=caller.tenant,
+        api_key=caller.api_key,
+        actor=caller.actor,
+        wish=wish,
+        once=once_of(request, segment_id=segment_id),
     )
     return started_response(request, started, wait_seconds=wait_seconds)
 

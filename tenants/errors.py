@@ -31,6 +31,13 @@ class ScopeMissing(Refused):
     title = "The API key lacks a scope"
 
 
+class CsrfMissing(Refused):
+    """A person who has signed in sent an unsafe request without the token that shows it came from our page."""
+
+    code = "CSRF_MISSING"
+    title = "Send the header X-CSRFToken with the value of the cookie csrftoken"
+
+
 class UnknownScope(Invalid):
     """A key was asked for with a scope that does not exist."""
 

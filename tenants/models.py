@@ -4,7 +4,7 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from kernel.clock import utc_now
 from kernel.ids import new_id
@@ -124,6 +124,9 @@ class Membership(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "user"], name="membership_once"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
+            models.CheckConstraint(
+                condition=Q(away_until__isnull=True) | Q(away_until__gt=F("away_from")), name="membership_away_forwards"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -171,6 +174,7 @@ class CallbackSecret(models.Model):
 
 
 from tenants.connections.models import Connection, ConnectionAuth, ConnectionKind  # noqa: E402 - it needs the tenant
+from tenants.members.models import Invitation  # noqa: E402 - as above
 
 __all__ = [
     "ApiKey",
@@ -178,6 +182,7 @@ __all__ = [
     "Connection",
     "ConnectionAuth",
     "ConnectionKind",
+    "Invitation",
     "Membership",
     "Role",
     "Tenant",

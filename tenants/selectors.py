@@ -14,7 +14,7 @@ from tenants import keys, tokens
 from tenants.context import unscoped
 from tenants.errors import KeyRefused
 from tenants.known_callers import known_callers
-from tenants.models import ApiKey
+from tenants.models import ApiKey, Membership
 from tenants.types import Caller
 
 Row = TypeVar("Row", bound=models.Model)
@@ -56,7 +56,17 @@ def _look_up_token(text: str) -> Caller:
     api_key = _find_key(facts.public_id)
     if api_key is None or not api_key.is_live() or not api_key.tenant.is_active:
         raise KeyRefused
-    return Caller(api_key.tenant, api_key, token_scopes=facts.scopes, expires_at=facts.expires_at)
+    member = None if facts.member_id is None else find_member(facts.member_id)
+    if facts.member_id is not None and (member is None or member.tenant_id != api_key.tenant_id):
+        raise KeyRefused
+    return Caller(api_key.tenant, api_key, member, facts.scopes, facts.expires_at)
+
+
+def find_member(member_id: UUID) -> Membership | None:
+    """Read an active membership by its id alone: a token that we signed names it."""
+    with unscoped("a token's member is looked up like its key"):
+        found = Membership.objects.select_related("tenant", "user").filter(id=member_id, deactivated_at=None)
+        return found.filter(user__is_active=True, tenant__is_active=True).first()
 
 
 def _find_key(public_id: str) -> ApiKey | None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from tenants.models import ApiKey, Membership
 from tenants.requests import Strict
 from tenants.services import MOST_TOKEN_SECONDS
 from tenants.types import Caller
@@ -26,23 +27,49 @@ class KeyShape(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField(allow_null=True)
 
 
+class MeMemberShape(serializers.Serializer[Any]):
+    """The member who calls."""
+
+    member_id = serializers.UUIDField()
+    email = serializers.CharField()
+    name = serializers.CharField()
+    role = serializers.CharField()
+    groups = serializers.ListField(child=serializers.CharField())
+
+
 class MeShape(serializers.Serializer[Any]):
     """Who calls."""
 
     tenant = TenantShape()
-    key = KeyShape()
+    key = KeyShape(allow_null=True, help_text="Null for a person who has signed in.")
+    member = MeMemberShape(allow_null=True, help_text="Who acts, where a person does.")
     scopes = serializers.ListField(child=serializers.CharField())
     token_expires_at = serializers.DateTimeField(allow_null=True, help_text="Of a token; null for a key.")
 
 
 def me_body(caller: Caller) -> dict[str, Any]:
     """Fill a ``MeShape``."""
-    tenant, key = caller.tenant, caller.api_key
+    tenant = caller.tenant
     return {
         "tenant": {"id": tenant.id, "slug": tenant.slug, "name": tenant.name},
-        "key": {"id": key.id, "name": key.name, "public_id": key.public_id, "expires_at": key.expires_at},
+        "key": None if caller.api_key is None else _key_body(caller.api_key),
+        "member": None if caller.member is None else _member_body(caller.member),
         "scopes": caller.scopes,
         "token_expires_at": caller.expires_at,
+    }
+
+
+def _key_body(key: ApiKey) -> dict[str, Any]:
+    return {"id": key.id, "name": key.name, "public_id": key.public_id, "expires_at": key.expires_at}
+
+
+def _member_body(member: Membership) -> dict[str, Any]:
+    return {
+        "member_id": member.id,
+        "email": member.user.email,
+        "name": member.user.get_full_name() or member.user.email,
+        "role": member.role,
+        "groups": member.groups,
     }
 
 
@@ -51,6 +78,12 @@ class TokenFields(Strict):
 
     scopes = serializers.ListField(
         child=serializers.CharField(max_length=32), allow_empty=False, max_length=50, help_text="Of those the key has."
+    )
+    member = serializers.CharField(
+        required=False,
+        max_length=254,
+        help_text="Whom it acts for: an active member's e-mail or id. What is done with it is theirs; it may do what "
+        "their role may. The key needs `tenant:write`.",
     )
     expires_in = serializers.IntegerField(
         default=MOST_TOKEN_SECONDS, min_value=1, max_value=MOST_TOKEN_SECONDS, help_text="Seconds."

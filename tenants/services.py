@@ -16,9 +16,9 @@ from tenants import keys, tokens
 from tenants.context import tenant_scope, unscoped
 from tenants.errors import KeyNotFound, ScopeMissing, TenantExists, TokenMakesNone, UnknownScope
 from tenants.known_callers import forget_callers_of
-from tenants.models import ApiKey, Tenant
+from tenants.models import ApiKey, Membership, Tenant
 from tenants.recording import record
-from tenants.types import SCOPES, Caller
+from tenants.types import SCOPES, SCOPES_BY_ROLE, Caller
 
 MOST_TOKEN_SECONDS: Final = 900
 
@@ -103,28 +103,42 @@ def create_api_key(
     return NewKey(api_key, key.reveal())
 
 
-def create_token(*, caller: Caller, scopes: Sequence[str], seconds: int) -> NewToken:
+def create_token(*, caller: Caller, scopes: Sequence[str], seconds: int, member: Membership | None = None) -> NewToken:
     """Make a token that stands for the caller's key for a while, with no more rights. It is stored nowhere.
 
-    It ends with its key or its tenant: within 5 s in every process.
+    It ends with its key or its tenant, and with its member: within 5 s in every process.
+
+    Args:
+        caller: Whose key.
+        scopes: What it may do.
+        seconds: How long.
+        member: Whom it acts for, if anybody: what is done with it is theirs, and it may do no more than they.
 
     Raises:
-        TokenMakesNone: The caller has a token itself.
-        ScopeMissing: A scope that the key does not have.
+        TokenMakesNone: The caller has no key, but a token or a session.
+        ScopeMissing: A scope that the key, or the member's role, does not have; or the right to act for others.
     """
-    if caller.is_token:
+    if caller.is_token or caller.api_key is None:
         raise TokenMakesNone
-    missing = tokens.lacking(scopes, caller.scopes)
-    if missing:
-        raise ScopeMissing(
-            f"The key lacks the scope `{missing[0]}`, so its tokens do too.", extra={"scope": missing[0]}
-        )
+    _check_scopes(scopes, caller.scopes, "The key lacks the scope")
+    if member is not None:
+        _check_scopes(["tenant:write"], caller.scopes, "To act for a member the key needs the scope")
+        _check_scopes(scopes, SCOPES_BY_ROLE[member.role], f"The role {member.role} lacks the scope")
     expires_at = utc_now().replace(microsecond=0) + timedelta(seconds=seconds)
-    facts = tokens.TokenFacts(caller.api_key.public_id, tuple(dict.fromkeys(scopes)), expires_at)
+    member_id = None if member is None else member.id
+    facts = tokens.TokenFacts(caller.api_key.public_id, tuple(dict.fromkeys(scopes)), expires_at, member_id)
     after: dict[str, Json] = {"scopes": list(facts.scopes), "expires_at": expires_at.isoformat()}
+    if member_id is not None:
+        after["member_id"] = str(member_id)
     with tenant_scope(caller.tenant.id):
         _tell(caller.tenant, "token.created", actor=caller.actor, row=caller.api_key, after=after)
     return NewToken(tokens.write_token(facts, master=settings.SECRET_KEY), facts)
+
+
+def _check_scopes(wanted: Sequence[str], has: Sequence[str], sentence: str) -> None:
+    missing = tokens.lacking(wanted, has)
+    if missing:
+        raise ScopeMissing(f"{sentence} `{missing[0]}`.", extra={"scope": missing[0]})
 
 
 def hash_for_keeping(*, text: str) -> bytes:

@@ -1,5 +1,6 @@
 """Types every app shares: who calls, what a key may do, JSON kept as text."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -27,29 +28,39 @@ SCOPES: Final = (
 )
 
 
+SCOPES_BY_ROLE: Final[Mapping[str, tuple[str, ...]]] = {
+    "admin": SCOPES,
+    "reviewer": ("tasks:read", "tasks:write", "runs:read"),
+    "auditor": ("audit:read", "tasks:read", "runs:read", "segments:read", "tenant:read"),
+}
+"""What members may ask of the API, by their roles."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a request comes from: a program with a key of one tenant, or with a token made of that key.
+    """Who a request comes from: a program with a key of one tenant or a token made of that key, or a person.
 
     Attributes:
         tenant: Whose.
-        api_key: The key, also where a token stands for it.
-        member: Who acts, where a person does.
+        api_key: The key, also where a token stands for it; None for a person who has signed in.
+        member: Who acts, where a person does: signed in, or by a token that was made for them.
         token_scopes: What a token may do; None for the key itself.
         expires_at: When a token's time is over.
     """
 
     tenant: "Tenant"
-    api_key: "ApiKey"
+    api_key: "ApiKey | None"
     member: "Membership | None" = None
     token_scopes: tuple[str, ...] | None = None
     expires_at: datetime | None = None
 
     @property
     def scopes(self) -> list[str]:
-        """What the caller may do: never more than the key."""
-        own = self.api_key.scopes
-        return own if self.token_scopes is None else [scope for scope in own if scope in self.token_scopes]
+        """What the caller may do: never more than the key, and never more than the member's role."""
+        own: Sequence[str] = SCOPES if self.api_key is None else self.api_key.scopes
+        role = SCOPES if self.member is None else SCOPES_BY_ROLE[self.member.role]
+        token = SCOPES if self.token_scopes is None else self.token_scopes
+        return [scope for scope in own if scope in token and scope in role]
 
     @property
     def is_token(self) -> bool:
@@ -58,12 +69,15 @@ class Caller:
 
     def is_live(self) -> bool:
         """Whether the key, and the token, may be used now."""
-        return self.api_key.is_live() and (self.expires_at is None or self.expires_at > utc_now())
+        is_live = self.api_key is None or self.api_key.is_live()
+        return is_live and (self.expires_at is None or self.expires_at > utc_now())
 
     @property
     def actor(self) -> str:
         """How the audit names the caller."""
-        return f"key:{self.api_key.public_id}"
+        if self.member is not None:
+            return f"member:{self.member.id}"
+        return "" if self.api_key is None else f"key:{self.api_key.public_id}"
 
 
 class JsonTextField(models.JSONField):

@@ -4,10 +4,18 @@ from django.urls import path
 
 from tenants import views
 from tenants.connections.views import ConnectionsView, ConnectionView
+from tenants.members import views as members
 
 urlpatterns = [
     path("me", views.MeView.as_view(), name="me"),
     path("tokens", views.TokensView.as_view(), name="tokens"),
+    path("members", members.MembersView.as_view(), name="members"),
+    path("members/<str:member_id>", members.MemberView.as_view(), name="member"),
+    path("members/<str:member_id>/deactivate", members.DeactivateMemberView.as_view(), name="deactivate_member"),
+    path("members/<str:member_id>/reactivate", members.ReactivateMemberView.as_view(), name="reactivate_member"),
+    path("members/<str:member_id>/absence", members.AbsenceView.as_view(), name="absence"),
+    path("invitations", members.InvitationsView.as_view(), name="invitations"),
+    path("invitations/<str:invitation_id>", members.InvitationView.as_view(), name="invitation"),
     path("connections", ConnectionsView.as_view(), name="connections"),
     path("connections/<str:ref>", ConnectionView.as_view(), name="connection"),
 ]

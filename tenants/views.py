@@ -8,6 +8,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tenants import errors
+from tenants.members.errors import MemberRefused
+from tenants.members.selectors import find_active_member
 from tenants.requests import caller_of, read_fields
 from tenants.serializers import MeShape, TokenFields, TokenShape, me_body
 from tenants.services import create_token
@@ -17,13 +19,14 @@ class TokensView(APIView):
     """Short-lived tokens."""
 
     required_scopes: ClassVar = {"POST": ""}
-    refusals: ClassVar = {"POST": (errors.TokenMakesNone, errors.ScopeMissing)}
+    refusals: ClassVar = {"POST": (errors.TokenMakesNone, errors.ScopeMissing, MemberRefused)}
 
     @extend_schema(
         operation_id="create_token",
         summary="Make a short-lived token",
         description="For a browser, which must not have the key: at most 15 minutes, with some of the key's scopes. It "
-        "is sent like a key, ends with its key, and cannot make tokens.",
+        "is sent like a key, ends with its key, and cannot make tokens. With `member` it acts for a member of the "
+        "tenant: for canvases whose own sign-in knows the reviewer.",
         request=TokenFields,
         responses={201: TokenShape},
         examples=[
@@ -33,7 +36,11 @@ class TokensView(APIView):
     def post(self, request: Request) -> Response:
         """Make one."""
         wanted = read_fields(TokenFields, request.data)
-        made = create_token(caller=caller_of(request), scopes=wanted["scopes"], seconds=wanted["expires_in"])
+        caller, ref = caller_of(request), wanted.get("member")
+        member = None if ref is None else find_active_member(tenant=caller.tenant, ref=ref)
+        if ref is not None and member is None:
+            raise MemberRefused
+        made = create_token(caller=caller, scopes=wanted["scopes"], seconds=wanted["expires_in"], member=member)
         body = {"token": made.text, "expires_at": made.facts.expires_at, "scopes": made.facts.scopes}
         return Response(body, status=201)
 
@@ -46,7 +53,7 @@ class MeView(APIView):
     @extend_schema(
         operation_id="read_me",
         summary="Who am I?",
-        description="The tenant, key and scopes of the caller: the test of a credential. Any live key may ask.",
+        description="The tenant, the key or the member, and the scopes of the caller: the test of a credential.",
         responses=MeShape,
     )
     def get(self, request: Request) -> Response:

@@ -22,6 +22,7 @@ from examples.return_desk.invoices import InvoiceBook, InvoiceFileRefused, read_
 from examples.return_desk.letters import REF, Writer, writer
 from examples.return_desk.machine import Machine, running_machine
 from examples.return_desk.recompute import Verdict, differences, recompute
+from examples.return_desk.reviewer import DecisionRefused, Reviewer
 from examples.return_desk.shop import Shop
 
 ANSWER_SECONDS = 0.02
@@ -43,13 +44,14 @@ class Tally:
     tokens: int = 0
     cost: Decimal = Decimal(0)
     billed: dict[str, Decimal] = field(default_factory=dict)
+    decisions: Counter[str] = field(default_factory=Counter)
 
     def add(self, invoice_no: str, run: dict[str, Any]) -> None:
         """Count a run that is over, and say so every now and then."""
         if run["status"] == "completed":
-            end = next(iter(run["output"].values()))
+            end = run["output"]
             self.outcomes[end["decision"]] += 1
-            if not end.get("letter"):
+            if not end["letter"]:
                 self.failures.append(f"the run of {invoice_no} has written no letter")
         else:
             reason = (run.get("error") or {}).get("message", "no reason given")
@@ -84,7 +86,13 @@ def run_demo(data: Path) -> int:
 
 
 def _run_all(machine: Machine, shop: Shop, book: InvoiceBook, verdict: Verdict, who: Writer) -> Tally:
-    desk = Desk(machine.client, shop_url=shop.url, meanwhile=machine.supervisor.watch)
+    reviewer = Reviewer(machine.reviewer)
+
+    def meanwhile() -> None:
+        machine.supervisor.watch()
+        reviewer.look()
+
+    desk = Desk(machine.client, shop_url=shop.url, meanwhile=meanwhile)
     desk.connect(REF, who.connection)
     desk.save_segment()
     before = desk.usage()
@@ -109,6 +117,7 @@ def _run_all(machine: Machine, shop: Shop, book: InvoiceBook, verdict: Verdict, 
     desk.wait(runs, timeout_seconds=RUNS_SECONDS, on_over=tally.add)
     if not refunds:
         tally.caught = 0
+    tally.decisions = reviewer.decisions
     tally.billed = {name: count - before[name] for name, count in desk.usage().items()}
     return tally
 
@@ -116,19 +125,35 @@ def _run_all(machine: Machine, shop: Shop, book: InvoiceBook, verdict: Verdict, 
 def report(verdict: Verdict, ledger: dict[str, Any], tally: Tally, *, seconds: float, with_start_seconds: float) -> int:
     """Print both sums and every difference; give the exit code, 0 when there is none."""
     found = [*tally.failures, *differences(verdict, ledger["refunds"]), *bill_differences(tally)]
+    found += decision_differences(verdict, tally)
     if ledger["repeats"] < tally.caught:
         found.append(f"{tally.caught} refunds were cut off, and only {ledger['repeats']} came again with their key")
     say("")
     say(f"refunds in the ledger    {ledger['total_cents'] / 100:>12,.2f}  {ledger['count']:>4} refunds")
-    say(f"computed from the file   {verdict.refunded_cents / 100:>12,.2f}  {len(verdict.refunded):>4} refunds")
+    say(f"computed from the file   {verdict.paid_cents / 100:>12,.2f}  {len(verdict.paid):>4} refunds")
     say(f"runs {tally.total}, {seconds:.1f} s (with start and stop {with_start_seconds:.1f} s)")
     say(f"calls that came again with a known key, and were not booked again: {ledger['repeats']}")
+    said = tally.decisions
+    say(
+        f"decided by a person: {said['approved']} approved, {said['rejected']} rejected, {said['modified']} letters "
+        "written anew"
+    )
     say(f"letters: {tally.calls} calls, {tally.tokens} tokens, {tally.cost} USD, by the runs and by the tenant's usage")
     for sentence in found:
         say(f"DIFFERENT: {sentence}")
     if not found:
         say("Equal: each cancellation was decided once, each refund booked exactly once.")
     return 1 if found else 0
+
+
+def decision_differences(verdict: Verdict, tally: Tally) -> list[str]:
+    """Hold what the person decided against what the file asks for: each case once."""
+    asked = {"approved": len(verdict.approved), "rejected": len(verdict.declined)}
+    return [
+        f"{tally.decisions[decision]} cases were {decision}, and {count} should have been"
+        for decision, count in asked.items()
+        if tally.decisions[decision] != count
+    ]
 
 
 def bill_differences(tally: Tally) -> list[str]:
@@ -157,7 +182,7 @@ def main() -> int:
     except InvoiceFileRefused as error:
         print(error, file=sys.stderr)
         return 2
-    except (CallRefused, RunsTookTooLong, DevserverError) as error:
+    except (CallRefused, DecisionRefused, RunsTookTooLong, DevserverError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -26,10 +26,12 @@ class Machine:
 
     Attributes:
         client: Calls the API as the demo's tenant.
+        reviewer: Calls it as the person at the tenant's return desk.
         supervisor: Owns the processes; `watch` it now and then.
     """
 
     client: JsonClient
+    reviewer: JsonClient
     supervisor: Supervisor
 
     def start_second_worker(self) -> None:
@@ -71,6 +73,14 @@ def running_machine(*, reachable: Sequence[str], say: Callable[[str], None]) -> 
             supervisor.start(parts.api(port), parts.worker(FIRST_WORKER), parts.beat(folder))
             access = json.loads((folder / "demo.json").read_text())
             key = {"Authorization": f"Bearer {access['api_key']}"}
-            yield Machine(JsonClient(access["base_url"], headers=key), supervisor)
+            client = JsonClient(access["base_url"], headers=key)
+            yield Machine(client, _as_member(client, access["base_url"], access["reviewer"]["email"]), supervisor)
         finally:
             supervisor.stop_all()
+
+
+def _as_member(client: JsonClient, base_url: str, email: str) -> JsonClient:
+    """Call the API as one of the tenant's members, with a token that the tenant's key makes for them."""
+    wanted = {"member": email, "scopes": ["tasks:read", "tasks:write"]}
+    token = client.call("POST", "/api/v1/tokens", content=wanted).content["token"]
+    return JsonClient(base_url, headers={"Authorization": f"Bearer {token}"})

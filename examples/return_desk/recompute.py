@@ -20,15 +20,27 @@ HIGH_RETURN_RATE = Fraction(1, 5)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What must become of each cancellation, in the file's order; amounts are in cents."""
+    """What must become of each cancellation, in the file's order; amounts are in cents.
+
+    Attributes:
+        refunded: At once.
+        approved: Refunded once a person has agreed.
+        declined: A person has to decide, and does not agree.
+    """
 
     refunded: dict[str, int]
-    held: dict[str, int]
+    approved: dict[str, int]
+    declined: dict[str, int]
 
     @property
-    def refunded_cents(self) -> int:
+    def paid(self) -> dict[str, int]:
+        """All the ledger must show."""
+        return {**self.refunded, **self.approved}
+
+    @property
+    def paid_cents(self) -> int:
         """The sum the ledger must show."""
-        return sum(self.refunded.values())
+        return sum(self.paid.values())
 
 
 def recompute(data: Path) -> Verdict:
@@ -36,7 +48,8 @@ def recompute(data: Path) -> Verdict:
 
     A line counts quantity x price, to the nearest cent, halves away from zero. A refund is large over 50.00. A
     customer's return rate is what came back divided by what was bought, over the whole file; where nothing was
-    bought, or the line names no customer, there is no rate and the amount alone decides.
+    bought, or the line names no customer, there is no rate and the amount alone decides. What is large, or of a
+    customer with a high rate, is for a person to decide, who declines where the rate is high.
     """
     amounts: dict[str, int] = defaultdict(int)
     customers: dict[str, str] = {}
@@ -52,13 +65,17 @@ def recompute(data: Path) -> Verdict:
                 returned[customer] -= cents
             else:
                 bought[customer] += cents
-    verdict = Verdict(refunded={}, held={})
+    verdict = Verdict(refunded={}, approved={}, declined={})
     for number, cents in amounts.items():
         customer = customers[number]
         known = customer != "" and bought[customer] > 0
         often = known and Fraction(returned[customer], bought[customer]) > HIGH_RETURN_RATE
-        pile = verdict.held if often or cents > LARGE_REFUND_CENTS else verdict.refunded
-        pile[number] = cents
+        if often:
+            verdict.declined[number] = cents
+        elif cents > LARGE_REFUND_CENTS:
+            verdict.approved[number] = cents
+        else:
+            verdict.refunded[number] = cents
     return verdict
 
 
@@ -75,9 +92,9 @@ def differences(verdict: Verdict, ledger: Iterable[Mapping[str, object]]) -> lis
     booked: dict[str, list[object]] = defaultdict(list)
     for refund in ledger:
         booked[str(refund["invoice_no"])].append(refund["amount_cents"])
-    found = [f"{number} was not refunded" for number in verdict.refunded if number not in booked]
+    found = [f"{number} was not refunded" for number in verdict.paid if number not in booked]
     for number, amounts in booked.items():
-        expected = verdict.refunded.get(number)
+        expected = verdict.paid.get(number)
         if expected is None:
             found.append(f"{number} was refunded and should not have been")
         elif len(amounts) > 1:
@@ -93,14 +110,15 @@ def _to_cent(amount: Fraction) -> int:
 
 
 def main() -> None:
-    """Print what must be refunded, held, and both sums."""
+    """Print what must be refunded, what declined, and the sums."""
     parser = argparse.ArgumentParser(description="Say, from the CSV alone, what the refund ledger must hold.")
     parser.add_argument("data", type=Path, help="a file of invoices")
     verdict = recompute(parser.parse_args().data)
-    for number, cents in verdict.refunded.items():
+    for number, cents in verdict.paid.items():
         print(f"{number:>10} {cents / 100:>12,.2f}")
-    print(f"refunded: {len(verdict.refunded)} cancellations, {verdict.refunded_cents / 100:,.2f}")
-    print(f"held:     {len(verdict.held)} cancellations, {sum(verdict.held.values()) / 100:,.2f}")
+    for name in ("refunded", "approved", "declined"):
+        pile = getattr(verdict, name)
+        print(f"{name + ':':<9} {len(pile)} cancellations, {sum(pile.values()) / 100:,.2f}")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,16 @@ CORS_EXPOSE_HEADERS = [
 ]  # fmt: skip
 CORS_PREFLIGHT_MAX_AGE = 600
 
+PUBLIC_URL = environment.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")  # what links in mails begin with
+DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "llmteam@localhost")
+EMAIL_HOST = environment.text("EMAIL_HOST", "")
+EMAIL_PORT = environment.whole("EMAIL_PORT", 25, least=1, most=65535)
+EMAIL_HOST_USER = environment.text("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = environment.text("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = environment.flag("EMAIL_USE_TLS", default=False)
+EMAIL_TIMEOUT = environment.number("EMAIL_TIMEOUT", 10, least=1, most=120)
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+
 WEBSOCKET_ORIGINS = environment.words("WEBSOCKET_ORIGINS")
 
 ROOT_URLCONF = "llmteam.urls"
@@ -167,7 +177,10 @@ METRICS_TOKEN = environment.text("METRICS_TOKEN", "")
 WORKER_METRICS_ADDRESS = environment.address("WORKER_METRICS_ADDRESS")
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["llmteam.api.authentication.KeyAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "llmteam.api.authentication.KeyAuthentication",
+        "llmteam.api.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["llmteam.api.authentication.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["llmteam.api.content.JsonParser", "llmteam.api.content.FormParser"],
     "DEFAULT_RENDERER_CLASSES": ["llmteam.api.content.JsonRenderer"],

@@ -24,7 +24,9 @@ from runs.deltas import Delta, read_deltas
 from runs.events.cursor import Key
 from runs.notices import CHANNEL, Advance, read_notice
 from runs.selectors import newest_transactions, run_heads
+from tenants.members.selectors import scopes_of_active_members
 from tenants.selectors import scopes_of_live_keys
+from tenants.types import Caller
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +59,10 @@ class Watch:
 
 @dataclass(eq=False)
 class Pass:
-    """A stream's right to go on: as long as its key lives and has the scope."""
+    """A stream's right to go on: as long as its key lives, and its member is one, and they have the scope."""
 
-    api_key_id: UUID
+    api_key_id: UUID | None
+    member_id: UUID | None
     scope: str
     is_valid: bool = True
 
@@ -69,7 +72,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._watches: dict[Key, set[Watch]] = {}
-        self._passes: dict[UUID, set[Pass]] = {}
+        self._passes: set[Pass] = set()
         self._fresh: set[Key] = set()
         self._ask = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -93,24 +96,26 @@ class Hub:
         try:
             yield watch
         finally:
-            self._leave(self._watches, key, watch)
+            self._leave(watch)
 
     @contextlib.contextmanager
-    def guarding(self, api_key_id: UUID, scope: str) -> Iterator[Pass]:
-        """Keep looking whether a key may still be used for a scope."""
-        found = Pass(api_key_id, scope)
-        self._passes.setdefault(api_key_id, set()).add(found)
+    def guarding(self, caller: Caller, scope: str) -> Iterator[Pass]:
+        """Keep looking whether a caller may still use a scope."""
+        key_id = None if caller.api_key is None else caller.api_key.id
+        found = Pass(key_id, None if caller.member is None else caller.member.id, scope)
+        self._passes.add(found)
         self._wake_up()
         try:
             yield found
         finally:
-            self._leave(self._passes, api_key_id, found)
+            self._passes.discard(found)
+            self._idle_since = time.monotonic()
 
-    def _leave(self, groups: dict, key: object, member: object) -> None:  # type: ignore[type-arg]  # of either kind
-        members = groups[key]
-        members.discard(member)
-        if not members:
-            del groups[key]
+    def _leave(self, watch: Watch) -> None:
+        watches = self._watches[watch.key]
+        watches.discard(watch)
+        if not watches:
+            del self._watches[watch.key]
         self._idle_since = time.monotonic()
 
     def _wake_up(self) -> None:
@@ -217,10 +222,14 @@ class Hub:
         if not self._passes:
             return
         with contextlib.suppress(OperationalError, InterfaceError):
-            live = await sync_to_async(scopes_of_live_keys)(list(self._passes))
-            for api_key_id, passes in self._passes.items():
-                for found in passes:
-                    found.is_valid = found.scope in live.get(api_key_id, ())
+            passes = list(self._passes)
+            keys = {one.api_key_id for one in passes if one.api_key_id is not None}
+            members = {one.member_id for one in passes if one.member_id is not None}
+            of_keys = await sync_to_async(scopes_of_live_keys)(keys) if keys else {}
+            of_members = await sync_to_async(scopes_of_active_members)(members) if members else {}
+            for one in passes:
+                has_key = one.api_key_id is None or one.scope in of_keys.get(one.api_key_id, ())
+                one.is_valid = has_key and (one.member_id is None or one.scope in of_members.get(one.member_id, ()))
 
 
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -153,7 +153,7 @@ async def follow(stream: Stream, outflow: Outflow) -> AsyncGenerator[Pieces, Non
     """
     place = stream.place
     spoke = time.monotonic()
-    with the_hub().guarding(stream.caller.api_key.id, SCOPE) as allowed:
+    with the_hub().guarding(stream.caller, SCOPE) as allowed:
         async with following(stream.source.key, stream.feed) as feed:
             heard = feed.live.heard
             while not feed.is_over_at(place):

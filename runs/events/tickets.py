@@ -8,6 +8,7 @@ from kernel.clock import utc_now
 from runs.models import StreamTicket
 from tenants.context import tenant_scope, unscoped
 from tenants.errors import KeyRefused
+from tenants.selectors import find_member
 from tenants.services import hash_for_keeping
 from tenants.types import Caller
 
@@ -24,7 +25,7 @@ class NewTicket(NamedTuple):
 
 
 def issue_ticket(*, caller: Caller) -> NewTicket:
-    """Make a ticket that stands for the caller's key once, within 30 seconds. Only a keyed hash is kept.
+    """Make a ticket that stands for the caller once, within 30 seconds. Only a keyed hash is kept.
 
     Forgets the tenant's old tickets on the way.
     """
@@ -35,6 +36,7 @@ def issue_ticket(*, caller: Caller) -> NewTicket:
         StreamTicket.objects.create(
             tenant=caller.tenant,
             api_key=caller.api_key,
+            member=caller.member,
             secret_hash=hash_for_keeping(text=text),
             expires_at=expires_at,
             stream_until=caller.expires_at,
@@ -54,14 +56,16 @@ def use_ticket(*, text: str) -> Caller:
         # Whoever waits for this lock finds the row gone.
         ticket = (
             StreamTicket.objects.select_for_update(of=("self",))
-            .select_related("api_key__tenant")
+            .select_related("tenant", "api_key__tenant", "member__user")
             .filter(secret_hash=hash_for_keeping(text=text))
             .first()
         )
         if ticket is None:
             raise KeyRefused
         ticket.delete()
-        key, in_time = ticket.api_key, ticket.expires_at > utc_now()
-    if not in_time or not key.is_live() or not key.tenant.is_active:
+    caller = Caller(ticket.tenant, ticket.api_key, ticket.member, expires_at=ticket.stream_until)
+    if ticket.expires_at <= utc_now() or not ticket.tenant.is_active or not caller.is_live():
         raise KeyRefused
-    return Caller(tenant=key.tenant, api_key=key, expires_at=ticket.stream_until)
+    if ticket.member is not None and find_member(ticket.member.id) is None:
+        raise KeyRefused
+    return caller

@@ -23,12 +23,14 @@ class Expression:
         source: The expression as written.
         names: The names it reads from outside, such as `input` and `steps`.
         steps: The steps it names, as `steps.<id>` or `steps["<id>"]`.
+        needed_steps: Those of them that it cannot do without: not read by `get(steps, ...)`, which has a default.
         dynamic_steps: It reads `steps` in another way too, so any step may be meant.
     """
 
     source: str
     names: frozenset[str]
     steps: frozenset[str]
+    needed_steps: frozenset[str]
     dynamic_steps: bool
     _tree: ast.expr = field(repr=False, compare=False)
 
@@ -90,7 +92,7 @@ def parse(source: str) -> Expression:
 def expression_of(source: str, tree: ast.expr) -> Expression:
     """Make an expression of a source and its tree."""
     found: References = references_of(tree)
-    return Expression(source, found.names, found.steps, found.dynamic_steps, tree)
+    return Expression(source, found.names, found.steps, found.needed_steps, found.dynamic_steps, tree)
 
 
 def parse_tree(source: str, start: int) -> tuple[ast.expr, int]:

@@ -14,6 +14,7 @@ class References:
 
     names: frozenset[str] = frozenset()
     steps: frozenset[str] = frozenset()
+    needed_steps: frozenset[str] = frozenset()
     dynamic_steps: bool = False
 
 
@@ -23,6 +24,7 @@ class _Search:
 
     names: set[str] = field(default_factory=set)
     steps: set[str] = field(default_factory=set)
+    needed_steps: set[str] = field(default_factory=set)
     dynamic_steps: bool = False
 
     def visit(self, node: ast.AST, bound: frozenset[str]) -> None:
@@ -34,7 +36,10 @@ class _Search:
         elif (step := _step_of(node)) is not None and STEPS not in bound:
             self.names.add(STEPS)
             self.steps.add(step)
-            self._rest_of_call(node, bound)
+            if isinstance(node, ast.Call):
+                self._all(list(node.args[2:]), bound)
+            else:
+                self.needed_steps.add(step)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             self._all([*node.args, *node.keywords], bound)
         else:
@@ -58,17 +63,13 @@ class _Search:
         elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         self._all(list(elements), bound)
 
-    def _rest_of_call(self, node: ast.AST, bound: frozenset[str]) -> None:
-        """Look at the default of `get(steps, "id.output", default)`."""
-        if isinstance(node, ast.Call):
-            self._all(list(node.args[2:]), bound)
-
 
 def references_of(tree: ast.expr) -> References:
     """Collect the names and the steps a tree reads."""
     search = _Search()
     search.visit(tree, frozenset())
-    return References(frozenset(search.names), frozenset(search.steps), search.dynamic_steps)
+    steps, needed_steps = frozenset(search.steps), frozenset(search.needed_steps)
+    return References(frozenset(search.names), steps, needed_steps, search.dynamic_steps)
 
 
 def _step_of(node: ast.AST) -> str | None:

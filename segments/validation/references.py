@@ -95,7 +95,7 @@ def _check_reference(context: Context, use: _Use, step_id: str) -> None:
     if not graph.reaches(step_id, use.step_id):
         message = f"The step {shown(step_id)} cannot have run before {shown(use.step_id)}."
         context.findings.error("NOT_UPSTREAM", message, use.place)
-    elif not context.dominates(step_id, use.step_id):
+    elif step_id in use.expression.needed_steps and not context.dominates(step_id, use.step_id):
         message = f"The step {shown(step_id)} may not have run when {shown(use.step_id)} needs it."
         hint = f"get(steps, '{step_id}.output', null) gives null then"
         context.findings.warning("MAY_NOT_HAVE_RUN", message, use.place, hint=hint)

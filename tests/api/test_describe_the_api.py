@@ -24,6 +24,7 @@ from tenants.connections.serializers import LLM_EXAMPLE
 from tenants.context import tenant_scope
 from tests.conftest import Customer
 from tests.support.server import ServerProcess
+from tests.support.tasks import make_member
 from tests.support.worker import running_worker
 
 Api = Callable[[Customer], APIClient]
@@ -99,7 +100,7 @@ def test_what_is_answered_is_what_is_described(
     assert over.json()["output"] == RUN_EXAMPLE["output"], "the description shows a true run"
     assert saved.json()["definition"]["steps"] == TWO_STEPS["steps"]
     delivery = a_failed_delivery(acme, run_id)
-    task = an_open_task(acme, run_id)
+    task, member = an_open_task(acme, run_id), make_member(acme.tenant, "ann")
     answers = {
         ("put", "/api/v1/segments/{segment_id}"): saved,
         ("post", "/api/v1/segments/{segment_id}/runs"): started,
@@ -117,6 +118,18 @@ def test_what_is_answered_is_what_is_described(
         ("post", "/api/v1/runs/{run_id}/deliveries/{delivery_id}/redeliver"): client.post(
             f"/api/v1/runs/{run_id}/deliveries/{delivery.id}/redeliver"
         ),
+        ("get", "/api/v1/members"): client.get("/api/v1/members"),
+        ("get", "/api/v1/members/{member_id}"): client.get(f"/api/v1/members/{member.id}"),
+        ("patch", "/api/v1/members/{member_id}"): client.patch(f"/api/v1/members/{member.id}", {"groups": ["a"]}),
+        ("post", "/api/v1/members/{member_id}/deactivate"): client.post(f"/api/v1/members/{member.id}/deactivate"),
+        ("post", "/api/v1/members/{member_id}/reactivate"): client.post(f"/api/v1/members/{member.id}/reactivate"),
+        ("put", "/api/v1/members/{member_id}/absence"): client.put(
+            f"/api/v1/members/{member.id}/absence", {"away_from": "2026-12-24T00:00:00Z"}
+        ),
+        ("delete", "/api/v1/members/{member_id}/absence"): client.delete(f"/api/v1/members/{member.id}/absence"),
+        ("get", "/api/v1/invitations"): client.get("/api/v1/invitations"),
+        ("post", "/api/v1/invitations"): client.post("/api/v1/invitations", {"email": "bob@acme.example"}),
+        ("delete", "/api/v1/invitations/{invitation_id}"): client.delete(f"/api/v1/invitations/{member.id}"),
         ("get", "/api/v1/human-tasks"): client.get("/api/v1/human-tasks"),
         ("get", "/api/v1/human-tasks/{task_id}"): client.get(f"/api/v1/human-tasks/{task.id}"),
         ("post", "/api/v1/human-tasks/{task_id}/claim"): client.post(f"/api/v1/human-tasks/{task.id}/claim"),

@@ -19,6 +19,7 @@ from runs.models import Delivery, DeliveryAttempt
 from tenants.context import tenant_scope
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
+from tests.support.tasks import make_member
 
 Api = Callable[[Customer], APIClient]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -35,6 +36,11 @@ BY_OBJECT = {
     "prompts/<str:template_id>": {"GET", "PUT", "DELETE"},
     "prompts/<str:template_id>/versions": {"GET"},
     "prompts/<str:template_id>/versions/<str:number>": {"GET"},
+    "members/<str:member_id>": {"GET", "PATCH"},
+    "members/<str:member_id>/deactivate": {"POST"},
+    "members/<str:member_id>/reactivate": {"POST"},
+    "members/<str:member_id>/absence": {"PUT", "DELETE"},
+    "invitations/<str:invitation_id>": {"DELETE"},
     "human-tasks/<str:task_id>": {"GET"},
     "human-tasks/<str:task_id>/claim": {"POST"},
     "human-tasks/<str:task_id>/release": {"POST"},
@@ -62,6 +68,8 @@ CREATES_UNDER_THE_ADDRESS = {
 
 OF_THE_CALLER = {
     "me": {"GET"},
+    "members": {"GET"},
+    "invitations": {"GET", "POST"},
     "human-tasks": {"GET"},
     "connections": {"GET"},
     "tokens": {"POST"},
@@ -94,6 +102,8 @@ class Foreign:
     run_id: str
     delivery_id: str
     task_id: str
+    member_id: str
+    invitation_id: str
     ref: str = CANARY
     template_id: str = CANARY
     number: str = "1"
@@ -164,7 +174,11 @@ def foreign(globex: Customer, api: Api) -> Foreign:
             timeout_seconds=3600,
             due_at=delivery.created_at + timedelta(hours=1),
         )
-    return Foreign(CANARY, run.json()["run_id"], str(delivery.id), str(task.id))
+    invited = client.post("/api/v1/invitations", {"email": f"{CANARY}@example.com", "groups": [CANARY]})
+    assert invited.status_code == 201
+    member = make_member(globex.tenant, CANARY, CANARY)
+    ids = (run.json()["run_id"], delivery.id, task.id, member.id, invited.json()["invitation_id"])
+    return Foreign(CANARY, *map(str, ids))
 
 
 def call(client: APIClient, method: str, address: str) -> Any:
@@ -187,7 +201,7 @@ def test_every_route_has_an_entry_with_its_methods() -> None:
 def test_a_foreign_object_is_as_unknown_as_one_that_never_was(
     acme: Customer, foreign: Foreign, api: Api, method: str, route: str
 ) -> None:
-    never = Foreign(NEVER, str(new_id()), str(new_id()), str(new_id()), NEVER)
+    never = Foreign(NEVER, *(str(new_id()) for _ in range(5)), NEVER)
     refused = call(api(acme), method, foreign.address(route))
     unknown = call(api(acme), method, never.address(route))
     assert without_ids(refused, foreign) == without_ids(unknown, foreign)

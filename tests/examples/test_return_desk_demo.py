@@ -17,7 +17,7 @@ from examples.return_desk.letters import write_letter, writer
 from examples.return_desk.recompute import Verdict
 
 CHECKOUT = Path(__file__).parents[2]
-VERDICT = Verdict(refunded={"C1": 510, "C2": 20}, held={"C3": 9000})
+VERDICT = Verdict(refunded={"C1": 510}, approved={"C2": 20}, declined={"C3": 9000})
 
 
 def ledger(*, repeats: int = 2, **amounts: int) -> dict[str, Any]:
@@ -26,7 +26,8 @@ def ledger(*, repeats: int = 2, **amounts: int) -> dict[str, Any]:
 
 
 def tally() -> Tally:
-    return Tally(total=3, outcomes=Counter(refunded=2, held=1), caught=2)
+    decisions = Counter(approved=1, rejected=1, modified=2)
+    return Tally(total=3, outcomes=Counter(refunded=2, declined=1), caught=2, decisions=decisions)
 
 
 def exit_code(ledger: dict[str, Any], tally: Tally) -> int:
@@ -63,13 +64,21 @@ def test_usage_that_is_not_the_sum_of_the_runs_is_red(capsys: pytest.CaptureFixt
     assert "the runs' tokens are 100, the tenant's usage says 101" in capsys.readouterr().out
 
 
+def test_a_case_decided_otherwise_or_twice_is_red(capsys: pytest.CaptureFixture[str]) -> None:
+    twice = tally()
+    assert exit_code(ledger(C1=510, C2=20), twice) == 0
+    twice.decisions["approved"] += 1
+    assert exit_code(ledger(C1=510, C2=20), twice) == 1
+    assert "2 cases were approved, and 1 should have been" in capsys.readouterr().out
+
+
 def test_a_run_without_a_letter_is_red() -> None:
     silent = tally()
     usage = {"model_calls": 1, "input_tokens": 1, "output_tokens": 1, "cost": "0"}
-    end = {"decision": "held", "letter": "Dear customer"}
-    silent.add("C4", {"status": "completed", "output": {"hold": end}, "usage": usage})
+    end = {"decision": "declined", "letter": "Dear customer"}
+    silent.add("C4", {"status": "completed", "output": end, "usage": usage})
     assert silent.failures == []
-    silent.add("C4", {"status": "completed", "output": {"hold": {**end, "letter": ""}}, "usage": usage})
+    silent.add("C4", {"status": "completed", "output": {**end, "letter": ""}, "usage": usage})
     assert silent.failures == ["the run of C4 has written no letter"]
 
 

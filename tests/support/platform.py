@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.process_ends import eventually
 from tests.support.server import running_server
 from tests.support.worker import running_worker
 
@@ -26,6 +27,40 @@ class Platform:
         assert answer.status_code == 200, answer.text
         run: dict[str, Any] = answer.json()
         return run
+
+    def start(self, segment: dict[str, Any], run_input: Any = None) -> dict[str, Any]:
+        """Start a run of an inline segment."""
+        answer = self.caller.post("/api/v1/runs", json={"segment": segment, "input": run_input})
+        assert answer.status_code == 202, answer.text
+        run: dict[str, Any] = answer.json()
+        return run
+
+    def over(self, run: dict[str, Any]) -> dict[str, Any]:
+        """Wait until a run is over."""
+        answer = self.caller.get(f"/api/v1/runs/{run['run_id']}?wait={WAIT_SECONDS}").json()
+        assert answer["status"] in {"completed", "failed", "cancelled", "timed_out"}, answer
+        return dict(answer)
+
+    def task(self, run: dict[str, Any]) -> dict[str, Any]:
+        """The one open task of a run, once it is there."""
+        found: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            page = self.caller.get("/api/v1/human-tasks", params={"run": run["run_id"], "status": "open"})
+            found[:] = page.json()["data"]
+            return bool(found)
+
+        assert eventually(look, seconds=WAIT_SECONDS), "no task was opened"
+        (task,) = found
+        return task
+
+    def complete(self, task: dict[str, Any], decision: str, **more: Any) -> dict[str, Any]:
+        """Decide a task with the tenant's key."""
+        answer = self.caller.post(
+            f"/api/v1/human-tasks/{task['task_id']}/complete", json={"decision": decision, **more}
+        )
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
 
     def output(self, segment: dict[str, Any], run_input: Any = None) -> Any:
         """Run a segment that is expected to complete, and give its output."""

@@ -119,8 +119,8 @@ def test_a_token_makes_no_token(acme: Customer, api: Api) -> None:
 
 def forged(token: str, settings: Any) -> list[str]:
     payload, _, signature = token.removeprefix(tokens.PREFIX).partition(".")
-    public_id, _, expires = orjson.loads(base64.urlsafe_b64decode(payload + "=="))
-    said = orjson.dumps([public_id, ["segments:read"], expires])
+    public_id, _, expires, member_id = orjson.loads(base64.urlsafe_b64decode(payload + "=="))
+    said = orjson.dumps([public_id, ["segments:read"], expires, member_id])
     wider = base64.urlsafe_b64encode(said).decode().rstrip("=")
     facts = tokens.TokenFacts(public_id, ("segments:read",), utc_now() + timedelta(seconds=60))
     nobody = tokens.TokenFacts("0" * 16, ("segments:read",), utc_now() + timedelta(seconds=60))

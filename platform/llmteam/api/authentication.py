@@ -1,12 +1,17 @@
-"""Signing in of programs: an API key in one of two headers."""
+"""Who calls the API: a program with a key in one of two headers, or a person who has signed in."""
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
 from llmteam.api.cors import ALLOWED
-from tenants.errors import KeyMissing, KeyRefused, ScopeMissing
+from tenants.errors import CsrfMissing, KeyMissing, KeyRefused, ScopeMissing
+from tenants.members.sessions import member_of_session
 from tenants.selectors import find_caller
 from tenants.types import Caller
 
@@ -33,6 +38,48 @@ class KeyAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Name the scheme, so that a refusal is a 401."""
         return 'Bearer realm="llmteam"'
+
+
+class SessionAuthentication(BaseAuthentication):
+    """Reads the session cookie of a person who has signed in and chosen a tenant. Unsafe methods need a CSRF token.
+
+    Costs nothing where no such cookie is sent.
+    """
+
+    def authenticate(self, request: Request) -> tuple[None, Caller] | None:
+        """Find the caller; None when no session cookie was sent.
+
+        Raises:
+            KeyRefused: The session is over, or its person is no active member of its tenant any more.
+            CsrfMissing: An unsafe method without the token.
+        """
+        cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        if not cookie:
+            return None
+        django_request = request._request  # noqa: SLF001 - Django's own helpers take no other
+        django_request.session = SessionStore(cookie)
+        member = member_of_session(django_request)
+        if member is None:
+            raise KeyRefused("The session is over; sign in again.")
+        reason = _Csrf(_answer_nothing).process_view(django_request, _answer_nothing, (), {})
+        if reason is not None:
+            raise CsrfMissing
+        return None, Caller(member.tenant, None, member)
+
+    def authenticate_header(self, request: Request) -> str:
+        """Name the scheme, as for keys."""
+        return 'Bearer realm="llmteam"'
+
+
+class _Csrf(CsrfViewMiddleware):
+    """Says why a request is refused, instead of answering."""
+
+    def _reject(self, request: HttpRequest, reason: str) -> Any:
+        return reason
+
+
+def _answer_nothing(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
 
 
 class HasScope:

@@ -13,7 +13,7 @@ from kernel.errors import Invalid, LlmteamError, TooLarge
 from kernel.values import MalformedJson, ValueRefused
 from llmteam.api.content import UnsupportedContent
 from llmteam.api.problems import CONTENT_TYPE, DatabaseAway, problem
-from tenants.errors import KeyMissing, KeyRefused, ScopeMissing
+from tenants.errors import CsrfMissing, KeyMissing, KeyRefused, ScopeMissing
 
 _EXAMPLE_REQUEST_ID: Final = "01a20c5a-67bc-70b7-a9c6-60e0d8130e1f"
 _ALWAYS: Final = (KeyMissing, KeyRefused, DatabaseAway)
@@ -82,6 +82,8 @@ class Schema(AutoSchema):
         scope = getattr(self.view, "required_scopes", {}).get(self.method)
         own: Iterable[type[LlmteamError]] = getattr(self.view, "refusals", {}).get(self.method, ())
         errors: list[LlmteamError] = [kind() for kind in (*_ALWAYS, *own, *(_WITH_BODY if has_body else ()))]
+        if self.method not in {"GET", "HEAD"}:
+            errors.append(CsrfMissing())
         if scope:
             errors.append(ScopeMissing(f"This call needs a key with the scope `{scope}`.", extra={"scope": scope}))
         if self.get_override_parameters():

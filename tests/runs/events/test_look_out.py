@@ -12,6 +12,8 @@ from kernel.ids import new_id
 from runs.events import hub as hub_module
 from runs.events.hub import Hub
 from runs.notices import Advance, Notices, read_notice, write_notice
+from tenants.models import ApiKey, Tenant
+from tenants.types import Caller
 from tests.support.valkeys import own_valkey
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,6 +62,10 @@ async def test_nobody_is_woken_by_what_is_no_news(settings: Any) -> None:
     await _end(hub)
 
 
+def somebody() -> Caller:
+    return Caller(Tenant(slug="acme"), ApiKey(id=new_id()))
+
+
 async def test_the_look_out_ends_a_while_after_the_last_watcher_left(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,7 +73,7 @@ async def test_the_look_out_ends_a_while_after_the_last_watcher_left(
     monkeypatch.setattr(hub_module, "LINGER_SECONDS", 1.0)
     before = asyncio.all_tasks()
     hub = Hub()
-    with hub.watching(("run", new_id())), hub.guarding(new_id(), "runs:read"):
+    with hub.watching(("run", new_id())), hub.guarding(somebody(), "runs:read"):
         await asyncio.sleep(0.1)
         assert len(asyncio.all_tasks()) == len(before) + 2
     await asyncio.sleep(0.1)

@@ -33,6 +33,19 @@ CASES = [
 ]
 
 
+NEEDED = [
+    ("steps.a.output + get(steps, 'b.output', 0)", {"a"}),
+    ("get(steps, 'a.output', steps.b.output)", {"b"}),
+    ("get(steps, 'a.output', 0) + steps.a.output", {"a"}),
+    ("get(steps, 'a.output')", set()),
+]
+
+
+@pytest.mark.parametrize(("source", "needed"), NEEDED)
+def test_what_it_can_do_without_has_a_default(source: str, needed: set[str]) -> None:
+    assert parse(source).needed_steps == needed
+
+
 @pytest.mark.parametrize(("source", "names", "steps", "dynamic"), CASES)
 def test_names_what_it_reads(source: str, names: set[str], steps: set[str], dynamic: bool) -> None:
     expression = parse(source)

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from kernel.values import Json
 from tenants.context import unscoped
 from tenants.errors import KeyRefused
-from tenants.models import ApiKey, Tenant, User
+from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.selectors import find_caller
 from tenants.services import create_api_key, create_tenant, revoke_api_key
 from tenants.types import SCOPES
@@ -20,6 +20,8 @@ from tenants.types import SCOPES
 FIRST: Final = ("acme", "Acme Ltd")
 SECOND: Final = ("globex", "Globex Corp")
 ADMIN: Final = "admin"
+REVIEWER: Final = "rita@acme.example"
+REVIEWER_GROUPS: Final = ("return_desk",)
 
 
 class Command(BaseCommand):
@@ -41,6 +43,7 @@ class Command(BaseCommand):
                 "api_key": _key_of(_tenant(*FIRST), before.get("api_key"), output),
                 "second_tenant": SECOND[0],
                 "second_api_key": _key_of(_tenant(*SECOND), before.get("second_api_key"), output),
+                "reviewer": {"email": REVIEWER, "member_id": str(_reviewer().id)},
                 "admin": {"username": ADMIN, "password": _password(before.get("admin"))},
             }
         _write(output, access)
@@ -67,7 +70,21 @@ def _works(key_text: str, tenant: Tenant) -> bool:
         caller = find_caller(key_text=key_text)
     except KeyRefused:
         return False
-    return caller.tenant == tenant and set(caller.api_key.scopes) == set(SCOPES)
+    return caller.tenant == tenant and set(caller.scopes) == set(SCOPES)
+
+
+def _reviewer() -> Membership:
+    """Give the person at the first tenant's return desk, who has no password: a key acts for them, or they sign in."""
+    person, created = User.objects.get_or_create(
+        username=REVIEWER, defaults={"email": REVIEWER, "first_name": "Rita", "last_name": "Reviewer"}
+    )
+    if created:
+        person.set_unusable_password()
+        person.save(update_fields=["password"])
+    member, _ = Membership.objects.get_or_create(
+        tenant=Tenant.objects.get(slug=FIRST[0]), user=person, defaults={"groups": list(REVIEWER_GROUPS)}
+    )
+    return member
 
 
 def _password(written: Json) -> str:

@@ -1,0 +1,98 @@
+"""How members and invitations look to callers, and what callers may say about them."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from tenants.members.models import Invitation
+from tenants.models import Membership, Role
+from tenants.requests import Strict
+
+
+class MemberFields(Strict):
+    """What may be changed of a member; what is left out stays."""
+
+    role = serializers.ChoiceField(choices=Role.choices, required=False)
+    groups = serializers.ListField(child=serializers.CharField(max_length=100), required=False)
+
+
+class InvitationFields(Strict):
+    """Whom to invite."""
+
+    email = serializers.EmailField(max_length=254)
+    role = serializers.ChoiceField(choices=Role.choices, default=Role.REVIEWER)
+    groups = serializers.ListField(child=serializers.CharField(max_length=100), default=list)
+
+
+class AbsenceFields(Strict):
+    """When somebody is out of office."""
+
+    away_from = serializers.DateTimeField(help_text="RFC 3339.")
+    away_until = serializers.DateTimeField(required=False, allow_null=True, help_text="Left out: until further notice.")
+    stands_in = serializers.UUIDField(required=False, allow_null=True, help_text="The member who is asked meanwhile.")
+
+
+class NoFields(Strict):
+    """Nothing is said beside the address."""
+
+
+class AbsenceShape(serializers.Serializer[Any]):
+    """When somebody is out of office."""
+
+    away_from = serializers.DateTimeField()
+    away_until = serializers.DateTimeField(allow_null=True)
+    stands_in = serializers.UUIDField(allow_null=True)
+
+
+class MemberShape(serializers.Serializer[Any]):
+    """A member."""
+
+    member_id = serializers.UUIDField()
+    email = serializers.CharField()
+    name = serializers.CharField()
+    role = serializers.ChoiceField(choices=Role.choices)
+    groups = serializers.ListField(child=serializers.CharField())
+    is_active = serializers.BooleanField()
+    absence = AbsenceShape(allow_null=True)
+    created_at = serializers.DateTimeField()
+    deactivated_at = serializers.DateTimeField(allow_null=True)
+
+
+class InvitationShape(serializers.Serializer[Any]):
+    """An invitation."""
+
+    invitation_id = serializers.UUIDField()
+    email = serializers.CharField()
+    role = serializers.ChoiceField(choices=Role.choices)
+    groups = serializers.ListField(child=serializers.CharField())
+    status = serializers.ChoiceField(choices=["open", "accepted", "revoked", "expired"])
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    mailed_at = serializers.DateTimeField(allow_null=True)
+    mail_error = serializers.CharField(allow_null=True, help_text="Why it could not be mailed.")
+
+
+def member_body(member: Membership) -> dict[str, Any]:
+    """Fill a ``MemberShape``."""
+    absence = {"away_from": member.away_from, "away_until": member.away_until, "stands_in": member.stands_in_id}
+    return {
+        "member_id": member.id,
+        "email": member.user.email,
+        "name": member.user.get_full_name() or member.user.email,
+        "role": member.role,
+        "groups": member.groups,
+        "is_active": member.deactivated_at is None and member.user.is_active,
+        "absence": None if member.away_from is None else absence,
+        "created_at": member.created_at,
+        "deactivated_at": member.deactivated_at,
+    }
+
+
+def invitation_body(row: Invitation) -> dict[str, Any]:
+    """Fill an ``InvitationShape``."""
+    names = ("email", "role", "groups", "status", "created_at", "expires_at", "mailed_at")
+    return {
+        "invitation_id": row.id,
+        **{name: getattr(row, name) for name in names},
+        "mail_error": row.mail_error or None,
+    }

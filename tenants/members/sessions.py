@@ -1,0 +1,22 @@
+"""Who a session belongs to, and for which tenant."""
+
+from typing import Final
+
+from django.contrib.auth import get_user
+from django.http import HttpRequest
+
+from kernel.ids import parse_id
+from tenants.members.selectors import current_member
+from tenants.models import Membership, User
+
+TENANT: Final = "tenant_id"
+"""Where a session keeps the tenant its person has chosen."""
+
+
+def member_of_session(request: HttpRequest) -> Membership | None:
+    """Find the active membership a request's session stands for; None when it stands for none, or none any more."""
+    user = get_user(request)
+    tenant_id = parse_id(str(request.session.get(TENANT, "")))
+    if not isinstance(user, User) or tenant_id is None:
+        return None
+    return current_member(user=user, tenant_id=tenant_id)
