@@ -1,0 +1,1 @@
+"""Mails that tell members of tasks."""

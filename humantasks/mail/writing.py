@@ -1,0 +1,27 @@
+"""What a mail about a task says. Texts of users are data in it, never templates; its one link decides nothing."""
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+
+from humantasks.models import Notice
+
+LONGEST_SUBJECT = 200
+
+
+def write_mail(notice: Notice) -> EmailMultiAlternatives:
+    """Write the mail of a notice, which came with its task, tenant and member.
+
+    The link names the task, never the person: whoever follows it signs in, and decides on the page.
+    """
+    task = notice.task
+    told = {
+        "kind": notice.kind,
+        "task": task,
+        "tenant": task.tenant.name,
+        "url": f"{settings.PUBLIC_URL}/inbox/tasks/{task.id}/",
+    }
+    subject = " ".join(render_to_string("mail/subject.txt", told).split())[:LONGEST_SUBJECT]
+    message = EmailMultiAlternatives(subject, render_to_string("mail/task.txt", told), to=[notice.member.user.email])
+    message.attach_alternative(render_to_string("mail/task.html", told), "text/html")
+    return message

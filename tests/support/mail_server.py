@@ -1,0 +1,58 @@
+"""A real mail server on loopback that keeps what it is given."""
+
+import email
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage, Message
+from email.policy import default
+from typing import Any, cast
+
+from aiosmtpd.controller import Controller
+
+
+class MailServer:
+    """Takes every mail, or refuses every recipient while ``refuses`` is set."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.refuses = False
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self._controller: Controller | None = None
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802 - the library's hook
+        """Take a recipient in."""
+        if self.refuses:
+            return "550 nobody of that name"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - the library's hook
+        """Keep a mail."""
+        message: Message = email.message_from_bytes(envelope.content, policy=default)
+        self.mails.append(cast("EmailMessage", message))
+        return "250 OK"
+
+    def start(self) -> None:
+        """Listen."""
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller.start()
+
+    def stop(self) -> None:
+        """Be away."""
+        if self._controller is not None:
+            self._controller.stop()
+            self._controller = None
+
+
+@contextmanager
+def running_mail_server() -> Iterator[MailServer]:
+    """Run one for a test."""
+    server = MailServer()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
