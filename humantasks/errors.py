@@ -38,6 +38,13 @@ class TaskChanged(Conflict):
     title = "The task has changed since it was shown"
 
 
+class ReportRefused(Refused):
+    """A reviewer asked how long all people take."""
+
+    code = "REPORT_REFUSED"
+    title = "Reports about everybody's tasks are for admins, auditors and keys"
+
+
 class AnswerInvalid(Invalid):
     """The answer does not fit the task; ``errors`` say where."""
 

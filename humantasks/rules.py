@@ -13,6 +13,7 @@ from kernel.values import Json
 
 ADMIN: Final = "admin"
 AUDITOR: Final = "auditor"
+REVIEWER: Final = "reviewer"
 PROGRAM: Final = "program"
 LONGEST_COMMENT: Final = 10_000
 

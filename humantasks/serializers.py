@@ -12,6 +12,7 @@ from humantasks.errors import TaskNotFound
 from humantasks.facts import facts_of
 from humantasks.models import HumanTask, TaskDecision
 from humantasks.people import shown_name
+from humantasks.report import GROUP, SEGMENT
 from humantasks.rules import Person
 from humantasks.selectors import BOXES, TaskQuery
 from humantasks.types import DECISIONS, MISSING, Answer, Decision, TaskStatus, TaskType
@@ -66,6 +67,14 @@ def task_query(fields: dict[str, Any]) -> TaskQuery:
 
 
 @extend_schema_serializer(examples=[OpenApiExample("An approval", DECIDE_EXAMPLE, request_only=True)])
+class ReportQuery(Strict):
+    """What a report tells apart, and of which time."""
+
+    by = serializers.ChoiceField(choices=[SEGMENT, GROUP], default=SEGMENT, help_text="What is told apart.")
+    after = serializers.DateTimeField(required=False, help_text="Only tasks created behind this time (RFC 3339).")
+    before = serializers.DateTimeField(required=False, help_text="Only tasks created before this time.")
+
+
 class DecideFields(Strict):
     """What a person says about a task."""
 
@@ -159,6 +168,35 @@ class TaskShape(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
     url = serializers.URLField(help_text="The task's page in the inbox.")
+
+
+class SecondsShape(serializers.Serializer[Any]):
+    """How long something took, in seconds; null where it never happened."""
+
+    average = serializers.FloatField(allow_null=True)
+    p50 = serializers.FloatField(allow_null=True)
+    p95 = serializers.FloatField(allow_null=True)
+
+
+class ReportLineShape(serializers.Serializer[Any]):
+    """What became of the tasks of one segment or group."""
+
+    name = serializers.CharField(allow_null=True, help_text="Null: tasks of no group.")
+    created = serializers.IntegerField()
+    open = serializers.IntegerField()
+    completed = serializers.IntegerField()
+    timed_out = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
+    overdue = serializers.IntegerField(help_text="Open, and late now.")
+    to_claim = SecondsShape(help_text="From the task's opening to the first claim.")
+    to_decide = SecondsShape(help_text="From the task's opening to the decision that ended it.")
+
+
+class ReportShape(serializers.Serializer[Any]):
+    """A report; at most 1,000 lines, the most frequent first."""
+
+    by = serializers.ChoiceField(choices=[SEGMENT, GROUP])
+    lines = ReportLineShape(many=True)
 
 
 def read_task_id(text: str) -> UUID:

@@ -1,6 +1,7 @@
 """The API's routes about human tasks."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import Any, ClassVar
 
@@ -12,11 +13,14 @@ from rest_framework.views import APIView
 from humantasks import errors, selectors, services
 from humantasks.models import HumanTask
 from humantasks.people import caller_as_person
-from humantasks.rules import Person
+from humantasks.report import report_times
+from humantasks.rules import REVIEWER, Person
 from humantasks.serializers import (
     DecideFields,
     DelegateFields,
     NoFields,
+    ReportQuery,
+    ReportShape,
     TaskListQuery,
     TaskShape,
     read_task_id,
@@ -57,6 +61,29 @@ class TasksView(APIView):
             return Response(
                 page_body(page, lambda task: task_body(task, person, request), request.build_absolute_uri())
             )
+
+
+class TaskReportView(APIView):
+    """How long people take."""
+
+    required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (errors.ReportRefused,)}
+
+    @extend_schema(
+        operation_id="report_human_tasks",
+        summary="Report how long people take",
+        description="Of the tasks created in a period: how many, what became of them, time to claim and to decide; by "
+        "segment or by group. A task of several groups counts in each. For keys, admins and auditors.",
+        parameters=[ReportQuery],
+        responses=ReportShape,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer the report."""
+        caller, query = caller_of(request), read_query(ReportQuery, request)
+        if caller.member is not None and caller.member.role == REVIEWER:
+            raise errors.ReportRefused
+        lines = report_times(tenant=caller.tenant, **query)
+        return Response({"by": query["by"], "lines": [asdict(line) for line in lines]})
 
 
 class TaskView(APIView):

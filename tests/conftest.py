@@ -37,12 +37,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 @pytest.fixture
 def acme(db: None) -> Customer:
-    return _customer("acme", "Acme")
+    return make_customer("acme", "Acme")
 
 
 @pytest.fixture
 def globex(db: None) -> Customer:
-    return _customer("globex", "Globex")
+    return make_customer("globex", "Globex")
 
 
 @pytest.fixture
@@ -65,6 +65,6 @@ def server(django_db_setup: None) -> Iterator[ServerProcess]:
         yield server
 
 
-def _customer(slug: str, name: str) -> Customer:
+def make_customer(slug: str, name: str) -> Customer:
     tenant = create_tenant(slug=slug, name=name)
     return Customer(tenant, create_api_key(tenant=tenant, name="tests").text)

@@ -130,6 +130,7 @@ def test_what_is_answered_is_what_is_described(
         ("get", "/api/v1/invitations"): client.get("/api/v1/invitations"),
         ("post", "/api/v1/invitations"): client.post("/api/v1/invitations", {"email": "bob@acme.example"}),
         ("delete", "/api/v1/invitations/{invitation_id}"): client.delete(f"/api/v1/invitations/{member.id}"),
+        ("get", "/api/v1/human-tasks/report"): client.get("/api/v1/human-tasks/report"),
         ("get", "/api/v1/human-tasks"): client.get("/api/v1/human-tasks"),
         ("get", "/api/v1/human-tasks/{task_id}"): client.get(f"/api/v1/human-tasks/{task.id}"),
         ("post", "/api/v1/human-tasks/{task_id}/claim"): client.post(f"/api/v1/human-tasks/{task.id}/claim"),

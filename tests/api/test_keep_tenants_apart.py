@@ -71,6 +71,7 @@ OF_THE_CALLER = {
     "members": {"GET"},
     "invitations": {"GET", "POST"},
     "human-tasks": {"GET"},
+    "human-tasks/report": {"GET"},
     "connections": {"GET"},
     "tokens": {"POST"},
     "prompts": {"GET"},
