@@ -31,8 +31,10 @@ from tenants.console import (
 )
 from tenants.known_callers import forget_callers_of
 from tenants.known_origins import known_origins
-from tenants.models import ApiKey, Membership, Tenant, User
+from tenants.members.admin import InvitationAdmin, MembershipAdmin
+from tenants.models import ApiKey, Identity, IdentityProvider, Invitation, Membership, Tenant, User
 from tenants.services import create_api_key, revoke_api_key
+from tenants.sign_in.admin import IdentityAdmin, IdentityProviderAdmin
 from tenants.types import SCOPES
 
 if TYPE_CHECKING:
@@ -53,8 +55,9 @@ class TenantAdmin(CallbackSecretActs):
     search_fields = ["slug", "name"]
     ordering = ["slug"]
     fields = [
-        "slug", "name", "is_active", "max_concurrent_runs", "run_token_budget", "run_cost_budget",
-        "daily_token_budget", "daily_cost_budget", "allowed_origins", "egress_allow_hosts", "created_at", "belongings",
+        "slug", "name", "is_active", "max_concurrent_runs", "default_reviewer_groups", "run_token_budget",
+        "run_cost_budget", "daily_token_budget", "daily_cost_budget", "allowed_origins", "egress_allow_hosts",
+        "created_at", "belongings",
     ]  # fmt: skip
     readonly_fields = ["created_at", "belongings"]
     actions = ["rotate_callback_secrets"]
@@ -128,39 +131,10 @@ class RightsGroupAdmin(GroupAdmin, ConsoleAdmin):
     list_help = "Sets of rights in this console, for staff who are not superusers. Reviewer groups are in memberships."
 
 
-@admin.register(Membership)
-class MembershipAdmin(ConsoleAdmin):
-    """Who belongs to which tenant."""
-
-    list_help = "Who belongs to which tenant, in which role, and which reviewer groups' tasks they are offered."
-    list_display = ["user", "tenant", "role", "groups", "created_at"]
-    list_filter = [("tenant", AutocompleteSelectFilter), "role"]
-    list_select_related = ["user", "tenant"]
-    search_fields = ["user__username", "user__email", "tenant__slug"]
-    ordering = ["-id"]
-    autocomplete_fields = ["user", "tenant"]
-    fields = ["tenant", "user", "role", "groups", "created_at"]
-    readonly_fields = ["created_at"]
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Say how groups are written."""
-        if db_field.name == "groups":
-            kwargs |= {"widget": UnfoldAdminTextInputWidget, "help_text": "Reviewer groups, separated by commas."}
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Let a person be taken out of a tenant, by those with the right."""
-        return request.user.has_perm("tenants.delete_membership")
-
-    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        """Take the person out, and tell the audit."""
-        self.record(request, verb="deleted", row=obj, before={"user": str(obj.user_id), "role": obj.role})
-        super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
-        """Take each out as if alone."""
-        for membership in queryset:
-            self.delete_model(request, membership)
+admin.site.register(Membership, MembershipAdmin)
+admin.site.register(Invitation, InvitationAdmin)
+admin.site.register(IdentityProvider, IdentityProviderAdmin)
+admin.site.register(Identity, IdentityAdmin)
 
 
 class NewKeyForm(KeyForm):

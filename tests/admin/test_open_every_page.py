@@ -12,12 +12,14 @@ from django.urls import reverse
 from runs.models import ModelPrice
 from segments.models import PromptTemplate
 from tenants.context import unscoped
-from tenants.models import ApiKey, Connection, Membership, Tenant, User
+from tenants.models import ApiKey, Connection, IdentityProvider, Invitation, Membership, Tenant, User
 from tests.support.console import World
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-MADE_HERE = {Tenant, User, Group, Membership, ApiKey, ModelPrice, Connection, PromptTemplate}
-EDITED_HERE = {Tenant, User, Group, Membership, Connection, PromptTemplate}
+MADE_HERE = {
+    Tenant, User, Group, Membership, Invitation, IdentityProvider, ApiKey, ModelPrice, Connection, PromptTemplate,
+}  # fmt: skip
+EDITED_HERE = {Tenant, User, Group, Membership, IdentityProvider, Connection, PromptTemplate}
 DELETED_HERE = {Membership, Connection}
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 

@@ -13,11 +13,12 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from audit.models import Entry
+from kernel.clock import utc_now
 from runs.models import Delivery, Run, RunStatus, Signal, SignalKind
 from segments.models import PromptTemplate, Segment
 from tenants.console import MOST_AT_ONCE
 from tenants.context import unscoped
-from tenants.models import ApiKey, CallbackSecret, Connection, Membership, User
+from tenants.models import ApiKey, CallbackSecret, Connection, Invitation, Membership, User
 from tests.support.console import World, a_run
 
 Done = Callable[[], bool]
@@ -71,6 +72,22 @@ def signed_anew(world: World) -> tuple[Model, Done]:
     return world.tenant, lambda: CallbackSecret.objects.filter(tenant=world.tenant).exists()
 
 
+def deactivated(world: World) -> tuple[Model, Done]:
+    member = Membership.objects.get(tenant=world.tenant)
+    return member, lambda: Membership.objects.get(id=member.id).deactivated_at is not None
+
+
+def reactivated(world: World) -> tuple[Model, Done]:
+    member = Membership.objects.get(tenant=world.tenant)
+    Membership.objects.filter(id=member.id).update(deactivated_at=utc_now())
+    return member, lambda: Membership.objects.get(id=member.id).deactivated_at is None
+
+
+def taken_back(world: World) -> tuple[Model, Done]:
+    row = Invitation.objects.get(tenant=world.tenant)
+    return row, lambda: Invitation.objects.get(id=row.id).revoked_at is not None
+
+
 ACTIONS: dict[tuple[str, str], tuple[Callable[[World], tuple[Model, Done]], str]] = {
     ("runs.Run", "pause_runs"): (signalled(SignalKind.PAUSE), "run.pause_requested"),
     ("runs.Run", "resume_runs"): (signalled(SignalKind.RESUME), "run.resume_requested"),
@@ -79,6 +96,9 @@ ACTIONS: dict[tuple[str, str], tuple[Callable[[World], tuple[Model, Done]], str]
     ("runs.Delivery", "redeliver_deliveries"): (sent_again, "delivery.redelivered"),
     ("tenants.Tenant", "rotate_callback_secrets"): (signed_anew, "tenant.callback_secret_rotated"),
     ("tenants.ApiKey", "revoke_keys"): (revoked, "api_key.revoked"),
+    ("tenants.Membership", "deactivate_members"): (deactivated, "member.deactivated"),
+    ("tenants.Membership", "reactivate_members"): (reactivated, "member.reactivated"),
+    ("tenants.Invitation", "revoke_invitations"): (taken_back, "invitation.revoked"),
     ("segments.Segment", "archive_segments"): (archived, "segment.archived"),
     ("segments.PromptTemplate", "archive_prompts"): (prompt_archived, "prompt.archived"),
     ("tenants.Connection", "try_connections"): (tried, "connection.tested"),
@@ -91,6 +111,9 @@ BUTTONS = {
     ("runs.Delivery", "redeliver_delivery"): "redeliver_deliveries",
     ("tenants.Tenant", "rotate_callback_secret"): "rotate_callback_secrets",
     ("tenants.ApiKey", "revoke_key"): "revoke_keys",
+    ("tenants.Membership", "deactivate"): "deactivate_members",
+    ("tenants.Membership", "reactivate"): "reactivate_members",
+    ("tenants.Invitation", "revoke"): "revoke_invitations",
     ("segments.Segment", "archive"): "archive_segments",
     ("segments.PromptTemplate", "archive_one"): "archive_prompts",
     ("tenants.Connection", "try_one"): "try_connections",

@@ -12,7 +12,7 @@ from kernel.clock import utc_now
 from runs.models import Delivery, DeliveryAttempt, ModelPrice, Run, RunEvent, RunStatus, UsageDay, UsageEntry, Worker
 from segments.models import PromptTemplate, PromptVersion, Revision, Segment
 from tenants.context import unscoped
-from tenants.models import Connection, Membership, Tenant, User
+from tenants.models import Connection, Identity, IdentityProvider, Invitation, Membership, Tenant, User
 from tenants.sealing import seal_into
 from tenants.services import create_api_key
 
@@ -34,6 +34,12 @@ def a_world(tenant: Tenant, *, name: str = "greet") -> World:
     with unscoped("rows for a test"):
         person = User.objects.create(username=f"reader-of-{tenant.slug}")
         Membership.objects.create(tenant=tenant, user=person, groups=["finance"])
+        Identity.objects.create(user=person, issuer=f"https://login.{tenant.slug}.example", subject="reader")
+        IdentityProvider.objects.create(tenant=tenant, issuer="https://login.example", client_id="c", client_secret="s")
+        Invitation.objects.create(
+            tenant=tenant, email=f"new@{tenant.slug}.example", role="reviewer", invited_by="system",
+            expires_at=utc_now() + timedelta(days=1),
+        )  # fmt: skip
         Group.objects.get_or_create(name="readers")
         create_api_key(tenant=tenant, name=f"key of {tenant.slug}")
         Entry.objects.create(

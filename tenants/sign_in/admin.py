@@ -1,0 +1,114 @@
+"""The console's pages of identity providers and of the accounts people sign in with."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+
+from tenants.connections.services import policy_of
+from tenants.console import ConsoleAdmin, ReadOnlyAdmin, column
+from tenants.models import IdentityProvider
+from tenants.sealing import seal_into
+from tenants.sign_in.rules import domain_problems, issuer_problem, map_problem
+
+if TYPE_CHECKING:
+    Form = forms.ModelForm[IdentityProvider]
+else:
+    Form = forms.ModelForm
+
+
+class IdentityProviderForm(Form):
+    """All a provider says, and a secret that goes in and never comes out."""
+
+    new_secret = forms.CharField(
+        required=False,
+        strip=False,
+        label="Client secret",
+        widget=UnfoldAdminPasswordWidget(render_value=False, attrs={"autocomplete": "new-password"}),
+        help_text="Left empty, the one that is kept stays.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what could not work."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        tenant = cleaned.get("tenant") or getattr(self.instance, "tenant", None)
+        if "issuer" in cleaned and tenant is not None:
+            plain_allowed = settings.DEVELOPMENT or settings.DEBUG
+            self._say(
+                "issuer", issuer_problem(cleaned["issuer"], policy=policy_of(tenant), plain_allowed=plain_allowed)
+            )
+        for name in ("group_map", "role_map"):
+            if name in cleaned:
+                cleaned[name] = cleaned[name] or {}
+                self._say(name, map_problem(cleaned[name], of_roles=name == "role_map"))
+        for problem in domain_problems(cleaned.get("allowed_domains") or []):
+            self._say("allowed_domains", problem)
+        if not cleaned.get("new_secret") and not self.instance.client_secret:
+            self._say("new_secret", "The provider gives one with the client id.")
+        return cleaned
+
+    def _say(self, name: str, problem: str | None) -> None:
+        if problem is not None:
+            self.add_error(name, problem)
+
+
+class IdentityProviderAdmin(ConsoleAdmin):
+    """Tenants' own providers of accounts."""
+
+    list_help = (
+        "Tenants' own OpenID Connect providers. Each signs people into its tenant only; the installation's own "
+        "provider is set up in the environment."
+    )
+    form = IdentityProviderForm
+    list_display = ["tenant", "issuer", "client_id", "is_active"]
+    list_filter = [("tenant", AutocompleteSelectFilter), "is_active"]
+    list_select_related = ["tenant"]
+    search_fields = ["issuer", "tenant__slug"]
+    ordering = ["-id"]
+    autocomplete_fields = ["tenant"]
+    fields = [
+        "tenant", "issuer", "client_id", "new_secret", "scopes", "groups_claim", "group_map", "role_map",
+        "allowed_domains", "is_active", "created_at",
+    ]  # fmt: skip
+    readonly_fields = ["created_at"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Keep whose it is: its secret is sealed for that tenant."""
+        return [*self.readonly_fields, "tenant"] if obj else [*self.readonly_fields]
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Let lists be written in one line."""
+        if isinstance(db_field, ArrayField):
+            kwargs |= {"widget": UnfoldAdminTextInputWidget, "help_text": f"{db_field.help_text} Separated by commas."}
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Seal the secret, save, and tell the audit what is said now, never the secret."""
+        said = [name for name in form.cleaned_data if name not in {"new_secret", "tenant"}]
+        before = {name: form.initial.get(name) for name in said} if change else None
+        if form.cleaned_data["new_secret"]:
+            seal_into(obj, "client_secret", form.cleaned_data["new_secret"])
+        obj.save()
+        after = {name: form.cleaned_data[name] for name in said}
+        after |= {"client_secret": "changed"} if form.cleaned_data["new_secret"] else {}
+        self.record(request, verb="changed" if change else "created", row=obj, before=before, after=after)
+
+
+class IdentityAdmin(ReadOnlyAdmin):
+    """Accounts at providers, and whose they are."""
+
+    list_help = "Accounts people sign in with: known by their provider and its name for them, never by an e-mail."
+    list_display = ["user", "issuer", "subject", "created_at", "last_used"]
+    list_select_related = ["user"]
+    search_fields = ["subject", "issuer", "user__email"]
+    ordering = ["-id"]
+    fields = ["user", "issuer", "subject", "created_at", "last_used_at"]
+
+    @column("last sign-in", ordering="last_used_at")
+    def last_used(self, row: Any) -> Any:
+        """Tell when it was used last."""
+        return row.last_used_at
