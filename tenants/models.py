@@ -175,6 +175,7 @@ class CallbackSecret(models.Model):
 
 from tenants.connections.models import Connection, ConnectionAuth, ConnectionKind  # noqa: E402 - it needs the tenant
 from tenants.members.models import Invitation  # noqa: E402 - as above
+from tenants.sign_in.models import Identity, IdentityProvider  # noqa: E402 - as above
 
 __all__ = [
     "ApiKey",
@@ -182,6 +183,8 @@ __all__ = [
     "Connection",
     "ConnectionAuth",
     "ConnectionKind",
+    "Identity",
+    "IdentityProvider",
     "Invitation",
     "Membership",
     "Role",

@@ -18,6 +18,7 @@ def record(
     object_id: str,
     before: Json = None,
     after: Json = None,
+    outcome: str = "done",
 ) -> None:
     """Add an entry to the open transaction; arguments as for ``audit.services.record``. Never give it a secret."""
     recorder: Any = import_string(settings.AUDIT_RECORDER)
@@ -29,4 +30,5 @@ def record(
         object_id=object_id,
         before=before,
         after=after,
+        outcome=outcome,
     )

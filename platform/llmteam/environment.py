@@ -112,6 +112,24 @@ def address(name: str) -> tuple[str, int] | None:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
+def issuer(name: str, *, plain_allowed: bool) -> str:
+    """Read the address of an identity provider; empty where it is not set.
+
+    Args:
+        name: The variable.
+        plain_allowed: Whether plain HTTP will do; for development only.
+
+    Raises:
+        ImproperlyConfigured: No such address, or one with a query.
+    """
+    written = text(name, "")
+    schemes = {"https", "http"} if plain_allowed else {"https"}
+    url = urlsplit(written)
+    if written and (url.scheme not in schemes or not url.hostname or url.query or url.fragment):
+        raise ImproperlyConfigured(f"{name} is {written!r}; write https://host/path, as the provider names itself.")
+    return written
+
+
 def database(name: str) -> dict[str, object]:
     """Read a ``postgresql://`` URL into Django's form. Not set: an address nobody answers at.
 

@@ -48,6 +48,7 @@ MIDDLEWARE = [
     "llmteam.api.inline.Security",
     "llmteam.static.static_files",
     "llmteam.api.inline.Session",
+    "llmteam.api.inline.Locale",
     "llmteam.api.inline.Common",
     "llmteam.api.inline.Csrf",
     "llmteam.api.inline.Authentication",
@@ -104,12 +105,23 @@ REDIS_URL = environment.text("REDIS_URL", "redis://127.0.0.1:1/0")
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "tenants.User"
+# The first is for operators, who have a password; the second knows the sessions of people who signed in elsewhere.
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "tenants.sign_in.backend.ProviderBackend"]
+OIDC_ISSUER = environment.issuer("OIDC_ISSUER", plain_allowed=DEVELOPMENT or DEBUG)
+OIDC_CLIENT_ID = environment.text("OIDC_CLIENT_ID", "")
+OIDC_CLIENT_SECRET = environment.text("OIDC_CLIENT_SECRET", "")
+OIDC_SCOPES = environment.text("OIDC_SCOPES", "openid email profile")
+if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
+    raise ImproperlyConfigured("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.")
+SIGN_IN_HOURS = environment.number("SIGN_IN_HOURS", 12, least=0.01, most=720)
+LOGIN_REDIRECT_URL = "/inbox/"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ru", "Russian")]
 TIME_ZONE = "UTC"
 USE_TZ = True
 FORMAT_MODULE_PATH = ["llmteam.formats"]

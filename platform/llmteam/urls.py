@@ -8,6 +8,7 @@ from llmteam import health, metrics
 urlpatterns = [
     path("api/", include("llmteam.api.urls")),
     path("admin/", admin.site.urls),
+    path("", include("tenants.sign_in.urls")),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("metrics", metrics.show, name="metrics"),

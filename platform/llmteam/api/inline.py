@@ -15,10 +15,14 @@ from django.http import HttpRequest, HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.locale import LocaleMiddleware
 from django.middleware.security import SecurityMiddleware
+from django.utils import translation
 from django.utils.deprecation import MiddlewareMixin
 
 API: Final = "/api/v1/"
+WITHOUT_LANGUAGE: Final = ("/api/", "/admin/", "/healthz", "/readyz", "/metrics")
+"""Where nothing is translated: programs, and the console, whose operators share one language."""
 
 
 class Inline(MiddlewareMixin):
@@ -63,6 +67,22 @@ class XFrameOptions(Inline, XFrameOptionsMiddleware):
 
 class Session(OutsideApi, SessionMiddleware):
     """Gives pages their session."""
+
+
+class Locale(Inline, LocaleMiddleware):
+    """Chooses the language of pages for people by what their browser asks for."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Choose it."""
+        if not request.path_info.startswith(WITHOUT_LANGUAGE):
+            super().process_request(request)
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Say which it is, and leave none behind for the thread's next request."""
+        if not request.path_info.startswith(WITHOUT_LANGUAGE):
+            response = super().process_response(request, response)
+            translation.deactivate()
+        return response
 
 
 class Csrf(Inline, CsrfViewMiddleware):

@@ -1,0 +1,1 @@
+"""How people sign in: with their company's account, through OpenID Connect."""

@@ -1,0 +1,87 @@
+"""The code flow of mozilla-django-oidc, with one provider of many and none of its ways to fetch, believe and match."""
+
+import time
+from typing import Any, Final
+from urllib.parse import quote
+
+from django.contrib.auth import get_user_model
+from django.http import HttpRequest
+from mozilla_django_oidc.auth import OIDCAuthenticationBackend
+
+from tenants.models import User
+from tenants.sign_in.claims import merged
+from tenants.sign_in.errors import ProviderFailed, TokenRefused
+from tenants.sign_in.fetching import fetch_object
+from tenants.sign_in.id_tokens import Claims, Expected, key_id, read_id_token
+from tenants.sign_in.metadata import directory
+from tenants.sign_in.providers import Provider
+from tenants.sign_in.services import SignedIn, sign_in
+
+NAME: Final = "tenants.sign_in.backend.ProviderBackend"
+
+
+class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the library has no types
+    """Signs one person in through one provider. Without one, as Django makes it, it only knows sessions again."""
+
+    def __init__(self, provider: Provider | None = None) -> None:
+        """Take no settings: the library's would name one provider for all."""
+        self.UserModel = get_user_model()
+        self.provider = provider
+        self.signed_in: SignedIn | None = None
+        if provider is not None:
+            self.OIDC_RP_CLIENT_ID = provider.client_id
+            self.OIDC_RP_CLIENT_SECRET = provider.client_secret
+
+    def authenticate(self, request: HttpRequest | None, **kwargs: Any) -> User | None:
+        """Redeem the code in a callback's address.
+
+        Raises:
+            SignInRefused: Whatever is wrong with the answer, or with the person.
+        """
+        if self.provider is None:
+            return None
+        super().authenticate(request, **kwargs)
+        return None if self.signed_in is None else self.signed_in.user
+
+    def get_token(self, payload: dict[str, str]) -> dict[str, Any]:
+        """Redeem the code; the secret is shown as the provider says it wants it."""
+        metadata = directory.metadata(self._provider)
+        if metadata.posts_secret:
+            return fetch_object(self._provider, metadata.token_endpoint, form=payload)
+        name, secret = (quote(payload[part], safe="") for part in ("client_id", "client_secret"))
+        form = {name: value for name, value in payload.items() if name != "client_secret"}
+        return fetch_object(self._provider, metadata.token_endpoint, form=form, basic=(name, secret))
+
+    def verify_token(self, token: object, **kwargs: Any) -> Claims:
+        """Believe the ID token, or refuse."""
+        provider = self._provider
+        keys = directory.keys(provider, kid=key_id(token))
+        expected = Expected(provider.issuer, provider.client_id, str(kwargs["nonce"]))
+        return read_id_token(token, keys=keys, expected=expected, now=time.time())
+
+    def get_userinfo(self, access_token: object, id_token: object, payload: Claims) -> Claims:
+        """Ask what else is known of the person; nothing of it counts unless it is about the token's subject."""
+        address = directory.metadata(self._provider).userinfo_endpoint
+        if address is None:
+            return {}
+        if not isinstance(access_token, str) or not access_token.isascii() or not access_token.isprintable():
+            raise ProviderFailed
+        told = fetch_object(self._provider, address, headers={"Authorization": f"Bearer {access_token}"})
+        if told.get("sub") != payload["sub"]:
+            raise TokenRefused("userinfo_sub")
+        return told
+
+    def get_or_create_user(self, access_token: object, id_token: object, payload: Claims) -> User:
+        """Find the person; what the signed token says goes before what userinfo says."""
+        claims = merged(payload, self.get_userinfo(access_token, id_token, payload))
+        self.signed_in = sign_in(provider=self._provider, claims=claims)
+        return self.signed_in.user
+
+    def store_tokens(self, access_token: object, id_token: object) -> None:
+        """Keep no token: nothing is asked of the provider later."""
+
+    @property
+    def _provider(self) -> Provider:
+        if self.provider is None:
+            raise TypeError("this backend was made to know sessions again")
+        return self.provider

@@ -1,0 +1,95 @@
+"""Why somebody is not signed in. The page shows ``detail``; the audit keeps ``code`` alone."""
+
+from typing import ClassVar
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
+from kernel.errors import LlmteamError, Malformed, Refused
+
+
+class SignInRefused(Refused):
+    """Nobody is signed in. ``advice`` tells the person what to do."""
+
+    code = "SIGN_IN_REFUSED"
+    title = gettext_noop("You are not signed in.")
+    advice: ClassVar[str] = gettext_noop("Sign in again. If that does not help, ask your administrator.")
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in the reader's language."""
+        return str(_(self.title))
+
+    @property
+    def what_to_do(self) -> str:
+        """What to do about it, in the reader's language."""
+        return str(_(self.advice))
+
+
+class StateRefused(SignInRefused):
+    """The answer belongs to no sign-in of this session: used already, too old, or somebody else's."""
+
+    code = "STATE_REFUSED"
+    status = Malformed.status
+    title = gettext_noop("This sign-in was begun elsewhere, is over, or took too long.")
+    advice = gettext_noop("Begin again from the sign-in page, in one window.")
+
+
+class ProviderRefused(SignInRefused):
+    """The provider answered that it did not sign the person in."""
+
+    code = "PROVIDER_REFUSED"
+    title = gettext_noop("Your company's sign-in service did not let you in.")
+
+
+class ProviderFailed(SignInRefused):
+    """The provider does not answer, or not in a form that can be used."""
+
+    code = "PROVIDER_FAILED"
+    status = Malformed.status
+    title = gettext_noop("Your company's sign-in service does not answer as it should.")
+    advice = gettext_noop("Try again in a minute. If it stays like that, tell your administrator.")
+
+
+class TokenRefused(SignInRefused):
+    """The provider's token is not what was asked for; ``reason`` says in which way."""
+
+    code = "TOKEN_REFUSED"
+    title = gettext_noop("The answer of your company's sign-in service cannot be trusted.")
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason, for the audit."""
+        super().__init__()
+        self.reason = reason
+
+
+class NotInvited(SignInRefused):
+    """Nobody knows the account, and nobody has invited its verified e-mail."""
+
+    code = "NOT_INVITED"
+    title = gettext_noop("You are not a member yet.")
+    advice = gettext_noop("Ask an administrator to invite the e-mail address of your company account.")
+
+
+class EmailUnverified(NotInvited):
+    """The account is unknown, and its e-mail is not verified, so nothing can be told by it."""
+
+    code = "EMAIL_UNVERIFIED"
+    title = gettext_noop("Your e-mail address has not been verified by your company's sign-in service.")
+    advice = gettext_noop("Have it verified there, then sign in again.")
+
+
+class Deactivated(SignInRefused):
+    """The person was a member."""
+
+    code = "DEACTIVATED"
+    title = gettext_noop("Your membership has been deactivated.")
+    advice = gettext_noop("If you should have access, ask an administrator to reactivate it.")
+
+
+class NoProvider(LlmteamError):
+    """There is no provider to sign in with, or the tenant has none."""
+
+    code = "NO_PROVIDER"
+    status = 404
+    title = gettext_noop("There is no such way to sign in.")

@@ -1,0 +1,147 @@
+"""What an ID token must say to be believed. No clock of its own, no network, no rows."""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from kernel.errors import LlmteamError
+from kernel.values import Json, parse_json
+from tenants.sign_in.errors import TokenRefused
+
+ALGORITHMS: Final[Mapping[str, str]] = {"RS256": "RSA", "ES256": "EC"}
+"""The signatures that are believed, and the kind of key each needs. Never ``none``; never one that needs a secret."""
+LEEWAY_SECONDS: Final = 60
+LONGEST: Final = 32 * 1024
+LEAST_RSA_BITS: Final = 2048
+LONGEST_SUBJECT: Final = 255
+
+Claims = Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What was asked for."""
+
+    issuer: str
+    client_id: str
+    nonce: str
+
+
+def key_id(token: object) -> str | None:
+    """Read which key a token says it is signed with, to look for that; believed by nobody.
+
+    Raises:
+        TokenRefused: No signed token, or one whose algorithm is never believed.
+    """
+    kid = _header(token).get("kid")
+    if kid is not None and not isinstance(kid, str):
+        raise TokenRefused("kid")
+    return kid
+
+
+def read_id_token(token: object, *, keys: Sequence[Mapping[str, Json]], expected: Expected, now: float) -> Claims:
+    """Check a token's signature and all it says.
+
+    Args:
+        token: As the provider sent it.
+        keys: The provider's, as it publishes them.
+        expected: What was asked for.
+        now: Seconds since the epoch.
+
+    Returns:
+        Its claims.
+
+    Raises:
+        TokenRefused: Anything is not as it must be; ``reason`` names it.
+    """
+    header = _header(token)
+    claims = _payload(str(token), _key(header, keys), str(header["alg"]))
+    _check_audience(claims, expected)
+    _check_times(claims, now)
+    nonce = claims.get("nonce")
+    if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), expected.nonce.encode()):
+        raise TokenRefused("nonce")
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
+        raise TokenRefused("sub")
+    return claims
+
+
+def _header(token: object) -> Claims:
+    if not isinstance(token, str) or len(token) > LONGEST or not token.isascii():
+        raise TokenRefused("form")
+    try:
+        encoded = token.partition(".")[0]
+        header = parse_json(jwt.utils.base64url_decode(encoded))
+    except (ValueError, LlmteamError) as error:
+        raise TokenRefused("form") from error
+    if not isinstance(header, dict) or "crit" in header:
+        raise TokenRefused("header")
+    if header.get("alg") not in ALGORITHMS:
+        raise TokenRefused("alg")
+    return header
+
+
+def _key(header: Claims, keys: Sequence[Mapping[str, Json]]) -> jwt.PyJWK:
+    """Find the key the token names; one that names none is believed only where there is but one key."""
+    alg, kid = str(header["alg"]), header.get("kid")
+    fitting = [key for key in keys if key.get("kty") == ALGORITHMS[alg] and key.get("use") in {None, "sig"}]
+    fitting = [key for key in fitting if key.get("alg") in {None, alg} and (kid is None or key.get("kid") == kid)]
+    if len(fitting) != 1:
+        raise TokenRefused("kid")
+    try:
+        found = jwt.PyJWK(dict(fitting[0]), algorithm=alg)
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
+        raise TokenRefused("key") from error
+    if not _is_strong(found.key):
+        raise TokenRefused("key")
+    return found
+
+
+def _is_strong(key: object) -> bool:
+    if isinstance(key, RSAPublicKey):
+        return key.key_size >= LEAST_RSA_BITS
+    return isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)
+
+
+def _payload(token: str, key: jwt.PyJWK, alg: str) -> Claims:
+    try:
+        signed = jwt.PyJWS().decode_complete(token, key, algorithms=[alg])
+        claims = parse_json(signed["payload"], big_integers="text")
+    except (jwt.PyJWTError, ValueError, TypeError, LlmteamError) as error:
+        raise TokenRefused("signature") from error
+    if not isinstance(claims, dict):
+        raise TokenRefused("form")
+    return claims
+
+
+def _check_audience(claims: Claims, expected: Expected) -> None:
+    if claims.get("iss") != expected.issuer:
+        raise TokenRefused("iss")
+    audience = claims.get("aud")
+    listed = audience if isinstance(audience, list) else [audience]
+    if expected.client_id not in listed:
+        raise TokenRefused("aud")
+    if ("azp" in claims or len(listed) > 1) and claims.get("azp") != expected.client_id:
+        raise TokenRefused("azp")
+
+
+def _check_times(claims: Claims, now: float) -> None:
+    if _time(claims, "exp") <= now - LEEWAY_SECONDS:
+        raise TokenRefused("exp")
+    if _time(claims, "iat") > now + LEEWAY_SECONDS:
+        raise TokenRefused("iat")
+    if "nbf" in claims and _time(claims, "nbf") > now + LEEWAY_SECONDS:
+        raise TokenRefused("nbf")
+
+
+def _time(claims: Claims, name: str) -> float:
+    found = claims.get(name)
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise TokenRefused(name)
+    return found

@@ -1,0 +1,128 @@
+"""What providers say of themselves: addresses and signing keys, remembered by each process."""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from kernel.values import Json
+from tenants.sign_in.errors import ProviderFailed
+from tenants.sign_in.fetching import fetch_object
+from tenants.sign_in.providers import Provider
+
+REMEMBERED_SECONDS: Final = 3600.0
+REFETCH_SECONDS: Final = 30.0
+"""The least time between two look-ups of keys because of one that is unknown: anybody can send an unknown one."""
+MOST_REMEMBERED: Final = 1_000
+
+Keys = tuple[Mapping[str, Json], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """A provider's addresses."""
+
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None
+    end_session_endpoint: str | None
+    posts_secret: bool
+    """Whether the client's secret goes into the form; else into Basic, which is the standard's default."""
+
+
+@dataclass(slots=True)
+class _Known:
+    metadata: Metadata
+    keys: Keys
+    until: float
+    refetch_from: float
+
+
+class Directory:
+    """Remembers providers' metadata and keys, by issuer and what may be called for whom. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str], _Known] = {}
+
+    def metadata(self, provider: Provider) -> Metadata:
+        """Give a provider's addresses.
+
+        Raises:
+            ProviderFailed: It does not tell them, or tells another issuer's.
+        """
+        return self._find(provider).metadata
+
+    def keys(self, provider: Provider, *, kid: str | None) -> Keys:
+        """Give a provider's keys; looks again, at most each 30 s, when none of them has the id that is asked for.
+
+        Raises:
+            ProviderFailed: It does not tell them.
+        """
+        known = self._find(provider)
+        if any(key.get("kid") == kid for key in known.keys):
+            return known.keys
+        with self._lock:
+            may_ask = time.monotonic() >= known.refetch_from
+            known.refetch_from = (
+                max(known.refetch_from, time.monotonic() + REFETCH_SECONDS) if may_ask else (known.refetch_from)
+            )
+        if may_ask:
+            known.keys = _fetch_keys(provider, known.metadata)
+        return known.keys
+
+    def forget(self) -> None:
+        """Ask all again."""
+        with self._lock:
+            self._known.clear()
+
+    def _find(self, provider: Provider) -> _Known:
+        name = (provider.key, provider.issuer)
+        with self._lock:
+            found = self._known.get(name)
+        if found is not None and time.monotonic() < found.until:
+            return found
+        metadata = _fetch_metadata(provider)
+        known = _Known(metadata, _fetch_keys(provider, metadata), time.monotonic() + REMEMBERED_SECONDS, 0.0)
+        with self._lock:
+            self._known[name] = known
+            if len(self._known) > MOST_REMEMBERED:
+                del self._known[next(iter(self._known))]
+        return known
+
+
+directory = Directory()
+
+
+def _fetch_metadata(provider: Provider) -> Metadata:
+    told = fetch_object(provider, f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration")
+    if told.get("issuer") != provider.issuer:
+        raise ProviderFailed
+    methods = told.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    return Metadata(
+        authorization_endpoint=_address(told, "authorization_endpoint"),
+        token_endpoint=_address(told, "token_endpoint"),
+        jwks_uri=_address(told, "jwks_uri"),
+        userinfo_endpoint=_address(told, "userinfo_endpoint") if "userinfo_endpoint" in told else None,
+        end_session_endpoint=_address(told, "end_session_endpoint") if "end_session_endpoint" in told else None,
+        posts_secret=isinstance(methods, list) and "client_secret_basic" not in methods,
+    )
+
+
+def _fetch_keys(provider: Provider, metadata: Metadata) -> Keys:
+    keys = fetch_object(provider, metadata.jwks_uri).get("keys")
+    if not isinstance(keys, list):
+        raise ProviderFailed
+    return tuple(key for key in keys if isinstance(key, dict))
+
+
+def _address(told: Mapping[str, Json], name: str) -> str:
+    """Read an address. Browsers are sent to some, so nothing but HTTP will do, and plain only under a plain issuer."""
+    found = told.get(name)
+    issuer = str(told.get("issuer", ""))
+    schemes = ("https://", "http://") if issuer.startswith("http://") else ("https://",)
+    if not isinstance(found, str) or not found.startswith(schemes):
+        raise ProviderFailed
+    return found

@@ -1,0 +1,91 @@
+"""The providers people can sign in with: the installation's from the settings, and each tenant's own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.conf import settings
+
+from kernel.egress import Policy, build_policy
+from kernel.ids import parse_id
+from tenants.connections.services import policy_of
+from tenants.context import unscoped
+from tenants.models import IdentityProvider, Tenant
+from tenants.sealing import open_from
+
+INSTALLATION: Final = "installation"
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider as a sign-in needs it.
+
+    Attributes:
+        key: What a sign-in under way is bound to: ``installation``, or the id of a tenant's provider.
+        tenant: The only one it signs people into; None for the installation's.
+        policy: What may be called on its behalf.
+        groups_claim: Where its tokens list groups; the maps say what they mean.
+    """
+
+    key: str
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scopes: str
+    policy: Policy
+    tenant: Tenant | None = None
+    groups_claim: str = ""
+    group_map: Mapping[str, str] = field(default_factory=dict)
+    role_map: Mapping[str, str] = field(default_factory=dict)
+    allowed_domains: tuple[str, ...] = ()
+
+
+def installation_provider() -> Provider | None:
+    """Give the installation's provider; None when none is set up."""
+    if not settings.OIDC_ISSUER:
+        return None
+    return Provider(
+        key=INSTALLATION,
+        issuer=settings.OIDC_ISSUER,
+        client_id=settings.OIDC_CLIENT_ID,
+        client_secret=settings.OIDC_CLIENT_SECRET,
+        scopes=settings.OIDC_SCOPES,
+        policy=build_policy(allow_hosts=settings.EGRESS_ALLOW_HOSTS, allow_cidrs=settings.EGRESS_ALLOW_CIDRS),
+    )
+
+
+def provider_of_tenant(slug: str) -> Provider | None:
+    """Find a tenant's own provider by the tenant's short name; None when there is none that is active."""
+    return _find(tenant__slug=slug) if "\x00" not in slug else None
+
+
+def provider_by_key(key: object) -> Provider | None:
+    """Find the provider a sign-in was begun with; None when it is not there any more."""
+    if key == INSTALLATION:
+        return installation_provider()
+    row_id = parse_id(key)
+    return None if row_id is None else _find(id=row_id)
+
+
+def _find(**wanted: object) -> Provider | None:
+    with unscoped("a provider is looked up before anybody is known"):
+        row = (
+            IdentityProvider.objects.select_related("tenant")
+            .filter(is_active=True, tenant__is_active=True, **wanted)
+            .first()
+        )
+    if row is None:
+        return None
+    return Provider(
+        key=str(row.id),
+        issuer=row.issuer,
+        client_id=row.client_id,
+        client_secret=open_from(row, "client_secret"),
+        scopes=row.scopes,
+        policy=policy_of(row.tenant),
+        tenant=row.tenant,
+        groups_claim=row.groups_claim,
+        group_map=row.group_map,
+        role_map=row.role_map,
+        allowed_domains=tuple(domain.lower() for domain in row.allowed_domains),
+    )

@@ -1,0 +1,189 @@
+"""Who an account is, and what a sign-in changes."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import IntegrityError
+from django.db.models import Count
+
+from kernel.clock import utc_now
+from kernel.ids import new_id
+from kernel.values import Json
+from tenants.context import unscoped
+from tenants.members.errors import LastAdmin
+from tenants.members.models import Invitation
+from tenants.members.selectors import memberships_of
+from tenants.members.services import accept_invitations, change_member, join_by_domain
+from tenants.models import Identity, Membership, User
+from tenants.recording import record
+from tenants.sign_in.claims import Claims, listed_groups, mapped_groups, mapped_role, name_of, verified_email
+from tenants.sign_in.errors import Deactivated, EmailUnverified, NotInvited, SignInRefused, TokenRefused
+from tenants.sign_in.providers import Provider
+
+_NOT_IN_NAMES: Final = re.compile(r"[^\w.@+-]")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A person, and where they may go: never empty."""
+
+    user: User
+    members: list[Membership]
+
+
+def sign_in(*, provider: Provider, claims: Claims) -> SignedIn:
+    """Find the person an account stands for, and bring their memberships up to date.
+
+    An account is known by issuer and subject. An unknown one is let in only where its verified e-mail is invited, is
+    that of a member an operator has made who never signed in, or is of a domain the provider's tenant lets join. If it
+    is refused nothing stays written.
+
+    Args:
+        provider: Who vouches.
+        claims: What it says, checked; of the ID token, and of userinfo where that says more.
+
+    Raises:
+        EmailUnverified: The account is unknown, and so is its e-mail.
+        NotInvited: Nobody has invited them.
+        Deactivated: They were a member.
+    """
+    try:
+        return _sign_in(provider, claims)
+    except IntegrityError:
+        return _sign_in(provider, claims)  # the same account came twice at once, and is known now
+
+
+def refuse(*, provider: Provider | None, error: SignInRefused) -> None:
+    """Tell the audit that nobody was signed in: the tenant's if it has a part in it, else the installation's."""
+    reason = error.reason if isinstance(error, TokenRefused) else None
+    after: dict[str, Json] = {"code": error.code, "reason": reason}
+    with unscoped("nobody is known"):
+        record(
+            tenant=None if provider is None else provider.tenant,
+            action="sign_in.refused",
+            actor="anonymous",
+            object_type="identity_provider",
+            object_id="unknown" if provider is None else provider.key,
+            after=after,
+            outcome="refused",
+        )
+
+
+def _sign_in(provider: Provider, claims: Claims) -> SignedIn:
+    with unscoped("a person signs in before a tenant is chosen"):
+        email = verified_email(claims)
+        identity = Identity.objects.select_related("user").filter(issuer=provider.issuer, subject=claims["sub"]).first()
+        if identity is None:
+            identity = _new_identity(provider, claims, email)
+        user = identity.user
+        if not user.is_active:
+            raise Deactivated
+        if email is not None:
+            _join(provider, user, email)
+        if provider.tenant is not None:
+            _follow_groups(provider, user, claims)
+        members = members_for(user=user, provider=provider)
+        if not members:
+            raise Deactivated if user.memberships.exists() else NotInvited
+        identity.last_used_at = utc_now()
+        identity.save(update_fields=["last_used_at"])
+        for member in members[:1] if provider.tenant is None else members:
+            _tell_of(member, provider)
+        return SignedIn(user, members)
+
+
+def members_for(*, user: User, provider: Provider) -> list[Membership]:
+    """Read where somebody may go who was vouched for by a provider: a tenant's own opens this tenant only."""
+    found = memberships_of(user=user)
+    return [one for one in found if provider.tenant is None or one.tenant_id == provider.tenant.id]
+
+
+def _new_identity(provider: Provider, claims: Claims, email: str | None) -> Identity:
+    if email is None:
+        raise EmailUnverified
+    if not _is_expected(provider, email):
+        raise NotInvited
+    user = _never_signed_in(provider, email) or _new_user(claims, email)
+    return Identity.objects.create(user=user, issuer=provider.issuer, subject=str(claims["sub"]))
+
+
+def _is_expected(provider: Provider, email: str) -> bool:
+    open_ones = Invitation.objects.filter(email=email, accepted_at=None, revoked_at=None, expires_at__gt=utc_now())
+    if provider.tenant is not None:
+        open_ones = open_ones.filter(tenant=provider.tenant)
+    return open_ones.exists() or _never_signed_in(provider, email) is not None or _may_join(provider, email)
+
+
+def _may_join(provider: Provider, email: str) -> bool:
+    """Whether the e-mail's domain opens the tenant: not again to somebody who is known there under another account."""
+    if provider.tenant is None or email.rpartition("@")[2] not in provider.allowed_domains:
+        return False
+    return not Membership.objects.filter(tenant=provider.tenant, user__email__iexact=email).exists()
+
+
+def _never_signed_in(provider: Provider, email: str) -> User | None:
+    """Find the one person with this e-mail whom an operator has made a member, and who has no account yet.
+
+    Never one who may use the console: an account would open that too. Never one of another tenant as well, for a
+    tenant's own provider.
+    """
+    people = User.objects.filter(email__iexact=email, is_staff=False, is_superuser=False, identities=None)
+    rows = list(people.annotate(places=Count("memberships")).filter(places__gt=0)[:2])
+    if len(rows) != 1:
+        return None
+    tenants = {one.tenant_id for one in rows[0].memberships.all()}
+    return rows[0] if provider.tenant is None or tenants == {provider.tenant.id} else None
+
+
+def _new_user(claims: Claims, email: str) -> User:
+    user_id = new_id()
+    first, last = name_of(claims)
+    username = f"{_NOT_IN_NAMES.sub('_', email)[:100]}+{user_id.hex[-12:]}"
+    user = User(id=user_id, username=username, email=email, first_name=first, last_name=last)
+    user.set_unusable_password()
+    user.save(force_insert=True)
+    return user
+
+
+def _join(provider: Provider, user: User, email: str) -> None:
+    accept_invitations(user=user, email=email, tenant=provider.tenant)
+    if provider.tenant is not None and _may_join(provider, email):
+        join_by_domain(tenant=provider.tenant, user=user)
+    if user.email != email:
+        user.email = email
+        user.save(update_fields=["email"])
+
+
+def _follow_groups(provider: Provider, user: User, claims: Claims) -> None:
+    """Take over what the provider says of somebody's groups and role, save that the last admin stays one."""
+    listed = listed_groups(claims, provider.groups_claim)
+    groups, role = mapped_groups(listed, provider.group_map), mapped_role(listed, provider.role_map)
+    for member in members_for(user=user, provider=provider):
+        new_groups = groups if groups is not None and sorted(groups) != sorted(member.groups) else None
+        if new_groups is not None:
+            change_member(tenant=member.tenant, actor=_actor(provider), member_id=member.id, groups=new_groups)
+        if role is not None and role != member.role:
+            _change_role(provider, member, role)
+
+
+def _change_role(provider: Provider, member: Membership, role: str) -> None:
+    try:
+        change_member(tenant=member.tenant, actor=_actor(provider), member_id=member.id, role=role)
+    except LastAdmin:
+        return
+
+
+def _actor(provider: Provider) -> str:
+    return f"identity_provider:{provider.key}"
+
+
+def _tell_of(member: Membership, provider: Provider) -> None:
+    record(
+        tenant=member.tenant,
+        action="sign_in.done",
+        actor=f"member:{member.id}",
+        object_type="member",
+        object_id=str(member.id),
+        after={"identity_provider": provider.key},
+    )

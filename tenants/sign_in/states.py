@@ -1,0 +1,45 @@
+"""Sign-ins under way: each bound to its session and its provider, good for one callback within ten minutes."""
+
+import time
+from typing import Final
+
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.http import HttpRequest
+
+from tenants.context import unscoped
+from tenants.sign_in.errors import StateRefused
+
+STATES: Final = "oidc_states"
+"""Where the library keeps them: by state the nonce, the PKCE verifier and the time."""
+LIVES_SECONDS: Final = 600
+
+
+def bind_state(request: HttpRequest, state: str, *, provider_key: str, next_url: str) -> None:
+    """Add to a state that the library has just made whom it is for, and where the person wanted to go."""
+    request.session[STATES][state] |= {"provider": provider_key, "next": next_url}
+    request.session.modified = True
+
+
+def take_state(request: HttpRequest) -> dict[str, str]:
+    """Take the state a callback names out of its session. Of any number who show one at once one gets it.
+
+    Raises:
+        StateRefused: The session has none of this name, or not any more.
+    """
+    key = request.session.session_key
+    if key is None:
+        raise StateRefused
+    with unscoped("a session is read before anybody is known"):
+        # Whoever waits for this lock reads the session without the state.
+        Session.objects.select_for_update().filter(session_key=key).first()
+        request.session = SessionStore(key)
+        states = request.session.get(STATES, {})
+        found = states.pop(request.GET.get("state", ""), None)
+        if found is None or "provider" not in found:
+            raise StateRefused
+        request.session.modified = True
+        request.session.save()
+    if found["added_on"] < time.time() - LIVES_SECONDS:
+        raise StateRefused
+    return {name: str(found[name]) for name in ("nonce", "code_verifier", "provider", "next")}
