@@ -82,7 +82,8 @@ def _header(token: object) -> Claims:
         raise TokenRefused("form") from error
     if not isinstance(header, dict) or "crit" in header:
         raise TokenRefused("header")
-    if header.get("alg") not in ALGORITHMS:
+    alg = header.get("alg")
+    if not isinstance(alg, str) or alg not in ALGORITHMS:
         raise TokenRefused("alg")
     return header
 

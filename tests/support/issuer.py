@@ -24,7 +24,7 @@ CLIENT_ID = "llmteam-client"
 CLIENT_SECRET = "the client's own & secret"
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-WEAK_KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+WEAK_KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - to be refused
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 MISSING = object()
 """Takes a claim out."""
