@@ -2,7 +2,7 @@
 # Paths are relative to this file's folder, so a folder name with spaces does no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check fix bench chaos lock
+.PHONY: help venv run demo test check fix bench chaos browser lock
 .DELETE_ON_ERROR:
 
 # The settings refuse to start without a secret unless development is asked for.
@@ -17,7 +17,7 @@ READY = .venv/.ready
 REQUIREMENTS = .venv/.requirements
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
 
 venv: $(READY) ## set up .venv (every other target does this when needed)
 
@@ -48,6 +48,9 @@ bench: $(READY) ## figures of this machine, next to the floor; ONLY=W1,LONE REPE
 
 chaos: $(READY) ## every part broken under load, then the proof that nothing is lost; SEED=1 ONLY=worker_killed
 	@exec .venv/bin/python -m benchmarks.chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+browser: $(READY) ## the inbox in Chromium, wide and on a phone; pictures are left in .data/browser
+	@exec .venv/bin/python -m pytest -m browser -p no:xdist tests/browser
 
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock"

@@ -143,7 +143,7 @@ class Notice(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     task = models.ForeignKey(HumanTask, on_delete=models.CASCADE, related_name="notices")
-    member = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="+")
+    member = models.ForeignKey(Membership, null=True, on_delete=models.SET_NULL, related_name="+")
     kind = models.CharField(max_length=16, choices=NoticeKind)
     created_at = models.DateTimeField(default=utc_now)
     next_at = models.DateTimeField(null=True, default=utc_now, help_text="When it is sent; empty once that is over.")

@@ -1,7 +1,7 @@
 """The people tasks are about: who acts, whom a name means, who is told."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db.models import Q
@@ -27,13 +27,17 @@ class Asked:
 def person_of(member: Membership) -> Person:
     """Describe a member who acts, with those they stand in for now. To be called inside the tenant's scope."""
     away = Membership.objects.filter(_away_now(), stands_in=member).values_list("id", flat=True)
+    return replace(candidate(member), stands_in_for=frozenset(away))
+
+
+def candidate(member: Membership) -> Person:
+    """Describe a member a task may be handed on to; asks the database nothing."""
     return Person(
         actor=f"member:{member.id}",
         name=shown_name(member),
         role=member.role,
         member_id=member.id,
         groups=frozenset(member.groups),
-        stands_in_for=frozenset(away),
     )
 
 

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from humantasks import rules
 from humantasks.errors import TaskNotFound
 from humantasks.facts import facts_of
 from humantasks.models import HumanTask, TaskDecision
 from humantasks.rules import ADMIN, AUDITOR, PROGRAM, Person
-from humantasks.types import TaskStatus
+from humantasks.types import Priority, TaskStatus
 from kernel.clock import utc_now
-from kernel.paging import Page
+from kernel.paging import CursorRefused, Page, Position, read_cursor, write_cursor
 from runs.models import RunEvent
 from tenants.context import reading_scope
 from tenants.models import Tenant
@@ -61,6 +61,25 @@ def list_tasks(*, tenant: Tenant, person: Person, query: TaskQuery) -> Page[Huma
         return newest_page(_filtered(person, query), cursor=query.cursor, limit=query.limit)
 
 
+def list_open_tasks(*, tenant: Tenant, person: Person, query: TaskQuery) -> Page[HumanTask]:
+    """Read one page of the open tasks somebody may see, the most urgent first, then those that are due first.
+
+    Without what is decided about; with the decisions so far.
+
+    Raises:
+        CursorRefused: Not a cursor of this list.
+    """
+    with reading_scope(tenant.id):
+        rows = _filtered(person, query).filter(status=TaskStatus.OPEN).defer("data")
+        rows = rows.select_related(None).select_related("claimed_by__user")
+        rows = rows.prefetch_related(Prefetch("decisions", TaskDecision.objects.defer("data", "comment")))
+        if query.cursor:
+            rows = rows.filter(_less_urgent(query.cursor))
+        found = list(rows.order_by("-priority", "due_at", "id")[: query.limit + 1])
+    shown = found[: query.limit]
+    return Page(shown, _urgency(shown[-1]) if len(found) > query.limit else None)
+
+
 def count_tasks(*, tenant: Tenant, person: Person) -> dict[str, int]:
     """Count what is open: by name (``mine``), by group (``groups``), and of both what is late (``overdue``)."""
     with reading_scope(tenant.id):
@@ -85,6 +104,14 @@ def get_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
         if task is None or not rules.may_see(facts_of(task), person):
             raise TaskNotFound
         return task
+
+
+def get_tasks(*, tenant: Tenant, person: Person, task_ids: Sequence[UUID]) -> list[HumanTask]:
+    """Read several tasks with the decisions about them, in the order they are named; without those not to be seen."""
+    with reading_scope(tenant.id):
+        found = {task.id: task for task in _rows().prefetch_related("decisions").filter(id__in=task_ids)}
+        named = [found[task_id] for task_id in task_ids if task_id in found]
+        return [task for task in named if rules.may_see(facts_of(task), person)]
 
 
 def history_of(task: HumanTask) -> list[RunEvent]:
@@ -137,6 +164,19 @@ def _asked_among_others(person: Person) -> Q:
 
 def _may_see(person: Person) -> Q:
     return _asked_by_name(person) | _asked_among_others(person) | Q(_has_decided(person))
+
+
+def _urgency(task: HumanTask) -> str:
+    return f"{task.priority}.{write_cursor(Position(task.due_at, task.id))}"
+
+
+def _less_urgent(cursor: str) -> Q:
+    priority, _, place = cursor.partition(".")
+    if priority not in {str(value) for value in Priority.values}:
+        raise CursorRefused
+    after = read_cursor(place)
+    later = Q(due_at__gt=after.at) | Q(due_at=after.at, id__gt=after.id)
+    return Q(priority__lt=int(priority)) | (Q(priority=int(priority)) & later)
 
 
 def _has_decided(person: Person) -> Exists:

@@ -19,6 +19,8 @@ from runs.callbacks import admin as delivery_pages  # noqa: F401 - Django looks 
 from runs.connections import admin as connection_pages  # noqa: F401 - Django looks here only
 from runs.console import journal_page, seconds_taken, waits_for
 from runs.models import Run, RunEvent, RunStatus, Worker
+from runs.picture import draw
+from runs.selectors import step_states
 from runs.usage import admin as usage_pages  # noqa: F401 - Django looks here only
 from tenants.console import (
     BoundedPaginator,
@@ -104,11 +106,13 @@ class RunAdmin(RunActs):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show a page of the journal below the run."""
+        """Show the run's picture and a page of its journal below it."""
         run_id = parse_id(object_id)
-        run = Run.objects.filter(id=run_id).only("id", "last_seq").first() if run_id else None
+        run = Run.objects.select_related("revision").defer(*HEAVY).filter(id=run_id).first() if run_id else None
         journal = journal_page(run, wanted=request.GET.get("journal")) if run else None
-        return super().change_view(request, object_id, form_url, {"journal": journal, **(extra_context or {})})
+        picture = draw(run.revision.definition, step_states(run)) if run else None
+        shown = {"journal": journal, "picture": picture, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, shown)
 
     def event_view(self, request: HttpRequest, run_id: UUID, seq: int) -> HttpResponse:
         """Show one event with its whole payload."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import DurationField, ExpressionWrapper, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, DurationField, ExpressionWrapper, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from kernel.ids import parse_id
@@ -18,7 +18,8 @@ from kernel.values import Json
 from runs.core import emitted
 from runs.core.events import REPLAYED_FROM, USAGE
 from runs.errors import RunNotFound
-from runs.models import Run, RunEvent, RunStatus
+from runs.models import OVER, Run, RunEvent, RunStatus
+from runs.picture import StepState
 from runs.usage.sums import RunUsage
 from tenants.context import tenant_scope, unscoped
 from tenants.models import Tenant
@@ -168,6 +169,22 @@ def list_steps(*, tenant: Tenant, run_id: UUID, cursor: str | None, limit: int) 
     return Page(records, str(shown[-1].seq) if len(heads) > limit else None)
 
 
+def step_states(run: Run) -> dict[str, StepState]:
+    """Tell of each step of a run that was reached how it stands, over all its activations; no payload is read.
+
+    ``running``, ``asked`` (a person is), ``waiting`` (for a time or for room), ``completed``, ``failed``, ``skipped``,
+    or ``stopped`` for one that was under way when the run ended.
+    """
+    with tenant_scope(run.tenant_id):
+        rows = run.events.filter(type__startswith="step.", step_id__isnull=False).order_by()
+        counted = rows.values_list("step_id", "type").annotate(Count("activation", distinct=True))
+        counts: dict[str, dict[str, int]] = {}
+        for step_id, event_type, count in counted:
+            counts.setdefault(str(step_id), {})[event_type] = count
+    waits = {item.get("ref", "").partition("#")[0]: item.get("kind") for item in run.waiting_for}
+    return {step_id: _step_state(found, run, waits.get(step_id)) for step_id, found in counts.items()}
+
+
 def first_step(run: Run) -> StepRecord | None:
     """Read a run's first activation; None before there is one."""
     return next(iter(list_steps(tenant=run.tenant, run_id=run.id, cursor=None, limit=1).rows), None)
@@ -290,6 +307,17 @@ def _usage_of(events: list[RunEvent]) -> dict[str, Json]:
         if REPLAYED_FROM not in event.payload:
             usage.add(event.payload.get(USAGE, ()))
     return usage.to_dict()
+
+
+def _step_state(counts: Mapping[str, int], run: Run, waits_for: str | None) -> StepState:
+    ends = {status: counts.get(event_type, 0) for event_type, status in _OUTCOMES.items()}
+    activations = max(counts.get(_STARTED, 0), sum(ends.values()))
+    if activations > sum(ends.values()):
+        waiting = {None: "running", "human": "asked"}.get(waits_for, "waiting")
+        status = "stopped" if run.status in OVER else waiting
+    else:
+        status = next(status for status in ("failed", "completed", "skipped") if ends[status])
+    return StepState(status, activations)
 
 
 def _input_value(refs: Any, sources: Mapping[int, RunEvent]) -> Json:

@@ -10,7 +10,7 @@ LONGEST_SUBJECT = 200
 
 
 def write_mail(notice: Notice) -> EmailMultiAlternatives:
-    """Write the mail of a notice, which came with its task, tenant and member.
+    """Write the mail of a notice, which came with its task, tenant and member, who is there.
 
     The link names the task, never the person: whoever follows it signs in, and decides on the page.
     """
@@ -21,7 +21,8 @@ def write_mail(notice: Notice) -> EmailMultiAlternatives:
         "tenant": task.tenant.name,
         "url": f"{settings.PUBLIC_URL}/inbox/tasks/{task.id}/",
     }
+    address = "" if notice.member is None else notice.member.user.email
     subject = " ".join(render_to_string("mail/subject.txt", told).split())[:LONGEST_SUBJECT]
-    message = EmailMultiAlternatives(subject, render_to_string("mail/task.txt", told), to=[notice.member.user.email])
+    message = EmailMultiAlternatives(subject, render_to_string("mail/task.txt", told), to=[address])
     message.attach_alternative(render_to_string("mail/task.html", told), "text/html")
     return message

@@ -56,9 +56,10 @@ class OperatorSite(AdminSite):
         return super().index(request, {"runs_today": runs_today(), **(extra_context or {})})
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Add our style sheet to what every page gets."""
+        """Add our style sheets to what every page gets."""
         context = super().each_context(request)
-        return {**context, "styles": [*context.get("styles", []), static("console/console.css")]}
+        ours = [static("console/console.css"), static("runs/picture.css")]
+        return {**context, "styles": [*context.get("styles", []), *ours]}
 
     def record(self, request: HttpRequest, *, action: str, row: Model, before: Json = None, after: Json = None) -> None:
         """Write an audit entry in the request's transaction, in the history of the row's tenant if it has one."""

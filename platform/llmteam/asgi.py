@@ -2,19 +2,22 @@
 
 import os
 
-from channels.routing import ProtocolTypeRouter
+from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
+from django.urls import path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
 
 http = get_asgi_application()
 
+from humantasks.inbox.consumers import InboxConsumer  # noqa: E402 - reads models, which Django must have loaded
 from llmteam.api.bodies import measured_bodies  # noqa: E402 - as below
 from llmteam.garbage import leave_loaded_code_alone  # noqa: E402 - as below
 from llmteam.threads import with_request_threads  # noqa: E402 - reads models, which Django must have loaded
 from runs.events.outflow import with_outflow  # noqa: E402 - as above
 from runs.events.routing import websockets  # noqa: E402 - as above
 
-router = ProtocolTypeRouter({"http": measured_bodies(http), "websocket": websockets})
+sockets = URLRouter([path("ws/v1/inbox/", InboxConsumer.as_asgi()), path("", websockets)])
+router = ProtocolTypeRouter({"http": measured_bodies(http), "websocket": sockets})
 application = with_outflow(with_request_threads(router))
 leave_loaded_code_alone()

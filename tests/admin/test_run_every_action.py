@@ -13,6 +13,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from audit.models import Entry
+from humantasks.models import HumanTask, Notice
 from kernel.clock import utc_now
 from runs.models import Delivery, Run, RunStatus, Signal, SignalKind
 from segments.models import PromptTemplate, Segment
@@ -22,6 +23,8 @@ from tenants.models import ApiKey, CallbackSecret, Connection, Invitation, Membe
 from tests.support.console import World, a_run
 
 Done = Callable[[], bool]
+MORE = {"delegate_tasks": {"member": "colleague@acme.example"}}
+"""What an action's form asks beside the reason."""
 
 
 def signalled(kind: SignalKind) -> Callable[[World], tuple[Model, Done]]:
@@ -88,12 +91,34 @@ def taken_back(world: World) -> tuple[Model, Done]:
     return row, lambda: Invitation.objects.get(id=row.id).revoked_at is not None
 
 
+def given_back(world: World) -> tuple[Model, Done]:
+    task = HumanTask.objects.get(run=world.run)
+    assert task.claimed_by_id is not None
+    return task, lambda: HumanTask.objects.get(id=task.id).claimed_by_id is None
+
+
+def handed_on(world: World) -> tuple[Model, Done]:
+    member = Membership.objects.select_related("user").get(tenant=world.tenant)
+    member.user.email = MORE["delegate_tasks"]["member"]
+    member.user.save()
+    task = HumanTask.objects.get(run=world.run)
+    return task, lambda: HumanTask.objects.get(id=task.id).assignee_id == member.id
+
+
+def mailed_again(world: World) -> tuple[Model, Done]:
+    notice = Notice.objects.get(tenant=world.tenant)
+    return notice, lambda: Notice.objects.get(id=notice.id).next_at is not None
+
+
 ACTIONS: dict[tuple[str, str], tuple[Callable[[World], tuple[Model, Done]], str]] = {
     ("runs.Run", "pause_runs"): (signalled(SignalKind.PAUSE), "run.pause_requested"),
     ("runs.Run", "resume_runs"): (signalled(SignalKind.RESUME), "run.resume_requested"),
     ("runs.Run", "cancel_runs"): (signalled(SignalKind.CANCEL), "run.cancel_requested"),
     ("runs.Run", "replay_runs"): (replayed, "run.replayed"),
     ("runs.Delivery", "redeliver_deliveries"): (sent_again, "delivery.redelivered"),
+    ("humantasks.HumanTask", "release_tasks"): (given_back, "human_task.given_back"),
+    ("humantasks.HumanTask", "delegate_tasks"): (handed_on, "human_task.handed_on"),
+    ("humantasks.Notice", "send_notices_again"): (mailed_again, "notice.sent_again"),
     ("tenants.Tenant", "rotate_callback_secrets"): (signed_anew, "tenant.callback_secret_rotated"),
     ("tenants.ApiKey", "revoke_keys"): (revoked, "api_key.revoked"),
     ("tenants.Membership", "deactivate_members"): (deactivated, "member.deactivated"),
@@ -109,6 +134,9 @@ BUTTONS = {
     ("runs.Run", "cancel"): "cancel_runs",
     ("runs.Run", "replay"): "replay_runs",
     ("runs.Delivery", "redeliver_delivery"): "redeliver_deliveries",
+    ("humantasks.HumanTask", "release"): "release_tasks",
+    ("humantasks.HumanTask", "delegate"): "delegate_tasks",
+    ("humantasks.Notice", "send_notice_again"): "send_notices_again",
     ("tenants.Tenant", "rotate_callback_secret"): "rotate_callback_secrets",
     ("tenants.ApiKey", "revoke_key"): "revoke_keys",
     ("tenants.Membership", "deactivate"): "deactivate_members",
@@ -135,6 +163,10 @@ def changelist(label: str) -> str:
 
 def chosen(action: str, row: Model, **more: str) -> dict[str, Any]:
     return {"action": action, ACTION_CHECKBOX_NAME: [str(row.pk)], **more}
+
+
+def confirmed(action: str, row: Model) -> dict[str, Any]:
+    return chosen(action, row, confirmed="1", reason="it is a test", **MORE.get(action, {}))
 
 
 def test_every_action_is_run_by_these_tests(operator: User) -> None:
@@ -176,7 +208,7 @@ def test_an_action_is_done_when_confirmed(
     prepare, entry_action = ACTIONS[label, action]
     with unscoped("rows for a test"):
         row, done = prepare(acme_world)
-    answer = console.post(changelist(label), chosen(action, row, confirmed="1", reason="it is a test"))
+    answer = console.post(changelist(label), confirmed(action, row))
     assert answer.status_code == (200 if action in SHOWS_WHAT_IT_MADE else 302)
     with unscoped("looking at what was written"):
         assert done()
@@ -199,7 +231,7 @@ def test_a_button_asks_about_its_row_and_its_form_does_the_action(
     page = console.get(address)
     assert page.context["question"].action == action
     assert page.context["target"] == changelist(label)
-    console.post(page.context["target"], chosen(action, row, confirmed="1", reason="it is a test"))
+    console.post(page.context["target"], confirmed(action, row))
     with unscoped("looking at what was written"):
         assert done()
 
@@ -213,7 +245,7 @@ def test_an_action_needs_the_right(client: Client, acme_world: World, label: str
         row, _ = ACTIONS[label, action][0](acme_world)
     client.force_login(reader)
     assert client.get(changelist(label)).status_code == 200
-    client.post(changelist(label), chosen(action, row, confirmed="1", reason="it is a test"))
+    client.post(changelist(label), confirmed(action, row))
     with unscoped("looking at what was written"):
         assert not Entry.objects.filter(action=ACTIONS[label, action][1]).exists()
     button = next(name for (of, name), does in BUTTONS.items() if of == label and does == action)

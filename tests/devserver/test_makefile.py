@@ -7,7 +7,7 @@ import pytest
 
 from devserver import folders
 
-PROMISED = {"help", "venv", "run", "demo", "test", "check", "fix", "bench", "chaos", "lock"}
+PROMISED = {"help", "venv", "run", "demo", "test", "check", "fix", "bench", "chaos", "browser", "lock"}
 
 
 def make(*arguments: str, folder: Path = folders.CHECKOUT, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -49,6 +49,21 @@ def test_without_a_new_enough_python_it_says_what_is_needed(tmp_path: Path) -> N
     assert "Python 3.11 or newer is needed" in answer.stderr
 
 
+def without_chromium(folder: Path) -> str:
+    """A search path with all programs there are but Chromium."""
+    for program in (path for place in os.environ["PATH"].split(os.pathsep) for path in Path(place).glob("*")):
+        link = folder / program.name
+        if not program.name.startswith("chromium") and not link.is_symlink():
+            link.symlink_to(program)
+    return str(folder)
+
+
+def test_without_chromium_the_browser_tests_fail_and_name_the_package(tmp_path: Path) -> None:
+    answer = make("browser", PATH=without_chromium(tmp_path))
+    assert answer.returncode != 0
+    assert "install Debian's package `chromium`" in answer.stdout + answer.stderr
+
+
 @pytest.mark.parametrize(("url", "passed"), [("", " -n 3 --dist loadfile"), ("postgresql://elsewhere/tests", "")])
 def test_the_tests_are_shared_out_unless_servers_are_given(url: str, passed: str) -> None:
     planned = make("--dry-run", "test", f"DATABASE_URL={url}").stdout.strip()
@@ -63,5 +78,18 @@ def test_demo_passes_the_file_on(data: str, passed: str) -> None:
 
 def test_ci_runs_check_test_and_demo() -> None:
     script = (folders.CHECKOUT / ".ci" / "run").read_text()
-    assert "for target in check test demo" in script
+    assert "targets=(check test demo)" in script
     assert os.access(folders.CHECKOUT / ".ci" / "run", os.X_OK)
+
+
+@pytest.mark.parametrize("has_chromium", [True, False])
+def test_ci_shows_the_inbox_to_a_browser_or_says_that_it_did_not(tmp_path: Path, has_chromium: bool) -> None:
+    path = without_chromium(tmp_path)
+    (tmp_path / "make").unlink()
+    for name in ["make", "chromium"] if has_chromium else ["make"]:
+        (tmp_path / name).write_text("#!/bin/sh\necho made $1\n")
+        (tmp_path / name).chmod(0o755)
+    script = str(folders.CHECKOUT / ".ci" / "run")
+    answer = subprocess.run([script], env={"PATH": path}, capture_output=True, text=True, check=True)
+    assert ("made browser" in answer.stdout) == has_chromium
+    assert (answer.stdout.splitlines()[-1] == "BROWSER: NOT RUN") == (not has_chromium)

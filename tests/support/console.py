@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import Group
 
 from audit.models import Entry
+from humantasks.models import HumanTask, Notice
 from kernel.clock import utc_now
 from runs.models import Delivery, DeliveryAttempt, ModelPrice, Run, RunEvent, RunStatus, UsageDay, UsageEntry, Worker
 from segments.models import PromptTemplate, PromptVersion, Revision, Segment
@@ -53,8 +54,22 @@ def a_world(tenant: Tenant, *, name: str = "greet") -> World:
         a_connection(tenant)
         a_prompt(tenant)
         a_delivery(run)
+        a_task(run)
         an_event(run, type_="segment.started", payload={"input": {"who": "world"}})
         return World(tenant, segment, revision, run)
+
+
+def a_task(run: Run) -> HumanTask:
+    """Write what a run asks somebody who has claimed it, and the mail about it."""
+    member = Membership.objects.filter(tenant=run.tenant).first()
+    task = HumanTask.objects.create(
+        tenant=run.tenant, run=run, segment_id=run.segment_id, step_id="ask", activation=1, task_type="approval",
+        title=f"Pay the bill of {run.tenant.slug}?", data={"amount": 12}, is_for_all=True, claimed_by=member,
+        claimed_at=utc_now(), timeout_seconds=3600, due_at=utc_now() + timedelta(hours=1),
+    )  # fmt: skip
+    if member is not None:
+        Notice.objects.create(tenant=run.tenant, task=task, member=member, kind="asked", next_at=None)
+    return task
 
 
 def a_delivery(run: Run, *, status: str = "exhausted", seq: int = 1, **more: Any) -> Delivery:

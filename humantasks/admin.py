@@ -1,0 +1,353 @@
+"""Console pages: what people are asked, and the mails that tell of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
+
+from humantasks.errors import AnswerInvalid, TaskNotFound, TaskOver, TaskRefused, TaskTaken
+from humantasks.mail.outbox import send_again
+from humantasks.models import HumanTask, Notice, TaskDecision
+from humantasks.rules import ADMIN, Person
+from humantasks.services import delegate_task, release_task
+from humantasks.types import TaskStatus
+from kernel.clock import utc_now
+from kernel.ids import parse_id
+from tenants.console import (
+    MOST_AT_ONCE,
+    BoundedPaginator,
+    DaysFilter,
+    Question,
+    ReadOnlyAdmin,
+    ReasonForm,
+    act,
+    actor_of,
+    change_link,
+    changelist_url,
+    column,
+    is_confirmed,
+    links,
+    pretty,
+)
+from tenants.members.selectors import find_active_member
+
+COLOURS: Final = {
+    TaskStatus.OPEN: "info",
+    TaskStatus.COMPLETED: "success",
+    TaskStatus.TIMED_OUT: "danger",
+    TaskStatus.CANCELLED: "warning",
+}
+REFUSALS: Final = (AnswerInvalid, TaskNotFound, TaskOver, TaskRefused, TaskTaken)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How an act is spoken of, and which tasks it touches."""
+
+    action: str
+    title: str
+    sentence: str
+    done: str
+    left: str
+    touches: Q
+
+
+RELEASE: Final = Words(
+    "release_tasks",
+    "Give tasks back",
+    "Whoever is asked may claim them anew.",
+    "given back",
+    "over, or claimed by nobody: left alone",
+    Q(status=TaskStatus.OPEN, claimed_by__isnull=False),
+)
+DELEGATE: Final = Words(
+    "delegate_tasks",
+    "Hand tasks on",
+    "The member is asked alone from then on; the deadline stays.",
+    "handed on",
+    "over, left alone",
+    Q(status=TaskStatus.OPEN),
+)
+
+
+class OverdueFilter(admin.SimpleListFilter):
+    """Open tasks whose deadline has passed, or has not."""
+
+    title = "overdue"
+    parameter_name = "overdue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer both."""
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[HumanTask]) -> QuerySet[HumanTask]:
+        """Filter."""
+        if self.value() == "yes":
+            return queryset.filter(status=TaskStatus.OPEN, due_at__lte=utc_now())
+        return queryset.exclude(status=TaskStatus.OPEN, due_at__lte=utc_now()) if self.value() == "no" else queryset
+
+
+class MemberForm(ReasonForm):
+    """Asks to whom tasks are handed on."""
+
+    member = forms.CharField(max_length=254, help_text="The e-mail or id of an active member of the tasks' tenant.")
+
+
+@admin.register(HumanTask)
+class HumanTaskAdmin(ReadOnlyAdmin):
+    """What people are asked. Operators hand tasks on; deciding is the members' business."""
+
+    list_help = (
+        "What steps of runs ask people, newest first. Operators may give a claimed task back and hand tasks on; they "
+        "do not decide."
+    )
+    list_display = [
+        "title",
+        "state",
+        "task_type",
+        "tenant",
+        "segment_id",
+        "asked",
+        "claimed_by",
+        "due_at",
+        "is_flagged",
+    ]
+    list_filter = [
+        "status",
+        OverdueFilter,
+        ("tenant", AutocompleteSelectFilter),
+        "task_type",
+        ("segment_id", FieldTextFilter),
+        "is_flagged",
+        ("created_at", DaysFilter),
+    ]
+    list_select_related = ["tenant", "claimed_by__user", "claimed_by__tenant"]
+    search_fields = ["id", "run_id"]
+    search_help_text = "A task's whole id, or a run's."
+    ordering = ["-id"]
+    paginator = BoundedPaginator
+    actions = ["release_tasks", "delegate_tasks"]
+    actions_detail = ["release", "delegate"]
+    fieldsets = [
+        (None, {"fields": [
+            "title", "description", "state", "task_type", "tenant", "run_link", "step", "shown_decision",
+            "created_at", "ended_at", "see_also",
+        ]}),
+        ("Asked", {"fields": [
+            "asked", "is_flagged", "assignee", "candidate_groups", "is_for_all", "claimed_by", "claimed_at", "due_at",
+            "level", "chain", "needed", "voters", "four_eyes",
+        ]}),
+        ("Shown", {"fields": ["shown_data", "shown_form", "content_hash"]}),
+        ("Said", {"fields": ["shown_votes"]}),
+    ]  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[HumanTask]:
+        """Leave what is shown to the task's own page."""
+        rows: QuerySet[HumanTask] = super().get_queryset(request).select_related("tenant")
+        match = request.resolver_match
+        return rows if match and "object_id" in match.kwargs else rows.defer("data", "form", "description")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[HumanTask], search_term: str
+    ) -> tuple[QuerySet[HumanTask], bool]:
+        """Find by a whole id, the task's or the run's."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        found = parse_id(term)
+        return (queryset.filter(id=found) | queryset.filter(run_id=found) if found else queryset.none()), False
+
+    def has_hand_on_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Let those hand on who could change a task, if tasks could be changed."""
+        return request.user.has_perm("humantasks.change_humantask")
+
+    @column("status", ordering="status", colours=COLOURS)
+    def state(self, task: HumanTask) -> tuple[str, str]:
+        """Show the status in its colour."""
+        return task.status, task.get_status_display()
+
+    @column("run")
+    def run_link(self, task: HumanTask) -> str:
+        """Link to the run that asks."""
+        return change_link(task.run, f"{task.segment_id} …{str(task.run_id)[-12:]}")
+
+    @column("step")
+    def step(self, task: HumanTask) -> str:
+        """Name the activation that asks."""
+        return f"{task.step_id}#{task.activation}"
+
+    @column("decision")
+    def shown_decision(self, task: HumanTask) -> str:
+        """Show how it ended."""
+        said = task.choice or task.decision
+        return f"{said} by {task.decided_by_name or task.decided_by}" if said else "-"
+
+    @column("data")
+    def shown_data(self, task: HumanTask) -> str:
+        """Show what is decided about."""
+        return pretty(task.data)
+
+    @column("form")
+    def shown_form(self, task: HumanTask) -> str:
+        """Show the schema of the answer."""
+        return pretty(task.form)
+
+    @column("decisions")
+    def shown_votes(self, task: HumanTask) -> str:
+        """Show what everybody has said."""
+        votes = TaskDecision.objects.filter(task=task).order_by("created_at")
+        return "\n".join(_said(one) for one in votes) or "Nobody has said anything yet."
+
+    @column("see also")
+    def see_also(self, task: HumanTask) -> str:
+        """Link to what people did to it, and to its mails."""
+        return links(
+            {
+                "Audit": changelist_url("audit.entry", object_id=task.pk),
+                "Mails": changelist_url("humantasks.notice", task__id__exact=task.pk),
+            }
+        )
+
+    @act("Give back", permission="hand_on")
+    def release_tasks(self, request: HttpRequest, tasks: QuerySet[HumanTask]) -> HttpResponse | None:
+        """Take the chosen tasks from who has claimed them, after asking why."""
+        form = ReasonForm(request.POST if is_confirmed(request) else None)
+        if not form.is_valid():
+            return self.ask(request, _question(RELEASE, tasks), form=form)
+        operator = _operator(request)
+
+        def give_back(task: HumanTask) -> None:
+            release_task(tenant=task.tenant, person=operator, task_id=task.id)
+            self.record(request, verb="given_back", row=task, after={"reason": form.cleaned_data["reason"]})
+
+        self._each(request, tasks.filter(RELEASE.touches), give_back)
+        return None
+
+    @act("Hand on", permission="hand_on")
+    def delegate_tasks(self, request: HttpRequest, tasks: QuerySet[HumanTask]) -> HttpResponse | None:
+        """Hand the chosen tasks to a member, after asking to whom and why."""
+        form = MemberForm(request.POST if is_confirmed(request) else None)
+        if not form.is_valid():
+            return self.ask(request, _question(DELEGATE, tasks), form=form)
+        operator, ref = _operator(request), form.cleaned_data["member"]
+
+        def hand_on(task: HumanTask) -> None:
+            member = find_active_member(tenant=task.tenant, ref=ref)
+            if member is None:
+                raise AnswerInvalid("There is no such active member of the task's tenant.")
+            delegate_task(tenant=task.tenant, person=operator, task_id=task.id, to=member.id)
+            self.record(request, verb="handed_on", row=task, after={"reason": form.cleaned_data["reason"]})
+
+        self._each(request, tasks.filter(DELEGATE.touches), hand_on)
+        return None
+
+    @act("Give back", permission="hand_on", url_path="release")
+    def release(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why this task should be given back."""
+        tasks = self.get_queryset(request).filter(pk=object_id)
+        return self.ask(request, _question(RELEASE, tasks), form=ReasonForm(), ids=[object_id])
+
+    @act("Hand on", permission="hand_on", url_path="delegate")
+    def delegate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask to whom this task should be handed on."""
+        tasks = self.get_queryset(request).filter(pk=object_id)
+        return self.ask(request, _question(DELEGATE, tasks), form=MemberForm(), ids=[object_id])
+
+    def _each(self, request: HttpRequest, tasks: QuerySet[HumanTask], do: Callable[[HumanTask], None]) -> None:
+        """Do something to each task, and say of how many it was taken."""
+        done, refused = 0, []
+        for task in tasks.order_by("id")[:MOST_AT_ONCE]:
+            try:
+                do(task)
+                done += 1
+            except REFUSALS as error:
+                refused.append(error.detail)
+        self.message_user(request, f"Done: {done}.")
+        if refused:
+            self.message_user(request, f"Left alone: {len(refused)}. {refused[0]}", messages.WARNING)
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    """Mails about tasks."""
+
+    list_help = "The mails that tell members of tasks, newest first: sent, waiting to be sent, or given up."
+    list_display = ["task", "kind", "member", "tenant", "created_at", "sent_at", "tries", "next_at", "error"]
+    list_filter = [("tenant", AutocompleteSelectFilter), "kind", ("created_at", DaysFilter)]
+    list_select_related = ["task", "member__user", "member__tenant", "tenant"]
+    search_fields = ["task__id"]
+    search_help_text = "A task's whole id."
+    ordering = ["-id"]
+    paginator = BoundedPaginator
+    actions = ["send_notices_again"]
+    actions_detail = ["send_notice_again"]
+    fields = ["task", "kind", "member", "tenant", "created_at", "sent_at", "tries", "next_at", "error"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Notice], search_term: str
+    ) -> tuple[QuerySet[Notice], bool]:
+        """Find by a task's whole id."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        found = parse_id(term)
+        return (queryset.filter(task_id=found) if found else queryset.none()), False
+
+    def has_send_again_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Let those send again who could change a notice, if notices could be changed."""
+        return request.user.has_perm("humantasks.change_notice")
+
+    @act("Send again", permission="send_again")
+    def send_notices_again(self, request: HttpRequest, notices: QuerySet[Notice]) -> HttpResponse | None:
+        """Have the chosen mails sent anew, after asking why."""
+        form = ReasonForm(request.POST if is_confirmed(request) else None)
+        if not form.is_valid():
+            return self.ask(request, _notice_question(notices), form=form)
+        chosen = list(notices.order_by("id")[:MOST_AT_ONCE])
+        count = send_again([notice.id for notice in chosen])
+        for notice in chosen:
+            self.record(request, verb="sent_again", row=notice, after={"reason": form.cleaned_data["reason"]})
+        self.message_user(request, f"To be sent again: {count}. It takes effect within a second.")
+        return None
+
+    @act("Send again", permission="send_again", url_path="send_again")
+    def send_notice_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why this mail should be sent again."""
+        notices = self.get_queryset(request).filter(pk=object_id)
+        return self.ask(request, _notice_question(notices), form=ReasonForm(), ids=[object_id])
+
+
+def _operator(request: HttpRequest) -> Person:
+    """Describe who works in the console: they hand on as a tenant's admin may."""
+    return Person(actor=actor_of(request), name=request.user.get_username(), role=ADMIN)
+
+
+def _said(vote: TaskDecision) -> str:
+    return f"{vote.created_at:%Y-%m-%d %H:%M} {vote.name}: {vote.choice or vote.decision} {vote.comment}".rstrip()
+
+
+def _question(words: Words, tasks: QuerySet[HumanTask]) -> Question:
+    chosen, count = tasks.count(), tasks.filter(words.touches).count()
+    counts = [(f"will be {words.done}", min(count, MOST_AT_ONCE)), (words.left, chosen - count)]
+    if count > MOST_AT_ONCE:
+        counts.append((f"left for another time ({MOST_AT_ONCE} at once)", count - MOST_AT_ONCE))
+    return Question(words.action, words.title, words.sentence, words.title, counts)
+
+
+def _notice_question(notices: QuerySet[Notice]) -> Question:
+    count = notices.count()
+    counts = [("will be sent again", min(count, MOST_AT_ONCE))]
+    if count > MOST_AT_ONCE:
+        counts.append((f"left for another time ({MOST_AT_ONCE} at once)", count - MOST_AT_ONCE))
+    return Question(
+        "send_notices_again",
+        "Send mails again",
+        "Each is sent within a second, unless its task is over or its member gone.",
+        "Send these mails",
+        counts,
+    )

@@ -1,0 +1,117 @@
+"""When a member is away, and who answers meanwhile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final, cast
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from humantasks.inbox import wording
+from humantasks.inbox.responses import MemberRequest, go_to, inbox_page, page, what_was_said
+from humantasks.people import active_members, person_of, shown_name
+from kernel.ids import parse_id
+from tenants.context import reading_scope
+from tenants.members.errors import MemberInvalid
+from tenants.members.services import clear_absence, set_absence
+from tenants.models import Membership
+
+FIELDS: Final = ("away_from", "away_until", "stands_in")
+LOCAL: Final = "%Y-%m-%dT%H:%M"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An absence as it was typed, and what is wrong with it by field."""
+
+    away_from: str = ""
+    away_until: str = ""
+    stands_in: str = ""
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+@inbox_page("GET", "HEAD", "POST")
+def absence(request: HttpRequest) -> HttpResponse:
+    """Show when the member is away; a POST changes it."""
+    member = cast("MemberRequest", request).member
+    if request.method != "POST":
+        return _shown(request, member, _wish_of(member))
+    if "back" in request.POST:
+        clear_absence(tenant=member.tenant, actor=_actor(member), member_id=member.id)
+        return go_to(request, reverse("inbox:absence"), said=gettext("You are back."))
+    wish = _kept(member, read_wish(request.POST))
+    if wish.problems:
+        return _shown(request, member, wish, status=422)
+    return go_to(request, reverse("inbox:absence"), said=gettext("Your absence is kept."))
+
+
+def read_wish(post: Mapping[str, str]) -> Wish:
+    """Read what was typed, and say what cannot be read."""
+    away_from, away_until, stands_in = (str(post.get(name, "")).strip() for name in FIELDS)
+    problems = {
+        name: wording.code_text("NOT_A_DATE_TIME")
+        for name, text in (("away_from", away_from), ("away_until", away_until))
+        if text and _moment(text) is None
+    }
+    if not away_from:
+        problems["away_from"] = wording.code_text("REQUIRED")
+    if stands_in and parse_id(stands_in) is None:
+        problems["stands_in"] = wording.code_text("NOT_A_CHOICE")
+    return Wish(away_from, away_until, stands_in, problems)
+
+
+def _kept(member: Membership, wish: Wish) -> Wish:
+    """Send a wish to the service, unless it cannot be read; with what is wrong with it."""
+    away_from = _moment(wish.away_from)
+    if wish.problems or away_from is None:
+        return wish
+    try:
+        set_absence(
+            tenant=member.tenant,
+            actor=_actor(member),
+            member_id=member.id,
+            away_from=away_from,
+            away_until=_moment(wish.away_until),
+            stands_in=parse_id(wish.stands_in),
+        )
+    except MemberInvalid as error:
+        found = {(item.pointer or "").strip("/"): wording.problem_text(item) for item in error.errors}
+        return replace(wish, problems=found)
+    return wish
+
+
+def _shown(request: HttpRequest, member: Membership, wish: Wish, *, status: int = 200) -> HttpResponse:
+    with reading_scope(member.tenant_id):
+        others = [other for other in active_members() if other.id != member.id]
+    context = {
+        "wish": wish,
+        "others": [{"id": str(other.id), "name": shown_name(other)} for other in others],
+        "is_set": member.away_from is not None,
+        "said": what_was_said(request),
+        "place": "absence",
+    }
+    return page(request, "absence", context, status=status)
+
+
+def _actor(member: Membership) -> str:
+    with reading_scope(member.tenant_id):
+        return person_of(member).actor
+
+
+def _wish_of(member: Membership) -> Wish:
+    stands_in = "" if member.stands_in_id is None else str(member.stands_in_id)
+    return Wish(_written(member.away_from), _written(member.away_until), stands_in)
+
+
+def _written(at: datetime | None) -> str:
+    return "" if at is None else at.astimezone(UTC).strftime(LOCAL)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,168 @@
+"""What a person sends from a task's page: read, sent to the service, and kept for them where it was refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+from uuid import UUID
+
+from django.http import QueryDict
+
+from humantasks import selectors, services
+from humantasks.errors import AnswerInvalid, TaskChanged, TaskOver, TaskRefused, TaskTaken
+from humantasks.inbox.asking import form_of
+from humantasks.inbox.fields import ABSENT, Absent, Field, Value
+from humantasks.inbox.reading import Posted, Reading, place_problems, problems_in, read_form, recall
+from humantasks.inbox.schemas import as_schema
+from humantasks.models import HumanTask
+from humantasks.rules import Person
+from humantasks.types import MISSING, Answer, Decision, TaskType
+from kernel.errors import ErrorItem, LlmteamError
+from kernel.values import normalise
+from tenants.models import Tenant
+
+CHANGES_WITHOUT_MODIFIED: Final = "CHANGES_WITHOUT_MODIFIED"
+REFUSALS: Final = (TaskOver, TaskChanged, TaskTaken, TaskRefused)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What was posted, as it was typed."""
+
+    decision: str = ""
+    choice: str | None = None
+    comment: str = ""
+    content_hash: str = ""
+    fields: Posted = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of an answer. It was taken when there is neither an error nor a problem.
+
+    Attributes:
+        task: The task, as it is now.
+        error: Why the task takes no such answer now.
+        problems: What is wrong with the answer.
+        form: The form with what was typed, and the problems that belong to its fields.
+    """
+
+    task: HumanTask
+    typed: Typed
+    error: LlmteamError | None = None
+    problems: Sequence[ErrorItem] = ()
+    form: Field | None = None
+
+    @property
+    def status(self) -> int:
+        """What HTTP calls it."""
+        if self.error is not None:
+            return self.error.status
+        return 422 if self.problems else 200
+
+
+def read_typed(post: QueryDict) -> Typed:
+    """Read a posted decision.
+
+    Raises:
+        ValueRefused: A text holds NUL or half a character.
+    """
+    fields = {name: [str(text) for text in texts] for name, texts in post.lists()}
+    normalise(fields)
+    choice = str(post.get("choice", "")) or None
+    return Typed(str(post.get("decision", "")), choice, read_comment(post), str(post.get("content_hash", "")), fields)
+
+
+def read_comment(post: QueryDict) -> str:
+    """Read a comment, its line ends as everywhere.
+
+    Raises:
+        ValueRefused: It holds NUL or half a character.
+    """
+    comment = str(post.get("comment", "")).replace("\r\n", "\n").strip()
+    normalise(comment)
+    return comment
+
+
+def task_form(task: HumanTask) -> Field | None:
+    """Return the form of a task's answer, filled in with what it begins with; None where nothing is filled in."""
+    if task.task_type == TaskType.REVIEW:
+        return form_of(task.form, task.data)
+    if task.task_type == TaskType.INPUT:
+        return form_of(task.form, _beginning(task))
+    return None
+
+
+def decide(*, tenant: Tenant, person: Person, task_id: UUID, typed: Typed) -> Tried:
+    """Send a decision to the service, and say what became of it.
+
+    Nothing is judged here but what cannot be read at all; whatever the page was shown, the service compares it with
+    the task as it is.
+
+    Raises:
+        TaskNotFound: There is none, or the person may not see it.
+    """
+    task = selectors.get_task(tenant=tenant, person=person, task_id=task_id)
+    is_current = task.is_open and typed.content_hash == task.content_hash
+    form = task_form(task)
+    reading = read_form(form, typed.fields) if form is not None and is_current else None
+    found = _unreadable(task, typed, reading)
+    if found and reading is not None:
+        return Tried(task, typed, problems=found, form=reading.form)
+    answer = Answer(typed.decision, _data(task, typed, reading), typed.choice, typed.comment)
+    try:
+        services.decide_task(
+            tenant=tenant, person=person, task_id=task_id, answer=answer, content_hash=typed.content_hash
+        )
+    except AnswerInvalid as error:
+        return _invalid(task, typed, error, reading)
+    except REFUSALS as error:
+        task = selectors.get_task(tenant=tenant, person=person, task_id=task_id)
+        return Tried(task, typed, error=error, form=_recalled(task, typed))
+    return Tried(selectors.get_task(tenant=tenant, person=person, task_id=task_id), typed)
+
+
+def _beginning(task: HumanTask) -> Value:
+    """Return what of the data an answer is filled in with: what the form asks for."""
+    asked = as_schema(as_schema(task.form).get("properties"))
+    if not isinstance(task.data, dict) or not asked:
+        return ABSENT
+    return {key: value for key, value in task.data.items() if key in asked}
+
+
+def _needs_data(task: HumanTask, typed: Typed) -> bool:
+    return task.task_type == TaskType.INPUT or typed.decision == Decision.MODIFIED
+
+
+def _unreadable(task: HumanTask, typed: Typed, reading: Reading | None) -> Sequence[ErrorItem]:
+    """Tell what cannot be read; and what was changed, but would not be sent with this decision."""
+    if reading is None:
+        return ()
+    if _needs_data(task, typed):
+        return reading.problems
+    if reading.problems or reading.value != task.data:
+        return (ErrorItem(CHANGES_WITHOUT_MODIFIED, CHANGES_WITHOUT_MODIFIED, pointer="/data"),)
+    return ()
+
+
+def _data(task: HumanTask, typed: Typed, reading: Reading | None) -> object:
+    if reading is None or not _needs_data(task, typed) or isinstance(reading.value, Absent):
+        return MISSING
+    return reading.value
+
+
+def _invalid(task: HumanTask, typed: Typed, error: AnswerInvalid, reading: Reading | None) -> Tried:
+    """Sort what the service has found: at the form's fields, or about the answer as a whole."""
+    if reading is None:
+        return Tried(task, typed, problems=error.errors)
+    of_data = [item for item in error.errors if (item.pointer or "").startswith("/data")]
+    placed, homeless = place_problems(
+        reading.form, [replace(item, pointer=(item.pointer or "").removeprefix("/data")) for item in of_data]
+    )
+    others = [item for item in error.errors if item not in of_data]
+    return Tried(task, typed, problems=[*problems_in(placed), *homeless, *others], form=placed)
+
+
+def _recalled(task: HumanTask, typed: Typed) -> Field | None:
+    """Fill in the form as it is now, with what was typed beside it."""
+    form = task_form(task)
+    return None if form is None or not task.is_open else recall(form, typed.fields)

@@ -1,0 +1,119 @@
+"""A task in a few words: as lists and the head of its page show it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.utils.translation import gettext
+
+from humantasks import rules
+from humantasks.facts import facts_of
+from humantasks.inbox import wording
+from humantasks.models import HumanTask
+from humantasks.people import shown_name
+from humantasks.rules import Person, TaskFacts
+from humantasks.types import Decision, Priority, TaskStatus, TaskType
+
+LOOKS = {Decision.APPROVED: "yes", Decision.REJECTED: "no", Decision.MODIFIED: "changed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is shown of a task wherever it is named.
+
+    Attributes:
+        holder: Who holds it, in words; empty when nobody does, or several decide.
+        outcome: How it ended, in words; empty while it is open. ``outcome_look`` colours it.
+        can_select: Whether it may be decided together with others.
+    """
+
+    id: UUID
+    title: str
+    segment: str
+    task_type: str
+    priority: str
+    due_at: datetime
+    ended_at: datetime | None
+    is_overdue: bool
+    is_flagged: bool
+    quorum: str
+    holder: str
+    outcome: str
+    outcome_look: str
+    can_select: bool
+
+    @property
+    def type_label(self) -> str:
+        """What is asked, in a word."""
+        return str(wording.TYPES[self.task_type])
+
+    @property
+    def priority_label(self) -> str:
+        """How urgent it is, where that is not usual."""
+        return str(wording.PRIORITIES.get(self.priority, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One of the lists; the name of its count is what the live counts call it."""
+
+    label: str
+    href: str
+    is_current: bool
+    count: int = 0
+    count_name: str = ""
+
+
+def card_of(task: HumanTask, person: Person) -> Card:
+    """Describe a task to somebody. To be called inside the tenant's scope."""
+    facts = facts_of(task)
+    can_select = task.task_type == TaskType.APPROVAL and rules.may_decide(facts, person) is None
+    outcome, look = outcome_of(task)
+    return Card(
+        id=task.id,
+        title=task.title,
+        segment=task.segment_id,
+        task_type=task.task_type,
+        priority=Priority(task.priority).name.lower(),
+        due_at=task.due_at,
+        ended_at=task.ended_at,
+        is_overdue=task.is_overdue,
+        is_flagged=task.is_flagged,
+        quorum=quorum_of(facts),
+        holder=_holder(task, person),
+        outcome=outcome,
+        outcome_look=look,
+        can_select=can_select,
+    )
+
+
+def outcome_of(task: HumanTask) -> tuple[str, str]:
+    """Say how a task ended, and with which look; nothing while it is open."""
+    if task.status == TaskStatus.OPEN:
+        return "", ""
+    if task.status != TaskStatus.COMPLETED:
+        return str(wording.ENDS[task.status]), "ended"
+    return decision_text(task.decision, task.choice, task.choices), LOOKS.get(Decision(task.decision), "ended")
+
+
+def decision_text(decision: str, choice: str, choices: Sequence[object] = ()) -> str:
+    """Say what was decided: what was chosen, where there was a choice."""
+    if not choice:
+        return str(wording.DECISIONS.get(decision, decision))
+    labels = {one["value"]: one.get("label") for one in choices if isinstance(one, dict)}
+    return labels.get(choice) or choice
+
+
+def quorum_of(facts: TaskFacts) -> str:
+    """Say how far a task is that takes several people."""
+    approvals = sum(vote.decision == Decision.APPROVED for vote in facts.votes)
+    return wording.quorum_text(approvals, facts.needed, facts.voters)
+
+
+def _holder(task: HumanTask, person: Person) -> str:
+    if not task.is_open or task.claimed_by is None:
+        return ""
+    if task.claimed_by_id == person.member_id:
+        return gettext("claimed by you")
+    return gettext("claimed by %(name)s") % {"name": shown_name(task.claimed_by)}

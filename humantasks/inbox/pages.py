@@ -1,0 +1,283 @@
+"""Everything a task's page shows, to one person."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.utils.translation import gettext
+
+from humantasks import rules, selectors
+from humantasks.facts import facts_of
+from humantasks.inbox import wording
+from humantasks.inbox.answering import Tried, task_form
+from humantasks.inbox.cards import LOOKS, Card, card_of, decision_text
+from humantasks.inbox.fields import Field, Kind
+from humantasks.inbox.history import HistoryLine, history_lines
+from humantasks.inbox.showing import Node, show
+from humantasks.models import HumanTask, TaskDecision
+from humantasks.people import active_members, candidate, shown_name
+from humantasks.rules import Person, TaskFacts
+from humantasks.types import DECISIONS, Decision, TaskType
+from kernel.errors import ErrorItem, LlmteamError
+from tenants.context import reading_scope
+from tenants.models import Tenant
+
+TARGETS: Final[Mapping[str, str]] = {"/choice": "choice", "/comment": "comment", "/data": "form"}
+MOST_MEMBERS: Final = 500
+BUTTONS: Final = (Decision.APPROVED, Decision.MODIFIED, Decision.REJECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the person has to be told first. ``look``: ``good``, ``bad`` or ``note``."""
+
+    look: str
+    title: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with an answer, and the id of the field it is about."""
+
+    text: str
+    label: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One way to decide."""
+
+    decision: str
+    label: str
+    look: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownVote:
+    """What somebody has decided about the task."""
+
+    name: str
+    text: str
+    look: str
+    at: datetime
+    comment: str
+    data: Node | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerForm:
+    """What is filled in to decide."""
+
+    content_hash: str
+    buttons: Sequence[Button]
+    choices: Sequence[Mapping[str, str]]
+    choice: str
+    choice_problem: str
+    comment: str
+    comment_problem: str
+    form: Field | None
+    form_is_optional: bool
+    form_is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """A task's page. Where the person may not decide now, ``answer`` is None and ``why_not`` says why."""
+
+    card: Card
+    title: str
+    description: str
+    run_id: UUID
+    data: Node | None
+    asked: Sequence[str]
+    four_eyes: bool
+    members: Sequence[Mapping[str, str]]
+    holding: str
+    can_claim: bool
+    can_release: bool
+    votes: Sequence[ShownVote]
+    history: Sequence[HistoryLine]
+    answer: AnswerForm | None
+    why_not: str
+    notices: Sequence[Notice]
+    problems: Sequence[Problem]
+
+
+def task_page(
+    *, tenant: Tenant, person: Person, task: HumanTask, tried: Tried | None = None, said: Sequence[str] = ()
+) -> TaskPage:
+    """Gather what the page shows.
+
+    Args:
+        tenant: Whose.
+        person: Who looks.
+        task: The task, with its decisions.
+        tried: What they have just tried in vain.
+        said: What they have just done.
+    """
+    with reading_scope(tenant.id):
+        facts = facts_of(task)
+        refusal = rules.may_decide(facts, person)
+        answer = _answer(task, tried) if refusal is None else None
+        return TaskPage(
+            card=card_of(task, person),
+            title=task.title,
+            description=task.description,
+            run_id=task.run_id,
+            data=_data(task),
+            asked=_asked(task),
+            four_eyes=task.four_eyes,
+            members=_members(facts, person),
+            holding=_holding(task, facts, person),
+            can_claim=_can_claim(task, facts, person),
+            can_release=rules.may_release(facts, person) is None,
+            votes=[_vote(decision, task) for decision in task.decisions.all()],
+            history=history_lines(selectors.history_of(task)),
+            answer=answer,
+            why_not="" if refusal is None or not task.is_open else refusal_text(refusal.reason, refusal.detail),
+            notices=[*_notices(tried), *(Notice("good", text) for text in said)],
+            problems=_problems(tried, answer),
+        )
+
+
+def refusal_text(reason: str, detail: str) -> str:
+    """Say a rule's sentence in the reader's language."""
+    return str(wording.REASONS.get(reason, detail))
+
+
+def _data(task: HumanTask) -> Node | None:
+    """Show what it is about, unless there is nothing, or all of it stands in the form."""
+    if task.data in (None, {}, [], ""):
+        return None
+    form = task_form(task) if task.is_open and task.task_type == TaskType.INPUT else None
+    return None if form is not None and form.original == task.data else show(task.data, task.form)
+
+
+def _answer(task: HumanTask, tried: Tried | None) -> AnswerForm:
+    form = tried.form if tried is not None and tried.form is not None else task_form(task)
+    problems = {problem.pointer: problem for problem in (tried.problems if tried else ()) if problem.pointer}
+    typed = tried.typed if tried is not None else None
+    is_optional = task.task_type == TaskType.REVIEW
+    return AnswerForm(
+        content_hash=task.content_hash,
+        buttons=[Button(one, *_button(task, one)) for one in BUTTONS if one in DECISIONS[TaskType(task.task_type)]],
+        choices=[{"value": one["value"], "label": one.get("label") or one["value"]} for one in task.choices],
+        choice=(typed.choice or "") if typed else "",
+        choice_problem=_said("/choice", problems),
+        comment=typed.comment if typed else "",
+        comment_problem=_said("/comment", problems),
+        form=form if form is not None and (form.fields or form.kind != Kind.GROUP) else None,
+        form_is_optional=is_optional,
+        form_is_open=bool(typed and (typed.decision == Decision.MODIFIED or (tried and tried.problems))),
+    )
+
+
+def _button(task: HumanTask, decision: Decision) -> tuple[str, str]:
+    label, look = wording.BUTTONS[(task.task_type, decision.value)]
+    return str(label), look
+
+
+def _said(pointer: str, problems: Mapping[str, ErrorItem]) -> str:
+    return _text(problems[pointer]) if pointer in problems else ""
+
+
+def _text(item: ErrorItem) -> str:
+    return wording.problem_text(replace(item, code="NOT_A_CHOICE") if item.pointer == "/choice" else item)
+
+
+def _problems(tried: Tried | None, answer: AnswerForm | None) -> list[Problem]:
+    """List what is wrong, each with the place where it can be put right."""
+    if tried is None:
+        return []
+    fields = {} if answer is None or answer.form is None else _by_problem(answer.form)
+    return [_problem(item, fields.get(id(item))) for item in tried.problems]
+
+
+def _by_problem(form: Field) -> dict[int, Field]:
+    found = {id(problem): form for problem in form.problems}
+    for inner in form.fields:
+        found |= _by_problem(inner)
+    return found
+
+
+def _problem(item: ErrorItem, field: Field | None) -> Problem:
+    if field is not None:
+        return Problem(wording.problem_text(item, field), field.label, f"field-{field.place}")
+    return Problem(_text(item), target=TARGETS.get(item.pointer or "", ""))
+
+
+def _notices(tried: Tried | None) -> list[Notice]:
+    if tried is None or tried.error is None:
+        return []
+    error = tried.error
+    return [Notice("bad", str(wording.REFUSED.get(error.code, error.title)), refused_text(tried.task, error))]
+
+
+def refused_text(task: HumanTask, error: LlmteamError) -> str:
+    """Say why a task took no answer: who was first, or what has changed."""
+    if error.code == "TASK_OVER":
+        return _how_it_ended(task)
+    if error.code == "TASK_CHANGED":
+        return gettext("Nothing was decided. Look at it again: what you typed is kept.")
+    if error.code == "TASK_TAKEN" and task.claimed_by is not None:
+        return gettext("%(name)s has claimed it.") % {"name": shown_name(task.claimed_by)}
+    return refusal_text(str(error.extra.get("reason", "")), error.detail)
+
+
+def _how_it_ended(task: HumanTask) -> str:
+    when = f"{task.ended_at:%Y-%m-%d %H:%M} UTC" if task.ended_at else ""
+    if task.decision:
+        what = decision_text(task.decision, task.choice, task.choices)
+        return gettext("%(name)s has decided: %(what)s, %(when)s. Your answer was not taken.") % {
+            "name": task.decided_by_name,
+            "what": what,
+            "when": when,
+        }
+    return gettext("It ended without a decision, %(when)s. Your answer was not taken.") % {"when": when}
+
+
+def _asked(task: HumanTask) -> list[str]:
+    names = [shown_name(task.assignee)] if task.assignee is not None else []
+    names += [gettext("Group %(name)s") % {"name": group} for group in task.candidate_groups]
+    if task.is_for_all:
+        names.append(gettext("Every reviewer"))
+    return names
+
+
+def _members(facts: TaskFacts, person: Person) -> Sequence[Mapping[str, str]]:
+    """List the members the person may hand the task on to; whom those stand in for does not matter."""
+    return [
+        {"id": str(member.id), "name": shown_name(member)}
+        for member in active_members()
+        if member.id != person.member_id and rules.may_delegate(facts, person, candidate(member)) is None
+    ][:MOST_MEMBERS]
+
+
+def _holding(task: HumanTask, facts: TaskFacts, person: Person) -> str:
+    if not task.is_open or facts.voters > 1:
+        return ""
+    if task.claimed_by is None:
+        return gettext("Nobody has claimed it yet.") if rules.may_claim(facts, person) is None else ""
+    if task.claimed_by_id == person.member_id:
+        return gettext("You have claimed it: nobody else decides it meanwhile.")
+    return gettext("%(name)s has claimed it.") % {"name": shown_name(task.claimed_by)}
+
+
+def _can_claim(task: HumanTask, facts: TaskFacts, person: Person) -> bool:
+    return task.claimed_by_id is None and rules.may_claim(facts, person) is None
+
+
+def _vote(decision: TaskDecision, task: HumanTask) -> ShownVote:
+    has_own = decision.data is not None
+    return ShownVote(
+        name=decision.name,
+        text=decision_text(decision.decision, decision.choice, task.choices),
+        look=LOOKS.get(Decision(decision.decision), "ended"),
+        at=decision.created_at,
+        comment=decision.comment,
+        data=show(decision.data, task.form) if has_own else None,
+    )

@@ -1,0 +1,320 @@
+"""What a person has answered: a posted form, read by its fields. Pure.
+
+A field that is posted as it was shown keeps its value to the last bit, whatever the widget made of it; what the form
+does not show stays as it was.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from math import isfinite
+from typing import Final, TypeAlias
+
+from humantasks.inbox.fields import ABSENT, Absent, Field, Kind, Value
+from kernel.errors import ErrorItem, LlmteamError
+from kernel.values import MAX_SAFE_INTEGER, Json, parse_json
+
+Posted: TypeAlias = Mapping[str, Sequence[str]]
+
+_SPACES: Final = re.compile(r"[\s\u00a0\u2009\u202f']")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,300}(?:\.[0-9]{1,300})?(?:[eE][+-]?[0-9]{1,3})?")
+_AMBIGUOUS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+_LONGEST_NUMBER: Final = 400
+
+
+class Unreadable(Exception):
+    """What was typed cannot be read as what was asked for; ``code`` says why (``humantasks.inbox.wording``)."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An answer, and the form with what was typed. The answer is whole only without problems."""
+
+    value: Value
+    form: Field
+    problems: tuple[ErrorItem, ...]
+
+
+def read_form(form: Field, posted: Posted) -> Reading:
+    """Read what was posted for a form.
+
+    Args:
+        form: As it was shown (``humantasks.inbox.fields.form_of``).
+        posted: The texts by name. A field that was not posted counts as unchanged.
+    """
+    value, filled = _read(form, posted)
+    return Reading(value, filled, tuple(problems_in(filled)))
+
+
+def recall(form: Field, posted: Posted) -> Field:
+    """Put what was typed beside what is shown now, where they differ.
+
+    For a form that has changed since: who posted the old one may not have touched a field at all, so what they sent is
+    not what they want of the new one.
+    """
+    inner = tuple(recall(field, posted) for field in form.fields)
+    texts = posted.get(form.name)
+    if texts is None or form.kind in {Kind.GROUP, Kind.ITEMS, Kind.SHOWN}:
+        return replace(form, fields=inner)
+    typed = _typed(form, texts)
+    if _is_as_shown(form, typed):
+        return form
+    names = {option.text: option.title or str(option.value) for option in form.options}
+    return replace(form, recalled=", ".join(names.get(text, text) for text in typed) or "-")
+
+
+def problems_in(form: Field) -> Iterable[ErrorItem]:
+    """List what is wrong in a form, from its first field to its last."""
+    yield from form.problems
+    for field in form.fields:
+        yield from problems_in(field)
+
+
+def place_problems(form: Field, problems: Iterable[ErrorItem]) -> tuple[Field, list[ErrorItem]]:
+    """Put findings where they belong: at the field they point at, else at the nearest one around it.
+
+    Args:
+        form: The form.
+        problems: Findings whose pointers begin at the form's value.
+
+    Returns:
+        The form with the findings, and those that point at nothing it asks.
+    """
+    placed: dict[str, list[ErrorItem]] = {}
+    homeless = []
+    shown = set(_pointers(form))
+    for problem in problems:
+        pointer = problem.pointer or ""
+        while pointer and pointer not in shown:
+            pointer = pointer.rpartition("/")[0]
+        if pointer in shown:
+            placed.setdefault(pointer, []).append(problem)
+        else:
+            homeless.append(problem)
+    return _with_problems(form, placed), homeless
+
+
+def _pointers(form: Field) -> Iterable[str]:
+    """List where problems can be shown; a group of members at the top has no place of its own."""
+    if form.pointer or form.kind != Kind.GROUP:
+        yield form.pointer
+    for field in form.fields:
+        yield from _pointers(field)
+
+
+def _with_problems(form: Field, placed: Mapping[str, list[ErrorItem]]) -> Field:
+    return replace(
+        form,
+        problems=(*form.problems, *placed.get(form.pointer, ())),
+        fields=tuple(_with_problems(field, placed) for field in form.fields),
+    )
+
+
+def _read(field: Field, posted: Posted) -> tuple[Value, Field]:
+    if field.kind == Kind.GROUP:
+        return _read_group(field, posted)
+    if field.kind == Kind.ITEMS:
+        return _read_items(field, posted)
+    texts = posted.get(field.name)
+    if field.kind == Kind.SHOWN or texts is None:
+        return _unanswered(field)
+    typed = _typed(field, texts)
+    filled = replace(field, texts=typed)
+    if _is_as_shown(field, typed) and not (isinstance(field.original, Absent) and field.is_required):
+        return field.original, filled
+    try:
+        return _value(field, typed), filled
+    except Unreadable as problem:
+        return field.original, _with_problem(filled, problem.code)
+
+
+def _unanswered(field: Field) -> tuple[Value, Field]:
+    """Keep what a form did not ask, or a caller did not post."""
+    if isinstance(field.original, Absent) and field.is_required and field.kind != Kind.SHOWN:
+        return ABSENT, _with_problem(field, "REQUIRED")
+    return field.original, field
+
+
+def _read_group(field: Field, posted: Posted) -> tuple[Value, Field]:
+    read = [(member, *_read(member, posted)) for member in field.fields]
+    filled = replace(field, fields=tuple(after for _, _, after in read))
+    may_be_none = field.original is None or not field.is_required
+    if may_be_none and not isinstance(field.original, dict) and _same(field, filled):
+        return field.original, _without_problems(filled)
+    before = field.original if isinstance(field.original, dict) else {}
+    answers = {member.key: value for member, value, _ in read}
+    kept = {key: answers.get(key, value) for key, value in before.items()}
+    return {key: value for key, value in {**kept, **answers}.items() if not isinstance(value, Absent)}, filled
+
+
+def _read_items(field: Field, posted: Posted) -> tuple[Value, Field]:
+    read = [(entry, *_read(entry, posted)) for entry in field.fields]
+    dropped = [after.name for entry, _, after in read if entry.drop_name in posted]
+    filled = replace(field, fields=tuple(after for _, _, after in read), texts=tuple(dropped))
+    if not dropped and _same(field, filled) and not (isinstance(field.original, Absent) and field.is_required):
+        return field.original, filled
+    kept = [value for _, value, after in read if after.name not in dropped and not isinstance(value, Absent)]
+    return kept, replace(filled, fields=tuple(_if_kept(after, dropped) for after in filled.fields))
+
+
+def _if_kept(entry: Field, dropped: Sequence[str]) -> Field:
+    """Take what is wrong with an entry away when the entry itself goes."""
+    return _without_problems(entry) if entry.name in dropped else entry
+
+
+def _same(before: Field, after: Field) -> bool:
+    """Whether nothing was typed into a field or its members."""
+    return _is_as_shown(before, after.texts) and all(
+        _same(a, b) for a, b in zip(before.fields, after.fields, strict=True)
+    )
+
+
+def _without_problems(field: Field) -> Field:
+    return replace(field, problems=(), fields=tuple(_without_problems(member) for member in field.fields))
+
+
+def _with_problem(field: Field, code: str) -> Field:
+    return replace(field, problems=(ErrorItem(code=code, detail=code, pointer=field.pointer),))
+
+
+def _typed(field: Field, texts: Sequence[str]) -> tuple[str, ...]:
+    """Take what counts of the texts: a box that can be ticked posts an empty text before it."""
+    if field.kind == Kind.CHECKS:
+        return tuple(text for text in dict.fromkeys(texts) if text)
+    return (texts[-1].replace("\r\n", "\n").replace("\r", "\n"),) if texts else ("",)
+
+
+def _is_as_shown(field: Field, typed: tuple[str, ...]) -> bool:
+    if field.kind == Kind.CHECKS:
+        return set(typed) == set(field.texts)
+    return typed == tuple(text.replace("\r\n", "\n").replace("\r", "\n") for text in field.texts)
+
+
+def _value(field: Field, typed: tuple[str, ...]) -> Value:
+    if field.kind == Kind.CHECKS:
+        return _chosen(field, typed)
+    if field.kind == Kind.CHECKBOX:
+        return typed[0] == "true"
+    text = typed[0]
+    if not text.strip():
+        return _empty(field)
+    if field.kind in {Kind.SELECT, Kind.RADIO}:
+        return _chosen(field, typed)[0]
+    return _READERS[field.kind](field, text)
+
+
+def _empty(field: Field) -> Value:
+    if field.kind == Kind.LINES and (field.is_required or isinstance(field.original, list)):
+        return []
+    if field.is_nullable and (field.is_required or not isinstance(field.original, Absent)):
+        return None
+    if field.is_required:
+        raise Unreadable("REQUIRED")
+    return ABSENT
+
+
+def _chosen(field: Field, typed: tuple[str, ...]) -> list[Json]:
+    options = {option.text: option.value for option in field.options}
+    if not set(typed) <= options.keys():
+        raise Unreadable("NOT_A_CHOICE")
+    return [value for text, value in options.items() if text in typed]
+
+
+def _text(_field: Field, text: str) -> Json:
+    return text
+
+
+def _email(_field: Field, text: str) -> Json:
+    return text.strip()
+
+
+def _integer(_field: Field, text: str) -> Json:
+    number = read_number(text, unreadable="NOT_AN_INTEGER")
+    if isinstance(number, float):
+        if not number.is_integer():
+            raise Unreadable("NOT_AN_INTEGER")
+        number = int(number)
+    return _safe(number)
+
+
+def _number(_field: Field, text: str) -> Json:
+    number = read_number(text, unreadable="NOT_A_NUMBER")
+    return _safe(number) if isinstance(number, int) else number
+
+
+def _safe(number: int) -> int:
+    if abs(number) > MAX_SAFE_INTEGER:
+        raise Unreadable("NUMBER_TOO_LARGE")
+    return number
+
+
+def read_number(text: str, *, unreadable: str) -> int | float:
+    """Read a number as people write one: spaces between thousands, a comma or a point before decimals.
+
+    Raises:
+        Unreadable: With ``unreadable`` for what is no number, and with a code of its own for one that may mean two:
+            ``1,234`` is a thousand and more to some, and one and a bit to others.
+    """
+    plain = _SPACES.sub("", text).replace("\u2212", "-")
+    if len(plain) > _LONGEST_NUMBER:
+        raise Unreadable(unreadable)
+    if _AMBIGUOUS.fullmatch(plain):
+        raise Unreadable("AMBIGUOUS_NUMBER")
+    plain = plain.replace(",", ".", 1)
+    if not _NUMBER.fullmatch(plain):
+        raise Unreadable(unreadable)
+    if not any(mark in plain for mark in ".eE"):
+        return int(plain)
+    number = float(plain)
+    if not isfinite(number):
+        raise Unreadable("NUMBER_TOO_LARGE")
+    return number
+
+
+def _date(_field: Field, text: str) -> Json:
+    try:
+        return date.fromisoformat(text.strip()).isoformat()
+    except ValueError:
+        raise Unreadable("NOT_A_DATE") from None
+
+
+def _date_time(_field: Field, text: str) -> Json:
+    try:
+        at = datetime.fromisoformat(text.strip())
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Unreadable("NOT_A_DATE_TIME") from None
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def _lines(field: Field, text: str) -> Json:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if field.item == "string":
+        return list(lines)
+    read = _integer if field.item == "integer" else _number
+    return [read(field, line) for line in lines]
+
+
+def _json(_field: Field, text: str) -> Json:
+    try:
+        return parse_json(text)
+    except LlmteamError:
+        raise Unreadable("NOT_JSON") from None
+
+
+_READERS: Final = {
+    Kind.TEXT: _text,
+    Kind.LONG_TEXT: _text,
+    Kind.EMAIL: _email,
+    Kind.INTEGER: _integer,
+    Kind.NUMBER: _number,
+    Kind.DATE: _date,
+    Kind.DATE_TIME: _date_time,
+    Kind.LINES: _lines,
+    Kind.JSON: _json,
+}

@@ -1,0 +1,89 @@
+"""How every page of the inbox is answered: to members only, never kept by a browser, with no script but our own."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Final, Protocol, cast
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from humantasks.inbox import wording
+from humantasks.people import person_of
+from humantasks.rules import Person
+from kernel.errors import LlmteamError
+from tenants.context import reading_scope
+from tenants.models import Membership, Tenant
+from tenants.sign_in.pages import member_required
+
+POLICY: Final = "; ".join([
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "font-src 'self'",
+    "connect-src 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+])  # fmt: skip
+SEE_OTHER: Final = 303
+
+View = Callable[..., HttpResponse]
+
+
+class MemberRequest(Protocol):
+    """A request of somebody who is signed in to a tenant."""
+
+    member: Membership
+
+
+def inbox_page(*methods: str) -> Callable[[View], View]:
+    """Make a view a page of the inbox: a refusal of a service is a page as well, with the status it has in the API."""
+
+    def decorated(view: View) -> View:
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                return view(request, *args, **kwargs)
+            except LlmteamError as error:
+                return refused(request, error)
+
+        guarded = require_http_methods(list(methods))(member_required(answer))
+
+        @wraps(view)
+        def bounded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            response = guarded(request, *args, **kwargs)
+            response["Content-Security-Policy"] = POLICY
+            response["Cache-Control"] = "no-store"
+            return response
+
+        return bounded
+
+    return decorated
+
+
+def who(request: HttpRequest) -> tuple[Tenant, Person]:
+    """Tell for which tenant, and as whom, the request is made."""
+    member = cast("MemberRequest", request).member
+    with reading_scope(member.tenant_id):
+        return member.tenant, person_of(member)
+
+
+def page(request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
+    """Render a page."""
+    return render(request, f"inbox/{template}.html", dict(context), status=status)
+
+
+def refused(request: HttpRequest, error: LlmteamError) -> HttpResponse:
+    """Render a refusal: what it was, why, and the way back."""
+    title = wording.REFUSED.get(error.code, error.title)
+    detail = wording.REASONS.get(str(error.extra.get("reason", "")), error.detail)
+    context = {"title": title, "detail": "" if str(detail) == str(error.title) else detail}
+    return page(request, "refused", context, status=error.status)
+
+
+def go_to(request: HttpRequest, address: str, *, said: str) -> HttpResponse:
+    """Send a person on after an act, and tell them what they did when they get there."""
+    messages.success(request, said)
+    response = HttpResponseRedirect(address)
+    response.status_code = SEE_OTHER
+    return response
+
+
+def what_was_said(request: HttpRequest) -> list[str]:
+    """Tell once what a person has just done."""
+    return [str(message) for message in messages.get_messages(request)]

@@ -1,0 +1,122 @@
+"""What a JSON Schema says of one value, as far as a form can use it. Pure, and never raises on a strange schema."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from kernel.values import Json, dump_json
+
+Schema: TypeAlias = Mapping[str, Any]
+EMPTY: Final[Schema] = {}
+MOST_HOPS: Final = 8
+_WORDS: Final = frozenset({"title", "description", "default", "examples", "$comment", "$schema", "$id", "$defs"})
+_WORD_STARTS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def as_schema(value: object) -> Schema:
+    """Read a schema; what is none (``true``, a number) says nothing."""
+    return value if isinstance(value, Mapping) else EMPTY
+
+
+def resolve(schema: Schema, root: Schema) -> Schema:
+    """Follow references inside the document; what a schema says beside its reference wins.
+
+    A reference to elsewhere, to nothing or in a circle leaves a schema that says nothing but its own words.
+    """
+    own: dict[str, Any] = {}
+    for _ in range(MOST_HOPS):
+        own = {**schema, **own}
+        if "$ref" not in schema:
+            break
+        schema = _target(schema["$ref"], root)
+    else:
+        return {key: own[key] for key in ("title", "description") if key in own}
+    own.pop("$ref", None)
+    return own
+
+
+def types_of(schema: Schema) -> tuple[str, ...]:
+    """Return the types a value may have; empty when the schema does not say, or not in a way a form can use."""
+    said = schema.get("type")
+    if isinstance(said, str):
+        return (said,)
+    if isinstance(said, Sequence):
+        return tuple(name for name in said if isinstance(name, str))
+    return ("object",) if isinstance(schema.get("properties"), Mapping) else ()
+
+
+def sole_type(schema: Schema) -> str | None:
+    """Return the one type a value has beside null; None when there is none or a choice."""
+    types = [name for name in types_of(schema) if name != "null"]
+    return types[0] if len(types) == 1 else None
+
+
+def is_nullable(schema: Schema) -> bool:
+    """Whether the value may be null."""
+    return "null" in types_of(schema)
+
+
+def says_nothing(schema: Schema) -> bool:
+    """Whether a schema only talks about the value, and any value fits it."""
+    return schema.keys() <= _WORDS
+
+
+def choices_of(schema: Schema) -> list[tuple[Json, str | None]]:
+    """Return what may be chosen, with titles where there are any; empty when it is not a choice among values."""
+    if "const" in schema:
+        return [(schema["const"], None)]
+    listed = schema.get("enum")
+    if isinstance(listed, list):
+        return _once([(value, None) for value in listed])
+    for word in ("oneOf", "anyOf"):
+        branches = schema.get(word)
+        if isinstance(branches, list) and branches and all(_is_constant(branch) for branch in branches):
+            return _once([(branch["const"], text_of(branch, "title") or None) for branch in branches])
+    return []
+
+
+def text_of(schema: Schema, word: str) -> str:
+    """Return what a schema says in words (title, description); empty when it does not."""
+    said = schema.get(word)
+    return said.strip() if isinstance(said, str) else ""
+
+
+def number_of(schema: Schema, *words: str) -> int | float | None:
+    """Return the first of some bounds that is there."""
+    for word in words:
+        said = schema.get(word)
+        if isinstance(said, int | float) and not isinstance(said, bool):
+            return said
+    return None
+
+
+def label_of(schema: Schema, key: str) -> str:
+    """Return the title, else the key as words: ``order_id`` and ``orderId`` are ``Order id``."""
+    title = text_of(schema, "title")
+    if title:
+        return title
+    words = _WORD_STARTS.sub(" ", key).replace("_", " ").replace("-", " ").split()
+    text = " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in words)
+    return text[:1].upper() + text[1:] if text else key
+
+
+def _target(reference: object, root: Schema) -> Schema:
+    if reference == "#":
+        return root
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        return EMPTY
+    found: object = root
+    for part in reference[2:].split("/"):
+        found = as_schema(found).get(part.replace("~1", "/").replace("~0", "~"))
+    return as_schema(found)
+
+
+def _is_constant(branch: object) -> bool:
+    return isinstance(branch, Mapping) and "const" in branch
+
+
+def _once(choices: list[tuple[Json, str | None]]) -> list[tuple[Json, str | None]]:
+    found: dict[str, tuple[Json, str | None]] = {}
+    for value, title in choices:
+        found.setdefault(dump_json(value), (value, title))
+    return list(found.values())

@@ -1,0 +1,83 @@
+"""The pages of the inbox and what is posted from them. A GET changes nothing."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from humantasks import selectors, services
+from humantasks.inbox.answering import Tried, decide, read_typed
+from humantasks.inbox.cards import outcome_of
+from humantasks.inbox.listing import home, list_page, read_wanted
+from humantasks.inbox.pages import task_page
+from humantasks.inbox.responses import go_to, inbox_page, page, what_was_said, who
+from humantasks.inbox.run_page import run_page
+from kernel.ids import parse_id
+
+
+@inbox_page("GET", "HEAD")
+def task_list(request: HttpRequest) -> HttpResponse:
+    """Show a list."""
+    tenant, person = who(request)
+    shown = list_page(tenant=tenant, person=person, wanted=read_wanted(request.GET))
+    return page(request, "list", {"page": shown, "place": "list", "said": what_was_said(request)})
+
+
+@inbox_page("GET", "HEAD")
+def task(request: HttpRequest, task_id: UUID) -> HttpResponse:
+    """Show a task."""
+    tenant, person = who(request)
+    found = selectors.get_task(tenant=tenant, person=person, task_id=task_id)
+    shown = task_page(tenant=tenant, person=person, task=found, said=what_was_said(request))
+    return page(request, "task", {"page": shown, "place": "task"})
+
+
+@inbox_page("GET", "HEAD")
+def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Show the picture of a run."""
+    tenant, person = who(request)
+    return page(request, "run", {"page": run_page(tenant=tenant, person=person, run_id=run_id), "place": "run"})
+
+
+@inbox_page("POST")
+def claim(request: HttpRequest, task_id: UUID) -> HttpResponse:
+    """Claim a task."""
+    tenant, person = who(request)
+    services.claim_task(tenant=tenant, person=person, task_id=task_id)
+    return go_to(request, reverse("inbox:task", args=[task_id]), said=gettext("You have claimed it."))
+
+
+@inbox_page("POST")
+def release(request: HttpRequest, task_id: UUID) -> HttpResponse:
+    """Give a claimed task back."""
+    tenant, person = who(request)
+    services.release_task(tenant=tenant, person=person, task_id=task_id)
+    return go_to(request, reverse("inbox:list"), said=gettext("You have released it: others can claim it."))
+
+
+@inbox_page("POST")
+def delegate(request: HttpRequest, task_id: UUID) -> HttpResponse:
+    """Hand a task on."""
+    tenant, person = who(request)
+    to = parse_id(request.POST.get("to", "")) or UUID(int=0)
+    services.delegate_task(tenant=tenant, person=person, task_id=task_id, to=to)
+    return go_to(request, reverse("inbox:list"), said=gettext("You have handed it on."))
+
+
+@inbox_page("POST")
+def decide_one(request: HttpRequest, task_id: UUID) -> HttpResponse:
+    """Decide a task; what was refused is shown again with what was typed."""
+    tenant, person = who(request)
+    tried = decide(tenant=tenant, person=person, task_id=task_id, typed=read_typed(request.POST))
+    if tried.status != 200:
+        shown = task_page(tenant=tenant, person=person, task=tried.task, tried=tried)
+        return page(request, "task", {"page": shown, "place": "task"}, status=tried.status)
+    return go_to(request, home(tenant=tenant, person=person), said=_what_was_decided(tried))
+
+
+def _what_was_decided(tried: Tried) -> str:
+    outcome, _ = outcome_of(tried.task)
+    if outcome:
+        return gettext("%(outcome)s: “%(title)s” The run goes on.") % {"title": tried.task.title, "outcome": outcome}
+    return gettext("Your decision is kept: “%(title)s” Others have to decide as well.") % {"title": tried.task.title}

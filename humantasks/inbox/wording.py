@@ -1,0 +1,153 @@
+"""The sentences of the inbox, in the reader's language."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from humantasks.inbox.fields import Field, Kind
+from kernel.errors import ErrorItem
+
+Words = str | Promise
+
+TYPES: Final[Mapping[str, Words]] = {
+    "approval": _("approval"),
+    "review": _("review"),
+    "input": _("input"),
+    "choice": _("choice"),
+}
+PRIORITIES: Final[Mapping[str, Words]] = {"low": _("low priority"), "high": _("high priority"), "urgent": _("urgent")}
+BUTTONS: Final[Mapping[tuple[str, str], tuple[Words, str]]] = {
+    ("approval", "approved"): (_("Approve"), "yes"),
+    ("approval", "rejected"): (_("Reject"), "no"),
+    ("review", "approved"): (_("Approve as it is"), "yes"),
+    ("review", "modified"): (_("Approve with changes"), "plain"),
+    ("review", "rejected"): (_("Reject"), "no"),
+    ("input", "approved"): (_("Send"), "yes"),
+    ("choice", "approved"): (_("Send the choice"), "yes"),
+}
+DECISIONS: Final[Mapping[str, Words]] = {
+    "approved": _("Approved"),
+    "rejected": _("Rejected"),
+    "modified": _("Changed"),
+}
+ENDS: Final[Mapping[str, Words]] = {"timed_out": _("Timed out"), "cancelled": _("Cancelled")}
+REASONS: Final[Mapping[str, Words]] = {
+    "over": _("The task is over already."),
+    "auditor": _("Auditors read tasks; they do not act on them."),
+    "not_asked": _("You are not among those who are asked."),
+    "four_eyes": _("You started this run, so somebody else has to decide."),
+    "many_decide": _("Several people decide this one, so nobody can claim it."),
+    "not_claimed": _("Nobody has claimed this task."),
+    "not_yours": _("Somebody else has claimed this task."),
+    "decided_already": _("You have decided already."),
+    "cannot_take": _("That member reads tasks only, and cannot take one."),
+}
+REFUSED: Final[Mapping[str, Words]] = {
+    "TASK_OVER": _("This was decided already"),
+    "TASK_CHANGED": _("This has changed since you opened it"),
+    "TASK_TAKEN": _("Somebody else has claimed this"),
+    "TASK_REFUSED": _("You may not do that"),
+    "TASK_NOT_FOUND": _("There is no such task"),
+    "RUN_NOT_FOUND": _("There is no such run"),
+}
+_PROBLEMS: Final[Mapping[str, Words]] = {
+    "REQUIRED": _("This is needed."),
+    "NOT_AN_INTEGER": _("Write a whole number, for example 12."),
+    "NOT_A_NUMBER": _("Write a number, for example 12.5."),
+    "AMBIGUOUS_NUMBER": _("Write the thousands without a comma, for example 1234.50."),
+    "NUMBER_TOO_LARGE": _("This number is too large."),
+    "NOT_A_DATE": _("Write a date as year-month-day, for example 2026-11-27."),
+    "NOT_A_DATE_TIME": _("Write a date and a time, for example 2026-11-27T10:30."),
+    "NOT_A_CHOICE": _("Choose one of the values."),
+    "ENUM": _("Choose one of the values."),
+    "NOT_JSON": _("This cannot be read. Keep quotation marks, brackets and commas as they were."),
+    "DECISION_UNKNOWN": _("That is no answer to this."),
+    "CHANGES_WITHOUT_MODIFIED": _("You have changed the data. Approve with changes, or undo the changes."),
+    "TOO_LONG": _("This is too long."),
+    "ENDS_TOO_EARLY": _("This must be later than the beginning."),
+    "IN_THE_PAST": _("This must be in the future."),
+    "MEMBER_UNKNOWN": _("Choose one of the values."),
+    "ONESELF": _("Nobody stands in for themselves."),
+    "UNIQUEITEMS": _("No two entries may be equal."),
+    "PATTERN": _("This does not have the form that is asked for."),
+    "ADDITIONALPROPERTIES": _("There is a member that the form does not have."),
+}
+_BOUNDED: Final[Mapping[str, tuple[str, Words]]] = {
+    "MINIMUM": ("minimum", _("This must be at least %(bound)s.")),
+    "MAXIMUM": ("maximum", _("This must be at most %(bound)s.")),
+    "EXCLUSIVEMINIMUM": ("minimum", _("This must be more than %(bound)s.")),
+    "EXCLUSIVEMAXIMUM": ("maximum", _("This must be less than %(bound)s.")),
+    "MINLENGTH": ("min_length", _("This needs at least %(bound)s characters.")),
+    "MAXLENGTH": ("max_length", _("This may have at most %(bound)s characters.")),
+}
+_FORMATS: Final[Mapping[Kind, str]] = {
+    Kind.EMAIL: "EMAIL",
+    Kind.DATE: "NOT_A_DATE",
+    Kind.DATE_TIME: "NOT_A_DATE_TIME",
+    Kind.INTEGER: "NOT_AN_INTEGER",
+    Kind.NUMBER: "NOT_A_NUMBER",
+}
+
+
+def problem_text(problem: ErrorItem, field: Field | None = None) -> str:
+    """Say what is wrong, with the field's own bounds; what has no sentence here is told as it was found."""
+    if field is not None and problem.code in _BOUNDED:
+        attribute, sentence = _BOUNDED[problem.code]
+        bound = getattr(field, attribute)
+        if bound is not None:
+            return str(sentence) % {"bound": bound}
+    if field is not None and problem.code in {"FORMAT", "TYPE"}:
+        if field.kind == Kind.EMAIL:
+            return gettext("Write an e-mail address, for example name@example.com.")
+        code = _FORMATS.get(field.kind)
+        return str(_PROBLEMS[code]) if code else problem.detail
+    return str(_PROBLEMS.get(problem.code, problem.detail))
+
+
+def code_text(code: str) -> str:
+    """Say what is wrong, by its code alone."""
+    return str(_PROBLEMS[code])
+
+
+def hint_of(field: Field) -> str:
+    """Say what helps to answer: the schema's own words, the bounds, the form."""
+    said = [field.help] if field.help else []
+    said += _bounds(field)
+    if field.kind == Kind.LINES:
+        said.append(gettext("One entry a line."))
+    if field.kind == Kind.DATE_TIME:
+        said.append(gettext("In UTC."))
+    if field.kind == Kind.JSON:
+        said.append(gettext("Written as JSON: keep quotation marks, brackets and commas."))
+    return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in said)
+
+
+def quorum_text(approvals: int, needed: int, voters: int) -> str:
+    """Say how many have approved of how many it takes; empty where one person decides."""
+    if voters <= 1:
+        return ""
+    return gettext("%(approvals)s of %(needed)s approvals, %(voters)s may decide") % {
+        "approvals": approvals,
+        "needed": needed,
+        "voters": voters,
+    }
+
+
+def times_text(count: int) -> str:
+    """Say how often something was done."""
+    return ngettext("%(count)s time", "%(count)s times", count) % {"count": count} if count else gettext("never")
+
+
+def _bounds(field: Field) -> list[str]:
+    if field.minimum is not None and field.maximum is not None:
+        return [gettext("From %(least)s to %(most)s") % {"least": field.minimum, "most": field.maximum}]
+    if field.minimum is not None:
+        return [gettext("At least %(bound)s") % {"bound": field.minimum}]
+    if field.maximum is not None:
+        return [gettext("At most %(bound)s") % {"bound": field.maximum}]
+    if field.max_length is not None and field.kind in {Kind.TEXT, Kind.LONG_TEXT}:
+        return [gettext("At most %(bound)s characters") % {"bound": field.max_length}]
+    return []

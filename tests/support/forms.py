@@ -1,0 +1,25 @@
+"""What a browser posts for a form that nobody has touched."""
+
+from humantasks.inbox.fields import Field, Kind
+
+ONE_LINE = {Kind.TEXT, Kind.EMAIL, Kind.INTEGER, Kind.NUMBER, Kind.DATE, Kind.DATE_TIME}
+
+
+def posted_of(form: Field) -> dict[str, list[str]]:
+    """The names and texts of a form's widgets, as HTML says browsers send them."""
+    if form.kind in {Kind.GROUP, Kind.ITEMS}:
+        return {name: texts for field in form.fields for name, texts in posted_of(field).items()}
+    if form.kind == Kind.SHOWN:
+        return {}
+    if form.kind in {Kind.CHECKBOX, Kind.CHECKS}:
+        return {form.name: ["", *(text for text in form.texts if text)]}
+    if form.kind == Kind.RADIO and not form.text:
+        return {}
+    text = form.text
+    if form.kind in ONE_LINE:
+        text = text.replace("\n", "").replace("\r", "")
+    else:
+        text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+    if form.kind == Kind.EMAIL:
+        text = text.strip()
+    return {form.name: [text]}
