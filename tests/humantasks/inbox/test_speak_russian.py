@@ -1,4 +1,4 @@
-"""Every sentence of the pages has a Russian one, in the catalog that is shipped."""
+"""Every sentence of the pages and mails has a Russian one, in the catalog that is shipped."""
 
 import ast
 import re
@@ -31,7 +31,7 @@ def all_sentences() -> set[str]:
     for folder in FOLDERS:
         for path in folder.rglob("*.py"):
             found |= sentences_of_code(path)
-        for path in folder.rglob("*.html"):
+        for path in (*folder.rglob("*.html"), *folder.rglob("*.txt")):
             found |= sentences_of_page(path)
     return found
 
