@@ -165,4 +165,4 @@ def _invalid(task: HumanTask, typed: Typed, error: AnswerInvalid, reading: Readi
 def _recalled(task: HumanTask, typed: Typed) -> Field | None:
     """Fill in the form as it is now, with what was typed beside it."""
     form = task_form(task)
-    return None if form is None or not task.is_open else recall(form, typed.fields)
+    return None if form is None else recall(form, typed.fields)

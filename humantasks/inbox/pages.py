@@ -31,11 +31,19 @@ BUTTONS: Final = (Decision.APPROVED, Decision.MODIFIED, Decision.REJECTED)
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something the person has to be told first. ``look``: ``good``, ``bad`` or ``note``."""
+    """Something the person has to be told first.
+
+    Attributes:
+        look: ``good`` or ``bad``.
+        title: In a few words.
+        text: In a sentence.
+        typed: What they had typed that has no other place any more: labels and texts.
+    """
 
     look: str
     title: str
     text: str = ""
+    typed: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,7 @@ def task_page(
             history=history_lines(selectors.history_of(task)),
             answer=answer,
             why_not="" if refusal is None or not task.is_open else refusal_text(refusal.reason, refusal.detail),
-            notices=[*_notices(tried), *(Notice("good", text) for text in said)],
+            notices=[*_notices(tried, has_form=answer is not None), *(Notice("good", text) for text in said)],
             problems=_problems(tried, answer),
         )
 
@@ -210,11 +218,23 @@ def _problem(item: ErrorItem, field: Field | None) -> Problem:
     return Problem(_text(item), target=TARGETS.get(item.pointer or "", ""))
 
 
-def _notices(tried: Tried | None) -> list[Notice]:
+def _notices(tried: Tried | None, *, has_form: bool) -> list[Notice]:
     if tried is None or tried.error is None:
         return []
-    error = tried.error
-    return [Notice("bad", str(wording.REFUSED.get(error.code, error.title)), refused_text(tried.task, error))]
+    title = str(wording.REFUSED.get(tried.error.code, tried.error.title))
+    return [Notice("bad", title, refused_text(tried.task, tried.error), () if has_form else _typed_texts(tried))]
+
+
+def _typed_texts(tried: Tried) -> list[tuple[str, str]]:
+    """List what somebody had typed, for a page that has no form for it any more."""
+    typed = [(gettext("Choose one"), tried.typed.choice)] if tried.typed.choice else []
+    typed += [] if tried.form is None else _recalled_texts(tried.form)
+    return [*typed, (gettext("Comment"), tried.typed.comment)] if tried.typed.comment else typed
+
+
+def _recalled_texts(form: Field) -> list[tuple[str, str]]:
+    own = [(form.label, form.recalled)] if form.recalled else []
+    return [*own, *(text for inner in form.fields for text in _recalled_texts(inner))]
 
 
 def refused_text(task: HumanTask, error: LlmteamError) -> str:

@@ -276,3 +276,26 @@ def test_who_signs_out_is_out(visit: Visit, device: str) -> None:
         visitor.go("/inbox/tasks/01890000-0000-7000-8000-000000000000/")
         expect(page).to_have_url(re.compile("/sign-in/"))
         visitor.look("sign-in")
+
+
+@every_device
+def test_the_second_of_two_is_told_who_was_first(desk: Desk, visit: Visit, device: str) -> None:
+    group = f"race_{device}"
+    with visit("rae", device, group) as rae, visit("sam", device, group) as sam:
+        run = desk.start(refund_desk(title="Who is first?", assignee_ref=group))
+        for visitor in (rae, sam):
+            visitor.go("/inbox/?box=groups")
+            visitor.page.get_by_role("link", name="Who is first?").click()
+        sam.page.get_by_label("Comment").fill("I was about to approve")
+        rae.page.get_by_role("button", name="Reject").click()
+        expect(rae.page.get_by_text(re.compile("^Rejected: .* The run goes on."))).to_be_visible()
+        with sam.refused(409):
+            sam.page.get_by_role("button", name="Approve as it is").click()
+            expect(sam.page.get_by_text(re.compile("^Rae Reviewer has decided: Rejected, "))).to_be_visible()
+            expect(sam.page.get_by_text("I was about to approve")).to_be_visible()
+            sam.look("too-late")
+        assert sam.focused().startswith("This was decided already")
+        with sam.refused(404):
+            sam.go("/inbox/tasks/01890000-0000-7000-8000-000000000000/")
+            sam.look("not-there")
+    assert desk.end(run)["output"] == {"close": {"closed": True}}

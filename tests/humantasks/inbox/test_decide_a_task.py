@@ -196,6 +196,17 @@ def test_a_task_another_has_claimed_meanwhile_is_not_decided(acme: Customer, ann
     assert again(task).status == TaskStatus.OPEN
 
 
+def test_what_was_typed_for_a_task_that_is_over_is_not_lost(acme: Customer, ann: Membership, bob: Membership) -> None:
+    task, browser = a_task(acme.tenant, "review", data={"amount": 10}), client_of(ann)
+    page = browser.get(f"/inbox/tasks/{task.id}/").context["page"]
+    decide_task(tenant=acme.tenant, person=as_person(bob), task_id=task.id, answer=Answer("rejected"))
+    posted = {"decision": "modified", "content_hash": page.answer.content_hash, "comment": "half <of> it"}
+    answer = browser.post(f"/inbox/tasks/{task.id}/decide/", posted | {"data/amount": "5"})
+    assert answer.status_code == 409
+    assert answer.context["page"].notices[0].typed == [("Amount", "5"), ("Comment", "half <of> it")]
+    assert "half &lt;of&gt; it" in answer.text
+
+
 def test_a_decision_without_what_was_shown_is_refused(acme: Customer, ann: Membership) -> None:
     task = a_task(acme.tenant)
     answer = client_of(ann).post(f"/inbox/tasks/{task.id}/decide/", {"decision": "approved"})
