@@ -10,7 +10,14 @@ from django.db.models.functions import Now
 
 from kernel.clock import utc_now
 from kernel.ids import new_id
-from runs.callbacks.models import Delivery, DeliveryAttempt, DeliveryStatus, RunCallback
+from runs.callbacks.models import (
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+    DeliveryTarget,
+    NotificationTarget,
+    RunCallback,
+)
 from runs.usage.models import BudgetHold, ModelPrice, UsageDay, UsageEntry
 from segments.models import Revision
 from tenants.managers import TenantManager
@@ -275,8 +282,10 @@ __all__ = [
     "Delivery",
     "DeliveryAttempt",
     "DeliveryStatus",
+    "DeliveryTarget",
     "IdempotencyKey",
     "ModelPrice",
+    "NotificationTarget",
     "Run",
     "RunCallback",
     "RunEvent",

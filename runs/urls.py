@@ -35,6 +35,7 @@ urlpatterns = [
     ),
     path("deliveries", callback_views.DeliveriesView.as_view(), name="deliveries"),
     path("callback-secret", callback_views.CallbackSecretView.as_view(), name="callback_secret"),
+    path("tenant/notifications", callback_views.NotificationsView.as_view(), name="notifications"),
     path("webhook-endpoints", callback_views.WebhookEndpointsView.as_view(), name="webhook_endpoints"),
     path("runs/<str:run_id>/snapshot", command_views.RunSnapshotView.as_view(), name="run_snapshot"),
 ]

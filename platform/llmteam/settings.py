@@ -63,7 +63,7 @@ CORS_ALLOW_HEADERS = [
     "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "last-event-id", "prefer",
     "traceparent", "x-api-key",
 ]  # fmt: skip
-CORS_ALLOW_METHODS = ["DELETE", "GET", "OPTIONS", "POST", "PUT"]
+CORS_ALLOW_METHODS = ["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"]
 CORS_EXPOSE_HEADERS = [
     "etag", "idempotent-replayed", "location", "ratelimit", "ratelimit-policy", "retry-after", "traceparent",
     "x-request-id",

@@ -25,6 +25,28 @@ class RunCallback(models.Model):
         return f"callback of {self.run_id} to {self.host}"
 
 
+class NotificationTarget(models.Model):
+    """Where a tenant is told what becomes of its human tasks, in all runs; sealed like a run's callback."""
+
+    tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    host = models.CharField(max_length=260, help_text="The host and port it goes to.")
+    address = SealedField()
+    runs_url = models.TextField(help_text="Where the tenant reads runs.")
+    updated_at = models.DateTimeField(default=utc_now)
+
+    objects = TenantManager()
+
+    def __str__(self) -> str:
+        return f"notifications of {self.tenant_id} to {self.host}"
+
+
+class DeliveryTarget(models.TextChoices):
+    """Who is told: the run's own callback, or its tenant."""
+
+    CALLBACK = "callback", "The run's callback"
+    TENANT = "tenant", "The tenant"
+
+
 class DeliveryStatus(models.TextChoices):
     """Where a delivery is. All but the first are ends; a person may begin it anew from any."""
 
@@ -36,7 +58,7 @@ class DeliveryStatus(models.TextChoices):
 
 
 class Delivery(models.Model):
-    """One event of a run that its callback is told; inserted in the event's transaction.
+    """One event of a run that its callback, or its tenant, is told; inserted in the event's transaction.
 
     A host that sends it moves ``next_at`` to when it counts as lost, so a killed host's delivery is sent again.
     ``body`` is written before the first try and never changes: every try sends the same bytes.
@@ -47,6 +69,9 @@ class Delivery(models.Model):
     run = models.ForeignKey("runs.Run", on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     seq = models.PositiveIntegerField(help_text="The event of the run that it tells of.")
     type = models.CharField(max_length=32)
+    target = models.CharField(
+        max_length=16, choices=DeliveryTarget, default=DeliveryTarget.CALLBACK, db_default=DeliveryTarget.CALLBACK
+    )
     host = models.CharField(max_length=260, help_text="The host and port it goes to.")
     status = models.CharField(max_length=16, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
     body = models.TextField(blank=True, default="", help_text="What is sent; empty before the first try.")
@@ -63,7 +88,8 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         constraints = [
-            models.UniqueConstraint(fields=["run", "seq"], name="delivery_once"),
+            models.UniqueConstraint(fields=["run", "seq", "target"], name="delivery_once"),
+            models.CheckConstraint(condition=Q(target__in=DeliveryTarget.values), name="delivery_target_known"),
             models.CheckConstraint(condition=Q(status__in=DeliveryStatus.values), name="delivery_status_known"),
             models.CheckConstraint(
                 condition=Q(status="pending", next_at__isnull=False, ended_at__isnull=True)

@@ -10,12 +10,14 @@ import orjson
 
 from kernel.values import Json
 from runs.core import EventType
+from runs.core.events import OF_TASKS
 
 MOST_BYTES: Final = 20_000
 """A body is shorter."""
 LONGEST_MESSAGE: Final = 500
 ENDS: Final = (EventType.SEGMENT_COMPLETED, EventType.SEGMENT_FAILED, EventType.SEGMENT_CANCELLED)
-EVENTS: Final = (EventType.SEGMENT_STARTED, *ENDS, EventType.SEGMENT_PAUSED, EventType.SEGMENT_RESUMED)
+TASKS: Final = tuple(sorted(OF_TASKS))
+EVENTS: Final = (EventType.SEGMENT_STARTED, *ENDS, EventType.SEGMENT_PAUSED, EventType.SEGMENT_RESUMED, *TASKS)
 
 _STATUSES: Final = {
     EventType.SEGMENT_STARTED: "running",
@@ -24,6 +26,8 @@ _STATUSES: Final = {
     EventType.SEGMENT_CANCELLED: "cancelled",
     EventType.SEGMENT_PAUSED: "paused",
     EventType.SEGMENT_RESUMED: "running",
+    **dict.fromkeys(TASKS, "waiting"),
+    EventType.HUMAN_TASK_COMPLETED: "running",
 }
 
 
@@ -42,6 +46,8 @@ class Fact:
     at: datetime
     payload: dict[str, Json] | None
     runs_url: str
+    step_id: str | None = None
+    activation: int | None = None
 
 
 def write_body(fact: Fact) -> str:
@@ -72,6 +78,9 @@ def _from_whole_to_least(fact: Fact) -> Iterator[dict[str, Json]]:
         head["error"] = _short_error(payload)
         yield {**head, **metadata, **address}
     else:
+        if fact.event_type in OF_TASKS:
+            yield {**head, **metadata, "task": payload}
+            head["task"] = {"task_id": (payload or {}).get("task_id")}
         yield {**head, **metadata}
     yield {**head, **address}
 
@@ -85,6 +94,8 @@ def _head(fact: Fact) -> dict[str, Json]:
         "status": _status(fact),
         "client_reference": fact.client_reference or None,
     }
+    if fact.event_type in OF_TASKS:
+        head |= {"step_id": fact.step_id, "activation": fact.activation}
     if fact.event_type in (EventType.SEGMENT_PAUSED, EventType.SEGMENT_RESUMED, EventType.SEGMENT_CANCELLED):
         head["reason"] = (fact.payload or {}).get("message") or (fact.payload or {}).get("reason")
     return head

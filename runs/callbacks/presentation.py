@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from runs.callbacks.models import Delivery, DeliveryAttempt
+from runs.callbacks.models import Delivery, DeliveryAttempt, NotificationTarget
+from runs.callbacks.payload import TASKS
 from runs.callbacks.selectors import CallbackRecord
 from runs.callbacks.serializers import NOTHING_YET
 
@@ -20,6 +21,7 @@ def delivery_body(delivery: Delivery) -> dict[str, Any]:
         "webhook_id": delivery.webhook_id,
         "run_id": delivery.run_id,
         "event_type": delivery.type,
+        "target": delivery.target,
         "seq": delivery.seq,
         "host": delivery.host,
         "status": delivery.status,
@@ -27,6 +29,15 @@ def delivery_body(delivery: Delivery) -> dict[str, Any]:
         "created_at": delivery.created_at,
         "ended_at": delivery.ended_at,
         "attempts": [attempt_body(attempt) for attempt in delivery.log.all()],
+    }
+
+
+def notification_body(row: NotificationTarget | None) -> dict[str, Any]:
+    """Fill a ``NotificationShape``."""
+    return {
+        "host": None if row is None else row.host,
+        "events": [event.value for event in TASKS],
+        "updated_at": None if row is None else row.updated_at,
     }
 
 

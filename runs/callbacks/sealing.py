@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from runs.callbacks.models import RunCallback
+from runs.callbacks.models import NotificationTarget, RunCallback
 from tenants.sealing import open_from, seal_into
 
 
@@ -17,13 +17,13 @@ class Address:
     headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
 
 
-def seal_address(row: RunCallback, address: Address) -> None:
-    """Put an address into the row of a run's callback, sealed."""
+def seal_address(row: RunCallback | NotificationTarget, address: Address) -> None:
+    """Put an address into the row of a run's callback, or a tenant's target, sealed."""
     headers = [list(header) for header in address.headers]
     seal_into(row, "address", orjson.dumps([address.url, headers]).decode())
 
 
-def open_address(row: RunCallback) -> Address:
+def open_address(row: RunCallback | NotificationTarget) -> Address:
     """Open it again.
 
     Raises:

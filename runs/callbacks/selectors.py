@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
 from kernel.paging import Page
-from runs.callbacks.models import Delivery, DeliveryAttempt, RunCallback
+from runs.callbacks.models import Delivery, DeliveryAttempt, DeliveryTarget, NotificationTarget, RunCallback
 from runs.models import Run
 from runs.selectors import get_run
 from tenants.context import reading_scope
@@ -32,7 +32,8 @@ def callbacks_of(runs: Iterable[Run]) -> dict[UUID, CallbackRecord]:
         return {}
     tenant_id = next(iter(having.values())).tenant_id
     with reading_scope(tenant_id):
-        newest = Delivery.objects.filter(run_id=OuterRef("run_id")).order_by("-seq").values("status")[:1]
+        own = Delivery.objects.filter(run_id=OuterRef("run_id"), target=DeliveryTarget.CALLBACK)
+        newest = own.order_by("-seq").values("status")[:1]
         rows = RunCallback.objects.filter(run_id__in=having).annotate(state=Subquery(newest))
         return {
             run_id: CallbackRecord(host, list(having[run_id].callback_events or ()), state)
@@ -62,6 +63,12 @@ def list_run_deliveries(*, tenant: Tenant, run_id: UUID, cursor: str | None, lim
     """
     run = get_run(tenant=tenant, run_id=run_id)
     return list_deliveries(tenant=tenant, cursor=cursor, limit=limit, run=run.id)
+
+
+def find_notifications(*, tenant: Tenant) -> NotificationTarget | None:
+    """Read where a tenant is told what becomes of its human tasks; None where it has not said."""
+    with reading_scope(tenant.id):
+        return NotificationTarget.objects.filter(tenant=tenant).first()
 
 
 def deliveries_with_log() -> QuerySet[Delivery]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
-from runs.callbacks.models import DeliveryStatus
+from runs.callbacks.models import DeliveryStatus, DeliveryTarget
 from runs.callbacks.payload import ENDS, EVENTS
 from runs.callbacks.sealing import Address
 from runs.callbacks.starting import CallbackWish
@@ -51,6 +51,29 @@ def callback_wish(fields: Mapping[str, Any], *, runs_url: str) -> CallbackWish:
     return CallbackWish(address, list(events), runs_url)
 
 
+class NotificationFields(Strict):
+    """Where the tenant is told what becomes of its human tasks."""
+
+    url = serializers.CharField(
+        max_length=LONGEST_URL,
+        trim_whitespace=False,
+        help_text="https, used byte for byte with its query. Kept sealed, never shown again.",
+    )
+    headers = serializers.DictField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=LONGEST_URL),
+        required=False,
+        help_text="Sent along with every delivery. Kept sealed, never shown again.",
+    )
+
+
+class NotificationShape(serializers.Serializer[Any]):
+    """Where the tenant is told what becomes of its human tasks, without what may be secret."""
+
+    host = serializers.CharField(allow_null=True, help_text="Null: nowhere.")
+    events = serializers.ListField(child=serializers.CharField())
+    updated_at = serializers.DateTimeField(allow_null=True)
+
+
 class DeliveryListQuery(PageQuery):
     """Filters of the list of deliveries; they add up."""
 
@@ -81,12 +104,13 @@ class DeliveryAttemptShape(serializers.Serializer[Any]):
 
 
 class DeliveryShape(serializers.Serializer[Any]):
-    """One event of a run that its callback is told."""
+    """One event of a run that its callback, or its tenant, is told."""
 
     delivery_id = serializers.UUIDField()
     webhook_id = serializers.CharField(help_text="What the receiver knows it by: `webhook-id`, the same in every try.")
     run_id = serializers.UUIDField()
     event_type = serializers.CharField()
+    target = serializers.ChoiceField(choices=DeliveryTarget.choices, help_text="The run's `callback`, or the `tenant`.")
     seq = serializers.IntegerField(help_text="The event of the run that it tells of.")
     host = serializers.CharField()
     status = serializers.ChoiceField(choices=DeliveryStatus.choices)

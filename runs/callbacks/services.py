@@ -5,8 +5,14 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from audit.services import record
-from runs.callbacks.models import Delivery, DeliveryStatus
+from kernel.clock import utc_now
+from kernel.values import Json
+from runs.callbacks.address import host_of
+from runs.callbacks.models import Delivery, DeliveryStatus, DeliveryTarget, NotificationTarget
+from runs.callbacks.payload import TASKS
+from runs.callbacks.sealing import Address, seal_address
 from runs.callbacks.selectors import deliveries_with_log
+from runs.callbacks.starting import CallbackWish, check_callback, sign_for
 from runs.errors import DeliveryNotFound, RunNotFound
 from runs.models import Run
 from tenants.callback_secrets import NewCallbackSecret, rotate_callback_secret
@@ -51,6 +57,53 @@ def redeliver(*, tenant: Tenant, actor: str, run_id: UUID, delivery_id: UUID, re
                 after={"run_id": str(run_id), "reason": reason},
             )
         return deliveries_with_log().get(id=delivery_id)
+
+
+def set_notifications(*, tenant: Tenant, actor: str, address: Address, runs_url: str) -> NotificationTarget:
+    """Say where a tenant is told what becomes of its human tasks: from the next event on.
+
+    Sees to it that the tenant has something to sign with.
+
+    Raises:
+        CallbackRefused: It may not be called, or not with these headers.
+    """
+    wish = CallbackWish(address, [event.value for event in TASKS], runs_url)
+    target = check_callback(tenant=tenant, wish=wish, below="")
+    with tenant_scope(tenant.id):
+        Tenant.objects.select_for_update(no_key=True).get(id=tenant.id)
+        row = NotificationTarget.objects.filter(tenant=tenant).first()
+        before: Json = None if row is None else {"host": row.host}
+        row = row or NotificationTarget(tenant=tenant)
+        row.host, row.runs_url, row.updated_at = host_of(target), runs_url, utc_now()
+        seal_address(row, address)
+        row.save()
+        sign_for(tenant)
+        _tell_of_target(tenant, actor, "set", before, {"host": row.host})
+    return row
+
+
+def clear_notifications(*, tenant: Tenant, actor: str) -> None:
+    """Tell a tenant nothing more; what is pending is given up. Repeating it changes nothing."""
+    with tenant_scope(tenant.id):
+        row = NotificationTarget.objects.select_for_update().filter(tenant=tenant).first()
+        if row is None:
+            return
+        pending = Delivery.objects.filter(tenant=tenant, target=DeliveryTarget.TENANT, status=DeliveryStatus.PENDING)
+        pending.update(status=DeliveryStatus.BLOCKED, next_at=None, is_claimed=False, ended_at=Now())
+        _tell_of_target(tenant, actor, "cleared", {"host": row.host}, None)
+        row.delete()
+
+
+def _tell_of_target(tenant: Tenant, actor: str, verb: str, before: Json, after: Json) -> None:
+    record(
+        tenant=tenant,
+        action=f"notifications.{verb}",
+        actor=actor,
+        object_type="notification_target",
+        object_id=str(tenant.id),
+        before=before,
+        after=after,
+    )
 
 
 def rotate_secret(*, tenant: Tenant, actor: str) -> NewCallbackSecret:

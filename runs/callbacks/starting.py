@@ -25,8 +25,13 @@ class CallbackWish:
     runs_url: str
 
 
-def check_callback(*, tenant: Tenant, wish: CallbackWish) -> Target:
+def check_callback(*, tenant: Tenant, wish: CallbackWish, below: str = "/callback") -> Target:
     """Judge a callback by its text; what its name resolves to is judged at each delivery.
+
+    Args:
+        tenant: Whose.
+        wish: Where it goes, with what.
+        below: Where it stands in what was sent.
 
     Raises:
         CallbackRefused: It may not be called, or not with these headers.
@@ -34,11 +39,11 @@ def check_callback(*, tenant: Tenant, wish: CallbackWish) -> Target:
     try:
         target = check_address(wish.address.url, policy_of(tenant))
     except EgressBlocked as error:
-        raise _refused(error, "/callback/url") from error
+        raise _refused(error, f"{below}/url") from error
     try:
         check_own_headers(wish.address.headers)
     except HeaderRefused as error:
-        raise _refused(error, "/callback/headers") from error
+        raise _refused(error, f"{below}/headers") from error
     return target
 
 
@@ -54,6 +59,12 @@ def new_callback(*, tenant: Tenant, run: Run, wish: CallbackWish) -> RunCallback
     run.callback_events = list(wish.events)
     callback = RunCallback(run_id=run.id, tenant=tenant, host=host_of(target), runs_url=wish.runs_url)
     seal_address(callback, wish.address)
+    sign_for(tenant)
+    return callback
+
+
+def sign_for(tenant: Tenant) -> None:
+    """See to it that a tenant has something to sign with."""
     if ensure_callback_secret(tenant=tenant):
         record(
             tenant=tenant,
@@ -62,7 +73,6 @@ def new_callback(*, tenant: Tenant, run: Run, wish: CallbackWish) -> RunCallback
             object_type="callback_secret",
             object_id=str(tenant.id),
         )
-    return callback
 
 
 def tell_of_copied_start(run: Run) -> None:

@@ -10,8 +10,10 @@ from rest_framework.views import APIView
 from kernel.ids import parse_id
 from kernel.paging import CursorRefused, page_body
 from runs.callbacks import selectors, serializers, services
-from runs.callbacks.presentation import delivery_body, secret_body
-from runs.errors import DeliveryNotFound, RunNotFound
+from runs.callbacks.presentation import delivery_body, notification_body, secret_body
+from runs.callbacks.sealing import Address
+from runs.errors import CallbackRefused, DeliveryNotFound, RunNotFound
+from runs.presentation import runs_location
 from runs.selectors import read_run_id
 from tenants.callback_secrets import callback_secret_age
 from tenants.requests import NotAvailable, PageQuery, Strict, caller_of, read_fields, read_query
@@ -123,6 +125,53 @@ class CallbackSecretView(APIView):
         caller = caller_of(request)
         made = services.rotate_secret(tenant=caller.tenant, actor=caller.actor)
         return Response({**secret_body(made.created_at, made.before_until), "secret": made.text}, status=201)
+
+
+class NotificationsView(APIView):
+    """Where the tenant is told what becomes of its human tasks."""
+
+    required_scopes: ClassVar = {"GET": READ, "PUT": SIGN, "DELETE": SIGN}
+    refusals: ClassVar = {"PUT": (CallbackRefused,)}
+
+    @extend_schema(
+        operation_id="read_notifications",
+        summary="Read where human tasks are told of",
+        description="The host only: the address may hold a secret.",
+        responses=serializers.NotificationShape,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer the host."""
+        read_query(Strict, request)
+        return Response(notification_body(selectors.find_notifications(tenant=caller_of(request).tenant)))
+
+    @extend_schema(
+        operation_id="set_notifications",
+        summary="Say where human tasks are told of",
+        description="Every `human.*` event of every run goes there from now on, by the rules of callbacks: signed, "
+        "tried ten times in about 75 hours, listed under `/deliveries` with the target `tenant`. Never with the data "
+        "that is decided about.",
+        request=serializers.NotificationFields,
+        responses=serializers.NotificationShape,
+    )
+    def put(self, request: Request) -> Response:
+        """Set."""
+        fields, caller = read_fields(serializers.NotificationFields, request.data), caller_of(request)
+        address = Address(fields["url"], list(fields.get("headers", {}).items()))
+        runs_url = runs_location(request)
+        row = services.set_notifications(tenant=caller.tenant, actor=caller.actor, address=address, runs_url=runs_url)
+        return Response(notification_body(row))
+
+    @extend_schema(
+        operation_id="clear_notifications",
+        summary="Tell of human tasks nowhere",
+        description="What is pending is given up. Repeatable.",
+        responses={204: None},
+    )
+    def delete(self, request: Request) -> Response:
+        """Clear."""
+        caller = caller_of(request)
+        services.clear_notifications(tenant=caller.tenant, actor=caller.actor)
+        return Response(status=204)
 
 
 class WebhookEndpointsView(APIView):

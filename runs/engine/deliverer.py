@@ -169,6 +169,8 @@ def _body_of(delivery: ClaimedDelivery) -> str:
             metadata=orjson.loads(delivery.metadata),
             event_type=delivery.type,
             at=delivery.at,
+            step_id=delivery.step_id,
+            activation=delivery.activation,
             payload=None if delivery.payload is None else orjson.loads(delivery.payload),
             runs_url=delivery.runs_url,
         )

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from kernel.ids import new_id
 from kernel.values import MAX_VALUE_BYTES, Json, ValueTooLarge, check_size, dump_json
-from runs.core.events import Event, EventType
+from runs.core.events import OF_TASKS, Event, EventType
 from runs.engine.clock import DatabaseClock
 from runs.models import RunStatus
 
@@ -136,6 +136,8 @@ class Journal:
         self.rows.append(row)
         if event_type in self.callback_events:
             self.side.append(self._delivery(row, ends=False))
+        if event_type in OF_TASKS:
+            self.side.append((event.seq, "notify", (new_id(), self.run_id, event.seq, event_type.value, row[7])))
         return event
 
     def take(self, signal_ids: Iterable[int]) -> None:

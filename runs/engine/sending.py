@@ -15,7 +15,7 @@ from kernel.crypto import CannotOpen
 from kernel.egress import EgressClient, Policy, open_client
 from kernel.errors import LlmteamError
 from runs.callbacks.address import check_address
-from runs.callbacks.models import RunCallback
+from runs.callbacks.models import DeliveryTarget, NotificationTarget, RunCallback
 from runs.callbacks.redaction import MOST_READ, excerpt, secrets_in
 from runs.callbacks.schedule import Answer
 from runs.callbacks.sealing import Address, open_address
@@ -56,9 +56,7 @@ class Sender:
         policy = policy_of(Tenant(id=delivery.tenant_id, egress_allow_hosts=delivery.allow_hosts))
         response = ""
         try:
-            address = open_address(
-                RunCallback(run_id=delivery.run_id, tenant_id=delivery.tenant_id, address=delivery.address)
-            )
+            address = open_address(_row_of(delivery))
             headers = {**dict(address.headers), **_our_headers(delivery, body, at)}
             client = await self._client(delivery.tenant_id, policy)
             answer, response = await self._post(client, address, headers, body, policy)
@@ -101,6 +99,13 @@ class Sender:
         retry_after = retry_after_seconds(response.headers.get("retry-after"))
         content = await _beginning(response)
         return Answer(response.status_code, "", retry_after), excerpt(content, secrets_in(address.url, address.headers))
+
+
+def _row_of(delivery: ClaimedDelivery) -> RunCallback | NotificationTarget:
+    """Give the row whose address a delivery goes to: it is sealed for that place."""
+    if delivery.target == DeliveryTarget.TENANT:
+        return NotificationTarget(tenant_id=delivery.tenant_id, address=delivery.address)
+    return RunCallback(run_id=delivery.run_id, tenant_id=delivery.tenant_id, address=delivery.address)
 
 
 def _our_headers(delivery: ClaimedDelivery, body: str, at: datetime) -> dict[str, str]:

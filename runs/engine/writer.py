@@ -246,7 +246,7 @@ async def _send(connection: AsyncDatabase, verdict: Verdict) -> None:
     if verdict.closed:
         await journals.close_runs(connection, columns([closed(piece) for piece in verdict.closed]))
     side_rows = _side_rows(verdict)
-    verdict.has_deliveries = "deliver" in side_rows
+    verdict.has_deliveries = not side_rows.keys().isdisjoint({"deliver", "notify"})
     for statement, side in side_rows.items():
         await journals.write_beside(connection, statement, columns(side))
     applied = [(piece.run_id, *command) for piece in going_on for command in piece.taken]

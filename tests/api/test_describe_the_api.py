@@ -160,6 +160,11 @@ def test_what_is_answered_is_what_is_described(
         ("get", "/api/v1/schemas/segment"): client.get("/api/v1/schemas/segment"),
         ("get", "/api/v1/events"): client.get("/api/v1/events"),
         ("get", "/api/v1/tenant/usage"): client.get("/api/v1/tenant/usage"),
+        ("put", "/api/v1/tenant/notifications"): client.put(
+            "/api/v1/tenant/notifications", {"url": "https://hooks.example.com/tasks"}
+        ),
+        ("get", "/api/v1/tenant/notifications"): client.get("/api/v1/tenant/notifications"),
+        ("delete", "/api/v1/tenant/notifications"): client.delete("/api/v1/tenant/notifications"),
         ("get", "/api/v1/tenant/limits"): client.get("/api/v1/tenant/limits"),
         ("post", "/api/v1/ws-tickets"): client.post("/api/v1/ws-tickets"),
         ("get", "/api/v1/me"): client.get("/api/v1/me"),

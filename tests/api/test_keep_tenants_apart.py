@@ -81,6 +81,7 @@ OF_THE_CALLER = {
     "events": {"GET"},
     "tenant/usage": {"GET"},
     "tenant/limits": {"GET"},
+    "tenant/notifications": {"GET", "PUT", "DELETE"},
     "ws-tickets": {"POST"},
     "deliveries": {"GET"},
     "callback-secret": {"GET", "POST"},

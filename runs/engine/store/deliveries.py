@@ -21,7 +21,21 @@ from unnest(%b::uuid[], %b::uuid[], %b::int[], %b::text[], %b::float8[], %b::boo
 join runs_runcallback c on c.run_id = e.run_id
 join runs_run r on r.id = e.run_id
 order by e.id
-on conflict (run_id, seq) do nothing
+on conflict (run_id, seq, target) do nothing
+"""
+
+# What becomes of human tasks is told the tenant, if it has said where.
+NOTIFY = """
+insert into runs_delivery (id, tenant_id, run_id, seq, type, target, host, status, body, next_at, is_claimed, tries,
+                           attempts, has_missed, created_at)
+select e.id, n.tenant_id, e.run_id, e.seq, e.type, 'tenant', n.host, 'pending', '', to_timestamp(e.at), false, 0, 0,
+  false, to_timestamp(e.at)
+from unnest(%b::uuid[], %b::uuid[], %b::int[], %b::text[], %b::float8[])
+  as e(id, run_id, seq, type, at)
+join runs_run r on r.id = e.run_id
+join runs_notificationtarget n on n.tenant_id = r.tenant_id
+order by e.id
+on conflict (run_id, seq, target) do nothing
 """
 
 # Each target's earliest is looked up in the index of what is pending, so that a target with a hundred thousand costs
@@ -82,13 +96,15 @@ from (select 1) always left join taken on true
 
 # A run's output is told only where it is short; the rest of what can be long is cut to size by whoever writes the body.
 READ = """
-select d.id, d.tenant_id, d.run_id, d.host, d.type, d.body, d.tries, d.attempts, d.has_missed, c.address, c.runs_url,
+select d.id, d.tenant_id, d.run_id, d.host, d.type, d.body, d.tries, d.attempts, d.has_missed, d.target,
+  coalesce(c.address, n.address, ''), coalesce(c.runs_url, n.runs_url, ''),
   t.egress_allow_hosts, s.secret, s.secret_before, s.created_at,
-  r.segment_id, r.client_reference, r.metadata::text, e.created_at,
+  r.segment_id, r.client_reference, r.metadata::text, e.created_at, e.step_id, e.activation,
   case when octet_length(e.payload::text) <= case when d.type = 'segment.completed' then 20000 else 1000000 end
        then e.payload::text end
 from runs_delivery d
-join runs_runcallback c on c.run_id = d.run_id
+left join runs_runcallback c on c.run_id = d.run_id and d.target = 'callback'
+left join runs_notificationtarget n on n.tenant_id = d.tenant_id and d.target = 'tenant'
 join tenants_tenant t on t.id = d.tenant_id
 join runs_run r on r.id = d.run_id
 join runs_runevent e on e.run_id = d.run_id and e.seq = d.seq
@@ -145,6 +161,7 @@ class ClaimedDelivery:
     tries: int
     number: int
     has_missed: bool
+    target: str
     address: str
     runs_url: str
     allow_hosts: Sequence[str]
@@ -155,6 +172,8 @@ class ClaimedDelivery:
     client_reference: str
     metadata: str
     at: datetime
+    step_id: str | None
+    activation: int | None
     payload: str | None
 
     @property

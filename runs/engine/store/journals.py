@@ -45,7 +45,12 @@ from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int
        status, output, error, waiting_for, wake_at, charged_until, over)
 where r.id = e.id
 """
-SIDE: dict[str, str] = {"usage": budgets.COUNT, "release": budgets.RELEASE, "deliver": deliveries.INSERT}
+SIDE: dict[str, str] = {
+    "usage": budgets.COUNT,
+    "release": budgets.RELEASE,
+    "deliver": deliveries.INSERT,
+    "notify": deliveries.NOTIFY,
+}
 """Statements that are executed in the transaction of the events they go with, in this order; each takes columns."""
 UNAPPLIED = "select id, run_id from runs_signal where run_id = any(%s) and applied_seq is null"
 APPLY = """
