@@ -266,6 +266,17 @@ def answered(path: str, answer: Answer) -> Forge:
     return forge
 
 
+def token_elsewhere(world: World) -> Any:
+    """The token's address leads to another, which would answer well."""
+    begun = begin(world.client)
+    world.issuer.server.route("POST", "/token", Answer(302, headers={"Location": "/elsewhere"}))
+    token = sign(world.claims(begun))
+    code = world.issuer.code_for(begun, token, userinfo=world.told_of_bob())
+    answer = Answer(body={"access_token": f"access-{code}", "token_type": "Bearer", "id_token": token})
+    world.issuer.server.route("GET", "/elsewhere", answer)
+    return come_back(world.client, begun, code)
+
+
 def keys_answered(answer: Answer) -> Forge:
     """The keys' address answers otherwise when it is asked about a new key."""
 
@@ -359,9 +370,7 @@ FORGERIES: dict[str, tuple[Forge, int, str, str | None]] = {
     "provider of another tenant": (provider_of_another_tenant, 403, "NOT_INVITED", None),
     "provider gone meanwhile": (provider_gone_meanwhile, 400, "STATE_REFUSED", None),
     "token endpoint fails": (answered("/token", Answer(500, "Traceback")), 400, "PROVIDER_FAILED", None),
-    "token endpoint redirects": (
-        answered("/token", Answer(302, headers={"Location": "/elsewhere"})), 400, "PROVIDER_FAILED", None,
-    ),
+    "token endpoint redirects": (token_elsewhere, 400, "PROVIDER_FAILED", None),
     "token endpoint answers no JSON": (answered("/token", Answer(200, "<html>")), 400, "PROVIDER_FAILED", None),
     "token endpoint answers a list": (answered("/token", Answer(200, [1])), 400, "PROVIDER_FAILED", None),
     "token endpoint answers nothing of use": (answered("/token", Answer(200, {})), 403, "TOKEN_REFUSED", "form"),
@@ -445,7 +454,7 @@ def test_a_refusal_names_no_address_and_no_secret(world: World) -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        {"issuer": "https://another.example"},
+        {"issuer": "http://another.example"},
         {"authorization_endpoint": "javascript:alert(1)"},
         {"token_endpoint": None},
         {"jwks_uri": "http://10.0.0.1/keys"},
