@@ -11,7 +11,7 @@ from typing import Any, Final
 WIDTH: Final = 184
 HEIGHT: Final = 56
 GAP: Final = 24
-RISE: Final = 60
+RISE: Final = 76
 MARGIN: Final = 16
 LANE: Final = 14
 TURN: Final = 10
