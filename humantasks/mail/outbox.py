@@ -25,6 +25,8 @@ def take_due() -> list[Notice]:
     """Take mails that are due, with all that is written in them. What nobody needs any more is put aside."""
     with unscoped("the mails of all tenants are sent together"):
         due = Notice.objects.filter(next_at__lte=utc_now())
+        if not due.exists():
+            return []
         due.exclude(_WANTED).exclude(member__user__email="").update(next_at=None, error=NOT_NEEDED)
         due.filter(member__user__email="").update(next_at=None, error="The member has no e-mail.")
         ids = list(due.select_for_update(skip_locked=True).order_by("next_at").values_list("id", flat=True)[:AT_ONCE])

@@ -46,7 +46,7 @@ class Sender:
             except Exception:  # the thread's outermost: nobody else would tell
                 log.exception("sending mails failed in a way nobody foresaw")
                 pause = AWAY_SECONDS
-            if pause:
+            if pause == AWAY_SECONDS:
                 connection.close()
 
 
