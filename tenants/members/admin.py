@@ -29,10 +29,27 @@ from tenants.models import Invitation, Membership, Role
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[Invitation]
+    MemberForm = forms.ModelForm[Membership]
 else:
-    Form = forms.ModelForm
+    Form = MemberForm = forms.ModelForm
 
 GROUPS_HELP = "Reviewer groups, separated by commas."
+
+
+def _checked(groups: list[str] | None) -> list[str]:
+    """Hold names of groups to the rules the API has."""
+    found = group_problems(groups or [])
+    if found:
+        raise forms.ValidationError([item.detail for item in found])
+    return groups or []
+
+
+class MembershipForm(MemberForm):
+    """What an operator may say of a member."""
+
+    def clean_groups(self) -> list[str]:
+        """Hold them to the rules the API has."""
+        return _checked(self.cleaned_data["groups"])
 
 
 class MembershipAdmin(ConsoleAdmin):
@@ -42,6 +59,7 @@ class MembershipAdmin(ConsoleAdmin):
         "Who belongs to which tenant, in which role, and which reviewer groups' tasks they are offered. People are "
         "invited under Invitations; a deactivated member is refused within 5 s."
     )
+    form = MembershipForm
     list_display = ["user", "tenant", "role", "groups", "state", "created_at"]
     list_filter = [("tenant", AutocompleteSelectFilter), "role", ("deactivated_at", admin.EmptyFieldListFilter)]
     list_select_related = ["user", "tenant"]
@@ -52,6 +70,10 @@ class MembershipAdmin(ConsoleAdmin):
     readonly_fields = ["state", "away_from", "away_until", "stands_in", "created_at"]
     actions = ["deactivate_members", "reactivate_members"]
     actions_detail = ["deactivate", "reactivate"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A membership stays its person's and its tenant's: what was decided under its id is theirs."""
+        return [*self.readonly_fields, "tenant", "user"] if obj else self.readonly_fields
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Say how groups are written."""
@@ -133,11 +155,7 @@ class InvitationForm(Form):
 
     def clean_groups(self) -> list[str]:
         """Hold them to the rules the API has."""
-        groups: list[str] = self.cleaned_data["groups"] or []
-        found = group_problems(groups)
-        if found:
-            raise forms.ValidationError([item.detail for item in found])
-        return groups
+        return _checked(self.cleaned_data["groups"])
 
 
 class InvitationAdmin(ConsoleAdmin):

@@ -70,6 +70,20 @@ def test_the_last_admin_stays_and_the_page_says_so(console: Client, acme: Custom
     }
 
 
+def test_a_membership_stays_its_person_s_and_its_groups_are_names(
+    console: Client, acme: Customer, globex: Customer
+) -> None:
+    ann, eve = make_member(acme.tenant, "ann", "finance"), make_member(globex.tenant, "eve")
+    address = reverse("admin:tenants_membership_change", args=[ann.pk])
+    moved = {"tenant": str(globex.tenant.pk), "user": str(eve.user_id), "role": "auditor", "groups": "legal"}
+    assert console.post(address, moved).status_code == 302
+    (row,) = [one for one in rows(Membership) if one.pk == ann.pk]
+    assert (row.user_id, row.tenant_id) == (ann.user_id, acme.tenant.pk)
+    assert (row.role, row.groups) == ("auditor", ["legal"]), "what may be changed is"
+    answer = console.post(address, {**moved, "groups": "a@b"})
+    assert (answer.status_code, "has no comma and no @" in answer.text) == (200, True)
+
+
 def save(console: Client, customer: Customer, row: IdentityProvider | None = None, **more: str) -> Any:
     asked = {"tenant": str(customer.tenant.pk), **PROVIDER, **more}
     name, arguments = ("add", []) if row is None else ("change", [row.pk])

@@ -1,17 +1,21 @@
 """A person calls by a session or a token made for them: with their role's rights, while they are an active member."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from kernel.clock import utc_now
 from tenants.context import tenant_scope
 from tenants.known_callers import known_callers
 from tenants.members.sessions import TENANT
 from tenants.models import Membership
+from tenants.selectors import find_caller
 from tenants.services import create_api_key
+from tenants.tokens import TokenFacts, write_token
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 from tests.support.tasks import make_member
@@ -81,6 +85,29 @@ def test_nobody_acts_for_who_is_no_active_member(acme: Customer, globex: Custome
     assert api(acme).post("/api/v1/tokens", {"scopes": TASKS, "member": str(ann.id)}).status_code == 422
 
 
+def test_a_changed_role_holds_at_once_for_a_token_that_was_used_a_moment_ago(acme: Customer, api: Api) -> None:
+    ann = make_member(acme.tenant, "ann", role="admin")
+    make_member(acme.tenant, "bob", role="admin")
+    client = token_client(api(acme), str(ann.id), ["segments:read"])
+    assert client.get("/api/v1/segments").status_code == 200
+    assert api(acme).patch(f"/api/v1/members/{ann.id}", {"role": "reviewer"}).status_code == 200
+    refused = client.get("/api/v1/segments")
+    assert (refused.status_code, refused.json()["code"]) == (403, "SCOPE_MISSING")
+
+
+def test_a_token_opens_its_key_s_tenant_whomever_it_names(acme: Customer, globex: Customer, settings: Any) -> None:
+    ann, gil = make_member(acme.tenant, "ann"), make_member(globex.tenant, "gil")
+    public_id = find_caller(key_text=acme.key).actor.removeprefix("key:")
+    until = utc_now() + timedelta(minutes=1)
+
+    def asked(member: Membership) -> int:
+        facts = TokenFacts(public_id, ("tasks:read",), until, member.id)
+        token = write_token(facts, master=settings.SECRET_KEY)
+        return APIClient(headers={"Authorization": f"Bearer {token}"}).get("/api/v1/human-tasks").status_code
+
+    assert (asked(ann), asked(gil)) == (200, 401)
+
+
 @pytest.mark.parametrize(
     ("role", "may", "may_not"),
     [
@@ -128,6 +155,12 @@ def test_a_session_ends_with_the_membership_the_tenant_and_the_person(acme: Cust
     assert client.get("/api/v1/human-tasks").status_code == 200
     ann.user.is_active = False
     ann.user.save()
+    assert client.get("/api/v1/human-tasks").status_code == 401
+    ann.user.is_active = True
+    ann.user.save()
+    assert client.get("/api/v1/human-tasks").status_code == 200
+    acme.tenant.is_active = False
+    acme.tenant.save()
     assert client.get("/api/v1/human-tasks").status_code == 401
 
 
