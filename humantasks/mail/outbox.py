@@ -1,11 +1,11 @@
 """The mails that are due: taken by one process at a time, tried again after a failure, kept with what came of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from humantasks.models import Notice
 from humantasks.types import TaskStatus
@@ -17,7 +17,9 @@ LEASE: Final = timedelta(minutes=5)
 """A process that has not told in this time what became of a mail counts as lost; the mail is sent again."""
 PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=40))
 """Between tries: five in about an hour."""
+MOST_TRIES: Final = len(PAUSES) + 1
 NOT_NEEDED: Final = "Not needed any more."
+LOST: Final = "Whoever was to send it was lost, every time."
 _WANTED: Final = Q(task__status=TaskStatus.OPEN, member__deactivated_at=None, member__user__is_active=True)
 
 
@@ -29,26 +31,50 @@ def take_due() -> list[Notice]:
             return []
         due.exclude(_WANTED).exclude(member__user__email="").update(next_at=None, error=NOT_NEEDED)
         due.filter(member__user__email="").update(next_at=None, error="The member has no e-mail.")
+        due.filter(tries__gte=MOST_TRIES).update(next_at=None, error=LOST)
         ids = list(due.select_for_update(skip_locked=True).order_by("next_at").values_list("id", flat=True)[:AT_ONCE])
         Notice.objects.filter(id__in=ids).update(next_at=utc_now() + LEASE, tries=F("tries") + 1)
         rows = Notice.objects.select_related("task__tenant", "member__user")
         return list(rows.filter(id__in=ids).order_by("created_at"))
 
 
-def settle(notice_id: UUID, *, error: str = "") -> None:
-    """Keep what became of a mail: it was sent, or is tried again, or is given up after the fifth try."""
+def hold(notice: Notice) -> bool:
+    """Take one of those taken in hand, for another ``LEASE``; False where it is not to be sent any more.
+
+    That is so where its task is over meanwhile or its member gone, and where another process has taken it, as this one
+    counted as lost: its tries say so.
+    """
     with unscoped("as above"):
-        notice = Notice.objects.select_for_update().get(id=notice_id)
-        notice.error = error[:200]
-        if not error:
-            notice.sent_at, notice.next_at = utc_now(), None
-        elif notice.tries > len(PAUSES):
-            notice.next_at = None
-        else:
-            notice.next_at = utc_now() + PAUSES[notice.tries - 1]
-        notice.save(update_fields=["error", "sent_at", "next_at"])
+        ours = _as_taken(notice)
+        if ours.filter(_WANTED).update(next_at=utc_now() + LEASE):
+            return True
+        ours.update(next_at=None, error=NOT_NEEDED)
+        return False
+
+
+def settle(notice: Notice, *, error: str = "") -> None:
+    """Keep what became of a mail: it was sent, or is tried again, or is given up after the fifth try.
+
+    Nothing changes where another process has taken it, or an operator had it sent anew: it is theirs now.
+    """
+    now = utc_now()
+    next_at = now + PAUSES[notice.tries - 1] if error and notice.tries < MOST_TRIES else None
+    with unscoped("as above"):
+        _as_taken(notice).update(error=error[:200], next_at=next_at, sent_at=None if error else now)
+
+
+def put_back(notices: Iterable[Notice]) -> None:
+    """Give mails back that were taken and never tried: due now, and the try not counted."""
+    with unscoped("as above"):
+        for notice in notices:
+            _as_taken(notice).update(next_at=utc_now(), tries=notice.tries - 1)
 
 
 def send_again(ids: Sequence[UUID]) -> int:
     """Have mails sent anew, whatever became of them; return how many. To be called inside a scope."""
     return Notice.objects.filter(id__in=list(ids)).update(next_at=utc_now(), tries=0, error="", sent_at=None)
+
+
+def _as_taken(notice: Notice) -> QuerySet[Notice]:
+    """Find a mail as long as it is this process's: whoever takes it next raises its tries."""
+    return Notice.objects.filter(id=notice.id, tries=notice.tries, next_at__isnull=False)

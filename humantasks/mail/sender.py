@@ -3,12 +3,13 @@
 import logging
 import smtplib
 import threading
+from collections import deque
 
 from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import DatabaseError, InterfaceError, connection
 
-from humantasks.mail.outbox import settle, take_due
+from humantasks.mail.outbox import hold, put_back, settle, take_due
 from humantasks.mail.writing import write_mail
 from humantasks.models import Notice
 
@@ -51,27 +52,55 @@ class Sender:
 
 
 def send_due() -> int:
-    """Send what is due; return how many mails were tried."""
+    """Send what is due; return how many mails were taken for that.
+
+    A mail is sent at least once: a process that is killed between the mail server's yes and the commit that keeps it
+    leaves a mail that another one sends again. A server that goes away costs a try of the mail it left at; those behind
+    are due at once. One that cannot be reached at all costs a try of each.
+    """
     taken = take_due()
-    if taken:
-        try:
-            with get_connection() as mail:
-                for notice in taken:
-                    _send(notice, mail)
-        except (smtplib.SMTPException, OSError) as error:
-            log.warning("the mail server does not answer: %s", type(error).__name__)
-            for notice in taken:
-                settle(notice.id, error=f"The mail server does not answer ({type(error).__name__}).")
+    if not taken:
+        return 0
+    waiting, is_reached = deque(taken), False
+    try:
+        with get_connection() as mail:
+            is_reached = True
+            while waiting:
+                _send(waiting[0], mail)
+                waiting.popleft()
+    except OSError as error:  # smtplib's own are of this kind
+        _put_off(waiting, error, is_reached=is_reached)
     return len(taken)
 
 
 def _send(notice: Notice, mail: BaseEmailBackend) -> None:
-    message = write_mail(notice)
-    message.connection = mail
+    """Send a mail, if it is still needed, and keep what became of it.
+
+    Raises:
+        OSError: The server has gone.
+    """
+    if not hold(notice):
+        return
     error = ""
     try:
+        message = write_mail(notice)
+        message.connection = mail
         message.send()
+    except smtplib.SMTPServerDisconnected:
+        raise
     except smtplib.SMTPException as refused:
         log.warning("a mail was refused: %s", type(refused).__name__)
         error = f"The mail server refused it ({type(refused).__name__})."
-    settle(notice.id, error=error)
+    except ValueError as flaw:  # an address or a header that no mail may have; never quoted: it may hold anything
+        log.warning("a mail cannot be written: %s", type(flaw).__name__)
+        error = f"It cannot be written ({type(flaw).__name__})."
+    settle(notice, error=error)
+
+
+def _put_off(waiting: deque[Notice], error: OSError, *, is_reached: bool) -> None:
+    name = type(error).__name__
+    log.warning("the mail server does not answer: %s", name)
+    behind = [waiting.pop() for _ in range(len(waiting) - 1)] if is_reached else []
+    for notice in waiting:
+        settle(notice, error=f"The mail server does not answer ({name}).")
+    put_back(reversed(behind))

@@ -7,6 +7,8 @@ from django.template.loader import render_to_string
 from humantasks.models import Notice
 
 LONGEST_SUBJECT = 200
+OF_A_MACHINE = {"Auto-Submitted": "auto-generated"}
+"""Who is away has no answer sent to a machine (RFC 3834)."""
 
 
 def write_mail(notice: Notice) -> EmailMultiAlternatives:
@@ -23,6 +25,7 @@ def write_mail(notice: Notice) -> EmailMultiAlternatives:
     }
     address = "" if notice.member is None else notice.member.user.email
     subject = " ".join(render_to_string("mail/subject.txt", told).split())[:LONGEST_SUBJECT]
-    message = EmailMultiAlternatives(subject, render_to_string("mail/task.txt", told), to=[address])
+    text = render_to_string("mail/task.txt", told)
+    message = EmailMultiAlternatives(subject, text, to=[address], headers=OF_A_MACHINE)
     message.attach_alternative(render_to_string("mail/task.html", told), "text/html")
     return message

@@ -1,21 +1,26 @@
 """Members are told of their tasks by mail: at least once, whatever goes away, and never what they decide about."""
 
+import html
+import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.utils import translation
 
-from humantasks.mail.outbox import NOT_NEEDED, PAUSES, send_again
+from humantasks.mail.outbox import LOST, NOT_NEEDED, PAUSES, send_again, take_due
 from humantasks.mail.sender import send_due
 from humantasks.models import Notice
 from kernel.clock import utc_now
 from tenants.context import unscoped
-from tenants.models import Membership, Tenant
+from tenants.models import Membership, Tenant, User
 from tests.support.engine import queue_run, wait_for
 from tests.support.host import running_host
 from tests.support.mail_server import MailServer, running_mail_server
-from tests.support.tasks import ask, decide, task_of
+from tests.support.tasks import ask, decide, make_member, task_of
 from tests.support.worker import running_worker
 
 CANARY = "canary-of-the-data"
@@ -38,7 +43,7 @@ def ask_somebody(tenant: Tenant, **config: Any) -> Any:
 
 def notices() -> list[Notice]:
     with unscoped("tests look everywhere"):
-        return list(Notice.objects.order_by("created_at"))
+        return list(Notice.objects.select_related("member__user").order_by("created_at"))
 
 
 def make_due() -> None:
@@ -90,6 +95,150 @@ def test_a_server_that_is_away_gets_it_later_and_after_five_tries_it_is_given_up
         assert send_again([notice.id]) == 1
     assert send_due() == 1
     assert len(mails.mails) == 1
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_server_that_goes_away_at_one_mail_costs_no_other_a_try_or_a_second_sending(
+    acme: Tenant, ann: Membership, bob: Membership, mails: MailServer, place: int
+) -> None:
+    make_member(acme, "zoe", "finance")
+    ask_somebody(acme)
+    asked = [notice.member.user.email for notice in notices() if notice.member]
+    mails.leaves_at = asked[place]
+    assert send_due() == 3
+    assert [mail["To"] for mail in mails.mails] == asked[:place]
+    assert send_due() == 2 - place, "those behind it are due at once"
+    assert send_due() == 0
+    assert [mail["To"] for mail in mails.mails] == [*asked[:place], *asked[place + 1 :]]
+    gone = "The mail server does not answer (SMTPServerDisconnected)."
+    assert [(notice.tries, notice.error) for notice in notices()] == [
+        (1, gone if at == place else "") for at in range(3)
+    ]
+    mails.leaves_at = ""
+    make_due()
+    assert send_due() == 1
+    assert sorted(mail["To"] for mail in mails.mails) == sorted(asked)
+
+
+def test_a_mail_that_cannot_be_written_keeps_no_other_from_being_sent(
+    acme: Tenant, ann: Membership, bob: Membership, mails: MailServer
+) -> None:
+    with unscoped("tests look everywhere"):
+        User.objects.filter(id=ann.user_id).update(email="no address\nBcc: eve@example.com")
+    ask_somebody(acme)
+    assert send_due() == 2
+    assert [mail["To"] for mail in mails.mails] == ["bob@acme.example"]
+    assert [notice.error for notice in notices() if notice.sent_at is None] == ["It cannot be written (ValueError)."]
+
+
+def test_a_mail_whose_every_sender_is_lost_is_given_up(acme: Tenant, ann: Membership, mails: MailServer) -> None:
+    ask_somebody(acme)
+    for _ in range(5):
+        assert len(take_due()) == 1
+        make_due()
+    assert send_due() == 0
+    (notice,) = notices()
+    assert (notice.tries, notice.next_at, notice.error) == (5, None, LOST)
+
+
+def test_two_senders_at_once_send_each_mail_once(acme: Tenant, ann: Membership, mails: MailServer) -> None:
+    for number in range(30):
+        make_member(acme, f"member{number}", "finance")
+    ask_somebody(acme)
+
+    def send_all() -> int:
+        try:
+            return sum(iter(send_due, 0))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        counts = [future.result() for future in [threads.submit(send_all) for _ in range(2)]]
+    assert sum(counts) == 31
+    assert all(counts), "both were at work"
+    assert len({mail["To"] for mail in mails.mails}) == len(mails.mails) == 31
+
+
+def test_a_decision_between_two_mails_keeps_the_second_back(
+    acme: Tenant, ann: Membership, bob: Membership, mails: MailServer
+) -> None:
+    task = ask_somebody(acme)
+
+    def decide_at_the_first() -> None:
+        if not mails.mails:
+            decide(bob, task)
+            connection.close()
+
+    mails.before_a_mail = decide_at_the_first
+    assert send_due() == 2
+    assert [mail["To"] for mail in mails.mails] == ["ann@acme.example"]
+    assert [notice.error for notice in notices()] == ["", NOT_NEEDED]
+
+
+def test_what_users_write_is_text_and_never_a_template(acme: Tenant, ann: Membership, mails: MailServer) -> None:
+    written = "{{ task.data }} {% now 'Y' %} {{ settings.SECRET_KEY }} <script>"
+    with running_host():
+        document = ask(assignee_ref="finance", title="{{ words }}", description="{{ words }}")
+        task_of(queue_run(acme, document, input={"words": written, "secret": CANARY}))
+    send_due()
+    (mail,) = mails.mails
+    text, page = (part.get_content() for part in mail.iter_parts())
+    assert mail["Subject"] == f"[acme] {written}"
+    assert text.count(written) == 2
+    assert page.count(html.escape(written)) == 2
+    assert "<script>" not in page
+    assert CANARY not in mail.as_string()
+
+
+def test_machines_do_not_answer(acme: Tenant, ann: Membership, mails: MailServer) -> None:
+    ask_somebody(acme)
+    send_due()
+    assert mails.mails[0]["Auto-Submitted"] == "auto-generated"
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("asked", "You are asked to decide this."),
+        ("reminded", "This still waits for somebody's decision."),
+        ("escalated", "Nobody has decided this in time, so you are asked now."),
+        ("delegated", "A colleague has handed this to you."),
+    ],
+)
+def test_a_mail_says_why_it_comes_and_until_when(
+    acme: Tenant, ann: Membership, mails: MailServer, kind: str, why: str
+) -> None:
+    task = ask_somebody(acme)
+    with unscoped("tests look everywhere"):
+        Notice.objects.update(kind=kind)
+    send_due()
+    (mail,) = mails.mails
+    for part in mail.iter_parts():
+        content = html.unescape(part.get_content())
+        assert why in content
+        assert f"{task.due_at:%Y-%m-%d %H:%M} UTC" in content
+
+
+def test_a_mail_speaks_the_installations_language(acme: Tenant, ann: Membership, mails: MailServer) -> None:
+    ask_somebody(acme)
+    with translation.override("ru"):
+        send_due()
+    (mail,) = mails.mails
+    for part in mail.iter_parts():
+        assert re.search("[\u0430-\u044f]{5}", part.get_content())
+        assert "You are asked" not in part.get_content()
+
+
+def test_without_a_mail_server_mails_are_written_where_a_developer_reads_them(
+    acme: Tenant, ann: Membership, settings: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    task = ask_somebody(acme)
+    assert send_due() == 1
+    out = capfd.readouterr().out
+    assert f"/inbox/tasks/{task.id}/" in out
+    assert CANARY not in out
+    assert notices()[0].sent_at is not None
 
 
 def test_a_refused_recipient_is_told_and_others_get_theirs(

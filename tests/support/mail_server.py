@@ -1,8 +1,9 @@
 """A real mail server on loopback that keeps what it is given."""
 
+import asyncio
 import email
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage, Message
 from email.policy import default
@@ -12,11 +13,13 @@ from aiosmtpd.controller import Controller
 
 
 class MailServer:
-    """Takes every mail, or refuses every recipient while ``refuses`` is set."""
+    """Takes every mail; refuses every recipient while ``refuses`` is set, and goes on the recipient ``leaves_at``."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.refuses = False
+        self.leaves_at = ""
+        self.before_a_mail: Callable[[], object] = lambda: None
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
@@ -24,6 +27,8 @@ class MailServer:
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802 - the library's hook
         """Take a recipient in."""
+        if address == self.leaves_at:
+            server.transport.abort()
         if self.refuses:
             return "550 nobody of that name"
         envelope.rcpt_tos.append(address)
@@ -31,6 +36,7 @@ class MailServer:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - the library's hook
         """Keep a mail."""
+        await asyncio.get_running_loop().run_in_executor(None, self.before_a_mail)
         message: Message = email.message_from_bytes(envelope.content, policy=default)
         self.mails.append(cast("EmailMessage", message))
         return "250 OK"
