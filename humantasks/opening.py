@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from audit.services import record
+from humantasks.metrics import TASKS_ENDED, TASKS_OPENED, count_behind_commit
 from humantasks.models import HumanTask, Notice, NoticeKind
 from humantasks.people import Asked, to_tell, whom
 from humantasks.schedule import Escalate, at_deadline, first_reminder, look_at
@@ -114,6 +115,7 @@ def close(task: HumanTask, status: TaskStatus, *, actor: str, outcome: Outcome |
     if outcome is not None:
         task.decision, task.choice = outcome.decision, outcome.choice or ""
     task.save()
+    count_behind_commit(TASKS_ENDED, status)
     tell_audit(task, f"task.{status}", actor, after={"decision": task.decision, "choice": task.choice})
 
 
@@ -190,6 +192,7 @@ def _new_task(run: Run, step_id: str, activation: int, wish: TaskWish) -> HumanT
     assign(task, whom(tenant=run.tenant, ref=wish.assignee_ref, groups=wish.candidate_groups))
     task.save(force_insert=True)
     tell_members(task, NoticeKind.ASKED)
+    count_behind_commit(TASKS_OPENED, task.task_type)
     tell_audit(task, "task.created", SYSTEM, after={"run_id": str(run.id), "step_id": step_id, **who_is_asked(task)})
     return task
 

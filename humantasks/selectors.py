@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 
 from humantasks import rules
 from humantasks.errors import TaskNotFound
@@ -16,6 +16,7 @@ from humantasks.types import Priority, TaskStatus
 from kernel.clock import utc_now
 from kernel.paging import CursorRefused, Page, Position, read_cursor, write_cursor
 from runs.models import RunEvent
+from runs.selectors import counting_scope
 from tenants.context import reading_scope
 from tenants.models import Tenant
 from tenants.selectors import newest_page
@@ -49,6 +50,19 @@ class TaskQuery:
     run_id: UUID | None = None
     cursor: str | None = None
     limit: int = 100
+
+
+def count_open_tasks() -> dict[str, int]:
+    """Count the tasks of all tenants that are open, and those of them whose deadline has passed.
+
+    Raises:
+        DatabaseError: It is away, or takes longer than half a second.
+    """
+    with counting_scope():
+        is_late = Q(due_at__lte=utc_now())
+        rows = HumanTask.objects.filter(status=TaskStatus.OPEN)
+        counted: dict[str, int] = rows.aggregate(open=Count("id"), overdue=Count("id", filter=is_late))
+    return counted
 
 
 def list_tasks(*, tenant: Tenant, person: Person, query: TaskQuery) -> Page[HumanTask]:

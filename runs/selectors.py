@@ -1,6 +1,7 @@
 """What is read about runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -68,15 +69,22 @@ class OpenRuns:
     oldest_due_seconds: float
 
 
+@contextmanager
+def counting_scope() -> Iterator[None]:
+    """Be where operators count what is open in the whole installation: each question may take half a second."""
+    with unscoped("operators watch the queue of the whole installation"):
+        with connection.cursor() as cursor:
+            cursor.execute("select set_config('statement_timeout', %s, true)", [COUNT_PATIENCE])
+        yield
+
+
 def count_open_runs() -> OpenRuns:
     """Count what is queued, waiting and running, each by its own partial index.
 
     Raises:
         DatabaseError: It is away, or takes longer than half a second.
     """
-    with unscoped("operators watch the queue of the whole installation"):
-        with connection.cursor() as cursor:
-            cursor.execute("select set_config('statement_timeout', %s, true)", [COUNT_PATIENCE])
+    with counting_scope():
         free = Run.objects.filter(owner__isnull=True, wake_at__isnull=False)
         age = ExpressionWrapper(Now() - Min("wake_at"), output_field=DurationField())
         oldest = free.filter(wake_at__lte=Now()).aggregate(age=age)["age"]

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
+from humantasks.metrics import FAILED, GIVEN_UP, MAILS, SENT, count_behind_commit
 from humantasks.models import Notice
 from humantasks.types import TaskStatus
 from kernel.clock import utc_now
@@ -60,7 +61,8 @@ def settle(notice: Notice, *, error: str = "") -> None:
     now = utc_now()
     next_at = now + PAUSES[notice.tries - 1] if error and notice.tries < MOST_TRIES else None
     with unscoped("as above"):
-        _as_taken(notice).update(error=error[:200], next_at=next_at, sent_at=None if error else now)
+        if _as_taken(notice).update(error=error[:200], next_at=next_at, sent_at=None if error else now):
+            count_behind_commit(MAILS, SENT if not error else FAILED if next_at else GIVEN_UP)
 
 
 def put_back(notices: Iterable[Notice]) -> None:

@@ -15,6 +15,7 @@ from django.utils.decorators import sync_and_async_middleware
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
+from humantasks.selectors import count_open_tasks
 from runs.selectors import count_open_runs
 
 log = logging.getLogger(__name__)
@@ -100,15 +101,15 @@ def _is_loopback(address: str | None) -> bool:
 
 
 class _Database:
-    """Counts runs when asked; a database that is away or slow costs the scrape these lines and nothing else."""
+    """Counts runs and tasks when asked; a database that is away or slow costs the scrape these lines, nothing else."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Give the gauges."""
         answers = GaugeMetricFamily("llmteam_database_answers", "1 where the database could be asked for this scrape.")
         try:
-            found = count_open_runs()
+            found, tasks = count_open_runs(), count_open_tasks()
         except (DatabaseError, InterfaceError) as error:
-            log.warning("runs cannot be counted now: %s", type(error).__name__)
+            log.warning("what is open cannot be counted now: %s", type(error).__name__)
             answers.add_metric([], 0)
             yield answers
             return
@@ -121,3 +122,9 @@ class _Database:
         yield GaugeMetricFamily(
             "llmteam_queue_age_seconds", "How long the run that is due longest has been due.", found.oldest_due_seconds
         )
+        waiting = GaugeMetricFamily(
+            "llmteam_human_tasks", "Tasks that wait for people, and those late.", labels=["state"]
+        )
+        for state, number in tasks.items():
+            waiting.add_metric([state], number)
+        yield waiting

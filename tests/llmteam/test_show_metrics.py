@@ -154,4 +154,5 @@ def test_a_real_server_shows_what_it_answered(server: ServerProcess, acme: Custo
     route = re.escape(resolve("/api/v1/me").route)
     assert re.search(rf'llmteam_http_requests_total{{method="GET",route="{route}",status="200"}} [1-9]', page.text)
     assert 'llmteam_runs{state="queued"} 0.0' in page.text
+    assert 'llmteam_human_tasks{state="overdue"} 0.0' in page.text
     assert "python_gc_objects_collected_total" in page.text

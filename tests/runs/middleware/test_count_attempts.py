@@ -5,26 +5,11 @@ from prometheus_client import REGISTRY, generate_latest
 
 from runs import metrics
 from tenants.models import Tenant
+from tests.support.counts import Watch, count
 from tests.support.engine import queue_run, queue_runs, wait_for, wait_until_over
 from tests.support.host import running_host
 from tests.support.http_server import Answer, CountingServer
 from tests.support.segments import segment, step
-
-
-def count(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
-
-
-class Watch:
-    """How much a count has grown since."""
-
-    def __init__(self, name: str, **labels: str) -> None:
-        self._name, self._labels = name, labels
-        self._before = count(name, **labels)
-
-    @property
-    def grown(self) -> float:
-        return count(self._name, **self._labels) - self._before
 
 
 def attempts(step_type: str, outcome: str) -> Watch:
