@@ -1,4 +1,4 @@
-"""Console pages: what people are asked, and the mails that tell of it."""
+"""Console pages: what people are asked, and how long they take."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,13 +6,16 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
 
 from humantasks.errors import AnswerInvalid, TaskNotFound, TaskOver, TaskRefused, TaskTaken
-from humantasks.mail.outbox import send_again
-from humantasks.models import HumanTask, Notice, TaskDecision
+from humantasks.mail import admin as mail_pages  # noqa: F401 - Django looks here only
+from humantasks.models import HumanTask, TaskDecision
+from humantasks.report_page import show_report
 from humantasks.rules import ADMIN, Person
 from humantasks.services import delegate_task, release_task
 from humantasks.types import TaskStatus
@@ -106,6 +109,7 @@ class HumanTaskAdmin(ReadOnlyAdmin):
         "What steps of runs ask people, newest first. Operators may give a claimed task back and hand tasks on; they "
         "do not decide."
     )
+    list_before_template = "console/tasks.html"
     list_display = [
         "title",
         "state",
@@ -145,6 +149,17 @@ class HumanTaskAdmin(ReadOnlyAdmin):
         ("Shown", {"fields": ["shown_data", "shown_form", "content_hash"]}),
         ("Said", {"fields": ["shown_votes"]}),
     ]  # fmt: skip
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the report."""
+        report = self.admin_site.admin_view(self.report_view)
+        return [path("report/", report, name="humantasks_humantask_report"), *super().get_urls()]
+
+    def report_view(self, request: HttpRequest) -> HttpResponse:
+        """Show how long people take."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return show_report(request, {**self.admin_site.each_context(request), "opts": self.opts})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HumanTask]:
         """Leave what is shown to the task's own page."""
@@ -272,56 +287,6 @@ class HumanTaskAdmin(ReadOnlyAdmin):
             self.message_user(request, f"Left alone: {len(refused)}. {refused[0]}", messages.WARNING)
 
 
-@admin.register(Notice)
-class NoticeAdmin(ReadOnlyAdmin):
-    """Mails about tasks."""
-
-    list_help = "The mails that tell members of tasks, newest first: sent, waiting to be sent, or given up."
-    list_display = ["task", "kind", "member", "tenant", "created_at", "sent_at", "tries", "next_at", "error"]
-    list_filter = [("tenant", AutocompleteSelectFilter), "kind", ("created_at", DaysFilter)]
-    list_select_related = ["task", "member__user", "member__tenant", "tenant"]
-    search_fields = ["task__id"]
-    search_help_text = "A task's whole id."
-    ordering = ["-id"]
-    paginator = BoundedPaginator
-    actions = ["send_notices_again"]
-    actions_detail = ["send_notice_again"]
-    fields = ["task", "kind", "member", "tenant", "created_at", "sent_at", "tries", "next_at", "error"]
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Notice], search_term: str
-    ) -> tuple[QuerySet[Notice], bool]:
-        """Find by a task's whole id."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        found = parse_id(term)
-        return (queryset.filter(task_id=found) if found else queryset.none()), False
-
-    def has_send_again_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Let those send again who could change a notice, if notices could be changed."""
-        return request.user.has_perm("humantasks.change_notice")
-
-    @act("Send again", permission="send_again")
-    def send_notices_again(self, request: HttpRequest, notices: QuerySet[Notice]) -> HttpResponse | None:
-        """Have the chosen mails sent anew, after asking why."""
-        form = ReasonForm(request.POST if is_confirmed(request) else None)
-        if not form.is_valid():
-            return self.ask(request, _notice_question(notices), form=form)
-        chosen = list(notices.order_by("id")[:MOST_AT_ONCE])
-        count = send_again([notice.id for notice in chosen])
-        for notice in chosen:
-            self.record(request, verb="sent_again", row=notice, after={"reason": form.cleaned_data["reason"]})
-        self.message_user(request, f"To be sent again: {count}. It takes effect within a second.")
-        return None
-
-    @act("Send again", permission="send_again", url_path="send_again")
-    def send_notice_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask why this mail should be sent again."""
-        notices = self.get_queryset(request).filter(pk=object_id)
-        return self.ask(request, _notice_question(notices), form=ReasonForm(), ids=[object_id])
-
-
 def _operator(request: HttpRequest) -> Person:
     """Describe who works in the console: they hand on as a tenant's admin may."""
     return Person(actor=actor_of(request), name=request.user.get_username(), role=ADMIN)
@@ -337,17 +302,3 @@ def _question(words: Words, tasks: QuerySet[HumanTask]) -> Question:
     if count > MOST_AT_ONCE:
         counts.append((f"left for another time ({MOST_AT_ONCE} at once)", count - MOST_AT_ONCE))
     return Question(words.action, words.title, words.sentence, words.title, counts)
-
-
-def _notice_question(notices: QuerySet[Notice]) -> Question:
-    count = notices.count()
-    counts = [("will be sent again", min(count, MOST_AT_ONCE))]
-    if count > MOST_AT_ONCE:
-        counts.append((f"left for another time ({MOST_AT_ONCE} at once)", count - MOST_AT_ONCE))
-    return Question(
-        "send_notices_again",
-        "Send mails again",
-        "Each is sent within a second, unless its task is over or its member gone.",
-        "Send these mails",
-        counts,
-    )

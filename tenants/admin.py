@@ -87,7 +87,8 @@ class TenantAdmin(CallbackSecretActs):
         owned = {"Runs": "runs.run", "Segments": "segments.segment", "API keys": "tenants.apikey"}
         owned |= {"Connections": "tenants.connection", "Members": "tenants.membership", "Audit": "audit.entry"}
         owned |= {"Usage": "runs.usageday", "Prices": "runs.modelprice"}
-        owned |= {"Deliveries": "runs.delivery"}
+        owned |= {"Deliveries": "runs.delivery", "Notifications": "runs.notificationtarget"}
+        owned |= {"Human tasks": "humantasks.humantask", "Mails": "humantasks.notice"}
         return links({name: changelist_url(label, tenant__id__exact=tenant.pk) for name, label in owned.items()})
 
 

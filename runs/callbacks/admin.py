@@ -1,18 +1,26 @@
-"""Console page: what callbacks of runs were told, with every try."""
+"""Console pages: what callbacks of runs, and tenants, were told, with every try; and where tenants are."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from django import forms
+from django.conf import settings
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from kernel.ids import parse_id
-from runs.callbacks.models import Delivery, DeliveryAttempt, DeliveryStatus
-from runs.callbacks.services import redeliver
+from runs.callbacks.models import Delivery, DeliveryAttempt, DeliveryStatus, NotificationTarget
+from runs.callbacks.sealing import Address
+from runs.callbacks.serializers import LONGEST_URL
+from runs.callbacks.services import check_notifications, clear_notifications, redeliver, set_notifications
+from runs.errors import CallbackRefused
 from tenants.console import (
     MOST_AT_ONCE,
     BoundedPaginator,
+    ConsoleAdmin,
     DaysFilter,
     Question,
     ReadOnlyAdmin,
@@ -25,6 +33,11 @@ from tenants.console import (
     is_confirmed,
     links,
 )
+
+if TYPE_CHECKING:
+    Form = forms.ModelForm[NotificationTarget]
+else:
+    Form = forms.ModelForm
 
 COLOURS: Final = {
     DeliveryStatus.PENDING: "info",
@@ -39,12 +52,24 @@ COLOURS: Final = {
 class DeliveryAdmin(ReadOnlyAdmin):
     """What callbacks were told, or are to be told."""
 
-    list_help = "What the callbacks of runs were told, or are to be told, newest first."
-    list_display = ["webhook", "state", "type", "run_link", "tenant", "host", "attempts", "created_at", "next_at"]
+    list_help = "What callbacks of runs, and tenants by their own URL, were told, or are to be told, newest first."
+    list_display = [
+        "webhook",
+        "state",
+        "type",
+        "target",
+        "run_link",
+        "tenant",
+        "host",
+        "attempts",
+        "created_at",
+        "next_at",
+    ]
     list_filter = [
         "status",
         ("tenant", AutocompleteSelectFilter),
         "type",
+        "target",
         ("host", FieldTextFilter),
         ("created_at", DaysFilter),
     ]
@@ -57,8 +82,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
     actions_detail = ["redeliver_delivery"]
     change_form_outer_after_template = "console/attempts.html"
     fields = [
-        "webhook", "state", "type", "run_link", "seq", "tenant", "host", "attempts", "tries", "created_at", "next_at",
-        "ended_at", "shown_body", "see_also",
+        "webhook", "state", "type", "target", "run_link", "seq", "tenant", "host", "attempts", "tries", "created_at",
+        "next_at", "ended_at", "shown_body", "see_also",
     ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
@@ -137,6 +162,89 @@ class DeliveryAdmin(ReadOnlyAdmin):
         """Ask why this delivery should be sent again."""
         deliveries = self.get_queryset(request).filter(pk=object_id)
         return self.ask(request, _question(deliveries), form=ReasonForm(), ids=[object_id])
+
+
+class TargetForm(Form):
+    """An address that goes in and never comes out: it may hold a secret, and headers do."""
+
+    url = forms.CharField(
+        max_length=LONGEST_URL,
+        strip=False,
+        label="URL",
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text="https, used byte for byte with its query. Kept sealed and never shown: type it anew to change it.",
+    )
+    headers = forms.JSONField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "autocomplete": "off"}),
+        help_text='Sent along, for instance {"Authorization": "Bearer ..."}. Left empty, none are.',
+    )
+
+    def clean_headers(self) -> dict[str, str]:
+        """Read names and texts."""
+        headers = self.cleaned_data["headers"] or {}
+        if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
+            raise forms.ValidationError("An object of names and texts.")
+        return headers
+
+    def clean(self) -> dict[str, Any]:
+        """Hold it to the rules the API has."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors:
+            tenant = cleaned.get("tenant") or self.instance.tenant
+            try:
+                check_notifications(tenant=tenant, address=self.address)
+            except CallbackRefused as refused:
+                for item in refused.errors:
+                    self.add_error((item.pointer or "").removeprefix("/"), item.detail)
+        return cleaned
+
+    @property
+    def address(self) -> Address:
+        """The address that was typed."""
+        return Address(self.cleaned_data["url"], list(self.cleaned_data["headers"].items()))
+
+
+@admin.register(NotificationTarget)
+class NotificationTargetAdmin(ConsoleAdmin):
+    """Where tenants are told."""
+
+    list_help = (
+        "Where tenants are told what becomes of their human tasks, in all runs, signed as callbacks are. Deleting one "
+        "gives up what is still to be told."
+    )
+    form = TargetForm
+    list_display = ["tenant", "host", "updated_at"]
+    list_filter = [("tenant", AutocompleteSelectFilter)]
+    list_select_related = ["tenant"]
+    search_fields = ["host", "tenant__slug"]
+    ordering = ["tenant__slug"]
+    autocomplete_fields = ["tenant"]
+    fields = ["tenant", "host", "url", "headers", "updated_at"]
+    readonly_fields = ["host", "updated_at"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Keep whose it is: its address is sealed for that tenant."""
+        return [*self.readonly_fields, "tenant"] if obj else [*self.readonly_fields]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Let those with the right delete one."""
+        return request.user.has_perm("runs.delete_notificationtarget")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save through the service, which tells the audit the host and nothing else."""
+        runs_url = f"{settings.PUBLIC_URL}{reverse('runs')}"
+        row = set_notifications(tenant=obj.tenant, actor=actor_of(request), address=form.address, runs_url=runs_url)
+        obj.__dict__.update(row.__dict__)
+
+    def delete_model(self, request: HttpRequest, obj: NotificationTarget) -> None:
+        """Delete through the service."""
+        clear_notifications(tenant=obj.tenant, actor=actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[NotificationTarget]) -> None:
+        """Delete each as if alone."""
+        for row in queryset.select_related("tenant"):
+            self.delete_model(request, row)
 
 
 def _question(deliveries: QuerySet[Delivery]) -> Question:

@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 
 from audit.services import record
 from kernel.clock import utc_now
+from kernel.egress import Target
 from kernel.values import Json
 from runs.callbacks.address import host_of
 from runs.callbacks.models import Delivery, DeliveryStatus, DeliveryTarget, NotificationTarget
@@ -59,6 +60,15 @@ def redeliver(*, tenant: Tenant, actor: str, run_id: UUID, delivery_id: UUID, re
         return deliveries_with_log().get(id=delivery_id)
 
 
+def check_notifications(*, tenant: Tenant, address: Address) -> Target:
+    """Judge where a tenant wants to be told what becomes of its human tasks, as a callback is judged.
+
+    Raises:
+        CallbackRefused: It may not be called, or not with these headers.
+    """
+    return check_callback(tenant=tenant, wish=CallbackWish(address, [event.value for event in TASKS], ""), below="")
+
+
 def set_notifications(*, tenant: Tenant, actor: str, address: Address, runs_url: str) -> NotificationTarget:
     """Say where a tenant is told what becomes of its human tasks: from the next event on.
 
@@ -67,8 +77,7 @@ def set_notifications(*, tenant: Tenant, actor: str, address: Address, runs_url:
     Raises:
         CallbackRefused: It may not be called, or not with these headers.
     """
-    wish = CallbackWish(address, [event.value for event in TASKS], runs_url)
-    target = check_callback(tenant=tenant, wish=wish, below="")
+    target = check_notifications(tenant=tenant, address=address)
     with tenant_scope(tenant.id):
         Tenant.objects.select_for_update(no_key=True).get(id=tenant.id)
         row = NotificationTarget.objects.filter(tenant=tenant).first()

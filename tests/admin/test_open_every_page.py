@@ -9,7 +9,7 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from runs.models import ModelPrice
+from runs.models import ModelPrice, NotificationTarget
 from segments.models import PromptTemplate
 from tenants.context import unscoped
 from tenants.models import ApiKey, Connection, IdentityProvider, Invitation, Membership, Tenant, User
@@ -18,9 +18,10 @@ from tests.support.console import World
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 MADE_HERE = {
     Tenant, User, Group, Membership, Invitation, IdentityProvider, ApiKey, ModelPrice, Connection, PromptTemplate,
+    NotificationTarget,
 }  # fmt: skip
-EDITED_HERE = {Tenant, User, Group, Membership, IdentityProvider, Connection, PromptTemplate}
-DELETED_HERE = {Membership, Connection}
+EDITED_HERE = {Tenant, User, Group, Membership, IdentityProvider, Connection, PromptTemplate, NotificationTarget}
+DELETED_HERE = {Membership, Connection, NotificationTarget}
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 
 

@@ -147,7 +147,11 @@ BUTTONS = {
     ("tenants.Connection", "try_one"): "try_connections",
 }
 SHOWS_WHAT_IT_MADE = {"rotate_callback_secrets"}
-DJANGOS_OWN = {("tenants.Membership", "delete_selected"), ("tenants.Connection", "delete_selected")}
+DJANGOS_OWN = {
+    ("tenants.Membership", "delete_selected"),
+    ("tenants.Connection", "delete_selected"),
+    ("runs.NotificationTarget", "delete_selected"),
+}
 
 
 def a_request(operator: User) -> HttpRequest:

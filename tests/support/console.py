@@ -10,7 +10,19 @@ from django.contrib.auth.models import Group
 from audit.models import Entry
 from humantasks.models import HumanTask, Notice
 from kernel.clock import utc_now
-from runs.models import Delivery, DeliveryAttempt, ModelPrice, Run, RunEvent, RunStatus, UsageDay, UsageEntry, Worker
+from runs.callbacks.sealing import Address, seal_address
+from runs.models import (
+    Delivery,
+    DeliveryAttempt,
+    ModelPrice,
+    NotificationTarget,
+    Run,
+    RunEvent,
+    RunStatus,
+    UsageDay,
+    UsageEntry,
+    Worker,
+)
 from segments.models import PromptTemplate, PromptVersion, Revision, Segment
 from tenants.context import unscoped
 from tenants.models import Connection, Identity, IdentityProvider, Invitation, Membership, Tenant, User
@@ -55,6 +67,7 @@ def a_world(tenant: Tenant, *, name: str = "greet") -> World:
         a_prompt(tenant)
         a_delivery(run)
         a_task(run)
+        a_target(tenant)
         an_event(run, type_="segment.started", payload={"input": {"who": "world"}})
         return World(tenant, segment, revision, run)
 
@@ -70,6 +83,14 @@ def a_task(run: Run) -> HumanTask:
     if member is not None:
         Notice.objects.create(tenant=run.tenant, task=task, member=member, kind="asked", next_at=None)
     return task
+
+
+def a_target(tenant: Tenant) -> NotificationTarget:
+    """Write where a tenant is told of its tasks, with a secret in the address."""
+    row = NotificationTarget(tenant=tenant, host=f"tasks-of-{tenant.slug}.test", runs_url="https://flows.test/runs")
+    seal_address(row, Address("https://tasks.test/?key=canary-of-the-console"))
+    row.save()
+    return row
 
 
 def a_delivery(run: Run, *, status: str = "exhausted", seq: int = 1, **more: Any) -> Delivery:
