@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -49,6 +50,18 @@ def whole(name: str, default: int, *, least: int, most: int) -> int:
     if value != int(value):
         raise ImproperlyConfigured(f"{name} is {value:g}; write a whole number.")
     return int(value)
+
+
+def choice(name: str, default: str, *, of: Sequence[str]) -> str:
+    """Read one of a few words.
+
+    Raises:
+        ImproperlyConfigured: Another one.
+    """
+    value = text(name, default)
+    if value not in of:
+        raise ImproperlyConfigured(f"{name} is {value!r}; write one of: {', '.join(of)}.")
+    return value
 
 
 def words(name: str) -> list[str]:

@@ -53,8 +53,8 @@ class Fact:
 def write_body(fact: Fact) -> str:
     """Write the body, shorter than ``MOST_BYTES``.
 
-    What does not fit is left out, first the output, then the details of an error, then the metadata; then
-    ``output_url`` says where the whole run can be read.
+    What does not fit is left out, first the output, then the details of an error or the end of a comment, then the
+    metadata, then all of a task but its id; ``output_url`` says where the whole run can be read.
     """
     for body in _from_whole_to_least(fact):
         text = orjson.dumps(body)
@@ -80,6 +80,9 @@ def _from_whole_to_least(fact: Fact) -> Iterator[dict[str, Json]]:
     else:
         if fact.event_type in OF_TASKS:
             yield {**head, **metadata, "task": payload}
+            head["task"] = _short_task(payload)
+            yield {**head, **metadata}
+            yield {**head, **address}
             head["task"] = {"task_id": (payload or {}).get("task_id")}
         yield {**head, **metadata}
     yield {**head, **address}
@@ -110,6 +113,14 @@ def _status(fact: Fact) -> str:
     if fact.event_type == EventType.SEGMENT_PAUSED and payload.get("reason") == "stalled":
         return "stalled"
     return _STATUSES[EventType(fact.event_type)]
+
+
+def _short_task(payload: dict[str, Json] | None) -> dict[str, Json]:
+    """Keep all but the end of a comment."""
+    told = dict(payload or {})
+    if isinstance(told.get("comment"), str):
+        told["comment"] = str(told["comment"])[:LONGEST_MESSAGE]
+    return told
 
 
 def _short_error(payload: dict[str, Json] | None) -> Json:

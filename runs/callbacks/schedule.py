@@ -14,6 +14,8 @@ LONGEST_RETRY_AFTER_SECONDS: Final = 86_400.0
 GONE: Final = frozenset((404, 409, 410))
 """Answers that say for good that nobody waits at this address."""
 BLOCKED: Final = "EGRESS_BLOCKED"
+CLEARED: Final = "TARGET_CLEARED"
+"""The tenant has no URL any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def judge(answer: Answer, *, tries: int, has_missed: bool, jitter: float) -> Ver
     code = answer.status_code
     if code is not None and 200 <= code < 300:
         return Verdict(DeliveryStatus.DELIVERED, has_missed=has_missed)
-    if answer.error_code == BLOCKED:
+    if answer.error_code in (BLOCKED, CLEARED):
         return Verdict(DeliveryStatus.BLOCKED, has_missed=has_missed)
     if code in GONE and (code != 404 or has_missed):
         return Verdict(DeliveryStatus.REFUSED, has_missed=has_missed)

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from audit.services import record
@@ -70,7 +71,7 @@ def check_notifications(*, tenant: Tenant, address: Address) -> Target:
 
 
 def set_notifications(*, tenant: Tenant, actor: str, address: Address, runs_url: str) -> NotificationTarget:
-    """Say where a tenant is told what becomes of its human tasks: from the next event on.
+    """Say where a tenant is told what becomes of its human tasks: from the next event on, and what is pending.
 
     Sees to it that the tenant has something to sign with.
 
@@ -86,6 +87,7 @@ def set_notifications(*, tenant: Tenant, actor: str, address: Address, runs_url:
         row.host, row.runs_url, row.updated_at = host_of(target), runs_url, utc_now()
         seal_address(row, address)
         row.save()
+        _pending_of(tenant).update(host=row.host)
         sign_for(tenant)
         _tell_of_target(tenant, actor, "set", before, {"host": row.host})
     return row
@@ -97,10 +99,13 @@ def clear_notifications(*, tenant: Tenant, actor: str) -> None:
         row = NotificationTarget.objects.select_for_update().filter(tenant=tenant).first()
         if row is None:
             return
-        pending = Delivery.objects.filter(tenant=tenant, target=DeliveryTarget.TENANT, status=DeliveryStatus.PENDING)
-        pending.update(status=DeliveryStatus.BLOCKED, next_at=None, is_claimed=False, ended_at=Now())
+        _pending_of(tenant).update(status=DeliveryStatus.BLOCKED, next_at=None, is_claimed=False, ended_at=Now())
         _tell_of_target(tenant, actor, "cleared", {"host": row.host}, None)
         row.delete()
+
+
+def _pending_of(tenant: Tenant) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(tenant=tenant, target=DeliveryTarget.TENANT, status=DeliveryStatus.PENDING)
 
 
 def _tell_of_target(tenant: Tenant, actor: str, verb: str, before: Json, after: Json) -> None:

@@ -17,7 +17,7 @@ from kernel.errors import LlmteamError
 from runs.callbacks.address import check_address
 from runs.callbacks.models import DeliveryTarget, NotificationTarget, RunCallback
 from runs.callbacks.redaction import MOST_READ, excerpt, secrets_in
-from runs.callbacks.schedule import Answer
+from runs.callbacks.schedule import CLEARED, Answer
 from runs.callbacks.sealing import Address, open_address
 from runs.callbacks.signing import signed_headers
 from runs.engine.store.deliveries import ClaimedDelivery
@@ -53,6 +53,8 @@ class Sender:
     async def send(self, delivery: ClaimedDelivery, body: str) -> Try:
         """Send a body once. Whatever goes wrong is part of what is returned."""
         at, began = utc_now(), time.monotonic()
+        if not delivery.address:
+            return Try(Answer(error_code=CLEARED), at, 0, "")
         policy = policy_of(Tenant(id=delivery.tenant_id, egress_allow_hosts=delivery.allow_hosts))
         response = ""
         try:

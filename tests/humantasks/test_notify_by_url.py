@@ -2,21 +2,25 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 from standardwebhooks.webhooks import Webhook
 
+from humantasks.models import HumanTask
+from humantasks.services import claim_task
+from kernel.clock import utc_now
 from runs.engine.host import Host
 from runs.models import Delivery
 from tenants.context import unscoped
 from tenants.models import Membership, Tenant
 from tenants.services import create_api_key
 from tests.support.callbacks import a_key, new_secret, start_with_callback
-from tests.support.engine import queue_run, wait_for, wait_until_over
+from tests.support.engine import get_run, make_tenant, queue_run, wait_for, wait_until_over
 from tests.support.http_server import Answer, CountingServer
-from tests.support.tasks import ask, decide, task_of
+from tests.support.tasks import ask, decide, person, task_of
 
 CANARY = "canary-of-the-data"
 CREATED, COMPLETED = "human.task_created", "human.task_completed"
@@ -46,6 +50,10 @@ def told(receiver: CountingServer, path: str = "/tasks") -> list[str]:
     return [call.json()["type"] for call in receiver.calls if call.path == path]
 
 
+def listed(client: APIClient) -> set[tuple[str, str]]:
+    return {(one["target"], one["status"]) for one in client.get("/api/v1/deliveries").json()["data"]}
+
+
 def test_everything_about_a_task_is_told_signed_and_without_its_data(
     acme: Tenant, ann: Membership, host: Host, client: APIClient, receiver: CountingServer
 ) -> None:
@@ -70,8 +78,7 @@ def test_everything_about_a_task_is_told_signed_and_without_its_data(
     assert (body["run_id"], body["step_id"], body["activation"], body["status"]) == (str(run_id), "ask", 1, "waiting")
     assert (body["task"]["task_id"], body["task"]["title"]) == (str(task.id), "Pay?")
     assert by_type[COMPLETED].json()["task"]["decided_by"]["name"] == "Ann"
-    listed = client.get("/api/v1/deliveries").json()["data"]
-    assert {(one["target"], one["status"]) for one in listed} == {("tenant", "delivered")}
+    wait_for(lambda: listed(client) == {("tenant", "delivered")})
 
 
 def test_a_runs_own_callback_may_ask_for_the_same_and_both_are_told_once(
@@ -107,6 +114,84 @@ def test_it_is_tried_again_and_told_nowhere_once_it_is_cleared(
     with unscoped("tests look everywhere"):
         assert Delivery.objects.filter(run_id=run_id).count() == 1
     assert len(told(receiver)) == 2
+
+
+@pytest.mark.usefixtures("ann", "host")
+def test_who_is_asked_next_and_who_claims_is_told_too(
+    acme: Tenant, bob: Membership, client: APIClient, receiver: CountingServer
+) -> None:
+    client.put("/api/v1/tenant/notifications", {"url": f"{receiver.url}/tasks"})
+    chain = {"assignee_ref": "ann@acme.example", "escalation_chain": ["bob@acme.example"]}
+    run_id = queue_run(acme, ask("approved -> yes", timeout_hours=1 / 3600, **chain))
+    wait_for(lambda: len(told(receiver)) == 2)
+    task = task_of(run_id)
+    with unscoped("the second has time"):
+        HumanTask.objects.filter(id=task.id).update(due_at=utc_now() + timedelta(hours=1))
+    claim_task(tenant=acme, person=person(bob), task_id=task.id)
+    wait_for(lambda: len(told(receiver)) == 3)
+    by_type = {call.json()["type"]: call.json()["task"] for call in receiver.calls}
+    assert set(by_type) == {CREATED, "human.task_escalated", "human.task_assigned"}
+    assert {body["task_id"] for body in by_type.values()} == {str(task.id)}
+    assert by_type["human.task_escalated"]["assignee_id"] == str(bob.id)
+    assert by_type["human.task_assigned"]["claimed_by"]["name"] == "Bob"
+
+
+def test_what_a_reviewer_changed_is_told_nobody(
+    acme: Tenant, ann: Membership, host: Host, client: APIClient, receiver: CountingServer
+) -> None:
+    client.put("/api/v1/tenant/notifications", {"url": f"{receiver.url}/tasks"})
+    form = {"type": "object", "properties": {"note": {"type": "string"}}}
+    document = ask("modified -> yes", "approved -> yes", task_type="review", form=form)
+    run_id = queue_run(acme, document, input={"note": CANARY})
+    decide(ann, task_of(run_id), "modified", data={"note": f"{CANARY} changed"}, comment="a word in it was wrong")
+    assert wait_until_over(run_id) == ["completed"]
+    wait_for(lambda: len(told(receiver)) == 2)
+    assert f"{CANARY} changed" in json.dumps(get_run(run_id).output), "the canary is really there"
+    bodies = b"".join(call.body for call in receiver.calls).decode()
+    assert "a word in it was wrong" in bodies
+    assert CANARY not in bodies
+
+
+def test_a_url_that_is_changed_gets_what_was_not_told_yet_and_one_that_is_cleared_nothing(
+    acme: Tenant, ann: Membership, host: Host, client: APIClient, receiver: CountingServer
+) -> None:
+    receiver.route("POST", "/tasks", Answer(status=503))
+    client.put("/api/v1/tenant/notifications", {"url": f"{receiver.url}/tasks"})
+    run_id = queue_run(acme, ask())
+    task_of(run_id)
+    wait_for(lambda: len(told(receiver)) == 1)
+    with CountingServer() as other:
+        other.route("POST", "/*", Answer(status=503))
+        client.put("/api/v1/tenant/notifications", {"url": f"{other.url}/moved"})
+        (delivery,) = client.get("/api/v1/deliveries").json()["data"]
+        assert delivery["host"] == f"127.0.0.1:{other.port}"
+        again = f"/api/v1/runs/{run_id}/deliveries/{delivery['delivery_id']}/redeliver"
+        client.post(again)
+        wait_for(lambda: told(other, "/moved") == [CREATED])
+        client.delete("/api/v1/tenant/notifications")
+        assert listed(client) == {("tenant", "blocked")}
+        client.post(again)
+        wait_for(lambda: last_error(client) == ("blocked", "TARGET_CLEARED"))
+        assert (len(told(receiver)), len(told(other, "/moved"))) == (1, 1)
+
+
+def last_error(client: APIClient) -> tuple[str, str | None]:
+    (delivery,) = client.get("/api/v1/deliveries").json()["data"]
+    return delivery["status"], delivery["attempts"][-1]["error_code"]
+
+
+def test_a_tenant_without_a_url_has_no_row_and_one_with_it_hears_of_its_own_runs_only(
+    acme: Tenant, ann: Membership, host: Host, client: APIClient, receiver: CountingServer
+) -> None:
+    globex = make_tenant("globex")
+    client.put("/api/v1/tenant/notifications", {"url": f"{receiver.url}/tasks"})
+    theirs, ours = queue_run(globex, ask()), queue_run(acme, ask())
+    task_of(theirs)
+    task_of(ours)
+    wait_for(lambda: len(told(receiver)) == 1)
+    assert receiver.calls[0].json()["run_id"] == str(ours)
+    with unscoped("tests look everywhere"):
+        assert [row.run_id for row in Delivery.objects.all()] == [ours]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import html
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,10 +12,11 @@ import pytest
 from django.db import connection
 from django.utils import translation
 
-from humantasks.mail.outbox import LOST, NOT_NEEDED, PAUSES, send_again, take_due
+from humantasks.mail.outbox import LOST, NOT_NEEDED, PAUSES, hold, put_back, send_again, settle, take_due
 from humantasks.mail.sender import send_due
 from humantasks.models import Notice
 from kernel.clock import utc_now
+from runs.engine.store.connection import connect_blocking
 from tenants.context import unscoped
 from tenants.models import Membership, Tenant, User
 from tests.support.engine import queue_run, wait_for
@@ -157,6 +159,34 @@ def test_two_senders_at_once_send_each_mail_once(acme: Tenant, ann: Membership, 
     assert sum(counts) == 31
     assert all(counts), "both were at work"
     assert len({mail["To"] for mail in mails.mails}) == len(mails.mails) == 31
+
+
+def test_who_counted_as_lost_changes_nothing_of_what_another_has_sent(
+    acme: Tenant, ann: Membership, mails: MailServer
+) -> None:
+    ask_somebody(acme)
+    (late,) = take_due()
+    assert not take_due(), "it is in hand"
+    make_due()
+    assert send_due() == 1
+    (sent,) = notices()
+    assert not hold(late)
+    settle(late, error="The mail server does not answer (TimeoutError).")
+    put_back([late])
+    assert [(one.tries, one.sent_at, one.next_at, one.error) for one in notices()] == [(2, sent.sent_at, None, "")]
+    assert len(mails.mails) == 1
+
+
+def test_nobody_waits_for_what_another_is_taking(
+    acme: Tenant, ann: Membership, bob: Membership, mails: MailServer
+) -> None:
+    ask_somebody(acme)
+    first, second = notices()
+    with connect_blocking("test") as other, other.transaction():
+        other.execute("select 1 from humantasks_notice where id = %s for update", [first.id])
+        began = time.monotonic()
+        assert [notice.id for notice in take_due()] == [second.id]
+        assert time.monotonic() - began < 2
 
 
 def test_a_decision_between_two_mails_keeps_the_second_back(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from runs.callbacks.models import DeliveryStatus
 from runs.callbacks.schedule import (
     BLOCKED,
+    CLEARED,
     GAPS_SECONDS,
     LONGEST_RETRY_AFTER_SECONDS,
     MOST_TRIES,
@@ -84,8 +85,9 @@ def test_after_the_last_try_nothing_more_is_tried(answer: Answer) -> None:
     assert judge(answer, tries=MOST_TRIES, has_missed=False, jitter=MIDDLE).status is DeliveryStatus.EXHAUSTED
 
 
-def test_what_the_policy_blocks_is_not_tried_again() -> None:
-    blocked = judge(Answer(error_code=BLOCKED), tries=1, has_missed=False, jitter=MIDDLE)
+@pytest.mark.parametrize("code", [BLOCKED, CLEARED])
+def test_what_the_policy_blocks_or_has_no_url_any_more_is_not_tried_again(code: str) -> None:
+    blocked = judge(Answer(error_code=code), tries=1, has_missed=False, jitter=MIDDLE)
     assert blocked.status is DeliveryStatus.BLOCKED
     away = judge(Answer(error_code="CONNECTION_FAILED"), tries=1, has_missed=False, jitter=MIDDLE)
     assert away.status is DeliveryStatus.PENDING

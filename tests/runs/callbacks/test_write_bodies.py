@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs.callbacks.payload import EVENTS, MOST_BYTES, Fact, write_body
+from runs.callbacks.payload import EVENTS, MOST_BYTES, TASKS, Fact, write_body
 from runs.serializers import MAX_METADATA_BYTES
 
 RUN_ID = UUID("01a20c5a-212d-770f-9098-94209542c47a")
@@ -29,6 +29,8 @@ def body(event_type: str, payload: Any, **more: Any) -> dict[str, Any]:
             AT,
             payload,
             ADDRESS.rpartition("/")[0],
+            fact.get("step_id"),
+            fact.get("activation"),
         )
     )
     assert len(text.encode()) < MOST_BYTES
@@ -86,6 +88,25 @@ def test_of_an_error_too_large_is_kept_what_names_it() -> None:
     assert body("segment.failed", None)["error"]["code"] == "ERROR_TOO_LARGE"
 
 
+@pytest.mark.parametrize("event_type", TASKS)
+def test_a_task_is_told_with_its_step_and_where_it_leaves_the_run(event_type: str) -> None:
+    told = body(event_type, {"task_id": "t", "title": "Pay?"}, step_id="ask", activation=2)
+    assert (told["step_id"], told["activation"], told["task"]) == ("ask", 2, {"task_id": "t", "title": "Pay?"})
+    assert told["status"] == ("running" if event_type == "human.task_completed" else "waiting")
+
+
+def test_of_a_long_comment_the_end_is_left_out_and_the_decision_stays() -> None:
+    metadata = {"m": "y" * (MAX_METADATA_BYTES - 100)}
+    task = {"task_id": "t", "decision": "approved", "comment": "\u0434" * 10_000}
+    short = {**task, "comment": "\u0434" * 500}
+    assert body("human.task_completed", task)["task"] == short
+    told = body("human.task_completed", {**task, "comment": "c" * 5_000}, metadata=metadata)
+    assert (told["task"], told.get("metadata")) == ({**task, "comment": "c" * 500}, metadata)
+    told = body("human.task_completed", {**task, "asked": "a" * 5_000}, metadata=metadata)
+    assert (told["task"], told["output_url"]) == ({**short, "asked": "a" * 5_000}, ADDRESS)
+    assert body("human.task_completed", {**task, "asked": "a" * 25_000})["task"] == {"task_id": "t"}
+
+
 def test_metadata_of_any_allowed_size_is_told_beside_an_address() -> None:
     told = body("segment.completed", {"output": "x" * 25_000}, metadata={"m": "y" * (MAX_METADATA_BYTES - 100)})
     assert len(told["metadata"]["m"]) == MAX_METADATA_BYTES - 100
@@ -102,6 +123,9 @@ def test_no_body_is_ever_too_large(event_type: str, reference: str, filler: int,
     payload = {
         "output": character * filler,
         "reason": reason,
+        "task_id": "t",
+        "comment": character * filler,
+        "asked": character * (filler // 2),
         "error": {"code": "X", "message": character * filler, "details": {}},
     }
     metadata = {"m": "z" * (MAX_METADATA_BYTES - 10)}
