@@ -2,6 +2,7 @@
 
 import html
 import re
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import pytest
 from django.db import connection
 from django.utils import translation
 
-from humantasks.mail.outbox import LOST, NOT_NEEDED, PAUSES, hold, put_back, send_again, settle, take_due
+from humantasks.mail.outbox import LEASE, LOST, NOT_NEEDED, PAUSES, hold, put_back, send_again, settle, take_due
 from humantasks.mail.sender import send_due
 from humantasks.models import Notice
 from kernel.clock import utc_now
@@ -26,6 +27,7 @@ from tests.support.tasks import ask, decide, make_member, task_of
 from tests.support.worker import running_worker
 
 CANARY = "canary-of-the-data"
+WRITTEN = ("tries", "next_at", "sent_at", "error")
 
 
 @pytest.fixture
@@ -161,19 +163,27 @@ def test_two_senders_at_once_send_each_mail_once(acme: Tenant, ann: Membership, 
     assert len({mail["To"] for mail in mails.mails}) == len(mails.mails) == 31
 
 
-def test_who_counted_as_lost_changes_nothing_of_what_another_has_sent(
+def test_who_counted_as_lost_changes_nothing_of_what_another_has_taken_or_sent(
     acme: Tenant, ann: Membership, mails: MailServer
 ) -> None:
+    def late_changes_nothing() -> None:
+        before = notices()[0].__dict__
+        assert not hold(late)
+        settle(late, error="The mail server does not answer (TimeoutError).")
+        put_back([late])
+        after = notices()[0].__dict__
+        assert {name: after[name] for name in WRITTEN} == {name: before[name] for name in WRITTEN}
+
     ask_somebody(acme)
     (late,) = take_due()
     assert not take_due(), "it is in hand"
     make_due()
+    (other,) = take_due()
+    late_changes_nothing()
+    assert hold(other)
+    put_back([other])
     assert send_due() == 1
-    (sent,) = notices()
-    assert not hold(late)
-    settle(late, error="The mail server does not answer (TimeoutError).")
-    put_back([late])
-    assert [(one.tries, one.sent_at, one.next_at, one.error) for one in notices()] == [(2, sent.sent_at, None, "")]
+    late_changes_nothing()
     assert len(mails.mails) == 1
 
 
@@ -311,3 +321,34 @@ def test_a_mail_outlives_the_worker_that_was_to_send_it(acme: Tenant, ann: Membe
     with running_worker("worker-2", **mail_settings):
         wait_for(lambda: notices()[0].sent_at is not None, what="the other worker sends it")
     assert [mail["To"] for mail in mails.mails] == ["ann@acme.example"]
+
+
+def test_a_worker_killed_while_the_server_takes_a_mail_has_it_sent_again_in_the_installations_language(
+    acme: Tenant, ann: Membership, mails: MailServer
+) -> None:
+    in_hand, killed = threading.Event(), threading.Event()
+
+    def hold_the_first() -> None:
+        in_hand.set()
+        killed.wait(30)
+
+    mails.before_a_mail = hold_the_first
+    mail_settings = {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(mails.port), "LANGUAGE_CODE": "ru"}
+    with running_worker("worker-1", **mail_settings) as first:
+        task_of(queue_run(acme, ask(assignee_ref="finance")))
+        assert in_hand.wait(30)
+        first.kill()
+    killed.set()
+    (notice,) = notices()
+    assert (notice.tries, notice.sent_at, notice.error) == (1, None, "")
+    assert notice.next_at is not None
+    assert notice.next_at - utc_now() < LEASE, "it is due again by itself"
+    make_due()
+    with running_worker("worker-2", **mail_settings):
+        wait_for(lambda: notices()[0].sent_at is not None, what="the other worker sends it")
+    assert {mail["To"] for mail in mails.mails} == {"ann@acme.example"}
+    assert re.search("[\u0430-\u044f]{5}", text_of(mails))
+
+
+def text_of(mails: MailServer) -> str:
+    return "".join(part.get_content() for part in mails.mails[-1].iter_parts())
