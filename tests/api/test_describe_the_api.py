@@ -187,6 +187,9 @@ def test_what_is_answered_is_what_is_described(
     assert answers.keys() == {(method, path) for method, path, _ in operations(document)}
     for (method, path), answer in answers.items():
         responses = document["paths"][path][method]["responses"]
+        if answer.status_code == 204:
+            assert (responses["204"].keys(), answer.content) == ({"description"}, b"")
+            continue
         content = responses[str(answer.status_code)]["content"][answer["Content-Type"]]
         schema = {**content["schema"], "components": document["components"]}
         Draft202012Validator(schema).validate(answer.json())
