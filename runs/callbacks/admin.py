@@ -176,6 +176,7 @@ class TargetForm(Form):
     )
     headers = forms.JSONField(
         required=False,
+        initial=dict,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "autocomplete": "off"}),
         help_text='Sent along, for instance {"Authorization": "Bearer ..."}. Left empty, none are.',
     )

@@ -1,5 +1,6 @@
 """Operators see what people are asked and how long they take, hand tasks on within a tenant, and decide nothing."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -152,6 +153,7 @@ def targets() -> list[NotificationTarget]:
 def test_a_tenant_s_notification_url_is_set_changed_and_cleared_and_never_shown(
     console: Client, operator: User, acme: Customer
 ) -> None:
+    assert re.search(r'<textarea name="headers"[^>]*>\s*{}</textarea>', console.get(ADD_TARGET).text)
     assert console.post(ADD_TARGET, filled(acme)).status_code == 302
     (row,) = targets()
     assert (row.host, row.runs_url) == ("hooks.example.com", "http://127.0.0.1:8000/api/v1/runs")
