@@ -23,7 +23,7 @@ from tenants.console import (
 )
 from tenants.known_callers import forget_callers_of
 from tenants.members.errors import LastAdmin
-from tenants.members.rules import group_problems
+from tenants.members.rules import email_problems, group_problems
 from tenants.members.services import deactivate_member, invite_member, reactivate_member, revoke_invitation
 from tenants.models import Invitation, Membership, Role
 
@@ -152,6 +152,13 @@ class InvitationForm(Form):
     groups = SimpleArrayField(
         forms.CharField(max_length=100), required=False, help_text=GROUPS_HELP, widget=UnfoldAdminTextInputWidget
     )
+
+    def clean_email(self) -> str:
+        """Hold it to the rules the API has."""
+        email: str = self.cleaned_data["email"]
+        if found := email_problems(email):
+            raise forms.ValidationError([item.detail for item in found])
+        return email
 
     def clean_groups(self) -> list[str]:
         """Hold them to the rules the API has."""

@@ -26,6 +26,14 @@ def group_problems(groups: Sequence[str]) -> list[ErrorItem]:
     return found
 
 
+def email_problems(email: str) -> list[ErrorItem]:
+    """Tell what is wrong with an e-mail to invite: an address of other letters is never believed at a sign-in."""
+    if email.isascii():
+        return []
+    detail = "Write the address in ASCII, its domain as providers tell it (xn--...)."
+    return [ErrorItem(code="EMAIL_NOT_ASCII", detail=detail, pointer="/email")]
+
+
 def absence_problems(away_from: datetime, away_until: datetime | None, now: datetime) -> list[ErrorItem]:
     """Tell what is wrong with an absence: it ends behind its beginning, and not in the past."""
     if away_until is None:

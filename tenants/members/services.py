@@ -20,7 +20,7 @@ from tenants.members.errors import (
 )
 from tenants.members.mails import mail_invitation
 from tenants.members.models import Invitation
-from tenants.members.rules import ADMIN, AUDITOR, REVIEWER, absence_problems, group_problems
+from tenants.members.rules import ADMIN, AUDITOR, REVIEWER, absence_problems, email_problems, group_problems
 from tenants.models import Membership, Tenant, User
 from tenants.recording import record
 
@@ -31,10 +31,11 @@ def invite_member(*, tenant: Tenant, actor: str, email: str, role: str, groups: 
     """Invite somebody by e-mail, for 14 days. Inviting them again renews the open invitation, and mails again.
 
     Raises:
-        MemberInvalid: A group's name cannot be one.
+        MemberInvalid: The e-mail or a group's name cannot be one.
         MemberExists: They are a member already, perhaps deactivated.
     """
-    _check_groups(groups)
+    if found := email_problems(email) + group_problems(groups):
+        raise MemberInvalid(errors=found)
     address = email.strip().lower()
     with tenant_scope(tenant.id):
         _lock(tenant)
@@ -97,6 +98,8 @@ def change_member(
 ) -> Membership:
     """Change what somebody may do, or which reviewer groups they are in; holds everywhere within 5 s.
 
+    What changes nothing is not told to the audit.
+
     Raises:
         MemberNotFound: The tenant has no such member.
         MemberInvalid: A group's name cannot be one.
@@ -111,6 +114,8 @@ def change_member(
             member.role = role
         if groups is not None:
             member.groups = _distinct(groups)
+        if _said(member) == before:
+            return member
         member.save(update_fields=["role", "groups"])
         _tell(tenant, "member.changed", actor, "member", member.id, before=before, after=_said(member))
         forget_callers_of(tenant.id)

@@ -15,9 +15,15 @@ Claims = Mapping[str, Json]
 
 
 def verified_email(claims: Claims) -> str | None:
-    """Read the e-mail, in lower case; None unless the provider says, as a boolean, that it has verified it."""
+    """Read the e-mail, in lower case; None unless the provider says, as a boolean, that it has verified it.
+
+    None, too, if it is not ASCII: lower case makes letters of other alphabets into ASCII ones, and so one address
+    into another's.
+    """
     email = claims.get("email")
-    if claims.get("email_verified") is not True or not isinstance(email, str) or len(email) > LONGEST_EMAIL:
+    if claims.get("email_verified") is not True or not isinstance(email, str):
+        return None
+    if len(email) > LONGEST_EMAIL or not email.isascii():
         return None
     try:
         validate_email(email)
@@ -27,10 +33,10 @@ def verified_email(claims: Claims) -> str | None:
 
 
 def merged(signed: Claims, told: Claims) -> Claims:
-    """Put what the ID token says before what userinfo says. A verification counts for the e-mail it was told with."""
-    if "email" in signed and signed["email"] != told.get("email"):
-        told = {name: value for name, value in told.items() if name != "email_verified"}
-    return {**told, **signed}
+    """Put what the ID token says before what userinfo says; e-mail and verification are taken from one of them."""
+    is_whole = "email" in signed and ("email_verified" in signed or signed["email"] != told.get("email"))
+    source = signed if is_whole else told
+    return {**told, **signed, **{name: source.get(name) for name in ("email", "email_verified")}}
 
 
 def listed_groups(claims: Claims, name: str) -> list[str]:

@@ -91,8 +91,8 @@ def _header(token: object) -> Claims:
 def _key(header: Claims, keys: Sequence[Mapping[str, Json]]) -> jwt.PyJWK:
     """Find the key the token names; one that names none is believed only where there is but one key."""
     alg, kid = str(header["alg"]), header.get("kid")
-    fitting = [key for key in keys if key.get("kty") == ALGORITHMS[alg] and key.get("use") in {None, "sig"}]
-    fitting = [key for key in fitting if key.get("alg") in {None, alg} and (kid is None or key.get("kid") == kid)]
+    fitting = [key for key in keys if key.get("kty") == ALGORITHMS[alg] and key.get("use") in (None, "sig")]
+    fitting = [key for key in fitting if key.get("alg") in (None, alg) and (kid is None or key.get("kid") == kid)]
     if len(fitting) != 1:
         raise TokenRefused("kid")
     try:

@@ -30,6 +30,8 @@ class Metadata:
     end_session_endpoint: str | None
     posts_secret: bool
     """Whether the client's secret goes into the form; else into Basic, which is the standard's default."""
+    names_itself: bool
+    """Whether it says who it is in each answer (RFC 9207): then an answer that does not is another's."""
 
 
 @dataclass(slots=True)
@@ -108,6 +110,7 @@ def _fetch_metadata(provider: Provider) -> Metadata:
         userinfo_endpoint=_address(told, "userinfo_endpoint") if "userinfo_endpoint" in told else None,
         end_session_endpoint=_address(told, "end_session_endpoint") if "end_session_endpoint" in told else None,
         posts_secret=isinstance(methods, list) and "client_secret_basic" not in methods,
+        names_itself=told.get("authorization_response_iss_parameter_supported") is True,
     )
 
 

@@ -85,7 +85,7 @@ def _sign_in(provider: Provider, claims: Claims) -> SignedIn:
             _follow_groups(provider, user, claims)
         members = members_for(user=user, provider=provider)
         if not members:
-            raise Deactivated if user.memberships.exists() else NotInvited
+            raise Deactivated if _was_member(user, provider) else NotInvited
         identity.last_used_at = utc_now()
         identity.save(update_fields=["last_used_at"])
         for member in members[:1] if provider.tenant is None else members:
@@ -97,6 +97,11 @@ def members_for(*, user: User, provider: Provider) -> list[Membership]:
     """Read where somebody may go who was vouched for by a provider: a tenant's own opens this tenant only."""
     found = memberships_of(user=user)
     return [one for one in found if provider.tenant is None or one.tenant_id == provider.tenant.id]
+
+
+def _was_member(user: User, provider: Provider) -> bool:
+    rows = user.memberships.all()
+    return rows.exists() if provider.tenant is None else rows.filter(tenant=provider.tenant).exists()
 
 
 def _new_identity(provider: Provider, claims: Claims, email: str | None) -> Identity:

@@ -178,7 +178,8 @@ def _authenticated(request: HttpRequest, provider: Provider, begun: dict[str, st
     Raises:
         SignInRefused: Whatever is wrong.
     """
-    if request.GET.get("iss", provider.issuer) != provider.issuer:
+    issuer = request.GET.get("iss")
+    if issuer != provider.issuer and (issuer is not None or directory.metadata(provider).names_itself):
         raise TokenRefused("iss_of_answer")
     if "error" in request.GET or not request.GET.get("code"):
         raise ProviderRefused

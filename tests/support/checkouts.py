@@ -4,9 +4,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from devserver import folders
+from tests.support.process_ends import eventually
 
 
 @contextmanager
@@ -17,5 +19,11 @@ def open_checkout() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folders.open_folder(folder))
-        shutil.rmtree(folder)
+        for one in (folders.open_folder(folder), folder):
+            assert eventually(partial(_is_removed, one), seconds=10), one
+
+
+def _is_removed(folder: Path) -> bool:
+    """Remove a folder. Servers whose parents were killed may be ending still, and clear up files of their own."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()

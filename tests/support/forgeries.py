@@ -11,6 +11,7 @@ from django.test import Client
 
 from audit.models import Entry
 from tenants.context import unscoped
+from tenants.sign_in.metadata import directory
 from tests.conftest import Customer
 from tests.support.http_server import Answer
 from tests.support.issuer import (
@@ -228,6 +229,14 @@ def answer_that_names_another_issuer(world: World) -> Any:
     return world.come_with(begun, sign(world.claims(begun)), iss=world.second.url)
 
 
+def answer_that_names_no_issuer(world: World) -> Any:
+    """The provider says that it names itself in each answer: this answer is not its own."""
+    world.issuer.more = {"authorization_response_iss_parameter_supported": True}
+    directory.forget()
+    begun = begin(world.client)
+    return world.come_with(begun, sign(world.claims(begun)))
+
+
 def provider_of_another_tenant(world: World) -> Any:
     """Globex's own provider says that it is bob, whom acme has invited."""
     give_provider(world.globex.tenant, world.second)
@@ -311,6 +320,8 @@ FORGERIES: dict[str, tuple[Forge, int, str, str | None]] = {
     ),
     "crit": (signed(crit=["exp"]), 403, "TOKEN_REFUSED", "header"),
     "key for encryption": (with_published(RSA_KEY, use="enc"), 403, "TOKEN_REFUSED", "kid"),
+    "key for uses in a list": (with_published(RSA_KEY, use=["sig"]), 403, "TOKEN_REFUSED", "kid"),
+    "key for an algorithm in an object": (with_published(RSA_KEY, alg={"RS256": 1}), 403, "TOKEN_REFUSED", "kid"),
     "key for another algorithm": (with_published(RSA_KEY, alg="RS512"), 403, "TOKEN_REFUSED", "kid"),
     "key of 1024 bits": (with_a_weak_key, 403, "TOKEN_REFUSED", "key"),
     "key that is none": (with_published(RSA_KEY, n=7), 403, "TOKEN_REFUSED", "key"),
@@ -336,6 +347,11 @@ FORGERIES: dict[str, tuple[Forge, int, str, str | None]] = {
     "e-mail said to be verified as text": (told(email_verified="true"), 403, "EMAIL_UNVERIFIED", None),
     "e-mail said to be verified as 1": (told(email_verified=1), 403, "EMAIL_UNVERIFIED", None),
     "e-mail verified for another address": (said(email="eve@evil.example"), 403, "EMAIL_UNVERIFIED", None),
+    "e-mail verified in the token, told beside it as unverified": (
+        lambda world: world.come_saying(email_verified=True, userinfo=world.told_of_bob(email_verified=False)),
+        403, "EMAIL_UNVERIFIED", None,
+    ),
+    "e-mail that looks like another": (told(email="\u212aen@acme.example"), 403, "EMAIL_UNVERIFIED", None),
     "e-mail missing": (told(email=MISSING), 403, "EMAIL_UNVERIFIED", None),
     "e-mail nobody invited": (told(email="eve@evil.example"), 403, "NOT_INVITED", None),
     "e-mail of a member with an account": (told(email=ANN), 403, "NOT_INVITED", None),
@@ -358,6 +374,7 @@ FORGERIES: dict[str, tuple[Forge, int, str, str | None]] = {
     "code of another login": (code_of_another_login, 400, "PROVIDER_FAILED", None),
     "code of another provider": (code_of_another_provider, 400, "PROVIDER_FAILED", None),
     "token of another provider": (token_of_another_provider, 403, "TOKEN_REFUSED", "iss"),
+    "answer that names no issuer": (answer_that_names_no_issuer, 403, "TOKEN_REFUSED", "iss_of_answer"),
     "answer that names another issuer": (answer_that_names_another_issuer, 403, "TOKEN_REFUSED", "iss_of_answer"),
     "provider of another tenant": (provider_of_another_tenant, 403, "NOT_INVITED", None),
     "provider gone meanwhile": (provider_gone_meanwhile, 400, "STATE_REFUSED", None),

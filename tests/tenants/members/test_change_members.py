@@ -68,6 +68,14 @@ def test_a_mail_that_nobody_takes_is_told_and_the_invitation_stays(
     assert "ConnectionRefusedError" in row["mail_error"]
 
 
+def test_an_address_no_sign_in_could_prove_is_not_invited(acme: Customer, api: Api) -> None:
+    asked = {"email": "ken@acme.example", "role": "reviewer"}
+    assert api(acme).post("/api/v1/invitations", asked).status_code == 201
+    for email in ("\u212aen@acme.example", "ken@\u00e4cme.example"):
+        answer = api(acme).post("/api/v1/invitations", {**asked, "email": email})
+        assert codes(answer) == [("/email", "EMAIL_NOT_ASCII")]
+
+
 def test_inviting_again_renews_and_a_member_is_not_invited(acme: Customer, api: Api) -> None:
     client = api(acme)
     first = client.post("/api/v1/invitations", {"email": "ann@acme.example"}).json()
@@ -108,6 +116,7 @@ def test_role_and_groups_are_changed_and_told(acme: Customer, api: Api) -> None:
     assert (changed.json()["role"], changed.json()["groups"]) == ("auditor", ["legal"])
     wrong = api(acme).patch(f"/api/v1/members/{member.id}", {"groups": ["ok", "a@b"]})
     assert codes(wrong) == [("/groups/1", "GROUP_NAME")]
+    assert api(acme).patch(f"/api/v1/members/{member.id}", {"role": "auditor"}).status_code == 200, "nothing is changed"
     with tenant_scope(acme.tenant.id):
         told = Entry.objects.get(action="member.changed")
     assert (told.before["role"], told.after["role"]) == ("reviewer", "auditor")

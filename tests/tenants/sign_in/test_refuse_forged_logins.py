@@ -31,7 +31,7 @@ from tests.support.issuer import (
 
 @pytest.fixture
 def world(acme: Customer, globex: Customer, issuer: Issuer, second_issuer: Issuer) -> World:
-    for email in (ANN, BOB):
+    for email in (ANN, BOB, "ken@acme.example"):
         invite_member(tenant=acme.tenant, actor="system", email=email, role="reviewer", groups=[])
     return World(acme, globex, issuer, second_issuer, Client())
 

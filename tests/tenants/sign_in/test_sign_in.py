@@ -234,6 +234,17 @@ def test_a_tenant_s_provider_opens_this_tenant_only(
         assert not Membership.objects.exists(), "another tenant's invitation is not accepted on the way"
 
 
+def test_a_member_of_another_tenant_only_is_told_to_be_invited(
+    acme: Customer, globex: Customer, issuer: Issuer, client: Client
+) -> None:
+    invite(globex.tenant)
+    assert sign_in(client, issuer, "sub-ann", ANN).status_code == 302
+    give_provider(acme.tenant, issuer)
+    assert "NOT_INVITED" in sign_in(Client(), issuer, "sub-ann", ANN, tenant="acme").text
+    invite(acme.tenant)
+    assert sign_in(Client(), issuer, "sub-ann", ANN, tenant="acme").status_code == 302
+
+
 def test_one_account_through_a_tenant_s_provider_stays_in_this_tenant_though_it_has_two(
     acme: Customer, globex: Customer, issuer: Issuer, client: Client
 ) -> None:
