@@ -24,7 +24,13 @@ from tenants.console import (
 from tenants.known_callers import forget_callers_of
 from tenants.members.errors import LastAdmin
 from tenants.members.rules import email_problems, group_problems
-from tenants.members.services import deactivate_member, invite_member, reactivate_member, revoke_invitation
+from tenants.members.services import (
+    deactivate_member,
+    invite_member,
+    keep_an_admin,
+    reactivate_member,
+    revoke_invitation,
+)
 from tenants.models import Invitation, Membership, Role
 
 if TYPE_CHECKING:
@@ -34,6 +40,7 @@ else:
     Form = MemberForm = forms.ModelForm
 
 GROUPS_HELP = "Reviewer groups, separated by commas."
+LAST_ADMIN = f"{LastAdmin.title}. Make somebody else an admin first."
 
 
 def _checked(groups: list[str] | None) -> list[str]:
@@ -46,6 +53,16 @@ def _checked(groups: list[str] | None) -> list[str]:
 
 class MembershipForm(MemberForm):
     """What an operator may say of a member."""
+
+    def clean_role(self) -> str:
+        """Leave the tenant an admin."""
+        role: str = self.cleaned_data["role"]
+        if "role" in self.changed_data and self.instance.tenant_id is not None:
+            try:
+                keep_an_admin(tenant=self.instance.tenant, member_id=self.instance.id)
+            except LastAdmin as refused:
+                raise forms.ValidationError(LAST_ADMIN) from refused
+        return role
 
     def clean_groups(self) -> list[str]:
         """Hold them to the rules the API has."""
@@ -117,7 +134,7 @@ class MembershipAdmin(ConsoleAdmin):
                 deactivate_member(tenant=member.tenant, actor=actor_of(request), member_id=member.id)
                 done += 1
             except LastAdmin:
-                self.message_user(request, f"{member}: {LastAdmin.title}. Make somebody else an admin first.", "error")
+                self.message_user(request, f"{member}: {LAST_ADMIN}", "error")
         self.message_user(request, f"Deactivated: {done}.")
         return None
 

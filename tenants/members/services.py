@@ -122,6 +122,17 @@ def change_member(
     return member
 
 
+def keep_an_admin(*, tenant: Tenant, member_id: UUID) -> None:
+    """Make sure that somebody else can look after the tenant, until the transaction around this ends.
+
+    Raises:
+        MemberNotFound: The tenant has no such member.
+        LastAdmin: They are the last active admin.
+    """
+    with tenant_scope(tenant.id):
+        _check_other_admin(_locked(tenant, member_id))
+
+
 def deactivate_member(*, tenant: Tenant, actor: str, member_id: UUID) -> Membership:
     """End somebody's rights in a tenant: their sessions and tokens are refused within 5 s. Repeating changes nothing.
 

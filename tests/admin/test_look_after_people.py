@@ -84,6 +84,19 @@ def test_a_membership_stays_its_person_s_and_its_groups_are_names(
     assert (answer.status_code, "has no comma and no @" in answer.text) == (200, True)
 
 
+def test_the_last_admin_s_role_stays_until_there_is_another(console: Client, acme: Customer) -> None:
+    boss = make_member(acme.tenant, "boss", role="admin")
+    address = reverse("admin:tenants_membership_change", args=[boss.pk])
+    lower = {"role": "reviewer", "groups": "legal"}
+    answer = console.post(address, lower)
+    assert (answer.status_code, "last active admin" in answer.text) == (200, True)
+    assert console.post(address, {**lower, "role": "admin"}).status_code == 302, "their groups may change"
+    assert [(one.role, one.groups) for one in rows(Membership)] == [("admin", ["legal"])]
+    make_member(acme.tenant, "other", role="admin")
+    assert console.post(address, lower).status_code == 302
+    assert {one.role for one in rows(Membership) if one.pk == boss.pk} == {"reviewer"}
+
+
 def save(console: Client, customer: Customer, row: IdentityProvider | None = None, **more: str) -> Any:
     asked = {"tenant": str(customer.tenant.pk), **PROVIDER, **more}
     name, arguments = ("add", []) if row is None else ("change", [row.pk])
