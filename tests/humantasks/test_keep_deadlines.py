@@ -121,7 +121,19 @@ def test_of_an_answer_and_the_deadline_one_wins_a_hundred_times(
     """Answers are sent around the moment at which the deadline is noticed, so that both win some.
 
     A run with so little time left that it is not parked notices it within milliseconds, a parked one at the next sweep.
+    A busy machine may notice it later than all the answers: then the same again, with more time between them.
     """
+    for wider in (1, 3, 9):
+        wins = race(acme, ann, seconds, window_ms * wider)
+        print(wins)
+        assert sum(wins.values()) == 100
+        if min(wins.values()) > 0:
+            return
+    pytest.fail(f"no race: {wins}")
+
+
+def race(acme: Tenant, ann: Membership, seconds: float, window_ms: float) -> dict[str, int]:
+    """Answer 100 tasks around their deadlines, look whether each had one winner, and count who won."""
     document = ask("approved -> yes", "timeout -> late", timeout_hours=seconds * SECOND)
     run_ids = queue_runs(acme, document, 100)
     tasks = [task_of(run_id) for run_id in run_ids]
@@ -150,7 +162,4 @@ def test_of_an_answer_and_the_deadline_one_wins_a_hundred_times(
         way = "approved" if completed[0].payload["decision"] == "approved" else "late"
         assert way == told[run_id], "whoever was told to have won has won"
         assert ("step.completed yes" if way == "approved" else "step.completed late") in event_types(run_id)
-    wins = {way: list(told.values()).count(way) for way in ("approved", "late")}
-    print(wins)
-    assert min(wins.values()) > 0, f"no race: {wins}"
-    assert sum(wins.values()) == 100
+    return {way: list(told.values()).count(way) for way in ("approved", "late")}
