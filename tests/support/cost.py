@@ -45,9 +45,14 @@ def under_a_tracer(seconds: float) -> float:
     return seconds if sys.gettrace() is None else seconds * 10
 
 
+def slowness() -> float:
+    """How many times slower than the usual machine this one is now; at least 1."""
+    return max(1.0, _processor_seconds(_yardstick) / YARDSTICK_SECONDS)
+
+
 def _seconds_on_the_usual_machine(work: Callable[[], object]) -> float:
-    before, taken, after = _processor_seconds(_yardstick), _processor_seconds(work), _processor_seconds(_yardstick)
-    return taken / max(1.0, (before + after) / 2 / YARDSTICK_SECONDS)
+    before, taken, after = slowness(), _processor_seconds(work), slowness()
+    return taken / ((before + after) / 2)
 
 
 def _processor_seconds(work: Callable[[], object]) -> float:

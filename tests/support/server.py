@@ -1,7 +1,6 @@
 """A real API server process (Daphne) on the test's database, and a caller for it."""
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import httpx
 from django.db import connection
 
 from devserver.folders import CHECKOUT
+from devserver.processes import free_port
 from tests.support.process_ends import eventually
 
 START_SECONDS = 30.0
@@ -24,12 +24,14 @@ class ServerProcess:
     """One Daphne on a free port of the loopback."""
 
     def __init__(self, **environment: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.port = free_port()
         self._environment = environment
         self._log = Path(tempfile.mkdtemp(prefix="llmteam-server-")) / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def log(self) -> str:
@@ -41,6 +43,13 @@ class ServerProcess:
         return self._process.pid
 
     def start(self) -> None:
+        """Start it and wait for it; on another port where somebody else was quicker to take its own."""
+        while not self._starts():
+            assert "Address already in use" in self.log, f"the server ended:\n{self.log}"
+            self._log.unlink()
+            self.port = free_port()
+
+    def _starts(self) -> bool:
         argv = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "llmteam.asgi:application"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -49,7 +58,7 @@ class ServerProcess:
         process = self._process
         ready = eventually(lambda: self._answers() or process.poll() is not None, seconds=START_SECONDS)
         assert ready, f"the server did not come up:\n{self.log}"
-        assert process.poll() is None, f"the server ended:\n{self.log}"
+        return process.poll() is None
 
     def stop(self) -> None:
         assert self._process is not None
