@@ -16,6 +16,12 @@ def test_story():
         print("port", connection.info.port, connection.execute("show fsync").fetchone()[0])
 """
 
+TELLING = """
+import os
+
+def pytest_runtest_call(item):
+    item.path.with_suffix(".url").write_text(os.environ["DATABASE_URL"])
+"""
 
 OURS = {"DATABASE_URL", "REDIS_URL", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"}
 """What a pytest tells its children, which these are not."""
@@ -61,9 +67,9 @@ def test_starts_nothing_when_no_test_will_run(tmp_path: Path, argument: str) -> 
 
 
 def test_processes_that_share_the_tests_out_have_a_database_each(tmp_path: Path) -> None:
-    for number in range(2):
-        told = f'    open("port_{number}", "w").write(os.environ["DATABASE_URL"])\n'
-        (tmp_path / f"test_story_{number}.py").write_text(STORY + told)
+    (tmp_path / "test_another_story.py").write_text(STORY)
+    (tmp_path / "conftest.py").write_text(TELLING)
     answer = run_pytest(tmp_path, "-n", "2", "--dist", "loadfile", cwd=tmp_path)
     assert answer.returncode == 0, answer.stdout
-    assert len({(tmp_path / f"port_{number}").read_text() for number in range(2)}) == 2
+    told = [path.read_text() for path in tmp_path.glob("*.url")]
+    assert (len(told), len(set(told))) == (2, 2), "as many files as processes, so each ran one"
