@@ -2,7 +2,6 @@
 
 import asyncio
 import email
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage, Message
@@ -10,6 +9,8 @@ from email.policy import default
 from typing import Any, cast
 
 from aiosmtpd.controller import Controller
+
+from devserver.processes import free_port
 
 
 class MailServer:
@@ -20,9 +21,7 @@ class MailServer:
         self.refuses = False
         self.leaves_at = ""
         self.before_a_mail: Callable[[], object] = lambda: None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self._controller: Controller | None = None
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802 - the library's hook

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from devserver.processes import free_port
 from llmteam import environment
 from runs.engine.exposition import Exposition
 from tenants.models import Tenant
@@ -15,11 +16,6 @@ from tests.support.segments import segment, step
 from tests.support.worker import running_worker
 
 TOKEN = "a token of the scraper"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def get(port: int, path: str = "/metrics", **headers: str) -> httpx.Response:
