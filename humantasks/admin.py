@@ -293,7 +293,8 @@ def _operator(request: HttpRequest) -> Person:
 
 
 def _said(vote: TaskDecision) -> str:
-    return f"{vote.created_at:%Y-%m-%d %H:%M} {vote.name}: {vote.choice or vote.decision} {vote.comment}".rstrip()
+    name = f"{vote.name} (key {vote.key})" if vote.key and vote.member_id else vote.name
+    return f"{vote.created_at:%Y-%m-%d %H:%M} {name}: {vote.choice or vote.decision} {vote.comment}".rstrip()
 
 
 def _question(words: Words, tasks: QuerySet[HumanTask]) -> Question:

@@ -104,13 +104,14 @@ class HumanTask(models.Model):
 
 
 class TaskDecision(models.Model):
-    """What one person said about a task; one each, and only of what is shown now."""
+    """What one person said about a task; one each and one a key, and only of what is shown now."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     task = models.ForeignKey(HumanTask, on_delete=models.CASCADE, related_name="decisions")
     member = models.ForeignKey(Membership, null=True, on_delete=models.SET_NULL, related_name="+")
     actor = models.CharField(max_length=100)
+    key = models.CharField(max_length=32, blank=True, help_text="Public id of the key that decided, or acted for them.")
     name = models.CharField(max_length=300)
     decision = models.CharField(max_length=16)
     choice = models.CharField(max_length=300, blank=True)
@@ -122,7 +123,11 @@ class TaskDecision(models.Model):
     objects = TenantManager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["task", "actor"], name="task_decision_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["task", "actor"], name="task_decision_once"),
+            models.UniqueConstraint(fields=["task", "member"], name="task_decision_once_a_member"),
+            models.UniqueConstraint(fields=["task", "key"], condition=~Q(key=""), name="task_decision_once_a_key"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.decision} by {self.name}"

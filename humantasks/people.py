@@ -38,13 +38,15 @@ def candidate(member: Membership) -> Person:
         role=member.role,
         member_id=member.id,
         groups=frozenset(member.groups),
+        aliases=frozenset({f"user:{member.user_id}"}),
     )
 
 
 def caller_as_person(caller: Caller) -> Person:
     """Describe who calls the API. To be called inside the tenant's scope."""
     if caller.member is not None:
-        return person_of(caller.member)
+        through = "" if caller.api_key is None else f"key:{caller.api_key.public_id}"
+        return replace(person_of(caller.member), through=through)
     name = caller.api_key.name if caller.api_key is not None else ""
     return Person(actor=caller.actor, name=name, role=PROGRAM)
 

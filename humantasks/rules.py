@@ -8,6 +8,7 @@ from uuid import UUID
 
 from humantasks import forms
 from humantasks.types import DECISIONS, MISSING, Answer, Decision, TaskStatus, TaskType
+from kernel.actors import acting_through, parties
 from kernel.errors import ErrorItem
 from kernel.values import Json
 
@@ -23,12 +24,14 @@ class Person:
     """Who acts: a member of the tenant, or a program with a key of it.
 
     Attributes:
-        actor: How journal and audit name them: ``member:<id>`` or ``key:<public id>``.
+        actor: Their name in journal and audit: ``member:<id>``, ``key:<public id>``, an operator's ``user:<id>``.
         name: How other people know them.
         role: ``admin``, ``reviewer``, ``auditor``; a key's is ``program``.
         member_id: None for a program.
         groups: The reviewer groups they are in.
         stands_in_for: Members who are away now, and have named them.
+        through: The key that acts in their name, ``key:<public id>``; empty where they act themselves.
+        aliases: Other names they act under: a member may be an operator as well.
     """
 
     actor: str
@@ -37,6 +40,21 @@ class Person:
     member_id: UUID | None = None
     groups: frozenset[str] = frozenset()
     stands_in_for: frozenset[UUID] = frozenset()
+    through: str = ""
+    aliases: frozenset[str] = frozenset()
+
+    @property
+    def full_actor(self) -> str:
+        """Both names, where a key acts for a member."""
+        return acting_through(self.through, self.actor)
+
+    def is_self(self, actor: str) -> bool:
+        """Whether ``actor`` names them, alone or with a key."""
+        return not parties(actor).isdisjoint({self.actor, *self.aliases})
+
+    def is_party_to(self, actor: str) -> bool:
+        """Whether ``actor`` names them, or the key that acts for them."""
+        return self.is_self(actor) or self.through in parties(actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +77,7 @@ class TaskFacts:
         assignee_id: The member who is asked alone.
         candidate_groups: The groups that are asked.
         claimed_by: The member who has claimed it.
-        four_eyes: Whoever started the run may not decide.
+        four_eyes: Whoever started the run may not decide, nor may the key it was started through.
         started_by: The actor who started the run.
         needed: How many approvals it takes.
         voters: How many may decide, at most.
@@ -98,10 +116,14 @@ AUDITORS_READ: Final = Refusal("auditor", "Auditors read tasks; they do not act 
 NOT_ASKED: Final = Refusal("not_asked", "You are not among those who are asked.")
 PROGRAMS_HOLD_NOTHING: Final = Refusal("program", "A key holds no tasks; use a token that acts for a member.")
 STARTED_IT: Final = Refusal("four_eyes", "You started this run, so somebody else has to decide.")
+KEY_STARTED_IT: Final = Refusal("four_eyes", "The key that acts for you started this run: somebody else has to decide.")
 MANY_DECIDE: Final = Refusal("many_decide", "Several people decide this one, so nobody can claim it.")
 NOT_CLAIMED: Final = Refusal("not_claimed", "Nobody has claimed this task.", is_conflict=True)
 NOT_YOURS: Final = Refusal("not_yours", "Somebody else has claimed this task.", is_conflict=True)
 DECIDED_ALREADY: Final = Refusal("decided_already", "You have decided already.", is_conflict=True)
+KEY_DECIDED_ALREADY: Final = Refusal(
+    "decided_already", "The key that acts for you has decided already, for itself or another.", is_conflict=True
+)
 CANNOT_TAKE: Final = Refusal("cannot_take", "That member reads tasks only, and cannot take one.")
 
 
@@ -118,7 +140,7 @@ def may_see(facts: TaskFacts, person: Person) -> bool:
     """Whether somebody sees a task: those who are asked, and whoever watches over the tenant."""
     if person.role in {ADMIN, AUDITOR, PROGRAM} or is_asked(facts, person):
         return True
-    return person.member_id == facts.claimed_by is not None or any(vote.actor == person.actor for vote in facts.votes)
+    return person.member_id == facts.claimed_by is not None or any(person.is_self(vote.actor) for vote in facts.votes)
 
 
 def may_claim(facts: TaskFacts, person: Person) -> Refusal | None:
@@ -171,9 +193,10 @@ def may_decide(facts: TaskFacts, person: Person) -> Refusal | None:
         return refusal
     if facts.claimed_by is not None and facts.claimed_by != person.member_id:
         return NOT_YOURS
-    if any(vote.actor == person.actor for vote in facts.votes):
-        return DECIDED_ALREADY
-    return None
+    voted = [vote.actor for vote in facts.votes if person.is_party_to(vote.actor)]
+    if not voted:
+        return None
+    return DECIDED_ALREADY if any(person.is_self(actor) for actor in voted) else KEY_DECIDED_ALREADY
 
 
 def problems(facts: TaskFacts, answer: Answer) -> list[ErrorItem]:
@@ -229,7 +252,9 @@ def _may_act(facts: TaskFacts, person: Person) -> Refusal | None:
 
 
 def _four_eyes(facts: TaskFacts, person: Person) -> Refusal | None:
-    return STARTED_IT if facts.four_eyes and person.actor == facts.started_by else None
+    if not facts.four_eyes or not person.is_party_to(facts.started_by):
+        return None
+    return STARTED_IT if person.is_self(facts.started_by) else KEY_STARTED_IT
 
 
 def _problems_of_choice(facts: TaskFacts, answer: Answer) -> list[ErrorItem]:

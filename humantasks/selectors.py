@@ -194,4 +194,5 @@ def _less_urgent(cursor: str) -> Q:
 
 
 def _has_decided(person: Person) -> Exists:
-    return Exists(TaskDecision.objects.filter(task=OuterRef("pk"), actor=person.actor))
+    own = Q(actor=person.actor) if person.member_id is None else Q(member_id=person.member_id)
+    return Exists(TaskDecision.objects.filter(own, task=OuterRef("pk")))

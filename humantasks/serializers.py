@@ -117,6 +117,9 @@ class DecisionShape(serializers.Serializer[Any]):
 
     name = serializers.CharField()
     member_id = serializers.UUIDField(allow_null=True)
+    key = serializers.CharField(
+        allow_null=True, help_text="Public id of the key that decided, or acted for the member."
+    )
     decision = serializers.ChoiceField(choices=[one.value for one in Decision])
     choice = serializers.CharField(allow_null=True)
     comment = serializers.CharField()
@@ -250,6 +253,7 @@ def _decision(one: TaskDecision) -> dict[str, Any]:
     return {
         "name": one.name,
         "member_id": one.member_id,
+        "key": one.key or None,
         "decision": one.decision,
         "choice": one.choice or None,
         "comment": one.comment,

@@ -20,6 +20,7 @@ from humantasks.opening import (
 from humantasks.people import Asked, active_members, person_of, shown_name
 from humantasks.rules import Person, Refusal, TaskFacts, Vote
 from humantasks.types import Answer, Outcome, TaskStatus
+from kernel.actors import key_of
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.values import Json
@@ -47,7 +48,7 @@ def claim_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
             task.first_claimed_at = task.first_claimed_at or task.claimed_at
             task.save(update_fields=["claimed_by", "claimed_at", "first_claimed_at"])
             _tell_assigned(task, run, person, {"claimed_by": _shown(person)})
-            tell_audit(task, "task.claimed", person.actor)
+            tell_audit(task, "task.claimed", person.full_actor)
         return _again(task)
 
 
@@ -59,7 +60,7 @@ def release_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
         task.claimed_by = task.claimed_at = None
         task.save(update_fields=["claimed_by", "claimed_at"])
         _tell_assigned(task, run, person, {"claimed_by": None})
-        tell_audit(task, "task.released", person.actor)
+        tell_audit(task, "task.released", person.full_actor)
         return _again(task)
 
 
@@ -79,7 +80,7 @@ def delegate_task(*, tenant: Tenant, person: Person, task_id: UUID, to: UUID) ->
         task.save()
         tell_members(task, NoticeKind.DELEGATED, but=person.member_id)
         _tell_assigned(task, run, person, {**who_is_asked(task), "before": before})
-        tell_audit(task, "task.delegated", person.actor, after=who_is_asked(task))
+        tell_audit(task, "task.delegated", person.full_actor, after=who_is_asked(task))
         return _again(task)
 
 
@@ -112,7 +113,7 @@ def decide_task(
         if found:
             raise AnswerInvalid(errors=found)
         _keep(task, person, answer)
-        ended = rules.tally(facts, [*facts.votes, Vote(person.actor, answer.decision, answer.choice)])
+        ended = rules.tally(facts, [*facts.votes, Vote(person.full_actor, answer.decision, answer.choice)])
         if ended is not None:
             _end(task, run, person, answer, ended)
         return _again(task)
@@ -186,7 +187,8 @@ def _keep(task: HumanTask, person: Person, answer: Answer) -> None:
         tenant_id=task.tenant_id,
         task=task,
         member_id=person.member_id,
-        actor=person.actor,
+        actor=person.full_actor,
+        key=key_of(person.full_actor) or "",
         name=person.name,
         decision=answer.decision,
         choice=answer.choice or "",
@@ -194,12 +196,12 @@ def _keep(task: HumanTask, person: Person, answer: Answer) -> None:
         comment=answer.comment,
         content_hash=task.content_hash,
     )
-    tell_audit(task, "task.decided", person.actor, after={"decision": answer.decision, "choice": answer.choice})
+    tell_audit(task, "task.decided", person.full_actor, after={"decision": answer.decision, "choice": answer.choice})
 
 
 def _end(task: HumanTask, run: Run, person: Person, answer: Answer, ended: str) -> None:
     """End a task by a decision, and let its run go on."""
-    close(task, TaskStatus.COMPLETED, actor=person.actor, name=person.name, outcome=Outcome(ended, answer.choice))
+    close(task, TaskStatus.COMPLETED, actor=person.full_actor, name=person.name, outcome=Outcome(ended, answer.choice))
     value: dict[str, Any] = {
         "task_id": str(task.id),
         "decision": ended,
@@ -217,10 +219,7 @@ def _end(task: HumanTask, run: Run, person: Person, answer: Answer, ended: str) 
 
 def _written(decision: TaskDecision) -> dict[str, Json]:
     return {
-        "decided_by": {
-            "member_id": None if decision.member_id is None else str(decision.member_id),
-            "name": decision.name,
-        },
+        "decided_by": _person(decision.member_id, decision.name, decision.key),
         "decision": decision.decision,
         "comment": decision.comment,
         "decided_at": decision.created_at.isoformat(),
@@ -228,7 +227,13 @@ def _written(decision: TaskDecision) -> dict[str, Json]:
 
 
 def _shown(person: Person) -> dict[str, Json]:
-    return {"member_id": None if person.member_id is None else str(person.member_id), "name": person.name}
+    return _person(person.member_id, person.name, key_of(person.full_actor))
+
+
+def _person(member_id: UUID | None, name: str, key: str | None) -> dict[str, Json]:
+    """Write who acted, as the journal has it: the member, and the key that acted for them or for itself, if any."""
+    written: dict[str, Json] = {"member_id": None if member_id is None else str(member_id), "name": name}
+    return {**written, "key": key} if key else written
 
 
 def _tell_assigned(task: HumanTask, run: Run, person: Person, told: dict[str, Json]) -> None:

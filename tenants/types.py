@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from kernel.actors import acting_through
 from kernel.clock import utc_now
 from kernel.values import Json, dump_json
 
@@ -74,10 +75,9 @@ class Caller:
 
     @property
     def actor(self) -> str:
-        """How the audit names the caller."""
-        if self.member is not None:
-            return f"member:{self.member.id}"
-        return "" if self.api_key is None else f"key:{self.api_key.public_id}"
+        """How journal and audit name the caller: a key that acts for a member by both."""
+        key = "" if self.api_key is None else f"key:{self.api_key.public_id}"
+        return key if self.member is None else acting_through(key, f"member:{self.member.id}")
 
 
 class JsonTextField(models.JSONField):

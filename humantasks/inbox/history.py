@@ -55,7 +55,12 @@ def _completed(told: Told) -> str:
 
 
 def _name(person: object) -> str:
-    return str(person.get("name") or "?") if isinstance(person, Mapping) else "?"
+    if not isinstance(person, Mapping):
+        return "?"
+    name = str(person.get("name") or "?")
+    if person.get("key") and person.get("member_id"):
+        return gettext("%(name)s (through key %(key)s)") % {"name": name, "key": person["key"]}
+    return name
 
 
 def _whom(told: Told) -> str:

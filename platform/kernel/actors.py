@@ -1,0 +1,21 @@
+"""Names of those who act, as journal and audit have them: ``member:<id>``, ``key:<public id>``, or one for another."""
+
+from typing import Final
+
+_FOR: Final = " for "
+_KEY: Final = "key:"
+
+
+def acting_through(key: str, actor: str) -> str:
+    """Name a key and in whose name it acts: ``key:ab12 for member:01a2...``; without a key, the actor alone."""
+    return f"{key}{_FOR}{actor}" if key else actor
+
+
+def parties(actor: str) -> frozenset[str]:
+    """Tell everybody an actor's name stands for: a key that acts for a member is both."""
+    return frozenset(part for part in actor.split(_FOR) if part)
+
+
+def key_of(actor: str) -> str | None:
+    """Tell the public id of the key in an actor's name, if one has a part in it."""
+    return next((part.removeprefix(_KEY) for part in parties(actor) if part.startswith(_KEY)), None)
