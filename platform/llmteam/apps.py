@@ -5,6 +5,10 @@ from django.conf import settings
 from django.contrib.admin import apps as admin_apps
 from django.utils.module_loading import import_string
 
+from kernel.compute.pool import ComputePool
+from kernel.compute.shared import set_compute_pool
+from kernel.compute.slot import Bounds
+
 
 class LlmteamConfig(AppConfig):
     """The app's name, and what every process of ours needs before it does anything."""
@@ -12,7 +16,7 @@ class LlmteamConfig(AppConfig):
     name = "llmteam"
 
     def ready(self) -> None:
-        """Make our Celery application the one all threads use, and load the step types.
+        """Make our Celery application the one all threads use, load the step types, and set up the compute pool.
 
         A thread that asks for an application would else get another. A step type that is listed wrongly stops the
         start, not the first run that needs it.
@@ -24,6 +28,17 @@ class LlmteamConfig(AppConfig):
 
         app.set_default()
         import_string(settings.STEP_REGISTRY)()
+        set_compute_pool(_compute_pool())
+
+
+def _compute_pool() -> ComputePool:
+    """Make the pool; its processes start when they are first needed."""
+    return ComputePool(
+        settings.COMPUTE_FUNCTIONS,
+        Bounds(seconds=settings.COMPUTE_SECONDS, memory_bytes=settings.COMPUTE_MEMORY_MIB << 20),
+        processes=settings.COMPUTE_PROCESSES,
+        most_waiting=settings.COMPUTE_WAITING,
+    )
 
 
 class ConsoleConfig(admin_apps.AdminConfig):
