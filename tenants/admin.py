@@ -49,7 +49,10 @@ else:
 class TenantAdmin(CallbackSecretActs):
     """The customers of the installation."""
 
-    list_help = "The customers of this installation. An inactive tenant's keys are refused; its data stays."
+    list_help = (
+        "The customers of this installation. An inactive tenant's keys are refused and its runs, mails and callbacks "
+        "stand still; its data stays."
+    )
     list_display = ["slug", "name", "is_active", "max_concurrent_runs", "created_at"]
     list_filter = ["is_active"]
     search_fields = ["slug", "name"]

@@ -116,6 +116,8 @@ class Host:
         self._around.clock.set(beat.heartbeat.database_time, asked_at=beat.asked_at, answered_at=beat.answered_at)
         for run_id in beat.heartbeat.signalled:
             self._signal(run_id)
+        for run_id in beat.heartbeat.suspended:
+            self._suspend(run_id)
 
     def _lost(self) -> None:
         """Drop every run: others own them, or will."""
@@ -127,6 +129,12 @@ class Host:
         runner = self.runners.get(run_id)
         if runner is not None:
             runner.signal()
+
+    def _suspend(self, run_id: UUID) -> None:
+        """Give a run of an inactive tenant back once its calls in flight have ended."""
+        runner = self.runners.get(run_id)
+        if runner is not None:
+            runner.drain()
 
     async def _claim_forever(self) -> None:
         next_sweep = 0.0

@@ -112,7 +112,7 @@ class Lease(threading.Thread):
                 step_types=self._step_types,
             )
             self._worker_id = worker_id
-            self._watch.registered(worker_id, Beat(Heartbeat(database_time, ()), asked_at, time.monotonic()))
+            self._watch.registered(worker_id, Beat(Heartbeat(database_time), asked_at, time.monotonic()))
         elif asked_at - self._watch.last_tick() <= self._lease_seconds * TICKED_WITHIN_LEASE:
             heartbeat = workers.renew(self._connection, worker_id=self._worker_id, lease_seconds=self._lease_seconds)
             if heartbeat is None:

@@ -19,8 +19,8 @@ CLAIM_LOCK = 0x6C6C6D74
 STILL_ALIVE = "select step_types from runs_worker where id = %s and lease_until > clock_timestamp() for key share"
 
 # Loose index scans: one probe per tenant with work, however long its queue, and one per tenant with parked runs, whose
-# first tells whether any is due. The lock makes the count of a tenant's runs, taken by the next statement, stand until
-# this claim commits; a tenant another host is claiming is left to it.
+# first tells whether any is due. Runs of inactive tenants stand still. The lock makes the count of a tenant's runs,
+# taken by the next statement, stand until this claim commits; a tenant another host is claiming is left to it.
 TENANTS = """
 with recursive queued(tenant_id) as (
   (
@@ -51,9 +51,13 @@ with recursive queued(tenant_id) as (
   ) following
 )
 , named as materialized (
-  select tenant_id from queued where tenant_id is not null
-  union
-  select tenant_id from parked where wake_at <= clock_timestamp()
+  select found.tenant_id from (
+    select tenant_id from queued where tenant_id is not null
+    union
+    select tenant_id from parked where wake_at <= clock_timestamp()
+  ) found
+  join tenants_tenant t on t.id = found.tenant_id
+  where t.is_active
 )
 select tenant_id from named where pg_try_advisory_xact_lock(%s, hashtext(tenant_id::text))
 """
@@ -112,11 +116,11 @@ limit %(limit)s
 
 # To apply a command needs no slot, and no step types.
 PICK_SIGNALLED = """
-select id from runs_run
-where owner is null and wake_at is not null and wake_at <= clock_timestamp() and signals_pending
-  and semantics = %s
-order by id limit %s
-for no key update skip locked
+select r.id from runs_run r join tenants_tenant t on t.id = r.tenant_id
+where r.owner is null and r.wake_at is not null and r.wake_at <= clock_timestamp() and r.signals_pending
+  and r.semantics = %s and t.is_active
+order by r.id limit %s
+for no key update of r skip locked
 """
 
 TAKE = """
@@ -188,7 +192,8 @@ async def claim_runs(
 ) -> list[Claimed]:
     """Take up to ``room`` runs that are due, and any number of those that only wait for a command to be applied.
 
-    Tenants in turn, then priority, then age; nobody gets above its cap, also when many hosts claim at once.
+    Tenants in turn, then priority, then age; nobody gets above its cap, also when many hosts claim at once. Nothing of
+    an inactive tenant is taken.
 
     Args:
         connection: Used for one transaction.

@@ -39,7 +39,8 @@ on conflict (run_id, seq, target) do nothing
 """
 
 # Each target's earliest is looked up in the index of what is pending, so that a target with a hundred thousand costs
-# what one with a single delivery does. Of the targets with something due each tenant's are taken in turn.
+# what one with a single delivery does. Of the targets with something due each tenant's are taken in turn; those of an
+# inactive tenant wait.
 CLAIM = """
 with recursive target as (
   (
@@ -60,7 +61,8 @@ with recursive target as (
 , open as (
   select t.tenant_id, t.host, %(per_target)s - coalesce(b.sending, 0) as room,
     row_number() over (partition by t.tenant_id order by t.next_at) as turn
-  from target t left join busy b on b.tenant_id = t.tenant_id and b.host = t.host
+  from target t join tenants_tenant tenant on tenant.id = t.tenant_id and tenant.is_active
+  left join busy b on b.tenant_id = t.tenant_id and b.host = t.host
   where t.next_at <= statement_timestamp() and coalesce(b.sending, 0) < %(per_target)s
 )
 , first_in_line as (

@@ -28,8 +28,9 @@ with recursive needed(hash) as (
 select waiting.step_types
 from needed
 cross join lateral (
-  select r.step_types from runs_run r
+  select r.step_types from runs_run r join tenants_tenant t on t.id = r.tenant_id
   where r.owner is null and r.wake_at <= statement_timestamp() and hash_array_extended(r.step_types, 0) = needed.hash
+    and t.is_active
   order by r.wake_at limit 1
 ) waiting
 where not exists (
@@ -37,11 +38,11 @@ where not exists (
 )
 """
 PICK_STUCK = """
-select id from runs_run
-where owner is null and wake_at <= statement_timestamp() and step_types = %(step_types)s::text[]
-  and hash_array_extended(step_types, 0) = hash_array_extended(%(step_types)s::text[], 0)
-order by wake_at limit %(limit)s
-for no key update skip locked
+select r.id from runs_run r join tenants_tenant t on t.id = r.tenant_id
+where r.owner is null and r.wake_at <= statement_timestamp() and r.step_types = %(step_types)s::text[]
+  and hash_array_extended(r.step_types, 0) = hash_array_extended(%(step_types)s::text[], 0) and t.is_active
+order by r.wake_at limit %(limit)s
+for no key update of r skip locked
 """
 
 

@@ -18,6 +18,9 @@ update runs_worker set lease_until = clock_timestamp() + make_interval(secs => %
 returning extract(epoch from clock_timestamp())::float8
 """
 SIGNALLED = "select id from runs_run where owner = %s and signals_pending"
+SUSPENDED = """
+select r.id from tenants_tenant t join runs_run r on r.tenant_id = t.id where r.owner = %s and not t.is_active
+"""
 DELETE = "delete from runs_worker where id = %s"
 # After a restart of the database every lease is old: whoever lived through it gets one lease to say so.
 EXPIRED = """
@@ -40,10 +43,17 @@ FORGET = "delete from runs_worker where id = any(%s)"
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a heartbeat brings: the database's time, and the own runs with something in their inbox."""
+    """What a heartbeat brings.
+
+    Attributes:
+        database_time: Seconds since 1970.
+        signalled: The host's runs with something in their inbox.
+        suspended: The host's runs whose tenants are inactive.
+    """
 
     database_time: float
-    signalled: tuple[UUID, ...]
+    signalled: tuple[UUID, ...] = ()
+    suspended: tuple[UUID, ...] = ()
 
 
 def register(
@@ -62,7 +72,8 @@ def renew(connection: Database, *, worker_id: UUID, lease_seconds: float) -> Hea
         if row is None:
             return None
         signalled = connection.execute(SIGNALLED, [worker_id]).fetchall()
-    return Heartbeat(database_time=_number(row), signalled=tuple(run_id for (run_id,) in signalled))
+        suspended = connection.execute(SUSPENDED, [worker_id]).fetchall()
+    return Heartbeat(_number(row), _ids(signalled), _ids(suspended))
 
 
 def unregister(connection: Database, *, worker_id: UUID) -> None:
@@ -91,6 +102,10 @@ async def free_runs_of_the_dead(connection: AsyncDatabase, *, lease_seconds: flo
         await connection.execute(RELEASE_OF_WORKERS, [worker_ids])
         await connection.execute(FORGET, [worker_ids])
     return len(orphans)
+
+
+def _ids(rows: Sequence[tuple[Any, ...]]) -> tuple[UUID, ...]:
+    return tuple(run_id for (run_id,) in rows)
 
 
 def _number(row: tuple[Any, ...] | None) -> float:
