@@ -34,6 +34,9 @@ RUNS_OWNED: Final = Gauge("llmteam_runs_owned", "Runs this process executes now.
 RUNS_GIVEN_UP: Final = Counter(
     "llmteam_runs_given_up", "Runs this process ended, parked or let go of, by their status then.", ["status"]
 )
+HOSTS_LOST: Final = Counter(
+    "llmteam_hosts_lost", "Hosts this process found dead, by what told: their lease, or their session's lock.", ["by"]
+)
 JOURNAL_COMMITS: Final = Counter("llmteam_journal_commits", "Transactions that wrote journals.")
 
 _models: set[tuple[str, str]] = set()

@@ -232,6 +232,9 @@ class Worker(models.Model):
     started_at = models.DateTimeField(db_default=Now())
     lease_until = models.DateTimeField()
     step_types = ArrayField(models.TextField(), default=list, db_default=[], help_text="What it can execute.")
+    holds_lock = models.BooleanField(
+        default=False, db_default=False, help_text="Whether it holds a lock of its session while its process is there."
+    )
 
     def __str__(self) -> str:
         return self.name

@@ -17,6 +17,7 @@ from benchmarks.chaos.upstream import Upstream
 
 RUNS = 100
 MOMENTS = 5
+SIDE_BY_SIDE = 8
 LOOK_SECONDS = 0.25
 END_SECONDS = 60.0
 UNDER_WAY_SECONDS = 10.0
@@ -75,6 +76,7 @@ class Trial:
         self._since = stack.now()
         self._first_call = len(self.upstream.calls)
         self._untouched = 0.0
+        self._load_runs = 0
         self._load: Future[Accepted] | None = None
         self._under_way: list[int] = []
         self._own = Accepted()
@@ -88,9 +90,10 @@ class Trial:
         """Draw the pauses before five faults."""
         return [self.rng.uniform(shortest, longest) for _ in range(MOMENTS)]
 
-    def start_load(self, seconds: float) -> None:
-        """Start a hundred runs, spread over a time, in the background."""
-        self._load = self._world.begin(self.client.start_many(RUNS, seconds=seconds, prefix=self._name))
+    def start_load(self, seconds: float, *, runs: int = RUNS) -> None:
+        """Start a hundred runs, or as many as asked for, spread over a time, in the background."""
+        self._load_runs = runs
+        self._load = self._world.begin(self.client.start_many(runs, seconds=seconds, prefix=self._name))
 
     def start_run(self, segment_id: str, n: int = 0) -> UUID:
         """Start a run of the experiment's own.
@@ -98,12 +101,39 @@ class Trial:
         Raises:
             RuntimeError: It is not accepted.
         """
-        key = f"{self._name}-own-{len(self.others)}"
-        run_id = self._world.call(self.client.start(segment_id, n, key=key, accepted=self._own))
-        if run_id is None:
+        return self.start_runs(segment_id, 1, n)[0]
+
+    def start_runs(self, segment_id: str, count: int, n: int = 0) -> list[UUID]:
+        """Start as many runs of the experiment's own, side by side; raises as ``start_run``."""
+        first = len(self.others)
+        turn = asyncio.Semaphore(SIDE_BY_SIDE)
+
+        async def one(number: int) -> UUID | None:
+            async with turn:
+                key = f"{self._name}-own-{number}"
+                return await self.client.start(segment_id, n, key=key, accepted=self._own)
+
+        async def every() -> list[UUID | None]:
+            return await asyncio.gather(*(one(number) for number in range(first, first + count)))
+
+        started = [run_id for run_id in self._world.call(every()) if run_id is not None]
+        self.others |= dict.fromkeys(started)
+        if len(started) < count:
             raise RuntimeError(self._own.refused[-1])
-        self.others[run_id] = None
-        return run_id
+        return started
+
+    def cancel_all(self, run_ids: list[UUID]) -> None:
+        """Ask for the end of many runs, side by side."""
+        turn = asyncio.Semaphore(SIDE_BY_SIDE)
+
+        async def one(run_id: UUID) -> bool:
+            async with turn:
+                return await self.client.cancel(run_id, accepted=self._own)
+
+        async def every() -> list[bool]:
+            return await asyncio.gather(*(one(run_id) for run_id in run_ids))
+
+        self._world.call(every())
 
     def cancel(self, run_id: UUID) -> bool:
         """Ask for a run's end; return False when it is over already."""
@@ -148,7 +178,7 @@ class Trial:
         )
         self.violations += [*found.violations, *accepted.refused]
         self.expect(not accepted.doubled, f"one key started two runs: {accepted.doubled}")
-        self.expect(found.completed == RUNS, f"{found.completed} of {RUNS} runs completed")
+        self.expect(found.completed == self._load_runs, f"{found.completed} of {self._load_runs} runs completed")
         self.expect(self._untouched < UNTOUCHED_SECONDS, f"a run was due and untouched for {self._untouched:.1f} s")
         if self._under_way:
             self.expect(min(self._under_way) > 0, f"nothing was under way at a fault: {self._under_way}")

@@ -39,7 +39,7 @@ def kill_workers(trial: Trial) -> None:
     lost: set[UUID] = set()
     for moment in moments:
         trial.pause_before_fault(moment)
-        victim = _busy_worker(trial)
+        victim = busy_worker(trial)
         lost |= trial.stack.owned_by(victim)
         victim.kill()
         victim.start()
@@ -56,7 +56,7 @@ def freeze_workers(trial: Trial) -> None:
     taken = 0
     for moment in moments:
         trial.pause_before_fault(moment)
-        taken += _freeze(trial, _busy_worker(trial))
+        taken += _freeze(trial, busy_worker(trial))
         trial.pause(0.5)
     trial.finish()
     trial.figures |= {"freezes": len(moments), "runs_taken_over": taken}
@@ -92,7 +92,7 @@ def kill_after_answers(trial: Trial) -> None:
     certain = caught = 0
     for number, moment in enumerate(moments):
         trial.pause_before_fault(moment)
-        victim = _busy_worker(trial)
+        victim = busy_worker(trial)
         trial.upstream.hold()
         trial.wait_for(partial(_has_held_calls, trial, victim), seconds=OWNS_SECONDS)
         frozen = number % 2 == 0
@@ -119,7 +119,7 @@ def stop_workers(trial: Trial) -> None:
     seconds = []
     for moment in moments:
         trial.pause_before_fault(moment)
-        victim = _busy_worker(trial)
+        victim = busy_worker(trial)
         seconds.append(round(victim.ask_to_end(), 1))
         victim.start()
     trial.finish()
@@ -133,7 +133,7 @@ def take_over_by_default(trial: Trial) -> None:
     trial.stack.start_workers(DEFAULT_LEASE)
     trial.start_load(6.0)
     trial.pause(trial.rng.uniform(1.5, 4.0))
-    victim = _busy_worker(trial)
+    victim = busy_worker(trial)
     trial.revives = False
     owned = list(trial.stack.owned_by(victim))
     before = _epochs(trial, owned)
@@ -198,7 +198,7 @@ def _state(trial: Trial, run_id: UUID) -> tuple[str, str | None, int, int]:
     return status, error, losses, last_seq
 
 
-def _busy_worker(trial: Trial) -> Program:
+def busy_worker(trial: Trial) -> Program:
     """Choose a worker that owns something at this moment.
 
     Raises:

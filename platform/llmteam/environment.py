@@ -3,10 +3,23 @@
 import base64
 import hashlib
 import os
-from collections.abc import Sequence
-from urllib.parse import unquote, urlsplit
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+CONNECTION_OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "sslrootcert": (),
+    "sslcert": (),
+    "sslkey": (),
+    "sslcrl": (),
+    "gssencmode": ("disable", "prefer", "require"),
+    "channel_binding": ("disable", "prefer", "require"),
+    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+}
+"""Options of a database's URL, with their values where these are few; what else libpq knows is set by us."""
 
 
 def text(name: str, default: str) -> str:
@@ -143,14 +156,23 @@ def issuer(name: str, *, plain_allowed: bool) -> str:
     return written
 
 
-def database(name: str) -> dict[str, object]:
+def database(name: str, *, pooled: bool = False) -> dict[str, object]:
     """Read a ``postgresql://`` URL into Django's form. Not set: an address nobody answers at.
 
+    Args:
+        name: The variable. What stands behind its ``?`` are options of libpq that say how to connect.
+        pooled: Whether a pooler stands there that gives a session for one transaction only.
+
     Raises:
-        ImproperlyConfigured: Another scheme, or no database in the path.
+        ImproperlyConfigured: Another scheme, a port that is none, no database in the path, or an option that would
+            not be honoured.
     """
     url = urlsplit(text(name, "postgresql://llmteam@127.0.0.1:1/llmteam"))
-    if url.scheme not in {"postgresql", "postgres"} or len(url.path) < 2:
+    try:
+        port = url.port or 5432
+    except ValueError:
+        port = 0
+    if url.scheme not in {"postgresql", "postgres"} or len(url.path) < 2 or not port:
         raise ImproperlyConfigured(f"{name} must look like postgresql://user:password@host:5432/database.")
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -158,7 +180,25 @@ def database(name: str) -> dict[str, object]:
         "USER": unquote(url.username or ""),
         "PASSWORD": unquote(url.password or ""),
         "HOST": url.hostname or "",
-        "PORT": str(url.port or 5432),
+        "PORT": str(port),
         "CONN_HEALTH_CHECKS": True,
         "CONN_MAX_AGE": 600,
+        "DISABLE_SERVER_SIDE_CURSORS": pooled,
+        "OPTIONS": _connection_options(name, url.query),
     }
+
+
+def _connection_options(name: str, query: str) -> dict[str, object]:
+    try:
+        written = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} has the options {query!r}; write ?name=value&name=value.") from None
+    for option, value in written:
+        known = CONNECTION_OPTIONS.get(option)
+        if known is None:
+            raise ImproperlyConfigured(
+                f"{name} has the option {option!r}, which is not honoured; there are: {', '.join(CONNECTION_OPTIONS)}."
+            )
+        if known and value not in known:
+            raise ImproperlyConfigured(f"{name} has {option}={value}; write one of: {', '.join(known)}.")
+    return dict(written)

@@ -101,7 +101,10 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": environment.database("DATABASE_URL")}
+DATABASE_POOLED = environment.flag("DATABASE_POOLED", default=False)
+DATABASES = {"default": environment.database("DATABASE_URL", pooled=DATABASE_POOLED)}
+# Where a session lasts longer than a transaction. None: at DATABASE_URL, unless that is a pooler's.
+DATABASE_DIRECT = environment.database("DATABASE_DIRECT_URL") if environment.text("DATABASE_DIRECT_URL", "") else None
 REDIS_URL = environment.text("REDIS_URL", "redis://127.0.0.1:1/0")
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -20,7 +20,7 @@ from runs.engine.runner import Runner
 from runs.engine.store.claims import Claimed, claim_runs, disown_unknown
 from runs.engine.store.connection import AsyncDatabase, build_pool
 from runs.engine.surroundings import AWAY, Surroundings
-from runs.engine.sweeper import Sweeper
+from runs.engine.sweeper import SECOND_LOOK_SECONDS, Sweeper
 from runs.metrics import RUNS_OWNED
 from runs.queue import ring_now
 
@@ -54,6 +54,7 @@ class Host:
         self._absences = Absences(patience_seconds=settings.STEP_TYPE_PATIENCE_SECONDS)
         self._around = Surroundings(build_pool("host", size=POOL_SIZE))
         self._last_tick = time.monotonic()
+        self._is_sure = False
         self._in_doubt_until = 0.0
 
     def poke(self) -> None:
@@ -88,6 +89,7 @@ class Host:
                 last_tick=lambda: self._last_tick,
                 registered=lambda worker_id, beat: self._call(self._registered, worker_id, beat),
                 beaten=lambda beat: self._call(self._beaten, beat),
+                doubted=lambda: self._call(self._doubted),
                 lost=lambda: self._call(self._lost),
             ),
             lease_seconds=settings.WORKER_LEASE_SECONDS,
@@ -113,11 +115,16 @@ class Host:
         self._bell.set()
 
     def _beaten(self, beat: Beat) -> None:
+        self._is_sure = True
         self._around.clock.set(beat.heartbeat.database_time, asked_at=beat.asked_at, answered_at=beat.answered_at)
         for run_id in beat.heartbeat.signalled:
             self._signal(run_id)
         for run_id in beat.heartbeat.suspended:
             self._suspend(run_id)
+
+    def _doubted(self) -> None:
+        """Claim nothing until the next heartbeat: others may take this host for dead."""
+        self._is_sure = False
 
     def _lost(self) -> None:
         """Drop every run: others own them, or will."""
@@ -146,6 +153,8 @@ class Host:
                 if is_sweep:
                     next_sweep = time.monotonic() + settings.SWEEP_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
                     await self._sweep()
+                    if self._sweeper.looks_again:
+                        next_sweep = min(next_sweep, time.monotonic() + SECOND_LOOK_SECONDS)
                 claimed = await self._claim(also_when_full=is_sweep)
             except HostLost:
                 log.warning("the lease is over; nothing is claimed until it is renewed")
@@ -166,7 +175,7 @@ class Host:
 
     async def _sweep(self) -> None:
         async with self._around.pool.connection() as connection:
-            await self._sweeper.sweep(connection)
+            await self._sweeper.sweep(connection, sweeper_id=self.worker_id)
             await self._settle_doubt(connection)
             if self.worker_id is not None:
                 for stuck in await self._absences.claim(connection, self.worker_id):
@@ -183,7 +192,7 @@ class Host:
     async def _claim(self, *, also_when_full: bool) -> int:
         is_alone = self._is_alone()
         room = 0 if is_alone else int(settings.WORKER_CAPACITY) - len(self.runners)
-        if self.worker_id is None or (room <= 0 and not also_when_full):
+        if self.worker_id is None or not self._is_sure or (room <= 0 and not also_when_full):
             return 0
         claimed: list[Claimed] = []
         async with self._around.pool.connection() as connection:

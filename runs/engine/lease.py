@@ -1,7 +1,10 @@
 """The lease of a host, renewed by a thread of its own, so that it tells the truth about the event loop."""
 
+import collections
 import logging
 import os
+import select
+import socket
 import sys
 import threading
 import time
@@ -14,7 +17,7 @@ import psycopg
 
 from kernel.ids import new_id
 from runs.engine.store import workers
-from runs.engine.store.connection import Database, connect_blocking
+from runs.engine.store.connection import Database, connect_blocking, connect_session, has_sessions
 from runs.engine.store.workers import Heartbeat
 
 log = logging.getLogger(__name__)
@@ -22,6 +25,12 @@ log = logging.getLogger(__name__)
 FROZEN_EXIT = 70
 TICKED_WITHIN_LEASE = 2 / 3
 FROZEN_LEASES = 2
+RECONNECT_SECONDS = 0.05
+"""After the loss of a connection; sooner than anybody looks a second time whether the lock is free."""
+WITHOUT_SESSIONS = (
+    "DATABASE_URL is a pooler's and DATABASE_DIRECT_URL is not set:"
+    " others know that this worker died by its lease alone, after %g s"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,7 @@ class Watch:
     last_tick: Callable[[], float]
     registered: Callable[[UUID, Beat], None]
     beaten: Callable[[Beat], None]
+    doubted: Callable[[], None]
     lost: Callable[[], None]
 
 
@@ -49,6 +59,11 @@ class Lease(threading.Thread):
     Renews only while the event loop ticks. When the loop stands still for two leases, the process is ended: its runs
     go on elsewhere, and nothing it wakes up with could be committed any more. When the host's row is gone, its runs
     are given up and it registers anew, under another id.
+
+    While the process is there, this thread's connection holds a lock of its session, taken before the row is inserted:
+    whoever gets it knows that the process is gone. It proves no ownership. When the connection is lost the host is
+    in doubt until it has the lock again and has found its row; when somebody else keeps the lock, the row counts as
+    lost. Without a way to the database on which a session lasts, there is the lease alone.
     """
 
     def __init__(
@@ -61,6 +76,7 @@ class Lease(threading.Thread):
         self._beat_seconds = beat_seconds
         self._step_types = step_types
         self._stopped = threading.Event()
+        self._alarm, self._alarmed = socket.socketpair()
         self._worker_id: UUID | None = None
         self._connection: Database | None = None
         self._seen_tick = 0.0
@@ -77,6 +93,7 @@ class Lease(threading.Thread):
     def stop(self, *, released: bool) -> None:
         """Stop renewing; ``released``: the host owns nothing any more, so its row can go at once."""
         self._stopped.set()
+        self._alarm.send(b"!")
         self.join(timeout=10)
         try:
             if released and self._worker_id is not None and self._connection is not None:
@@ -84,44 +101,87 @@ class Lease(threading.Thread):
         except psycopg.Error as error:
             log.warning("the host's row could not be deleted, its lease will end by itself: %s", error)
         self._disconnect()
+        self._alarm.close()
+        self._alarmed.close()
 
     def _renew_forever(self) -> None:
+        if not has_sessions():
+            log.warning(WITHOUT_SESSIONS, self._lease_seconds)
         pause = 0.0
-        while not self._stopped.wait(pause):
+        while not self._stopped.is_set():
+            waited = min(pause, self._wait(pause))
+            if self._stopped.is_set():
+                return
             began = time.monotonic()
             try:
                 self._beat()
                 pause = self._beat_seconds
             except (psycopg.Error, OSError) as error:
                 log.warning("the lease cannot be renewed now: %s", error)
+                pause = min(self._beat_seconds, 1.0) if self._connection is None else RECONNECT_SECONDS
                 self._disconnect()
-                pause = min(self._beat_seconds, 1.0)
-            self._watch_loop(pause + time.monotonic() - began)
+            self._watch_loop(waited + time.monotonic() - began)
+
+    def _wait(self, seconds: float) -> float:
+        """Wait for the next beat, a stop, or the end of the connection; return the seconds that took."""
+        began = time.monotonic()
+        try:
+            while (left := began + seconds - time.monotonic()) > 0:
+                watched: list[socket.socket | Database] = [self._alarmed]
+                if self._connection is not None:
+                    watched.append(self._connection)
+                told, _, _ = select.select(watched, [], [], left)
+                if self._alarmed in told:
+                    break
+                if told and self._connection is not None:
+                    collections.deque(self._connection.notifies(timeout=0), maxlen=0)
+        except (psycopg.Error, OSError) as error:
+            log.warning("the connection of the lease has ended: %s", error)
+            self._disconnect()
+            self._stopped.wait(RECONNECT_SECONDS)
+        return time.monotonic() - began
 
     def _beat(self) -> None:
         if self._connection is None:
-            self._connection = connect_blocking("lease")
+            self._connection = self._connect()
         asked_at = time.monotonic()
         if self._worker_id is None:
-            worker_id = new_id()
-            database_time = workers.register(
-                self._connection,
-                worker_id=worker_id,
-                name=self.host_name,
-                lease_seconds=self._lease_seconds,
-                step_types=self._step_types,
-            )
-            self._worker_id = worker_id
-            self._watch.registered(worker_id, Beat(Heartbeat(database_time), asked_at, time.monotonic()))
+            self._register(self._connection)
         elif asked_at - self._watch.last_tick() <= self._lease_seconds * TICKED_WITHIN_LEASE:
             heartbeat = workers.renew(self._connection, worker_id=self._worker_id, lease_seconds=self._lease_seconds)
             if heartbeat is None:
-                log.error("the lease ended and others own the runs now; registering anew")
-                self._worker_id = None
-                self._watch.lost()
-                self._beat()
+                self._lose("the lease ended and others own the runs now; registering anew")
+                self._register(self._connection)
             else:
                 self._watch.beaten(Beat(heartbeat, asked_at, time.monotonic()))
+
+    def _connect(self) -> Database:
+        if not has_sessions():
+            return connect_blocking("lease")
+        connection = connect_session("lease")
+        if self._worker_id is not None and not workers.take_lock(connection, worker_id=self._worker_id):
+            self._lose("somebody else holds this host's lock and may own its runs; registering anew")
+        return connection
+
+    def _register(self, connection: Database) -> None:
+        worker_id, asked_at = new_id(), time.monotonic()
+        if has_sessions():
+            workers.drop_locks(connection)
+        database_time = workers.register(
+            connection,
+            worker_id=worker_id,
+            name=self.host_name,
+            lease_seconds=self._lease_seconds,
+            step_types=self._step_types,
+            holds_lock=has_sessions() and workers.take_lock(connection, worker_id=worker_id),
+        )
+        self._worker_id = worker_id
+        self._watch.registered(worker_id, Beat(Heartbeat(database_time), asked_at, time.monotonic()))
+
+    def _lose(self, reason: str) -> None:
+        log.error(reason)
+        self._worker_id = None
+        self._watch.lost()
 
     def _watch_loop(self, passed: float) -> None:
         """End the process when the loop has not ticked for two leases of this thread's own waking time."""
@@ -136,6 +196,7 @@ class Lease(threading.Thread):
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
+            self._watch.doubted()
             connection.close()
 
 

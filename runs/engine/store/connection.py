@@ -1,8 +1,8 @@
 """How the engine reaches Postgres: where it is, and the role every transaction runs as."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, LiteralString, TypeAlias
+from typing import Any, Final, LiteralString, TypeAlias
 
 from django.conf import settings
 from django.db import connections
@@ -11,8 +11,26 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
 BECOME_SYSTEM: LiteralString = "set local role llmteam_system"
+# A pooler keeps no settings of a session, so each transaction brings them along.
+BECOME_SYSTEM_POOLED: LiteralString = """
+select set_config('role', 'llmteam_system', true), set_config('timezone', 'UTC', true),
+  set_config('lock_timeout', %s, true), set_config('idle_in_transaction_session_timeout', %s, true)
+"""
 CONNECT_SECONDS = 5
 LOCK_SECONDS = 5
+KEEPALIVES: Final[Mapping[str, int]] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+SESSION_KEEPALIVES: Final[Mapping[str, int]] = {
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5_000,
+}
+"""Of connections whose end says something about the other side: it is known within 5 s."""
 
 AsyncDatabase: TypeAlias = AsyncConnection[tuple[Any, ...]]
 Database: TypeAlias = Connection[tuple[Any, ...]]
@@ -23,38 +41,43 @@ def conninfo(purpose: str) -> str:
     """Write where Django's database is, as libpq reads it.
 
     A transaction a stopped process left open is ended by the server after one lease, so that its locks never keep
-    the next owner of a run waiting.
+    the next owner of a run waiting. A pooler refuses settings at the start: there each transaction makes them.
     """
-    told: dict[str, Any] = connections["default"].settings_dict
-    lease_milliseconds = int(settings.WORKER_LEASE_SECONDS * 1000)
-    return make_conninfo(
-        dbname=told["NAME"],
-        user=told["USER"],
-        password=told["PASSWORD"],
-        host=told["HOST"],
-        port=told["PORT"],
-        connect_timeout=CONNECT_SECONDS,
-        application_name=f"llmteam {purpose}",
-        options=(
-            f"-c idle_in_transaction_session_timeout={lease_milliseconds}"
-            f" -c lock_timeout={LOCK_SECONDS * 1000} -c timezone=UTC"
-        ),
-        keepalives_idle=5,
-        keepalives_interval=2,
-        keepalives_count=3,
-        tcp_user_timeout=15_000,
-        **{key: value for key, value in told.get("OPTIONS", {}).items() if key.startswith("ssl")},
-    )
+    started_with = {} if settings.DATABASE_POOLED else {"options": _options(_timeouts())}
+    return _conninfo(connections["default"].settings_dict, purpose, **started_with, **KEEPALIVES)
+
+
+def has_sessions() -> bool:
+    """Whether there is a way to the database on which a session lasts, and not only a pooler's."""
+    return settings.DATABASE_DIRECT is not None or not settings.DATABASE_POOLED
 
 
 async def connect(purpose: str) -> AsyncDatabase:
     """Open one connection in autocommit mode; transactions are opened by ``transaction``."""
-    return await AsyncConnection.connect(conninfo(purpose), autocommit=True, prepare_threshold=1)
+    return await AsyncConnection.connect(conninfo(purpose), autocommit=True, prepare_threshold=_prepare_threshold())
 
 
 def connect_blocking(purpose: str) -> Database:
     """Open one connection for a thread of its own."""
-    return Connection.connect(conninfo(purpose), autocommit=True, prepare_threshold=1)
+    return Connection.connect(conninfo(purpose), autocommit=True, prepare_threshold=_prepare_threshold())
+
+
+def connect_session(purpose: str) -> Database:
+    """Open one connection for a thread of its own, past any pooler.
+
+    Both sides notice within 5 s when the other's machine is gone. Only where ``has_sessions``.
+    """
+    told = settings.DATABASE_DIRECT or connections["default"].settings_dict
+    seen_by_server = {
+        "tcp_keepalives_idle": "2",
+        "tcp_keepalives_interval": "1",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "5000",
+    }
+    options = _options({**_timeouts(), **seen_by_server})
+    return Connection.connect(
+        _conninfo(told, purpose, options=options, **SESSION_KEEPALIVES), autocommit=True, prepare_threshold=1
+    )
 
 
 def build_pool(purpose: str, *, size: int) -> Pool:
@@ -66,7 +89,7 @@ def build_pool(purpose: str, *, size: int) -> Pool:
         open=False,
         timeout=CONNECT_SECONDS,
         reconnect_timeout=0,
-        kwargs={"autocommit": True, "prepare_threshold": 1},
+        kwargs={"autocommit": True, "prepare_threshold": _prepare_threshold()},
     )
 
 
@@ -74,7 +97,10 @@ def build_pool(purpose: str, *, size: int) -> Pool:
 async def transaction(connection: AsyncDatabase) -> AsyncIterator[None]:
     """Open a transaction as the system's role, which sees every tenant."""
     async with connection.transaction():
-        await connection.execute(BECOME_SYSTEM)
+        if settings.DATABASE_POOLED:
+            await connection.execute(BECOME_SYSTEM_POOLED, _pooled_timeouts())
+        else:
+            await connection.execute(BECOME_SYSTEM)
         yield
 
 
@@ -82,10 +108,49 @@ async def transaction(connection: AsyncDatabase) -> AsyncIterator[None]:
 def transaction_blocking(connection: Database) -> Iterator[None]:
     """As ``transaction``, for a thread."""
     with connection.transaction():
-        connection.execute(BECOME_SYSTEM)
+        if settings.DATABASE_POOLED:
+            connection.execute(BECOME_SYSTEM_POOLED, _pooled_timeouts())
+        else:
+            connection.execute(BECOME_SYSTEM)
         yield
 
 
 def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
     """Turn rows into the columns the statements take."""
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _conninfo(told: Mapping[str, Any], purpose: str, **more: Any) -> str:
+    return make_conninfo(
+        **told.get("OPTIONS", {}),
+        dbname=told["NAME"],
+        user=told["USER"],
+        password=told["PASSWORD"],
+        host=told["HOST"],
+        port=told["PORT"],
+        connect_timeout=CONNECT_SECONDS,
+        application_name=f"llmteam {purpose}",
+        **more,
+    )
+
+
+def _timeouts() -> dict[str, str]:
+    return {
+        "idle_in_transaction_session_timeout": str(int(settings.WORKER_LEASE_SECONDS * 1000)),
+        "lock_timeout": str(LOCK_SECONDS * 1000),
+        "timezone": "UTC",
+    }
+
+
+def _options(facts: Mapping[str, str]) -> str:
+    return " ".join(f"-c {name}={value}" for name, value in facts.items())
+
+
+def _pooled_timeouts() -> list[str]:
+    timeouts = _timeouts()
+    return [timeouts["lock_timeout"], timeouts["idle_in_transaction_session_timeout"]]
+
+
+def _prepare_threshold() -> int | None:
+    """After how many uses a statement is prepared: at once, save behind a pooler, where the next session lacks it."""
+    return None if settings.DATABASE_POOLED else 1

@@ -42,7 +42,7 @@ def end_lease(worker_id: UUID) -> None:
 def sweep() -> int:
     async def once() -> int:
         async with await connect("test") as open_connection:
-            return await free_runs_of_the_dead(open_connection, lease_seconds=0.1)
+            return (await free_runs_of_the_dead(open_connection, lease_seconds=0.1)).runs
 
     return asyncio.run(once())
 
@@ -70,9 +70,8 @@ def test_two_sweeps_at_once_count_a_loss_once(acme: Tenant) -> None:
 
     async def race() -> list[int]:
         async with await connect("test") as one, await connect("test") as other:
-            return list(
-                await asyncio.gather(*(free_runs_of_the_dead(each, lease_seconds=0.1) for each in (one, other)))
-            )
+            swept = await asyncio.gather(*(free_runs_of_the_dead(each, lease_seconds=0.1) for each in (one, other)))
+            return [each.runs for each in swept]
 
     assert sorted(asyncio.run(race())) == [0, 5]
     with unscoped("tests look everywhere"):

@@ -1,0 +1,75 @@
+"""What DATABASE_URL says about a connection is done, or the start stops."""
+
+import os
+import subprocess
+import sys
+from urllib.parse import quote
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+
+from devserver.folders import CHECKOUT
+from llmteam import environment
+
+PLAIN = "postgresql://user:p%40ss@db:6432/llmteam"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (f"{PLAIN}?pool_timeout=3", "has the option 'pool_timeout', which is not honoured; there are: sslmode"),
+        (f"{PLAIN}?sslmode=on", "has sslmode=on; write one of: disable"),
+        (f"{PLAIN}?sslmode", "has the options 'sslmode'; write"),
+        ("postgresql://db:none/llmteam", "must look like"),
+        ("mysql://db/llmteam", "must look like"),
+    ],
+)
+def test_an_option_that_would_not_be_honoured_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"{PLAIN}?sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem")
+    read = environment.database("DATABASE_URL")
+    assert (read["HOST"], read["PORT"], read["PASSWORD"]) == ("db", "6432", "p@ss")
+    assert read["OPTIONS"] == {"sslmode": "verify-full", "sslrootcert": "/etc/ca.pem"}
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL ") as refused:
+        environment.database("DATABASE_URL")
+    assert said in str(refused.value)
+
+
+ASK = {
+    "django": "from django.db import connection; connection.ensure_connection()",
+    "engine": "from runs.engine.store.connection import connect_blocking; connect_blocking('test')",
+    "session": "from runs.engine.store.connection import connect_session; connect_session('test')",
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("way", ASK)
+def test_a_connection_that_has_to_be_encrypted_is_not_made_plain(way: str) -> None:
+    """The server of the tests has no certificate, so that `require` can only be refused."""
+    told = connection.settings_dict
+    login = f"{quote(told['USER'])}:{quote(told['PASSWORD'])}"
+    address = f"postgresql://{login}@{told['HOST']}:{told['PORT']}/{told['NAME']}"
+
+    def connects(query: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-c", f"import django; django.setup(); {ASK[way]}"],
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{CHECKOUT}/platform:{CHECKOUT}",
+                "DJANGO_SETTINGS_MODULE": "llmteam.settings",
+                "LLMTEAM_DEVELOPMENT": "1",
+                "DATABASE_URL": address + query,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stderr
+
+    assert connects("")[0] == connects("?sslmode=prefer")[0] == 0
+    code, said = connects("?sslmode=require")
+    assert code == 1
+    assert "server does not support SSL, but SSL was required" in said
