@@ -50,8 +50,8 @@ def _look_up(key_text: str) -> Caller:
 
 
 def _look_up_token(text: str) -> Caller:
-    facts = tokens.read_token(text, master=settings.SECRET_KEY)
-    if facts is None or facts.expires_at <= utc_now():
+    facts = tokens.read_token(text, master=settings.SECRET_KEY, now=utc_now())
+    if facts is None:
         raise KeyRefused
     api_key = _find_key(facts.public_id)
     if api_key is None or not api_key.is_live() or not api_key.tenant.is_active:

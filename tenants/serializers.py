@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from tenants.models import ApiKey, Membership
 from tenants.requests import Strict
-from tenants.services import MOST_TOKEN_SECONDS
+from tenants.tokens import MOST_SECONDS
 from tenants.types import Caller
 
 
@@ -86,7 +86,7 @@ class TokenFields(Strict):
         "their role may. The key needs `tenant:write`.",
     )
     expires_in = serializers.IntegerField(
-        default=MOST_TOKEN_SECONDS, min_value=1, max_value=MOST_TOKEN_SECONDS, help_text="Seconds."
+        default=MOST_SECONDS, min_value=1, max_value=MOST_SECONDS, help_text="Seconds."
     )
 
 

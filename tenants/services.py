@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -19,8 +18,6 @@ from tenants.known_callers import forget_callers_of
 from tenants.models import ApiKey, Membership, Tenant
 from tenants.recording import record
 from tenants.types import SCOPES, SCOPES_BY_ROLE, Caller
-
-MOST_TOKEN_SECONDS: Final = 900
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +17,10 @@ import orjson
 
 PREFIX: Final = "llmb_"
 LONGEST: Final = 1_000
+MOST_SECONDS: Final = 900
+"""How long a token may live. The reader holds every token to it, so none that was forged lasts longer."""
+SKEW_SECONDS: Final = 60
+"""How far the clocks of two web processes may be apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,14 @@ def write_token(facts: TokenFacts, *, master: str) -> str:
     return f"{PREFIX}{payload}.{_encoded(_signature(payload, master))}"
 
 
-def read_token(text: str, *, master: str) -> TokenFacts | None:
-    """Read a token that we signed; None for anything else. Whether its time is over is the caller's to ask."""
+def read_token(text: str, *, master: str, now: datetime) -> TokenFacts | None:
+    """Read a token that we signed and that may be used now; None for anything else.
+
+    Args:
+        text: What was sent.
+        master: The installation's secret.
+        now: One whose time is over, or is longer than any token's may be, is refused.
+    """
     payload, _, signature = text.removeprefix(PREFIX).partition(".")
     if not text.startswith(PREFIX) or len(text) > LONGEST:
         return None
@@ -52,9 +62,10 @@ def read_token(text: str, *, master: str) -> TokenFacts | None:
             return None
         public_id, scopes, expires, member_id = orjson.loads(_decoded(payload))
         member = None if member_id is None else UUID(member_id)
-        return TokenFacts(public_id, tuple(scopes), datetime.fromtimestamp(expires, UTC), member)
-    except (ValueError, TypeError, binascii.Error):
+        facts = TokenFacts(public_id, tuple(scopes), datetime.fromtimestamp(expires, UTC), member)
+    except (ValueError, TypeError, OverflowError, OSError, binascii.Error):
         return None
+    return facts if now < facts.expires_at <= now + timedelta(seconds=MOST_SECONDS + SKEW_SECONDS) else None
 
 
 def lacking(scopes: Sequence[str], allowed: Sequence[str]) -> list[str]:

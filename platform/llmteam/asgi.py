@@ -10,9 +10,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
 
 http = get_asgi_application()
 
+from django.conf import settings  # noqa: E402 - as below
+
 from humantasks.inbox.consumers import InboxConsumer  # noqa: E402 - reads models, which Django must have loaded
 from llmteam.api.bodies import measured_bodies  # noqa: E402 - as below
 from llmteam.garbage import leave_loaded_code_alone  # noqa: E402 - as below
+from llmteam.loopback import with_loopback_only  # noqa: E402 - as below
 from llmteam.threads import with_request_threads  # noqa: E402 - reads models, which Django must have loaded
 from runs.events.outflow import with_outflow  # noqa: E402 - as above
 from runs.events.routing import websockets  # noqa: E402 - as above
@@ -20,4 +23,6 @@ from runs.events.routing import websockets  # noqa: E402 - as above
 sockets = URLRouter([path("ws/v1/inbox/", InboxConsumer.as_asgi()), path("", websockets)])
 router = ProtocolTypeRouter({"http": measured_bodies(http), "websocket": sockets})
 application = with_outflow(with_request_threads(router))
+if settings.HAS_BUILT_IN_SECRET:
+    application = with_loopback_only(application)
 leave_loaded_code_alone()

@@ -1,16 +1,20 @@
 """All settings. Nothing else reads the environment, and reading this module needs no server."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from llmteam import environment
+from llmteam.loopback import is_loopback
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
 DEBUG = environment.flag("DEBUG", default=False)
 DEVELOPMENT = environment.flag("LLMTEAM_DEVELOPMENT", default=False)
-SECRET_KEY = environment.text("SECRET_KEY", "development-only-" * 4 if DEVELOPMENT or DEBUG else "")
+_BUILT_IN_SECRET = "development-only-" * 4
+SECRET_KEY = environment.text("SECRET_KEY", _BUILT_IN_SECRET if DEVELOPMENT or DEBUG else "")
+HAS_BUILT_IN_SECRET = SECRET_KEY == _BUILT_IN_SECRET
 if not SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY is not set. Set it to 50 random characters, or LLMTEAM_DEVELOPMENT=1.")
 SECRET_KEYS = environment.keys("SECRET_KEYS", derived_from=SECRET_KEY if DEVELOPMENT or DEBUG else "")
@@ -71,6 +75,11 @@ CORS_EXPOSE_HEADERS = [
 CORS_PREFLIGHT_MAX_AGE = 600
 
 PUBLIC_URL = environment.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")  # what links in mails begin with
+if HAS_BUILT_IN_SECRET and not all(map(is_loopback, [*ALLOWED_HOSTS, urlsplit(PUBLIC_URL).hostname or ""])):
+    raise ImproperlyConfigured(
+        "SECRET_KEY is the built-in one of development, which everybody knows, but ALLOWED_HOSTS or PUBLIC_URL name "
+        "more than this machine. Set SECRET_KEY to 50 random characters."
+    )
 DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "llmteam@localhost")
 EMAIL_HOST = environment.text("EMAIL_HOST", "")
 EMAIL_PORT = environment.whole("EMAIL_PORT", 25, least=1, most=65535)

@@ -117,6 +117,20 @@ def test_a_token_makes_no_token(acme: Customer, api: Api) -> None:
     assert (refused.status_code, refused.json()["code"]) == (403, "TOKEN_MAKES_NONE")
 
 
+def test_one_that_lives_longer_than_any_may_is_refused_whoever_signed_it(
+    acme: Customer, api: Api, settings: Any
+) -> None:
+    with tenant_scope(acme.tenant.id):
+        public_id = ApiKey.objects.get().public_id
+
+    def asked(**lives: float) -> int:
+        facts = tokens.TokenFacts(public_id, ("runs:read",), utc_now() + timedelta(**lives))
+        return with_token(tokens.write_token(facts, master=settings.SECRET_KEY)).get("/api/v1/runs").status_code
+
+    assert asked(seconds=tokens.MOST_SECONDS) == 200
+    assert [asked(seconds=tokens.MOST_SECONDS + 120), asked(hours=1), asked(days=3_650)] == [401] * 3
+
+
 def forged(token: str, settings: Any) -> list[str]:
     payload, _, signature = token.removeprefix(tokens.PREFIX).partition(".")
     public_id, _, expires, member_id = orjson.loads(base64.urlsafe_b64decode(payload + "=="))
