@@ -62,7 +62,7 @@ def running_web(stack: Stack) -> Iterator[Web]:
     environment = {**stack.environment, "REDIS_URL": valkey.url}
     supervisor = Supervisor(folder=folders.CHECKOUT, logs=stack.logs, environment=environment, say=_say_nothing)
     port = processes.free_port()
-    argv = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0"]
+    argv = [sys.executable, "-m", "llmteam.web", "-b", "127.0.0.1", "-p", str(port), "-v", "0"]
     part = Part(name="web", argv=[*argv, "benchmarks.counting_asgi:application"], ready=listening(port))
     try:
         supervisor.start(part)

@@ -68,7 +68,7 @@ def run_commands(
 
 def api(port: int) -> Part:
     """Return the HTTP server."""
-    argv = [sys.executable, "-m", "daphne", "-b", processes.LOOPBACK, "-p", str(port), "llmteam.asgi:application"]
+    argv = [sys.executable, "-m", "llmteam.web", "--bind", processes.LOOPBACK, "--port", str(port)]
     return Part(name="api", argv=argv, ready=listening(port), address=base_url(port))
 
 

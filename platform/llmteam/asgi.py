@@ -15,14 +15,18 @@ from django.conf import settings  # noqa: E402 - as below
 from humantasks.inbox.consumers import InboxConsumer  # noqa: E402 - reads models, which Django must have loaded
 from llmteam.api.bodies import measured_bodies  # noqa: E402 - as below
 from llmteam.garbage import leave_loaded_code_alone  # noqa: E402 - as below
+from llmteam.health import check_parts  # noqa: E402 - as below
 from llmteam.loopback import with_loopback_only  # noqa: E402 - as below
 from llmteam.threads import with_request_threads  # noqa: E402 - reads models, which Django must have loaded
+from llmteam.web.probes import with_probes  # noqa: E402 - as above
+from llmteam.web.proxies import Networks, with_proxy_headers  # noqa: E402 - as above
 from runs.events.outflow import with_outflow  # noqa: E402 - as above
 from runs.events.routing import websockets  # noqa: E402 - as above
 
 sockets = URLRouter([path("ws/v1/inbox/", InboxConsumer.as_asgi()), path("", websockets)])
 router = ProtocolTypeRouter({"http": measured_bodies(http), "websocket": sockets})
-application = with_outflow(with_request_threads(router))
+platform = with_outflow(with_request_threads(router))
 if settings.HAS_BUILT_IN_SECRET:
-    application = with_loopback_only(application)
+    platform = with_loopback_only(platform)
+application = with_probes(with_proxy_headers(platform, Networks(settings.TRUSTED_PROXIES)), check_parts)
 leave_loaded_code_alone()

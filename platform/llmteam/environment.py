@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import ipaddress
 import os
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -136,6 +137,21 @@ def address(name: str) -> tuple[str, int] | None:
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ImproperlyConfigured(f"{name} is {written!r}; write host:port.")
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Read a comma-separated list of addresses and networks (``10.0.0.0/8``).
+
+    Raises:
+        ImproperlyConfigured: An entry is neither.
+    """
+    found = []
+    for entry in words(name):
+        try:
+            found.append(ipaddress.ip_network(entry))
+        except ValueError:
+            raise ImproperlyConfigured(f"{name} has the entry {entry!r}; write 10.1.2.3 or 10.1.0.0/16.") from None
+    return found
 
 
 def issuer(name: str, *, plain_allowed: bool) -> str:

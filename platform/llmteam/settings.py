@@ -60,8 +60,9 @@ MIDDLEWARE = [
     "llmteam.api.inline.Message",
     "llmteam.api.inline.XFrameOptions",
 ]
-# The checks look for the names of Django's own middleware; ours are these, without their changes of thread.
-SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003"]
+# The checks look for the names of Django's own middleware; ours are these, without their changes of thread. The last
+# two want HSTS for subdomains and browsers' built-in lists, which only whoever owns the domain may promise.
+SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003", "security.W005", "security.W021"]
 
 CORS_ALLOW_HEADERS = [
     "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "last-event-id", "prefer",
@@ -146,10 +147,22 @@ WHITENOISE_AUTOREFRESH = False
 SECURE_SSL_REDIRECT = environment.flag("HTTPS", default=not (DEVELOPMENT or DEBUG))
 SESSION_COOKIE_SECURE = SECURE_SSL_REDIRECT
 CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
-SECURE_HSTS_SECONDS = 31_536_000 if SECURE_SSL_REDIRECT else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_SSL_REDIRECT
-SECURE_HSTS_PRELOAD = SECURE_SSL_REDIRECT
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [r"^metrics$"]
+# A browser that has once heard of it lets nobody take these back, so the wider two are the operator's to ask for.
+SECURE_HSTS_SECONDS = environment.whole(
+    "HSTS_SECONDS", 2_592_000 if SECURE_SSL_REDIRECT else 0, least=0, most=63_072_000
+)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = environment.flag("HSTS_INCLUDE_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = environment.flag("HSTS_PRELOAD", default=False)
+if SECURE_HSTS_PRELOAD and not (SECURE_HSTS_INCLUDE_SUBDOMAINS and SECURE_HSTS_SECONDS >= 31_536_000):
+    raise ImproperlyConfigured("HSTS_PRELOAD needs HSTS_INCLUDE_SUBDOMAINS=1 and HSTS_SECONDS of 31536000 or more.")
+TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")  # whose X-Forwarded-For and X-Forwarded-Proto are believed
+
+HTTP_CONNECTIONS = environment.whole("HTTP_CONNECTIONS", 8_000, least=10, most=1_000_000)
+HTTP_CONNECTIONS_PER_ADDRESS = environment.whole("HTTP_CONNECTIONS_PER_ADDRESS", 1_000, least=1, most=1_000_000)
+HTTP_HEADER_SECONDS = environment.number("HTTP_HEADER_SECONDS", 10, least=0.5, most=120)
+HTTP_BODY_SECONDS = environment.number("HTTP_BODY_SECONDS", 20, least=0.5, most=600)
+HTTP_IDLE_SECONDS = environment.number("HTTP_IDLE_SECONDS", 65, least=1, most=600)
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_048_576

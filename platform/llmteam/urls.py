@@ -3,15 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from llmteam import health, metrics
+from llmteam import metrics
 
 urlpatterns = [
     path("api/", include("llmteam.api.urls")),
     path("admin/", admin.site.urls),
     path("", include("tenants.sign_in.urls")),
     path("inbox/", include("humantasks.inbox.urls")),
-    path("healthz", health.alive, name="healthz"),
-    path("readyz", health.ready, name="readyz"),
     path("metrics", metrics.show, name="metrics"),
 ]
 

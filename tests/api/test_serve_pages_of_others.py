@@ -80,7 +80,7 @@ async def test_an_inactive_tenant_s_origins_do_not_count(async_client: Any, acme
 
 @pytest.mark.django_db(transaction=True)
 async def test_only_the_api_is_for_pages_of_others(async_client: Any, acme: Customer) -> None:
-    assert allowed(await answer(async_client, "GET", "/healthz", EDITOR)) is None
+    assert allowed(await answer(async_client, "GET", "/metrics", EDITOR)) is None
     assert allowed(await answer(async_client, "GET", "/admin/login/", EDITOR)) is None
 
 

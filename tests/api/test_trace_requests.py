@@ -24,7 +24,7 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def test_every_answer_has_an_id_of_its_own(acme: Customer, api: Api) -> None:
-    ids = {api(acme).get(path)["X-Request-Id"] for path in ("/api/v1/me", "/api/v1/me", "/api/nothing", "/healthz")}
+    ids = {api(acme).get(path)["X-Request-Id"] for path in ("/api/v1/me", "/api/v1/me", "/api/nothing", "/admin/")}
     assert len(ids) == 4
 
 
@@ -78,22 +78,9 @@ def test_what_django_refuses_itself_is_a_problem_below_api_only(handler: Any) ->
 
 
 def test_an_unknown_host_is_refused(client: Any) -> None:
-    assert client.get("/healthz").status_code == 200
+    assert client.get("/api/v1/me").status_code == 401
     answer = client.get("/api/v1/me", headers={"host": "evil.example"})
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
-
-
-def test_healthz_asks_nobody_and_readyz_asks_all(client: Any, db: None) -> None:
-    assert client.get("/healthz").json() == {"status": "ok"}
-    answer = client.get("/readyz")
-    assert answer.json() == {"status": "ok", "parts": {"database": "ok", "migrations": "ok", "redis": "ok"}}
-
-
-def test_readyz_names_the_part_that_is_away(client: Any, db: None, settings: Any) -> None:
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["parts"]["redis"]) == (503, "away")
-    assert answer.json()["parts"]["database"] == "ok"
 
 
 def test_the_deploy_check_is_clean_in_production() -> None:

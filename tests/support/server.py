@@ -1,4 +1,4 @@
-"""A real API server process (Daphne) on the test's database, and a caller for it."""
+"""A real API server process on the test's database, and a caller for it."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ START_SECONDS = 30.0
 
 
 class ServerProcess:
-    """One Daphne on a free port of the loopback."""
+    """One web process on a free port of the loopback."""
 
     def __init__(self, **environment: str) -> None:
         self.port = free_port()
@@ -50,7 +50,7 @@ class ServerProcess:
             self.port = free_port()
 
     def _starts(self) -> bool:
-        argv = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "llmteam.asgi:application"]
+        argv = [sys.executable, "-m", "llmteam.web", "--bind", "127.0.0.1", "--port", str(self.port)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 argv, cwd=CHECKOUT, env=self._full_environment(), stdout=log, stderr=subprocess.STDOUT

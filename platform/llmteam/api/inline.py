@@ -21,7 +21,7 @@ from django.utils import translation
 from django.utils.deprecation import MiddlewareMixin
 
 API: Final = "/api/v1/"
-WITHOUT_LANGUAGE: Final = ("/api/", "/admin/", "/healthz", "/readyz", "/metrics")
+WITHOUT_LANGUAGE: Final = ("/api/", "/admin/", "/metrics")
 """Where nothing is translated: programs, and the console, whose operators share one language."""
 
 
