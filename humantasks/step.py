@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import Error, connection
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from humantasks.forms import default_form
@@ -20,6 +20,7 @@ from kernel.values import Json
 from runs.steps.base import Emit, StepCall, StepFailed, StepHandler, Wait
 from segments.catalog import AssigneeRef, Port, PortRef, StepConfig, StepType
 from segments.definition.foreign_schemas import schema_problems
+from tenants.faults import platform_fault
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +169,7 @@ class HumanTask(StepHandler):
         """Open the task of this activation, or find the one it has."""
         wish = _wish(call)
         place = _place(call)
-        opening = self._opening[tuple(place.values())] = asyncio.ensure_future(self._do(open_task, wish=wish, **place))
+        opening = self._opening[tuple(place.values())] = asyncio.ensure_future(self._try(open_task, wish=wish, **place))
         opening.add_done_callback(lambda _: self._opening.pop(tuple(place.values()), None))
         # A thread cannot be stopped: whoever cancels this takes the task back once it is there.
         task = await asyncio.shield(opening)
@@ -195,23 +196,29 @@ class HumanTask(StepHandler):
         await self._do(take_back, **place)
 
     async def _do(self, work: Callable[..., Answer], **arguments: Any) -> Answer:
+        """Do something of a task, again and again while the database is away: nobody else would."""
         while True:
-            with self._lock:
-                self._queued += 1
             try:
-                return await asyncio.get_running_loop().run_in_executor(
-                    self._threads, partial(self._in_thread, partial(work, **arguments))
-                )
-            except (InterfaceError, OperationalError) as error:
+                return await self._try(work, **arguments)
+            except Error as error:
+                if platform_fault(error) is None:
+                    raise
                 log.warning("the database does not answer about a human task, asking again: %s", error)
                 await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _try(self, work: Callable[..., Answer], **arguments: Any) -> Answer:
+        with self._lock:
+            self._queued += 1
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, partial(self._in_thread, partial(work, **arguments))
+        )
 
     def _in_thread(self, work: Callable[[], Answer]) -> Answer:
         with self._lock:
             self._queued -= 1
         try:
             return work()
-        except (InterfaceError, OperationalError):
+        except Error:
             connection.close()
             raise
         finally:

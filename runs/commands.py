@@ -168,9 +168,9 @@ def _woken(run: Run) -> dict[str, Any]:
 
 
 def _has_paid_ahead(run: Run) -> bool:
-    """Whether the run's timeout was charged for all of the wait it is parked for: waiting for people is free."""
-    is_for_people = any(wait["kind"] == "human" for wait in run.waiting_for)
-    return run.status == RunStatus.WAITING and run.seconds_left is not None and not is_for_people
+    """Whether the run's timeout was charged for all of the wait it is parked for; for people and us it is free."""
+    is_free = any(wait["kind"] in {"human", "platform"} for wait in run.waiting_for)
+    return run.status == RunStatus.WAITING and run.seconds_left is not None and not is_free
 
 
 def _seconds_to_sleep() -> Func:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -36,6 +37,7 @@ class Program:
     environment: Mapping[str, str]
     logs: Path
     child: processes.Child | None = None
+    started_at: datetime = datetime(2000, 1, 1, tzinfo=UTC)
 
     @property
     def pid(self) -> int:
@@ -55,6 +57,7 @@ class Program:
 
     def start(self) -> None:
         """Start the process; what ran before is to have ended."""
+        self.started_at = datetime.now(UTC)
         self.child = processes.spawn(
             processes.Command(
                 argv=self.argv,

@@ -126,13 +126,17 @@ class Stack:
         Raises:
             TimeoutError: One does not come up.
         """
-        deadline = time.monotonic() + READY_SECONDS
         for worker in self.workers:
-            while not self.ask(ALIVE, [f"{worker.name}@chaos", since]):
-                self.revive()
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"{worker.name} did not come up. {processes.log_report(self.log_of(worker))}")
-                time.sleep(AGAIN_SECONDS)
+            self.wait_for_worker(worker, since=since)
+
+    def wait_for_worker(self, worker: Program, *, since: datetime = EVER) -> None:
+        """Return when the present process of a worker has a lease; as ``wait_for_workers``."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.ask(ALIVE, [f"{worker.name}@chaos", max(since, worker.started_at)]):
+            self.revive()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{worker.name} did not come up. {processes.log_report(self.log_of(worker))}")
+            time.sleep(AGAIN_SECONDS)
 
     def wait_for_web(self) -> None:
         """Return when the web process listens.

@@ -81,7 +81,9 @@ def mix_faults(trial: Trial) -> None:
     kinds = [kind for kind in MIXED for _ in range(FAULTS // len(MIXED))]
     trial.rng.shuffle(kinds)
     for kind in kinds:
-        MIXED[kind](trial, busy_worker(trial))
+        victim = busy_worker(trial)
+        trial.stack.wait_for_worker(victim)
+        MIXED[kind](trial, victim)
         trial.pause(trial.rng.uniform(0.1, 0.6))
     trial.finish()
     trial.figures["faults"] = {kind: kinds.count(kind) for kind in MIXED}

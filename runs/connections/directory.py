@@ -6,7 +6,6 @@ from typing import Final, TypeVar
 
 import httpx
 
-from kernel.crypto import CannotOpen
 from kernel.egress import EgressClient
 from runs.connections.credentials import Credentials, build_credentials
 from runs.connections.facts import ConnectionFacts
@@ -69,6 +68,7 @@ class Directory:
 
         Raises:
             StepFailed: CONNECTION_UNKNOWN, CONNECTION_INACTIVE, CONNECTION_KIND_WRONG, CONNECTION_UNUSABLE.
+            CannotOpen: This process has not the key of its secret.
         """
         if facts is None:
             return _registered(self._runtime.clients.get(ref), self._runtime.llms.get(ref), ref, "http")
@@ -120,7 +120,7 @@ class Directory:
                 facts.provider,
                 http_client=self._http_client(),
                 base_url=facts.base_url or None,
-                secret=_secret(facts) or None if is_own_way else None,
+                secret=facts.open_secret() or None if is_own_way else None,
                 headers=facts.headers,
                 authorise=None if credentials is None else credentials.put_on,
             )
@@ -139,7 +139,7 @@ class Directory:
         )
 
     def _credentials(self, facts: ConnectionFacts) -> Credentials:
-        return build_credentials(facts, secret=_secret(facts), http_client=self._http_client)
+        return build_credentials(facts, secret=facts.open_secret(), http_client=self._http_client)
 
 
 def unknown(ref: str) -> StepFailed:
@@ -155,14 +155,6 @@ def _registered(found: Found | None, other: object, ref: str, kind: str) -> Foun
 
 def _wrong_kind(ref: str, wanted: str) -> StepFailed:
     return StepFailed("CONNECTION_KIND_WRONG", f"The connection {ref} is not one to {KINDS[wanted]}.")
-
-
-def _secret(facts: ConnectionFacts) -> str:
-    try:
-        return facts.open_secret()
-    except CannotOpen as error:
-        message = f"The secret of the connection {facts.ref} cannot be opened: {error}."
-        raise StepFailed("CONNECTION_UNUSABLE", message) from None
 
 
 def _endpoint(facts: ConnectionFacts, address: str) -> Endpoint:

@@ -21,6 +21,7 @@ from runs.steps.base import Defer, Emit, Hold, RuntimeContext, StepCall, StepFai
 from runs.usage.amounts import record_of
 from segments.definition.config import resolve_config
 from segments.expressions import ExpressionError
+from tenants.faults import platform_fault
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,20 @@ class Succeeded:
     payload: Mapping[str, Json]
 
 
-Outcome = Succeeded | StepFailed | Defer | Wait
+@dataclass(frozen=True, slots=True)
+class PlatformFault:
+    """The platform could not execute the attempt; the step is not to blame, and is tried again at no cost.
+
+    Attributes:
+        part: As ``tenants.faults`` names it.
+        may_have_called: Whether the attempt may have reached out before.
+    """
+
+    part: str
+    may_have_called: bool
+
+
+Outcome = Succeeded | StepFailed | Defer | Wait | PlatformFault
 
 
 class Attempt:
@@ -107,6 +121,9 @@ class Attempt:
         except Defer as deferred:
             return deferred
         except (Exception, SystemExit) as error:
+            part = None if isinstance(error, StepFailed) else platform_fault(error)
+            if part is not None:
+                return self._platform_fault(part, error)
             return self._failure(error, is_late=limit.expired())
 
     @property
@@ -218,6 +235,13 @@ class Attempt:
             seconds = self.step.plan_step.timeout_seconds
             return StepFailed("STEP_TIMED_OUT", f"The attempt took longer than {seconds:g} s.", retryable=True)
         return self._crashed()
+
+    def _platform_fault(self, part: str, error: BaseException) -> PlatformFault:
+        """Tell operators; people are told that the platform is waited for."""
+        log.error(
+            "run %s, step %s is put off, for the platform's %s: %r", self._claimed.run_id, self.key[0], part, error
+        )
+        return PlatformFault(part, may_have_called=self._calls > 0)
 
     def _crashed(self) -> StepFailed:
         """Log what was being handled; people are told no internals."""

@@ -1,7 +1,9 @@
 """What one owner of a run knows of it: every fact is recorded and taken into account in one step."""
 
+import random
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from kernel.values import Json
 from runs.core import Event, EventType, State, apply, route_error
@@ -13,17 +15,25 @@ from runs.engine.journal import Journal
 from runs.engine.orders import Orders
 from runs.engine.spending import Spending
 from runs.engine.times import written_time
-from runs.engine.waits import Waits
+from runs.engine.waits import PLATFORM, Waits
+from runs.metrics import DEFERRED
 from runs.steps.base import StepFailed
+
+FIRST_FAULT_SECONDS: Final = 1.0
+LONGEST_FAULT_SECONDS: Final = 60.0
 
 
 class Chronicle:
-    """The journal, and what follows from it: the core's state, the waits, the orders, what is spent."""
+    """The journal, and what follows from it: the core's state, the waits, the orders, what is spent.
+
+    ``faults`` counts by activation how often in a row the platform kept it from being executed.
+    """
 
     def __init__(self, journal: Journal, state: State, spending: Spending) -> None:
         self.state = state
         self.waits = Waits()
         self.orders = Orders(journal)
+        self.faults: Counter[ActivationKey] = Counter()
         self._journal = journal
         self._spending = spending
 
@@ -33,7 +43,7 @@ class Chronicle:
             event = event_of(row)
             apply(self.state, event)
             self.orders.fold(event)
-            self.waits.fold(event, at_of(row))
+            self._fold_waits(event, at_of(row))
             self._spending.fold(event)
 
     def record(
@@ -60,7 +70,7 @@ class Chronicle:
             payload = {**payload, USAGE: list(usage)}
         event = self._journal.append(event_type, payload, step_id=key[0], activation=key[1], attempt=attempt)
         apply(self.state, event)
-        self.waits.fold(event, self._journal.clock.now())
+        self._fold_waits(event, self._journal.clock.now())
         self._journal.activations = self.state.activations
         self._journal.active = len(self.state.active)
         self._spending.record(event, usage)
@@ -72,6 +82,13 @@ class Chronicle:
         error = error_object(failure, key=key, attempts=activation.consumed + 1)
         edges: list[Json] = list(route_error(self.state, activation.token, error))
         self.record(EventType.STEP_FAILED, {"error": error, "edges": edges}, key, activation.attempt, usage)
+
+    def put_off(self, key: ActivationKey, usage: Sequence[Json] = ()) -> None:
+        """Record that the platform kept an activation from being executed; each time in a row it waits for longer."""
+        pause = min(FIRST_FAULT_SECONDS * 2 ** min(self.faults[key], 16), LONGEST_FAULT_SECONDS)
+        at = self._journal.clock.now() + pause * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries
+        DEFERRED.labels(PLATFORM).inc()
+        self.try_again(key, reason=PLATFORM, at=at, consumed=False, usage=usage)
 
     def try_again(
         self,
@@ -88,3 +105,9 @@ class Chronicle:
         if error is not None:
             payload["error"] = dict(error)
         self.record(EventType.STEP_RETRYING, payload, key, self.state.active[key].attempt, usage)
+
+    def _fold_waits(self, event: Event, at: float) -> None:
+        self.waits.fold(event, at)
+        if event.type is EventType.STEP_RETRYING and event.step_id is not None and event.activation is not None:
+            key = event.step_id, event.activation
+            self.faults[key] = self.faults[key] + 1 if event.payload["reason"] == PLATFORM else 0

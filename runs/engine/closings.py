@@ -93,9 +93,9 @@ def paused(journal: Journal, told: Mapping[str, Json] | None, *, waits: Waits) -
 
 
 def parked(*, waits: Waits, deadline_at: float) -> Closing:
-    """Give a run back that only waits. Waiting for people is not charged to its timeout, waiting for times is."""
+    """Give a run back that only waits. Only waiting for times is charged to its timeout."""
     waiting_for = dump_json(list(waits.describe()))
-    if waits.for_people:
+    if waits.stop_the_clock:
         return Closing(RunStatus.WAITING, wake_at=_finite(waits.next_time()), waiting_for=waiting_for)
     wake_at = min(deadline_at, waits.next_time())
     return Closing(RunStatus.WAITING, wake_at=wake_at, charged_until=wake_at, waiting_for=waiting_for)

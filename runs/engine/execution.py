@@ -22,7 +22,7 @@ from runs.core import (
     next_retry,
 )
 from runs.engine import closings
-from runs.engine.attempts import ActivationKey, Attempt, Outcome, Succeeded, error_object
+from runs.engine.attempts import ActivationKey, Attempt, Outcome, PlatformFault, Succeeded, error_object
 from runs.engine.chronicle import Chronicle
 from runs.engine.journal import Closing, Journal
 from runs.engine.orders import told_by
@@ -38,8 +38,6 @@ from runs.steps.base import Defer, StepFailed, Wait
 from segments.catalog import Effect
 from segments.plan import OnUnknown
 
-PARK_SECONDS = 5.0
-"""A run whose only waits are longer than this gives its host back."""
 LEAST_DEFER_SECONDS = 0.05
 """What is put off comes back no sooner, however far a worker's clock is behind the database's."""
 SLICE_SECONDS = 0.02
@@ -124,11 +122,11 @@ class Execution:
             return True
         if self._around.clock.now() >= self._claimed.deadline_at:
             return await self._time_out()
+        self._take_outcomes()
         if not self._recovered and not self._orders.is_pausing:
             self._recovered = True
             if await self._recover():
                 return True
-        self._take_outcomes()
         commands = self._decide()
         if commands:
             return await self._carry_out(commands)
@@ -165,7 +163,9 @@ class Execution:
         """Settle the attempts an earlier owner left without an outcome; return whether the run was given up."""
         unknown: list[ActivationKey] = []
         for key, fate in fates(self.state, answered_seq=self._orders.answered_seq):
-            if fate is Fate.EXECUTE:
+            if key in self._attempts:
+                pass  # it is in flight here, so nothing is lost
+            elif fate is Fate.EXECUTE:
                 await self._execute_pure(self._attempt(key))
             elif fate is Fate.TRY_AGAIN:
                 self._chronicle.try_again(key, reason="owner_lost", at=self._around.clock.now(), consumed=False)
@@ -228,7 +228,7 @@ class Execution:
                 return await self._close(closings.paused(self._journal, told, waits=self._chronicle.waits))
             if not self._chronicle.waits:
                 raise RuntimeError("the core has nothing to do and has not ended the run")
-            if self._chronicle.waits.next_time() - now > PARK_SECONDS:
+            if self._chronicle.waits.give_the_host_back(now):
                 deadline_at = self._claimed.deadline_at
                 return await self._close(closings.parked(waits=self._chronicle.waits, deadline_at=deadline_at))
         if self._journal.rows:
@@ -332,6 +332,9 @@ class Execution:
         if isinstance(outcome, Wait):
             self._people.park(attempt, outcome)
             return
+        if isinstance(outcome, PlatformFault):
+            self._put_off(attempt, outcome)
+            return
         if isinstance(outcome, Defer):
             at = max(outcome.until.timestamp(), self._around.clock.now() + LEAST_DEFER_SECONDS)
             self._chronicle.try_again(attempt.key, reason=outcome.reason, at=at, consumed=False, usage=attempt.usage)
@@ -352,6 +355,13 @@ class Execution:
             self._chronicle.try_again(
                 attempt.key, reason="failed", at=at, consumed=True, error=error, usage=attempt.usage
             )
+
+    def _put_off(self, attempt: Attempt, fault: PlatformFault) -> None:
+        """Try an attempt again later; of a call that may have been made and may not come twice, its step says what."""
+        if fault.may_have_called and attempt.step.plan_step.on_unknown is not OnUnknown.RETRY:
+            self._recovered = False
+        else:
+            self._chronicle.put_off(attempt.key, attempt.usage)
 
     async def _skip(self, command: Skip) -> None:
         key = command.step_id, command.activation

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-import psycopg
 from django.conf import settings
 from django.utils.module_loading import import_string
 
@@ -158,7 +157,7 @@ class Host:
                 claimed = await self._claim(also_when_full=is_sweep)
             except HostLost:
                 log.warning("the lease is over; nothing is claimed until it is renewed")
-            except (*AWAY, psycopg.Error) as error:
+            except AWAY as error:
                 # Whatever is wrong, a missing migration as well: the next sweep may find it mended.
                 log.warning("nothing can be claimed now: %s", error)
                 self._in_doubt_until = time.monotonic() + DOUBT_SECONDS

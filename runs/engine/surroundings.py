@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg_pool import PoolTimeout
 
 from runs.deltas import Deltas
 from runs.engine.clock import DatabaseClock
@@ -21,13 +20,14 @@ from runs.engine.tariffs import Tariffs
 from runs.engine.writer import Writer
 from runs.notices import Notices
 from runs.steps.base import Middleware
+from tenants.faults import platform_fault
 
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 AGAIN_SECONDS = 0.5
-AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError)
-"""What a database that is away raises."""
+AWAY = (psycopg.Error, OSError)
+"""What a database that is away, or not as it should be, raises; among others, so ask ``platform_fault``."""
 
 
 @dataclass(slots=True)
@@ -50,21 +50,27 @@ class Surroundings:
     def __post_init__(self) -> None:
         self.tariffs = Tariffs(self.ask, self.clock)
         self.reservations = Reservations(self.ask)
-        self.contexts = TenantContexts(self.ask, self.tariffs)
+        self.contexts = TenantContexts(self.ask_once, self.tariffs)
         self.middleware = build_middleware()
         self.plans = Plans(self.ask, self.middleware)
         self.writer.tell = self.notices.tell
         self.writer.ring_deliverer = self.deliverer.ring
 
     async def ask(self, question: Callable[[AsyncDatabase], Awaitable[Answer]]) -> Answer:
-        """Ask the database, again and again while it is away."""
+        """Ask the database, again and again while it is away or refuses everybody."""
         while True:
             try:
-                async with self.pool.connection() as connection:
-                    return await question(connection)
+                return await self.ask_once(question)
             except AWAY as error:
+                if isinstance(error, psycopg.Error) and platform_fault(error) is None:
+                    raise
                 log.warning("the database does not answer, asking again: %s", error)
                 await asyncio.sleep(AGAIN_SECONDS)
+
+    async def ask_once(self, question: Callable[[AsyncDatabase], Awaitable[Answer]]) -> Answer:
+        """Ask the database; for attempts, whose time is the step's and who are put off when there is no answer."""
+        async with self.pool.connection() as connection:
+            return await question(connection)
 
     def in_background(self, work: Coroutine[Any, Any, Any]) -> None:
         """Let something run that nobody waits for."""

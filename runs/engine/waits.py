@@ -11,9 +11,12 @@ from runs.core.state import ActivationKey
 from runs.engine.times import read_time, written_time
 
 HUMAN: Final = "human"
-KINDS: Final = frozenset({"rate_limit", "circuit", "budget"})
+PLATFORM: Final = "platform"
+KINDS: Final = frozenset({"rate_limit", "circuit", "budget", PLATFORM})
 """Reasons of a retry that people read by their own name; every other is a ``retry``."""
 NEVER: Final = float("inf")
+PARK_SECONDS: Final = 5.0
+"""A run whose only waits are longer than this gives its host back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,13 @@ class Waits:
         return bool(self._by_key)
 
     @property
-    def for_people(self) -> bool:
-        """Whether any waits for a person; then the run's timeout stands still while it is parked."""
-        return any(wait.kind == HUMAN for wait in self._by_key.values())
+    def stop_the_clock(self) -> bool:
+        """Whether any waits for a person or the platform; then the run's timeout stands still while it is parked."""
+        return any(wait.kind in {HUMAN, PLATFORM} for wait in self._by_key.values())
+
+    def give_the_host_back(self, now: float) -> bool:
+        """Whether a run that only waits is parked: for long, or for the platform, which may be well on another host."""
+        return self.next_time() - now > PARK_SECONDS or any(wait.kind == PLATFORM for wait in self._by_key.values())
 
     def fold(self, event: Event, at: float) -> None:
         """Take in an event, recorded at a time: an activation begins to wait, goes on, or is over."""

@@ -137,7 +137,7 @@ class Writer:
             gone = await self._find_gone(self._connection, verdict.missed)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             return await self._bisect(batch, error)
-        except (psycopg.Error, OSError) as error:
+        except (psycopg.Error, OSError, MemoryError) as error:
             log.warning("the journal cannot be written now (%d runs wait): %s", len(batch), error)
             await self._disconnect()
             for piece in batch:

@@ -1,13 +1,18 @@
 """Step types for tests of the engine; as an app, so that worker processes have them too (EXTRA_APPS)."""
 
 import asyncio
+import errno
 import time
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
+import redis
 from django.apps import AppConfig
+from psycopg_pool import PoolTimeout
 from pydantic import Field
 
+from kernel.crypto import CannotOpen
 from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler
 from segments.catalog import Effect, Port, StepType
 
@@ -28,6 +33,15 @@ RESULTS: dict[str, Callable[[StepCall], Any]] = {
 }
 
 
+FAULTS: dict[str, BaseException] = {
+    "too many connections": psycopg.errors.TooManyConnections("no more connections allowed"),
+    "prepared statement gone": psycopg.errors.InvalidSqlStatementName("prepared statement does not exist"),
+    "pool exhausted": PoolTimeout("couldn't get a connection"),
+    "redis away": redis.ConnectionError("refused"),
+    "wrong keys": CannotOpen("the key '1' is not on the ring"),
+    "disk full": OSError(errno.ENOSPC, "No space left on device"),
+    "no memory": MemoryError(),
+}
 SPOKEN = {"half_a_pair": "\ud83d"}
 """What a config, which is JSON, cannot say."""
 
@@ -41,6 +55,8 @@ class ProbeConfig(StepConfig):
     retry_after: float | None = None
     result: Any = None
     result_of: str | None = None
+    fault: str | None = None
+    faults: int = 2
     blocking_seconds: float = 0.0
     says: list[str] = Field(default_factory=list)
     repeats: int = 1
@@ -71,6 +87,8 @@ class Probe(StepHandler):
         """Wait, fail or answer as the config says."""
         config = call.config
         assert isinstance(config, ProbeConfig)
+        if config.fault is not None and call.attempt <= config.faults:
+            raise FAULTS[config.fault]
         if config.seconds:
             await asyncio.sleep(config.seconds)
         if config.blocking_seconds:

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
 from rest_framework import exceptions
@@ -27,6 +26,7 @@ from kernel.errors import (
 )
 from kernel.values import pointer_of
 from llmteam.api.content import UnsupportedContent
+from tenants.faults import DATABASE, platform_fault
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_ROOT = "urn:llmteam:problem:"
@@ -71,7 +71,7 @@ def translate(error: Exception) -> LlmteamError:
         return error
     if isinstance(error, exceptions.ValidationError):
         return Invalid(errors=list(_items(error.detail, ())))
-    if isinstance(error, OperationalError | InterfaceError):
+    if platform_fault(error) == DATABASE:
         return DatabaseAway(extra={"retry_after": 5})
     for kind, known in _KINDS:
         if isinstance(error, kind):
