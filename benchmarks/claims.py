@@ -59,7 +59,7 @@ class Queue:
     """The table of runs, filled and emptied by the owner of the database."""
 
     def __init__(self, database: Database) -> None:
-        from runs.core.events import SEMANTICS  # noqa: PLC0415 - after Django's setup
+        from segments.plan import SEMANTICS  # noqa: PLC0415 - after Django's setup
 
         self.database = database
         self.worker_id = uuid.uuid4()
@@ -116,7 +116,6 @@ def situations(queue: Queue) -> Iterator[str]:
 
 async def claim_all(queue: Queue) -> list[float]:
     """Claim a hundred runs, end them, queue a hundred more, again and again; return the seconds each hundred took."""
-    from runs.core.events import SEMANTICS  # noqa: PLC0415 - after Django's setup
     from runs.engine.store.claims import claim_runs  # noqa: PLC0415 - after Django's setup
     from runs.engine.store.connection import connect  # noqa: PLC0415 - after Django's setup
 
@@ -126,7 +125,7 @@ async def claim_all(queue: Queue) -> list[float]:
         for number in range(ROUNDS + 1):
             began, count = time.perf_counter(), 0
             while count < DUE:
-                claimed = await claim_runs(connection, worker_id=queue.worker_id, room=ROOM, semantics=SEMANTICS)
+                claimed = await claim_runs(connection, worker_id=queue.worker_id, room=ROOM)
                 if not claimed:
                     raise RuntimeError("there was nothing to claim")
                 count += len(claimed)

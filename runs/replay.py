@@ -14,13 +14,14 @@ from kernel.clock import utc_now
 from kernel.values import Json, dump_json
 from runs.callbacks.starting import CallbackWish, new_callback, tell_of_copied_start
 from runs.core import EventType
-from runs.core.events import REPLAYED_FROM, SEMANTICS
+from runs.core.events import REPLAYED_FROM
 from runs.engine.journal import chain
 from runs.errors import ActivationUnknown
 from runs.idempotency import OnceKey, Started, start_once
 from runs.models import Run, RunEvent
 from runs.queue import ring
 from runs.selectors import get_run
+from segments.plan import SEMANTICS
 from tenants.models import ApiKey, Tenant
 
 BATCH_EVENTS: Final = 500

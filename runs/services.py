@@ -10,13 +10,13 @@ from audit.services import new_entry
 from audit.types import REQUEST
 from kernel.values import Json
 from runs.callbacks.starting import CallbackWish, new_callback
-from runs.core.events import SEMANTICS
 from runs.idempotency import OnceKey, Started, start_once
 from runs.inputs import check_input
 from runs.models import Run
 from runs.queue import ring
 from runs.steps.registry import step_type_offer
 from segments.models import Revision
+from segments.plan import SEMANTICS
 from segments.selectors import check_startable, get_revision, get_segment, get_startable
 from segments.services import store_inline
 from tenants.inserts import insert_together

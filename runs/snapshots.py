@@ -67,7 +67,7 @@ def _empty_state(run: Run) -> State | None:
     segment = read_segment(run.revision.definition).segment
     if segment is None or any(step.type not in catalog for step in segment.steps):
         return None
-    return new_state(compile_plan(segment, catalog))
+    return new_state(compile_plan(segment, catalog, semantics=run.semantics))
 
 
 def _journal(run: Run, state: State | None) -> Iterator[Json]:

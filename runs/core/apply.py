@@ -1,14 +1,15 @@
 """Fold events into the state. The same events give the same state; nothing else changes it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from kernel.values import Json
 from runs.core.events import Event, EventType, Ref
-from runs.core.gathering import add_ready, arrive, deliver, settle
-from runs.core.regions import leave, memberships
-from runs.core.state import Activation, Arrival, Frame, Key, Phase, Place, Stack, State, Token, remember
+from runs.core.failures import branch_failed, nearest_gathering
+from runs.core.gathering import CLOSED, add_ready, arrive, deliver, settle
+from runs.core.regions import is_closed, leave
+from runs.core.state import Activation, Arrival, Frame, Phase, Place, Stack, State, Token, remember
 from segments.catalog import Role
-from segments.plan import GatherPoint, PlanEdge, PlanStep
+from segments.plan import FIRST_SEMANTICS, PlanEdge, PlanStep, Strategy
 
 UNKNOWN_EDGE = 1 << 31
 """Sorts a failed branch behind the edges by which others arrived."""
@@ -42,6 +43,10 @@ def _step_started(state: State, event: Event) -> None:
     activation = state.active.get(key)
     if activation is None:
         token = _take_ready(state, event)
+        if token is None:
+            token = Token(state.tokens_made, key[0], (), {})
+            state.tokens_made += 1
+            state.doomed[key] = "cancelled"
         token.place = Place.ACTIVE
         token.activation = key[1]
         activation = state.active[key] = Activation(*key, token, 0, event.seq)
@@ -53,14 +58,22 @@ def _step_started(state: State, event: Event) -> None:
     activation.started_seq = event.seq
 
 
-def _take_ready(state: State, event: Event) -> Token:
-    while state.ready:
-        token = state.ready.popleft()
-        if token.place is Place.READY:
-            if token.step_id != event.step_id:
-                raise LookupError(f"{event.step_id} is not the step to go on with")
-            return token
-    raise LookupError(f"{event.step_id} has nothing to start with")
+def _take_ready(state: State, event: Event) -> Token | None:
+    """Take the token that the event begins, or fails, with.
+
+    None in a journal of the first semantics that tells of a token an event before it cancelled: its engine began such a
+    step once, before it stalled.
+
+    Raises:
+        LookupError: Another step is to be gone on with.
+    """
+    while state.ready and state.ready[0].place is not Place.READY:
+        state.ready.popleft()
+    if state.ready and state.ready[0].step_id == event.step_id:
+        return state.ready.popleft()
+    if state.plan.semantics == FIRST_SEMANTICS:
+        return None
+    raise LookupError(f"{event.step_id} is not the step to go on with")
 
 
 def _step_retrying(state: State, event: Event) -> None:
@@ -74,9 +87,11 @@ def _task_created(state: State, event: Event) -> None:
 
 
 def _land(state: State, activation: Activation, phase: Phase) -> None:
-    """Have an activation be in flight no more."""
+    """Have an activation be in flight no more; where all it leads to is certain to fail, it is not gone on with."""
     state.running -= activation.phase is Phase.RUNNING
     activation.phase = phase
+    if is_closed(state, activation.token):
+        state.doomed.setdefault((activation.step_id, activation.activation), CLOSED)
 
 
 def _step_completed(state: State, event: Event) -> None:
@@ -90,9 +105,12 @@ def _step_completed(state: State, event: Event) -> None:
         lineage = {**lineage, step.step_id: event.seq}
     items = state.items.get(event.seq)
     if items is not None and not items:
-        _skip_to_join(state, step, token, lineage)
+        _skip_to_joins(state, step, token, lineage, event.seq)
     else:
         _spread(state, step, token, event, lineage)
+    failure = event.payload.get("edge_error")
+    if isinstance(failure, dict):
+        _fail_outwards(state, token, failure)
 
 
 def _step_failed(state: State, event: Event) -> None:
@@ -125,6 +143,8 @@ def _close(state: State, event: Event) -> Token | None:
         token = _take_ready(state, event)
         state.counts[key[0]] = key[1]
         state.activations += 1
+        if token is None:
+            return None
     else:
         token = activation.token
         state.running -= activation.phase is Phase.RUNNING
@@ -175,44 +195,34 @@ def _place(state: State, edge: PlanEdge, stack: Stack, lineage: Mapping[str, int
     arrive(state, point, Arrival(token, edge.index, ref))
 
 
-def _skip_to_join(state: State, step: PlanStep, token: Token, lineage: Mapping[str, int]) -> None:
-    """A split over an empty list goes straight to its join, which then has nothing to gather."""
-    join = next((point for point in state.plan.points if point.port is None and point.dominator == step.step_id), None)
-    if join is not None:
-        add_ready(state, join.step_id, token.stack, lineage, {"branches": []})
+def _skip_to_joins(state: State, step: PlanStep, token: Token, lineage: Mapping[str, int], seq: int) -> None:
+    """Send an empty list straight to the joins it has, which then have nothing to gather.
+
+    Of nothing ``all`` and ``first`` make the empty list; ``any`` and ``quorum`` cannot be met.
+    """
+    for number, join_id in enumerate(state.plan.empty_joins[step.step_id]):
+        join = state.plan.steps[join_id]
+        stack = token.stack
+        if not join.points[0].closes:
+            stack = (*stack, Frame(step.step_id, token.activation, number, None, seq))
+        is_met = join.join is None or join.join.strategy in (Strategy.ALL, Strategy.FIRST)
+        if is_met or state.plan.semantics == FIRST_SEMANTICS:
+            add_ready(state, join_id, stack, lineage, {"branches": []})
+        else:
+            error = branch_failed(join_id, (), "there was no item, so no branch succeeded")
+            add_ready(state, join_id, stack, lineage, {}, error=error, failed_at=frozenset({join_id}))
 
 
 def _fail_outwards(state: State, token: Token, error: Mapping[str, Json]) -> None:
-    """Give an unrouted failure to the nearest gathering the token could still reach; without one the run fails."""
-    found = list(_gatherings_in_reach(state, token))
-    if not found:
+    """Give an unrouted failure to the nearest gathering; without one the run fails."""
+    place = nearest_gathering(state, token)
+    if place is None:
         state.failure = error
         return
-    point, key, below = min(
-        found, key=lambda one: (-len(one[1]), _distance(state, token.step_id, one[0]), one[0].index)
-    )
-    failed = Token(state.tokens_made, point.step_id, token.stack, token.lineage)
+    point, key, below = place
+    failed = Token(state.tokens_made, point.step_id, token.stack, token.lineage, failed_at=token.failed_at)
     state.tokens_made += 1
     deliver(state, point, Arrival(failed, UNKNOWN_EDGE, None, error), key, below)
-
-
-def _gatherings_in_reach(state: State, token: Token) -> Iterator[tuple[GatherPoint, Key, Stack]]:
-    for index, key in memberships(state.plan, token.step_id, token.stack):
-        below = tuple(part for part in key if isinstance(part, Frame))
-        yield state.plan.points[index], key, below
-
-
-def _distance(state: State, step_id: str, point: GatherPoint) -> int:
-    """Count the edges of the shortest way from a step to a gather point."""
-    level, seen, hops = [step_id], {step_id}, 0
-    while level:
-        hops += 1
-        edges = [edge for at in level for edge in state.plan.steps[at].edges]
-        if any(edge.target == point.step_id and point.port in (None, edge.target_port) for edge in edges):
-            return hops
-        level = list(dict.fromkeys(edge.target for edge in edges if edge.target not in seen))
-        seen.update(level)
-    return hops
 
 
 _HANDLERS: Mapping[EventType, Callable[[State, Event], None]] = {

@@ -71,6 +71,8 @@ def _ready(state: State, free: int, due: Collection[ActivationKey]) -> Iterator[
         if token.error is not None:
             error = {**token.error, "activation": activation_number}
             yield Reject(token.step_id, activation_number, 0, error, route_error(state, token, error))
+            # It may decide a join, and that may cancel the tokens behind: they are looked at again afterwards.
+            return
         else:
             free -= 1
             yield Start(token.step_id, activation_number, 1, token.inputs)

@@ -6,9 +6,6 @@ from enum import StrEnum
 
 from kernel.values import Json
 
-SEMANTICS = 1
-"""Number of the rules by which a journal folds; a run keeps the number it was started with."""
-
 
 class EventType(StrEnum):
     """Every event type a journal may hold."""
@@ -48,7 +45,8 @@ class Event:
 
     Payloads: ``segment.started {input}``; ``step.started {inputs: {port: ref | [ref]}}``;
     ``step.completed {ports: {port: value}, edges: [index]}`` or, when every port carries the same value,
-    ``{ports: [port], value, edges, items?}``; ``step.failed {error, edges}``; ``step.skipped {reason, effect}``;
+    ``{ports: [port], value, edges, items?}``, in both with ``edge_error`` when the condition of an edge failed;
+    ``step.failed {error, edges}``; ``step.skipped {reason, effect}``;
     ``step.retrying {error?, reason, retry_at, consumed}``; ``segment.completed {output}``; ``segment.failed {error}``;
     ``segment.cancelled {reason}``; ``human.task_created {task_id, until, url, ...}``, and the other events of a human
     task likewise, with ``until`` when its step is looked at next (null: never). Outcomes of steps may have ``usage``.

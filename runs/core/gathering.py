@@ -1,13 +1,16 @@
 """Joins and steps with several input ports: tokens arrive, the gathering fires once, or its step fails."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from kernel.values import Json
-from runs.core.regions import enter, expected, gathering_key, holders, leave
-from runs.core.state import Arrival, Gathering, GatheringKey, Key, Place, Stack, State, Token
-from segments.plan import GatherPoint, JoinPolicy, PlanStep, Strategy
+from runs.core.failures import branch_failed
+from runs.core.regions import enter, expected, gathering_key, holders, is_closed, leave
+from runs.core.state import Arrival, Gathering, GatheringKey, Key, Phase, Place, Stack, State, Token
+from segments.plan import FIRST_SEMANTICS, GatherPoint, JoinPolicy, PlanStep, Strategy, fails_early
 
-BRANCH_FAILED = "BRANCH_FAILED"
+CLOSED = "branch_failed"
+"""Reason of an activation that is skipped because the gathering it leads to is certain to fail."""
 
 
 def arrive(state: State, point: GatherPoint, arrival: Arrival) -> None:
@@ -28,10 +31,15 @@ def deliver(state: State, point: GatherPoint, arrival: Arrival, key: Key, below:
     arrival.token.home = home
     enter(state, arrival.token)
     gathering.succeeded += arrival.error is None
-    if _is_decided(state, gathering):
+    if is_closed(state, arrival.token):
+        cancel(state, arrival.token, CLOSED)
+    elif _is_decided(state, gathering):
         _fire(state, gathering, cancels=True)
     else:
         state.unsettled[home] = None
+        join = state.plan.steps[point.step_id].join
+        if arrival.error is not None and fails_early(join) and state.plan.semantics > FIRST_SEMANTICS:
+            _close_branches(state, gathering)
 
 
 def settle(state: State) -> None:
@@ -88,6 +96,32 @@ def _is_decided(state: State, gathering: Gathering) -> bool:
     return policy.strategy is Strategy.FIRST or gathering.succeeded >= _needed(policy)
 
 
+def _close_branches(state: State, gathering: Gathering) -> None:
+    """Start nothing more on the branches that lead only to a gathering that is certain to fail.
+
+    Attempts in flight end and are recorded; tokens that wait, for a retry, a person or others, are ended. The
+    gathering's step fails when nobody can come any more. Tokens that can reach something else go on.
+    """
+    state.failing.add((gathering.step_id, gathering.key))
+    for token in _comers(state, gathering):
+        if is_closed(state, token) and not _is_in_flight(state, token):
+            cancel(state, token, CLOSED)
+
+
+def _is_in_flight(state: State, token: Token) -> bool:
+    return token.place is Place.ACTIVE and state.active[token.step_id, token.activation].phase is Phase.RUNNING
+
+
+def _comers(state: State, gathering: Gathering) -> list[Token]:
+    """Return the tokens that may still come to a gathering."""
+    found: list[Token] = []
+    for point in state.plan.steps[gathering.step_id].points:
+        members = expected(state, gathering, point.index)
+        if members is not None:
+            found.extend((*members.running.values(), *members.waiting.values()))
+    return found
+
+
 def _needed(policy: JoinPolicy) -> int:
     """How many successes make a join of this policy succeed, if all who can come have come."""
     return policy.count or 1 if policy.strategy is Strategy.QUORUM else 1
@@ -99,29 +133,65 @@ def _fire(state: State, gathering: Gathering, *, cancels: bool = False) -> None:
     if step.join is None:
         _fire_ports(state, gathering, step)
         return
-    arrivals = _arrivals(state, gathering)
+    arrivals = _arrivals(gathering)
     _dissolve(state, gathering, cancels=cancels)
-    lineage = merged([arrival.token.lineage for arrival in arrivals])
+    tokens = [arrival.token for arrival in arrivals]
+    lineage = merged([token.lineage for token in tokens])
+    stack = gathering.below if step.points[0].closes else _with_own_frame(gathering, tokens)
     error = _join_error(step, step.join, arrivals)
     if error is not None:
-        add_ready(state, step.step_id, gathering.below, lineage, {}, error=error)
+        add_ready(state, step.step_id, stack, lineage, {}, error=error, failed_at=_passed(step, tokens))
         return
     refs: list[Json] = [arrival.ref.to_dict() for arrival in arrivals if arrival.ref is not None]
-    add_ready(state, step.step_id, gathering.below, lineage, {"branches": refs})
+    add_ready(state, step.step_id, stack, lineage, {"branches": refs})
+
+
+def _passed(step: PlanStep, tokens: Iterable[Token]) -> frozenset[str]:
+    """Name the gatherings a failure has been through once this step fails by it."""
+    return frozenset({step.step_id}.union(*(token.failed_at for token in tokens)))
+
+
+def _with_own_frame(gathering: Gathering, tokens: Sequence[Token]) -> Stack:
+    """Return the stack of a token that another gathering of the same fan-out is still to gather.
+
+    It keeps a frame of that fan-out: the first branch it gathered, and the item if it gathered a single one.
+    """
+    depth = len(gathering.below)
+    own = [token.stack[depth] for token in tokens if len(token.stack) > depth]
+    if len(gathering.key) == depth or not own:
+        return gathering.below
+    kept = min(own, key=lambda frame: frame.branch)
+    if any(frame.item != kept.item for frame in own):
+        kept = replace(kept, item=None)
+    return (*gathering.below, kept)
+
+
+def _shared(tokens: Sequence[Token]) -> Stack:
+    """Return the frames that the stacks of all these tokens begin with."""
+    stacks = [token.stack for token in tokens]
+    shortest = min(stacks, key=len)
+    for depth, frame in enumerate(shortest):
+        if any(stack[depth] != frame for stack in stacks):
+            return shortest[:depth]
+    return shortest
 
 
 def _join_error(step: PlanStep, policy: JoinPolicy, arrivals: list[Arrival]) -> Mapping[str, Json] | None:
     failed = [arrival.error for arrival in arrivals if arrival.error is not None]
     if policy.strategy in (Strategy.ALL, Strategy.FIRST):
-        return _error(step, failed, "a branch failed") if failed else None
+        return branch_failed(step.step_id, failed, "a branch failed") if failed else None
     succeeded, needed = len(arrivals) - len(failed), _needed(policy)
     if succeeded >= needed:
         return None
-    return _error(step, failed, f"{succeeded} of {needed} needed branches succeeded and no more can arrive")
+    why = f"{succeeded} of {needed} needed branches succeeded and no more can arrive"
+    return branch_failed(step.step_id, failed, why)
 
 
 def _fire_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
     """Take one token from each port; a port that got nothing new in a loop keeps its last value."""
+    if (gathering.step_id, gathering.key) in state.failing:
+        _fail_ports(state, gathering, step)
+        return
     taken: list[Arrival] = []
     inputs: dict[str, Json] = {}
     lineages: list[Mapping[str, int]] = []
@@ -143,9 +213,48 @@ def _fire_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
         state.unsettled[step.step_id, gathering.key] = None
     else:
         del state.gatherings[step.step_id, gathering.key]
+    stack = _stack_behind(step, gathering, [arrival.token for arrival in taken])
+    # By the first semantics a failure counted as its port's token.
     failed = [arrival.error for arrival in taken if arrival.error is not None]
-    error = _error(step, failed, "a branch failed") if failed else None
-    add_ready(state, step.step_id, gathering.below, merged(lineages), {} if error else inputs, error=error)
+    error = branch_failed(step.step_id, failed, "a branch failed") if failed else None
+    add_ready(state, step.step_id, stack, merged(lineages), {} if error else inputs, error=error)
+
+
+def _fail_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
+    """Fail a step with several ports, as a join of ALL does: with all that arrived."""
+    arrivals = _arrivals(gathering)
+    _dissolve(state, gathering, cancels=False)
+    tokens = [arrival.token for arrival in arrivals]
+    failed = [arrival.error for arrival in arrivals if arrival.error is not None]
+    add_ready(
+        state,
+        step.step_id,
+        _stack_behind(step, gathering, tokens),
+        merged([token.lineage for token in tokens]),
+        {},
+        error=branch_failed(step.step_id, failed, "a branch failed"),
+        failed_at=_passed(step, tokens),
+    )
+
+
+def _stack_behind(step: PlanStep, gathering: Gathering, taken: Sequence[Token]) -> Stack:
+    """Return the stack with which the token of a step with several ports goes on.
+
+    It keeps what its tokens share, so a step that got one port only is still in the branch, and for the item, its one
+    token was in::
+
+        split -> head(init) -> work -> check      check(again) -> head      check(done) -> join
+              -> other -> join
+
+    The loop's head gathers nothing of the split; had it ended the split's frame, the join would fire twice.
+    """
+    point = step.points[0]
+    if not point.keeps_shared:
+        return gathering.below
+    shared = _shared(taken)
+    if len(shared) > len(gathering.below) or point.closes:
+        return shared
+    return _with_own_frame(gathering, taken)
 
 
 def _outside(stack: Stack, point: GatherPoint) -> Stack:
@@ -153,8 +262,8 @@ def _outside(stack: Stack, point: GatherPoint) -> Stack:
     return tuple(frame for frame in stack if frame.step_id not in point.loop)
 
 
-def _arrivals(state: State, gathering: Gathering) -> list[Arrival]:
-    """Return a join's arrivals in (edge, item) order."""
+def _arrivals(gathering: Gathering) -> list[Arrival]:
+    """Return a join's arrivals in (edge, branch, item) order."""
     depth = len(gathering.below)
     arrivals = [arrival for queue in gathering.queues.values() for arrival in queue]
     return sorted(
@@ -170,13 +279,12 @@ def _dissolve(state: State, gathering: Gathering, *, cancels: bool) -> None:
     """End a join's gathering; ``cancels`` ends as well whoever could still have come."""
     home = (gathering.step_id, gathering.key)
     del state.gatherings[home]
+    state.failing.discard(home)
     for queue in gathering.queues.values():
         for arrival in queue:
             _remove(state, arrival.token)
-    for point in state.plan.steps[gathering.step_id].points if cancels else ():
-        members = expected(state, gathering, point.index)
-        for token in [*members.running.values(), *members.waiting.values()] if members else ():
-            cancel(state, token, "join_decided")
+    for token in _comers(state, gathering) if cancels else ():
+        cancel(state, token, "join_decided")
 
 
 def cancel(state: State, token: Token, reason: str) -> None:
@@ -191,8 +299,10 @@ def cancel(state: State, token: Token, reason: str) -> None:
 def _withdraw(state: State, gathering: Gathering, token: Token) -> None:
     for index, queue in gathering.queues.items():
         gathering.queues[index] = [arrival for arrival in queue if arrival.token is not token]
+    gathering.succeeded = sum(arrival.error is None for queue in gathering.queues.values() for arrival in queue)
     if not any(gathering.queues.values()):
         del state.gatherings[gathering.step_id, gathering.key]
+        state.failing.discard((gathering.step_id, gathering.key))
 
 
 def _remove(state: State, token: Token) -> None:
@@ -209,12 +319,19 @@ def add_ready(
     inputs: Mapping[str, Json],
     *,
     error: Mapping[str, Json] | None = None,
+    failed_at: frozenset[str] = frozenset(),
 ) -> None:
-    """Add a token that may start its step, or whose step is to fail by rule."""
-    token = Token(state.tokens_made, step_id, stack, lineage, inputs, error)
+    """Add a token that may start its step, or whose step is to fail by rule.
+
+    Where all it leads to is certain to fail, it is gone at once.
+    """
+    token = Token(state.tokens_made, step_id, stack, lineage, inputs, error, failed_at=failed_at)
     state.tokens_made += 1
-    state.ready.append(token)
     enter(state, token)
+    if is_closed(state, token):
+        cancel(state, token, CLOSED)
+    else:
+        state.ready.append(token)
 
 
 def merged(lineages: list[Mapping[str, int]]) -> Mapping[str, int]:
@@ -226,14 +343,3 @@ def merged(lineages: list[Mapping[str, int]]) -> Mapping[str, int]:
         for step_id, seq in lineage.items():
             latest[step_id] = max(seq, latest.get(step_id, 0))
     return latest
-
-
-def _error(step: PlanStep, failed: list[Mapping[str, Json]], why: str) -> Mapping[str, Json]:
-    named = ", ".join(str(error["step_id"]) for error in failed)
-    return {
-        "code": BRANCH_FAILED,
-        "message": f"Step {step.step_id} cannot go on: {why}" + (f" ({named})." if named else "."),
-        "step_id": step.step_id,
-        "attempts": 0,
-        "details": {"branches": [dict(error) for error in failed]},
-    }

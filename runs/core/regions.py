@@ -5,7 +5,7 @@ Source: engine.md 5.4. D is the gather point's immediate dominator; the root sta
 
 from collections.abc import Iterator
 
-from runs.core.state import Gathering, GatheringKey, Key, Members, Membership, Stack, State, Token
+from runs.core.state import Frame, Gathering, GatheringKey, Key, Members, Membership, Stack, State, Token
 from segments.plan import GatherPoint, Plan
 
 
@@ -21,8 +21,14 @@ def gathering_key(plan: Plan, point: GatherPoint, stack: Stack) -> tuple[Key, St
             break
     if last is None:
         return stack[:cut], stack[:cut]
-    frame = stack[last]
-    return (*stack[:last], (frame.step_id, frame.activation)), stack[:last]
+    return (*stack[:last], _mark(point, stack[last])), stack[:last]
+
+
+def _mark(point: GatherPoint, frame: Frame) -> tuple[str, int] | tuple[str, int, int | None]:
+    """Name the fan-out whose tokens gather here; where they gather item by item, the item too."""
+    if point.by_item:
+        return frame.step_id, frame.activation, frame.item
+    return frame.step_id, frame.activation
 
 
 def memberships(plan: Plan, step_id: str, stack: Stack) -> tuple[Membership, ...]:
@@ -52,7 +58,7 @@ def _keys(plan: Plan, point: GatherPoint, stack: Stack) -> Iterator[Key]:
             is_first = False
             yield stack[:index]
         if is_own:
-            yield (*stack[:index], (frame.step_id, frame.activation))
+            yield (*stack[:index], _mark(point, frame))
         if is_below:
             return
 
@@ -63,13 +69,18 @@ def enter(state: State, token: Token) -> None:
     home = token.home
     found = memberships(plan, token.step_id, token.stack)
     if home is not None:
-        found = tuple(one for one in found if (plan.points[one[0]].step_id, one[1]) != home)
+        found = tuple(one for one in found if not _is_own(plan.points[one[0]], one[1], home))
     token.memberships = found
     for one in found:
         members = state.members.get(one)
         if members is None:
             members = state.members[one] = Members()
         (members.running if home is None else members.waiting)[token.number] = token
+
+
+def _is_own(point: GatherPoint, key: Key, home: GatheringKey) -> bool:
+    """Whether a token that gathers at ``home`` would keep itself waiting; at its step's ports it keeps none waiting."""
+    return point.step_id == home[0] and (point.keeps_shared or key == home[1])
 
 
 def leave(state: State, token: Token) -> None:
@@ -91,6 +102,17 @@ def _unsettle(state: State, one: Membership) -> None:
         state.unsettled[key] = None
 
 
+def is_closed(state: State, token: Token) -> bool:
+    """Whether the token can only still reach a join that is certain to fail: nothing new is to be started for it."""
+    if not state.failing:
+        return False
+    certain = state.plan.leads_only_to[token.step_id]
+    points = state.plan.points
+    return any(
+        certain >> index & 1 and (points[index].step_id, key) in state.failing for index, key in token.memberships
+    )
+
+
 def expected(state: State, gathering: Gathering, point: int) -> Members | None:
     """Return the tokens that may still arrive at a point of the gathering; None when there are none."""
     return state.members.get((point, gathering.key))
@@ -110,6 +132,8 @@ def holders(state: State, gathering: Gathering) -> set[GatheringKey] | None:
 
 
 def open_points(state: State, gathering: Gathering) -> list[GatherPoint]:
-    """Return the points the gathering waits at: a join's, or the ports that have nothing yet."""
+    """Return the points the gathering waits at: a join's, or the ports that have nothing yet; all if it is to fail."""
     points = state.plan.steps[gathering.step_id].points
+    if (gathering.step_id, gathering.key) in state.failing:
+        return list(points)
     return [point for point in points if point.port is None or not gathering.queues.get(point.index)]

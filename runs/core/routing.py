@@ -1,6 +1,7 @@
-"""Which values leave a step by which ports, and which edges fire."""
+"""Routing: the values that leave a step by its ports, and the edges that fire."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from kernel.values import Json
 from runs.core.scope import EdgeScope, Scope
@@ -18,36 +19,62 @@ def emit_ports(step: PlanStep, ports: Mapping[str, Json]) -> dict[str, Json]:
     return emitted
 
 
-def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope) -> tuple[int, ...]:
-    """Return the indexes of the edges that fire when these ports are emitted, in the order of the edges.
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """The indexes of the edges that fire, in their order; and the first edge whose condition could not be evaluated."""
 
-    Raises:
-        ExpressionError: A condition cannot be evaluated.
+    edges: tuple[int, ...]
+    failed: PlanEdge | None = None
+    reason: ExpressionError | None = None
+
+    def edge_error(self, activation: int) -> dict[str, Json] | None:
+        """Write the failure of an edge as the journal and people have it; it is the edge's, the step has completed."""
+        if self.failed is None or self.reason is None:
+            return None
+        source, target = self.failed.source, self.failed.target
+        return {
+            "code": self.reason.code,
+            "message": f"The condition of the edge from {source} to {target} failed: {self.reason}",
+            "step_id": source,
+            "activation": activation,
+            "attempts": 0,
+            "details": {"edge": self.failed.index, "from": source, "to": target},
+        }
+
+
+def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope) -> Routing:
+    """Say which edges fire when these ports are emitted.
+
+    Behind a condition that cannot be evaluated nothing is decided: neither its edge fires nor the ``else`` beside it.
     """
     own = ports[step.primary_port] if step.primary_port in ports else next(iter(ports.values()), None)
     steps: dict[str, Json] = {step.step_id: {"output": own}}
     fired: list[int] = []
-    by_condition: set[str] = set()
+    decided: set[str] = set()
+    failed: tuple[PlanEdge, ExpressionError] | tuple[()] = ()
     for edge in step.edges:
         port = _port(edge, ports)
         if port is None or edge.is_else:
             continue
         if edge.condition is None:
             fired.append(edge.index)
-        elif edge.condition.evaluate(EdgeScope(scope, ports[port], steps)):
-            fired.append(edge.index)
-            by_condition.add(port)
-    taken = {None, *by_condition}
+        else:
+            try:
+                if edge.condition.evaluate(EdgeScope(scope, ports[port], steps)):
+                    fired.append(edge.index)
+                    decided.add(port)
+            except ExpressionError as error:
+                failed = failed or (edge, error)
+                decided.add(port)
+    taken = {None, *decided}
     fired.extend(edge.index for edge in step.edges if edge.is_else and _port(edge, ports) not in taken)
-    return tuple(sorted(fired))
+    return Routing(tuple(sorted(fired)), *failed)
 
 
 def route_error(state: State, token: Token, error: Mapping[str, Json]) -> tuple[int, ...]:
     """Return the edges that take a failure; a condition that cannot be evaluated takes nothing."""
-    try:
-        return route(state.plan.steps[token.step_id], {"error": dict(error)}, Scope(state, token))
-    except ExpressionError:
-        return ()
+    routing = route(state.plan.steps[token.step_id], {"error": dict(error)}, Scope(state, token))
+    return routing.edges if routing.failed is None else ()
 
 
 def _port(edge: PlanEdge, ports: Mapping[str, Json]) -> str | None:

@@ -22,8 +22,10 @@ class Frame:
 
 
 Stack = tuple[Frame, ...]
-Key = tuple[Frame | tuple[str, int], ...]
-"""A gathering's key: the frames below it, and last, where the dominator fanned out, ``(step, activation)`` of it."""
+Key = tuple[Frame | tuple[str, int] | tuple[str, int, int | None], ...]
+"""A gathering's key: the frames below it, and last, where the dominator fanned out, ``(step, activation)`` of it.
+
+Where values of different items must not meet, the item stands behind the activation."""
 
 Membership = tuple[int, Key]
 """Index of a gather point, and a key under which a token may still arrive there."""
@@ -43,7 +45,8 @@ class Token:
     """A thread of control. ``lineage`` has, per referenced step, the event of its latest activation upstream.
 
     ``inputs`` are the references by input port once the token may start its step; ``error`` instead when the step is
-    to fail by rule. ``home`` is the gathering it waits in, ``memberships`` are those it keeps waiting.
+    to fail by rule, and then ``failed_at`` has the gatherings the failure has passed. ``home`` is the gathering it
+    waits in, ``memberships`` are those it keeps waiting.
     """
 
     number: int
@@ -56,6 +59,7 @@ class Token:
     activation: int = 0
     home: "GatheringKey | None" = None
     memberships: tuple[Membership, ...] = ()
+    failed_at: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, eq=False)
@@ -127,6 +131,7 @@ class State:
     Attributes:
         active: Started activations without an outcome, oldest first.
         activations: How many activations were started or rejected in all.
+        failing: Gatherings that are certain to fail once the attempts in flight have ended.
         over: Whether the run has ended.
         failure: The error that ends the run, once there is one.
     """
@@ -143,6 +148,7 @@ class State:
     members: dict[Membership, Members] = field(default_factory=dict)
     kept: dict[tuple[int, Stack], tuple[Ref, Mapping[str, int]]] = field(default_factory=dict)
     unsettled: dict[GatheringKey, None] = field(default_factory=dict)
+    failing: set[GatheringKey] = field(default_factory=set)
     stuck: dict[GatheringKey, None] = field(default_factory=dict)
     run_input: Json = None
     tokens_made: int = 0

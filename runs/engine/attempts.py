@@ -214,11 +214,15 @@ class Attempt:
     def _completed(self, answer: Emit) -> Succeeded:
         step = self.step.plan_step
         ports = emit_ports(step, _normalised(answer.ports))
-        edges: list[Json] = list(route(step, ports, self.scope))
+        routing = route(step, ports, self.scope)
+        edges: list[Json] = list(routing.edges)
         payload: dict[str, Json] = {"ports": ports, "edges": edges}
         values = list(ports.values())
         if values and all(value is values[0] for value in values):
             payload = {"ports": list(ports), "value": values[0], "edges": edges}
+        edge_error = routing.edge_error(self.key[1])
+        if edge_error is not None:
+            payload["edge_error"] = edge_error
         if answer.items is not None:
             payload["items"] = normalise(answer.items, big_integers="text")
         return Succeeded(payload)

@@ -10,7 +10,6 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from runs.core.events import SEMANTICS
 from runs.engine.absences import Absences
 from runs.engine.errors import HostLost
 from runs.engine.inbox import listen_for_signals
@@ -200,12 +199,11 @@ class Host:
                     connection,
                     worker_id=self.worker_id,
                     room=1,
-                    semantics=SEMANTICS,
                     suspects=True,
                     overdue_seconds=SUSPECT_PATIENCE_SECONDS if self.runners else 0.0,
                 )
             if not claimed:
-                claimed = await claim_runs(connection, worker_id=self.worker_id, room=max(0, room), semantics=SEMANTICS)
+                claimed = await claim_runs(connection, worker_id=self.worker_id, room=max(0, room))
         for one in claimed:
             self._start(one)
         return len(claimed)

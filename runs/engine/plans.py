@@ -16,7 +16,7 @@ from runs.engine.store.connection import AsyncDatabase
 from runs.steps.base import Middleware, Next, StepHandler
 from runs.steps.registry import StepRegistry
 from segments.definition import read_segment
-from segments.plan import Plan, PlanStep
+from segments.plan import SEMANTICS, Plan, PlanStep
 from segments.plan.compilation import compile_plan
 
 KEPT_PLANS = 256
@@ -57,28 +57,29 @@ class Plans:
     ) -> None:
         self._ask = ask
         self._middleware = middleware
-        self._plans: OrderedDict[UUID, asyncio.Task[ReadyPlan]] = OrderedDict()
+        self._plans: OrderedDict[tuple[UUID, int], asyncio.Task[ReadyPlan]] = OrderedDict()
 
-    async def get(self, revision_id: UUID) -> ReadyPlan:
-        """Return the plan of a revision; runs that ask at the same time share the work.
+    async def get(self, revision_id: UUID, semantics: int) -> ReadyPlan:
+        """Return the plan of a revision by these rules; runs that ask at the same time share the work.
 
         Raises:
             PlanUnavailable: It names a step type that is not installed here, or cannot be read.
         """
-        task = self._plans.get(revision_id)
+        key = revision_id, semantics
+        task = self._plans.get(key)
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = self._plans[revision_id] = asyncio.create_task(self._load(revision_id))
+            task = self._plans[key] = asyncio.create_task(self._load(revision_id, semantics))
             if len(self._plans) > KEPT_PLANS:
                 self._plans.popitem(last=False)
-        self._plans.move_to_end(revision_id)
+        self._plans.move_to_end(key)
         return await asyncio.shield(task)
 
-    async def _load(self, revision_id: UUID) -> ReadyPlan:
+    async def _load(self, revision_id: UUID, semantics: int) -> ReadyPlan:
         text = await self._ask(lambda connection: journals.read_definition(connection, revision_id))
-        return prepare(text, self._middleware)
+        return prepare(text, self._middleware, semantics)
 
 
-def prepare(text: str, middleware: Sequence[Middleware] = ()) -> ReadyPlan:
+def prepare(text: str, middleware: Sequence[Middleware] = (), semantics: int = SEMANTICS) -> ReadyPlan:
     """Compile the text of a revision.
 
     Raises:
@@ -91,7 +92,7 @@ def prepare(text: str, middleware: Sequence[Middleware] = ()) -> ReadyPlan:
     missing = sorted({step.type for step in segment.steps if step.type not in known.catalog})
     if missing:
         raise PlanUnavailable(f"No worker here has the step type {', '.join(missing)}.")
-    plan = compile_plan(segment, known.catalog)
+    plan = compile_plan(segment, known.catalog, semantics=semantics)
     return ReadyPlan(
         plan,
         {step_id: _ready(step, known.handler(step.type_id), middleware) for step_id, step in plan.steps.items()},

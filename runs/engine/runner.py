@@ -92,7 +92,7 @@ class Runner:
             message = f"{self.claimed.losses} workers in a row were lost while they executed this run."
             await self._give_up(lambda: closings.stalled(self._journal, code="OWNERS_LOST", message=message))
             return
-        ready = await self._around.plans.get(self.claimed.revision_id)
+        ready = await self._around.plans.get(self.claimed.revision_id, self.claimed.semantics)
         execution = self._execution = Execution(self.claimed, ready, self._journal, self._around)
         if self._draining:
             execution.drain()

@@ -20,10 +20,17 @@ class ParallelJoinConfig(StepConfig):
     )
     count: int | None = Field(None, strict=True, ge=1, le=10_000, description="How many successes a quorum needs")
 
+    on_branch_failure: Literal["fail", "wait"] | None = Field(
+        None,
+        description="When a branch of 'all' failed: start nothing more on the others (fail), or let them end (wait)",
+    )
+
     @model_validator(mode="after")
-    def _counted(self) -> Self:
+    def _belongs_together(self) -> Self:
         if self.merge_strategy != "quorum" and self.count is not None:
             raise ValueError("'count' is for the merge_strategy 'quorum' only")
+        if self.merge_strategy != "all" and self.on_branch_failure is not None:
+            raise ValueError("'on_branch_failure' is for the merge_strategy 'all' only")
         return self
 
 
@@ -51,7 +58,7 @@ class ParallelJoin(StepHandler):
     async def run(self, call: StepCall) -> Emit:
         """Give the gathered values: a list for all and quorum, the one value for any and first.
 
-        When a split had no items, nothing arrived, and every strategy gives the empty list.
+        In runs of the first semantics nothing may have arrived, where a split had no items: then the list is empty.
         """
         config = call.config
         if not isinstance(config, ParallelJoinConfig):

@@ -9,6 +9,9 @@ from segments.catalog import Effect, ExpressionText, Port, Role, StepType
 from segments.definition.ports import DEFAULT_BRANCHES, MAX_BRANCHES, MIN_BRANCHES, branch_names
 from segments.expressions import ExpressionError, parse
 
+ONLY_PORT = "branch_1"
+"""By it a split that nothing is connected to emits its input, so that it has a value like any other last step."""
+
 
 class ParallelSplitConfig(StepConfig):
     """How many branches, or their names; and what each item of is to be sent down them."""
@@ -59,11 +62,13 @@ class ParallelSplit(StepHandler):
         if not isinstance(config, ParallelSplitConfig):
             raise TypeError("a split is given its own config")
         if config.items is None:
-            return Emit(dict.fromkeys(call.output_ports, call.input))
+            return Emit(dict.fromkeys(call.output_ports or (ONLY_PORT,), call.input))
         try:
             items = parse(config.items).evaluate(call.names)
         except ExpressionError as error:
             raise StepFailed(error.code, f"items: {error}", details={"position": error.position}) from error
         if not isinstance(items, list):
             raise StepFailed("ITEMS_NOT_A_LIST", "The expression in 'items' must give a list.")
+        if not call.output_ports:
+            return Emit({ONLY_PORT: call.input})
         return Emit(dict.fromkeys(call.output_ports), items=items)

@@ -2,6 +2,9 @@
 
 from segments.plan.graph import Graph
 from segments.plan.model import (
+    FIRST_SEMANTICS,
+    KNOWN_SEMANTICS,
+    SEMANTICS,
     GatherPoint,
     JoinPolicy,
     OnUnknown,
@@ -10,6 +13,21 @@ from segments.plan.model import (
     PlanStep,
     RetryPolicy,
     Strategy,
+    fails_early,
 )
 
-__all__ = ["GatherPoint", "Graph", "JoinPolicy", "OnUnknown", "Plan", "PlanEdge", "PlanStep", "RetryPolicy", "Strategy"]
+__all__ = [
+    "FIRST_SEMANTICS",
+    "KNOWN_SEMANTICS",
+    "SEMANTICS",
+    "GatherPoint",
+    "Graph",
+    "JoinPolicy",
+    "OnUnknown",
+    "Plan",
+    "PlanEdge",
+    "PlanStep",
+    "RetryPolicy",
+    "Strategy",
+    "fails_early",
+]

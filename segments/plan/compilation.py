@@ -11,6 +11,8 @@ from segments.definition.ports import EdgeIndex, StepPorts, resolve_ports, resol
 from segments.expressions import Expression, parse
 from segments.plan.graph import Graph
 from segments.plan.model import (
+    FIRST_SEMANTICS,
+    SEMANTICS,
     GatherPoint,
     JoinPolicy,
     OnUnknown,
@@ -19,13 +21,20 @@ from segments.plan.model import (
     PlanStep,
     RetryPolicy,
     Strategy,
+    fails_early,
 )
-from segments.plan.points import dominator_spans, gather_points, reached_points
+from segments.plan.points import (
+    dominator_spans,
+    gather_points,
+    joins_of_empty_splits,
+    points_on_every_way,
+    reached_points,
+)
 
 ELSE = "else"
 
 
-def compile_plan(segment: Segment, catalog: Catalog) -> Plan:
+def compile_plan(segment: Segment, catalog: Catalog, *, semantics: int = SEMANTICS) -> Plan:
     """Compile a segment that validation found without errors.
 
     Steps the entrypoint does not lead to are left out, with their edges.
@@ -33,6 +42,7 @@ def compile_plan(segment: Segment, catalog: Catalog) -> Plan:
     Args:
         segment: The segment.
         catalog: The step types it uses, and more.
+        semantics: The rules of the run, one of ``KNOWN_SEMANTICS``.
 
     Returns:
         The plan; equal segments and catalogs give equal plans.
@@ -50,10 +60,12 @@ def compile_plan(segment: Segment, catalog: Catalog) -> Plan:
     order = [step_id for step_id in graph.order if step_id in graph.reachable]
     entry_port = _entry_port(by_id[segment.entrypoint], edges)
     connected = _connected_ports(order, edges, segment.entrypoint, entry_port)
-    points = gather_points(order, step_types, connected, graph)
+    points = gather_points(order, step_types, connected, graph, semantics)
     own = {step_id: _own_facts(segment, by_id[step_id], step_types[step_id], ports[step_id]) for step_id in order}
     steps = _steps(own, connected, edges, points)
+    early = [] if semantics == FIRST_SEMANTICS else [one for one in points if fails_early(own[one.step_id]["join"])]
     return Plan(
+        semantics=semantics,
         segment_id=segment.segment_id,
         entrypoint=segment.entrypoint,
         entry_port=entry_port,
@@ -61,6 +73,8 @@ def compile_plan(segment: Segment, catalog: Catalog) -> Plan:
         exits=tuple(step_id for step_id, step in steps.items() if not step.edges),
         points=points,
         reaches=reached_points(order, edges, points, graph),
+        leads_only_to=points_on_every_way(order, early, graph),
+        empty_joins=joins_of_empty_splits([one for one in order if own[one]["items"]], points, graph, semantics),
         spans=dominator_spans(order, graph),
         referenced=_referenced(segment, step_types, edges),
         max_activations_per_step=segment.params.max_activations_per_step,
@@ -209,4 +223,5 @@ def _join(step: Step, step_type: StepType) -> JoinPolicy | None:
         return None
     strategy = step.config.get("merge_strategy", step.config.get("strategy", Strategy.ALL))
     count = step.config.get("count")
-    return JoinPolicy(Strategy(str(strategy)), count if isinstance(count, int) else None)
+    fails_early = step.config.get("on_branch_failure") != "wait"
+    return JoinPolicy(Strategy(str(strategy)), count if isinstance(count, int) else None, fails_early)

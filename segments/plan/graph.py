@@ -19,6 +19,12 @@ class Graph:
             self.successors[source].append(target)
             self.predecessors[target].append(source)
 
+    def without(self, removed: str) -> "Graph":
+        """Return the graph that is left when a step and its edges are taken away, as a walk of reachability only."""
+        steps = [step for step in self.steps if step != removed]
+        edges = [(source, target) for source in steps for target in self.successors[source] if target != removed]
+        return Graph(steps, edges, self.entrypoint)
+
     @cached_property
     def order(self) -> list[str]:
         """Reverse post-order from the entrypoint, then the unreachable steps as they were given."""

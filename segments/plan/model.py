@@ -8,6 +8,12 @@ from kernel.values import Json
 from segments.catalog import Effect, Role
 from segments.expressions import Expression
 
+SEMANTICS = 2
+"""Number of the rules by which tokens gather and failures travel; a run keeps the number it was started with."""
+FIRST_SEMANTICS = 1
+"""The rules before gatherings kept the frames that their tokens share; runs begun by them end by them."""
+KNOWN_SEMANTICS = (FIRST_SEMANTICS, SEMANTICS)
+
 
 class Strategy(StrEnum):
     """When a join fires."""
@@ -38,10 +44,19 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class JoinPolicy:
-    """The strategy of a join; ``count`` only with QUORUM."""
+    """The strategy of a join; ``count`` only with QUORUM.
+
+    ``fails_early``: once a branch of an ALL has failed, nothing new is started on branches that lead only to the join.
+    """
 
     strategy: Strategy = Strategy.ALL
     count: int | None = None
+    fails_early: bool = True
+
+
+def fails_early(join: JoinPolicy | None) -> bool:
+    """Whether a gathering is certain to fail once one branch has; a step with several ports gathers like ALL."""
+    return join is None or (join.strategy is Strategy.ALL and join.fails_early)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +80,12 @@ class GatherPoint:
     """A place where tokens wait for each other: a join (``port`` is null), or one input port of a step with several.
 
     ``index`` numbers the points of a plan; ``Plan.reaches`` has bit ``1 << index`` for a step whose token may still
-    come here. ``dominator`` is the step's immediate dominator, or the split a join closes; ``loop`` the
+    come here. ``dominator`` (D) is the step's immediate dominator, or the split a join closes; ``loop`` the
     steps of the loop it stands in.
+
+    ``by_item``: arrivals gather per item of D. ``keeps_shared``: the gathered token keeps the frames that all arrivals
+    share; else it goes on below D's frame. ``closes``: no gathering of the same D lies behind this one; where one does,
+    the gathered token keeps D's frame, so that the one behind can gather it with the other branches.
     """
 
     index: int
@@ -74,6 +93,9 @@ class GatherPoint:
     port: str | None
     dominator: str | None
     loop: frozenset[str]
+    by_item: bool
+    keeps_shared: bool
+    closes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +126,14 @@ class PlanStep:
 class Plan:
     """A compiled revision. ``steps`` is in plan order: reverse post-order from the entrypoint.
 
-    ``reaches`` has, per step, the points a token at this step may still come to. ``spans`` numbers the dominator tree:
-    a step's own number and the highest below it. ``referenced`` are the steps some expression reads by
+    ``reaches`` has, per step, the points a token at this step may still come to; ``leads_only_to`` those of gatherings
+    that fail early and that every way from this step passes. ``empty_joins`` has, per split, the joins that an
+    empty list of items goes straight to. ``spans`` numbers the dominator tree: a step's own number and the highest
+    below it. ``referenced`` are the steps some expression reads by
     ``steps.<id>``: all of them once one expression names them in a way that cannot be foreseen.
     """
 
+    semantics: int
     segment_id: str
     entrypoint: str
     entry_port: str
@@ -116,6 +141,8 @@ class Plan:
     exits: tuple[str, ...]
     points: tuple[GatherPoint, ...]
     reaches: Mapping[str, int]
+    leads_only_to: Mapping[str, int]
+    empty_joins: Mapping[str, tuple[str, ...]]
     spans: Mapping[str, tuple[int, int]]
     referenced: frozenset[str]
     max_activations_per_step: int

@@ -1,10 +1,13 @@
-"""Where tokens wait for each other, and who can still come there."""
+"""Gather points: where tokens wait for each other, who can still come there, and what lies behind."""
 
 from collections.abc import Mapping, Sequence
 
 from segments.catalog import Role, StepType
 from segments.plan.graph import Graph
-from segments.plan.model import GatherPoint, PlanEdge
+from segments.plan.model import FIRST_SEMANTICS, SEMANTICS, GatherPoint, PlanEdge
+
+_EXIT = ""
+"""A step that no segment has: all ways end there."""
 
 
 def gather_points(
@@ -12,6 +15,7 @@ def gather_points(
     step_types: Mapping[str, StepType],
     connected: Mapping[str, tuple[str, ...]],
     graph: Graph,
+    semantics: int = SEMANTICS,
 ) -> tuple[GatherPoint, ...]:
     """List the joins, and each input port of the steps with several.
 
@@ -20,6 +24,7 @@ def gather_points(
         step_types: Their types.
         connected: Their connected input ports.
         graph: The segment's graph.
+        semantics: The rules of the run.
     """
     splits, joins = (
         [step_id for step_id in order if step_types[step_id].role is role] for role in (Role.SPLIT, Role.JOIN)
@@ -31,16 +36,109 @@ def gather_points(
             places.append((step_id, None))
         elif len(connected[step_id]) > 1:
             places.extend((step_id, port) for port in connected[step_id])
+    dominators = {step_id: closes.get(step_id, graph.dominators[step_id]) for step_id, _ in places}
+    is_first = semantics == FIRST_SEMANTICS
+    inner = frozenset() if is_first else inner_gatherings(dominators, graph)
     return tuple(
         GatherPoint(
             index=index,
             step_id=step_id,
             port=port,
-            dominator=closes.get(step_id, graph.dominators[step_id]),
+            dominator=dominators[step_id],
             loop=graph.components[step_id],
+            by_item=port is not None and not is_first,
+            keeps_shared=port is not None and not is_first,
+            closes=step_id not in inner,
         )
         for index, (step_id, port) in enumerate(places)
     )
+
+
+def inner_gatherings(dominators: Mapping[str, str | None], graph: Graph) -> frozenset[str]:
+    """Name the gatherings from which another one of the same D is reached without passing D.
+
+        D -> b, c, d      (b, c) -> m1      (m1, d) -> m2
+
+    m1 and m2 share D. m1 must not end D's fan-out, or m2 would take what comes from m1 and from d for the tokens of two
+    different fan-outs, and fire twice.
+
+    Args:
+        dominators: D by gathering step.
+        graph: The segment's graph.
+    """
+    return frozenset(
+        step_id
+        for dominator, steps in _by_dominator(dominators).items()
+        for step_id, behind in _lead_to_each_other(steps, dominator, graph).items()
+        if behind
+    )
+
+
+def _by_dominator(dominators: Mapping[str, str | None]) -> dict[str | None, list[str]]:
+    found: dict[str | None, list[str]] = {}
+    for step_id, dominator in dominators.items():
+        found.setdefault(dominator, []).append(step_id)
+    return found
+
+
+def _lead_to_each_other(steps: Sequence[str], dominator: str | None, graph: Graph) -> dict[str, list[str]]:
+    """Say of each of these steps which others are reached from it without passing the dominator."""
+    if len(steps) < 2:
+        return {step_id: [] for step_id in steps}
+    without = graph if dominator is None else graph.without(dominator)
+    return {
+        step_id: [other for other in steps if other != step_id and without.reaches(step_id, other)] for step_id in steps
+    }
+
+
+def joins_of_empty_splits(
+    splits: Sequence[str], points: Sequence[GatherPoint], graph: Graph, semantics: int = SEMANTICS
+) -> dict[str, tuple[str, ...]]:
+    """Name the joins that an empty list goes straight to, by split: those of its joins that stand behind no other.
+
+    Args:
+        splits: The splits over items.
+        points: All gather points, in plan order.
+        graph: The segment's graph.
+        semantics: The rules of the run.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for split in splits:
+        joins = [point.step_id for point in points if point.port is None and point.dominator == split]
+        if semantics == FIRST_SEMANTICS:
+            found[split] = tuple(joins[:1])
+        else:
+            behind = _lead_to_each_other(joins, split, graph)
+            found[split] = tuple(step_id for step_id in joins if _stands_first(step_id, behind))
+    return found
+
+
+def _stands_first(step_id: str, behind: Mapping[str, list[str]]) -> bool:
+    """Whether no join stands before this one; of joins in a circle the first in plan order does."""
+    order = list(behind)
+    before = [other for other, later in behind.items() if step_id in later]
+    return all(other in behind[step_id] and order.index(step_id) < order.index(other) for other in before)
+
+
+def points_on_every_way(order: Sequence[str], points: Sequence[GatherPoint], graph: Graph) -> dict[str, int]:
+    """Give each step the bits of those points that every way from it to an end of the graph passes.
+
+    A way that never ends passes nothing for certain.
+    """
+    bits = dict.fromkeys(order, 0)
+    if not points:
+        return bits
+    exits = [step_id for step_id in order if not graph.successors[step_id]]
+    backwards = [(target, step_id) for step_id in order for target in graph.successors[step_id]]
+    reverse = Graph([_EXIT, *order], [*((_EXIT, step_id) for step_id in exits), *backwards], _EXIT)
+    own: dict[str, int] = {}
+    for point in points:
+        own[point.step_id] = own.get(point.step_id, 0) | 1 << point.index
+    for step_id in reverse.order:
+        after = reverse.dominators.get(step_id)
+        if after is not None and after != _EXIT:
+            bits[step_id] = bits[after] | own.get(after, 0)
+    return bits
 
 
 def closed_splits(splits: Sequence[str], joins: Sequence[str], graph: Graph) -> dict[str, str]:

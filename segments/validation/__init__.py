@@ -36,6 +36,7 @@ from segments.validation.inputs import check_input_schema
 from segments.validation.joins import check_joins
 from segments.validation.references import check_expressions
 from segments.validation.refs import check_assignee_refs, check_connection_refs, check_port_refs, check_prompt_refs
+from segments.validation.repeated_joins import check_joins_fire_once
 
 RULES: tuple[Callable[[Context], None], ...] = (
     check_ids,
@@ -59,6 +60,7 @@ RULES: tuple[Callable[[Context], None], ...] = (
     check_reachability,
     check_loops,
     check_joins,
+    check_joins_fire_once,
     check_fan_outs,
     check_double_merges,
     check_input_schema,

@@ -100,7 +100,7 @@ def fold(golden: dict[str, Any]) -> tuple[State, list[str]]:
     """Fold a journal with the present core; the state at its end, and a digest of the state after each event."""
     definition = read_segment(golden["definition"]).segment
     assert definition is not None
-    state = new_state(compile_plan(definition, registry().catalog))
+    state = new_state(compile_plan(definition, registry().catalog, semantics=golden["semantics"]))
     digests = []
     for fact in golden["journal"]:
         kind = EventType(fact["type"])

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from kernel.ids import new_id
-from runs.core.events import SEMANTICS
 from runs.engine.clock import DatabaseClock
 from runs.engine.journal import Journal
 from runs.engine.store import workers
@@ -20,7 +19,7 @@ def register_host(lease_seconds: float = 60) -> UUID:
 
 async def claim(worker_id: UUID, *, room: int = 100, suspects: bool = False) -> list[Claimed]:
     async with await connect("test") as connection:
-        return await claim_runs(connection, worker_id=worker_id, room=room, semantics=SEMANTICS, suspects=suspects)
+        return await claim_runs(connection, worker_id=worker_id, room=room, suspects=suspects)
 
 
 def open_journal(claimed: Claimed) -> Journal:

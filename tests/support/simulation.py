@@ -24,7 +24,6 @@ from runs.core import (
 )
 from runs.core.state import Activation
 from segments.catalog import Role
-from segments.expressions import ExpressionError
 from segments.plan import Plan, PlanStep, Strategy
 
 Answer = Callable[[PlanStep, Activation, Scope], Mapping[str, Json] | Exception]
@@ -90,18 +89,17 @@ class Simulation:
         if not isinstance(result, Exception):
             items = result.get("*items*")
             ports = emit_ports(step, {port: value for port, value in result.items() if port != "*items*"})
-            try:
-                edges = route(step, ports, scope)
-            except ExpressionError as error:
-                result = error
-            else:
-                payload: dict[str, Json] = {"ports": ports, "edges": list(edges)}
-                if items is not None:
-                    payload["items"] = items
-                self.append(EventType.STEP_COMPLETED, payload, *where)
-                return
+            routing = route(step, ports, scope)
+            payload: dict[str, Json] = {"ports": ports, "edges": list(routing.edges)}
+            if items is not None:
+                payload["items"] = items
+            edge_error = routing.edge_error(where[1])
+            if edge_error is not None:
+                payload["edge_error"] = edge_error
+            self.append(EventType.STEP_COMPLETED, payload, *where)
+            return
         error_object = {
-            "code": "BROKEN",
+            "code": getattr(result, "code", "BROKEN"),
             "message": str(result),
             "step_id": where[0],
             "activation": where[1],

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from runs.engine.errors import HostLost
 from runs.engine.store.connection import AsyncDatabase, transaction
+from segments.plan import KNOWN_SEMANTICS
 
 LOSSES_TO_BE_ALONE = 3
 LOSSES_TO_STALL = 5
@@ -89,7 +90,7 @@ cross join lateral (
         and r.status not in ('waiting', 'paused')
         and r.wake_at <= clock_timestamp() - make_interval(secs => %(overdue)s)
         and r.losses between %(least_losses)s and %(most_losses)s
-        and r.semantics = %(semantics)s and r.step_types <@ %(step_types)s::text[]
+        and r.semantics = any(%(semantics)s) and r.step_types <@ %(step_types)s::text[]
       order by r.priority desc, r.created_at, r.id
       limit greatest(room.runs, 0)
       for no key update skip locked
@@ -101,7 +102,7 @@ cross join lateral (
         and r.status in ('waiting', 'paused')
         and r.wake_at <= statement_timestamp() - make_interval(secs => %(overdue)s)
         and r.losses between %(least_losses)s and %(most_losses)s
-        and r.semantics = %(semantics)s and r.step_types <@ %(step_types)s::text[]
+        and r.semantics = any(%(semantics)s) and r.step_types <@ %(step_types)s::text[]
       order by r.priority desc, r.created_at, r.id
       limit greatest(room.runs, 0)
       for no key update skip locked
@@ -118,7 +119,7 @@ limit %(limit)s
 PICK_SIGNALLED = """
 select r.id from runs_run r join tenants_tenant t on t.id = r.tenant_id
 where r.owner is null and r.wake_at is not null and r.wake_at <= clock_timestamp() and r.signals_pending
-  and r.semantics = %s and t.is_active
+  and r.semantics = any(%s) and t.is_active
 order by r.id limit %s
 for no key update of r skip locked
 """
@@ -130,7 +131,7 @@ set owner = %(worker)s, epoch = epoch + 1, wake_at = null, status = 'running', w
     deadline_at = statement_timestamp() + make_interval(secs => coalesce(seconds_left, timeout_seconds)),
     seconds_left = null
 where id = any(%(ids)s)
-returning id, tenant_id, revision_id, segment_id, epoch, input::text, last_seq, journal_bytes, digest,
+returning id, tenant_id, revision_id, segment_id, semantics, epoch, input::text, last_seq, journal_bytes, digest,
   timeout_seconds, extract(epoch from deadline_at)::float8, losses, signals_pending, traceparent,
   callback_events
 """
@@ -166,6 +167,7 @@ class Claimed:
     tenant_id: UUID
     revision_id: UUID
     segment_id: str
+    semantics: int
     epoch: int
     input_text: str | None
     last_seq: int
@@ -186,7 +188,7 @@ async def claim_runs(
     *,
     worker_id: UUID,
     room: int,
-    semantics: int,
+    semantics: Sequence[int] = KNOWN_SEMANTICS,
     suspects: bool = False,
     overdue_seconds: float = 0.0,
 ) -> list[Claimed]:
@@ -199,7 +201,7 @@ async def claim_runs(
         connection: Used for one transaction.
         worker_id: The host that takes them.
         room: How many it can take.
-        semantics: The number of the core's rules it has.
+        semantics: The numbers of the rules it has.
         suspects: Take one run that has lost several owners instead; the host executes nothing beside it.
         overdue_seconds: Take only what has been due for so long.
 
@@ -239,8 +241,8 @@ async def _take(connection: AsyncDatabase, worker_id: UUID, ids: set[UUID]) -> l
     return await (await connection.execute(TAKE, {"worker": worker_id, "ids": sorted(ids)})).fetchall()
 
 
-async def _pick_signalled(connection: AsyncDatabase, semantics: int) -> set[UUID]:
-    found = await (await connection.execute(PICK_SIGNALLED, [semantics, SIGNALLED_AT_ONCE])).fetchall()
+async def _pick_signalled(connection: AsyncDatabase, semantics: Sequence[int]) -> set[UUID]:
+    found = await (await connection.execute(PICK_SIGNALLED, [list(semantics), SIGNALLED_AT_ONCE])).fetchall()
     return {run_id for (run_id,) in found}
 
 
@@ -248,7 +250,7 @@ async def _pick(
     connection: AsyncDatabase,
     *,
     room: int,
-    semantics: int,
+    semantics: Sequence[int],
     suspects: bool,
     step_types: Sequence[str],
     overdue_seconds: float,
@@ -257,7 +259,7 @@ async def _pick(
     if not tenants:
         return set()
     low, high = (LOSSES_TO_BE_ALONE, 32767) if suspects else (0, LOSSES_TO_BE_ALONE - 1)
-    asked: dict[str, float | Sequence[UUID] | Sequence[str]] = {
+    asked: dict[str, float | Sequence[UUID] | Sequence[str] | Sequence[int]] = {
         "tenants": tenants,
         # Nobody locks more rows than it may take; what one tenant leaves over goes to the others at the next claim.
         "share": -(-room // len(tenants)),
@@ -266,7 +268,7 @@ async def _pick(
         "least_room": 1 if suspects else 0,
         "least_losses": low,
         "most_losses": high,
-        "semantics": semantics,
+        "semantics": list(semantics),
         "step_types": step_types,
         "limit": room,
     }

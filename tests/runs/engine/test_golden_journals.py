@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from runs.core.events import SEMANTICS
 from runs.core.summary import summarise
 from runs.models import Run
 from segments.definition import read_segment
+from segments.plan import SEMANTICS
 from tenants.models import Tenant
 from tests.support import golden
 from tests.support.engine import events_of, get_run, queue_run, wait_until_over
