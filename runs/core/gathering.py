@@ -6,7 +6,7 @@ from dataclasses import replace
 from kernel.values import Json
 from runs.core.failures import branch_failed
 from runs.core.regions import enter, expected, gathering_key, holders, is_closed, leave
-from runs.core.state import Arrival, Gathering, GatheringKey, Key, Phase, Place, Stack, State, Token
+from runs.core.state import Arrival, Frame, Gathering, GatheringKey, Key, Phase, Place, Stack, State, Token
 from segments.plan import FIRST_SEMANTICS, GatherPoint, JoinPolicy, PlanStep, Strategy, fails_early
 
 CLOSED = "branch_failed"
@@ -154,11 +154,13 @@ def _passed(step: PlanStep, tokens: Iterable[Token]) -> frozenset[str]:
 def _with_own_frame(gathering: Gathering, tokens: Sequence[Token]) -> Stack:
     """Return the stack of a token that another gathering of the same fan-out is still to gather.
 
-    It keeps a frame of that fan-out: the first branch it gathered, and the item if it gathered a single one.
+    It keeps a frame of that fan-out: the first branch it gathered, and the item if it gathered a single one. Where D
+    itself did not fan out, that is the frame all its tokens were in, if there is one.
     """
     depth = len(gathering.below)
     own = [token.stack[depth] for token in tokens if len(token.stack) > depth]
-    if len(gathering.key) == depth or not own:
+    is_of_dominator = len(gathering.key) > depth
+    if not own or not (is_of_dominator or set(own) == {own[0]}):
         return gathering.below
     kept = min(own, key=lambda frame: frame.branch)
     if any(frame.item != kept.item for frame in own):
@@ -196,7 +198,7 @@ def _fire_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
     inputs: dict[str, Json] = {}
     lineages: list[Mapping[str, int]] = []
     for point in step.points:
-        kept_under = (point.index, _outside(gathering.below, point))
+        kept_under = (point.index, _outside(gathering, point))
         queue = gathering.queues.get(point.index)
         if queue:
             arrival = queue.pop(0)
@@ -257,9 +259,14 @@ def _stack_behind(step: PlanStep, gathering: Gathering, taken: Sequence[Token]) 
     return _with_own_frame(gathering, taken)
 
 
-def _outside(stack: Stack, point: GatherPoint) -> Stack:
-    """Leave out the frames inside the loop the step stands in: all passes of the loop share what is left."""
-    return tuple(frame for frame in stack if frame.step_id not in point.loop)
+def _outside(gathering: Gathering, point: GatherPoint) -> Key:
+    """Leave out of the key what is inside the loop the step stands in: all passes of the loop share what is left."""
+    parts = gathering.key if point.by_item else gathering.below
+    return tuple(part for part in parts if _step_of(part) not in point.loop)
+
+
+def _step_of(part: Frame | tuple[str, int] | tuple[str, int, int | None]) -> str:
+    return part.step_id if isinstance(part, Frame) else part[0]
 
 
 def _arrivals(gathering: Gathering) -> list[Arrival]:

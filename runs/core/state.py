@@ -146,7 +146,7 @@ class State:
     doomed: dict[ActivationKey, str] = field(default_factory=dict)
     gatherings: dict[GatheringKey, Gathering] = field(default_factory=dict)
     members: dict[Membership, Members] = field(default_factory=dict)
-    kept: dict[tuple[int, Stack], tuple[Ref, Mapping[str, int]]] = field(default_factory=dict)
+    kept: dict[tuple[int, Key], tuple[Ref, Mapping[str, int]]] = field(default_factory=dict)
     unsettled: dict[GatheringKey, None] = field(default_factory=dict)
     failing: set[GatheringKey] = field(default_factory=set)
     stuck: dict[GatheringKey, None] = field(default_factory=dict)
