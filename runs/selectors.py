@@ -300,7 +300,7 @@ def _step_record(events: list[RunEvent], sources: Mapping[int, RunEvent], types:
         status=status,
         attempts=len(starts),
         inputs={port: _input_value(refs, sources) for port, refs in inputs.items()},
-        output=_output(last) if last.type == "step.completed" else None,
+        output=given_out(last.payload) if last.type == "step.completed" else None,
         error=last.payload.get("error"),
         started_at=first.created_at,
         ended_at=last.created_at if last.type in _OUTCOMES else None,
@@ -347,8 +347,11 @@ def _value(ref: Mapping[str, Any], sources: Mapping[int, RunEvent]) -> Json:
     return emitted(payload).get(ref["port"])
 
 
-def _output(event: RunEvent) -> dict[str, Json]:
-    return emitted(event.payload)
+def given_out(payload: Mapping[str, Any]) -> dict[str, Json]:
+    """Read what a ``step.completed`` sent out by port; a split over items sent the items."""
+    ports = emitted(payload)
+    items = payload.get("items")
+    return dict.fromkeys(ports, items) if isinstance(items, list) else ports
 
 
 def attempt_starts(events: list[RunEvent]) -> dict[_Attempt, datetime]:
@@ -377,5 +380,5 @@ def event_records(event: RunEvent, starts: Mapping[_Attempt, datetime]) -> Itera
     event_id = f"{event.run_id}:{event.seq}"
     yield EventRecord(event_id, event, event.type, event.payload, duration)
     if event.type == "step.completed":
-        for port, value in emitted(event.payload).items():
+        for port, value in given_out(event.payload).items():
             yield EventRecord(f"{event_id}:{port}", event, "data.produced", {"port": port, "value": value}, None)

@@ -9,7 +9,7 @@ from runs.core.gathering import CLOSED, add_ready, arrive, deliver, settle
 from runs.core.regions import is_closed, leave
 from runs.core.state import Activation, Arrival, Frame, Phase, Place, Stack, State, Token, remember
 from segments.catalog import Role
-from segments.plan import FIRST_SEMANTICS, PlanEdge, PlanStep, Strategy
+from segments.plan import FIRST_SEMANTICS, GatherPoint, PlanEdge, PlanStep, Strategy
 
 UNKNOWN_EDGE = 1 << 31
 """Sorts a failed branch behind the edges by which others arrived."""
@@ -35,7 +35,7 @@ def _segment_started(state: State, event: Event) -> None:
     state.run_input = event.payload["input"]
     state.values[event.seq] = {"input": state.run_input}
     edge = PlanEdge(-1, "", ("input",), plan.entrypoint, plan.entry_port)
-    _place(state, edge, (), {}, Ref(event.seq, "input"))
+    arrive(state, _place(state, edge, (), {}, Ref(event.seq, "input")))
 
 
 def _step_started(state: State, event: Event) -> None:
@@ -170,13 +170,16 @@ def _spread(state: State, step: PlanStep, token: Token, event: Event, lineage: M
     edges = [by_index[index] for index in fired if isinstance(index, int)]
     ports = state.values[event.seq]
     is_split = step.role is Role.SPLIT and event.type is EventType.STEP_COMPLETED
+    arrivals: list[tuple[GatherPoint, Arrival]] = []
     for item in _items(state, event.seq):
         for edge in edges:
             stack = token.stack
             if is_split or len(edges) > 1:
                 stack = (*stack, Frame(step.step_id, token.activation, edge.index, item, event.seq))
             port = next(port for port in edge.source_ports if port in ports)
-            _place(state, edge, stack, lineage, Ref(event.seq, port, item))
+            arrivals.extend(_place(state, edge, stack, lineage, Ref(event.seq, port, item)))
+    if arrivals:
+        arrive(state, arrivals)
 
 
 def _items(state: State, seq: int) -> Sequence[int | None]:
@@ -184,15 +187,18 @@ def _items(state: State, seq: int) -> Sequence[int | None]:
     return [None] if items is None else range(len(items))
 
 
-def _place(state: State, edge: PlanEdge, stack: Stack, lineage: Mapping[str, int], ref: Ref) -> None:
+def _place(
+    state: State, edge: PlanEdge, stack: Stack, lineage: Mapping[str, int], ref: Ref
+) -> list[tuple[GatherPoint, Arrival]]:
+    """Put a token at the end of its edge; return what is to be gathered there."""
     step = state.plan.steps[edge.target]
     point = next((point for point in step.points if point.port in (None, edge.target_port)), None)
     if point is None:
         add_ready(state, step.step_id, stack, lineage, {edge.target_port: ref.to_dict()})
-        return
+        return []
     token = Token(state.tokens_made, step.step_id, stack, lineage)
     state.tokens_made += 1
-    arrive(state, point, Arrival(token, edge.index, ref))
+    return [(point, Arrival(token, edge.index, ref))]
 
 
 def _skip_to_joins(state: State, step: PlanStep, token: Token, lineage: Mapping[str, int], seq: int) -> None:

@@ -13,15 +13,33 @@ CLOSED = "branch_failed"
 """Reason of an activation that is skipped because the gathering it leads to is certain to fail."""
 
 
-def arrive(state: State, point: GatherPoint, arrival: Arrival) -> None:
-    """Add a token to the gathering it belongs to; a join that one arrival can decide fires at once."""
-    token = arrival.token
-    key, below = gathering_key(state.plan, point, token.stack)
-    deliver(state, point, arrival, key, below)
+def arrive(state: State, arrivals: Sequence[tuple[GatherPoint, Arrival]]) -> None:
+    """Add what one step sent out to the gatherings it belongs to.
+
+    All of it is there at once: where the first token decides a join, the others that could reach it are cancelled with
+    the rest of the region, also those that would have arrived by the same step::
+
+        fan -> join(any)      fan -> work -> join
+    """
+    if len(arrivals) > 1:
+        for _, arrival in arrivals:
+            enter(state, arrival.token)
+    decided: set[GatheringKey] = set()
+    for point, arrival in arrivals:
+        token = arrival.token
+        if token.place is Place.GONE:
+            continue
+        leave(state, token)
+        key, below = gathering_key(state.plan, point, token.stack)
+        home = (point.step_id, key)
+        if home in decided:
+            _remove(state, token)
+        elif deliver(state, point, arrival, key, below) and state.plan.semantics > FIRST_SEMANTICS:
+            decided.add(home)
 
 
-def deliver(state: State, point: GatherPoint, arrival: Arrival, key: Key, below: Stack) -> None:
-    """Add a token to the gathering of this point under this key."""
+def deliver(state: State, point: GatherPoint, arrival: Arrival, key: Key, below: Stack) -> bool:
+    """Add a token to the gathering of this point under this key; return whether that decides the join."""
     home = (point.step_id, key)
     gathering = state.gatherings.get(home)
     if gathering is None:
@@ -33,13 +51,15 @@ def deliver(state: State, point: GatherPoint, arrival: Arrival, key: Key, below:
     gathering.succeeded += arrival.error is None
     if is_closed(state, arrival.token):
         cancel(state, arrival.token, CLOSED)
-    elif _is_decided(state, gathering):
+        return False
+    if _is_decided(state, gathering):
         _fire(state, gathering, cancels=True)
-    else:
-        state.unsettled[home] = None
-        join = state.plan.steps[point.step_id].join
-        if arrival.error is not None and fails_early(join) and state.plan.semantics > FIRST_SEMANTICS:
-            _close_branches(state, gathering)
+        return True
+    state.unsettled[home] = None
+    join = state.plan.steps[point.step_id].join
+    if arrival.error is not None and fails_early(join) and state.plan.semantics > FIRST_SEMANTICS:
+        _close_branches(state, gathering)
+    return False
 
 
 def settle(state: State) -> None:
@@ -169,13 +189,22 @@ def _with_own_frame(gathering: Gathering, tokens: Sequence[Token]) -> Stack:
 
 
 def _shared(tokens: Sequence[Token]) -> Stack:
-    """Return the frames that the stacks of all these tokens begin with."""
-    stacks = [token.stack for token in tokens]
-    shortest = min(stacks, key=len)
-    for depth, frame in enumerate(shortest):
-        if any(stack[depth] != frame for stack in stacks):
-            return shortest[:depth]
-    return shortest
+    """Return the frames that the stacks of all these tokens begin with.
+
+    Branches of one item that come together share the item: it is still one of several.
+    """
+    first, *others = (token.stack for token in tokens)
+    for depth, frame in enumerate(first):
+        if all(depth < len(stack) and stack[depth] == frame for stack in others):
+            continue
+        if frame.item is not None and all(depth < len(stack) and _same_item(stack[depth], frame) for stack in others):
+            return (*first[:depth], frame)
+        return first[:depth]
+    return first
+
+
+def _same_item(one: Frame, other: Frame) -> bool:
+    return (one.seq, one.item) == (other.seq, other.item)
 
 
 def _join_error(step: PlanStep, policy: JoinPolicy, arrivals: list[Arrival]) -> Mapping[str, Json] | None:
@@ -260,13 +289,14 @@ def _stack_behind(step: PlanStep, gathering: Gathering, taken: Sequence[Token]) 
 
 
 def _outside(gathering: Gathering, point: GatherPoint) -> Key:
-    """Leave out of the key what is inside the loop the step stands in: all passes of the loop share what is left."""
-    parts = gathering.key if point.by_item else gathering.below
-    return tuple(part for part in parts if _step_of(part) not in point.loop)
+    """Leave out the frames inside the loop the step stands in: all passes of the loop share what is left.
 
-
-def _step_of(part: Frame | tuple[str, int] | tuple[str, int, int | None]) -> str:
-    return part.step_id if isinstance(part, Frame) else part[0]
+    The item stays, so that the passes of one item keep nothing of another's.
+    """
+    frames = tuple(frame for frame in gathering.below if frame.step_id not in point.loop)
+    mark = gathering.key[-1] if gathering.key else None
+    has_item = isinstance(mark, tuple) and len(mark) == 3 and mark[2] is not None
+    return (*frames, mark) if mark is not None and has_item else frames
 
 
 def _arrivals(gathering: Gathering) -> list[Arrival]:

@@ -162,7 +162,7 @@ def closed_splits(splits: Sequence[str], joins: Sequence[str], graph: Graph) -> 
     free = [join for join in joins if graph.dominators[join] not in splits]
     for split in reversed(splits):
         behind = [] if split in own else [join for join in free if split in graph.dominators_of(join)]
-        single = [join for join in behind if len(set(graph.predecessors[join])) == 1]
+        single = [join for join in behind if len(graph.reachable.intersection(graph.predecessors[join])) == 1]
         for join in (single or behind)[:1]:
             closes[join] = split
             free.remove(join)
