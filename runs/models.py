@@ -20,6 +20,7 @@ from runs.callbacks.models import (
 )
 from runs.usage.models import BudgetHold, ModelPrice, UsageDay, UsageEntry
 from segments.models import Revision
+from segments.plan import SEMANTICS
 from tenants.managers import TenantManager
 from tenants.models import ApiKey, Membership, Tenant
 from tenants.types import JsonTextField
@@ -59,7 +60,7 @@ class Run(models.Model):
     client_reference = models.CharField(max_length=255, blank=True)
     metadata = JsonTextField(default=dict)
     input = JsonTextField(null=True)
-    semantics = models.PositiveSmallIntegerField(default=1)
+    semantics = models.PositiveSmallIntegerField(default=SEMANTICS)
     priority = models.SmallIntegerField(default=0)
     timeout_seconds = models.FloatField()
     step_types = ArrayField(models.TextField(), default=list, db_default=[], help_text="What a host must have.")

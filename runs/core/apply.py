@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from kernel.values import Json
 from runs.core.events import Event, EventType, Ref
 from runs.core.failures import branch_failed, nearest_gathering
-from runs.core.gathering import CLOSED, add_ready, arrive, deliver, settle
+from runs.core.gathering import CLOSED, add_ready, arrive, cancel, deliver, settle
 from runs.core.regions import is_closed, leave
 from runs.core.state import Activation, Arrival, Frame, Phase, Place, Stack, State, Token, remember
 from segments.catalog import Role
@@ -91,7 +91,7 @@ def _land(state: State, activation: Activation, phase: Phase) -> None:
     state.running -= activation.phase is Phase.RUNNING
     activation.phase = phase
     if is_closed(state, activation.token):
-        state.doomed.setdefault((activation.step_id, activation.activation), CLOSED)
+        cancel(state, activation.token, CLOSED)
 
 
 def _step_completed(state: State, event: Event) -> None:

@@ -1,12 +1,12 @@
 """Joins and steps with several input ports: tokens arrive, the gathering fires once, or its step fails."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from kernel.values import Json
 from runs.core.failures import branch_failed
 from runs.core.regions import enter, expected, gathering_key, holders, is_closed, leave
-from runs.core.state import Arrival, Frame, Gathering, GatheringKey, Key, Phase, Place, Stack, State, Token
+from runs.core.stacks import key_of_kept_values, stack_behind_join, stack_behind_ports
+from runs.core.state import Arrival, Gathering, GatheringKey, Key, Phase, Place, Stack, State, Token
 from segments.plan import FIRST_SEMANTICS, GatherPoint, JoinPolicy, PlanStep, Strategy, fails_early
 
 CLOSED = "branch_failed"
@@ -157,7 +157,7 @@ def _fire(state: State, gathering: Gathering, *, cancels: bool = False) -> None:
     _dissolve(state, gathering, cancels=cancels)
     tokens = [arrival.token for arrival in arrivals]
     lineage = merged([token.lineage for token in tokens])
-    stack = gathering.below if step.points[0].closes else _with_own_frame(gathering, tokens)
+    stack = stack_behind_join(step.points[0], gathering, tokens)
     error = _join_error(step, step.join, arrivals)
     if error is not None:
         add_ready(state, step.step_id, stack, lineage, {}, error=error, failed_at=_passed(step, tokens))
@@ -169,42 +169,6 @@ def _fire(state: State, gathering: Gathering, *, cancels: bool = False) -> None:
 def _passed(step: PlanStep, tokens: Iterable[Token]) -> frozenset[str]:
     """Name the gatherings a failure has been through once this step fails by it."""
     return frozenset({step.step_id}.union(*(token.failed_at for token in tokens)))
-
-
-def _with_own_frame(gathering: Gathering, tokens: Sequence[Token]) -> Stack:
-    """Return the stack of a token that another gathering of the same fan-out is still to gather.
-
-    It keeps a frame of that fan-out: the first branch it gathered, and the item if it gathered a single one. Where D
-    itself did not fan out, that is the frame all its tokens were in, if there is one.
-    """
-    depth = len(gathering.below)
-    own = [token.stack[depth] for token in tokens if len(token.stack) > depth]
-    is_of_dominator = len(gathering.key) > depth
-    if not own or not (is_of_dominator or set(own) == {own[0]}):
-        return gathering.below
-    kept = min(own, key=lambda frame: frame.branch)
-    if any(frame.item != kept.item for frame in own):
-        kept = replace(kept, item=None)
-    return (*gathering.below, kept)
-
-
-def _shared(tokens: Sequence[Token]) -> Stack:
-    """Return the frames that the stacks of all these tokens begin with.
-
-    Branches of one item that come together share the item: it is still one of several.
-    """
-    first, *others = (token.stack for token in tokens)
-    for depth, frame in enumerate(first):
-        if all(depth < len(stack) and stack[depth] == frame for stack in others):
-            continue
-        if frame.item is not None and all(depth < len(stack) and _same_item(stack[depth], frame) for stack in others):
-            return (*first[:depth], frame)
-        return first[:depth]
-    return first
-
-
-def _same_item(one: Frame, other: Frame) -> bool:
-    return (one.seq, one.item) == (other.seq, other.item)
 
 
 def _join_error(step: PlanStep, policy: JoinPolicy, arrivals: list[Arrival]) -> Mapping[str, Json] | None:
@@ -227,7 +191,7 @@ def _fire_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
     inputs: dict[str, Json] = {}
     lineages: list[Mapping[str, int]] = []
     for point in step.points:
-        kept_under = (point.index, _outside(gathering, point))
+        kept_under = (point.index, key_of_kept_values(point, gathering))
         queue = gathering.queues.get(point.index)
         if queue:
             arrival = queue.pop(0)
@@ -244,7 +208,7 @@ def _fire_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
         state.unsettled[step.step_id, gathering.key] = None
     else:
         del state.gatherings[step.step_id, gathering.key]
-    stack = _stack_behind(step, gathering, [arrival.token for arrival in taken])
+    stack = stack_behind_ports(step.points[0], gathering, [arrival.token for arrival in taken])
     # By the first semantics a failure counted as its port's token.
     failed = [arrival.error for arrival in taken if arrival.error is not None]
     error = branch_failed(step.step_id, failed, "a branch failed") if failed else None
@@ -260,43 +224,12 @@ def _fail_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
     add_ready(
         state,
         step.step_id,
-        _stack_behind(step, gathering, tokens),
+        stack_behind_ports(step.points[0], gathering, tokens),
         merged([token.lineage for token in tokens]),
         {},
         error=branch_failed(step.step_id, failed, "a branch failed"),
         failed_at=_passed(step, tokens),
     )
-
-
-def _stack_behind(step: PlanStep, gathering: Gathering, taken: Sequence[Token]) -> Stack:
-    """Return the stack with which the token of a step with several ports goes on.
-
-    It keeps what its tokens share, so a step that got one port only is still in the branch, and for the item, its one
-    token was in::
-
-        split -> head(init) -> work -> check      check(again) -> head      check(done) -> join
-              -> other -> join
-
-    The loop's head gathers nothing of the split; had it ended the split's frame, the join would fire twice.
-    """
-    point = step.points[0]
-    if not point.keeps_shared:
-        return gathering.below
-    shared = _shared(taken)
-    if len(shared) > len(gathering.below) or point.closes:
-        return shared
-    return _with_own_frame(gathering, taken)
-
-
-def _outside(gathering: Gathering, point: GatherPoint) -> Key:
-    """Leave out the frames inside the loop the step stands in: all passes of the loop share what is left.
-
-    The item stays, so that the passes of one item keep nothing of another's.
-    """
-    frames = tuple(frame for frame in gathering.below if frame.step_id not in point.loop)
-    mark = gathering.key[-1] if gathering.key else None
-    has_item = isinstance(mark, tuple) and len(mark) == 3 and mark[2] is not None
-    return (*frames, mark) if mark is not None and has_item else frames
 
 
 def _arrivals(gathering: Gathering) -> list[Arrival]:

@@ -59,6 +59,8 @@ def test_each_item_is_an_activation_with_its_own_input(acme: Customer, api: Api)
     assert sorted(value for step in doubles for value in step["inputs"].values()) == [1, 2, 3]
     for step in doubles:
         assert list(step["output"].values()) == [2 * value for value in step["inputs"].values()]
+    (split,) = (step for step in steps if step["step_id"] == "split")
+    assert split["output"] == {"branch_1": [1, 2, 3]}
     (join,) = (step for step in steps if step["step_id"] == "join")
     assert list(join["inputs"].values()) == [[2, 4, 6]]
     assert run["progress"] == {"activations": 5, "active": 0}

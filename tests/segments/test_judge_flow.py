@@ -118,3 +118,37 @@ def test_a_loop_no_step_of_which_is_reached_is_not_judged():
 def test_expressions_of_unreachable_steps_are_not_judged_by_the_way_to_them():
     apart = document({"a": {}, "b": {"expression": "steps.a.output"}})
     assert judged(apart) == [("UNREACHABLE_STEP", "/steps/1")]
+
+
+FAN = {"a": {}, "b": {}, "c": {}, "d": {}, "j:parallel_join": {}}
+
+
+@pytest.mark.parametrize(
+    ("steps", "edges"),
+    [
+        (FAN, ["a -> b", "a -> c", "b -> j", "c -> j", "j -> d"]),
+        ({**FAN, "k:parallel_join": {}}, ["a -> b", "a -> c", "a -> d", "b -> j", "c -> j", "j -> k", "d -> k"]),
+        ({**FAN, "a:parallel_split": {}}, ["a.branch_1 -> b", "a.branch_2 -> c", "b -> d", "c -> d", "d -> j"]),
+        ({**FAN, "a:condition": DECIDE}, ["a.true -> b", "a.false -> c", "b -> d", "c -> d", "d -> j"]),
+        (FAN, ["a -> b", "a -> c", "b -> j", "j -> d"]),
+        ({**FAN, "k:parallel_join": {}}, ["a -> b", "a -> c", "b -> d", "c -> d", "d -> j", "j -> k", "a -> k"]),
+    ],
+)
+def test_a_join_that_closes_its_fan_out_or_is_closed_behind_fires_once(steps: Any, edges: list[str]):
+    assert "JOIN_FIRES_AGAIN" not in findings(document(steps, edges))
+
+
+@pytest.mark.parametrize(
+    ("steps", "edges"),
+    [
+        (FAN, ["a -> b", "a -> c", "b -> d", "c -> d", "d -> j"]),
+        (
+            {**FAN, "s:parallel_split": {"items": "input"}, "t:parallel_split": {}},
+            ["a -> s", "s.branch_1 -> t", "t.branch_1 -> b", "t.branch_2 -> c", "b -> j", "c -> j"],
+        ),
+    ],
+)
+def test_warns_of_a_join_to_which_branches_come_one_by_one(steps: Any, edges: list[str]):
+    found = findings(document(steps, edges))
+    assert found["JOIN_FIRES_AGAIN"].severity == "warning"
+    assert found["JOIN_FIRES_AGAIN"].step_id == "j"

@@ -3,15 +3,22 @@
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from kernel.canonical import content_hash
+from kernel.clock import utc_now
 from kernel.values import Json
 from runs.core import Event, EventType, apply, new_state
 from runs.core.state import State
 from runs.core.summary import summarise
+from runs.models import Run, RunEvent
 from runs.steps.registry import registry
 from segments.definition import read_segment
+from segments.plan import SEMANTICS
 from segments.plan.compilation import compile_plan
+from tenants.context import unscoped
+from tenants.models import Tenant
+from tests.support.engine import queue_run
 from tests.support.segments import segment, step
 
 FOLDER = Path(__file__).parents[1] / "cases" / "golden"
@@ -69,6 +76,17 @@ STORIES: dict[str, dict[str, Any]] = {
         step("join", "parallel_join"),
         edges=_edges("split.a -> fine", "split.b -> fails", "fine -> join", "fails -> join"),
     ),
+    "joins_in_a_row": segment(
+        step("fan"),
+        step("one"),
+        step("two"),
+        step("three"),
+        step("near", "parallel_join"),
+        step("far", "parallel_join"),
+        edges=_edges(
+            *("fan -> one", "fan -> two", "fan -> three", "one -> near", "two -> near", "near -> far", "three -> far")
+        ),
+    ),
     "run_failed": segment(step("one"), _FAILS),
     "fan_out_without_a_join": segment(
         step("one"), step("left"), step("right", seconds=0.3), edges=_edges("one -> left", "one -> right")
@@ -79,20 +97,25 @@ STORIES: dict[str, dict[str, Any]] = {
 INPUT: Json = {"n": 1, "list": [1, 2, 3]}
 
 
-def path_of(story: str) -> Path:
-    return FOLDER / f"{story}.json"
+def path_of(story: str, semantics: int = SEMANTICS) -> Path:
+    return FOLDER / f"semantics_{semantics}" / f"{story}.json"
 
 
-def read(story: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path_of(story).read_text())
+def read(story: str, semantics: int = SEMANTICS) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path_of(story, semantics).read_text())
     return found
+
+
+def stalled() -> dict[str, dict[str, Any]]:
+    """Journals that an engine of the first semantics left behind when it stalled, by the strategy of the outer join."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted((FOLDER / "stalled").glob("*.json"))}
 
 
 def write(story: str, golden: dict[str, Any]) -> None:
     """Write a story that has no file yet; one that has is never written again."""
     if path_of(story).exists():
         raise FileExistsError(f"{path_of(story)} was written by an earlier core; that is its worth")
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    path_of(story).parent.mkdir(parents=True, exist_ok=True)
     path_of(story).write_text(json.dumps(golden, indent=1) + "\n")
 
 
@@ -107,3 +130,14 @@ def fold(golden: dict[str, Any]) -> tuple[State, list[str]]:
         apply(state, Event(fact["seq"], kind, fact["payload"], fact["step_id"], fact["activation"], fact["attempt"]))
         digests.append(content_hash(summarise(state)))
     return state, digests
+
+
+def put_run(tenant: Tenant, told: dict[str, Any], journal: list[dict[str, Any]], **facts: Any) -> UUID:
+    """Put a run into the database as an engine left it: with this beginning of its journal, and without an owner."""
+    run_id = queue_run(tenant, told["definition"], input=told["input"], semantics=told["semantics"], **facts)
+    with unscoped("tests look everywhere"):
+        RunEvent.objects.bulk_create(RunEvent(tenant=tenant, run_id=run_id, **fact) for fact in journal)
+        Run.objects.filter(id=run_id).update(
+            last_seq=len(journal), journal_bytes=1, wake_at=None if facts.get("status") == "stalled" else utc_now()
+        )
+    return run_id

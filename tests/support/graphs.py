@@ -8,7 +8,7 @@ from runs.steps.parallel_join import ParallelJoin
 from runs.steps.parallel_split import ParallelSplit
 from segments.catalog import Catalog, Effect, Port, StepConfig, StepType
 from segments.definition import read_segment
-from segments.plan import Plan
+from segments.plan import SEMANTICS, Plan
 from segments.plan.compilation import compile_plan
 
 
@@ -38,7 +38,7 @@ CATALOG = Catalog(
 )
 
 
-def drawn(text: str, **params: Json) -> Plan:
+def drawn(text: str, *, semantics: int = SEMANTICS, **params: Json) -> Plan:
     """Compile a drawing: a line ``name type key=value...`` a step, ``a.port -> b:port ? condition`` an edge."""
     draft = Draft()
     for line in filter(None, map(str.strip, text.splitlines())):
@@ -59,7 +59,7 @@ def drawn(text: str, **params: Json) -> Plan:
                 else:
                     config[key] = int(value) if value.isdigit() else value
             draft.step(type_id, config, step_id=step_id, **({"ports": ports} if ports else {}))
-    return draft.plan(**params)
+    return draft.plan(semantics=semantics, **params)
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Draft:
     def edge(self, source: str, target: str, **more: Json) -> None:
         self.edges.append({"from": source, "to": target, **more})
 
-    def plan(self, **params: Json) -> Plan:
+    def plan(self, *, semantics: int = SEMANTICS, **params: Json) -> Plan:
         document = {
             "version": "1.0",
             "segment_id": "generated",
@@ -89,7 +89,7 @@ class Draft:
         }
         reading = read_segment(document)
         assert reading.segment is not None, reading.findings
-        return compile_plan(reading.segment, CATALOG)
+        return compile_plan(reading.segment, CATALOG, semantics=semantics)
 
 
 def any_graph(random: Random, *, strategies: tuple[str, ...] = ("all", "any", "first", "quorum")) -> Plan:

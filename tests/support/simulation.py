@@ -126,6 +126,8 @@ def plain_answer(step: PlanStep, _activation: Activation, scope: Scope) -> Mappi
     if step.role is Role.SPLIT:
         ports = dict.fromkeys((port for edge in step.edges for port in edge.source_ports), scope.input)
         items = scope.input if step.items else None
+        if not ports:
+            return {"branch_1": scope.input}
         return {**ports, "*items*": items} if items is not None else ports
     return {step.primary_port: scope.input}
 

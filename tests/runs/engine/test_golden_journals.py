@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from runs.commands import command_run
 from runs.core.summary import summarise
-from runs.models import Run
+from runs.models import Run, SignalKind
+from runs.snapshots import snapshot_run
 from segments.definition import read_segment
-from segments.plan import SEMANTICS
+from segments.plan import FIRST_SEMANTICS, KNOWN_SEMANTICS, SEMANTICS
 from tenants.models import Tenant
 from tests.support import golden
 from tests.support.engine import events_of, get_run, queue_run, wait_until_over
@@ -28,12 +30,21 @@ def recorded(run: Run, definition: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_story_has_a_journal() -> None:
     if not ON_PURPOSE:
-        assert {path.stem for path in golden.FOLDER.glob("*.json")} == set(golden.STORIES)
+        assert {path.stem for path in golden.path_of("any").parent.glob("*.json")} == set(golden.STORIES)
 
 
-@pytest.mark.parametrize("story", [story for story in golden.STORIES if golden.path_of(story).exists()])
-def test_folds_to_the_same_state_after_every_event(story: str) -> None:
-    told = golden.read(story)
+WRITTEN = [
+    (semantics, story)
+    for semantics in KNOWN_SEMANTICS
+    for story in golden.STORIES
+    if golden.path_of(story, semantics).exists()
+]
+
+
+@pytest.mark.parametrize(("semantics", "story"), WRITTEN)
+def test_folds_to_the_same_state_after_every_event(semantics: int, story: str) -> None:
+    told = golden.read(story, semantics)
+    assert told["semantics"] == semantics
     state, digests = golden.fold(told)
     assert summarise(state) == told["state"]
     assert digests == told["digests"]
@@ -54,8 +65,7 @@ def test_the_engine_still_writes_it(acme: Tenant, story: str) -> None:
     if ON_PURPOSE and not golden.path_of(story).exists():
         golden.write(story, now)
     told = golden.read(story)
-    if told["semantics"] != SEMANTICS:
-        return
+    assert told["semantics"] == SEMANTICS
     assert facts(now) == facts(told)
     assert now["output"] == told["output"]
     assert now["status"] == told["status"]
@@ -63,3 +73,40 @@ def test_the_engine_still_writes_it(acme: Tenant, story: str) -> None:
 
 def facts(told: dict[str, Any]) -> list[tuple[Any, ...]]:
     return [(fact["type"], fact["step_id"], fact["activation"], fact["attempt"]) for fact in told["journal"]]
+
+
+@pytest.mark.parametrize("story", [story for semantics, story in WRITTEN if semantics == FIRST_SEMANTICS])
+def test_a_run_begun_by_the_first_semantics_goes_on_to_its_end(acme: Tenant, story: str) -> None:
+    told = golden.read(story, FIRST_SEMANTICS)
+    whole = told["journal"]
+    begun = {**told, "input": golden.INPUT}
+    run_ids = [golden.put_run(acme, begun, whole[:cut], status="running") for cut in range(1, len(whole))]
+    with running_host():
+        for run_id in run_ids:
+            wait_until_over(run_id)
+    assert len(run_ids) >= 3
+    for run_id in run_ids:
+        run = get_run(run_id)
+        assert (run.semantics, run.status, run.output) == (FIRST_SEMANTICS, told["status"], told["output"])
+
+
+@pytest.mark.parametrize(("strategy", "told"), golden.stalled().items())
+def test_a_run_that_an_earlier_engine_stalled_goes_on_when_resumed(
+    acme: Tenant, strategy: str, told: dict[str, Any]
+) -> None:
+    assert told["semantics"] == FIRST_SEMANTICS
+    begun = [(fact["step_id"], fact["activation"]) for fact in told["journal"] if fact["type"] == "step.started"]
+    run_id = golden.put_run(acme, told, told["journal"], status="stalled")
+    assert b'"checksum"' in snapshot_run(tenant=acme, run_id=run_id)
+    command_run(tenant=acme, run_id=run_id, command=SignalKind.RESUME, actor="test", reason="mended")
+    with running_host():
+        wait_until_over(run_id)
+    run = get_run(run_id)
+    assert run.status == "completed", run.error
+    ended = {
+        (event.step_id, event.activation)
+        for event in events_of(run_id)
+        if event.type in ("step.completed", "step.failed", "step.skipped")
+    }
+    assert ended >= set(begun)
+    assert run.output == {"any": None, "first": "caught", "quorum": None}[strategy]

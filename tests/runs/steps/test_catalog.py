@@ -66,7 +66,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[str]]] = {
     "parallel_split": ({"branches": {"type": "integer", "default": 2, "minimum": 2}}, {"items"}, []),
     "parallel_join": (
         {"merge_strategy": {**TEXT, "enum": ["all", "any", "first", "quorum"], "default": "all"}},
-        {"count"},
+        {"count", "on_branch_failure"},
         [],
     ),
     "transform": ({"expression": TEXT, "mapping": {"type": "object", "additionalProperties": True}}, {"default"}, []),
