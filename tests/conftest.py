@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from tenants.models import Tenant
 from tenants.roles import ensure_roles
 from tenants.services import create_api_key, create_tenant
+from tests.support import pooler
 from tests.support.server import ServerProcess, running_server
 
 
@@ -68,3 +69,9 @@ def server(django_db_setup: None) -> Iterator[ServerProcess]:
 def make_customer(slug: str, name: str) -> Customer:
     tenant = create_tenant(slug=slug, name=name)
     return Customer(tenant, create_api_key(tenant=tenant, name="tests").text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what could not be shown on this machine."""
+    if pooler.PROGRAM is None:
+        terminalreporter.write_line(f"NOT SHOWN: {pooler.MISSING}", red=True, bold=True)
