@@ -1,11 +1,12 @@
 """Secrets in rows: sealed for their tenant, table, row and field; opened by those who use them."""
 
+from collections.abc import Sequence
 from functools import cache
 
 from django.conf import settings
 from django.db import models
 
-from kernel.crypto import KeyRing
+from kernel.crypto import CannotOpen, KeyRing, key_id_of
 
 
 class SealedField(models.TextField):  # type: ignore[type-arg]  # generic for mypy alone
@@ -40,6 +41,22 @@ def open_from(row: models.Model, field: str) -> str:
     """
     sealed: str = getattr(row, field)
     return key_ring().open(sealed, place=_place(row, field)) if sealed else ""
+
+
+def unusable_keys(rows: Sequence[models.Model], field: str) -> set[str]:
+    """Name the keys under which secrets of rows are stored and of which this process can open none."""
+    by_key: dict[str, list[models.Model]] = {}
+    for row in rows:
+        by_key.setdefault(key_id_of(getattr(row, field)), []).append(row)
+    return {key_id for key_id, sealed in by_key.items() if not any(_opens(row, field) for row in sealed)}
+
+
+def _opens(row: models.Model, field: str) -> bool:
+    try:
+        open_from(row, field)
+    except CannotOpen:
+        return False
+    return True
 
 
 def open_sealed(sealed: str, *, tenant_id: object, table: str, row_id: object, field: str) -> str:

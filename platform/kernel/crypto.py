@@ -71,6 +71,11 @@ class KeyRing:
         return sealed.startswith(f"{_VERSION}.{self._first}.")
 
 
+def key_id_of(sealed: str) -> str:
+    """Name the key a sealed text was sealed with."""
+    return sealed.partition(".")[2].partition(".")[0]
+
+
 def _unpack(encoded: str) -> bytes:
     packed = base64.b64decode(encoded, altchars=b"-_", validate=True)
     if base64.urlsafe_b64encode(packed).decode() != encoded:

@@ -14,6 +14,8 @@ READY_SECONDS: Final = 3.0
 """How long a probe waits for the parts to be looked at."""
 FRESH_SECONDS: Final = 1.0
 """How long what was found is told again: probes, of whomever, cost one look a second."""
+DEGRADED: Final = "degraded"
+"""The state of a part that is away and without which requests are served still."""
 
 Body = Mapping[str, Any]
 Parts = Mapping[str, str]
@@ -33,15 +35,16 @@ class Readiness:
         self._looked_at = 0.0
 
     async def answer(self) -> tuple[int, Body]:
-        """Answer 200 when all parts are there, else 503 and which are not."""
+        """Answer 200 when all parts are there, or there is a way without those that are not; else 503 and which."""
         try:
             async with asyncio.timeout(READY_SECONDS):
                 parts = await asyncio.shield(self._present_look())
         except TimeoutError:
             return HTTPStatus.SERVICE_UNAVAILABLE, {"status": "unavailable", "parts": {"readiness": "silent"}}
-        is_ready = all(state == "ok" for state in parts.values())
-        status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return status, {"status": "ok" if is_ready else "unavailable", "parts": parts}
+        states = {*parts.values()}
+        if states - {"ok", DEGRADED}:
+            return HTTPStatus.SERVICE_UNAVAILABLE, {"status": "unavailable", "parts": parts}
+        return HTTPStatus.OK, {"status": DEGRADED if DEGRADED in states else "ok", "parts": parts}
 
     def _present_look(self) -> asyncio.Future[Parts]:
         loop = asyncio.get_running_loop()

@@ -3,19 +3,25 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from llmteam import health
-from llmteam.web.probes import with_probes
+from llmteam.web.probes import Readiness, with_probes
+from tenants.connections.rules import ConnectionWish
+from tenants.connections.services import save_connection
+from tenants.sealing import key_ring
+from tests.support.engine import make_tenant
 from tests.support.raw_http import ask
 from tests.support.server import ServerProcess, running_server
 
-ALL_OK = {"database": "ok", "migrations": "ok", "redis": "ok"}
+ALL_OK = {"database": "ok", "migrations": "ok", "roles": "ok", "keys": "ok", "redis": "ok"}
 
 
 async def nothing_else(scope: Any, receive: Any, send: Any) -> None:
@@ -44,7 +50,66 @@ async def test_readyz_names_the_part_that_is_away(settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     async with caller_of(health.check_parts) as caller:
         answer = await caller.get("/readyz")
-    assert (answer.status_code, answer.json()["parts"]) == (503, {**ALL_OK, "redis": "away"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded"), "everything goes on without Redis"
+    assert answer.json()["parts"] == {**ALL_OK, "redis": "degraded"}
+
+
+def cannot_open(settings: Any, key_id: str) -> None:
+    """Give this process another key than the one that sealed the secrets."""
+    settings.SECRET_KEYS = {key_id: bytes(32)}
+    key_ring.cache_clear()
+
+
+def lose_a_migration() -> None:
+    MigrationRecorder.Migration.objects.filter(app="runs", name="0008_session_locks").delete()
+
+
+def leave_the_role() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("create role outsider login; set session authorization outsider")
+
+
+def read_only() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("set session characteristics as transaction read only")
+
+
+@pytest.fixture
+def whole_afterwards(transactional_db: None) -> Iterator[None]:
+    """Mend what a test broke."""
+    yield
+    key_ring.cache_clear()
+    connection.close()
+    with connection.cursor() as cursor:
+        cursor.execute("drop role if exists outsider")
+    MigrationRecorder(connection).record_applied("runs", "0008_session_locks")
+
+
+@pytest.mark.usefixtures("whole_afterwards")
+@pytest.mark.parametrize(
+    ("part", "state", "broken"),
+    [
+        ("keys", "wrong", lambda settings: cannot_open(settings, "development")),
+        ("keys", "wrong", lambda settings: cannot_open(settings, "another")),
+        ("migrations", "behind", lambda _settings: lose_a_migration()),
+        ("roles", "behind", lambda _settings: leave_the_role()),
+        ("database", "away", lambda _settings: read_only()),
+    ],
+    ids=["another key", "none of that id", "a migration", "a role", "read only"],
+)
+def test_what_the_process_needs_and_has_not_makes_it_unready(
+    settings: Any, part: str, state: str, broken: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = make_tenant()
+    wish = ConnectionWish(kind="http", base_url="https://crm.example", auth="bearer")
+    save_connection(tenant=tenant, actor="system", ref="crm", wish=wish, secret="a secret of theirs")
+    monkeypatch.setattr(connection, "close", lambda: None)
+    assert health.check_parts() == ALL_OK
+    broken(settings)
+    found = health.check_parts()
+    monkeypatch.undo()
+    assert found[part] == state
+    assert asyncio.run(Readiness(lambda: found).answer())[0] == 503
 
 
 async def test_a_hundred_probes_cost_one_look_and_a_later_one_another() -> None:
