@@ -1,21 +1,31 @@
 """The operator console's site: every page works for all tenants, and all that is written is told to the audit."""
 
 from collections.abc import Callable
-from functools import update_wrapper
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from functools import partial, update_wrapper
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.template.response import SimpleTemplateResponse
 from django.templatetags.static import static
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from audit.services import record
+from kernel.clock import utc_now
 from kernel.values import Json
+from llmteam.operators.guesses import REFUSED, attempt, forget_attempts
+from llmteam.operators.notices import tell_of_lock
+from llmteam.operators.thread import LOGINS, Busy, Places
 from runs.console import runs_today
+from tenants.addresses import share_of
 from tenants.console import actor_of
 from tenants.context import unscoped
 from tenants.models import Tenant
@@ -24,6 +34,10 @@ if TYPE_CHECKING:  # unfold has no types; its site is Django's with other clothe
     from django.contrib.admin import AdminSite
 else:
     from unfold.sites import UnfoldAdminSite as AdminSite
+
+
+BUSY_SECONDS: Final = 5
+T = TypeVar("T")
 
 
 class OperatorSite(AdminSite):
@@ -36,20 +50,50 @@ class OperatorSite(AdminSite):
     index_title = "Operator console"
     index_template = "console/home.html"
 
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self._login_places = Places()
+
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Run every page for all tenants."""
         inner = super().admin_view(view, cacheable)
 
         def scoped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            return _for_all_tenants(lambda: inner(request, *args, **kwargs))
+            response: HttpResponseBase = _for_all_tenants(lambda: inner(request, *args, **kwargs))
+            return response
 
         return update_wrapper(scoped, inner)
 
     @method_decorator(never_cache)
     @method_decorator(login_not_required)
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Sign in; the one page before anybody is known."""
-        return _for_all_tenants(lambda: super(OperatorSite, self).login(request, extra_context))
+    async def login(  # type: ignore[override]  # Django takes views of either kind
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        """Sign in; the one page before anybody is known. Passwords are judged in a thread of their own."""
+        answer: Callable[[], HttpResponseBase] = partial(self._login, request, extra_context)
+        if request.method != "POST":
+            return await sync_to_async(answer)()
+        try:
+            with self._login_places.one(share_of(_address(request))):
+                judged = sync_to_async(answer, thread_sensitive=False, executor=LOGINS)
+                return await judged()
+        except Busy:
+            REFUSED.labels("busy").inc()
+            return _refused(request, "Too many people sign in at once.", seconds=BUSY_SECONDS)
+
+    def _login(self, request: HttpRequest, extra_context: dict[str, Any] | None) -> HttpResponseBase:
+        """Answer the page, or begin a session that ends at a fixed time, whatever is asked meanwhile."""
+        username = request.POST.get("username", "")
+        refusal = attempt(username, _address(request)) if request.method == "POST" else None
+        if refusal is not None:
+            if refusal.is_first:
+                _for_all_tenants(partial(tell_of_lock, username, address=_address(request), seconds=refusal.seconds))
+            return _refused(request, refusal.sentence, seconds=refusal.seconds)
+        response: HttpResponseBase = _for_all_tenants(lambda: super(OperatorSite, self).login(request, extra_context))
+        if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
+            forget_attempts(username)
+            request.session.set_expiry(utc_now() + timedelta(hours=settings.SIGN_IN_HOURS))
+        return response
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show the home page, with what runs today."""
@@ -74,7 +118,18 @@ class OperatorSite(AdminSite):
         )
 
 
-def _for_all_tenants(answer: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+def _address(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def _refused(request: HttpRequest, sentence: str, *, seconds: int) -> HttpResponse:
+    told = {"sentence": f"{sentence} Try again in {seconds} s."}
+    response = render(request, "operators/refused.html", told, status=HTTPStatus.TOO_MANY_REQUESTS)
+    response["Retry-After"] = str(seconds)
+    return response
+
+
+def _for_all_tenants(answer: Callable[[], T]) -> T:
     with unscoped("operator console"):
         response = answer()
         if isinstance(response, SimpleTemplateResponse):

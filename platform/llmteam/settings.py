@@ -129,6 +129,10 @@ if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
     raise ImproperlyConfigured("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.")
 SIGN_IN_HOURS = environment.number("SIGN_IN_HOURS", 12, least=0.01, most=720)
 LOGIN_REDIRECT_URL = "/inbox/"
+LOGIN_DELAY_SECONDS = environment.whole("LOGIN_DELAY_SECONDS", 30, least=1, most=600)
+LOGIN_LOCK_SECONDS = environment.whole("LOGIN_LOCK_SECONDS", 900, least=1, most=86_400)
+if LOGIN_LOCK_SECONDS < LOGIN_DELAY_SECONDS:
+    raise ImproperlyConfigured("LOGIN_LOCK_SECONDS must be at least LOGIN_DELAY_SECONDS.")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

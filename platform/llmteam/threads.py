@@ -27,8 +27,8 @@ class RequestThreads(ThreadPoolExecutor):
     as Django does between requests; a request's pieces may run in different threads, so this cannot be left to it.
     """
 
-    def __init__(self) -> None:
-        super().__init__(THREADS, thread_name_prefix="request")
+    def __init__(self, threads: int = THREADS, *, name: str = "request") -> None:
+        super().__init__(threads, thread_name_prefix=name)
         self._used = threading.local()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:

@@ -1,0 +1,1 @@
+"""How operators sign in to the console."""
