@@ -42,6 +42,10 @@ class RateLimits:
         self._ask(lambda limiter: limiter.clear(limit, *whose))
         self._local.clear(limit, *whose)
 
+    def forget_all(self) -> None:
+        """Begin everything anew."""
+        self._ask(lambda limiter: limiter.storage.reset())
+
     def _ask(self, question: Callable[[FixedWindowRateLimiter], T]) -> T:
         try:
             return question(self._shared)

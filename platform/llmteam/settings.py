@@ -180,6 +180,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "drop_old_idempotency_keys": {"task": "runs.drop_old_idempotency_keys", "schedule": 3600.0},
+    "drop_ended_sessions": {"task": "tenants.drop_ended_sessions", "schedule": 3600.0},
 }
 
 WORKER_LEASE_SECONDS = environment.number("WORKER_LEASE_SECONDS", 15, least=1, most=300)

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from kernel.errors import LlmteamError, Malformed, Refused
+from kernel.errors import LimitReached, LlmteamError, Malformed, Refused
 
 
 class SignInRefused(Refused):
@@ -33,6 +33,15 @@ class StateRefused(SignInRefused):
     status = Malformed.status
     title = gettext_noop("This sign-in was begun elsewhere, is over, or took too long.")
     advice = gettext_noop("Begin again from the sign-in page, in one window.")
+
+
+class TooManySignIns(SignInRefused):
+    """Too many sign-ins were begun from one address."""
+
+    code = "TOO_MANY_SIGN_INS"
+    status = LimitReached.status
+    title = gettext_noop("Too many people begin to sign in from your address.")
+    advice = gettext_noop("Try again in a minute.")
 
 
 class ProviderRefused(SignInRefused):

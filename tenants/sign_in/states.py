@@ -3,6 +3,7 @@
 import time
 from typing import Final
 
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest
@@ -19,6 +20,8 @@ def bind_state(request: HttpRequest, state: str, *, provider_key: str, next_url:
     """Add to a state that the library has just made whom it is for, and where the person wanted to go."""
     request.session[STATES][state] |= {"provider": provider_key, "next": next_url}
     request.session.modified = True
+    if SESSION_KEY not in request.session:
+        request.session.set_expiry(LIVES_SECONDS)  # a stranger's session is kept no longer than what is under way
 
 
 def take_state(request: HttpRequest) -> dict[str, str]:

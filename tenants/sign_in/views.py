@@ -29,6 +29,7 @@ from tenants.sign_in.providers import Provider, installation_provider, provider_
 from tenants.sign_in.services import refuse
 from tenants.sign_in.sessions import begin_session, choices, choose, end_session
 from tenants.sign_in.states import bind_state, take_state
+from tenants.sign_in.strangers import check_may_begin, is_worth_an_entry
 
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -91,7 +92,8 @@ class LoginView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the lib
             raise NoProvider
         self.provider = provider
         self.OIDC_RP_CLIENT_ID = provider.client_id
-        self.OIDC_OP_AUTH_ENDPOINT = _endpoint(provider)
+        check_may_begin(request)
+        self.OIDC_OP_AUTH_ENDPOINT = _endpoint(request, provider)
         answer: HttpResponseRedirect = super().get(request)
         state = parse_qs(urlsplit(answer.url).query)["state"][0]
         bind_state(request, state, provider_key=provider.key, next_url=_next(request))
@@ -121,7 +123,7 @@ class CallbackView(View):
                 raise StateRefused
             backend = _authenticated(request, provider, begun)
         except SignInRefused as error:
-            refuse(provider=provider, error=error)
+            _tell(request, provider, error)
             raise
         if backend.signed_in is None:
             raise ProviderFailed
@@ -188,12 +190,18 @@ def _authenticated(request: HttpRequest, provider: Provider, begun: dict[str, st
     return backend
 
 
-def _endpoint(provider: Provider) -> str:
+def _endpoint(request: HttpRequest, provider: Provider) -> str:
     try:
         return directory.metadata(provider).authorization_endpoint
     except SignInRefused as error:
-        refuse(provider=provider, error=error)
+        _tell(request, provider, error)
         raise
+
+
+def _tell(request: HttpRequest, provider: Provider | None, error: SignInRefused) -> None:
+    """Tell the audit of a refusal, once a minute of each kind from an address: strangers cannot fill it."""
+    if is_worth_an_entry(request, error):
+        refuse(provider=provider, error=error)
 
 
 def _end_session_address(provider: Provider) -> str | None:

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +25,7 @@ from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
 from tenants.connections.serializers import LLM_EXAMPLE
 from tenants.context import tenant_scope
 from tests.conftest import Customer
-from tests.support.server import ServerProcess
+from tests.support.server import ServerProcess, running_server
 from tests.support.tasks import make_member
 from tests.support.worker import running_worker
 
@@ -210,6 +212,35 @@ def test_description_and_page_are_open_to_anybody(db: None) -> None:
     assert client.get("/api/schema/").status_code == 200
     assert client.get("/api/schema/?format=json").json()["info"]["title"] == "llmteam"
     assert b"swagger" in client.get("/api/docs/").content
+
+
+def test_who_has_the_description_already_is_told_so(db: None) -> None:
+    client = APIClient()
+    for path in ("/api/schema/", "/api/schema/?format=json"):
+        first = client.get(path)
+        again = client.get(path, headers={"If-None-Match": first["ETag"]})
+        assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
+        assert client.get(path, headers={"If-None-Match": '"another"'}).content == first.content
+    assert client.get("/api/schema/")["ETag"] != client.get("/api/schema/?format=json")["ETag"]
+    assert client.post("/api/schema/").status_code == 405
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_who_ask_for_it_at_once_are_in_nobodys_way(acme: Customer) -> None:
+    """Made for each, forty of them kept others waiting for 5.6 s."""
+    with running_server() as server, server.caller() as caller, server.caller(acme.key) as other:
+        other.get("/api/v1/me")
+        took: list[float] = []
+        with ThreadPoolExecutor(40) as pool:
+            asked = [pool.submit(caller.get, "/api/schema/") for _ in range(200)]
+            while not all(one.done() for one in asked):
+                began = time.monotonic()
+                assert other.get("/api/v1/me").status_code == 200
+                took.append(time.monotonic() - began)
+        assert {one.result().status_code for one in asked} == {200}
+        assert len({one.result().content for one in asked}) == 1
+    print(f"200 descriptions at once: the worst of {len(took)} other requests took {max(took):.3f} s")
+    assert max(took) < 2
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,7 +3,7 @@
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularSwaggerView
 
-from llmteam.api.views import NoSuchRouteView, SchemaView
+from llmteam.api.views import NoSuchRouteView, show_description
 
 v1 = [
     path("", include("tenants.urls")),
@@ -14,7 +14,7 @@ v1 = [
 
 urlpatterns = [
     path("v1/", include(v1)),
-    path("schema/", SchemaView.as_view(), name="schema"),
+    path("schema/", show_description, name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     re_path(r"^[\s\S]*$", NoSuchRouteView.as_view(), name="no_such_route"),
 ]

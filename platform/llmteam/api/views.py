@@ -1,22 +1,44 @@
 """Views that belong to the API as a whole."""
 
-from typing import Any, NoReturn
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any, Final, NoReturn
 
-from drf_spectacular.views import SpectacularAPIView
-from rest_framework.negotiation import DefaultContentNegotiation
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from llmteam.api.problems import RouteNotFound
 
+_BUILDER: Final = ThreadPoolExecutor(1, thread_name_prefix="description")
+"""Those who come while the description is made wait here, not in the threads of requests."""
 
-class SchemaView(SpectacularAPIView):
-    """The API's description, open to anybody; as YAML or JSON, as asked for."""
 
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    content_negotiation_class = DefaultContentNegotiation
+@require_safe
+async def show_description(request: HttpRequest) -> HttpResponse:
+    """Answer the API's description to anybody, as YAML or JSON; made once in the life of a process."""
+    wants_json = "json" in (request.GET.get("format") or request.headers.get("Accept", ""))
+    body, etag = await sync_to_async(_description, thread_sensitive=False, executor=_BUILDER)(wants_json)
+    headers = {"ETag": etag, "Cache-Control": "public, no-cache", "Vary": "Accept"}
+    if etag in request.headers.get("If-None-Match", ""):
+        return HttpResponseNotModified(headers=headers)
+    renderer = OpenApiJsonRenderer if wants_json else OpenApiYamlRenderer
+    return HttpResponse(body, content_type=renderer.media_type, headers=headers)
+
+
+@lru_cache(maxsize=2)
+def _description(as_json: bool) -> tuple[bytes, str]:
+    """Make the description; return it with its entity tag."""
+    renderer = OpenApiJsonRenderer() if as_json else OpenApiYamlRenderer()
+    generator: Any = SchemaGenerator  # it has no types
+    body: bytes = renderer.render(generator().get_schema(request=None, public=True))
+    return body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
 class NoSuchRouteView(APIView):

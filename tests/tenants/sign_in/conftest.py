@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tenants.rate_limits import rate_limits
 from tenants.sign_in.metadata import directory
 from tests.support.issuer import CLIENT_ID, CLIENT_SECRET, Issuer
 
@@ -14,6 +15,7 @@ def on_loopback(settings: Any) -> Iterator[None]:
     settings.EGRESS_ALLOW_HOSTS = ["127.0.0.1:*", "localhost:*"]
     settings.EGRESS_ALLOW_CIDRS = ["127.0.0.1/32", "::1/128"]
     directory.forget()
+    rate_limits().forget_all()
     yield
     directory.forget()
 

@@ -1,0 +1,37 @@
+"""Bounds on what somebody who has not signed in leaves behind: audit entries, and sign-ins under way."""
+
+from typing import Final
+
+from django.http import HttpRequest
+from prometheus_client import Counter
+
+from tenants.addresses import share_of
+from tenants.rate_limits import per_seconds, rate_limits
+from tenants.sign_in.errors import SignInRefused, TokenRefused, TooManySignIns
+
+REFUSALS: Final = Counter("llmteam_sign_in_refusals", "People who were not signed in.", ["code", "written"])
+_REFUSALS_WRITTEN: Final = per_seconds("sign_in_refusal_written", 1, 60)
+_SIGN_INS_BEGUN: Final = per_seconds("sign_in_begun", 30, 60)
+
+
+def is_worth_an_entry(request: HttpRequest, error: SignInRefused) -> bool:
+    """Count a refusal; say whether it is the first of its kind from this address in a minute."""
+    kind = f"{error.code}/{error.reason if isinstance(error, TokenRefused) else ''}"
+    is_first = rate_limits().hit(_REFUSALS_WRITTEN, kind, _share(request))
+    REFUSALS.labels(error.code, "yes" if is_first else "no").inc()
+    return is_first
+
+
+def check_may_begin(request: HttpRequest) -> None:
+    """Count a sign-in that begins, which keeps a session for ten minutes.
+
+    Raises:
+        TooManySignIns: 30 were begun from this address within a minute.
+    """
+    if not rate_limits().hit(_SIGN_INS_BEGUN, _share(request)):
+        REFUSALS.labels(TooManySignIns.code, "no").inc()
+        raise TooManySignIns
+
+
+def _share(request: HttpRequest) -> str:
+    return share_of(request.META.get("REMOTE_ADDR"))
