@@ -13,14 +13,13 @@ from humantasks.inbox import wording
 from humantasks.people import person_of
 from humantasks.rules import Person
 from kernel.errors import LlmteamError
+from tenants.content_security import policy
 from tenants.context import reading_scope
 from tenants.models import Membership, Tenant
 from tenants.sign_in.pages import member_required
+from tenants.sign_in.sessions import form_targets
 
-POLICY: Final = "; ".join([
-    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "font-src 'self'",
-    "connect-src 'self'", "base-uri 'none'", "frame-ancestors 'none'",
-])  # fmt: skip
+SOURCES: Final = {f"{kind}_src": "'self'" for kind in ("script", "style", "img", "font", "connect")}
 SEE_OTHER: Final = 303
 
 View = Callable[..., HttpResponse]
@@ -47,7 +46,7 @@ def inbox_page(*methods: str) -> Callable[[View], View]:
         @wraps(view)
         def bounded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             response = guarded(request, *args, **kwargs)
-            response["Content-Security-Policy"] = POLICY
+            response["Content-Security-Policy"] = policy(**SOURCES, form_action=form_targets(request))
             response["Cache-Control"] = "no-store"
             return response
 

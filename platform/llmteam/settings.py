@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "llmteam.metrics.count_requests",
     "llmteam.api.middleware.request_context",
     "llmteam.api.cors.Cors",
+    "llmteam.browser_policy.browser_policy",
     "llmteam.api.inline.Security",
     "llmteam.static.static_files",
     "llmteam.api.inline.Session",

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import View
 from mozilla_django_oidc.views import OIDCAuthenticationRequestView
 
+from tenants.content_security import policy
 from tenants.sign_in.backend import ProviderBackend
 from tenants.sign_in.errors import (
     NoProvider,
@@ -27,13 +28,13 @@ from tenants.sign_in.metadata import directory
 from tenants.sign_in.pages import signed_in_member
 from tenants.sign_in.providers import Provider, installation_provider, provider_by_key, provider_of_tenant
 from tenants.sign_in.services import refuse
-from tenants.sign_in.sessions import begin_session, choices, choose, end_session
+from tenants.sign_in.sessions import begin_session, choices, choose, end_session, end_session_address
 from tenants.sign_in.states import bind_state, take_state
 from tenants.sign_in.strangers import check_may_begin, is_worth_an_entry
 
-POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+SOURCES: Final = {f"{kind}_src": "'self'" for kind in ("style", "img", "font")}
+ANY_PROVIDER: Final = "'self' https:" if settings.SECURE_SSL_REDIRECT else "'self' https: http:"
+"""A form asks for the short name of a company, whose provider may be anywhere."""
 SEE_OTHER: Final = 303
 
 
@@ -48,7 +49,7 @@ def page(view: Any) -> Any:
             response = render(request, "pages/refused.html", {"error": error}, status=error.status)
         except NoProvider as error:
             response = render(request, "pages/no_provider.html", _ways(request), status=error.status)
-        response["Content-Security-Policy"] = POLICY
+        response["Content-Security-Policy"] = policy(**SOURCES, form_action=ANY_PROVIDER)
         return response
 
     return never_cache(answer)
@@ -167,7 +168,7 @@ class LogoutView(View):
         """Sign out."""
         provider = end_session(request)
         back = request.build_absolute_uri(reverse("sign_in"))
-        address = None if provider is None else _end_session_address(provider)
+        address = None if provider is None else end_session_address(provider)
         if provider is None or address is None:
             return HttpResponseRedirect(back, status=SEE_OTHER)
         query = urlencode({"client_id": provider.client_id, "post_logout_redirect_uri": back})
@@ -202,13 +203,6 @@ def _tell(request: HttpRequest, provider: Provider | None, error: SignInRefused)
     """Tell the audit of a refusal, once a minute of each kind from an address: strangers cannot fill it."""
     if is_worth_an_entry(request, error):
         refuse(provider=provider, error=error)
-
-
-def _end_session_address(provider: Provider) -> str | None:
-    try:
-        return directory.metadata(provider).end_session_endpoint
-    except ProviderFailed:
-        return None
 
 
 def _ways(request: HttpRequest) -> dict[str, Any]:

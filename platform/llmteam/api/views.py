@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -39,6 +40,15 @@ def _description(as_json: bool) -> tuple[bytes, str]:
     generator: Any = SchemaGenerator  # it has no types
     body: bytes = renderer.render(generator().get_schema(request=None, public=True))
     return body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+class DocsView(SpectacularSwaggerSplitView):
+    """The page that shows the description, open to anybody; its script is an address of its own."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    url_name = "schema"
+    template_name = "pages/api_docs.html"
 
 
 class NoSuchRouteView(APIView):
