@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
@@ -23,8 +24,10 @@ RUN_ID = UUID(int=1)
 LOG = logging.LoggerAdapter(logging.getLogger(__name__), {})
 
 
-def run_in_core(document: Any, registry: StepRegistry, run_input: Json = None) -> Simulation:
-    """Validate a segment, compile it and run it to its end; steps finish in the order they were started."""
+def run_in_core(
+    document: Any, registry: StepRegistry, run_input: Json = None, order: Random | None = None
+) -> Simulation:
+    """Validate a segment, compile it and run it to its end; steps finish as ``order`` chooses, else as they started."""
     validation = validate(document, registry.catalog)
     assert validation.valid, validation.findings
     assert validation.segment is not None
@@ -40,7 +43,7 @@ def run_in_core(document: Any, registry: StepRegistry, run_input: Json = None) -
         items = {} if answered.items is None else {"*items*": answered.items}
         return {**answered.ports, **items}
 
-    simulation = Simulation(compile_plan(validation.segment, registry.catalog), answer, InOrder())
+    simulation = Simulation(compile_plan(validation.segment, registry.catalog), answer, order or InOrder())
     simulation.run(run_input)
     return simulation
 

@@ -1,0 +1,60 @@
+"""The core gives for any graph what an interpreter that shares no code with it gives. Source: engine.md 4, 5 and 7."""
+
+import json
+from collections import Counter
+from random import Random
+
+import pytest
+
+from tests.reference.generator import Case, generate
+from tests.reference.interpreter import TooLarge, interpret
+from tests.reference.judge import judge
+from tests.reference.product import run_product
+from tests.reference.shrinking import picture, shrink
+
+GRAPHS = 2_000
+PORTIONS = 8
+"""So many tests share the graphs, so that a difference shows soon."""
+SHOWN = 3
+
+
+def differs(case: Case) -> bool:
+    found, finished = run_product(case.segment, case.run_input, Random(case.seed))
+    return not judge(case.segment, case.run_input, found, finished).agrees
+
+
+def differs_in_any_way(case: Case) -> bool:
+    """Whether a smaller variant of a case still shows a difference; one that is refused does not."""
+    try:
+        return differs(case)
+    except (AssertionError, KeyError, TooLarge):
+        return False
+
+
+def report(case: Case) -> str:
+    """The smallest graph that shows the difference, and both results."""
+    segment = shrink(case.segment, lambda smaller: differs_in_any_way(Case(case.seed, smaller, case.run_input)))
+    found, finished = run_product(segment, case.run_input, Random(case.seed))
+    expected = judge(segment, case.run_input, found, finished).expected
+    document = json.dumps({"segment": segment, "input": case.run_input})
+    return f"seed {case.seed}\n{picture(segment)}\ncore     {found}\nexpected {expected[0]}\n{document}"
+
+
+@pytest.mark.parametrize("portion", range(PORTIONS))
+def test_the_core_agrees_with_the_interpreter(portion: int, capsys: pytest.CaptureFixture[str]) -> None:
+    told: Counter[str] = Counter()
+    different: list[Case] = []
+    for seed in range(portion, GRAPHS, PORTIONS):
+        case = generate(seed)
+        try:
+            interpret(case.segment, case.run_input)
+            is_different = differs(case)
+        except TooLarge:
+            told["too large"] += 1
+            continue
+        told["different" if is_different else "agree"] += 1
+        different += [case] if is_different else []
+    with capsys.disabled():
+        print(f" {dict(told)} ", end="")
+    assert not different, "\n\n".join(report(case) for case in different[:SHOWN])
+    assert told["agree"] >= 0.9 * GRAPHS / PORTIONS

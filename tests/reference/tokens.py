@@ -1,0 +1,138 @@
+"""Tokens, the frames of their fan-outs, and the keys under which they gather."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from tests.reference.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One fan-out a token came out of: by which edge, and for which item."""
+
+    step: str
+    activation: int
+    branch: int
+    item: int | None = None
+    value: Any = field(default=None, compare=False)
+
+    @property
+    def fan_out(self) -> tuple[str, int]:
+        """What all branches of the fan-out share."""
+        return self.step, self.activation
+
+
+Stack = tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What travels. ``seen`` holds the latest activation and value of each step behind it."""
+
+    step: str
+    port: str
+    value: Any
+    stack: Stack
+    seen: Mapping[str, tuple[int, Any]]
+    edge: int = -1
+
+
+class Key(NamedTuple):
+    """What a gathering's arrivals share: the frames below its fan-out, the fan-out, and the item where it counts."""
+
+    base: Stack
+    fan_out: tuple[str, int] | None
+    item: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What left a step unrouted, or arrived at a gathering: ``passed`` are the gatherings that failed because of it."""
+
+    code: str
+    step: str
+    activation: int
+    passed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A token at a gathering, as a success or as a failure."""
+
+    token: Token
+    failure: Failure | None = None
+
+
+def gathering_key(graph: Graph, step: str, stack: Stack) -> Key:
+    """The key of a token with this stack at a gathering."""
+    opener = graph.opener[step]
+    kept: list[Frame] = []
+    for frame in stack:
+        if graph.dominates(opener, frame.step):
+            break
+        kept.append(frame)
+    places = [place for place, frame in enumerate(kept) if frame.step == opener]
+    if not places:
+        return Key(tuple(kept), None)
+    own = kept[places[-1]]
+    return Key(tuple(kept[: places[-1]]), own.fan_out, None if step in graph.joins else own.item)
+
+
+def is_under(graph: Graph, step: str, key: Key, stack: Stack) -> bool:
+    """Whether a token belongs to the region of a gathering."""
+    depth = len(key.base)
+    if stack[:depth] != key.base or len(stack) == depth:
+        return False
+    following = stack[depth]
+    if key.fan_out is not None:
+        return following.fan_out == key.fan_out and key.item in {None, following.item}
+    opener = graph.opener[step]
+    return following.step == opener or graph.dominates(opener, following.step)
+
+
+def common_prefix(stacks: Iterable[Stack]) -> Stack:
+    """The frames that all stacks begin with."""
+    first, *others = stacks
+    length = len(first)
+    for other in others:
+        while first[:length] != other[:length]:
+            length -= 1
+    return first[:length]
+
+
+def stack_behind(graph: Graph, step: str, key: Key, tokens: list[Token]) -> Stack:
+    """What the token of a gathering goes on with.
+
+    In front of another gathering of the same fan-out it keeps one frame of it, with the item if all are of one; so it
+    does where branches of one item meet in a step with several ports.
+    """
+    stack = key.base if step in graph.joins else common_prefix(token.stack for token in tokens)
+    depth = len(key.base)
+    goes_on = step in graph.in_front or key.item is not None
+    own = [token.stack[depth] for token in tokens if len(token.stack) > depth]
+    if goes_on and len(stack) == depth and len({frame.fan_out for frame in own}) == 1:
+        lowest = min(own, key=lambda frame: (frame.branch, frame.item or 0))
+        of_one_item = len({frame.item for frame in own}) == 1
+        stack += (lowest if of_one_item else replace(lowest, item=None, value=None),)
+    return stack
+
+
+def in_order(graph: Graph, key: Key, tokens: Iterable[Token]) -> list[Token]:
+    """Tokens by the edge they came by, then branch, then item."""
+    depth = len(key.base)
+
+    def rank(token: Token) -> tuple[int, tuple[tuple[int, int], ...]]:
+        return token.edge, tuple((frame.branch, frame.item or 0) for frame in token.stack[depth:])
+
+    return sorted(tokens, key=rank)
+
+
+def latest_seen(tokens: Iterable[Token]) -> dict[str, tuple[int, Any]]:
+    """What is seen behind a gathering: of each step the latest activation."""
+    found: dict[str, tuple[int, Any]] = {}
+    for token in tokens:
+        for step, (activation, value) in token.seen.items():
+            if step not in found or found[step][0] < activation:
+                found[step] = activation, value
+    return found
