@@ -102,7 +102,7 @@ class Shell:
             if step.type_id == "condition":
                 port = "true" if activation < self._passes else "false"
             emitted: dict[str, Json] = {port: scope.input}
-            payload = {"ports": emitted, "edges": list(self._core.route(step, emitted, scope))}
+            payload = {"ports": emitted, "edges": list(self._core.route(step, emitted, scope).edges)}
         self._record("STEP_COMPLETED", payload, step_id, activation, attempt)
 
     def _record(self, kind: str, payload: dict[str, Json], *key: Any) -> None:

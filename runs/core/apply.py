@@ -1,6 +1,7 @@
 """Fold events into the state. The same events give the same state; nothing else changes it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from kernel.values import Json
 from runs.core.events import Event, EventType, Ref
@@ -35,7 +36,9 @@ def _segment_started(state: State, event: Event) -> None:
     state.run_input = event.payload["input"]
     state.values[event.seq] = {"input": state.run_input}
     edge = PlanEdge(-1, "", ("input",), plan.entrypoint, plan.entry_port)
-    arrive(state, _place(state, edge, (), {}, Ref(event.seq, "input")))
+    arrival = _place(state, edge, (), {}, Ref(event.seq, "input"))
+    if arrival is not None:
+        arrive(state, [arrival])
 
 
 def _step_started(state: State, event: Event) -> None:
@@ -108,23 +111,27 @@ def _step_completed(state: State, event: Event) -> None:
         _skip_to_joins(state, step, token, lineage, event.seq)
     else:
         _spread(state, step, token, event, lineage)
-    failure = event.payload.get("edge_error")
-    if isinstance(failure, dict):
-        _fail_outwards(state, token, failure)
+    if "edge_error" in event.payload:
+        _fail_outwards(state, token, _error_of(event, "edge_error"))
 
 
 def _step_failed(state: State, event: Event) -> None:
     token = _close(state, event)
     if token is None:
         return
-    error = event.payload["error"]
-    if not isinstance(error, dict):
-        raise TypeError("a failed step tells its error")
+    error = _error_of(event, "error")
     if event.payload["edges"]:
         state.values[event.seq] = {"error": error}
         _spread(state, state.plan.steps[token.step_id], token, event, token.lineage)
     else:
         _fail_outwards(state, token, error)
+
+
+def _error_of(event: Event, member: str) -> dict[str, Json]:
+    error = event.payload[member]
+    if not isinstance(error, dict):
+        raise TypeError("a failure is told as an error")
+    return error
 
 
 def _step_skipped(state: State, event: Event) -> None:
@@ -166,8 +173,7 @@ def _spread(state: State, step: PlanStep, token: Token, event: Event, lineage: M
     fired = event.payload["edges"]
     if not isinstance(fired, Sequence):
         raise TypeError("an outcome tells the edges that fired")
-    by_index = {edge.index: edge for edge in step.edges}
-    edges = [by_index[index] for index in fired if isinstance(index, int)]
+    edges = step.edges if len(fired) == len(step.edges) else _edges_of(step, set(fired))
     ports = state.values[event.seq]
     is_split = step.role is Role.SPLIT and event.type is EventType.STEP_COMPLETED
     arrivals: list[tuple[GatherPoint, Arrival]] = []
@@ -177,9 +183,15 @@ def _spread(state: State, step: PlanStep, token: Token, event: Event, lineage: M
             if is_split or len(edges) > 1:
                 stack = (*stack, Frame(step.step_id, token.activation, edge.index, item, event.seq))
             port = next(port for port in edge.source_ports if port in ports)
-            arrivals.extend(_place(state, edge, stack, lineage, Ref(event.seq, port, item)))
+            arrival = _place(state, edge, stack, lineage, Ref(event.seq, port, item))
+            if arrival is not None:
+                arrivals.append(arrival)
     if arrivals:
         arrive(state, arrivals)
+
+
+def _edges_of(step: PlanStep, indexes: AbstractSet[Json]) -> tuple[PlanEdge, ...]:
+    return tuple(edge for edge in step.edges if edge.index in indexes)
 
 
 def _items(state: State, seq: int) -> Sequence[int | None]:
@@ -189,16 +201,18 @@ def _items(state: State, seq: int) -> Sequence[int | None]:
 
 def _place(
     state: State, edge: PlanEdge, stack: Stack, lineage: Mapping[str, int], ref: Ref
-) -> list[tuple[GatherPoint, Arrival]]:
-    """Put a token at the end of its edge; return what is to be gathered there."""
+) -> tuple[GatherPoint, Arrival] | None:
+    """Put a token at the end of its edge; return it where it is to be gathered."""
     step = state.plan.steps[edge.target]
-    point = next((point for point in step.points if point.port in (None, edge.target_port)), None)
+    point = None
+    if step.points:
+        point = next((point for point in step.points if point.port in (None, edge.target_port)), None)
     if point is None:
         add_ready(state, step.step_id, stack, lineage, {edge.target_port: ref.to_dict()})
-        return []
+        return None
     token = Token(state.tokens_made, step.step_id, stack, lineage)
     state.tokens_made += 1
-    return [(point, Arrival(token, edge.index, ref))]
+    return point, Arrival(token, edge.index, ref)
 
 
 def _skip_to_joins(state: State, step: PlanStep, token: Token, lineage: Mapping[str, int], seq: int) -> None:

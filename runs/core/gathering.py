@@ -295,10 +295,12 @@ def add_ready(
 
     Where all it leads to is certain to fail, it is gone at once.
     """
-    token = Token(state.tokens_made, step_id, stack, lineage, inputs, error, failed_at=failed_at)
+    token = Token(state.tokens_made, step_id, stack, lineage, inputs, error)
+    if failed_at:
+        token.failed_at = failed_at
     state.tokens_made += 1
     enter(state, token)
-    if is_closed(state, token):
+    if state.failing and is_closed(state, token):
         cancel(state, token, CLOSED)
     else:
         state.ready.append(token)

@@ -1,7 +1,7 @@
 """Routing: the values that leave a step by its ports, and the edges that fire."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kernel.values import Json
 from runs.core.scope import EdgeScope, Scope
@@ -19,8 +19,7 @@ def emit_ports(step: PlanStep, ports: Mapping[str, Json]) -> dict[str, Json]:
     return emitted
 
 
-@dataclass(frozen=True, slots=True)
-class Routing:
+class Routing(NamedTuple):
     """The indexes of the edges that fire, in their order; and the first edge whose condition could not be evaluated."""
 
     edges: tuple[int, ...]
@@ -67,8 +66,8 @@ def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope) -> Routing:
                 failed = failed or (edge, error)
                 decided.add(port)
     taken = {None, *decided}
-    fired.extend(edge.index for edge in step.edges if edge.is_else and _port(edge, ports) not in taken)
-    return Routing(tuple(sorted(fired)), *failed)
+    otherwise = [edge.index for edge in step.edges if edge.is_else and _port(edge, ports) not in taken]
+    return Routing(tuple(sorted(fired + otherwise) if otherwise else fired), *failed)
 
 
 def route_error(state: State, token: Token, error: Mapping[str, Json]) -> tuple[int, ...]:

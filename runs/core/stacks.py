@@ -32,10 +32,13 @@ def stack_behind_ports(point: GatherPoint, gathering: Gathering, tokens: Sequenc
 
 
 def key_of_kept_values(point: GatherPoint, gathering: Gathering) -> Key:
-    """Return under what a port keeps its last value: the key without the frames inside the loop the step stands in.
+    """Return under what a port keeps its last value: the key; in a loop what all passes of the loop share of it.
 
-    All passes of the loop share it. The item stays in it, so that the passes of one item keep nothing of another's.
+    A pass may come back without D's frame, so that is left out with the frames inside the loop. The item stays, so that
+    the passes of one item keep nothing of another's.
     """
+    if point.keeps_shared and not point.loop:
+        return gathering.key
     frames = tuple(frame for frame in gathering.below if frame.step_id not in point.loop)
     mark = gathering.key[-1] if gathering.key else None
     has_item = isinstance(mark, tuple) and len(mark) == 3 and mark[2] is not None

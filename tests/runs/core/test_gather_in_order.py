@@ -243,3 +243,26 @@ def test_a_failure_of_one_port_fails_the_step() -> None:
     failure = run.journal[-1].payload["error"]
     assert isinstance(failure, dict)
     assert (failure["code"], failure["step_id"]) == ("BRANCH_FAILED", "far")
+
+
+def test_outside_a_loop_a_port_keeps_nothing_of_another_gathering() -> None:
+    text = """
+        split parallel_split output=branch_1,branch_2
+        fan work
+        early parallel_join merge_strategy=any
+        pair work input=left,middle
+        end work
+        split.branch_1 -> fan
+        split.branch_2 -> end
+        fan -> early
+        fan -> pair:middle
+        early -> pair:left
+    """
+    seen: list[set[str]] = []
+
+    def pair(_activation: Activation, scope: Scope) -> Mapping[str, Json]:
+        seen.append(set(scope.inputs))
+        return {"output": 1}
+
+    play(drawn(text), {"pair": pair})
+    assert sorted(map(sorted, seen)) == [["left"], ["middle"]]
