@@ -1,24 +1,16 @@
 """The form of a task: the JSON Schema its answer's data has to fit. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Final
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
 
 from humantasks.types import TaskType
 from kernel.errors import ErrorItem
-from kernel.values import Json, pointer_of
+from kernel.schemas import Misfit, judge
+from kernel.values import Json, pointer_of, size_of
 
 DEEPEST: Final = 5
-MOST_FINDINGS: Final = 50
+MOST_BYTES: Final = 64 * 1024
 Schema = Mapping[str, Json]
-
-
-class FormUnusable(Exception):
-    """A form is no JSON Schema, or refers outside of itself."""
 
 
 def default_form(task_type: str, data: Json) -> dict[str, Json]:
@@ -39,9 +31,14 @@ def default_form(task_type: str, data: Json) -> dict[str, Json]:
     return schema_of(data)
 
 
-def schema_of(value: Json, depth: int = 0) -> dict[str, Json]:
-    """Describe a value as a schema that it fits, and others like it."""
-    if value is None or depth == DEEPEST:
+def schema_of(value: Json) -> dict[str, Json]:
+    """Describe a value as a schema that it fits, and others like it: as deep as a schema of bounded size can."""
+    described = (_describe(value, depth) for depth in range(DEEPEST, -1, -1))
+    return next(schema for schema in described if size_of(schema) <= MOST_BYTES)
+
+
+def _describe(value: Json, depth: int) -> dict[str, Json]:
+    if value is None or depth == 0:
         return {}
     if isinstance(value, bool):
         return {"type": "boolean"}
@@ -51,65 +48,31 @@ def schema_of(value: Json, depth: int = 0) -> dict[str, Json]:
         return {"type": "string"}
     if isinstance(value, list):
         return {"type": "array", "items": _of_items(value, depth)}
-    properties: dict[str, Json] = {name: schema_of(member, depth + 1) for name, member in value.items()}
+    properties: dict[str, Json] = {name: _describe(member, depth - 1) for name, member in value.items()}
     return {"type": "object", "properties": properties, "required": list(value)}
 
 
-def check(form: Schema, data: Json) -> list[ErrorItem]:
+def check(tenant: Hashable, form: Schema, data: Json) -> list[ErrorItem]:
     """Tell where data does not fit a form, at most 50 places, with pointers below ``/data``.
 
+    May take seconds, so it is never called in a transaction.
+
     Raises:
-        FormUnusable: The form cannot be applied.
+        SchemaUnusable: The form cannot be applied.
+        ComputeLimit: The form and the data are too large for each other; other errors of the compute pool as well.
     """
-    try:
-        # An empty registry: the default one would fetch unknown references over the network.
-        validator = Draft202012Validator(form, registry=Registry(), format_checker=_FORMATS)
-        found = [error for error, _ in zip(validator.iter_errors(data), range(MOST_FINDINGS), strict=False)]
-    except (SchemaError, Unresolvable, RecursionError) as error:
-        raise FormUnusable(f"The form cannot be applied ({type(error).__name__}).") from error
-    return [item for error in found for item in _items(error)]
-
-
-_FORMATS: Final = Draft202012Validator.FORMAT_CHECKER
+    return [_item(misfit) for misfit in judge(tenant, data, form, formats=True)]
 
 
 def _of_items(values: Sequence[Json], depth: int) -> dict[str, Json]:
     """Describe what all items have in common; nothing when they differ."""
-    schemas = [schema_of(value, depth + 1) for value in values]
+    schemas = [_describe(value, depth - 1) for value in values]
     return schemas[0] if schemas and all(schema == schemas[0] for schema in schemas) else {}
 
 
-def _items(error: ValidationError) -> list[ErrorItem]:
+def _item(misfit: Misfit) -> ErrorItem:
     """Write a finding at the field it is about: of a missing member that is the member."""
-    path = ["data", *error.absolute_path]
-    if error.validator == "required" and isinstance(error.instance, dict) and isinstance(error.validator_value, list):
-        return [
-            ErrorItem(code="REQUIRED", detail="This is needed.", pointer=pointer_of([*path, name]))
-            for name in error.validator_value
-            if name not in error.instance
-        ]
-    code = str(error.validator).upper()
-    return [ErrorItem(code=code, detail=_sentence(error), pointer=pointer_of(path))]
-
-
-def _sentence(error: ValidationError) -> str:
-    """Name the rule, never the value: it may be large or private."""
-    bound = error.validator_value
-    known = {
-        "type": f"This must be of the type {bound}.",
-        "enum": "This is none of the values that may be chosen.",
-        "const": "This must be the one value that is allowed.",
-        "minimum": f"This must be at least {bound}.",
-        "maximum": f"This must be at most {bound}.",
-        "exclusiveMinimum": f"This must be more than {bound}.",
-        "exclusiveMaximum": f"This must be less than {bound}.",
-        "minLength": "This may not be empty." if bound == 1 else f"This needs at least {bound} characters.",
-        "maxLength": f"This may have at most {bound} characters.",
-        "minItems": f"This needs at least {bound} entries.",
-        "maxItems": f"This may have at most {bound} entries.",
-        "uniqueItems": "No two entries may be equal.",
-        "multipleOf": f"This must be a multiple of {bound}.",
-        "format": f"This is no {bound}.",
-        "additionalProperties": "There is a member that the form does not have.",
-    }
-    return known.get(str(error.validator), f"This does not satisfy `{error.validator}` of the form.")
+    if misfit.keyword == "required":
+        pointer = pointer_of(["data", *misfit.path, str(misfit.bound)])
+        return ErrorItem(code="REQUIRED", detail="This is needed.", pointer=pointer)
+    return ErrorItem(code=misfit.keyword.upper(), detail=misfit.sentence, pointer=pointer_of(["data", *misfit.path]))

@@ -1,12 +1,11 @@
 """Who may do what with a human task, and what a decision does. Pure: the one rule set of API, inbox and console."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from humantasks import forms
 from humantasks.types import DECISIONS, MISSING, Answer, Decision, TaskStatus, TaskType
 from kernel.actors import acting_through, parties
 from kernel.errors import ErrorItem
@@ -98,7 +97,7 @@ class TaskFacts:
     needed: int = 1
     voters: int = 1
     choices: tuple[str, ...] = ()
-    form: forms.Schema | None = None
+    form: Mapping[str, Json] | None = None
     votes: tuple[Vote, ...] = ()
 
 
@@ -199,8 +198,19 @@ def may_decide(facts: TaskFacts, person: Person) -> Refusal | None:
     return DECIDED_ALREADY if any(person.is_self(actor) for actor in voted) else KEY_DECIDED_ALREADY
 
 
-def problems(facts: TaskFacts, answer: Answer) -> list[ErrorItem]:
-    """Tell everything that keeps an answer from fitting its task."""
+def brings_data(task_type: str, answer: Answer) -> bool:
+    """Whether an answer has data that its run goes on with, so that it has to fit the form."""
+    return answer.data is not MISSING and _needs_data(task_type, answer)
+
+
+def problems(facts: TaskFacts, answer: Answer, misfits: Sequence[ErrorItem] = ()) -> list[ErrorItem]:
+    """Tell everything that keeps an answer from fitting its task.
+
+    Args:
+        facts: The task.
+        answer: What somebody says.
+        misfits: Where the answer's data does not fit the form, if it ``brings_data``.
+    """
     allowed = DECISIONS[TaskType(facts.task_type)]
     found: list[ErrorItem] = []
     if answer.decision not in set(allowed):
@@ -209,7 +219,7 @@ def problems(facts: TaskFacts, answer: Answer) -> list[ErrorItem]:
             ErrorItem(code="DECISION_UNKNOWN", detail="That is no answer to this.", pointer="/decision", hint=hint)
         )
     found += _problems_of_choice(facts, answer)
-    found += _problems_of_data(facts, answer)
+    found += [*_problems_of_data(facts, answer), *misfits]
     if len(answer.comment) > LONGEST_COMMENT:
         detail = f"This may have at most {LONGEST_COMMENT} characters."
         found.append(ErrorItem(code="TOO_LONG", detail=detail, pointer="/comment"))
@@ -232,8 +242,7 @@ def tally(facts: TaskFacts, votes: Sequence[Vote]) -> str | None:
 
 def settled_data(task_type: str, shown: Json, answer: Answer) -> Json:
     """Say with which data a task goes on: what was sent, where something could be; else what was shown."""
-    has_own = task_type == TaskType.INPUT or answer.decision == Decision.MODIFIED
-    return answer.data if has_own and answer.data is not MISSING else shown  # type: ignore[return-value]  # checked JSON
+    return answer.data if brings_data(task_type, answer) else shown  # type: ignore[return-value]  # checked JSON
 
 
 def port_of(decision: str, choice: str | None, connected: Sequence[str]) -> str:
@@ -269,10 +278,14 @@ def _problems_of_choice(facts: TaskFacts, answer: Answer) -> list[ErrorItem]:
 
 
 def _problems_of_data(facts: TaskFacts, answer: Answer) -> list[ErrorItem]:
-    needs_data = facts.task_type == TaskType.INPUT or answer.decision == Decision.MODIFIED
+    needs_data = _needs_data(facts.task_type, answer)
     if answer.data is MISSING:
         return [ErrorItem(code="REQUIRED", detail="This answer brings data.", pointer="/data")] if needs_data else []
-    if not needs_data:
-        detail = "This answer brings no data; what is shown goes on as it is."
-        return [ErrorItem(code="NOT_OF_THIS_TYPE", detail=detail, pointer="/data")]
-    return forms.check(facts.form or {}, answer.data)  # type: ignore[arg-type]  # it came as JSON
+    if needs_data:
+        return []
+    detail = "This answer brings no data; what is shown goes on as it is."
+    return [ErrorItem(code="NOT_OF_THIS_TYPE", detail=detail, pointer="/data")]
+
+
+def _needs_data(task_type: str, answer: Answer) -> bool:
+    return task_type == TaskType.INPUT or answer.decision == Decision.MODIFIED

@@ -1,9 +1,10 @@
 """What people do with tasks. Every rule is in ``humantasks.rules``; everything here is one transaction."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 from uuid import UUID
 
-from humantasks import rules
+from humantasks import forms, rules
 from humantasks.errors import AnswerInvalid, TaskChanged, TaskNotFound, TaskOver, TaskRefused, TaskTaken
 from humantasks.facts import facts_of
 from humantasks.models import HumanTask, NoticeKind, TaskDecision
@@ -25,7 +26,7 @@ from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.values import Json
 from runs.models import Run, RunEvent
-from tenants.context import tenant_scope
+from tenants.context import reading_scope, tenant_scope
 from tenants.models import Membership, Tenant
 
 _OUTCOMES = ("step.completed", "step.failed", "step.skipped")
@@ -103,13 +104,17 @@ def decide_task(
         TaskNotFound: As ``claim_task``; ``TaskOver``, ``TaskTaken``, ``TaskRefused`` as well.
         TaskChanged: The task shows something else than ``content_hash`` names.
         AnswerInvalid: The answer does not fit; all that is wrong.
+        ComputeLimit: The form and the data are too large for each other; other errors of the compute pool as well.
     """
+    form = _form_to_fit(tenant, person, task_id, answer)
+    misfits = [] if form is None else forms.check(tenant.id, form, cast("Json", answer.data))
     with tenant_scope(tenant.id):
         task, run, facts = _open(task_id, person)
         _allow(task, rules.may_decide(facts, person))
-        if content_hash is not None and content_hash != task.content_hash:
+        is_as_shown = content_hash in {None, task.content_hash}
+        if not is_as_shown or (form is not None and form != facts.form):
             raise TaskChanged(extra={"content_hash": task.content_hash})
-        found = rules.problems(facts, answer)
+        found = rules.problems(facts, answer, misfits)
         if found:
             raise AnswerInvalid(errors=found)
         _keep(task, person, answer)
@@ -117,6 +122,19 @@ def decide_task(
         if ended is not None:
             _end(task, run, person, answer, ended)
         return _again(task)
+
+
+def _form_to_fit(tenant: Tenant, person: Person, task_id: UUID, answer: Answer) -> Mapping[str, Json] | None:
+    """Read the form that an answer's data has to fit, so that it is judged before anything is locked.
+
+    None where the answer brings no data, or is refused whatever it is.
+    """
+    with reading_scope(tenant.id):
+        task = HumanTask.objects.select_related("tenant", "claimed_by__user").filter(id=task_id).first()
+        if task is None or not rules.brings_data(task.task_type, answer):
+            return None
+        facts = facts_of(task)
+    return None if rules.may_decide(facts, person) is not None else facts.form or {}
 
 
 def _open(task_id: UUID, person: Person) -> tuple[HumanTask, Run, TaskFacts]:

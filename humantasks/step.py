@@ -13,6 +13,7 @@ from django.db import Error, connection
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from humantasks.forms import default_form
+from humantasks.models import HumanTask as HumanTaskRow
 from humantasks.opening import TaskWish, look_after, open_task, take_back, who_is_asked
 from humantasks.schedule import ESCALATE, FAIL, look_at
 from humantasks.types import Priority, TaskType
@@ -167,9 +168,8 @@ class HumanTask(StepHandler):
 
     async def run(self, call: StepCall) -> Emit | Wait:
         """Open the task of this activation, or find the one it has."""
-        wish = _wish(call)
         place = _place(call)
-        opening = self._opening[tuple(place.values())] = asyncio.ensure_future(self._try(open_task, wish=wish, **place))
+        opening = self._opening[tuple(place.values())] = asyncio.ensure_future(self._try(_open, call=call, place=place))
         opening.add_done_callback(lambda _: self._opening.pop(tuple(place.values()), None))
         # A thread cannot be stopped: whoever cancels this takes the task back once it is there.
         task = await asyncio.shield(opening)
@@ -233,6 +233,10 @@ def _place(call: StepCall) -> dict[str, Any]:
         "step_id": call.step_id,
         "activation": call.activation,
     }
+
+
+def _open(*, call: StepCall, place: Mapping[str, Any]) -> HumanTaskRow:
+    return open_task(wish=_wish(call), **place)
 
 
 def _wish(call: StepCall) -> TaskWish:

@@ -27,6 +27,7 @@ from humantasks.serializers import (
     task_body,
     task_query,
 )
+from kernel.compute.errors import COMPUTE_REFUSALS
 from kernel.paging import CursorRefused, page_body
 from tenants.context import reading_scope
 from tenants.requests import caller_of, read_fields, read_query
@@ -160,7 +161,7 @@ class CompleteTaskView(APIView):
     """A task is decided."""
 
     required_scopes: ClassVar = {"POST": WRITE}
-    refusals: ClassVar = {"POST": (*REFUSED, errors.TaskChanged, errors.AnswerInvalid)}
+    refusals: ClassVar = {"POST": (*REFUSED, errors.TaskChanged, errors.AnswerInvalid, *COMPUTE_REFUSALS)}
 
     @extend_schema(
         operation_id="complete_human_task",

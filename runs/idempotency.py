@@ -18,6 +18,10 @@ KEY_LIFETIME: Final = timedelta(hours=24)
 LOCK_PATIENCE: Final = "5s"
 
 
+def _nothing() -> None:
+    """Stand in where nothing is to be prepared."""
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """The run a start answers with; ``replayed`` when an earlier start made it."""
@@ -34,7 +38,13 @@ class OnceKey:
     request_hash: str
 
 
-def start_once(start: Callable[[], Started], *, tenant: Tenant, once: OnceKey | None) -> Started:
+def start_once(
+    start: Callable[[], Started],
+    *,
+    tenant: Tenant,
+    once: OnceKey | None,
+    prepare: Callable[[], None] = _nothing,
+) -> Started:
     """Start something, once per key.
 
     The key's row is written in the run's own transaction. A start that loses the race for a key waits for the winner's
@@ -44,6 +54,7 @@ def start_once(start: Callable[[], Started], *, tenant: Tenant, once: OnceKey | 
         start: Makes the run, in a transaction of its own; what it raises is passed on.
         tenant: Owner.
         once: Without one every call starts.
+        prepare: Called before the transaction, where something is to be started; may be called again.
 
     Raises:
         IdempotencyKeyReused: The key was used for another request.
@@ -53,6 +64,7 @@ def start_once(start: Callable[[], Started], *, tenant: Tenant, once: OnceKey | 
         replay = None if once is None else _replay(tenant, once)
         if replay is not None:
             return replay
+        prepare()
         try:
             with tenant_scope(tenant.id):
                 started = start()

@@ -1,70 +1,84 @@
-"""Checking of a run's input against its segment's ``input_schema``."""
+"""Checking of a run's input, and of what models say, against the schemas of a segment."""
 
-from collections.abc import Mapping
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
 
 from kernel.errors import ErrorItem
+from kernel.schemas import Misfit, SchemaUnusable, judge, judge_async, quick_misfits
 from kernel.values import Json, pointer_of
 from runs.errors import InputRefused, InputSchemaUnusable
 
-MAX_FINDINGS = 50
+MOST_NAMED = 20
 
 
-def check_input(value: Json, *, schema: Mapping[str, Json]) -> None:
+class SlowToJudge(Exception):
+    """Whether the value fits may take seconds to tell, and a transaction is open."""
+
+
+def check_input(tenant: Hashable, value: Json, *, schema: Mapping[str, Json]) -> None:
     """Check a value; references inside the schema work, nothing outside of it is ever fetched.
+
+    May take seconds, so it is never called in a transaction.
 
     Raises:
         InputRefused: The value does not fit; up to 50 findings with pointers into ``/input``.
-        InputSchemaUnusable: The schema is none, refers outside of itself, or goes in circles.
+        InputSchemaUnusable: The schema is none, or refers outside of itself.
+        ComputeLimit: The value and the schema are too large for each other; other errors of the compute pool as well.
     """
-    try:
-        found = misfits(value, schema, below=("input",))
-    except (SchemaError, Unresolvable, RecursionError) as error:
-        raise InputSchemaUnusable(f"The segment's input_schema cannot be applied ({type(error).__name__}).") from error
-    if found:
-        raise InputRefused(errors=found)
+    with _told():
+        _refuse(judge(tenant, value, schema))
 
 
-def misfits(value: Json, schema: Mapping[str, Json], *, below: tuple[str, ...] = ()) -> list[ErrorItem]:
-    """Tell where a value does not fit a schema, at most 50 places.
-
-    Args:
-        value: The value.
-        schema: A schema that was checked when it was saved.
-        below: Where the value stands, for pointers.
+def check_input_quickly(value: Json, *, schema: Mapping[str, Json]) -> None:
+    """Check a value in milliseconds.
 
     Raises:
-        SchemaError: The schema is none.
-        Unresolvable: It refers outside of itself: nothing is ever fetched.
-        RecursionError: It goes in circles.
+        SlowToJudge: It may take longer.
+        InputRefused: As ``check_input``; ``InputSchemaUnusable`` as well.
     """
-    Draft202012Validator.check_schema(schema)
-    # An empty registry: the default one would fetch unknown references over the network.
-    validator = Draft202012Validator(schema, registry=Registry())
-    return [_item(error, below) for error in _first(validator, value)]
+    with _told():
+        found = quick_misfits(value, schema)
+    if found is None:
+        raise SlowToJudge
+    _refuse(found)
 
 
-def _first(validator: Draft202012Validator, value: Json) -> list[ValidationError]:
-    found = []
-    for error in validator.iter_errors(value):
-        found.append(error)
-        if len(found) == MAX_FINDINGS:
-            break
-    return found
+async def misfits(tenant: Hashable, value: Json, schema: Mapping[str, Json]) -> list[ErrorItem]:
+    """Tell where a value does not fit a schema that was checked when it was saved, at most 50 places.
+
+    Raises:
+        ComputeLimit: As ``check_input``; other errors of the compute pool as well.
+    """
+    return _items(await judge_async(tenant, value, schema), below=())
 
 
-def _item(error: ValidationError, below: tuple[str, ...]) -> ErrorItem:
-    # The library's sentence quotes the value, which may be large or private: name the rule instead.
-    rule = f"`{error.validator}`"
-    detail = f"The value does not satisfy {rule} of the schema."
-    if error.validator == "required" and isinstance(error.validator_value, list) and isinstance(error.instance, dict):
-        missing = [name for name in error.validator_value if name not in error.instance]
-        detail = "A member is missing: " + ", ".join(f"`{name}`" for name in missing[:20]) + "."
-    elif error.validator == "type":
-        detail = f"The value must be of the type {error.validator_value}."
-    code, pointer = "INPUT_" + str(error.validator).upper(), pointer_of([*below, *error.absolute_path])
-    return ErrorItem(code=code, detail=detail, pointer=pointer)
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except SchemaUnusable as error:
+        raise InputSchemaUnusable("The segment's input_schema cannot be applied.") from error
+
+
+def _refuse(found: Sequence[Misfit]) -> None:
+    if found:
+        raise InputRefused(errors=_items(found, below=("input",)))
+
+
+def _items(found: Iterable[Misfit], *, below: tuple[str, ...]) -> list[ErrorItem]:
+    """Write findings; what is missing of one object is one finding."""
+    return [_item(list(alike), below) for _, alike in groupby(found, key=_together)]
+
+
+def _together(misfit: Misfit) -> tuple[object, ...]:
+    return misfit.path, misfit.keyword, None if misfit.keyword == "required" else misfit.bound
+
+
+def _item(alike: list[Misfit], below: tuple[str, ...]) -> ErrorItem:
+    first = alike[0]
+    detail = first.sentence
+    if len(alike) > 1:
+        detail = "Members are missing: " + ", ".join(f"`{misfit.bound}`" for misfit in alike[:MOST_NAMED]) + "."
+    code = "INPUT_" + first.keyword.upper()
+    return ErrorItem(code=code, detail=detail, pointer=pointer_of([*below, *first.path]))

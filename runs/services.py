@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from django.db.models import Model
 
@@ -11,14 +12,15 @@ from audit.types import REQUEST
 from kernel.values import Json
 from runs.callbacks.starting import CallbackWish, new_callback
 from runs.idempotency import OnceKey, Started, start_once
-from runs.inputs import check_input
+from runs.inputs import SlowToJudge, check_input, check_input_quickly
 from runs.models import Run
 from runs.queue import ring
 from runs.steps.registry import step_type_offer
+from segments.definition import Segment as Definition
 from segments.models import Revision
 from segments.plan import SEMANTICS
 from segments.selectors import check_startable, get_revision, get_segment, get_startable
-from segments.services import store_inline
+from segments.services import read_inline, store_inline
 from tenants.inserts import insert_together
 from tenants.models import ApiKey, Tenant
 
@@ -61,22 +63,74 @@ def start_run(
         SegmentInvalid: The definition brought along has errors.
         CallbackRefused: The callback may not be called.
         InputRefused: The input does not fit the segment's ``input_schema``.
+        ComputeLimit: To tell whether it does takes too much; other errors of the compute pool as well.
         IdempotencyKeyReused: The key was used for another request.
         StartInProgress: Another request with the key has not committed within 5 s.
     """
     who = actor or ("" if api_key is None else f"key:{api_key.public_id}")
-    return start_once(lambda: _start(tenant, api_key, who, wish), tenant=tenant, once=once)
+    start = _Start(tenant, api_key, who, wish)
+    while True:
+        try:
+            return start_once(start.make, tenant=tenant, once=once, prepare=start.prepare)
+        except _NotJudged as slow:
+            check_input(tenant.id, wish.input, schema=slow.revision.definition["input_schema"])
+            start.judged_by = slow.revision.id
 
 
-def _start(tenant: Tenant, api_key: ApiKey | None, actor: str, wish: Wish) -> Started:
-    revision, segment_id = _what_to_run(tenant, wish)
-    schema = revision.definition.get("input_schema")
-    if schema is not None:
-        check_input(wish.input, schema=schema)
+class _NotJudged(Exception):
+    """Judging the input by a revision may take seconds, which a transaction must not; nothing was written."""
+
+    def __init__(self, revision: Revision) -> None:
+        super().__init__()
+        self.revision = revision
+
+
+@dataclass(slots=True)
+class _Start:
+    """One start: judged before its transaction, save what takes milliseconds, then made in it.
+
+    Attributes:
+        definition: What an inline start brings, judged.
+        judged_by: The revision whose ``input_schema`` the input is known to fit.
+    """
+
+    tenant: Tenant
+    api_key: ApiKey | None
+    actor: str
+    wish: Wish
+    definition: Definition | None = None
+    judged_by: UUID | None = None
+
+    def prepare(self) -> None:
+        """Judge a definition brought along, and the input by it."""
+        if self.wish.segment_id is not None or self.definition is not None:
+            return
+        definition = read_inline(document=self.wish.definition, below="/segment")
+        if definition.input_schema is not None:
+            check_input(self.tenant.id, self.wish.input, schema=definition.input_schema)
+        self.definition = definition
+
+    def make(self) -> Started:
+        """Make the run, in the transaction that is open."""
+        if self.definition is not None:
+            return _make(self, store_inline(tenant=self.tenant, definition=self.definition))
+        revision = _saved_revision(self.tenant, self.wish.segment_id or "", self.wish.revision)
+        schema = revision.definition.get("input_schema")
+        if schema is not None and revision.id != self.judged_by:
+            try:
+                check_input_quickly(self.wish.input, schema=schema)
+            except SlowToJudge:
+                raise _NotJudged(revision) from None
+        return _make(self, revision)
+
+
+def _make(start: _Start, revision: Revision) -> Started:
+    tenant, wish = start.tenant, start.wish
+    segment_id = revision.definition["segment_id"]
     existing = _existing(tenant, wish, segment_id)
     if existing is not None:
         return Started(existing, replayed=True)
-    run = _new_run(tenant, api_key, actor, wish, revision)
+    run = _new_run(tenant, start.api_key, start.actor, wish, revision)
     rows: list[Model] = [run]
     after: dict[str, Json] = {"segment_id": segment_id, "content_hash": revision.content_hash}
     if wish.callback is not None:
@@ -86,7 +140,7 @@ def _start(tenant: Tenant, api_key: ApiKey | None, actor: str, wish: Wish) -> St
     entry = new_entry(
         tenant=tenant,
         action="run.started",
-        actor=actor,
+        actor=start.actor,
         object_type="run",
         object_id=str(run.id),
         after=after,
@@ -96,15 +150,12 @@ def _start(tenant: Tenant, api_key: ApiKey | None, actor: str, wish: Wish) -> St
     return Started(run, replayed=False)
 
 
-def _what_to_run(tenant: Tenant, wish: Wish) -> tuple[Revision, str]:
-    if wish.segment_id is None:
-        revision = store_inline(tenant=tenant, document=wish.definition, below="/segment")
-        return revision, revision.definition["segment_id"]
-    if wish.revision is None:
-        return get_startable(tenant=tenant, segment_id=wish.segment_id), wish.segment_id
-    segment = get_segment(tenant=tenant, segment_id=wish.segment_id)
+def _saved_revision(tenant: Tenant, segment_id: str, number: int | None) -> Revision:
+    if number is None:
+        return get_startable(tenant=tenant, segment_id=segment_id)
+    segment = get_segment(tenant=tenant, segment_id=segment_id)
     check_startable(segment.segment_id, segment.archived_at)
-    return get_revision(tenant=tenant, segment_id=wish.segment_id, number=wish.revision), wish.segment_id
+    return get_revision(tenant=tenant, segment_id=segment_id, number=number)
 
 
 def _existing(tenant: Tenant, wish: Wish, segment_id: str) -> Run | None:

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from kernel.compute.errors import COMPUTE_REFUSALS
 from kernel.paging import CursorRefused, page_body
 from runs import errors, selectors, serializers, services
 from runs.callbacks.selectors import callbacks_of
@@ -30,6 +31,7 @@ REFUSED_STARTS = (
     errors.InputRefused,
     errors.CallbackRefused,
     errors.InputSchemaUnusable,
+    *COMPUTE_REFUSALS,
     errors.IdempotencyKeyMalformed,
     errors.IdempotencyKeyReused,
     errors.StartInProgress,

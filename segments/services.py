@@ -47,13 +47,7 @@ def save_segment(*, tenant: Tenant, actor: str, segment_id: str, document: Json,
         RevisionMismatch: The present content has none of the tags of ``if_match``.
     """
     definition, findings = _read(document, segment_id, tenant)
-    with tenant_scope(tenant.id):
-        segment, _ = Segment.objects.get_or_create(tenant=tenant, segment_id=segment_id)
-        segment = Segment.objects.select_for_update(of=("self",)).select_related("current_revision").get(id=segment.id)
-        _check_match(segment, if_match)
-        revision, created = _revision(segment, definition)
-        _point(segment, revision, definition, actor=actor)
-    return Saved(segment, revision, created, findings)
+    return _save(tenant, actor, definition, findings, if_match)
 
 
 def create_segment(*, tenant: Tenant, actor: str, document: Json) -> Saved:
@@ -63,7 +57,7 @@ def create_segment(*, tenant: Tenant, actor: str, document: Json) -> Saved:
         SegmentInvalid: The definition has errors, or names no segment.
         SegmentExists: There is a segment of this id with other content.
     """
-    definition, _ = _read(document, None, tenant)
+    definition, findings = _read(document, None, tenant)
     with tenant_scope(tenant.id):
         present = Segment.objects.filter(segment_id=definition.segment_id).select_related("current_revision").first()
         if present is not None and etag_of(present) != _etag(definition):
@@ -71,16 +65,13 @@ def create_segment(*, tenant: Tenant, actor: str, document: Json) -> Saved:
                 f"The segment {definition.segment_id!r} exists with other content. PUT it to save a new revision.",
                 extra={"segment_id": definition.segment_id},
             )
-        return save_segment(tenant=tenant, actor=actor, segment_id=definition.segment_id, document=document)
+        return _save(tenant, actor, definition, findings)
 
 
-def store_inline(*, tenant: Tenant, document: Json, below: str = "") -> Revision:
-    """Keep a definition that belongs to no segment, for a run that brings its own.
-
-    Equal content of a tenant is one revision. To be called inside the tenant's scope, in the start's transaction.
+def read_inline(*, document: Json, below: str = "") -> Definition:
+    """Judge a definition that a run brings along. May take a while, so it is never called in a transaction.
 
     Args:
-        tenant: Owner.
         document: The definition.
         below: JSON pointer to where it stands in the request, for error pointers.
 
@@ -90,7 +81,14 @@ def store_inline(*, tenant: Tenant, document: Json, below: str = "") -> Revision
     validation = validate(document, catalog())
     if validation.segment is None or not validation.valid:
         raise SegmentInvalid.by(validation.findings, below=below)
-    definition = validation.segment
+    return validation.segment
+
+
+def store_inline(*, tenant: Tenant, definition: Definition) -> Revision:
+    """Keep a definition that belongs to no segment, for a run that brings its own.
+
+    Equal content of a tenant is one revision. To be called inside the tenant's scope, in the start's transaction.
+    """
     revision, _ = Revision.objects.get_or_create(
         tenant=tenant,
         segment=None,
@@ -132,6 +130,19 @@ def _read(document: Json, segment_id: str | None, tenant: Tenant) -> tuple[Defin
             detail, errors=[ErrorItem(code="SEGMENT_ID_MISMATCH", detail=detail, pointer="/segment_id")]
         )
     return validation.segment, validation.findings
+
+
+def _save(
+    tenant: Tenant, actor: str, definition: Definition, findings: tuple[Finding, ...], if_match: str | None = None
+) -> Saved:
+    segment_id = definition.segment_id
+    with tenant_scope(tenant.id):
+        segment, _ = Segment.objects.get_or_create(tenant=tenant, segment_id=segment_id)
+        segment = Segment.objects.select_for_update(of=("self",)).select_related("current_revision").get(id=segment.id)
+        _check_match(segment, if_match)
+        revision, created = _revision(segment, definition)
+        _point(segment, revision, definition, actor=actor)
+    return Saved(segment, revision, created, findings)
 
 
 def _check_match(segment: Segment, if_match: str | None) -> None:

@@ -16,12 +16,13 @@ from humantasks.inbox.schemas import as_schema
 from humantasks.models import HumanTask
 from humantasks.rules import Person
 from humantasks.types import MISSING, Answer, Decision, TaskType
+from kernel.compute.errors import COMPUTE_REFUSALS
 from kernel.errors import ErrorItem, LlmteamError
 from kernel.values import normalise
 from tenants.models import Tenant
 
 CHANGES_WITHOUT_MODIFIED: Final = "CHANGES_WITHOUT_MODIFIED"
-REFUSALS: Final = (TaskOver, TaskChanged, TaskTaken, TaskRefused)
+REFUSALS: Final = (TaskOver, TaskChanged, TaskTaken, TaskRefused, *COMPUTE_REFUSALS)
 
 
 @dataclass(frozen=True, slots=True)

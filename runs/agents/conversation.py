@@ -58,7 +58,8 @@ class Conversation:
                 raise ModelFailed(_empty(reply))
             if self.config.response_schema is None:
                 return reply.text
-            value, problems = read_reply(reply.text, self.config.response_schema)
+            tenant, schema = asker.call.context.tenant_id, self.config.response_schema
+            value, problems = await read_reply(tenant, reply.text, schema)
             if not problems:
                 return value
             if mended:

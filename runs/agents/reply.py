@@ -1,6 +1,6 @@
 """Replies that must fit a schema."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from kernel.errors import ErrorItem, LlmteamError
 from kernel.values import Json, parse_json
@@ -10,7 +10,7 @@ from runs.steps.base import StepFailed
 MOST_TOLD = 20
 
 
-def read_reply(text: str, schema: Mapping[str, Json]) -> tuple[Json, list[ErrorItem]]:
+async def read_reply(tenant: Hashable, text: str, schema: Mapping[str, Json]) -> tuple[Json, list[ErrorItem]]:
     """Read a model's text as JSON and hold it against a schema.
 
     Returns:
@@ -20,7 +20,7 @@ def read_reply(text: str, schema: Mapping[str, Json]) -> tuple[Json, list[ErrorI
         value = parse_json(_bare(text), big_integers="text")
     except LlmteamError as error:
         return None, [ErrorItem(code="NOT_JSON", detail=f"The answer is not JSON: {error.detail}")]
-    return value, misfits(value, schema)
+    return value, await misfits(tenant, value, schema)
 
 
 def repair_request(problems: Sequence[ErrorItem]) -> str:

@@ -49,7 +49,7 @@ class Toolbox:
         if tool is None:
             return _told("UNKNOWN_TOOL", f"There is no tool {wanted.name[:64]}.")
         arguments = wanted.arguments
-        problems = misfits(arguments, tool.parameters)
+        problems = await misfits(self._call.context.tenant_id, arguments, tool.parameters)
         if problems or not isinstance(arguments, dict):
             return _told("ARGUMENTS_INVALID", "The arguments do not fit the parameters.", problems)
         client = await self._call.context.client(tool.client_ref)

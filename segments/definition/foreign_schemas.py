@@ -1,31 +1,35 @@
 """JSON Schemas that others bring along: which may be applied safely. Pure."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-
+from kernel.schemas import (
+    LOCAL_REFERENCE,
+    PATTERNS,
+    UNEVALUATED,
+    Keyword,
+    SchemaUnusable,
+    compiled,
+    is_linear_pattern,
+    keywords_of,
+    meta_problem,
+)
 from kernel.values import Json, size_of
 from segments.definition.findings import Path
 from segments.plan.graph import Graph
 
-MAX_SCHEMA_BYTES = 64 * 1024
-MAX_REFERENCES = 20  # references into references multiply the work; so many cannot multiply it beyond reason
-MAX_UNIQUE_ITEMS = 1_000  # comparing all items with each other takes the square of their number
+MAX_SCHEMA_BYTES: Final = 64 * 1024
+MAX_REFERENCES: Final = 20  # references into references multiply the work; so many cannot multiply it beyond reason
+MAX_PATTERNS: Final = 50  # each takes up to 256 KiB while its schema is in use
+MAX_UNEVALUATED: Final = 5  # each inside another doubles the work
 
-_LOCAL = re.compile(r"#/(\$defs|definitions)/([^/~%]+)")
-_REFUSED = {
+_REFUSED: Final = {
     "$id": "the schema is used as it stands, without an address",
     "$anchor": "refer by '#/$defs/name'",
     "$dynamicRef": "refer by '#/$defs/name'",
     "$dynamicAnchor": "refer by '#/$defs/name'",
-    "pattern": "use enum, minLength and maxLength, or check the text in a step",
-    "patternProperties": "use properties and additionalProperties",
 }
-_DATA = frozenset({"const", "enum", "default", "examples"})
-_NAMED = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +42,6 @@ class SchemaProblem:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Keyword:
-    """One keyword, where its schema stands, and that schema."""
-
-    path: Path
-    name: str
-    value: Json
-    schema: Mapping[str, Json]
-
-
 def schema_problems(schema: Mapping[str, Json], *, name: str) -> Iterator[SchemaProblem]:
     """Find whatever keeps a JSON Schema (2020-12) from being applied: one that reaches out or runs away.
 
@@ -58,36 +52,59 @@ def schema_problems(schema: Mapping[str, Json], *, name: str) -> Iterator[Schema
     if size_of(dict(schema)) > MAX_SCHEMA_BYTES:
         yield SchemaProblem("TOO_LARGE", f"'{name}' has more than {MAX_SCHEMA_BYTES} bytes.")
         return
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        message = f"'{name}' is not a JSON Schema: {_cut(error.message)}"
-        yield SchemaProblem("SCHEMA_VIOLATION", message, tuple(error.absolute_path))
+    problem = meta_problem(schema)
+    if problem is not None:
+        message, path = problem
+        yield SchemaProblem("SCHEMA_VIOLATION", f"'{name}' is not a JSON Schema: {_cut(message)}", path)
         return
-    keywords = list(_keywords((), dict(schema)))
+    found = list(_of_keywords(schema, name))
+    yield from found
+    if not found:
+        yield from _of_compiling(schema, name)
+
+
+def _of_keywords(schema: Mapping[str, Json], name: str) -> Iterator[SchemaProblem]:
+    keywords = list(keywords_of(schema))
     for keyword in keywords:
-        yield from _of_keyword(keyword, name)
+        if keyword.name in _REFUSED:
+            message = f"'{keyword.name}' is not available in '{name}'."
+            yield SchemaProblem("NOT_AVAILABLE", message, (*keyword.path, keyword.name), _REFUSED[keyword.name])
+    yield from _of_patterns(keywords, name)
+    if sum(keyword.name in UNEVALUATED for keyword in keywords) > MAX_UNEVALUATED:
+        message = f"'{name}' has more than {MAX_UNEVALUATED} of unevaluatedProperties and unevaluatedItems."
+        yield SchemaProblem("TOO_LARGE", message)
     yield from _of_references(schema, [keyword for keyword in keywords if keyword.name == "$ref"], name)
 
 
-def _of_keyword(keyword: _Keyword, name: str) -> Iterator[SchemaProblem]:
-    path = (*keyword.path, keyword.name)
-    if keyword.name in _REFUSED:
-        message = f"'{keyword.name}' is not available in '{name}'."
-        yield SchemaProblem("NOT_AVAILABLE", message, path, _REFUSED[keyword.name])
-    if keyword.name == "uniqueItems" and keyword.value and not _is_short(keyword.schema):
-        message = f"'uniqueItems' needs a 'maxItems' of at most {MAX_UNIQUE_ITEMS} beside it."
-        yield SchemaProblem("NOT_AVAILABLE", message, path)
+def _of_patterns(keywords: list[Keyword], name: str) -> Iterator[SchemaProblem]:
+    """Patterns are matched in linear time, and are few."""
+    patterns = [(path, text) for keyword in keywords if keyword.name in PATTERNS for path, text in _patterns(keyword)]
+    if len(patterns) > MAX_PATTERNS:
+        yield SchemaProblem("TOO_LARGE", f"'{name}' has more than {MAX_PATTERNS} patterns.")
+        return
+    for path, text in patterns:
+        if not is_linear_pattern(text):
+            message = "This is no regular expression that can be used, or is too large when compiled."
+            hint = "look-around and back-references are not available; repeat less"
+            yield SchemaProblem("NOT_AVAILABLE", message, path, hint)
 
 
-def _of_references(schema: Mapping[str, Json], references: list[_Keyword], name: str) -> Iterator[SchemaProblem]:
+def _patterns(keyword: Keyword) -> Iterator[tuple[Path, str]]:
+    place = (*keyword.path, keyword.name)
+    if isinstance(keyword.value, dict):
+        yield from (((*place, text), text) for text in keyword.value)
+    else:
+        yield place, str(keyword.value)
+
+
+def _of_references(schema: Mapping[str, Json], references: list[Keyword], name: str) -> Iterator[SchemaProblem]:
     """References stay inside the schema, lead to definitions, never back to themselves, and are few."""
     if len(references) > MAX_REFERENCES:
         yield SchemaProblem("TOO_LARGE", f"'{name}' has more than {MAX_REFERENCES} references.")
         return
     edges = []
     for reference in references:
-        found = _LOCAL.fullmatch(str(reference.value))
+        found = LOCAL_REFERENCE.fullmatch(str(reference.value))
         definitions = schema.get(found[1]) if found else None
         if found and isinstance(definitions, dict) and found[2] in definitions:
             edges.append(("/".join(map(str, reference.path[:2])), f"{found[1]}/{found[2]}"))
@@ -99,26 +116,12 @@ def _of_references(schema: Mapping[str, Json], references: list[_Keyword], name:
         yield SchemaProblem("NOT_AVAILABLE", "References that lead back to themselves are not available.")
 
 
-def _is_short(schema: Mapping[str, Json]) -> bool:
-    """Whether a schema bounds its arrays."""
-    bound = schema.get("maxItems")
-    return isinstance(bound, int | float) and bound <= MAX_UNIQUE_ITEMS
-
-
-def _keywords(path: Path, schema: Json) -> Iterator[_Keyword]:
-    """Give every keyword of a schema and the schemas in it, but not the data it quotes or the names it lists."""
-    if isinstance(schema, list):
-        for index, item in enumerate(schema):
-            yield from _keywords((*path, index), item)
-    if not isinstance(schema, dict):
-        return
-    for keyword, value in schema.items():
-        yield _Keyword(path, keyword, value, schema)
-        if keyword in _NAMED and isinstance(value, dict):
-            for name, inner in value.items():
-                yield from _keywords((*path, keyword, name), inner)
-        elif keyword not in _DATA:
-            yield from _keywords((*path, keyword), value)
+def _of_compiling(schema: Mapping[str, Json], name: str) -> Iterator[SchemaProblem]:
+    """Whatever the validator itself does not take, so that no value ever meets a schema that cannot be applied."""
+    try:
+        compiled(schema, formats=True)
+    except SchemaUnusable as error:
+        yield SchemaProblem("SCHEMA_VIOLATION", f"'{name}' cannot be applied: {_cut(str(error))}")
 
 
 def _cut(text: str) -> str:

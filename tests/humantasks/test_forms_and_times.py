@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humantasks.forms import FormUnusable, check, default_form
+from humantasks.forms import MOST_BYTES, check, default_form
 from humantasks.schedule import Escalate, Expire, at_deadline, first_reminder, look_at
+from kernel.schemas import SchemaUnusable
+from kernel.values import size_of
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 VALUES = st.recursive(
@@ -20,13 +22,13 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_the_form_of_a_review_takes_the_data_it_is_made_of(value: Any) -> None:
-    assert check(default_form("review", value), value) == []
+    assert check("acme", default_form("review", value), value) == []
 
 
 def test_a_form_holds_edited_data_to_its_shape() -> None:
     form = default_form("review", {"name": "x", "lines": [{"n": 1}, {"n": 2}], "paid": True})
-    assert check(form, {"name": "y", "lines": [], "paid": False}) == []
-    wrong = check(form, {"name": 1, "lines": [{"n": "one"}]})
+    assert check("acme", form, {"name": "y", "lines": [], "paid": False}) == []
+    wrong = check("acme", form, {"name": 1, "lines": [{"n": "one"}]})
     assert {(item.pointer, item.code) for item in wrong} == {
         ("/data/paid", "REQUIRED"),
         ("/data/name", "TYPE"),
@@ -36,21 +38,59 @@ def test_a_form_holds_edited_data_to_its_shape() -> None:
 
 def test_an_input_without_data_asks_for_one_answer() -> None:
     form = default_form("input", {})
-    assert check(form, {"answer": "yes"}) == []
-    assert [item.pointer for item in check(form, {})] == ["/data/answer"]
-    assert check(default_form("input", {"city": "Riga"}), {"city": "Tartu"}) == []
+    assert check("acme", form, {"answer": "yes"}) == []
+    assert [item.pointer for item in check("acme", form, {})] == ["/data/answer"]
+    assert check("acme", default_form("input", {"city": "Riga"}), {"city": "Tartu"}) == []
 
 
 def test_findings_name_the_rule_and_never_the_value() -> None:
     form = {"type": "object", "properties": {"iban": {"type": "string", "maxLength": 3, "format": "date"}}}
-    found = check(form, {"iban": "LV80BANK"})
+    found = check("acme", form, {"iban": "LV80BANK"})
     assert {item.code for item in found} == {"MAXLENGTH", "FORMAT"}
     assert "LV80" not in str(found)
 
 
+@pytest.mark.parametrize("pattern", ["(", "(?P<n", "[", "(" * 50_000, "(?:" * 2_000], ids=lambda pattern: pattern[:9])
+def test_a_pattern_that_is_none_is_a_finding_whatever_it_is(pattern: str) -> None:
+    form = {"type": "object", "properties": {"rule": {"format": "regex"}}}
+    assert check("acme", form, {"rule": "^[a-z]+$"}) == []
+    assert check("acme", form, {"rule": "a{99999999999}"}) == [], "well written, if useless"
+    assert [(item.pointer, item.code) for item in check("acme", form, {"rule": pattern})] == [("/data/rule", "FORMAT")]
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("date", "2026-11-29", "29.11.2026"),
+        ("date-time", "2026-11-29T10:30:00Z", "yesterday"),
+        ("email", "ann@example.com", "ann"),
+        ("ipv4", "192.0.2.1", "192.0.2.256"),
+        ("ipv6", "2001:db8::1", "2001:db8::1::2"),
+        ("uuid", "01a20c5e-0f10-757c-bbf4-2950405a5b83", "01a20c5e"),
+        ("uri", "https://example.com/a", "not a uri"),
+        ("idn-hostname", "bücher.example", "-a-"),
+        ("ours", "anything", None),
+    ],
+)
+def test_a_form_checks_formats(name: str, good: str, bad: str | None) -> None:
+    form = {"type": "object", "properties": {"a": {"format": name}}}
+    assert check("acme", form, {"a": good}) == []
+    if bad is not None:
+        assert [item.detail for item in check("acme", form, {"a": bad})] == [f"This is no {name}."]
+
+
+def test_the_form_of_large_data_is_bounded_and_takes_it() -> None:
+    few = {f"member_{n}": {"a": n} for n in range(50)}
+    assert default_form("review", few)["properties"]["member_7"]["properties"] == {"a": {"type": "number"}}
+    data = {f"member_{n}": {"a": {"b": "x"}} for n in range(20_000)}
+    form = default_form("review", data)
+    assert size_of(form) <= MOST_BYTES
+    assert check("acme", form, data) == []
+
+
 def test_a_form_that_reaches_outside_is_refused() -> None:
-    with pytest.raises(FormUnusable):
-        check({"$ref": "https://example.com/schema"}, {})
+    with pytest.raises(SchemaUnusable):
+        check("acme", {"$ref": "https://example.com/schema"}, {})
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from humantasks import rules
+from humantasks import forms, rules
 from humantasks.rules import Person, TaskFacts, Vote
 from humantasks.types import MISSING, Answer
 
@@ -150,7 +150,8 @@ FORM = {"type": "object", "properties": {"amount": {"type": "number", "maximum":
 )
 def test_an_answer_fits_or_every_misfit_is_told(task_type: str, answer: Answer, found: list[tuple[str, str]]) -> None:
     facts = replace(OF_ALL, task_type=task_type, choices=("red", "blue"), form=FORM)
-    assert [(item.pointer, item.code) for item in rules.problems(facts, answer)] == found
+    misfits = forms.check("acme", FORM, answer.data) if rules.brings_data(task_type, answer) else ()
+    assert [(item.pointer, item.code) for item in rules.problems(facts, answer, misfits)] == found
 
 
 def test_what_goes_on_is_what_was_shown_or_what_was_made_of_it() -> None:

@@ -218,6 +218,19 @@ async def test_work_cancelled_before_its_turn_is_never_begun(make: Make) -> None
     assert time.monotonic() - began < 0.5
 
 
+def test_few_threads_wait_for_the_pool_and_each_tenant_for_itself(make: Make) -> None:
+    pool = make(processes=2)
+    with ThreadPoolExecutor(8) as threads:
+        first = [threads.submit(pool.run_blocking, "acme", "sleep", b"0.5") for _ in range(4)]
+        assert pool.run_blocking("globex", "echo", b"mine") == b"mine"
+    refused = [error for future in first if (error := future.exception()) is not None]
+    assert [type(error) for error in refused] == [ComputeBusy, ComputeBusy]
+    assert pool.run_blocking("acme", "echo", b"again") == b"again"
+    with ThreadPoolExecutor(8) as threads:
+        many = [threads.submit(pool.run_blocking, f"tenant-{n}", "sleep", b"0.5") for n in range(6)]
+    assert sum(future.exception() is None for future in many) == 4
+
+
 def test_a_closed_pool_refuses_and_leaves_no_process(make: Make) -> None:
     before = children()
     pool = make(processes=2)

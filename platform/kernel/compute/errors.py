@@ -34,3 +34,7 @@ class ComputeFailed(LlmteamError):
     """A function of the pool raised an error it does not declare."""
 
     code = "COMPUTE_FAILED"
+
+
+COMPUTE_REFUSALS = (ComputeLimit, ComputeBusy, ComputeUnavailable)
+"""What a caller of the API may be told."""

@@ -14,6 +14,7 @@ from typing import Final
 
 from kernel.compute import metrics
 from kernel.compute.errors import ComputeBusy, ComputeFailed, ComputeUnavailable
+from kernel.compute.seats import Seats
 from kernel.compute.slot import Bounds, Slot
 from kernel.compute.turns import Job, Turns
 from kernel.errors import LlmteamError
@@ -44,6 +45,7 @@ class ComputePool:
         self._bounds = bounds
         self._processes = processes
         self._turns = Turns(most_running=max(1, processes - 1), most_waiting=most_waiting)
+        self._seats = Seats()
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._closed = False
@@ -60,8 +62,12 @@ class ComputePool:
         return await asyncio.wrap_future(self._submit(tenant, function, payload))
 
     def run_blocking(self, tenant: Hashable, function: str, payload: bytes) -> bytes:
-        """Call a function and wait in this thread, which must not be an event loop's; raises as ``run``."""
-        return self._submit(tenant, function, payload).result()
+        """Call a function and wait in this thread, which must not be an event loop's; raises as ``run``.
+
+        Few threads may wait: ComputeBusy also says that as many do.
+        """
+        with self._seats.taken(tenant):
+            return self._submit(tenant, function, payload).result()
 
     def close(self) -> None:
         """End all processes once their present calls have ended, and refuse what waits and what comes."""

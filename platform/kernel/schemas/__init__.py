@@ -1,0 +1,27 @@
+"""JSON Schemas (2020-12) that others bring along: compiled once, applied within bounds, fetching nothing.
+
+``judge`` and ``judge_async`` tell where a value does not fit a schema: in place where that takes milliseconds at most,
+else in the compute pool. ``quick_misfits`` tells it where that takes milliseconds, else that it would not.
+"""
+
+from kernel.schemas.compiled import SchemaUnusable, compiled, is_linear_pattern, meta_problem
+from kernel.schemas.judging import judge, judge_async
+from kernel.schemas.misfits import MOST_MISFITS, Misfit, quick_misfits
+from kernel.schemas.weight import LOCAL_REFERENCE, PATTERNS, UNEVALUATED, Keyword, keywords_of
+
+__all__ = [
+    "LOCAL_REFERENCE",
+    "MOST_MISFITS",
+    "PATTERNS",
+    "UNEVALUATED",
+    "Keyword",
+    "Misfit",
+    "SchemaUnusable",
+    "compiled",
+    "is_linear_pattern",
+    "judge",
+    "judge_async",
+    "keywords_of",
+    "meta_problem",
+    "quick_misfits",
+]

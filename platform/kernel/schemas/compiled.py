@@ -1,0 +1,125 @@
+"""Compiled schemas, and the ones used last."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import jsonschema_rs
+
+from kernel.schemas.weight import PATTERNS, keywords_of, weight_of
+from kernel.values import Json, dump_json
+
+PATTERN_BYTES: Final = 128 * 1024
+"""Of a compiled pattern, and of what its matching remembers: bounds the time each character takes."""
+
+MOST_KEPT_BYTES: Final = 64 * 1024 * 1024
+_BYTES_PER_CHARACTER: Final = 24  # of a compiled schema, by its text; measured
+_META: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+class SchemaUnusable(Exception):
+    """The schema is none, or refers to something that is not in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A schema ready to be applied, and how many keywords look at one place of a value at most."""
+
+    validator: jsonschema_rs.Validator
+    weight: int
+
+
+class _Kept:
+    """The compiled schemas used last, as many as fit into a bound. Safe for threads."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._schemas: OrderedDict[tuple[str, bool], tuple[Compiled, int]] = OrderedDict()
+
+    def get(self, key: tuple[str, bool]) -> Compiled | None:
+        """Give a schema, if it is here."""
+        with self._lock:
+            found = self._schemas.get(key)
+            if found is None:
+                return None
+            self._schemas.move_to_end(key)
+            return found[0]
+
+    def put(self, key: tuple[str, bool], schema: Compiled, cost: int) -> None:
+        """Keep a schema; those used longest ago make room for it."""
+        with self._lock:
+            if key in self._schemas:
+                return
+            self._schemas[key] = schema, cost
+            self._bytes += cost
+            while self._bytes > self._most_bytes:
+                _, (_, given_back) = self._schemas.popitem(last=False)
+                self._bytes -= given_back
+
+
+_kept = _Kept(MOST_KEPT_BYTES)
+
+
+def compiled(schema: Mapping[str, Json], *, formats: bool) -> Compiled:
+    """Compile a schema, once as long as it is in use.
+
+    Args:
+        schema: The schema. Its ``$schema`` says nothing: it is read as 2020-12.
+        formats: Whether ``format`` is checked, or only says something.
+
+    Raises:
+        SchemaUnusable: It is no schema, or refers outside of itself: nothing is ever fetched.
+    """
+    key = dump_json(dict(schema)), formats
+    found = _kept.get(key)
+    if found is None:
+        without_draft = {name: value for name, value in schema.items() if name != "$schema"}
+        found = Compiled(_compile(without_draft, formats=formats), weight_of(schema))
+        patterns = sum(keyword.name in PATTERNS for keyword in keywords_of(schema))
+        _kept.put(key, found, len(key[0]) * _BYTES_PER_CHARACTER + patterns * PATTERN_BYTES * 2)
+    return found
+
+
+def meta_problem(schema: Mapping[str, Json]) -> tuple[str, tuple[str | int, ...]] | None:
+    """Say what keeps a value from being a schema and where, as far as its form goes; None where nothing does."""
+    try:
+        _meta().validate(schema)
+    except jsonschema_rs.ValidationError as error:
+        return error.message, tuple(error.instance_path)
+    return None
+
+
+def is_linear_pattern(pattern: str) -> bool:
+    """Whether a text is a regular expression that is matched in linear time, and small when compiled.
+
+    Look-around and back-references are not.
+    """
+    try:
+        _compile({"pattern": pattern}, formats=False)
+    except SchemaUnusable:
+        return False
+    return True
+
+
+@cache
+def _meta() -> jsonschema_rs.Validator:
+    return jsonschema_rs.Draft202012Validator({"$ref": _META}, offline=True)
+
+
+def _compile(schema: Any, *, formats: bool) -> jsonschema_rs.Validator:
+    # Without `offline` the library would fetch references by itself, past the egress guard.
+    try:
+        return jsonschema_rs.Draft202012Validator(
+            schema,
+            validate_formats=formats,
+            offline=True,
+            mask="the value",
+            pattern_options=jsonschema_rs.RegexOptions(size_limit=PATTERN_BYTES, dfa_size_limit=PATTERN_BYTES),
+        )
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        raise SchemaUnusable(str(error).partition("\n")[0]) from error

@@ -1,0 +1,66 @@
+"""Judging of a tenant's value by a schema: in place where that is quick, else in the compute pool."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from kernel.compute.shared import compute_pool
+from kernel.schemas.compiled import SchemaUnusable
+from kernel.schemas.misfits import Misfit, misfits, quick_misfits
+from kernel.values import Json
+
+FUNCTION: Final = "schema_misfits"
+"""What the compute pool calls ``judge_bytes``."""
+
+_UNUSABLE: Final = "unusable"
+
+
+def judge(tenant: Hashable, value: Json, schema: Mapping[str, Json], *, formats: bool = False) -> list[Misfit]:
+    """Tell where a value does not fit a schema, at most 50 places; for threads, which may wait here for seconds.
+
+    Args:
+        tenant: Whose work it is.
+        value: The value.
+        schema: A schema that was found good when it was saved.
+        formats: Whether ``format`` counts.
+
+    Raises:
+        SchemaUnusable: The schema is none, or refers outside of itself.
+        ComputeLimit: Judging the value takes more than a piece of work may take; other errors of the pool as well.
+    """
+    quick = quick_misfits(value, schema, formats=formats)
+    if quick is not None:
+        return quick
+    return _read(compute_pool().run_blocking(tenant, FUNCTION, _write(value, schema, formats)))
+
+
+async def judge_async(
+    tenant: Hashable, value: Json, schema: Mapping[str, Json], *, formats: bool = False
+) -> list[Misfit]:
+    """Do the same while the event loop goes on; raises as ``judge``."""
+    quick = quick_misfits(value, schema, formats=formats)
+    if quick is not None:
+        return quick
+    return _read(await compute_pool().run(tenant, FUNCTION, _write(value, schema, formats)))
+
+
+def judge_bytes(payload: bytes) -> bytes:
+    """Judge in a compute process."""
+    value, schema, formats = orjson.loads(payload)
+    try:
+        found = misfits(value, schema, formats=formats)
+    except SchemaUnusable as error:
+        return orjson.dumps({_UNUSABLE: str(error)})
+    return orjson.dumps([[misfit.keyword, misfit.path, misfit.bound] for misfit in found])
+
+
+def _write(value: Json, schema: Mapping[str, Json], formats: bool) -> bytes:
+    return orjson.dumps([value, dict(schema), formats])
+
+
+def _read(answer: bytes) -> list[Misfit]:
+    found: Any = orjson.loads(answer)
+    if isinstance(found, dict):
+        raise SchemaUnusable(found[_UNUSABLE])
+    return [Misfit(keyword, tuple(path), bound) for keyword, path, bound in found]

@@ -1,0 +1,110 @@
+"""Where a value does not fit a schema."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+import jsonschema_rs
+
+from kernel.schemas.compiled import compiled
+from kernel.values import Json, size_of
+
+MOST_MISFITS: Final = 50
+LARGEST_SCHEMA: Final = 16 * 1024
+"""Bytes of a schema that is compiled in place."""
+MOST_WORK_AT_ONCE: Final = 1_000_000
+"""Weight of the schema times bytes of the value, each about 10 ns: what may be judged in place."""
+MOST_TOLD_AT_ONCE: Final = 10_000
+"""As much of that, each about 2 µs where everything is wrong: what may be told in place."""
+
+_SENTENCES: Final[Mapping[str, str]] = {
+    "additionalProperties": "There is a member that the schema does not have.",
+    "const": "This must be the one value that is allowed.",
+    "enum": "This is none of the values that may be chosen.",
+    "exclusiveMaximum": "This must be less than {bound}.",
+    "exclusiveMinimum": "This must be more than {bound}.",
+    "false": "Nothing may stand here.",
+    "format": "This is no {bound}.",
+    "maxItems": "This may have at most {bound} entries.",
+    "maxLength": "This may have at most {bound} characters.",
+    "maximum": "This must be at most {bound}.",
+    "minItems": "This needs at least {bound} entries.",
+    "minLength": "This needs at least {bound} characters.",
+    "minimum": "This must be at least {bound}.",
+    "multipleOf": "This must be a multiple of {bound}.",
+    "pattern": "This does not match the `pattern` of the schema.",
+    "required": "The member `{bound}` is missing.",
+    "uniqueItems": "No two entries may be equal.",
+}
+_LIMITS: Final = ("limit", "types", "property", "multiple_of", "format")
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """One place of a value that breaks a rule of its schema.
+
+    Attributes:
+        keyword: The rule; ``false`` where the schema allows nothing at all.
+        path: Where in the value.
+        bound: What the rule asks for, where a sentence can name it: a number, a format, the types; of ``required``
+            the member that is missing.
+    """
+
+    keyword: str
+    path: tuple[str | int, ...]
+    bound: Json = None
+
+    @property
+    def sentence(self) -> str:
+        """The rule in words; never the value, which may be large or private."""
+        if self.keyword == "minLength" and self.bound == 1:
+            return "This may not be empty."
+        if self.keyword == "type" and isinstance(self.bound, list):
+            return f"This must be of the type {' or '.join(sorted(map(str, self.bound)))}."
+        written = _SENTENCES.get(self.keyword, "This does not satisfy `{keyword}` of the schema.")
+        return written.format(keyword=self.keyword, bound=self.bound)
+
+
+def misfits(value: Json, schema: Mapping[str, Json], *, formats: bool = False) -> list[Misfit]:
+    """Tell where a value does not fit a schema, at most 50 places.
+
+    Every rule that is broken anywhere takes a few microseconds and a copy of the part of the value it is broken by,
+    so of large schemas and values this takes long, and much memory.
+
+    Args:
+        value: The value.
+        schema: A schema that was found good when it was saved.
+        formats: Whether ``format`` counts.
+
+    Raises:
+        SchemaUnusable: The schema is none, or refers outside of itself.
+    """
+    validator = compiled(schema, formats=formats).validator
+    return [] if validator.is_valid(value) else _told(validator, value)
+
+
+def quick_misfits(value: Json, schema: Mapping[str, Json], *, formats: bool = False) -> list[Misfit] | None:
+    """Answer as ``misfits`` does, where that takes milliseconds at most; else None."""
+    if size_of(dict(schema)) > LARGEST_SCHEMA:
+        return None
+    ready = compiled(schema, formats=formats)
+    work = ready.weight * size_of(value)
+    if work > MOST_WORK_AT_ONCE:
+        return None
+    if ready.validator.is_valid(value):
+        return []
+    return _told(ready.validator, value) if work <= MOST_TOLD_AT_ONCE else None
+
+
+def _told(validator: jsonschema_rs.Validator, value: Json) -> list[Misfit]:
+    return [_misfit(error) for error in islice(validator.iter_errors(value), MOST_MISFITS)]
+
+
+def _misfit(error: jsonschema_rs.ValidationError) -> Misfit:
+    kind: Any = error.kind
+    path = tuple(error.instance_path)
+    if kind.name == "falseSchema":
+        return Misfit("false", path)
+    bound = next((getattr(kind, name) for name in _LIMITS if hasattr(kind, name)), None)
+    return Misfit(str(error.schema_path[-1]), path, bound)
