@@ -195,7 +195,12 @@ if WORKER_LEASE_SECONDS < 2 * WORKER_HEARTBEAT_SECONDS:
     raise ImproperlyConfigured("WORKER_LEASE_SECONDS must be at least twice WORKER_HEARTBEAT_SECONDS.")
 
 # Slow pure work goes to a few bounded processes of each web process and worker; these are all the functions they know.
-COMPUTE_FUNCTIONS = {"schema_misfits": "kernel.schemas.judging:judge_bytes"}
+COMPUTE_FUNCTIONS = {
+    "http_content": "runs.steps.http.reading:read_bytes",
+    "model_answer": "runs.providers.decoding:decode_bytes",
+    "parse_json": "kernel.parsing:parse_bytes",
+    "schema_misfits": "kernel.schemas.judging:judge_bytes",
+}
 COMPUTE_PROCESSES = environment.whole("COMPUTE_PROCESSES", 2, least=1, most=64)
 COMPUTE_SECONDS = environment.number("COMPUTE_SECONDS", 5, least=0.1, most=60)
 COMPUTE_MEMORY_MIB = environment.whole("COMPUTE_MEMORY_MIB", 512, least=192, most=16_384)

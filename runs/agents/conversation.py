@@ -85,6 +85,7 @@ class Conversation:
             response_schema=self.config.response_schema,
             tools=self.toolbox.offered(),
             idempotency_key=asker.call.next_key(),
+            tenant=asker.call.context.tenant_id,
         )
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 
-from kernel.errors import ErrorItem, LlmteamError
-from kernel.values import Json, parse_json
+from kernel.errors import ErrorItem
+from kernel.parsing import parse_strangers_json
+from kernel.values import Json, MalformedJson, ValueRefused
 from runs.inputs import misfits
 from runs.steps.base import StepFailed
 
@@ -17,8 +18,8 @@ async def read_reply(tenant: Hashable, text: str, schema: Mapping[str, Json]) ->
         The value, and what is wrong with it; the value is None where the text is no JSON.
     """
     try:
-        value = parse_json(_bare(text), big_integers="text")
-    except LlmteamError as error:
+        value = await parse_strangers_json(tenant, _bare(text))
+    except (MalformedJson, ValueRefused) as error:
         return None, [ErrorItem(code="NOT_JSON", detail=f"The answer is not JSON: {error.detail}")]
     return value, await misfits(tenant, value, schema)
 

@@ -21,6 +21,8 @@ EARLY_SECONDS: Final = 30.0
 """A token is renewed this long before its end, or after half its life if that comes first."""
 
 
+LONGEST_ANSWER: Final = 64 * 1024
+
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
 
 
@@ -79,7 +81,7 @@ class ClientCredentials:
 
     def _read(self, response: httpx.Response) -> tuple[str, float]:
         try:
-            answer: Any = parse_json(response.content, big_integers="text")
+            answer: Any = parse_json(response.content[:LONGEST_ANSWER], big_integers="text")
             token, lifetime = str(answer["access_token"]), float(answer.get("expires_in", DEFAULT_LIFETIME_SECONDS))
         except (LlmteamError, LookupError, TypeError, ValueError, AttributeError):
             token, lifetime = "", 0.0

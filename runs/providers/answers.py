@@ -1,6 +1,5 @@
 """What models write as JSON: answers that are to fit a schema, and arguments of tools."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,7 +9,7 @@ from kernel.values import Json, dump_json, parse_json
 
 WRAPPED = "answer"
 
-_FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL | re.IGNORECASE)
+_FENCE = "```"
 _DEFINITIONS = ("$defs", "definitions")
 _STRICT_KEYWORDS = frozenset(
     (
@@ -66,8 +65,7 @@ class AnswerSchema:
 
     def read(self, text: str) -> str:
         """Return the answer as JSON text: without a fence around it, and unwrapped."""
-        fenced = _FENCED.fullmatch(text)
-        text = fenced[1] if fenced else text
+        text = without_fence(text)
         if not self.is_wrapped:
             return text
         try:
@@ -75,6 +73,15 @@ class AnswerSchema:
         except LlmteamError:
             return text
         return dump_json(value[WRAPPED]) if isinstance(value, dict) and WRAPPED in value else text
+
+
+def without_fence(text: str) -> str:
+    """Take off the fence that models like to put around JSON: a line before it, which may name the language."""
+    bare = text.strip()
+    if not (bare.startswith(_FENCE) and bare.endswith(_FENCE)) or len(bare) < 2 * len(_FENCE):
+        return text
+    language, line_end, inner = bare[len(_FENCE) : -len(_FENCE)].partition("\n")
+    return inner.strip() if line_end and language.strip().lower() in {"", "json"} else text
 
 
 def answer_schema(asked: Mapping[str, Json]) -> AnswerSchema:

@@ -1,6 +1,6 @@
 """The protocol of a language model provider. Third parties import from here."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -42,7 +42,11 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """One call of a model. ``timeout_seconds`` is for all of it; ``idempotency_key`` goes along where supported."""
+    """One call of a model.
+
+    ``timeout_seconds`` is for all of it; ``idempotency_key`` goes along where supported. ``tenant`` names whose call it
+    is, for fair shares of what is computed for it.
+    """
 
     model: str
     messages: Sequence[Message]
@@ -52,6 +56,7 @@ class CompletionRequest:
     tools: Sequence[Tool] = ()
     timeout_seconds: float | None = None
     idempotency_key: str | None = None
+    tenant: Hashable = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,8 +123,12 @@ class Chunks:
 
     def add(self, event: Any) -> str:
         """Take the next piece; returns the text in it."""
-        if not isinstance(event, dict):
-            raise failed("LLM_REPLY_UNREADABLE")
+        try:
+            return self._add(event)
+        except (AttributeError, TypeError):
+            raise failed("LLM_REPLY_UNREADABLE") from None
+
+    def _add(self, event: Any) -> str:
         self._model = event.get("model") or self._model
         self._usage = event.get("usage") or self._usage
         choices = event.get("choices")
@@ -145,14 +149,16 @@ class Chunks:
         if self._finish is None:
             raise failed("LLM_CONNECTION_FAILED")
         message = {name: "".join(texts) for name, texts in self._texts.items()}
+        calls = [
+            {"id": call["id"], "function": {"name": call["name"], "arguments": "".join(call["arguments"])}}
+            for call in self._calls.values()
+        ]
         return cast(
             "Json",
             {
                 "model": self._model,
                 "usage": self._usage,
-                "choices": [
-                    {"message": message | {"tool_calls": list(self._calls.values())}, "finish_reason": self._finish}
-                ],
+                "choices": [{"message": message | {"tool_calls": calls}, "finish_reason": self._finish}],
             },
         )
 
@@ -164,11 +170,11 @@ class Chunks:
             key = piece["id"]
             known = self._calls.get(key)
         if known is None:
-            known = self._calls[key] = {"id": None, "function": {"name": "", "arguments": ""}}
+            known = self._calls[key] = {"id": None, "name": "", "arguments": []}
         known["id"] = known["id"] or piece.get("id")
         told = piece.get("function") or {}
-        known["function"]["name"] = known["function"]["name"] or told.get("name") or ""
-        known["function"]["arguments"] += told.get("arguments") or ""
+        known["name"] = known["name"] or told.get("name") or ""
+        known["arguments"].append(str(told.get("arguments") or ""))
 
 
 def _write_message(message: Message) -> dict[str, Json]:

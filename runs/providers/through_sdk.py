@@ -125,14 +125,15 @@ class SdkProvider:
         body = self._format.write(request, lacks, streamed=on_delta is not None)
         headers = {} if request.idempotency_key is None else {"idempotency-key": request.idempotency_key}
         if on_delta is None:
-            answer = await wire.post(body, headers=headers, seconds=seconds)
-            return self._format.read(answer.data, request, answer.request_id)
+            answer = await wire.post(body, headers=headers, seconds=seconds, tenant=request.tenant)
+            return await asyncio.to_thread(self._format.read, answer.data, request, answer.request_id)
         gathering = self._format.gather(request)
         async with wire.stream(body, headers=headers, seconds=seconds) as stream:
             async for event in stream.events:
                 if text := gathering.add(event):
                     on_delta(text)
-        return self._format.read(gathering.answer(), request, stream.request_id)
+        # In a thread, as a long answer takes long to read; the event loop has its turns meanwhile.
+        return await asyncio.to_thread(lambda: self._format.read(gathering.answer(), request, stream.request_id))
 
     async def _open(self) -> Wire:
         if self._wire is not None:

@@ -6,10 +6,8 @@ three times the processor time of a streamed call, and refuse what lesser server
 
 import asyncio
 import importlib
-import json
 import logging
-import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
@@ -18,7 +16,8 @@ from typing import Any
 import httpx
 
 from kernel.errors import LlmteamError
-from kernel.values import Json, normalise
+from kernel.values import Json
+from runs.providers.decoding import decode_answer, mended
 from runs.providers.errors import Complaint, code_of, failed, failure_on_the_way
 from runs.providers.quoting import quotable
 from runs.steps.base import StepFailed
@@ -26,7 +25,6 @@ from runs.steps.retry_after import retry_after_seconds
 
 _LOGGERS = ("httpx", "openai", "anthropic")
 _MAX_READ = 2000
-_NOT_KEPT = re.compile("[\\x00\\ud800-\\udfff]")
 _NOT_QUOTED = frozenset(("LLM_AUTH_FAILED",))
 
 
@@ -77,8 +75,10 @@ class Wire:
         self._path = path
         self._request_id_header = request_id_header
 
-    async def post(self, body: Mapping[str, Json], *, headers: Mapping[str, str], seconds: float) -> Answer:
-        """Ask for a whole answer.
+    async def post(
+        self, body: Mapping[str, Json], *, headers: Mapping[str, str], seconds: float, tenant: Hashable
+    ) -> Answer:
+        """Ask for a whole answer; a large one is read where other tenants do not wait for it.
 
         Raises:
             Rejected: The service answered with an error.
@@ -88,10 +88,7 @@ class Wire:
             response: httpx.Response = await self._client.post(
                 self._path, cast_to=httpx.Response, body=body, options={"headers": headers, "timeout": seconds}
             )
-        try:
-            data = normalise(mended(json.loads(response.content)), big_integers="text")
-        except (LlmteamError, ValueError, RecursionError):
-            raise failed("LLM_REPLY_UNREADABLE") from None
+        data = await decode_answer(tenant, response.content)
         if isinstance(data, dict) and data.get("error"):
             raise _rejected(response.status_code, data, response.request, response)
         return Answer(data, response.headers.get(self._request_id_header))
@@ -156,17 +153,6 @@ def _load_quietly(module: str) -> ModuleType:
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
     return loaded
-
-
-def mended(value: Any) -> Any:
-    """Replace what no text may hold that is kept: NUL, and halves of characters. Models write them now and then."""
-    if isinstance(value, str):
-        return _NOT_KEPT.sub("\N{REPLACEMENT CHARACTER}", value)
-    if isinstance(value, dict):
-        return {mended(name): mended(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [mended(inner) for inner in value]
-    return value
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -17,6 +17,7 @@ from typing import Any
 import httpcore
 
 from kernel.egress.errors import EgressBlocked
+from kernel.egress.head import HeadBound
 from kernel.egress.policy import Policy, check_addresses, check_host
 
 Resolver = Callable[[str, int], Sequence[str]]
@@ -75,13 +76,14 @@ class AsyncGuardedBackend(httpcore.AsyncNetworkBackend):
         addresses = await self._addresses(host, port)
         for left in range(len(addresses), 0, -1):
             try:
-                return await self._network.connect_tcp(
+                stream = await self._network.connect_tcp(
                     addresses[-left],
                     port,
                     timeout=None if timeout is None else timeout / left,
                     local_address=local_address,
                     socket_options=socket_options,
                 )
+                return AsyncBoundedStream(stream)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if left == 1:
                     raise
@@ -110,6 +112,47 @@ class AsyncGuardedBackend(httpcore.AsyncNetworkBackend):
         except OSError as error:
             raise httpcore.ConnectError("the name cannot be resolved") from error
         return [str(address) for address in check_addresses(target, answers, self._policy)]
+
+
+class AsyncBoundedStream(httpcore.AsyncNetworkStream):
+    """A connection on which an answer's head is bounded."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        """Wrap a connection."""
+        self._stream = stream
+        self.head = HeadBound()
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's protocol
+        """Read what is there.
+
+        Raises:
+            BodyUnreadable: The answer's head is too large.
+        """
+        data = await self._stream.read(self.head.at_most(max_bytes), timeout)
+        self.head.count(data)
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's protocol
+        """Write a piece of a request."""
+        self.head.begin()
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's protocol
+    ) -> httpcore.AsyncNetworkStream:
+        """Go on under TLS."""
+        return AsyncBoundedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        """Tell about the connection, as httpcore asks."""
+        return self._stream.get_extra_info(info)
 
 
 class SyncGuardedBackend(httpcore.NetworkBackend):
@@ -153,7 +196,7 @@ class SyncGuardedBackend(httpcore.NetworkBackend):
                 if left == 1:
                     raise
             else:
-                return _DeadlineStream(stream)
+                return SyncBoundedStream(stream)
         raise EgressBlocked
 
     def connect_unix_socket(
@@ -176,28 +219,38 @@ class SyncGuardedBackend(httpcore.NetworkBackend):
         return [str(address) for address in check_addresses(target, answers, self._policy)]
 
 
-class _DeadlineStream(httpcore.NetworkStream):
-    """A connection whose every wait ends by the request's deadline, however slowly bytes drip."""
+class SyncBoundedStream(httpcore.NetworkStream):
+    """A connection on which an answer's head is bounded, and every wait ends by the request's deadline."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
+        """Wrap a connection."""
         self._stream = stream
+        self.head = HeadBound()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _remaining(timeout, httpcore.ReadTimeout))
+        """Read what is there; raises as the async stream does."""
+        data = self._stream.read(self.head.at_most(max_bytes), _remaining(timeout, httpcore.ReadTimeout))
+        self.head.count(data)
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write a piece of a request."""
+        self.head.begin()
         self._stream.write(buffer, _remaining(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
+        """Close the connection."""
         self._stream.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
+        """Go on under TLS."""
         remaining = _remaining(timeout, httpcore.ConnectTimeout)
-        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, remaining))
+        return SyncBoundedStream(self._stream.start_tls(ssl_context, server_hostname, remaining))
 
     def get_extra_info(self, info: str) -> Any:
+        """Tell about the connection, as httpcore asks."""
         return self._stream.get_extra_info(info)
 
 

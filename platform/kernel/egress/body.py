@@ -1,13 +1,18 @@
 """Reading an answer's body under a bound: decompression that cannot be made to explode."""
 
 import zlib
+from collections.abc import Iterator
 
 from kernel.egress.errors import BodyTooLarge, BodyUnreadable
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
+MAX_PIECES = 64 * 1024
+"""How often bytes of one body may come: each time costs tens of microseconds, however few they are."""
 ACCEPT_ENCODING = "gzip, deflate"
 
 _MAX_ENCODINGS = 2
+_SLICE_BYTES = 64 * 1024
+"""What is decompressed at once; a fraction of a millisecond."""
 _GZIP_WINDOW = 31
 _ZLIB_WINDOW = 15
 _RAW_WINDOW = -15
@@ -31,6 +36,7 @@ class BodyReader:
             raise BodyUnreadable("The answer is compressed more than twice.")
         self._stages = [_Inflater(name, limit) for name in reversed(encodings)]
         self._limit = limit
+        self._pieces = 0
         self._received = 0
         self._produced = 0
 
@@ -39,22 +45,24 @@ class BodyReader:
         """Whether the content differs from the bytes on the wire."""
         return bool(self._stages)
 
-    def feed(self, chunk: bytes) -> bytes:
-        """Take the next bytes from the wire and return the content they give.
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Take the next bytes from the wire and give the content they make, in slices of at most 64 KiB if compressed.
 
         Raises:
             BodyTooLarge: The content, or its compressed form, is over the limit.
-            BodyUnreadable: The bytes are not what the encoding says.
+            BodyUnreadable: The bytes are not what the encoding says, or come in too many pieces.
         """
+        self._pieces += 1
+        if self._pieces > MAX_PIECES:
+            raise BodyUnreadable(f"The answer comes in more than {MAX_PIECES} pieces.")
         self._received += len(chunk)
         if self._received > self._limit:
-            raise self._too_large()
-        for stage in self._stages:
-            chunk = stage.feed(chunk)
-        self._produced += len(chunk)
-        if self._produced > self._limit:
-            raise self._too_large()
-        return chunk
+            raise _too_large(self._limit)
+        for content in _through(self._stages, chunk):
+            self._produced += len(content)
+            if self._produced > self._limit:
+                raise _too_large(self._limit)
+            yield content
 
     def finish(self) -> None:
         """Say that the wire has no more.
@@ -65,9 +73,6 @@ class BodyReader:
         if self._received and not all(stage.complete for stage in self._stages):
             raise BodyUnreadable("The compressed answer was cut short.")
 
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"The answer is larger than {self._limit} bytes.", extra={"limit": self._limit})
-
 
 class _Inflater:
     """One compression taken off."""
@@ -77,6 +82,7 @@ class _Inflater:
             raise BodyUnreadable("The answer is compressed in a way that was not asked for.")
         self._deflate = encoding == "deflate"
         self._limit = limit
+        self._produced = 0
         self._object = zlib.decompressobj(_ZLIB_WINDOW if self._deflate else _GZIP_WINDOW)
         self._started = False
 
@@ -84,26 +90,40 @@ class _Inflater:
     def complete(self) -> bool:
         return self._object.eof
 
-    def feed(self, chunk: bytes) -> bytes:
-        if not chunk:
-            return b""
-        try:
-            content = self._inflate(chunk)
-        except zlib.error as error:
-            raise BodyUnreadable from error
-        if self._object.unused_data:
-            raise BodyUnreadable("The compressed answer is followed by other data.")
-        if self._object.unconsumed_tail:
-            raise BodyTooLarge(f"The answer is larger than {self._limit} bytes.", extra={"limit": self._limit})
-        return content
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        left = chunk
+        while left:
+            try:
+                content = self._inflate(left)
+            except zlib.error as error:
+                raise BodyUnreadable from error
+            if self._object.unused_data:
+                raise BodyUnreadable("The compressed answer is followed by other data.")
+            self._produced += len(content)
+            if self._produced > self._limit:
+                raise _too_large(self._limit)
+            yield content
+            left = self._object.unconsumed_tail
 
     def _inflate(self, chunk: bytes) -> bytes:
         first, self._started = not self._started, True
         try:
-            return self._object.decompress(chunk, self._limit + 1)
+            return self._object.decompress(chunk, _SLICE_BYTES)
         except zlib.error:
             if not (first and self._deflate):
                 raise
             # "deflate" means zlib by the letter; some servers send it without zlib's frame.
             self._object = zlib.decompressobj(_RAW_WINDOW)
-            return self._object.decompress(chunk, self._limit + 1)
+            return self._object.decompress(chunk, _SLICE_BYTES)
+
+
+def _through(stages: list[_Inflater], chunk: bytes) -> Iterator[bytes]:
+    if not stages:
+        yield chunk
+        return
+    for content in stages[0].feed(chunk):
+        yield from _through(stages[1:], content)
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The answer is larger than {limit} bytes.", extra={"limit": limit})

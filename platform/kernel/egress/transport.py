@@ -12,13 +12,16 @@ import certifi
 import httpcore
 import httpx
 
-from kernel.egress.backend import until
+from kernel.charsets import codec_of, label_of
+from kernel.egress.backend import AsyncBoundedStream, SyncBoundedStream, until
 from kernel.egress.body import MAX_BODY_BYTES, BodyReader
 from kernel.egress.errors import BodyUnreadable, ConnectionFailed, DeadlineExceeded
 from kernel.egress.pool import KEEPALIVE_SECONDS, AsyncConnections
 
 DEADLINE = "llmteam.deadline"
 MAX_SYNC_CONNECTIONS = 50
+SLICES_AT_ONCE = 32
+"""After so many pieces of a body the event loop has a turn: reading one takes tens of microseconds."""
 
 
 @functools.cache
@@ -62,10 +65,7 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
         except BodyUnreadable:
             await raw.aclose()
             raise
-        stream = _AsyncBody(raw, reader, request.extensions.get(DEADLINE))
-        return httpx.Response(
-            response.status, headers=_content_headers(headers, reader), stream=stream, extensions=response.extensions
-        )
+        return _response(response, headers, reader, _AsyncBody(raw, reader, request.extensions.get(DEADLINE)))
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -103,10 +103,7 @@ class SyncGuardedTransport(httpx.BaseTransport):
         except BodyUnreadable:
             raw.close()
             raise
-        stream = _SyncBody(raw, reader, deadline)
-        return httpx.Response(
-            response.status, headers=_content_headers(headers, reader), stream=stream, extensions=response.extensions
-        )
+        return _response(response, headers, reader, _SyncBody(raw, reader, deadline))
 
     def close(self) -> None:
         """Close every connection."""
@@ -147,6 +144,7 @@ class _AsyncBody(httpx.AsyncByteStream):
         self._raw = raw
         self._reader = reader
         self._deadline = deadline
+        self._slices = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         chunks = aiter(self._raw)
@@ -156,8 +154,12 @@ class _AsyncBody(httpx.AsyncByteStream):
                     chunk = await anext(chunks, None)
             if chunk is None:
                 break
-            if content := self._reader.feed(chunk):
-                yield content
+            for content in self._reader.feed(chunk):
+                self._slices += 1
+                if self._slices % SLICES_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                if content:
+                    yield content
         self._reader.finish()
 
     async def aclose(self) -> None:
@@ -179,8 +181,7 @@ class _SyncBody(httpx.SyncByteStream):
                 break
             if time.monotonic() > self._deadline:
                 raise DeadlineExceeded
-            if content := self._reader.feed(chunk):
-                yield content
+            yield from filter(None, self._reader.feed(chunk))
         self._reader.finish()
 
     def close(self) -> None:
@@ -207,6 +208,23 @@ def _core_request(request: httpx.Request) -> httpcore.Request:
         content=request.stream,
         extensions=request.extensions,
     )
+
+
+def _response(
+    response: httpcore.Response,
+    headers: httpx.Headers,
+    reader: BodyReader,
+    stream: httpx.AsyncByteStream | httpx.SyncByteStream,
+) -> httpx.Response:
+    """Make the answer. Whoever reads its text does so by a charset we know: httpx would take any codec of Python's."""
+    connection = response.extensions["network_stream"]
+    if isinstance(connection, AsyncBoundedStream | SyncBoundedStream):
+        connection.head.end()
+    made = httpx.Response(
+        response.status, headers=_content_headers(headers, reader), stream=stream, extensions=response.extensions
+    )
+    made.encoding = codec_of(label_of(headers.get("content-type", "")) or "") or "utf-8"
+    return made
 
 
 def _content_headers(headers: httpx.Headers, reader: BodyReader) -> httpx.Headers:

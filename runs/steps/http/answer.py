@@ -3,40 +3,47 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Final
+from uuid import UUID
 
 import httpx
 
+from kernel.compute.errors import ComputeLimit
 from kernel.errors import LlmteamError
-from kernel.values import Json, normalise, parse_json
+from kernel.values import Json
 from runs.connections.redaction import redact
 from runs.steps.base import StepFailed
-from runs.steps.http.request import media_type
+from runs.steps.http.reading import LARGEST_IN_PLACE, Unreadable, read_content, read_large
 from runs.steps.retry_after import retry_after_seconds
 
 MAX_ERROR_BODY_BYTES: Final = 4096
 _RETRYABLE_STATUSES: Final = frozenset((408, 425, 429))
-_BINARY: Final = re.compile(r"(image(?!/svg)|audio|video|font)/.*|application/(pdf|zip|gzip|x-tar|wasm|vnd\..*)")
 _NEXT: Final = re.compile(r'<([^<>]*)>[^,<]*;\s*rel="?(?:[^",;]*\s)?next(?:\s[^",;]*)?"?(?=[\s,;]|$)', re.IGNORECASE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was read of a content."""
+
+    value: Json = None
+    failure: Unreadable | None = None
+
+
+@dataclass(slots=True)
 class Answer:
     """One answer. ``value`` and ``headers`` have no secret of the connection any more."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes = field(repr=False)
-    charset: str = "utf-8"
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    _found: _Found | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def of(cls, response: httpx.Response, secrets: tuple[str, ...]) -> "Answer":
         """Take a response that was read to its end, and cut out what the host should not have sent back."""
         headers = {name.lower(): str(redact(value, secrets)) for name, value in response.headers.items()}
-        charset = response.charset_encoding or "utf-8"
-        return cls(response.status_code, headers, response.content, charset, secrets)
+        return cls(response.status_code, headers, response.content, secrets)
 
     @property
     def next_link(self) -> str | None:
@@ -44,29 +51,41 @@ class Answer:
         found = _NEXT.search(self.headers.get("link", ""))
         return found[1] if found else None
 
-    @cached_property
-    def value(self) -> Json:
-        """Parse JSON, decode other text; an empty answer is null.
+    async def read(self, tenant: UUID) -> None:
+        """Read the content, so that ``value`` is there at once; of a large one without holding the event loop.
 
         Raises:
-            StepFailed: RESPONSE_BINARY, RESPONSE_UNREADABLE, or a value no run can hold.
+            StepFailed: COMPUTE_LIMIT: reading it takes too much; COMPUTE_BUSY or COMPUTE_AWAY, which pass.
         """
-        if not self.content:
-            return None
-        kind = media_type(self.headers.get("content-type", ""))
-        try:
-            if kind == "application/json" or kind.endswith("+json"):
-                return redact(parse_json(self.content, big_integers="text"), self.secrets)
-            if _BINARY.fullmatch(kind) or b"\0" in self.content:
-                raise _binary(kind)
-            return redact(normalise(self.content.decode(self.charset)), self.secrets)
-        except UnicodeDecodeError:
-            raise _binary(kind) from None
-        except LookupError as error:
-            raise StepFailed("RESPONSE_UNREADABLE", "The answer names an encoding nobody knows.") from error
-        except LlmteamError as error:
-            items: list[Json] = [{"code": item.code, "detail": item.detail} for item in error.errors]
-            raise StepFailed(error.code, error.detail, details={"errors": items}) from error
+        if len(self.content) > LARGEST_IN_PLACE and self._found is None:
+            try:
+                self._found = _Found(await read_large(tenant, self.content, self._content_type, self.secrets))
+            except Unreadable as error:
+                self._found = _Found(failure=error)
+            except LlmteamError as error:
+                retryable = not isinstance(error, ComputeLimit)
+                raise StepFailed(error.code, error.detail, retryable=retryable) from error
+
+    @property
+    def value(self) -> Json:
+        """The content, parsed by its type.
+
+        Raises:
+            StepFailed: RESPONSE_BINARY, or a value no run can hold.
+        """
+        if self._found is None:
+            try:
+                self._found = _Found(read_content(self.content, self._content_type, self.secrets))
+            except Unreadable as error:
+                self._found = _Found(failure=error)
+        failure = self._found.failure
+        if failure is not None:
+            raise StepFailed(failure.code, failure.message, details=failure.details)
+        return self._found.value
+
+    @property
+    def _content_type(self) -> str:
+        return self.headers.get("content-type", "")
 
     def check(self, accepted: Collection[int]) -> None:
         """Refuse a status that is an error, and an answer no run can hold.
@@ -97,9 +116,3 @@ class Answer:
             return self.value
         except StepFailed:
             return None
-
-
-def _binary(kind: str) -> StepFailed:
-    what = kind[:100] or "of no named type"
-    message = f"The answer is binary ({what}); a step takes JSON and text only."
-    return StepFailed("RESPONSE_BINARY", message, details={"content_type": kind[:100]})

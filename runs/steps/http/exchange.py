@@ -38,6 +38,7 @@ async def exchange(
         async with call.outside(request.endpoint, patient=patient):
             tell_start()
             answer = await _answer(call, request, headers)
+            await answer.read(call.context.tenant_id)
             answer.check(accepted)
     except Defer:
         raise

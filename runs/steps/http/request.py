@@ -12,6 +12,7 @@ from kernel.values import Json, dump_json
 from runs.runtime import host_of
 from runs.steps.base import Client, Endpoint, StepCall, StepFailed
 from runs.steps.http.config import HttpActionConfig
+from runs.steps.http.reading import media_type
 
 _METHODS_WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
 _ORIGIN: Final = re.compile(r"[^/?#]*//[^/?#]*")
@@ -138,8 +139,3 @@ def _content(config: HttpActionConfig, call: StepCall, headers: dict[str, str]) 
     if isinstance(body, dict) and media_type(content_type) == "application/x-www-form-urlencoded":
         return with_query("", body)[1:].encode()
     return dump_json(body).encode()
-
-
-def media_type(content_type: str) -> str:
-    """Give a content type without its parameters, in lower case."""
-    return content_type.partition(";")[0].strip().lower()

@@ -1,0 +1,50 @@
+"""The bound of an answer's head: status line and headers, and all that comes before them (1xx answers)."""
+
+from typing import Final
+
+from kernel.egress.errors import BodyUnreadable
+
+MAX_BYTES: Final = 64 * 1024
+MAX_LINES: Final = 512
+READ_BYTES: Final = 4 * 1024
+"""What is read at once until the head is complete: parsing so much takes milliseconds at most."""
+
+_END: Final = b"\r\n\r\n"
+
+
+class HeadBound:
+    """Counts what comes in until an answer's head is complete."""
+
+    def __init__(self) -> None:
+        self._is_open = False
+        self._bytes = self._lines = 0
+        self._tail = b""
+
+    def begin(self) -> None:
+        """Say that a request is being written."""
+        self._is_open = True
+        self._bytes = self._lines = 0
+        self._tail = b""
+
+    def end(self) -> None:
+        """Say that the head was read."""
+        self._is_open = False
+
+    def at_most(self, wanted: int) -> int:
+        """Give how many bytes to read next."""
+        return min(wanted, READ_BYTES) if self._is_open else wanted
+
+    def count(self, data: bytes) -> None:
+        """Count what was read.
+
+        Raises:
+            BodyUnreadable: The head is too long, or has too many lines.
+        """
+        if not self._is_open:
+            return
+        joined = self._tail + data  # the head's end may come in two pieces
+        self._bytes += len(data)
+        self._lines += joined.partition(_END)[0].count(b"\n") - self._tail.count(b"\n")
+        self._tail = joined[1 - len(_END) :]
+        if self._bytes > MAX_BYTES or self._lines > MAX_LINES:
+            raise BodyUnreadable(f"The answer's head has more than {MAX_BYTES} bytes or {MAX_LINES} lines.")

@@ -1,0 +1,83 @@
+"""What strangers answer, read by http_action: odd charsets, large contents, the loop free meanwhile."""
+
+import json
+from typing import Any
+
+import pytest
+
+from runs.steps.http.answer import Answer as Read
+from runs.steps.http.reading import LARGEST_IN_PLACE
+from tests.support.http_bench import Bench
+from tests.support.http_server import Answer
+from tests.support.loop_holds import measured_holds
+
+MOST_HELD = 0.02
+
+
+def of_type(body: bytes, content_type: str) -> Answer:
+    return Answer(body=body, headers={"Content-Type": content_type})
+
+
+@pytest.mark.parametrize("label", ["punycode", "idna", "unicode_escape", "rot13", "zip", "unheard-of"])
+async def test_a_charset_that_is_none_says_nothing(bench: Bench, url: str, label: str) -> None:
+    bench.server.route("GET", "/known", of_type("grün".encode("cp1252"), "text/plain; charset=windows-1252"))
+    assert (await bench.run({"method": "GET", "url": f"{url}/known"})).ports["response"] == "grün"
+    text = "grün-" + "a" * 500_000
+    for body in (text.encode(), text.encode("cp1252"), text.encode("utf-16")):
+        bench.server.route("GET", "/odd", of_type(body, f"text/plain; charset={label}"))
+        async with measured_holds() as holds:
+            emitted = await bench.run({"method": "GET", "url": f"{url}/odd"})
+        assert emitted.ports["response"] == text
+        assert holds.longest < MOST_HELD
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", json.dumps([{"name": f"n{n}", "flag": True} for n in range(20_000)]).encode()),
+        ("application/json; charset=punycode", json.dumps(["x"] * 100_000).encode()),
+        ("text/csv; charset=utf-8", b"a;b;c\n" * 100_000),
+        ("text/html; charset=gb18030", "绿".encode("gb18030") * 200_000),
+    ],
+)
+async def test_a_large_answer_is_read_beside_the_loop_and_is_the_same(
+    bench: Bench, url: str, content_type: str, body: bytes
+) -> None:
+    small = body if len(body) < LARGEST_IN_PLACE else None
+    assert small is None
+    in_place = Read(200, {"content-type": content_type}, body).value
+    bench.server.route("GET", "/large", of_type(body, content_type))
+    await bench.run({"method": "GET", "url": f"{url}/large"})
+    async with measured_holds() as holds:
+        emitted = await bench.run({"method": "GET", "url": f"{url}/large"})
+    assert emitted.ports["response"] == in_place
+    assert holds.longest < MOST_HELD
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "code"),
+    [
+        ("application/json", b"[" * 100_000, "MALFORMED_JSON"),
+        ("application/json", b'{"a": 1, "a": 2}' + b" " * 100_000, "MALFORMED_JSON"),
+        ("application/json", b'["' + b"a" * 100_000 + b'\\u0000"]', "VALUE_REFUSED"),
+        ("application/octet-stream", b"\0" * 100_000, "RESPONSE_BINARY"),
+        ("text/plain; charset=utf-8", b"\xff" * 100_000, "RESPONSE_BINARY"),
+        ("image/png", b"a" * 100_000, "RESPONSE_BINARY"),
+    ],
+)
+async def test_a_large_answer_that_cannot_be_kept_fails_as_a_small_one(
+    bench: Bench, url: str, content_type: str, body: bytes, code: str
+) -> None:
+    bench.server.route("GET", "/bad", of_type(body, content_type))
+    assert (await bench.run({"method": "GET", "url": f"{url}/ok"})).ports["status"] == 200
+    failure = await bench.fail({"method": "GET", "url": f"{url}/bad"})
+    assert (failure.code, failure.retryable) == (code, False)
+    assert bench.journal[-1][0] == "action.failed"
+
+
+async def test_a_secret_is_cut_out_of_a_large_answer() -> None:
+    secrets: tuple[str, ...] = ("s3cr3t-value",)
+    body: Any = {"texts": ["x" * 100_000, "s3cr3t-value!"], "s3cr3t-value": 1}
+    answer = Read(200, {"content-type": "application/json"}, json.dumps(body).encode(), secrets)
+    await answer.read("acme")  # type: ignore[arg-type]  # any name will do
+    assert "s3cr3t" not in json.dumps(answer.value)
