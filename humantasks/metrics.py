@@ -11,6 +11,7 @@ MAILS: Final = Counter("llmteam_mails", "Mails about tasks, by what came of a tr
 SENT: Final = "sent"
 FAILED: Final = "failed"
 GIVEN_UP: Final = "given_up"
+OVER_LIMIT: Final = "over_limit"
 
 
 def count_behind_commit(counter: Counter, label: str) -> None:

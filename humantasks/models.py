@@ -160,7 +160,9 @@ class Notice(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(kind__in=NoticeKind.values), name="notice_kind_known")]
-        indexes = [models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="notice_due")]
+        indexes = [
+            models.Index(fields=["tenant", "next_at"], condition=Q(next_at__isnull=False), name="notice_of_tenant_due")
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.task_id}"

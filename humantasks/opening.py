@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from audit.services import record
-from humantasks.metrics import TASKS_ENDED, TASKS_OPENED, count_behind_commit
+from humantasks.metrics import MAILS, OVER_LIMIT, TASKS_ENDED, TASKS_OPENED, count_behind_commit
 from humantasks.models import HumanTask, Notice, NoticeKind
 from humantasks.people import Asked, to_tell, whom
 from humantasks.schedule import Escalate, at_deadline, first_reminder, look_at
@@ -21,6 +21,9 @@ from tenants.context import tenant_scope
 
 SYSTEM: Final = "system"
 TIMED_OUT: Final = "HUMAN_TASK_TIMED_OUT"
+MOST_WAITING: Final = 2_000
+"""How many mails of a tenant wait at most; of what comes on top the console tells, and can send it."""
+TOO_MANY: Final = "Too many mails of this tenant are waiting."
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +130,14 @@ def assign(task: HumanTask, asked: Asked) -> None:
 
 
 def tell_members(task: HumanTask, kind: NoticeKind, *, but: UUID | None = None) -> None:
-    """Have those who are asked be told by mail."""
+    """Have those who are asked be told by mail, while the tenant's mails that wait are not too many already."""
     asked = Asked(task.asked, task.assignee, tuple(task.candidate_groups), task.is_for_all)
-    Notice.objects.bulk_create(
-        Notice(tenant_id=task.tenant_id, task=task, member=member, kind=kind) for member in to_tell(asked, but=but)
-    )
+    waiting = Notice.objects.filter(tenant_id=task.tenant_id, next_at__isnull=False)[:MOST_WAITING].count()
+    rows = [Notice(tenant_id=task.tenant_id, task=task, member=one, kind=kind) for one in to_tell(asked, but=but)]
+    for row in rows[max(0, MOST_WAITING - waiting) :]:
+        row.next_at, row.error = None, TOO_MANY
+        count_behind_commit(MAILS, OVER_LIMIT)
+    Notice.objects.bulk_create(rows)
 
 
 def tell_journal(task: HumanTask, run: Run, event: str, told: Mapping[str, Json], **answer: Json) -> None:

@@ -1,5 +1,6 @@
 """The mails that are due: taken by one process at a time, tried again after a failure, kept with what came of them."""
 
+import random
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
@@ -14,6 +15,8 @@ from kernel.clock import utc_now
 from tenants.context import unscoped
 
 AT_ONCE: Final = 20
+LOOKED_AT: Final = 50
+"""How many of a tenant's mails are looked at for each that is sent: what nobody needs is put aside."""
 LEASE: Final = timedelta(minutes=5)
 """A process that has not told in this time what became of a mail counts as lost; the mail is sent again."""
 PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=40))
@@ -25,18 +28,31 @@ _WANTED: Final = Q(task__status=TaskStatus.OPEN, member__deactivated_at=None, me
 
 
 def take_due() -> list[Notice]:
-    """Take mails that are due, with all that is written in them. What nobody needs any more is put aside."""
+    """Take mails that are due, with all that is written in them. What nobody needs any more is put aside.
+
+    Of each tenant equally many, so that thousands of one keep nobody else's waiting; those of an inactive tenant wait.
+    """
     with unscoped("the mails of all tenants are sent together"):
-        due = Notice.objects.filter(next_at__lte=utc_now())
-        if not due.exists():
+        due = Notice.objects.filter(next_at__lte=utc_now(), tenant__is_active=True)
+        tenants = list(due.values_list("tenant_id", flat=True).distinct())
+        if not tenants:
             return []
-        due.exclude(_WANTED).exclude(member__user__email="").update(next_at=None, error=NOT_NEEDED)
-        due.filter(member__user__email="").update(next_at=None, error="The member has no e-mail.")
-        due.filter(tries__gte=MOST_TRIES).update(next_at=None, error=LOST)
-        ids = list(due.select_for_update(skip_locked=True).order_by("next_at").values_list("id", flat=True)[:AT_ONCE])
+        ids: list[UUID] = []
+        for tenant_id in random.sample(tenants, min(AT_ONCE, len(tenants))):
+            ids += _take_of(due.filter(tenant_id=tenant_id), most=-(-AT_ONCE // len(tenants)))
         Notice.objects.filter(id__in=ids).update(next_at=utc_now() + LEASE, tries=F("tries") + 1)
         rows = Notice.objects.select_related("task__tenant", "member__user")
         return list(rows.filter(id__in=ids).order_by("created_at"))
+
+
+def _take_of(due: QuerySet[Notice], *, most: int) -> list[UUID]:
+    """Lock a tenant's first mails that are to be sent; the others of its first are put aside."""
+    first = due.filter(id__in=due.order_by("next_at").values_list("id", flat=True)[: LOOKED_AT * most])
+    first.exclude(_WANTED).exclude(member__user__email="").update(next_at=None, error=NOT_NEEDED)
+    first.filter(member__user__email="").update(next_at=None, error="The member has no e-mail.")
+    first.filter(tries__gte=MOST_TRIES).update(next_at=None, error=LOST)
+    rows = due.select_for_update(of=("self",), skip_locked=True).order_by("next_at")
+    return list(rows.values_list("id", flat=True)[:most])
 
 
 def hold(notice: Notice) -> bool:

@@ -1,6 +1,6 @@
 """What can go wrong about members and invitations."""
 
-from kernel.errors import Conflict, Invalid, NotFound
+from kernel.errors import Conflict, Invalid, LimitReached, NotFound
 
 
 class MemberNotFound(NotFound):
@@ -36,6 +36,13 @@ class InvitationClosed(Conflict):
 
     code = "INVITATION_CLOSED"
     title = "The invitation is closed already"
+
+
+class InvitationsLimited(LimitReached):
+    """Too many invitations; ``extra`` says which limit, and when there is room again."""
+
+    code = "INVITATIONS_LIMITED"
+    title = "Too many invitations were sent"
 
 
 class LastAdmin(Conflict):

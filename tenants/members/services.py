@@ -18,6 +18,7 @@ from tenants.members.errors import (
     MemberInvalid,
     MemberNotFound,
 )
+from tenants.members.limits import check_may_invite
 from tenants.members.mails import mail_invitation
 from tenants.members.models import Invitation
 from tenants.members.rules import ADMIN, AUDITOR, REVIEWER, absence_problems, email_problems, group_problems
@@ -33,10 +34,12 @@ def invite_member(*, tenant: Tenant, actor: str, email: str, role: str, groups: 
     Raises:
         MemberInvalid: The e-mail or a group's name cannot be one.
         MemberExists: They are a member already, perhaps deactivated.
+        InvitationsLimited: Too many were sent, by the tenant or to this address.
     """
     if found := email_problems(email) + group_problems(groups):
         raise MemberInvalid(errors=found)
     address = email.strip().lower()
+    check_may_invite(tenant, address)
     with tenant_scope(tenant.id):
         _lock(tenant)
         if Membership.objects.filter(user__email__iexact=address).exists():

@@ -175,7 +175,10 @@ class InvitationsView(APIView):
     """The invitations of the caller's tenant."""
 
     required_scopes: ClassVar = {"GET": READ, "POST": WRITE}
-    refusals: ClassVar = {"GET": (CursorRefused,), "POST": (errors.MemberInvalid, errors.MemberExists)}
+    refusals: ClassVar = {
+        "GET": (CursorRefused,),
+        "POST": (errors.MemberInvalid, errors.MemberExists, errors.InvitationsLimited),
+    }
 
     @extend_schema(
         operation_id="list_invitations",
