@@ -1,4 +1,4 @@
-"""Sends what is due, in a thread of each worker: with nothing but Postgres, so that no lost message loses a mail."""
+"""Sends the mails that are due, in a thread of each worker: with Postgres alone, so no lost message loses a mail."""
 
 import logging
 import smtplib
@@ -12,6 +12,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from humantasks.mail.outbox import hold, put_back, settle, take_due
 from humantasks.mail.writing import write_mail
 from humantasks.models import Notice
+from tenants.members.mails import mail_due_invitations
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,8 @@ class Sender:
         pause = LOOK_SECONDS
         while not self._stopping.wait(pause):
             try:
-                pause = 0.0 if send_due() else LOOK_SECONDS
+                tried = send_due() + mail_due_invitations()
+                pause = 0.0 if tried else LOOK_SECONDS
             except (DatabaseError, InterfaceError) as error:
                 log.warning("mails cannot be sent now: %s", error)
                 pause = AWAY_SECONDS

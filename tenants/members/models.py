@@ -38,6 +38,11 @@ class Invitation(models.Model):
         indexes = [
             models.Index(fields=["tenant", "-created_at", "-id"], name="invitation_by_tenant"),
             models.Index(
+                fields=["tenant", "created_at"],
+                condition=Q(mailed_at__isnull=True, mail_error="", accepted_at__isnull=True, revoked_at__isnull=True),
+                name="invitation_to_mail",
+            ),
+            models.Index(
                 fields=["email"], condition=Q(accepted_at__isnull=True, revoked_at__isnull=True), name="invitation_open"
             ),
         ]

@@ -19,7 +19,6 @@ from tenants.members.errors import (
     MemberNotFound,
 )
 from tenants.members.limits import check_may_invite
-from tenants.members.mails import mail_invitation
 from tenants.members.models import Invitation
 from tenants.members.rules import ADMIN, AUDITOR, REVIEWER, absence_problems, email_problems, group_problems
 from tenants.models import Membership, Tenant, User
@@ -30,6 +29,8 @@ INVITATION_DAYS: Final = 14
 
 def invite_member(*, tenant: Tenant, actor: str, email: str, role: str, groups: Sequence[str]) -> Invitation:
     """Invite somebody by e-mail, for 14 days. Inviting them again renews the open invitation, and mails again.
+
+    A worker mails it, within a second or so.
 
     Raises:
         MemberInvalid: The e-mail or a group's name cannot be one.
@@ -51,7 +52,6 @@ def invite_member(*, tenant: Tenant, actor: str, email: str, role: str, groups: 
         row.mailed_at, row.mail_error = None, ""
         row.save()
         _tell(tenant, "member.invited", actor, "invitation", row.id, after={"role": role, "groups": list(row.groups)})
-        mail_invitation(row)
     return row
 
 
