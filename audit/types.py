@@ -10,12 +10,14 @@ class RequestContext:
     """The request being served; empty outside of one (a command, a worker).
 
     ``traceparent`` is what the request's work belongs to: the caller's span, or ours where the trace began here.
+    ``began_at`` is by the steady clock.
     """
 
     request_id: str = ""
     source_address: str | None = None
     trace_id: str = ""
     traceparent: str = ""
+    began_at: float = 0.0
 
 
 _NO_REQUEST: Final = RequestContext()

@@ -10,6 +10,7 @@ from benchmarks.chaos.stack import DEFAULT_LEASE
 from benchmarks.chaos.trial import MOMENTS, Trial
 
 OWNS_SECONDS = 10.0
+BUSY_WORKER_SECONDS = 60.0
 FREED_SECONDS = 8.0
 TAKEOVER_SECONDS = 18.0
 FROZEN_SECONDS = 5.0
@@ -212,6 +213,6 @@ def busy_worker(trial: Trial) -> Program:
         found[:] = [worker for worker in workers if trial.stack.owned_by(worker) and worker.ended_with is None]
         return bool(found)
 
-    if not trial.wait_for(busy, seconds=OWNS_SECONDS):
+    if not trial.wait_for(busy, seconds=BUSY_WORKER_SECONDS):
         raise FaultDidNotHappen("no worker owns a run")
     return found[0]

@@ -1,5 +1,7 @@
 """Django's entries to the wiring: for its management commands, and for the operator console."""
 
+import logging
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin import apps as admin_apps
@@ -27,6 +29,7 @@ class LlmteamConfig(AppConfig):
         from llmteam.celery import app  # noqa: PLC0415 - it reads the settings, which are not ready before
 
         app.set_default()
+        logging.captureWarnings(settings.LOG_FORMAT == "json")
         import_string(settings.STEP_REGISTRY)()
         set_compute_pool(_compute_pool())
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from llmteam import environment
+from llmteam.logs import logging_config
 from llmteam.loopback import is_loopback
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -267,13 +268,6 @@ SPECTACULAR_SETTINGS = {
 
 UNFOLD = {"SITE_TITLE": "llmteam", "SITE_HEADER": "llmteam"}
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": environment.text("LOG_LEVEL", "INFO")},
-    # httpx would log every URL with its query, which may hold a secret.
-    # The SDKs of model services would log prompts.
-    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpcore", "openai", "anthropic")},
-}
+LOG_FORMAT = environment.choice("LOG_FORMAT", "text" if DEVELOPMENT or DEBUG else "json", of=["json", "text"])
+LOG_LEVEL = environment.choice("LOG_LEVEL", "INFO", of=["DEBUG", "INFO", "WARNING", "ERROR"])
+LOGGING = logging_config(form=LOG_FORMAT, level=LOG_LEVEL)

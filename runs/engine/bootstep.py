@@ -1,6 +1,7 @@
 """Puts a host into a Celery worker."""
 
 import gc
+import logging
 from typing import Any
 
 from celery import bootsteps
@@ -8,6 +9,8 @@ from django.conf import settings
 
 from runs.engine.exposition import Exposition
 from runs.engine.thread import start_host, stop_host
+
+log = logging.getLogger(__name__)
 
 AFTER_GRACE_SECONDS = 15.0
 COLLECTOR_THRESHOLDS = (10_000, 20, 50)
@@ -27,14 +30,17 @@ class EngineStep(bootsteps.StartStopStep):
 
     def start(self, worker: Any) -> None:
         """Start the host."""
+        log.info("worker %s starts", worker.hostname)
         _spare_the_collector()
         self._exposition.start()
         start_host(worker.hostname)
 
     def stop(self, worker: Any) -> None:
         """Stop the host; waits for its runs as long as the grace allows."""
+        log.info("worker %s stops: it claims nothing more and gives its runs away", worker.hostname)
         stop_host(timeout_seconds=settings.WORKER_GRACE_SECONDS + AFTER_GRACE_SECONDS)
         self._exposition.stop()
+        log.info("worker %s has stopped", worker.hostname)
 
 
 def _spare_the_collector() -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from kernel.log_fields import note
 from runs.engine.absences import Absences
 from runs.engine.errors import HostLost
 from runs.engine.inbox import listen_for_signals
@@ -108,6 +109,7 @@ class Host:
         self._bell.set()
 
     def _registered(self, worker_id: UUID, beat: Beat) -> None:
+        log.info("worker %s is ready, as host %s", self.name, worker_id)
         self.worker_id = self._around.reservations.worker_id = worker_id
         self._beaten(beat)
         self._bell.set()
@@ -220,6 +222,7 @@ class Host:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, runner: Runner) -> None:
+        note(run=str(runner.claimed.run_id), tenant=str(runner.claimed.tenant_id))
         try:
             if runner.is_suspect:
                 await self._be_alone()

@@ -9,6 +9,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
+from kernel.log_fields import note
 from llmteam.api.cors import ALLOWED
 from tenants.errors import CsrfMissing, KeyMissing, KeyRefused, ScopeMissing
 from tenants.members.sessions import member_of_session
@@ -32,6 +33,7 @@ class KeyAuthentication(BaseAuthentication):
         if text is None:
             return None
         caller = find_caller(key_text=text)
+        note(tenant=str(caller.tenant.id))
         setattr(request._request, ALLOWED, caller.tenant.allowed_origins)  # noqa: SLF001 - middleware sees only this one
         return None, caller
 
@@ -64,6 +66,7 @@ class SessionAuthentication(BaseAuthentication):
         reason = _Csrf(_answer_nothing).process_view(django_request, _answer_nothing, (), {})
         if reason is not None:
             raise CsrfMissing
+        note(tenant=str(member.tenant.id))
         return None, Caller(member.tenant, None, member)
 
     def authenticate_header(self, request: Request) -> str:

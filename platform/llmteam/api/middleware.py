@@ -1,8 +1,10 @@
 """What every answer carries: its request's id and its place in the caller's trace."""
 
 import ipaddress
+import logging
 import re
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -12,6 +14,9 @@ from django.utils.decorators import sync_and_async_middleware
 
 from audit.types import REQUEST, RequestContext
 from kernel.ids import new_id
+from kernel.log_fields import LOG_FIELDS
+
+log = logging.getLogger("llmteam.requests")
 
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
 Answer = Callable[[HttpRequest], HttpResponseBase]
@@ -33,37 +38,59 @@ def request_context(get_response: Answer | AsyncAnswer) -> Answer | AsyncAnswer:
             request_id=str(new_id()),
             source_address=_address(request.META.get("REMOTE_ADDR")),
             trace_id=trace_id,
+            began_at=time.monotonic(),
             # Nobody decided against sampling a trace that begins here; those who make spans of it later may.
             traceparent=given[0] if given else f"00-{trace_id}-{span_id}-01",
         )
         return context, f"00-{trace_id}-{span_id}-{flags}"
 
-    def closed(response: HttpResponseBase, context: RequestContext, traceparent: str) -> HttpResponseBase:
+    def closed(
+        request: HttpRequest, response: HttpResponseBase, context: RequestContext, traceparent: str
+    ) -> HttpResponseBase:
         response["X-Request-Id"] = context.request_id
         response["traceparent"] = traceparent
+        _log(request, response, context)
         return response
 
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
             context, traceparent = opened(request)
-            token = REQUEST.set(context)
+            token, fields = REQUEST.set(context), LOG_FIELDS.set({"request_id": context.request_id})
             try:
-                return closed(await get_response(request), context, traceparent)
+                return closed(request, await get_response(request), context, traceparent)
             finally:
                 REQUEST.reset(token)
+                LOG_FIELDS.reset(fields)
 
         return answer_async
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         context, traceparent = opened(request)
-        token = REQUEST.set(context)
+        token, fields = REQUEST.set(context), LOG_FIELDS.set({"request_id": context.request_id})
         try:
-            return closed(get_response(request), context, traceparent)  # type: ignore[arg-type]  # not the async kind
+            return closed(request, get_response(request), context, traceparent)  # type: ignore[arg-type]  # not async
         finally:
             REQUEST.reset(token)
+            LOG_FIELDS.reset(fields)
 
     return answer
+
+
+def _log(request: HttpRequest, response: HttpResponseBase, context: RequestContext) -> None:
+    """Write the request's line: its route, as a path may hold a secret and a query does; how it was answered."""
+    match = request.resolver_match
+    route = "none" if match is None else match.route
+    named = {} if match is None else {"run": str(match.kwargs["run_id"])} if "run_id" in match.kwargs else {}
+    fields = {
+        "method": request.method,
+        "route": route,
+        "status": response.status_code,
+        "duration_ms": round((time.monotonic() - context.began_at) * 1000),
+        "address": context.source_address,
+        **named,
+    }
+    log.info("%s %s %d", request.method, route, response.status_code, extra=fields)
 
 
 def _address(text: str | None) -> str | None:

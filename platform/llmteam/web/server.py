@@ -1,5 +1,7 @@
 """Daphne with bounds: on connections, headers, bodies, their times, and what WebSockets may send."""
 
+import logging
+from collections.abc import Mapping
 from typing import Any, Final
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -14,6 +16,8 @@ from llmteam.web.channel import BoundedChannel, RefusedConnection
 from llmteam.web.connections import Connections, address_of, connections_that_fit
 from llmteam.web.proxies import Networks
 from llmteam.web.refusals import body_too_large
+
+log = logging.getLogger(__name__)
 
 WEBSOCKET_MESSAGE_BYTES: Final = 4_096
 """Our WebSockets take no messages; whoever sends one is told so."""
@@ -89,6 +93,7 @@ class BoundedServer(Server):  # type: ignore[misc]  # daphne has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Daphne's bounds are for both directions, and events may be longer than what we read: see BoundedWebSocket.
         kwargs["websocket_max_message_size"] = kwargs["websocket_max_frame_size"] = 0
+        kwargs["action_logger"] = log_action
         super().__init__(*args, **kwargs)
         self.endpoints: list[str] = [
             f"{one}:backlog={BACKLOG}" if one.startswith("tcp:") else one for one in self.endpoints
@@ -112,3 +117,21 @@ class BoundedServer(Server):  # type: ignore[misc]  # daphne has no types
     def ws_factory(self, factory: WebSocketFactory) -> None:
         factory.protocol = BoundedWebSocket
         self._ws_factory = factory
+
+    def run(self) -> None:
+        """Serve until told to stop, and say so."""
+        log.info("web process starts")
+        super().run()
+        log.info("web process has stopped")
+
+    def listen_success(self, port: Any) -> None:
+        """Say that requests are taken from now on."""
+        super().listen_success(port)
+        log.info("web process is ready at %s", port.getHost())
+
+
+def log_action(protocol: str, action: str, details: Mapping[str, Any]) -> None:
+    """Write a line of a WebSocket; requests have theirs in ``llmteam.requests``. Never a query."""
+    path = str(details["path"]).partition("?")[0]
+    level = logging.INFO if protocol == "websocket" else logging.DEBUG
+    log.log(level, "%s %s", protocol, action, extra={"path": path, "address": str(details.get("client") or "")})
