@@ -6,6 +6,7 @@ from typing import Final
 
 import psycopg
 import redis
+from django.db import InterfaceError, OperationalError
 
 from kernel.crypto import CannotOpen
 
@@ -30,6 +31,13 @@ _OF_THE_MACHINE: Final = {
     errno.ENFILE: DISK,
     errno.ENOMEM: MEMORY,
 }
+_BY_KIND: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (OperationalError, DATABASE),
+    (InterfaceError, DATABASE),
+    (redis.RedisError, REDIS),
+    (CannotOpen, KEYS),
+    (MemoryError, MEMORY),
+)
 
 
 def platform_fault(error: BaseException) -> str | None:
@@ -52,15 +60,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _fault(error: BaseException) -> str | None:
     if isinstance(error, psycopg.Error):
         return DATABASE if _is_of_the_database(error) else None
-    if isinstance(error, redis.RedisError):
-        return REDIS
-    if isinstance(error, CannotOpen):
-        return KEYS
-    if isinstance(error, MemoryError):
-        return MEMORY
     if isinstance(error, OSError):
         return _OF_THE_MACHINE.get(error.errno or 0)
-    return None
+    return next((part for kind, part in _BY_KIND if isinstance(error, kind)), None)
 
 
 def _is_of_the_database(error: psycopg.Error) -> bool:

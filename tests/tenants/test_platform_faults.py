@@ -47,6 +47,8 @@ def test_what_it_says_of_a_value_or_a_statement_is_its_sender_s(sqlstate: str) -
         (psycopg.OperationalError("server closed the connection unexpectedly"), "database"),
         (psycopg.InterfaceError("the connection is closed"), "database"),
         (PoolTimeout("couldn't get a connection"), "database"),
+        (django.db.OperationalError("no cause"), "database"),
+        (django.db.InterfaceError("connection already closed"), "database"),
         (redis.ConnectionError("refused"), "redis"),
         (redis.exceptions.ReadOnlyError("a replica"), "redis"),
         (CannotOpen("the key '1' is not on the ring"), "keys"),
