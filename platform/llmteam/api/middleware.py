@@ -29,36 +29,13 @@ def request_context(get_response: Answer | AsyncAnswer) -> Answer | AsyncAnswer:
 
     A caller's ``traceparent`` is continued where it is one, and answered with our own span; else a trace begins here.
     """
-
-    def opened(request: HttpRequest) -> tuple[RequestContext, str]:
-        given = _TRACEPARENT.fullmatch(request.headers.get("traceparent", "").strip())
-        trace_id, flags = (given[1], given[2]) if given else (secrets.token_hex(16), "00")
-        span_id = secrets.token_hex(8)
-        context = RequestContext(
-            request_id=str(new_id()),
-            source_address=_address(request.META.get("REMOTE_ADDR")),
-            trace_id=trace_id,
-            began_at=time.monotonic(),
-            # Nobody decided against sampling a trace that begins here; those who make spans of it later may.
-            traceparent=given[0] if given else f"00-{trace_id}-{span_id}-01",
-        )
-        return context, f"00-{trace_id}-{span_id}-{flags}"
-
-    def closed(
-        request: HttpRequest, response: HttpResponseBase, context: RequestContext, traceparent: str
-    ) -> HttpResponseBase:
-        response["X-Request-Id"] = context.request_id
-        response["traceparent"] = traceparent
-        _log(request, response, context)
-        return response
-
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
-            context, traceparent = opened(request)
+            context, traceparent = _opened(request)
             token, fields = REQUEST.set(context), LOG_FIELDS.set({"request_id": context.request_id})
             try:
-                return closed(request, await get_response(request), context, traceparent)
+                return _closed(request, await get_response(request), context, traceparent)
             finally:
                 REQUEST.reset(token)
                 LOG_FIELDS.reset(fields)
@@ -66,15 +43,39 @@ def request_context(get_response: Answer | AsyncAnswer) -> Answer | AsyncAnswer:
         return answer_async
 
     def answer(request: HttpRequest) -> HttpResponseBase:
-        context, traceparent = opened(request)
+        context, traceparent = _opened(request)
         token, fields = REQUEST.set(context), LOG_FIELDS.set({"request_id": context.request_id})
         try:
-            return closed(request, get_response(request), context, traceparent)  # type: ignore[arg-type]  # not async
+            return _closed(request, get_response(request), context, traceparent)  # type: ignore[arg-type]  # not async
         finally:
             REQUEST.reset(token)
             LOG_FIELDS.reset(fields)
 
     return answer
+
+
+def _opened(request: HttpRequest) -> tuple[RequestContext, str]:
+    given = _TRACEPARENT.fullmatch(request.headers.get("traceparent", "").strip())
+    trace_id, flags = (given[1], given[2]) if given else (secrets.token_hex(16), "00")
+    span_id = secrets.token_hex(8)
+    context = RequestContext(
+        request_id=str(new_id()),
+        source_address=_address(request.META.get("REMOTE_ADDR")),
+        trace_id=trace_id,
+        began_at=time.monotonic(),
+        # Nobody decided against sampling a trace that begins here; those who make spans of it later may.
+        traceparent=given[0] if given else f"00-{trace_id}-{span_id}-01",
+    )
+    return context, f"00-{trace_id}-{span_id}-{flags}"
+
+
+def _closed(
+    request: HttpRequest, response: HttpResponseBase, context: RequestContext, traceparent: str
+) -> HttpResponseBase:
+    response["X-Request-Id"] = context.request_id
+    response["traceparent"] = traceparent
+    _log(request, response, context)
+    return response
 
 
 def _log(request: HttpRequest, response: HttpResponseBase, context: RequestContext) -> None:
