@@ -1,6 +1,6 @@
 """What can go wrong about runs."""
 
-from kernel.errors import Conflict, Invalid, NotFound
+from kernel.errors import Conflict, Invalid, NotFound, Unavailable
 
 
 class RunNotFound(NotFound):
@@ -92,3 +92,10 @@ class TrialInputsInvalid(Invalid):
 
     code = "TRIAL_INPUTS_INVALID"
     title = "A step is tried out with one input: send `inputs` with one port, or none"
+
+
+class ProcessStops(Unavailable):
+    """The web process that serves a stream stops."""
+
+    code = "PROCESS_STOPS"
+    title = "This process stops; nothing is lost: come again with the last `cursor` you had"

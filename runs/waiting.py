@@ -93,9 +93,10 @@ def _render(response: HttpResponseBase) -> None:
 
 
 async def _until_rest(run_id: UUID, seconds: float) -> None:
-    """Return when the run is over or waits itself, at the latest after ``seconds``."""
-    with the_hub().watching(("run", run_id), ask_at_once=True) as watch, contextlib.suppress(TimeoutError):
+    """Return when the run is over or waits itself, at the latest after ``seconds``, or when this process stops."""
+    hub = the_hub()
+    with hub.watching(("run", run_id), ask_at_once=True) as watch, contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            while watch.status not in RESTS:
+            while watch.status not in RESTS and not hub.is_closing:
                 await watch.changed.wait()
                 watch.changed.clear()

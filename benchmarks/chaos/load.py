@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -64,12 +65,19 @@ class Client:
         answer = await self._until_accepted(path, {}, headers={}, accepted=accepted, final=frozenset({409}))
         return answer is not None
 
-    async def start_many(self, count: int, *, seconds: float, prefix: str) -> Accepted:
-        """Start runs of the load in turn, spread evenly; some starts are sent twice."""
+    async def start_many(
+        self, count: int, *, seconds: float, prefix: str, stopped: threading.Event | None = None
+    ) -> Accepted:
+        """Start runs of the load in turn, spread evenly, until stopped; some starts are sent twice."""
         accepted = Accepted()
 
         async def one(number: int) -> None:
-            await asyncio.sleep(number * seconds / count)
+            left = number * seconds / count
+            while left > 0 and not (stopped is not None and stopped.is_set()):
+                await asyncio.sleep(min(left, 1.0))
+                left -= 1.0
+            if stopped is not None and stopped.is_set():
+                return
             segment, _, output = documents.LOAD[number % len(documents.LOAD)]
             segment_id, key = segment("")["segment_id"], f"{prefix}-{number}"
             run_id = await self.start(segment_id, number, key=key, accepted=accepted)

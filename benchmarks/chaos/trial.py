@@ -77,6 +77,7 @@ class Trial:
         self._first_call = len(self.upstream.calls)
         self._untouched = 0.0
         self._load_runs = 0
+        self._load_stopped = threading.Event()
         self._load: Future[Accepted] | None = None
         self._under_way: list[int] = []
         self._own = Accepted()
@@ -93,7 +94,12 @@ class Trial:
     def start_load(self, seconds: float, *, runs: int = RUNS) -> None:
         """Start a hundred runs, or as many as asked for, spread over a time, in the background."""
         self._load_runs = runs
-        self._load = self._world.begin(self.client.start_many(runs, seconds=seconds, prefix=self._name))
+        start = self.client.start_many(runs, seconds=seconds, prefix=self._name, stopped=self._load_stopped)
+        self._load = self._world.begin(start)
+
+    def stop_load(self) -> None:
+        """Start nothing more of the load; what was started is to come to its end."""
+        self._load_stopped.set()
 
     def start_run(self, segment_id: str, n: int = 0) -> UUID:
         """Start a run of the experiment's own.
@@ -168,6 +174,8 @@ class Trial:
         self.expect(self.wait_for(load.done, seconds=END_SECONDS), "the starts were not accepted in time")
         accepted = load.result(0) if load.done() else Accepted()
         run_ids = list(accepted.outputs)
+        if self._load_stopped.is_set():
+            self._load_runs = len(run_ids)
         self.wait_for(lambda: self.stack.ask(GOING_ON, [self._since, run_ids])[0][0] == 0, seconds=END_SECONDS)
         found = prove(
             self.stack,

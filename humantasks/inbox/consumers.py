@@ -33,6 +33,7 @@ RECOUNT_SECONDS: Final = 8.0
 """How long counts are taken as they are while no run of the tenant advances: time alone makes tasks late."""
 SIGNED_OUT: Final = 4401
 NO_MESSAGES: Final = 4400
+PROCESS_STOPS: Final = 4503
 
 Counts = dict[str, int]
 
@@ -66,8 +67,12 @@ class InboxConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
         counts: Counts | None = None
         counted_at = 0.0
         if member is not None:
-            with the_hub().watching(("tenant", member.tenant_id)) as watch:
+            hub = the_hub()
+            with hub.watching(("tenant", member.tenant_id)) as watch:
                 while await self._is_still(member):
+                    if hub.is_closing:
+                        await self.close(PROCESS_STOPS)
+                        return
                     if watch.changed.is_set() or time.monotonic() - counted_at >= RECOUNT_SECONDS:
                         watch.changed.clear()
                         counted_at = time.monotonic()

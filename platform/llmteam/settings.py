@@ -164,6 +164,7 @@ if SECURE_HSTS_PRELOAD and not (SECURE_HSTS_INCLUDE_SUBDOMAINS and SECURE_HSTS_S
     raise ImproperlyConfigured("HSTS_PRELOAD needs HSTS_INCLUDE_SUBDOMAINS=1 and HSTS_SECONDS of 31536000 or more.")
 TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")  # whose X-Forwarded-For and X-Forwarded-Proto are believed
 
+WEB_GRACE_SECONDS = environment.number("WEB_GRACE_SECONDS", 20, least=0, most=600)
 HTTP_CONNECTIONS = environment.whole("HTTP_CONNECTIONS", 8_000, least=10, most=1_000_000)
 HTTP_CONNECTIONS_PER_ADDRESS = environment.whole("HTTP_CONNECTIONS_PER_ADDRESS", 1_000, least=1, most=1_000_000)
 HTTP_HEADER_SECONDS = environment.number("HTTP_HEADER_SECONDS", 10, least=0.5, most=120)

@@ -16,6 +16,7 @@ from django.http.request import validate_host
 
 from kernel.clock import utc_now
 from kernel.errors import Invalid, LlmteamError, Unavailable
+from runs.errors import ProcessStops
 from runs.events.outflow import ConsumerTooSlow, outflow_of
 from runs.events.stream import Piece, Stream, follow, open_run, open_tenant, read_filter
 from runs.events.tickets import use_ticket
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 CODES: Final[Mapping[int, int]] = {401: 4401, 403: 4403, 404: 4404, 422: 4422, 503: 4503}
 """Close codes of refusals, by the status HTTP would answer with."""
 CODE_SLOW: Final = 4408
+CODE_STOPS: Final = 4503
 CODE_MESSAGE: Final = 4400
 
 
@@ -122,6 +124,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
             await self.close(1000)
         except KeyRefused as error:
             await self._end(error, CODES[error.status])
+        except ProcessStops as error:
+            await self._end(error, CODE_STOPS)
         except ConsumerTooSlow:
             outflow.end_soon()
             await self._end(TooSlow(), CODE_SLOW)

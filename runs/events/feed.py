@@ -47,9 +47,12 @@ class Feed:
         self._changed = asyncio.Event()
         self.live = Live()
         self._task: asyncio.Task[None] | None = None
+        self._hub: Hub | None = None
 
     def start(self, hub: Hub) -> None:
         """Begin to read."""
+        self._hub = hub
+        hub.at_close.add(self._wake_followers)
         if not self.ended:
             self._task = asyncio.create_task(self._read_forever(hub), name=f"feed of {self.source.key}")
             self._task.add_done_callback(partial(self._report, hub))
@@ -63,6 +66,8 @@ class Feed:
 
     def stop(self) -> None:
         """Read no more."""
+        if self._hub is not None:
+            self._hub.at_close.discard(self._wake_followers)
         if self._task is not None:
             self._task.cancel()
 

@@ -78,6 +78,16 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self._subscribed = False
         self._idle_since = time.monotonic()
+        self.is_closing = False
+        self.at_close: set[Callable[[], None]] = set()
+
+    def close(self) -> None:
+        """Wake everybody for good, as the process is to stop: waits are answered, streams say farewell."""
+        self.is_closing = True
+        for watch in [watch for watches in self._watches.values() for watch in watches]:
+            watch.changed.set()
+        for wake in list(self.at_close):
+            wake()
 
     @contextlib.contextmanager
     def watching(self, key: Key, *, ask_at_once: bool = False) -> Iterator[Watch]:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from runs.errors import ProcessStops
 from runs.events.outflow import ConsumerTooSlow, Outflow, outflow_of
 from runs.events.stream import Piece, Stream, follow
 from runs.waiting import AsyncView, View
@@ -21,6 +22,7 @@ PING: Final = b": ping\n\n"
 TOO_SLOW: Final = (
     b"retry: 2000\n: you read too slowly and were cut off; nothing is lost: come again with your Last-Event-ID\n\n"
 )
+FAREWELL: Final = b"retry: 500\n: this process stops; nothing is lost: come again with your Last-Event-ID\n\n"
 KEY_GONE: Final = b": the API key is not valid any more\n\n"
 
 
@@ -66,6 +68,8 @@ async def _chunks(stream: Stream, outflow: Outflow) -> AsyncIterator[bytes]:
                 yield b"".join(map(_written, pieces)) if pieces else PING
     except KeyRefused:
         yield KEY_GONE
+    except ProcessStops:
+        yield FAREWELL
     except ConsumerTooSlow:
         outflow.end_soon()
         yield TOO_SLOW

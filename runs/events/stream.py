@@ -9,6 +9,7 @@ from uuid import UUID
 from kernel.errors import ErrorItem, Invalid
 from kernel.ids import parse_id
 from runs.deltas import Delta
+from runs.errors import ProcessStops
 from runs.events.cursor import (
     EVENT_TYPES,
     EVERYTHING,
@@ -150,13 +151,17 @@ async def follow(stream: Stream, outflow: Outflow) -> AsyncGenerator[Pieces, Non
     Raises:
         KeyRefused: The caller's key has been revoked meanwhile, or has run out.
         ConsumerTooSlow: The caller does not read.
+        ProcessStops: This process stops; the caller is to come again with its cursor.
     """
     place = stream.place
     spoke = time.monotonic()
-    with the_hub().guarding(stream.caller, SCOPE) as allowed:
+    hub = the_hub()
+    with hub.guarding(stream.caller, SCOPE) as allowed:
         async with following(stream.source.key, stream.feed) as feed:
             heard = feed.live.heard
             while not feed.is_over_at(place):
+                if hub.is_closing:
+                    raise ProcessStops
                 stretch = await feed.after(
                     place, stream.source, seconds=max(0.0, spoke + PING_SECONDS - time.monotonic())
                 )

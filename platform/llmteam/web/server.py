@@ -8,6 +8,7 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
+from twisted.internet import reactor
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
 
@@ -16,6 +17,7 @@ from llmteam.web.channel import BoundedChannel, RefusedConnection
 from llmteam.web.connections import Connections, address_of, connections_that_fit
 from llmteam.web.proxies import Networks
 from llmteam.web.refusals import body_too_large
+from llmteam.web.stopping import CalmStop
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,12 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]  # daphne has no types
         # Twisted would parse forms on the event loop, for arguments that nobody reads.
         super().__init__(*args, parsePOSTFormSubmission=False, **kwargs)
         self._body_bytes = 0
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        """Answer; a process that stops takes no more requests on the connection."""
+        if self.server.calm_stop.is_stopping and self.channel is not None:
+            self.channel.persistent = False
+        super().handle_reply(message)
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Keep a piece of the body."""
@@ -95,6 +103,7 @@ class BoundedServer(Server):  # type: ignore[misc]  # daphne has no types
         kwargs["websocket_max_message_size"] = kwargs["websocket_max_frame_size"] = 0
         kwargs["action_logger"] = log_action
         super().__init__(*args, **kwargs)
+        self.calm_stop = CalmStop(self)
         self.endpoints: list[str] = [
             f"{one}:backlog={BACKLOG}" if one.startswith("tcp:") else one for one in self.endpoints
         ]
@@ -121,12 +130,14 @@ class BoundedServer(Server):  # type: ignore[misc]  # daphne has no types
     def run(self) -> None:
         """Serve until told to stop, and say so."""
         log.info("web process starts")
+        reactor.callWhenRunning(self.calm_stop.wait_for_signal)
         super().run()
         log.info("web process has stopped")
 
     def listen_success(self, port: Any) -> None:
         """Say that requests are taken from now on."""
         super().listen_success(port)
+        self.calm_stop.ports.append(port)
         log.info("web process is ready at %s", port.getHost())
 
 
