@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.chaos import server_faults, takeover, worker_faults
+from benchmarks.chaos import rolling, server_faults, takeover, worker_faults
 from benchmarks.chaos.load import Client
 from benchmarks.chaos.programs import FaultDidNotHappen
 from benchmarks.chaos.stack import Stack, running_stack
@@ -38,6 +38,7 @@ EXPERIMENTS: dict[str, Callable[[Trial], None]] = {
     "default_lease": worker_faults.take_over_by_default,
     "takeover": takeover.take_over_beside_another,
     "takeover_alone": takeover.take_over_alone,
+    "rolling_restart": rolling.restart_in_turn,
     "mixed_faults": takeover.mix_faults,
 }
 

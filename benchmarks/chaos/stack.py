@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, LiteralString
@@ -52,6 +53,27 @@ ALIVE = "select id from runs_worker where name = %s and lease_until > clock_time
 NOW = "select clock_timestamp()"
 
 Rows = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class SecondWeb:
+    """A web process beside the first."""
+
+    url: str
+    port: int
+    program: Program
+
+    def wait(self) -> None:
+        """Return when it listens.
+
+        Raises:
+            TimeoutError: It does not.
+        """
+        deadline = time.monotonic() + READY_SECONDS
+        while not processes.listens(self.port):
+            if time.monotonic() > deadline:
+                raise TimeoutError("the second web process did not come up")
+            time.sleep(AGAIN_SECONDS)
 
 
 class Stack:
@@ -149,6 +171,18 @@ class Stack:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the web process did not come up. {processes.log_report(self.log_of(self.web))}")
             time.sleep(AGAIN_SECONDS)
+
+    @contextmanager
+    def second_web(self) -> Iterator["SecondWeb"]:
+        """Have another web process for as long as the block lasts."""
+        port = processes.free_port()
+        second = SecondWeb(parts.base_url(port), port, self._program("web_2", parts.api(port).argv))
+        second.program.start()
+        try:
+            second.wait()
+            yield second
+        finally:
+            second.program.stop()
 
     def log_of(self, program: Program) -> Path:
         """Return the log of a program."""

@@ -1,6 +1,7 @@
 """One experiment: a load, faults at random moments, then the proof."""
 
 import asyncio
+import json
 import random
 import threading
 import time
@@ -29,6 +30,7 @@ from runs_run where owner is null and wake_at is not null
 """
 UNDER_WAY: LiteralString = "select count(*) from runs_run where owner is not null"
 GOING_ON: LiteralString = "select count(*) from runs_run where created_at >= %s and ended_at is null and id = any(%s)"
+OUTCOMES: LiteralString = "select id, status, output::text from runs_run where id = any(%s)"
 
 Answer = TypeVar("Answer")
 
@@ -144,6 +146,16 @@ class Trial:
     def cancel(self, run_id: UUID) -> bool:
         """Ask for a run's end; return False when it is over already."""
         return self._world.call(self.client.cancel(run_id, accepted=self._own))
+
+    def begin(self, work: Coroutine[Any, Any, Answer]) -> "Future[Answer]":
+        """Let something of the experiment's own run in the background."""
+        return self._world.begin(work)
+
+    def outcomes(self, run_ids: list[UUID]) -> dict[UUID, tuple[str, Any]]:
+        """Return the status and output of runs, once they are over."""
+        self.wait_for(lambda: self.stack.ask(GOING_ON, [self._since, run_ids])[0][0] == 0, seconds=END_SECONDS)
+        found = self.stack.ask(OUTCOMES, [run_ids])
+        return {run_id: (status, json.loads(output or "null")) for run_id, status, output in found}
 
     def pause(self, seconds: float) -> None:
         """Let time pass, and keep an eye on what is alive and what is due."""

@@ -1,6 +1,7 @@
 """The end of a web process: it takes nothing new, answers who waits, says farewell to streams, then ends."""
 
 import logging
+import select
 import signal
 import time
 from typing import Final
@@ -13,6 +14,8 @@ from twisted.internet.tcp import Port
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 0.05
+LAST_REQUESTS_SECONDS: Final = 1.0
+"""In which the requests of the last connections arrive."""
 FLUSH_SECONDS: Final = 0.2
 """After the last answer, so that the network takes it."""
 
@@ -46,11 +49,12 @@ class CalmStop:
         self.is_stopping = True
         log.info("web process stops: %d answers are under way", self.in_flight)
         for port in self.ports:
-            port.doRead()  # whoever the system has let in already is served
+            while select.select([port], [], [], 0)[0]:
+                port.doRead()  # whoever the system has let in already is served
             port.stopListening()
         the_hub().close()
         self._ends_at = time.monotonic() + settings.WEB_GRACE_SECONDS
-        self._look()
+        reactor.callLater(LAST_REQUESTS_SECONDS, self._look)
 
     @property
     def in_flight(self) -> int:
