@@ -121,6 +121,7 @@ def _with_web(servers: Servers, database: "psycopg.Connection[tuple[object, ...]
         "EXTRA_APPS": "benchmarks.noop_steps.NoopStepsConfig",
         "EGRESS_ALLOW_HOSTS": f"{processes.LOOPBACK}:*",
         "EGRESS_ALLOW_CIDRS": f"{processes.LOOPBACK}/32",
+        "REQUESTS_PER_MINUTE_PER_TENANT": "10000000",
         "LOG_LEVEL": "WARNING",
         "DJANGO_SETTINGS_MODULE": "llmteam.settings",
     }

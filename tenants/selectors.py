@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from kernel.admission import learn_tenant
 from kernel.clock import utc_now
 from kernel.paging import Page, Position, read_cursor, write_cursor
 from tenants import keys, tokens
@@ -29,12 +30,13 @@ def find_caller(*, key_text: str) -> Caller:
         KeyRefused: Not a key, unknown, wrong, revoked, expired, or of an inactive tenant; the caller is not told which.
     """
     known = known_callers.find(key_text)
-    if known is not None and known.is_live():
-        return known
-    begun = known_callers.begin()
-    caller = _look_up_token(key_text) if key_text.startswith(tokens.PREFIX) else _look_up(key_text)
-    known_callers.remember(key_text, caller, begun)
-    return caller
+    if known is None or not known.is_live():
+        learn_tenant(None)
+        begun = known_callers.begin()
+        known = _look_up_token(key_text) if key_text.startswith(tokens.PREFIX) else _look_up(key_text)
+        known_callers.remember(key_text, known, begun)
+    learn_tenant(known.tenant.id)
+    return known
 
 
 def _look_up(key_text: str) -> Caller:

@@ -88,6 +88,7 @@ class Stack:
         self.base_url = parts.base_url(self._port)
         self._environment = {
             **parts.environment(servers),
+            "REQUESTS_PER_MINUTE_PER_TENANT": "10000000",
             **SHORT_LEASE,
             "WORKER_GRACE_SECONDS": "10",
             "DATABASE_URL": dsn(DATABASE),

@@ -18,6 +18,7 @@ from django.http import HttpRequest, parse_cookie
 
 from humantasks import selectors
 from humantasks.people import person_of
+from kernel.admission import TooManyStreams, become_stream
 from runs.events.hub import the_hub
 from tenants.context import reading_scope
 from tenants.members.sessions import member_of_session
@@ -34,6 +35,7 @@ RECOUNT_SECONDS: Final = 8.0
 SIGNED_OUT: Final = 4401
 NO_MESSAGES: Final = 4400
 PROCESS_STOPS: Final = 4503
+TOO_MANY: Final = 4429
 
 Counts = dict[str, int]
 
@@ -64,6 +66,9 @@ class InboxConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
     async def _follow(self) -> None:
         """Tell the counts at once and whenever they change; end when the member is not signed in any more."""
         member = await sync_to_async(member_of)(self.scope)
+        if member is not None and not _has_room():
+            await self.close(TOO_MANY)
+            return
         counts: Counts | None = None
         counted_at = 0.0
         if member is not None:
@@ -99,6 +104,15 @@ class InboxConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
         if counts != before:
             await self.send(text_data=orjson.dumps({"counts": counts}).decode())
         return counts
+
+
+def _has_room() -> bool:
+    """Whether the tenant may have one more stream open; then this page is one."""
+    try:
+        become_stream()
+    except TooManyStreams:
+        return False
+    return True
 
 
 def counts_of(member: Membership) -> Counts:

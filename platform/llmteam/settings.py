@@ -171,6 +171,14 @@ HTTP_HEADER_SECONDS = environment.number("HTTP_HEADER_SECONDS", 10, least=0.5, m
 HTTP_BODY_SECONDS = environment.number("HTTP_BODY_SECONDS", 20, least=0.5, most=600)
 HTTP_IDLE_SECONDS = environment.number("HTTP_IDLE_SECONDS", 65, least=1, most=600)
 
+# Those who show a live key or session count for their tenant, everybody else for their address.
+REQUESTS_IN_FLIGHT_PER_TENANT = environment.whole("REQUESTS_IN_FLIGHT_PER_TENANT", 400, least=1, most=100_000)
+REQUESTS_IN_FLIGHT_PER_ADDRESS = environment.whole("REQUESTS_IN_FLIGHT_PER_ADDRESS", 100, least=1, most=100_000)
+REQUESTS_PER_MINUTE_PER_TENANT = environment.whole("REQUESTS_PER_MINUTE_PER_TENANT", 6_000, least=1, most=10_000_000)
+REQUESTS_PER_MINUTE_PER_ADDRESS = environment.whole("REQUESTS_PER_MINUTE_PER_ADDRESS", 1_200, least=1, most=10_000_000)
+STREAMS_PER_TENANT = environment.whole("STREAMS_PER_TENANT", 500, least=1, most=100_000)
+STREAMS_PER_ADDRESS = environment.whole("STREAMS_PER_ADDRESS", 100, least=1, most=100_000)
+
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 

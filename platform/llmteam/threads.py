@@ -1,9 +1,9 @@
-"""The threads in which a web process runs what is not async: few, shared by all requests, each with its connection."""
+"""The threads in which a web process runs what is not async: few, shared fairly, each with its connection."""
 
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
@@ -11,6 +11,9 @@ from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connections, reset_queries
 
+from kernel.admission import REQUESTER
+from kernel.fair_threads import FairThreads
+from llmteam.web.metrics import PIECES_WAITING
 from runs.events.outflow import Application, Receive, Scope, Send
 
 THREADS: Final = 8
@@ -20,20 +23,25 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class RequestThreads(ThreadPoolExecutor):
+class RequestThreads(Executor):
     """Runs pieces of requests, any piece in any thread. As many connections to the database are open as threads.
+
+    The threads are shared by those the requests count for: a tenant never holds them all, and whoever waits has a turn.
 
     A connection that was idle for a second is looked at before it is used, one that failed is closed after the piece,
     as Django does between requests; a request's pieces may run in different threads, so this cannot be left to it.
     """
 
     def __init__(self, threads: int = THREADS, *, name: str = "request") -> None:
-        super().__init__(threads, thread_name_prefix=name)
+        self._threads = FairThreads(threads, name=name)
+        PIECES_WAITING.labels(name).set_function(lambda: self._threads.waiting)
         self._used = threading.local()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run a piece soon."""
-        return super().submit(self._run, partial(fn, *args, **kwargs))
+        requester = REQUESTER.get()
+        share = None if requester is None else requester.share
+        return self._threads.submit_for(share, partial(self._run, partial(fn, *args, **kwargs)))
 
     def _run(self, piece: Callable[[], T]) -> T:
         if time.monotonic() - getattr(self._used, "at", 0.0) > FRESH_SECONDS:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http.request import validate_host
 
+from kernel.admission import become_stream
 from kernel.clock import utc_now
 from kernel.errors import Invalid, LlmteamError, Unavailable
 from runs.errors import ProcessStops
@@ -26,7 +27,7 @@ from tenants.types import Caller
 
 log = logging.getLogger(__name__)
 
-CODES: Final[Mapping[int, int]] = {401: 4401, 403: 4403, 404: 4404, 422: 4422, 503: 4503}
+CODES: Final[Mapping[int, int]] = {401: 4401, 403: 4403, 404: 4404, 422: 4422, 429: 4429, 503: 4503}
 """Close codes of refusals, by the status HTTP would answer with."""
 CODE_SLOW: Final = 4408
 CODE_STOPS: Final = 4503
@@ -113,6 +114,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
             raise UnknownParameter
         ticket = parameters.pop("ticket", None)
         caller = _key_holder(self.scope) if ticket is None else use_ticket(text=ticket)
+        become_stream()
         return self.open(caller, parameters)
 
     async def _follow(self, stream: Stream) -> None:

@@ -19,6 +19,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+from kernel.admission import house_context
 from runs.deltas import CHANNEL as DELTAS
 from runs.deltas import Delta, read_deltas
 from runs.events.cursor import Key
@@ -132,9 +133,10 @@ class Hub:
         if not self._tasks or any(task.done() for task in self._tasks):
             for task in self._tasks:
                 task.cancel()
+            context = house_context()
             self._tasks = [
-                asyncio.create_task(self._listen_forever(), name="hub: subscription"),
-                asyncio.create_task(self._poll_while_watched(), name="hub: poll"),
+                asyncio.create_task(self._listen_forever(), name="hub: subscription", context=context),
+                asyncio.create_task(self._poll_while_watched(), name="hub: poll", context=context),
             ]
             for task in self._tasks:
                 task.add_done_callback(self._report)

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from kernel.admission import become_stream
 from runs.errors import ProcessStops
 from runs.events.outflow import ConsumerTooSlow, Outflow, outflow_of
 from runs.events.stream import Piece, Stream, follow
@@ -27,10 +28,15 @@ KEY_GONE: Final = b": the API key is not valid any more\n\n"
 
 
 class StreamResponse(Response):
-    """A view's answer that is a stream; ``streams`` turns it into one."""
+    """A view's answer that is a stream; ``streams`` turns it into one. From here on the request counts as a stream.
+
+    Raises:
+        TooManyStreams: As many are open as the caller's share allows.
+    """
 
     def __init__(self, stream: Stream) -> None:
         super().__init__()
+        become_stream()
         self.stream = stream
 
 

@@ -4,6 +4,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from kernel.admission import learn_tenant
 from kernel.clock import utc_now
 from runs.models import StreamTicket
 from tenants.context import tenant_scope, unscoped
@@ -68,4 +69,5 @@ def use_ticket(*, text: str) -> Caller:
         raise KeyRefused
     if ticket.member is not None and find_member(ticket.member.id) is None:
         raise KeyRefused
+    learn_tenant(ticket.tenant.id)
     return caller

@@ -5,6 +5,7 @@ from typing import Final
 from django.contrib.auth import get_user
 from django.http import HttpRequest
 
+from kernel.admission import learn_tenant
 from kernel.ids import parse_id
 from tenants.members.selectors import current_member
 from tenants.models import Membership, User
@@ -15,6 +16,12 @@ TENANT: Final = "tenant_id"
 
 def member_of_session(request: HttpRequest) -> Membership | None:
     """Find the active membership a request's session stands for; None when it stands for none, or none any more."""
+    member = _find_member(request)
+    learn_tenant(None if member is None else member.tenant_id)
+    return member
+
+
+def _find_member(request: HttpRequest) -> Membership | None:
     user = get_user(request)
     tenant_id = parse_id(str(request.session.get(TENANT, "")))
     if not isinstance(user, User) or tenant_id is None:

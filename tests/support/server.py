@@ -93,6 +93,8 @@ class ServerProcess:
             "LLMTEAM_DEVELOPMENT": "1",
             "EGRESS_ALLOW_HOSTS": "127.0.0.1:*",
             "EGRESS_ALLOW_CIDRS": "127.0.0.1/32",
+            "REQUESTS_PER_MINUTE_PER_TENANT": "1000000",
+            "REQUESTS_PER_MINUTE_PER_ADDRESS": "1000000",
             **self._environment,
         }
 

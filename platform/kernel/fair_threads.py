@@ -1,0 +1,78 @@
+"""A few threads that several owners share: each gets its turn, and none ever holds them all."""
+
+import threading
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
+
+SHARE_OF_FREE: Final = 2
+"""An owner takes another thread while it holds fewer than twice as many as would be free then: of 8 it may hold 5, and
+of two one 5 and one 2. So a third finds a thread at once; only when three hold all do others wait for their turn."""
+
+
+_NOBODY: Final = object()
+
+
+class FairThreads:
+    """Runs functions in threads, the owners' in turn, an owner's own in their order. May be used from any thread.
+
+    Args:
+        threads: How many.
+        name: What the threads' names begin with.
+    """
+
+    def __init__(self, threads: int, *, name: str) -> None:
+        self._free = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._lock = threading.Lock()
+        self._held: Counter[Hashable] = Counter()
+        self._waiting: OrderedDict[Hashable, deque[tuple[Future[Any], Callable[[], Any]]]] = OrderedDict()
+
+    @property
+    def waiting(self) -> int:
+        """How many functions wait for a thread."""
+        with self._lock:
+            return sum(map(len, self._waiting.values()))
+
+    def submit_for(self, owner: Hashable, function: Callable[[], Any]) -> Future[Any]:
+        """Run a function as soon as it is its owner's turn; one that is cancelled before is not run."""
+        future: Future[Any] = Future()
+        with self._lock:
+            self._waiting.setdefault(owner, deque()).append((future, function))
+            self._start_what_may()
+        return future
+
+    def _start_what_may(self) -> None:
+        while (found := next(filter(self._may_start, self._waiting), _NOBODY)) is not _NOBODY:
+            owner: Hashable = found
+            waiting = self._waiting.pop(owner)
+            future, function = waiting.popleft()
+            if waiting:
+                self._waiting[owner] = waiting  # at the end: the others' turns come first
+            if future.set_running_or_notify_cancel():
+                self._free -= 1
+                self._held[owner] += 1
+                self._pool.submit(self._run, owner, future, function)
+
+    def _may_start(self, owner: Hashable) -> bool:
+        held = self._held[owner]
+        return self._free > 0 and (held == 0 or held < SHARE_OF_FREE * (self._free - 1))
+
+    def _run(self, owner: Hashable, future: Future[Any], function: Callable[[], Any]) -> None:
+        try:
+            result = function()
+        except BaseException as error:
+            self._give_back(owner)
+            future.set_exception(error)
+        else:
+            self._give_back(owner)
+            future.set_result(result)
+
+    def _give_back(self, owner: Hashable) -> None:
+        with self._lock:
+            self._free += 1
+            self._held[owner] -= 1
+            if not self._held[owner]:
+                del self._held[owner]
+            self._start_what_may()

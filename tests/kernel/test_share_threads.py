@@ -1,0 +1,98 @@
+"""Threads shared by owners: none holds them all, each has its turn."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import pytest
+
+from kernel.fair_threads import FairThreads
+from tests.support.process_ends import eventually
+
+
+class Busy:
+    """Functions that hold their thread until they are let go, and are counted."""
+
+    def __init__(self) -> None:
+        self.running: Counter[str] = Counter()
+        self.order: list[str] = []
+        self.release = threading.Event()
+        self._lock = threading.Lock()
+
+    def hold(self, owner: str) -> None:
+        with self._lock:
+            self.running[owner] += 1
+            self.order.append(owner)
+        self.release.wait(30)
+
+    def settled(self, **expected: int) -> bool:
+        return eventually(lambda: dict(self.running) == expected, seconds=5)
+
+
+@contextmanager
+def threads(number: int) -> Iterator[tuple[FairThreads, Busy]]:
+    busy = Busy()
+    try:
+        yield FairThreads(number, name="test"), busy
+    finally:
+        busy.release.set()
+
+
+@pytest.mark.parametrize(("number", "held"), [(8, 5), (16, 10)])
+def test_one_owner_never_holds_all_threads_and_the_next_finds_one_at_once(number: int, held: int) -> None:
+    with threads(number) as (fair, busy):
+        for _ in range(100):
+            fair.submit_for("acme", lambda: busy.hold("acme"))
+        assert busy.settled(acme=held)
+        assert fair.waiting == 100 - held
+        began = time.monotonic()
+        assert fair.submit_for("globex", lambda: "done").result(5) == "done"
+        assert time.monotonic() - began < 0.5
+
+
+def test_two_owners_together_never_hold_all_threads_either() -> None:
+    with threads(8) as (fair, busy):
+        for owner in ("acme", "globex"):
+            for _ in range(20):
+                fair.submit_for(owner, partial(busy.hold, owner))
+        assert busy.settled(acme=5, globex=2)
+        assert fair.submit_for("initech", lambda: "done").result(5) == "done"
+
+
+def test_owners_who_wait_have_their_turns_and_each_its_own_order() -> None:
+    order: list[str] = []
+    started, let_go = threading.Event(), threading.Event()
+
+    def block() -> None:
+        started.set()
+        let_go.wait(10)
+
+    fair = FairThreads(1, name="test")
+    fair.submit_for("first", block)
+    assert started.wait(5)
+    names = [*(f"acme {number}" for number in range(50)), "globex 0", "globex 1"]
+    done = [fair.submit_for(name.split()[0], partial(order.append, name)) for name in names]
+    let_go.set()
+    for future in done:
+        future.result(10)
+    assert order[:4] == ["acme 0", "globex 0", "acme 1", "globex 1"]
+    assert order[4:] == names[2:50]
+
+
+def test_what_is_cancelled_while_it_waits_is_not_run_and_errors_reach_their_caller() -> None:
+    ran: list[str] = []
+    let_go = threading.Event()
+    fair = FairThreads(1, name="test")
+    fair.submit_for("acme", lambda: let_go.wait(10))
+    cancelled = fair.submit_for("acme", lambda: ran.append("cancelled"))
+    failing = fair.submit_for("acme", lambda: 1 / 0)
+    after = fair.submit_for("acme", lambda: ran.append("after"))
+    assert cancelled.cancel()
+    let_go.set()
+    with pytest.raises(ZeroDivisionError):
+        failing.result(5)
+    after.result(5)
+    assert ran == ["after"]
