@@ -93,3 +93,16 @@ def test_ci_shows_the_inbox_to_a_browser_or_says_that_it_did_not(tmp_path: Path,
     answer = subprocess.run([script], env={"PATH": path}, capture_output=True, text=True, check=True)
     assert ("made browser" in answer.stdout) == has_chromium
     assert (answer.stdout.splitlines()[-1] == "BROWSER: NOT RUN") == (not has_chromium)
+
+
+@pytest.mark.parametrize("has_nginx", [True, False])
+def test_ci_says_when_the_proxy_was_not_tested(tmp_path: Path, has_nginx: bool) -> None:
+    path = without_chromium(tmp_path)
+    for linked in ("make", "nginx"):
+        (tmp_path / linked).unlink(missing_ok=True)
+    for name in ["make", "nginx"] if has_nginx else ["make"]:
+        (tmp_path / name).write_text("#!/bin/sh\necho made $1\n")
+        (tmp_path / name).chmod(0o755)
+    script = str(folders.CHECKOUT / ".ci" / "run")
+    answer = subprocess.run([script], env={"PATH": path}, capture_output=True, text=True, check=True)
+    assert ("PROXY: NOT RUN" in answer.stdout.splitlines()) == (not has_nginx)
