@@ -5,6 +5,8 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from kernel.egress.backend import LOOKUPS
+
 OTHER: Final = "other"
 MOST_MODELS: Final = 200
 """Different models counted by name. A tenant chooses the names, and each would take memory for good."""
@@ -31,6 +33,8 @@ MODEL_COST: Final = Counter(
     ],
 )
 RUNS_OWNED: Final = Gauge("llmteam_runs_owned", "Runs this process executes now.")
+LOOKUPS_WAITING: Final = Gauge("llmteam_lookups_waiting", "Names of hosts that wait for a thread to look them up.")
+LOOKUPS_WAITING.set_function(lambda: LOOKUPS.waiting)
 RUNS_GIVEN_UP: Final = Counter(
     "llmteam_runs_given_up", "Runs this process ended, parked or let go of, by their status then.", ["status"]
 )

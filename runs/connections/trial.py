@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 from asgiref.sync import async_to_sync
 
-from kernel.egress import EgressClient, Policy, open_client
+from kernel.egress import EgressClient, open_client
 from kernel.errors import LimitReached, LlmteamError
 from kernel.values import Json
 from runs.connections.directory import Directory
@@ -59,7 +59,7 @@ def try_connection(*, tenant: Tenant, actor: str, ref: str) -> Trial:
     if not _running.acquire(blocking=False):
         raise TrialsUnderWay(extra={"retry_after": 1, "limit": MOST_TRIALS})
     try:
-        trial = async_to_sync(_try)(facts_of(row), policy_of(tenant))
+        trial = async_to_sync(_try)(facts_of(row), tenant)
     finally:
         _running.release()
     with tenant_scope(tenant.id):
@@ -76,10 +76,10 @@ def facts_of(row: Connection) -> ConnectionFacts:
     return ConnectionFacts(**{name: getattr(row, name) for name in names}, sealed=row.secret)
 
 
-async def _try(facts: ConnectionFacts, policy: Policy) -> Trial:
+async def _try(facts: ConnectionFacts, tenant: Tenant) -> Trial:
     started = time.monotonic()
     status: int | None = None
-    async with open_client(policy, timeout_seconds=TRIAL_SECONDS) as client:
+    async with open_client(policy_of(tenant), timeout_seconds=TRIAL_SECONDS, owner=tenant.id) as client:
         directory = Directory(Runtime(), lambda: client)
         try:
             if facts.kind == "llm":

@@ -38,7 +38,7 @@ class TenantContext:
 
     def _open(self) -> EgressClient:
         if self._client is None:
-            self._client = open_client(self._around.policy(self._policy_hosts))
+            self._client = open_client(self._around.policy(self._policy_hosts), owner=self.tenant_id)
             self._client.event_hooks = {"request": [_carry_trace], "response": []}
         return self._client
 

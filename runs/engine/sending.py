@@ -79,7 +79,7 @@ class Sender:
         known = self._clients.get(tenant_id)
         if known is not None and known[0] == policy:
             return known[1]
-        client = open_client(policy, max_body_bytes=MOST_READ)
+        client = open_client(policy, max_body_bytes=MOST_READ, owner=tenant_id)
         self._clients[tenant_id] = policy, client
         if known is not None:
             await known[1].aclose()

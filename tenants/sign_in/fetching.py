@@ -36,7 +36,9 @@ def fetch_object(
         ProviderFailed: It may not be called, does not answer in time or with 200, or answers no JSON object.
     """
     try:
-        with open_sync_client(provider.policy, timeout_seconds=TIMEOUT_SECONDS, max_body_bytes=MOST_BYTES) as client:
+        with open_sync_client(
+            provider.policy, timeout_seconds=TIMEOUT_SECONDS, max_body_bytes=MOST_BYTES, owner=provider.key
+        ) as client:
             request = client.build_request(
                 "GET" if form is None else "POST",
                 url,

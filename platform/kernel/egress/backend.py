@@ -8,10 +8,10 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import httpcore
@@ -19,11 +19,13 @@ import httpcore
 from kernel.egress.errors import EgressBlocked
 from kernel.egress.head import HeadBound
 from kernel.egress.policy import Policy, check_addresses, check_host
+from kernel.fair_threads import FairThreads
 
 Resolver = Callable[[str, int], Sequence[str]]
 SocketOptions = Iterable[Any] | None
 
-_LOOKUP_THREADS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="egress-lookup")
+LOOKUPS = FairThreads(16, name="egress-lookup")
+"""Looks names up for all clients of the process, their owners in turn: a slow name holds up its owner alone."""
 _deadline: ContextVar[float | None] = ContextVar("egress_deadline", default=None)
 
 
@@ -51,9 +53,15 @@ class AsyncGuardedBackend(httpcore.AsyncNetworkBackend):
     """The asyncio network, behind the policy."""
 
     def __init__(
-        self, policy: Policy, *, resolver: Resolver = resolve, network: httpcore.AsyncNetworkBackend | None = None
+        self,
+        policy: Policy,
+        *,
+        resolver: Resolver = resolve,
+        network: httpcore.AsyncNetworkBackend | None = None,
+        owner: Hashable = None,
     ) -> None:
-        """Guard a network; the resolver runs in a thread of its own pool."""
+        """Guard a network; the resolver runs in a thread, as the owner's share of them allows."""
+        self._owner = self if owner is None else owner
         self._policy = policy
         self._resolver = resolver
         self._network = network or httpcore.AnyIOBackend()
@@ -106,9 +114,9 @@ class AsyncGuardedBackend(httpcore.AsyncNetworkBackend):
         target = check_host(host, port, self._policy)
         if target.literal is not None:
             return [str(target.literal)]
-        loop = asyncio.get_running_loop()
+        lookup = LOOKUPS.submit_for(self._owner, partial(self._resolver, target.host, port))
         try:
-            answers = await loop.run_in_executor(_LOOKUP_THREADS, self._resolver, target.host, port)
+            answers = await asyncio.wrap_future(lookup)
         except OSError as error:
             raise httpcore.ConnectError("the name cannot be resolved") from error
         return [str(address) for address in check_addresses(target, answers, self._policy)]
@@ -159,9 +167,15 @@ class SyncGuardedBackend(httpcore.NetworkBackend):
     """The blocking network, behind the policy and under the deadline set by `until`."""
 
     def __init__(
-        self, policy: Policy, *, resolver: Resolver = resolve, network: httpcore.NetworkBackend | None = None
+        self,
+        policy: Policy,
+        *,
+        resolver: Resolver = resolve,
+        network: httpcore.NetworkBackend | None = None,
+        owner: Hashable = None,
     ) -> None:
         """Guard a network; the resolver runs in a thread, so that a lookup can be given up."""
+        self._owner = self if owner is None else owner
         self._policy = policy
         self._resolver = resolver
         self._network = network or httpcore.SyncBackend()
@@ -209,10 +223,11 @@ class SyncGuardedBackend(httpcore.NetworkBackend):
         target = check_host(host, port, self._policy)
         if target.literal is not None:
             return [str(target.literal)]
-        lookup = _LOOKUP_THREADS.submit(self._resolver, target.host, port)
+        lookup = LOOKUPS.submit_for(self._owner, partial(self._resolver, target.host, port))
         try:
             answers = lookup.result(_remaining(None, httpcore.ConnectTimeout))
         except TimeoutError as error:
+            lookup.cancel()
             raise httpcore.ConnectTimeout("the name was not resolved in time") from error
         except OSError as error:
             raise httpcore.ConnectError("the name cannot be resolved") from error

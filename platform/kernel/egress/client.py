@@ -9,7 +9,7 @@ never kept, credentials never follow to another host, and errors are those of `k
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
@@ -36,6 +36,7 @@ def open_client(
     resolver: Resolver = resolve,
     network: httpcore.AsyncNetworkBackend | None = None,
     ssl_context: ssl.SSLContext | None = None,
+    owner: Hashable = None,
 ) -> "EgressClient":
     """Open an async client with its own pool of connections; close it with `aclose`.
 
@@ -46,8 +47,9 @@ def open_client(
         resolver: Blocking lookup of a name; runs in a thread.
         network: What opens sockets.
         ssl_context: Whom to trust; by default the system's authorities and Mozilla's.
+        owner: Whose share of the look-up threads it uses, normally a tenant's id; by default one of its own.
     """
-    backend = AsyncGuardedBackend(policy, resolver=resolver, network=network)
+    backend = AsyncGuardedBackend(policy, resolver=resolver, network=network, owner=owner)
     transport = AsyncGuardedTransport(backend, max_body_bytes=max_body_bytes, ssl_context=ssl_context)
     return EgressClient(policy, transport, timeout_seconds)
 
@@ -60,9 +62,10 @@ def open_sync_client(
     resolver: Resolver = resolve,
     network: httpcore.NetworkBackend | None = None,
     ssl_context: ssl.SSLContext | None = None,
+    owner: Hashable = None,
 ) -> "SyncEgressClient":
     """Open a blocking client, for libraries that know no other; as `open_client` otherwise."""
-    backend = SyncGuardedBackend(policy, resolver=resolver, network=network)
+    backend = SyncGuardedBackend(policy, resolver=resolver, network=network, owner=owner)
     transport = SyncGuardedTransport(backend, max_body_bytes=max_body_bytes, ssl_context=ssl_context)
     return SyncEgressClient(policy, transport, timeout_seconds)
 
