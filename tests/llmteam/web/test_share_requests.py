@@ -197,7 +197,7 @@ def test_one_tenant_s_slow_requests_leave_a_thread_for_others(
         with locked_segments(acme) as blocker, concurrent.futures.ThreadPoolExecutor(40) as pool:
             saved = [pool.submit(caller.put, path, json=other_content) for _ in range(40)]
             assert eventually(lambda: waiting_for_locks() >= 5, seconds=10), waiting_for_locks()
-            assert metric(server, "llmteam_request_threads_waiting") > 20
+            assert metric(server, 'llmteam_request_threads_waiting{pool="request"}') > 20
             began = time.monotonic()
             for _ in range(20):
                 assert other.get("/api/v1/segments").status_code == 200
