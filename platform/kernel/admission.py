@@ -7,7 +7,7 @@ So one tenant's traffic is never in the way of another's behind the same gateway
 import ipaddress
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from enum import StrEnum
@@ -68,12 +68,15 @@ class Requester:
         self.kind = kind
         self.share = share
         self.is_over = False
+        self.on_learn: Callable[[Share], None] | None = None
 
     def learn_tenant(self, tenant_id: UUID | None) -> None:
         """Count for a tenant from now on, as the caller has shown that it is its; None: it has shown nothing."""
         share = self._address if tenant_id is None else Share(tenant_id)
         if share != self.share:
             self._admission.move(self, self.kind, share)
+            if self.on_learn is not None:
+                self.on_learn(share)
 
     def become_stream(self) -> None:
         """Count as a stream from now on.

@@ -1,6 +1,6 @@
 """The operator console's site: every page works for all tenants, and all that is written is told to the audit."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial, update_wrapper
 from http import HTTPStatus
@@ -75,7 +75,9 @@ class OperatorSite(AdminSite):
             return await sync_to_async(answer)()
         try:
             with self._login_places.one(share_of(_address(request))):
-                judged = sync_to_async(answer, thread_sensitive=False, executor=LOGINS)
+                # asgiref takes any executor, its types only the one of the standard library
+                judged: Callable[[], Awaitable[HttpResponseBase]]
+                judged = sync_to_async(answer, thread_sensitive=False, executor=LOGINS)  # type: ignore[call-overload]
                 return await judged()
         except Busy:
             REFUSED.labels("busy").inc()

@@ -3,6 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -90,13 +91,13 @@ def with_admission(application: Application, admission: Admission, rates: Reques
             REQUESTS_REFUSED.labels(error.code.lower()).inc()
             await _refuse(scope, send, error)
             return
+        requester.on_learn = partial(known.learn, credential)
         token = REQUESTER.set(requester)
         try:
             await application(scope, receive, send)
         finally:
             REQUESTER.reset(token)
             admission.leave(requester)
-            known.learn(credential, requester.share)
             if requester.share != share:
                 rates.move(share, requester.share)
 

@@ -73,7 +73,7 @@ class RequestRates:
             async with block.asking:
                 if not self._take_from(block):
                     await self._refill(block, share)
-                    self._take_from(block)
+                    block.left -= 1
         if block.refused_until > time.monotonic():
             raise self._refusal(share, block)
 
