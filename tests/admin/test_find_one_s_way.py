@@ -26,6 +26,7 @@ def password(operator: User) -> str:
     return PASSWORD
 
 
+@pytest.mark.django_db(transaction=True)  # a password is judged in a thread of its own
 def test_signing_in_leads_to_the_home_page(client: Client, password: str) -> None:
     assert client.get(reverse("admin:login")).status_code == 200
     asked = {"username": "operator", "password": password, "next": reverse("admin:index")}
