@@ -47,7 +47,6 @@ def run_body(run: Run, request: Request, callbacks: Mapping[UUID, CallbackRecord
         "pause_requested": run.pause_requested,
         "input": run.input,
         "output": run.output,
-        "error": run.error,
         "waiting_for": [_wait(one, request) for one in run.waiting_for],
         "progress": {"activations": run.activations, "active": run.active},
         "usage": run_usage(run),
@@ -62,7 +61,16 @@ def run_body(run: Run, request: Request, callbacks: Mapping[UUID, CallbackRecord
         "started_at": run.started_at,
         "ended_at": run.ended_at,
         "links": run_links(run.id, request),
+        **error_member(run.error),
     }
+
+
+def error_member(error: Any) -> dict[str, Any]:
+    """Return the member ``error`` of an answer, if there is an error.
+
+    Callers such as n8n take the presence of the key for a failure, whatever its value, and repeat what has succeeded.
+    """
+    return {"error": error} if error else {}
 
 
 def run_location(run_id: UUID, request: Request) -> str:
@@ -85,11 +93,11 @@ def step_body(step: StepRecord) -> dict[str, Any]:
         "attempts": step.attempts,
         "inputs": step.inputs,
         "output": step.output,
-        "error": step.error,
         "started_at": step.started_at,
         "ended_at": step.ended_at,
         "duration_ms": _milliseconds(step.started_at, step.ended_at),
         "usage": step.usage,
+        **error_member(step.error),
     }
 
 
@@ -111,8 +119,8 @@ def event_body(run: Run, step_types: Mapping[str, str], record: EventRecord) -> 
         "severity": _SEVERITIES.get(record.event_type, "info"),
         "correlation_id": run.client_reference or str(run.id),
         "payload": record.payload,
-        "error": event.payload.get("error") if record.event_type == event.type else None,
         "duration_ms": record.duration_ms,
+        **error_member(event.payload.get("error") if record.event_type == event.type else None),
     }
 
 

@@ -11,10 +11,10 @@ from rest_framework.views import APIView
 
 from runs import errors
 from runs.models import Run
-from runs.presentation import run_links, run_location, run_usage, step_body
+from runs.presentation import error_member, run_links, run_location, run_usage, step_body
 from runs.requests import once_of, wait_seconds_of
 from runs.selectors import first_step
-from runs.serializers import IDEMPOTENCY_KEY, PREFER, ErrorShape, LinksShape, ObjectField, WaitQuery
+from runs.serializers import IDEMPOTENCY_KEY, NO_ERROR, PREFER, ErrorShape, LinksShape, ObjectField, WaitQuery
 from runs.trials import try_step_type
 from runs.waiting import RunResponse
 from segments.errors import SegmentInvalid, StepTypeNotFound
@@ -37,7 +37,7 @@ class BlockTrialShape(serializers.Serializer[Any]):
     run_id = serializers.UUIDField()
     status = serializers.CharField(help_text="Of the run.")
     outputs = JsonObject(allow_null=True, help_text="By output port, once there are any.")
-    error = ErrorShape(allow_null=True)
+    error = ErrorShape(required=False, help_text=NO_ERROR)
     usage = JsonObject()
     duration_ms = serializers.IntegerField(allow_null=True)
     links = LinksShape()
@@ -98,13 +98,13 @@ class CatalogTestView(APIView):
 def trial_body(run: Run, request: Request) -> dict[str, Any]:
     """Fill a ``BlockTrialShape``."""
     step = first_step(run) if run.is_over else None
-    shown = step_body(step) if step is not None else {"output": None, "error": None, "duration_ms": None}
+    shown = step_body(step) if step is not None else {"output": None, "duration_ms": None}
     return {
         "run_id": run.id,
         "status": run.status,
         "outputs": shown["output"],
-        "error": shown["error"] or run.error,
         "usage": run_usage(run),
         "duration_ms": shown["duration_ms"],
         "links": run_links(run.id, request),
+        **error_member(shown.get("error") or run.error),
     }

@@ -79,7 +79,6 @@ class Delivery(models.Model):
     is_claimed = models.BooleanField(default=False, help_text="A try is under way.")
     tries = models.PositiveSmallIntegerField(default=0, help_text="Since it was begun, or begun anew.")
     attempts = models.PositiveIntegerField(default=0, help_text="All tries.")
-    has_missed = models.BooleanField(default=False, help_text="A 404 was answered, and forgiven once.")
     created_at = models.DateTimeField(default=utc_now)
     ended_at = models.DateTimeField(null=True)
 

@@ -135,6 +135,4 @@ def rotate_secret(*, tenant: Tenant, actor: str) -> NewCallbackSecret:
 
 
 def _begin_anew(delivery: Delivery) -> None:
-    Delivery.objects.filter(id=delivery.id).update(
-        status=DeliveryStatus.PENDING, next_at=Now(), tries=0, has_missed=False, ended_at=None
-    )
+    Delivery.objects.filter(id=delivery.id).update(status=DeliveryStatus.PENDING, next_at=Now(), tries=0, ended_at=None)

@@ -151,7 +151,7 @@ class Deliverer:
             return
         tried = await self._sender.send(delivery, body)
         jitter = random.random()  # noqa: S311 - spreads retries
-        verdict = judge(tried.answer, tries=delivery.tries, has_missed=delivery.has_missed, jitter=jitter)
+        verdict = judge(tried.answer, tries=delivery.tries, jitter=jitter)
         self._settled.append(_settled(delivery, tried, verdict))
 
     async def _disconnect(self) -> None:
@@ -183,7 +183,6 @@ def _settled(delivery: ClaimedDelivery, tried: Try, verdict: Verdict) -> Settled
         number=delivery.number,
         status=verdict.status,
         delay_seconds=verdict.delay_seconds,
-        has_missed=verdict.has_missed,
         at=tried.at.timestamp(),
         duration_ms=tried.duration_ms,
         status_code=tried.answer.status_code,
@@ -198,7 +197,6 @@ def _given_up(delivery: ClaimedDelivery) -> Settled:
         number=delivery.number,
         status=DeliveryStatus.EXHAUSTED,
         delay_seconds=None,
-        has_missed=delivery.has_missed,
         at=delivery.at.timestamp(),
         duration_ms=0,
         status_code=None,

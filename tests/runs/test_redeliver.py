@@ -31,7 +31,7 @@ def a_delivery(customer: Customer, run_id: str, *, status: str = "exhausted", se
     with tenant_scope(customer.tenant.id):
         delivery = Delivery.objects.create(
             tenant=customer.tenant, run_id=run_id, seq=seq, type="segment.completed", host="hooks.example.com",
-            status=status, body='{"kept": true}', tries=10, attempts=10, has_missed=True,
+            status=status, body='{"kept": true}', tries=10, attempts=10,
             next_at=now + timedelta(hours=20) if is_pending else None, ended_at=None if is_pending else now, **more,
         )  # fmt: skip
         DeliveryAttempt.objects.create(
@@ -93,7 +93,7 @@ def test_a_delivery_is_sent_again_whatever_became_of_it(acme: Customer, api: Api
     again = now_is(delivery)
     assert again.next_at is not None
     assert again.next_at <= utc_now()
-    assert (again.tries, again.attempts, again.has_missed, again.body) == (0, 10, False, delivery.body)
+    assert (again.tries, again.attempts, again.body) == (0, 10, delivery.body)
     with tenant_scope(acme.tenant.id):
         entry = Entry.objects.get(action="delivery.redelivered")
     assert (entry.object_id, entry.before) == (str(delivery.id), {"status": status})

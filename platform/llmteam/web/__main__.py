@@ -3,9 +3,12 @@
 Takes Daphne's options. Without an application it serves ours.
 """
 
+import os
 import sys
 
 from daphne.cli import CommandLineInterface
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
 
 from llmteam.web.server import BoundedServer
 

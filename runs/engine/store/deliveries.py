@@ -11,11 +11,11 @@ from runs.engine.store.connection import AsyncDatabase, columns, transaction
 # A caller whose run ends at once may not listen yet, as it has just been told that the run began.
 INSERT = """
 insert into runs_delivery (id, tenant_id, run_id, seq, type, host, status, body, next_at, is_claimed, tries, attempts,
-                           has_missed, created_at)
+                           created_at)
 select e.id, c.tenant_id, e.run_id, e.seq, e.type, c.host, 'pending', '',
   to_timestamp(e.at) + case when e.ends and to_timestamp(e.at) < r.started_at + interval '2 s'
                             then interval '2 s' else interval '0' end,
-  false, 0, 0, false, to_timestamp(e.at)
+  false, 0, 0, to_timestamp(e.at)
 from unnest(%b::uuid[], %b::uuid[], %b::int[], %b::text[], %b::float8[], %b::bool[])
   as e(id, run_id, seq, type, at, ends)
 join runs_runcallback c on c.run_id = e.run_id
@@ -27,9 +27,9 @@ on conflict (run_id, seq, target) do nothing
 # What becomes of human tasks is told the tenant, if it has said where.
 NOTIFY = """
 insert into runs_delivery (id, tenant_id, run_id, seq, type, target, host, status, body, next_at, is_claimed, tries,
-                           attempts, has_missed, created_at)
+                           attempts, created_at)
 select e.id, n.tenant_id, e.run_id, e.seq, e.type, 'tenant', n.host, 'pending', '', to_timestamp(e.at), false, 0, 0,
-  false, to_timestamp(e.at)
+  to_timestamp(e.at)
 from unnest(%b::uuid[], %b::uuid[], %b::int[], %b::text[], %b::float8[])
   as e(id, run_id, seq, type, at)
 join runs_run r on r.id = e.run_id
@@ -98,7 +98,7 @@ from (select 1) always left join taken on true
 
 # A run's output is told only where it is short; the rest of what can be long is cut to size by whoever writes the body.
 READ = """
-select d.id, d.tenant_id, d.run_id, d.host, d.type, d.body, d.tries, d.attempts, d.has_missed, d.target,
+select d.id, d.tenant_id, d.run_id, d.host, d.type, d.body, d.tries, d.attempts, d.target,
   coalesce(c.address, n.address, ''), coalesce(c.runs_url, n.runs_url, ''),
   t.egress_allow_hosts, s.secret, s.secret_before, s.created_at,
   r.segment_id, r.client_reference, r.metadata::text, e.created_at, e.step_id, e.activation,
@@ -128,9 +128,8 @@ LOCK = "select id from runs_delivery where id = any(%s) order by id for no key u
 SETTLE = """
 with told as (
   select e.*, d.tenant_id from unnest(
-    %b::uuid[], %b::int[], %b::text[], %b::float8[], %b::bool[], %b::float8[], %b::int[], %b::int[], %b::text[],
-    %b::text[]
-  ) as e(id, number, status, delay, has_missed, at, duration_ms, status_code, error_code, response)
+    %b::uuid[], %b::int[], %b::text[], %b::float8[], %b::float8[], %b::int[], %b::int[], %b::text[], %b::text[]
+  ) as e(id, number, status, delay, at, duration_ms, status_code, error_code, response)
   join runs_delivery d on d.id = e.id
 )
 , logged as (
@@ -142,7 +141,7 @@ with told as (
       error_code = excluded.error_code, response = excluded.response
 )
 update runs_delivery d
-set status = told.status, is_claimed = false, has_missed = told.has_missed,
+set status = told.status, is_claimed = false,
     next_at = case when told.status = 'pending' then clock_timestamp() + make_interval(secs => told.delay) end,
     ended_at = case when told.status <> 'pending' then clock_timestamp() end
 from told
@@ -162,7 +161,6 @@ class ClaimedDelivery:
     body: str
     tries: int
     number: int
-    has_missed: bool
     target: str
     address: str
     runs_url: str
@@ -192,7 +190,6 @@ class Settled:
     number: int
     status: DeliveryStatus
     delay_seconds: float | None
-    has_missed: bool
     at: float
     duration_ms: int
     status_code: int | None
@@ -269,7 +266,6 @@ async def settle(connection: AsyncDatabase, settled: Sequence[Settled]) -> None:
                         one.number,
                         one.status.value,
                         one.delay_seconds,
-                        one.has_missed,
                         one.at,
                         one.duration_ms,
                         one.status_code,
