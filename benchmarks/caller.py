@@ -14,14 +14,18 @@ class CallFailed(Exception):
 class Caller:
     """One connection to one server; calls are made one after the other."""
 
-    def __init__(self, base_url: str, key: str) -> None:
+    def __init__(self, base_url: str, key: str, *, source: str | None = None) -> None:
+        """Call with a key, unless it is empty, and from another address of this machine where one is given."""
         self._address = urlsplit(base_url)
-        self._head = f"Host: {self._address.netloc}\r\nAuthorization: Bearer {key}\r\n"
+        self._from = None if source is None else (source, 0)
+        self._head = f"Host: {self._address.netloc}\r\n" + (f"Authorization: Bearer {key}\r\n" if key else "")
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
 
     async def __aenter__(self) -> Self:
-        self._reader, self._writer = await asyncio.open_connection(self._address.hostname, self._address.port)
+        self._reader, self._writer = await asyncio.open_connection(
+            self._address.hostname, self._address.port, local_addr=self._from
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -30,12 +34,11 @@ class Caller:
     async def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes]:
-        """Send one request; return the status and the body of its answer."""
-        content = b"" if body is None else json.dumps(body).encode()
+        """Send one request, its body as JSON unless it is bytes; return the status and the body of its answer."""
+        content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         head = f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(content)}\r\n"
-        head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
-        if content:
-            head += "Content-Type: application/json\r\n"
+        fields = {**({"Content-Type": "application/json"} if content else {}), **(headers or {})}
+        head += "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         self._writer.write(head.encode() + b"\r\n" + content)
         return await self._answer()
 

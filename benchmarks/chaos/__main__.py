@@ -1,10 +1,14 @@
 """Break every part of the platform under load, and prove each time that nothing is lost.
 
     python -m benchmarks.chaos [--seed N] [--only worker_killed,web_killed]
+    python -m benchmarks.chaos --only neighbours [--attack mapping,streams] [--seconds 30]
 
 Prints one JSON line an experiment and the seed with the last; the exit code is 1 when anything was violated. The same
 seed breaks the same things after the same pauses. Everything is our own: a durable Postgres, Valkey, one web process,
 a scheduler, two workers, and the system that is called, all on loopback.
+
+`neighbours` is another kind of experiment and runs only when it is named: one tenant attacks, another measures what it
+notices. It prints one JSON line an attack; all attacks of 30 seconds take about an hour.
 """
 
 import argparse
@@ -13,10 +17,13 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from benchmarks.chaos import rolling, server_faults, takeover, worker_faults
 from benchmarks.chaos.load import Client
+from benchmarks.chaos.neighbours.attacks import ATTACKS
+from benchmarks.chaos.neighbours.experiment import attack_neighbours
 from benchmarks.chaos.programs import FaultDidNotHappen
 from benchmarks.chaos.stack import Stack, running_stack
 from benchmarks.chaos.trial import Trial, World
@@ -41,14 +48,18 @@ EXPERIMENTS: dict[str, Callable[[Trial], None]] = {
     "rolling_restart": rolling.restart_in_turn,
     "mixed_faults": takeover.mix_faults,
 }
+NEIGHBOURS = "neighbours"
+ATTACK_SECONDS = 30.0
 
 
-def try_out(stack: Stack, world: World, client: Client, *, name: str, seed: str) -> bool:
+def try_out(
+    experiment: Callable[[Trial], None], stack: Stack, world: World, client: Client, *, name: str, seed: str
+) -> bool:
     """Run one experiment and print its line; return whether every promise held."""
     began = time.monotonic()
     trial = Trial(stack, world, client, name=name, seed=seed)
     try:
-        EXPERIMENTS[name](trial)
+        experiment(trial)
     except (FaultDidNotHappen, RuntimeError, TimeoutError) as error:
         trial.violations.append(f"the experiment could not be finished: {error}")
     trial.expect(trial.ended_by_themselves == 0, f"{trial.ended_by_themselves} processes ended by themselves")
@@ -69,16 +80,31 @@ def mend(stack: Stack) -> None:
     stack.wait_for_web()
 
 
-def main() -> int:
-    """Read the arguments, start everything, and try it all out."""
+def read_arguments() -> argparse.Namespace:
+    """Read what is wanted; ends the program where there is no such thing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", default=str(secrets.randbelow(10**6)))
     parser.add_argument("--only", default=",".join(EXPERIMENTS), help="names, separated by commas")
+    parser.add_argument("--attack", default=",".join(ATTACKS), help="of neighbours: names, separated by commas")
+    parser.add_argument("--seconds", type=float, default=ATTACK_SECONDS, help="how long an attack of neighbours lasts")
     arguments = parser.parse_args()
+    for kind, given, known in (
+        ("experiment", arguments.only, [*EXPERIMENTS, NEIGHBOURS]),
+        ("attack", arguments.attack, [*ATTACKS]),
+    ):
+        unknown = set(given.split(",")).difference(known)
+        if unknown:
+            parser.error(f"there is no {kind} {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    return arguments
+
+
+def main() -> int:
+    """Start everything, and try it all out."""
+    arguments = read_arguments()
     wanted = arguments.only.split(",")
-    unknown = set(wanted).difference(EXPERIMENTS)
-    if unknown:
-        parser.error(f"there is no experiment {', '.join(sorted(unknown))}; there are {', '.join(EXPERIMENTS)}")
+    attacks = [name for name in ATTACKS if name in arguments.attack.split(",")]
+    neighbours = partial(attack_neighbours, names=attacks, seconds=arguments.seconds)
+    experiments = {**EXPERIMENTS, NEIGHBOURS: neighbours}
     began = time.monotonic()
     print(json.dumps({"seed": arguments.seed}), flush=True)
     held: list[bool] = []
@@ -87,7 +113,9 @@ def main() -> int:
         client = Client(stack.base_url, stack.key)
         world.save_segments(client)
         held += [
-            try_out(stack, world, client, name=name, seed=arguments.seed) for name in EXPERIMENTS if name in wanted
+            try_out(experiment, stack, world, client, name=name, seed=arguments.seed)
+            for name, experiment in experiments.items()
+            if name in wanted
         ]
     last = {"seed": arguments.seed, "ok": all(held), "experiments": len(held), "violated": held.count(False)}
     print(json.dumps({**last, "seconds": round(time.monotonic() - began, 1)}), flush=True)

@@ -85,6 +85,7 @@ class Stack:
         self._folder = folder
         self.logs = folder / "log"
         self.key = ""
+        self.second_key = ""
         self.base_url = parts.base_url(self._port)
         self._environment = {
             **parts.environment(servers),
@@ -126,7 +127,8 @@ class Stack:
         commands = parts.setup_commands(self._port, access_file=access)
         commands += tuple(("ensure_roles", "--login", name) for name in WORKERS)
         parts.run_commands(commands, environment=self._environment, logs=self.logs, say=lambda _line: None)
-        self.key = json.loads(access.read_text())["api_key"]
+        keys = json.loads(access.read_text())
+        self.key, self.second_key = keys["api_key"], keys["second_api_key"]
         self.ask(WITNESS)
         self.web.start()
         self.beat.start()
