@@ -15,7 +15,7 @@ WORDS = [f"{number:04d}" for number in range(2_000)]
 
 async def open_tasks(attacker: Attacker) -> None:
     """10,000 tasks opened by ten runs, and all lists of them read meanwhile."""
-    path = await attacker.save(per_item("tasks", f"list(range({TASKS}))", "human_task", title="{{ item }}"))
+    path = await attacker.save(per_item("tasks", f"list(range({TASKS}))", "human_task", title="Task {{ item }}"))
     attacker.begin()
     for _ in range(RUNS):
         await attacker.call("POST", path, {"input": {"text": "x" * 1_000}})

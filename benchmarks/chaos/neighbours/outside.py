@@ -133,7 +133,7 @@ async def mails(attacker: Attacker) -> None:
     async def invite(caller: Any, number: int) -> int:
         if number % 2:
             return int((await caller.call("POST", f"/api/v1/{path}", {"input": {}}))[0])
-        body = {"email": f"stranger-{number}@example.test", "roles": ["reviewer"]}
+        body = {"email": f"stranger-{number}@example.test", "role": "reviewer"}
         return int((await caller.call("POST", "/api/v1/invitations", body))[0])
 
     await attacker.flat_out(SIDE_BY_SIDE, invite)
