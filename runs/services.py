@@ -105,7 +105,7 @@ class _Start:
         """Judge a definition brought along, and the input by it."""
         if self.wish.segment_id is not None or self.definition is not None:
             return
-        definition = read_inline(document=self.wish.definition, below="/segment")
+        definition = read_inline(tenant=self.tenant, document=self.wish.definition, below="/segment")
         if definition.input_schema is not None:
             check_input(self.tenant.id, self.wish.input, schema=definition.input_schema)
         self.definition = definition

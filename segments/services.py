@@ -11,10 +11,10 @@ from kernel.values import Json
 from segments.definition import Finding, content_hash
 from segments.definition import Segment as Definition
 from segments.errors import RevisionMismatch, SegmentExists, SegmentInvalid, SegmentNotFound
+from segments.judgements import judge
 from segments.known_names import known_names_of
 from segments.models import Revision, Segment
 from segments.selectors import catalog, etag_of, is_segment_id
-from segments.validation import validate
 from tenants.context import tenant_scope
 from tenants.models import Tenant
 
@@ -68,17 +68,18 @@ def create_segment(*, tenant: Tenant, actor: str, document: Json) -> Saved:
         return _save(tenant, actor, definition, findings)
 
 
-def read_inline(*, document: Json, below: str = "") -> Definition:
+def read_inline(*, tenant: Tenant, document: Json, below: str = "") -> Definition:
     """Judge a definition that a run brings along. May take a while, so it is never called in a transaction.
 
     Args:
+        tenant: Whose turn it takes.
         document: The definition.
         below: JSON pointer to where it stands in the request, for error pointers.
 
     Raises:
         SegmentInvalid: The definition has errors.
     """
-    validation = validate(document, catalog())
+    validation = judge(tenant, document)
     if validation.segment is None or not validation.valid:
         raise SegmentInvalid.by(validation.findings, below=below)
     return validation.segment
@@ -121,7 +122,7 @@ def archive_segment(*, tenant: Tenant, actor: str, segment_id: str) -> None:
 def _read(document: Json, segment_id: str | None, tenant: Tenant) -> tuple[Definition, tuple[Finding, ...]]:
     if segment_id is not None and isinstance(document, dict) and not {"segment_id", "workflow_id"} & document.keys():
         document = {"segment_id": segment_id, **document}
-    validation = validate(document, catalog(), known_names_of(tenant))
+    validation = judge(tenant, document, known_names_of(tenant))
     if validation.segment is None or not validation.valid:
         raise SegmentInvalid.by(validation.findings)
     if segment_id is not None and validation.segment.segment_id != segment_id:

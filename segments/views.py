@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 from kernel.paging import CursorRefused, page_body
 from segments import errors, examples, selectors, serializers, services
 from segments.definition import json_schema
+from segments.judgements import judge
 from segments.known_names import known_names_of
-from segments.validation import validate
 from tenants.requests import NotAvailable, PageQuery, caller_of, read_query, with_etag
 from tenants.shapes import page_shape
 
@@ -88,7 +88,7 @@ class ValidateView(APIView):
     def post(self, request: Request) -> Response:
         """Answer the findings."""
         tenant = caller_of(request).tenant
-        verdict = validate(request.data, selectors.catalog(), known_names_of(tenant))
+        verdict = judge(tenant, request.data, known_names_of(tenant))
         return Response(serializers.validation_body(verdict))
 
 

@@ -97,4 +97,4 @@ def validate(document: Json, catalog: Catalog, known: KnownNames = NOTHING_KNOWN
     return Validation(findings.all(), draft.segment if draft and is_readable else None, not findings.failed)
 
 
-__all__ = ["Finding", "KnownNames", "Validation", "validate"]
+__all__ = ["NOTHING_KNOWN", "Finding", "KnownNames", "Validation", "validate"]
