@@ -133,7 +133,7 @@ def test_a_resumed_run_queues_like_any_other_with_its_losses_forgotten(
 ) -> None:
     put("stalled", losses=5, error={"code": "OWNERS_LOST", "message": "x"})
     body = client.post(links["resume"], {"reason": "mended"}).json()
-    assert (body["status"], body["error"]) == ("queued", None)
+    assert (body["status"], "error" in body) == ("queued", False)
     run = only_run()
     assert (run.losses, run.signals_pending) == (0, False), "to apply it needs a slot"
     assert run.wake_at is not None
