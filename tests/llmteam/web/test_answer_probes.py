@@ -61,7 +61,11 @@ def cannot_open(settings: Any, key_id: str) -> None:
 
 
 def lose_a_migration() -> None:
-    MigrationRecorder.Migration.objects.filter(app="runs").order_by("-name")[0].delete()
+    applied_last().delete()
+
+
+def applied_last() -> Any:
+    return MigrationRecorder.Migration.objects.filter(app="runs").order_by("-name")[0]
 
 
 def leave_the_role() -> None:
@@ -77,12 +81,14 @@ def read_only() -> None:
 @pytest.fixture
 def whole_afterwards(transactional_db: None) -> Iterator[None]:
     """Mend what a test broke."""
+    last = applied_last().name
     yield
     key_ring.cache_clear()
     connection.close()
     with connection.cursor() as cursor:
         cursor.execute("drop role if exists outsider")
-    MigrationRecorder(connection).record_applied("runs", "0008_session_locks")
+    if applied_last().name != last:
+        MigrationRecorder(connection).record_applied("runs", last)
 
 
 @pytest.mark.usefixtures("whole_afterwards")
