@@ -46,9 +46,9 @@ fix: $(READY) ## format, and repair what the linter can
 bench: $(READY) ## figures of this machine, next to the floor; ONLY=W1,LONE REPEATS=1
 	@exec .venv/bin/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(REPEATS),--repeats $(REPEATS))
 
-chaos: $(READY) ## parts broken under load: nothing is lost; ONLY=worker_killed SEED=1; ONLY=neighbours ATTACK=mapping SECONDS=10
+chaos: $(READY) ## parts broken under load: nothing is lost; ONLY=worker_killed SEED=1; ONLY=differential GRAPHS=1000; ONLY=neighbours ATTACK=mapping SECONDS=10
 	@exec .venv/bin/python -m benchmarks.chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) \
-		$(if $(ATTACK),--attack $(ATTACK)) $(if $(SECONDS),--seconds $(SECONDS))
+		$(if $(GRAPHS),--graphs $(GRAPHS)) $(if $(ATTACK),--attack $(ATTACK)) $(if $(SECONDS),--seconds $(SECONDS))
 
 browser: $(READY) ## the inbox in Chromium, wide and on a phone; pictures are left in .data/browser
 	@exec .venv/bin/python -m pytest -m browser -p no:xdist tests/browser

@@ -1,11 +1,14 @@
 """Break every part of the platform under load, and prove each time that nothing is lost.
 
     python -m benchmarks.chaos [--seed N] [--only worker_killed,web_killed]
+    python -m benchmarks.chaos --only differential [--graphs 1000] [--seed N]
     python -m benchmarks.chaos --only neighbours [--attack mapping,streams] [--seconds 30]
 
 Prints one JSON line an experiment and the seed with the last; the exit code is 1 when anything was violated. The same
 seed breaks the same things after the same pauses. Everything is our own: a durable Postgres, Valkey, one web process,
 a scheduler, two workers, and the system that is called, all on loopback.
+
+`differential` runs random graphs, and holds how they end against an interpreter and against variants of them.
 
 `neighbours` is another kind of experiment and runs only when it is named: one tenant attacks, another measures what it
 notices. It prints one JSON line an attack; all attacks of 30 seconds take about an hour.
@@ -21,6 +24,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.chaos import rolling, server_faults, takeover, worker_faults
+from benchmarks.chaos.differential.experiment import GRAPHS, compare_with_interpreter
 from benchmarks.chaos.load import Client
 from benchmarks.chaos.neighbours.attacks import ATTACKS
 from benchmarks.chaos.neighbours.experiment import attack_neighbours
@@ -48,6 +52,7 @@ EXPERIMENTS: dict[str, Callable[[Trial], None]] = {
     "rolling_restart": rolling.restart_in_turn,
     "mixed_faults": takeover.mix_faults,
 }
+DIFFERENTIAL = "differential"
 NEIGHBOURS = "neighbours"
 ATTACK_SECONDS = 30.0
 
@@ -84,12 +89,13 @@ def read_arguments() -> argparse.Namespace:
     """Read what is wanted; ends the program where there is no such thing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", default=str(secrets.randbelow(10**6)))
-    parser.add_argument("--only", default=",".join(EXPERIMENTS), help="names, separated by commas")
+    parser.add_argument("--only", default=",".join([*EXPERIMENTS, DIFFERENTIAL]), help="names, separated by commas")
     parser.add_argument("--attack", default=",".join(ATTACKS), help="of neighbours: names, separated by commas")
     parser.add_argument("--seconds", type=float, default=ATTACK_SECONDS, help="how long an attack of neighbours lasts")
+    parser.add_argument("--graphs", type=int, default=GRAPHS, help="how many graphs differential compares")
     arguments = parser.parse_args()
     for kind, given, known in (
-        ("experiment", arguments.only, [*EXPERIMENTS, NEIGHBOURS]),
+        ("experiment", arguments.only, [*EXPERIMENTS, DIFFERENTIAL, NEIGHBOURS]),
         ("attack", arguments.attack, [*ATTACKS]),
     ):
         unknown = set(given.split(",")).difference(known)
@@ -104,7 +110,8 @@ def main() -> int:
     wanted = arguments.only.split(",")
     attacks = [name for name in ATTACKS if name in arguments.attack.split(",")]
     neighbours = partial(attack_neighbours, names=attacks, seconds=arguments.seconds)
-    experiments = {**EXPERIMENTS, NEIGHBOURS: neighbours}
+    differential = partial(compare_with_interpreter, graphs=arguments.graphs)
+    experiments = {**EXPERIMENTS, DIFFERENTIAL: differential, NEIGHBOURS: neighbours}
     began = time.monotonic()
     print(json.dumps({"seed": arguments.seed}), flush=True)
     held: list[bool] = []

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -59,9 +60,42 @@ class Client:
         path, headers = f"/api/v1/segments/{segment_id}/runs", {"Idempotency-Key": key}
         return await self._until_accepted(path, {"input": {"n": n}}, headers=headers, accepted=accepted)
 
+    async def start_inline(self, segment: Any, run_input: Any, *, key: str, accepted: Accepted) -> UUID | None:
+        """Start a run of a segment that is not saved, as patiently."""
+        body, headers = {"segment": segment, "input": run_input}, {"Idempotency-Key": key}
+        return await self._until_accepted("/api/v1/runs", body, headers=headers, accepted=accepted)
+
+    async def replay(self, run_id: UUID, activation: str, *, key: str, accepted: Accepted) -> UUID | None:
+        """Replay a run from an activation (``step_id#n``), as patiently."""
+        path, headers = f"/api/v1/runs/{run_id}/replay", {"Idempotency-Key": key}
+        body = {"from_activation": activation}
+        return await self._until_accepted(path, body, headers=headers, accepted=accepted)
+
+    async def read(self, path: str) -> Any:
+        """Read what the API shows, until it answers.
+
+        Raises:
+            CallFailed: It refuses.
+            TimeoutError: Nobody answers for long.
+        """
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                with suppress(*TRANSIENT):
+                    status, content = await self._call("GET", path, None)
+                    if status == 200:
+                        return json.loads(content)
+                    if 400 <= status < 500 and status != 429:
+                        break
+                await asyncio.sleep(FIRST_PAUSE_SECONDS)
+        raise CallFailed(f"{path}: {status} {content[:200]!r}")
+
     async def cancel(self, run_id: UUID, *, accepted: Accepted) -> bool:
         """Cancel a run, as patiently; return False when it is over already."""
-        path = f"/api/v1/runs/{run_id}/cancel"
+        return await self.command("cancel", run_id, accepted=accepted)
+
+    async def command(self, name: str, run_id: UUID, *, accepted: Accepted) -> bool:
+        """Cancel, pause or resume a run, as patiently; return False when it is in no state for that."""
+        path = f"/api/v1/runs/{run_id}/{name}"
         answer = await self._until_accepted(path, {}, headers={}, accepted=accepted, final=frozenset({409}))
         return answer is not None
 

@@ -94,7 +94,7 @@ class Stack:
             "WORKER_GRACE_SECONDS": "10",
             "DATABASE_URL": dsn(DATABASE),
             "DJANGO_SETTINGS_MODULE": "llmteam.settings",
-            "EXTRA_APPS": "benchmarks.chaos.block_step.BlockStepConfig",
+            "EXTRA_APPS": "benchmarks.chaos.block_step.BlockStepConfig,benchmarks.noop_steps.NoopStepsConfig",
             "EGRESS_ALLOW_HOSTS": upstream_address,
             "EGRESS_ALLOW_CIDRS": f"{processes.LOOPBACK}/32",
         }

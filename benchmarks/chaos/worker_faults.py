@@ -69,12 +69,12 @@ def _freeze(trial: Trial, victim: Program) -> int:
     lease = stack.ask(LEASED, [f"{victim.name}@chaos"])
     victim.freeze()
     owned = list(stack.owned_by(victim))
-    before = _epochs(trial, owned)
+    before = epochs(trial, owned)
     gone = trial.wait_for(lambda: stack.ask(LEASED, [f"{victim.name}@chaos"]) != lease, seconds=FREED_SECONDS)
     trial.expect(gone, "the lease of a frozen worker did not end")
     claimed = trial.wait_for(lambda: stack.ask(UNCLAIMED, [owned])[0][0] == 0, seconds=FREED_SECONDS)
     trial.expect(claimed, "the runs of a frozen worker were not taken over")
-    after = _epochs(trial, owned)
+    after = epochs(trial, owned)
     taken = [run_id for run_id in owned if after[run_id] > before[run_id]]
     trial.expect(len(taken) == len(owned), "a run of a frozen worker has its epoch still")
     woken_at = stack.now()
@@ -137,7 +137,7 @@ def take_over_by_default(trial: Trial) -> None:
     victim = busy_worker(trial)
     trial.revives = False
     owned = list(trial.stack.owned_by(victim))
-    before = _epochs(trial, owned)
+    before = epochs(trial, owned)
     victim.kill()
     began = time.monotonic()
     goes_on = trial.wait_for(lambda: not _untaken(trial, before), seconds=TAKEOVER_SECONDS + 5)
@@ -184,7 +184,8 @@ def _has_held_calls(trial: Trial, worker: Program) -> bool:
     return _held_calls(trial, worker) >= HELD_CALLS
 
 
-def _epochs(trial: Trial, run_ids: list[UUID]) -> dict[UUID, int]:
+def epochs(trial: Trial, run_ids: list[UUID]) -> dict[UUID, int]:
+    """Tell under which epoch each run is now."""
     return {run_id: int(epoch) for run_id, epoch in trial.stack.ask(EPOCHS, [run_ids])}
 
 
