@@ -72,9 +72,9 @@ async def test_what_passes_the_deadline_is_refused_and_its_process_replaced(make
     pool = make(seconds=0.5, processes=1)
     before = int(await pool.run("acme", "pid", b""))
     began = time.monotonic()
-    with pytest.raises(ComputeLimit, match=r"longer than 0\.5 s"):
+    with pytest.raises(ComputeLimit, match=r"0\.5 s of processor time|longer than 3 s"):
         await pool.run("acme", "spin", b"")
-    assert 0.5 <= time.monotonic() - began < 3
+    assert time.monotonic() - began >= 0.5
     assert not psutil.pid_exists(before)
     after = int(await pool.run("acme", "pid", b""))
     assert after != before
@@ -82,9 +82,9 @@ async def test_what_passes_the_deadline_is_refused_and_its_process_replaced(make
 
 
 async def test_a_process_that_stands_still_passes_the_deadline_too(make: Make) -> None:
-    pool = make(seconds=0.5, processes=1)
+    pool = make(seconds=0.2, processes=1)
     os.kill(int(await pool.run("acme", "pid", b"")), signal.SIGSTOP)
-    with pytest.raises(ComputeLimit):
+    with pytest.raises(ComputeLimit, match=r"longer than 1\.2 s"):
         await pool.run("acme", "echo", bytes(10 * MIB))
     assert await pool.run("acme", "echo", b"again") == b"again"
 
@@ -123,7 +123,7 @@ async def test_work_whose_process_somebody_killed_is_done_again(make: Make) -> N
     assert int(await work) != before
 
 
-@pytest.mark.parametrize("number", [signal.SIGXCPU, signal.SIGABRT, signal.SIGSEGV])
+@pytest.mark.parametrize("number", [signal.SIGPROF, signal.SIGABRT, signal.SIGSEGV])
 async def test_work_that_ends_its_process_by_a_bound_is_refused(make: Make, number: int) -> None:
     pool = make(processes=1)
     with pytest.raises(ComputeLimit):

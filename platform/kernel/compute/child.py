@@ -19,8 +19,10 @@ from typing import Final
 from kernel.compute.frames import MAX_BYTES, Kind, receive, send
 
 PR_SET_PDEATHSIG: Final = 1
-NICENESS: Final = 10
+NICENESS: Final = 5
 """Event loops and the requests of others go first where processors are short."""
+LIFE_SECONDS: Final = 3600
+"""Processor time of all calls of a process together; then it is replaced."""
 KEPT_PART: Final = 0.5
 """A process that holds more than this part of its memory after a call is replaced."""
 STATM: Final = Path("/proc/self/statm")
@@ -29,7 +31,7 @@ Function = Callable[[bytes], bytes]
 
 
 def main(arguments: list[str]) -> None:
-    """Serve until the socket closes: PARENT MEMORY_BYTES CPU_SECONDS MODULE:FUNCTION..."""
+    """Serve until the socket closes: PARENT MEMORY_BYTES SECONDS MODULE:FUNCTION..."""
     parent, memory, seconds, *names = arguments
     _die_with_parent(int(parent))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's terminal or supervisor sends them to all;
@@ -37,10 +39,11 @@ def main(arguments: list[str]) -> None:
     os.nice(NICENESS)
     functions = {name: _load(name) for name in names}
     resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
+    resource.setrlimit(resource.RLIMIT_CPU, (LIFE_SECONDS, LIFE_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     connection = socket.socket(fileno=os.dup(0))
     send(connection, Kind.READY, b"")
-    while _serve(connection, functions, int(seconds)) and not _has_grown(int(memory)):
+    while _serve(connection, functions, float(seconds)) and not _has_grown(int(memory)):
         pass
 
 
@@ -58,24 +61,18 @@ def _load(name: str) -> Function:
     return function
 
 
-def _serve(connection: socket.socket, functions: dict[str, Function], seconds: int) -> bool:
+def _serve(connection: socket.socket, functions: dict[str, Function], seconds: float) -> bool:
     """Answer one call; return whether another may follow."""
     try:
         _, name = receive(connection)
         _, payload = receive(connection)
     except EOFError:
         return False
-    _allow_time(seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # of processor time; passing it ends the process, whatever it does
     kind, content = _call(functions[name.decode()], payload)
+    signal.setitimer(signal.ITIMER_PROF, 0)
     send(connection, kind, content)
     return kind is not Kind.OUT_OF_MEMORY
-
-
-def _allow_time(seconds: int) -> None:
-    """Let the kernel end the process once it has computed for some seconds more; the parent's deadline comes first."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 1 + seconds, hard))
 
 
 def _call(function: Function, payload: bytes) -> tuple[Kind, bytes]:

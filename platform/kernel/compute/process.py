@@ -14,6 +14,7 @@ from kernel.compute.frames import Kind, receive, send
 START_SECONDS: Final = 30.0
 END_SECONDS: Final = 5.0
 """How long a process that has closed its socket may take to end."""
+_BOUNDS: Final[dict[int, str]] = {signal.SIGPROF: "time", signal.SIGABRT: "memory", signal.SIGSEGV: "memory"}
 
 
 class ProcessEnded(Exception):
@@ -26,14 +27,14 @@ class ComputeProcess:
     The thread that makes it must outlive it: on Linux the kernel ends the process with the thread it came from.
     """
 
-    def __init__(self, functions: tuple[str, ...], *, memory_bytes: int, cpu_seconds: int) -> None:
+    def __init__(self, functions: tuple[str, ...], *, memory_bytes: int, seconds: float) -> None:
         """Start the process and wait until it has imported the functions.
 
         Raises:
             ComputeUnavailable: It cannot be started.
         """
         self._connection, theirs = socket.socketpair()
-        bounds = [str(os.getpid()), str(memory_bytes), str(cpu_seconds)]
+        bounds = [str(os.getpid()), str(memory_bytes), str(seconds)]
         try:
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603 - our own program
@@ -93,12 +94,12 @@ class ComputeProcess:
         self._process.kill()
         return self._process.wait()
 
-    def ended_by_limit(self) -> bool:
-        """Whether the process ended at a bound of its own: on processor time, or on memory in native code."""
+    def passed_bound(self) -> str | None:
+        """Say which bound of its own a process ended at, if it did: ``time``, or ``memory`` in native code."""
         try:
-            return -self._process.wait(END_SECONDS) in {signal.SIGXCPU, signal.SIGABRT, signal.SIGSEGV}
+            return _BOUNDS.get(-self._process.wait(END_SECONDS))
         except subprocess.TimeoutExpired:
-            return False
+            return None
 
     def _receive(self, deadline: float) -> tuple[Kind, bytes]:
         try:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
 from typing import Final
 
 from kernel.compute import metrics
@@ -11,11 +10,16 @@ from kernel.compute.process import ComputeProcess, ProcessEnded
 
 TRIES: Final = 2
 """A call whose process was ended by no bound of its own (by the kernel, by an operator) is made again, once."""
+PATIENCE: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The bounds of a process: how long a call may take, and how much memory."""
+    """The bounds of a process: how long a call may compute, and how much memory it may take.
+
+    ``seconds`` are of processor time, so that a machine with much to do refuses nobody; ``PATIENCE`` times as much may
+    go by on the clock.
+    """
 
     seconds: float = 5.0
     memory_bytes: int = 512 << 20
@@ -45,20 +49,21 @@ class Slot:
         for _ in range(TRIES):
             process = self._ready()
             try:
-                return process.call(self._functions[function], payload, seconds=self._bounds.seconds)
+                return process.call(self._functions[function], payload, seconds=self._bounds.seconds * PATIENCE)
             except ComputeFailed:
                 raise
             except TimeoutError:
-                self.end("deadline")
-                raise ComputeLimit(f"The work takes longer than {self._bounds.seconds:g} s.") from None
+                self.end("time")
+                raise ComputeLimit(f"The work takes longer than {self._bounds.seconds * PATIENCE:g} s.") from None
             except ComputeLimit:
                 self.end("memory")
                 raise
             except ProcessEnded:
-                is_limit = process.ended_by_limit()
-                self.end("limit" if is_limit else "lost")
-                if is_limit:
-                    raise ComputeLimit("The work takes more time or memory than its process is given.") from None
+                bound = process.passed_bound()
+                self.end(bound or "lost")
+                if bound is not None:
+                    given = f"{self._bounds.seconds:g} s of processor time" if bound == "time" else "memory"
+                    raise ComputeLimit(f"The work takes more than the {given} it is given.") from None
         raise ComputeUnavailable("The processes that did the work were ended by somebody else.")
 
     def end(self, reason: str | None = None) -> None:
@@ -76,6 +81,6 @@ class Slot:
             self._process = ComputeProcess(
                 tuple(self._functions.values()),
                 memory_bytes=self._bounds.memory_bytes,
-                cpu_seconds=ceil(self._bounds.seconds),
+                seconds=self._bounds.seconds,
             )
         return self._process
