@@ -9,7 +9,8 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable
-from typing import Literal, NoReturn, TypeAlias
+from itertools import chain
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import orjson
 
@@ -111,11 +112,14 @@ def normalise(value: object, *, big_integers: BigIntegers = "refuse") -> Json:
         encoded = orjson.dumps(value, option=_STRICT_OPTIONS)
     except (TypeError, RecursionError):
         return _copy(value, (), big_integers)
-    if encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH or b"\\u0000" in encoded:
+    if b"\\u0000" in encoded:
         return _copy(value, (), big_integers)
     copy: Json = orjson.loads(encoded)
+    may_be_deep = encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH
     # NaN comes back as null and a tuple as a list: both compare unequal here.
-    return copy if copy == value else _copy(value, (), big_integers)
+    if copy != value or (may_be_deep and is_deeper(copy, MAX_DEPTH)):
+        return _copy(value, (), big_integers)
+    return copy
 
 
 def dump_json(value: Json) -> str:
@@ -144,6 +148,17 @@ def check_size(value: Json, *, limit: int = MAX_VALUE_BYTES) -> int:
             extra={"size": size, "limit": limit},
         )
     return size
+
+
+def is_deeper(value: Json, levels: int) -> bool:
+    """Whether containers stand within more containers than some levels; level by level, at little cost."""
+    level: list[Any] = [value] if isinstance(value, dict | list) else []
+    for _ in range(levels):
+        if not level:
+            return False
+        inner = chain.from_iterable(one.values() if type(one) is dict else one for one in level)
+        level = [one for one in inner if type(one) is dict or type(one) is list]
+    return bool(level)
 
 
 def pointer_of(path: Iterable[str | int]) -> str:

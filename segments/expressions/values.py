@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import orjson
 
-from kernel.values import Json, dump_json
+from kernel.values import Json, dump_json, is_deeper
 from segments.expressions.errors import ExpressionFailed, LimitPassed
 from segments.expressions.limits import (
     BYTES_PER_UNIT,
@@ -281,19 +281,9 @@ class _Copy:
         if NUL.search(encoded):
             raise ExpressionFailed("A text holds the character NUL.")
         copy: Json = orjson.loads(encoded)
-        if containers + depth > MAX_RESULT_DEPTH:
-            self._check_levels(copy, depth)
+        if containers + depth > MAX_RESULT_DEPTH and is_deeper(copy, MAX_RESULT_DEPTH - depth):
+            raise LimitPassed("The result is nested too deeply.")
         return copy
-
-    def _check_levels(self, value: Json, depth: int) -> None:
-        """Refuse a copy that is nested too deeply where it stands."""
-        level: list[Any] = [value]
-        while level:
-            depth += 1
-            if depth > MAX_RESULT_DEPTH:
-                raise LimitPassed("The result is nested too deeply.")
-            inner = chain.from_iterable(one.values() if type(one) is dict else one for one in level)
-            level = [one for one in inner if type(one) is dict or type(one) is list]
 
     def _made(self, value: Any, depth: int) -> Json:
         if depth >= MAX_RESULT_DEPTH:
