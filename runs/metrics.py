@@ -42,6 +42,12 @@ HOSTS_LOST: Final = Counter(
     "llmteam_hosts_lost", "Hosts this process found dead, by what told: their lease, or their session's lock.", ["by"]
 )
 JOURNAL_COMMITS: Final = Counter("llmteam_journal_commits", "Transactions that wrote journals.")
+LONG_TURN_SECONDS: Final = Histogram(
+    "llmteam_loop_long_turn_seconds",
+    "Turns of a worker's event loop over 20 ms: how long it worked, or how long a processor or a lock was waited for.",
+    ["cause"],
+    buckets=(0.05, 0.1, 0.25, 1, 5, 30),
+)
 
 _models: set[tuple[str, str]] = set()
 

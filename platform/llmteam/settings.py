@@ -210,6 +210,7 @@ COMPUTE_FUNCTIONS = {
     "model_answer": "runs.providers.decoding:decode_bytes",
     "parse_json": "kernel.parsing:parse_bytes",
     "schema_misfits": "kernel.schemas.judging:judge_bytes",
+    "step_work": "runs.work.process:do_work",
 }
 COMPUTE_PROCESSES = environment.whole("COMPUTE_PROCESSES", 2, least=1, most=64)
 COMPUTE_SECONDS = environment.number("COMPUTE_SECONDS", 5, least=0.1, most=60)

@@ -1,13 +1,24 @@
 """Routing: the values that leave a step by its ports, and the edges that fire."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from kernel.values import Json
 from runs.core.scope import EdgeScope, Scope
 from runs.core.state import State, Token
-from segments.expressions import ExpressionError
+from segments.expressions import Account, AccountEmpty, ExpressionError
 from segments.plan import PlanEdge, PlanStep
+
+ERROR_ROUTING_UNITS = 20_000
+"""Fuel for the conditions of all edges that may take one failure, some 7 ms."""
+
+Holds = Callable[[PlanEdge, EdgeScope], object]
+"""Tells whether an edge's condition holds on some names."""
+
+
+def evaluate_condition(edge: PlanEdge, names: EdgeScope) -> object:
+    """Evaluate an edge's condition, here and at once."""
+    return edge.condition is None or edge.condition.evaluate(names)
 
 
 def emit_ports(step: PlanStep, ports: Mapping[str, Json]) -> dict[str, Json]:
@@ -41,13 +52,24 @@ class Routing(NamedTuple):
         }
 
 
-def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope) -> Routing:
+def own_output(step: PlanStep, ports: Mapping[str, Json]) -> Json:
+    """Give what a step has just emitted as ``steps.<id>.output`` has it for the conditions of its own edges."""
+    return ports[step.primary_port] if step.primary_port in ports else next(iter(ports.values()), None)
+
+
+def deciding_edges(step: PlanStep, ports: Mapping[str, Json]) -> list[tuple[PlanEdge, str]]:
+    """Give the edges whose conditions decide when these ports are emitted, each with its port."""
+    return [
+        (edge, port) for edge in step.edges if edge.condition is not None and (port := _port(edge, ports)) is not None
+    ]
+
+
+def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope, holds: Holds = evaluate_condition) -> Routing:
     """Say which edges fire when these ports are emitted.
 
     Behind a condition that cannot be evaluated nothing is decided: neither its edge fires nor the ``else`` beside it.
     """
-    own = ports[step.primary_port] if step.primary_port in ports else next(iter(ports.values()), None)
-    steps: dict[str, Json] = {step.step_id: {"output": own}}
+    steps: dict[str, Json] = {step.step_id: {"output": own_output(step, ports)}}
     fired: list[int] = []
     decided: set[str] = set()
     failed: tuple[PlanEdge, ExpressionError] | tuple[()] = ()
@@ -59,7 +81,7 @@ def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope) -> Routing:
             fired.append(edge.index)
         else:
             try:
-                if edge.condition.evaluate(EdgeScope(scope, ports[port], steps)):
+                if holds(edge, EdgeScope(scope, ports[port], steps)):
                     fired.append(edge.index)
                     decided.add(port)
             except ExpressionError as error:
@@ -71,8 +93,16 @@ def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope) -> Routing:
 
 
 def route_error(state: State, token: Token, error: Mapping[str, Json]) -> tuple[int, ...]:
-    """Return the edges that take a failure; a condition that cannot be evaluated takes nothing."""
-    routing = route(state.plan.steps[token.step_id], {"error": dict(error)}, Scope(state, token))
+    """Return the edges that take a failure; conditions that cannot be evaluated, or take too much, take nothing."""
+    account = Account(ERROR_ROUTING_UNITS)
+
+    def holds(edge: PlanEdge, names: EdgeScope) -> object:
+        return edge.condition is None or account.evaluate(edge.condition, names)
+
+    try:
+        routing = route(state.plan.steps[token.step_id], {"error": dict(error)}, Scope(state, token), holds)
+    except AccountEmpty:
+        return ()
     return routing.edges if routing.failed is None else ()
 
 

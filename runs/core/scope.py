@@ -1,9 +1,14 @@
 """The names an expression may use inside an activation. Source: engine.md 6."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Container, Iterator, Mapping
+from typing import Any, cast
 
 from kernel.values import Json
 from runs.core.state import State, Token, input_values
+
+_STEPS = re.compile(r"steps\b(?:\s*\.\s*(\w+)|\s*\[\s*\\?[\"'](\w+)\\?[\"']\s*\]|\s*,\s*\\?[\"'](\w+))?")
+"""``steps`` in the text of expressions, and the step that is named behind it, if one is in plain sight."""
 
 
 class Scope(Mapping[str, Json]):
@@ -50,11 +55,9 @@ class Scope(Mapping[str, Json]):
         if name == "inputs":
             return dict(self.inputs)
         if name == "run":
-            return {"input": self._state.run_input, "id": self._run_id}
+            return self._run()
         if name == "steps":
-            return {
-                step_id: {"output": self._state.output_of(step_id, seq)} for step_id, seq in self._token.lineage.items()
-            }
+            return self._steps()
         return self._item(name)
 
     def _item(self, name: str) -> Json:
@@ -64,8 +67,35 @@ class Scope(Mapping[str, Json]):
             if isinstance(value, Mapping):
                 return value[name]
             raise KeyError(name)
-        seq, index = found
-        return index if name == "index" else self._state.items[seq][index]
+        return found[1] if name == "index" else self._item_at(*found)
+
+    def carried(self, text: str) -> dict[str, Json]:
+        """Give what ``CarriedScope`` needs to mean the same names to the expressions in a text, as plain JSON.
+
+        Of other steps only those the text names are carried, or all where it may mean any.
+        """
+        facts: dict[str, Json] = {"inputs": self.inputs}
+        if "run" in text:
+            facts["run"] = self._run()
+        if "steps" in text:
+            facts["steps"] = self._steps(_named_steps(text))
+        found = self._item_frame()
+        if found is not None:
+            facts["item"] = [self._item_at(*found), found[1]]
+        return facts
+
+    def _run(self) -> dict[str, Json]:
+        return {"input": self._state.run_input, "id": self._run_id}
+
+    def _steps(self, named: Container[str] | None = None) -> dict[str, Json]:
+        """The steps upstream by id; with some named, the others are empty."""
+        return {
+            step_id: {"output": self._state.output_of(step_id, seq)} if named is None or step_id in named else {}
+            for step_id, seq in self._token.lineage.items()
+        }
+
+    def _item_at(self, seq: int, index: int) -> Json:
+        return self._state.items[seq][index]
 
     def _item_frame(self) -> tuple[int, int] | None:
         """The innermost item this activation belongs to: the split's event, and its number."""
@@ -73,6 +103,26 @@ class Scope(Mapping[str, Json]):
             if frame.item is not None:
                 return frame.seq, frame.item
         return None
+
+
+class CarriedScope(Scope):
+    """The names of an activation of another process, as ``Scope.carried`` gave them."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self.inputs = facts["inputs"]
+        self._facts = facts
+
+    def _run(self) -> dict[str, Json]:
+        return cast("dict[str, Json]", self._facts["run"])
+
+    def _steps(self, named: Container[str] | None = None) -> dict[str, Json]:
+        return cast("dict[str, Json]", self._facts["steps"])
+
+    def _item_at(self, seq: int, index: int) -> Json:
+        return cast("Json", self._facts["item"][0])
+
+    def _item_frame(self) -> tuple[int, int] | None:
+        return (0, self._facts["item"][1]) if "item" in self._facts else None
 
 
 class EdgeScope(Mapping[str, Json]):
@@ -100,3 +150,9 @@ class EdgeScope(Mapping[str, Json]):
 
 
 _RESERVED = frozenset({"input", "inputs", "run", "steps", "item", "index"})
+
+
+def _named_steps(text: str) -> frozenset[str] | None:
+    """The steps that the expressions in a text name, and perhaps more; None where they may mean any."""
+    named = [next(filter(None, found), "") for found in _STEPS.findall(text)]
+    return None if "" in named else frozenset(named)

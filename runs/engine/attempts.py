@@ -8,24 +8,34 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final, cast
 
+from kernel.clock import utc_now
 from kernel.errors import LlmteamError
 from kernel.values import Json, ValueRefused, normalise
 from runs.core import Scope, emit_ports, route
+from runs.core.routing import deciding_edges, own_output
+from runs.core.scope import EdgeScope
 from runs.core.state import Activation
 from runs.deltas import Delta
 from runs.engine.plans import ReadyStep
 from runs.engine.store.claims import Claimed
-from runs.steps.base import Defer, Emit, Hold, RuntimeContext, StepCall, StepFailed, StepHandler, Wait
+from runs.steps.base import Defer, Emit, Hold, RuntimeContext, StepCall, StepFailed, StepHandler, Wait, with_names
 from runs.usage.amounts import record_of
-from segments.definition.config import resolve_config
-from segments.expressions import ExpressionError
+from runs.work.errors import read_error
+from runs.work.functions import FUNCTIONS, WHAT, conditions
+from runs.work.pool import COMPUTE, compute
+from segments.catalog import Effect
+from segments.definition.config import read_config, text_kinds
+from segments.expressions import Account, AccountEmpty, ExpressionError, Names
+from segments.plan import PlanEdge
 from tenants.faults import platform_fault
 
 log = logging.getLogger(__name__)
 
 MESSAGE_CHARACTERS = 2_000
+ANSWER_UNITS: Final = 20_000
+"""Fuel for the conditions behind an answer from outside, which is recorded at once."""
 _UNPRINTABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 ActivationKey = tuple[str, int]
@@ -51,6 +61,13 @@ class PlatformFault:
     may_have_called: bool
 
 
+class TooLargeHere(Defer):
+    """The attempt's pure work is more than may be done where others wait for the event loop."""
+
+    def __init__(self) -> None:
+        super().__init__(utc_now(), COMPUTE)
+
+
 Outcome = Succeeded | StepFailed | Defer | Wait | PlatformFault
 
 
@@ -58,6 +75,8 @@ class Attempt:
     """One try of one activation. ``execute`` answers with an outcome and never raises, save when cancelled."""
 
     __slots__ = (
+        "_account",
+        "_answer",
         "_begun_seq",
         "_calls",
         "_claimed",
@@ -67,6 +86,7 @@ class Attempt:
         "_reserve",
         "_streamed",
         "_tell",
+        "_waits_here",
         "call",
         "cancelled",
         "key",
@@ -88,6 +108,7 @@ class Attempt:
         tell: Callable[[Delta], None],
         record: Callable[["Attempt", str, Mapping[str, Json]], None],
         reserve: Callable[["Attempt", Hold], Awaitable[None]],
+        account: Account,
     ) -> None:
         self.key = activation.step_id, activation.activation
         self.number = activation.attempt
@@ -105,20 +126,30 @@ class Attempt:
         self._tell = tell
         self._begun_seq = activation.started_seq
         self._streamed = 0
+        self._account = account
+        self._waits_here = step.plan_step.effect is Effect.PURE
+        self._answer: Emit | Wait | None = None
 
     async def execute(self) -> Outcome:
-        """Call the handler within the step's time, and make its answer ready to be recorded."""
+        """Call the handler within the step's time, and make its answer ready to be recorded.
+
+        A pure attempt whose work is more than its account allows is put off as ``TooLargeHere``; executed again, it
+        does that work in the compute pool, and keeps nobody from the event loop.
+        """
         limit = asyncio.timeout(self.step.plan_step.timeout_seconds)
         try:
             async with limit:
-                answer = await self.step.run(self.prepare())
-            return self._waiting(answer) if isinstance(answer, Wait) else self._completed(answer)
+                if self._answer is None:
+                    self._answer = await self.step.run(await self.prepare())
+                answer = self._answer
+                return self._waiting(answer) if isinstance(answer, Wait) else await self._completed(answer)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self.cancelled or (task is not None and task.cancelling()):
                 raise
             return self._crashed()
         except Defer as deferred:
+            self._waits_here = False
             return deferred
         except (Exception, SystemExit) as error:
             part = None if isinstance(error, StepFailed) else platform_fault(error)
@@ -132,9 +163,16 @@ class Attempt:
         return [] if self.call is None else [record_of(used) for used in self.call.usage]
 
     def answer(self, ports: Mapping[str, Json]) -> Outcome:
-        """Say what an answer from outside comes to, as ``execute`` does of the handler's own."""
+        """Say at once what an answer from outside comes to, as ``execute`` does of the handler's own.
+
+        The conditions of its edges may take no more than fits between others' turns.
+        """
         try:
-            return self._completed(Emit(ports))
+            emitted = emit_ports(self.step.plan_step, _normalised(ports))
+            decided = conditions(self._conditions(emitted), self.scope, Account(ANSWER_UNITS))
+            return self._routed(emitted, cast("dict[str, Any]", decided))
+        except AccountEmpty:
+            return StepFailed("COMPUTE_LIMIT", f"{WHAT['conditions']} too much for an answer from outside.")
         except Exception as error:
             return self._failure(error, is_late=False)
 
@@ -144,7 +182,7 @@ class Attempt:
         Raises:
             Exception: Whatever the handler raises.
         """
-        return await self.step.handler.look(self.prepare())
+        return await self.step.handler.look(await self.prepare())
 
     async def abandon(self) -> None:
         """Let the handler clean up after a cancelled attempt; what it raises is logged."""
@@ -155,23 +193,30 @@ class Attempt:
         except Exception:
             log.exception("step type %s failed to abandon an attempt", self.step.plan_step.type_id)
 
-    def prepare(self) -> StepCall:
+    async def prepare(self) -> StepCall:
         """Make the call for the handler: its config filled in, its inputs read.
 
         Raises:
             ExpressionError: A template has no value.
             ConfigInvalid: The filled-in config does not fit.
+            StepFailed: COMPUTE_LIMIT.
+            Defer: As for ``execute``.
         """
         step = self.step.plan_step
         scope = self.scope
         step_type = self.step.handler.step_type
+        config: Any = step.config
+        if self.step.has_templates:
+            config = await self._compute(
+                "config", {"kinds": text_kinds(step_type.config), "config": config}, scope, None
+            )
         self.call = StepCall(
             run_id=self._claimed.run_id,
             step_id=self.key[0],
             type_id=step.type_id,
             activation=self.key[1],
             attempt=self.number,
-            config=resolve_config(step_type, step.config, scope),
+            config=read_config(step_type, config),
             inputs=scope.inputs,
             names=scope,
             context=self._context,
@@ -185,8 +230,27 @@ class Attempt:
             segment_id=self._claimed.segment_id,
             traceparent=self._claimed.traceparent,
             arrivals=_arrivals(scope.inputs) if step.join is not None else (),
+            computing=self._compute,
         )
         return self.call
+
+    async def _compute(
+        self, function: str, arguments: Mapping[str, Any], names: Names, found: Mapping[str, Json] | None
+    ) -> Json:
+        """Do pure work here while the account lasts, then in the compute pool.
+
+        Raises:
+            TooLargeHere: Who executes this attempt waits for it in the event loop.
+            StepFailed: COMPUTE_LIMIT.
+        """
+        if self._account.left > 0:
+            try:
+                return FUNCTIONS[function](arguments, with_names(names, found), self._account)
+            except AccountEmpty:
+                self._account.left = 0
+        if self._waits_here:
+            raise TooLargeHere
+        return await compute(self._claimed.tenant_id, function, arguments, self.scope, found)
 
     def _next_key(self) -> str:
         """Return the same key for the same ordinal in every attempt of this activation, by whatever host."""
@@ -211,10 +275,38 @@ class Attempt:
             raise StepFailed("WAIT_NOT_AVAILABLE", "Only a step type whose handler has `look` can wait for people.")
         return answer
 
-    def _completed(self, answer: Emit) -> Succeeded:
+    async def _completed(self, answer: Emit) -> Succeeded:
         step = self.step.plan_step
-        ports = emit_ports(step, _normalised(answer.ports))
-        routing = route(step, ports, self.scope)
+        ports = emit_ports(step, answer.ports if answer.is_normal else _normalised(answer.ports))
+        decided: Any = {}
+        if self.step.has_conditions:
+            decided = await self._compute("conditions", self._conditions(ports), self.scope, None)
+        items = answer.items
+        if items is not None and not answer.is_normal:
+            items = cast("list[Json]", normalise(items, big_integers="text"))
+        return self._routed(ports, decided, items)
+
+    def _conditions(self, ports: Mapping[str, Json]) -> dict[str, Any]:
+        """Give the conditions that decide where ports lead, for ``runs.work.functions.conditions``."""
+        step = self.step.plan_step
+        values = [own_output(step, ports)]
+        numbers = {id(values[0]): 0}
+        edges = []
+        for edge, port in deciding_edges(step, ports):
+            number = numbers.setdefault(id(ports[port]), len(values))
+            if number == len(values):
+                values.append(ports[port])
+            edges.append((edge.index, number, edge.condition.source if edge.condition else ""))
+        return {"step_id": step.step_id, "edges": edges, "values": values}
+
+    def _routed(self, ports: dict[str, Json], decided: Mapping[str, Any], items: list[Json] | None = None) -> Succeeded:
+        def holds(edge: PlanEdge, _names: EdgeScope) -> object:
+            found = decided[str(edge.index)]
+            if isinstance(found, dict):
+                raise read_error(found)
+            return found
+
+        routing = route(self.step.plan_step, ports, self.scope, holds)
         edges: list[Json] = list(routing.edges)
         payload: dict[str, Json] = {"ports": ports, "edges": edges}
         values = list(ports.values())
@@ -223,8 +315,8 @@ class Attempt:
         edge_error = routing.edge_error(self.key[1])
         if edge_error is not None:
             payload["edge_error"] = edge_error
-        if answer.items is not None:
-            payload["items"] = normalise(answer.items, big_integers="text")
+        if items is not None:
+            payload["items"] = items
         return Succeeded(payload)
 
     def _failure(self, error: BaseException, *, is_late: bool) -> StepFailed:

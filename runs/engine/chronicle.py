@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from kernel.values import Json
@@ -37,14 +37,13 @@ class Chronicle:
         self._journal = journal
         self._spending = spending
 
-    def fold(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Take in what earlier owners recorded, as ``store.journals.load_journal`` returns it."""
-        for row in rows:
-            event = event_of(row)
-            apply(self.state, event)
-            self.orders.fold(event)
-            self._fold_waits(event, at_of(row))
-            self._spending.fold(event)
+    def fold(self, row: Sequence[Any]) -> None:
+        """Take in an event that an earlier owner recorded, as ``store.journals.load_journal`` returns it."""
+        event = event_of(row)
+        apply(self.state, event)
+        self.orders.fold(event)
+        self._fold_waits(event, at_of(row))
+        self._spending.fold(event)
 
     def record(
         self,

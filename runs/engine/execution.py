@@ -22,13 +22,15 @@ from runs.core import (
     next_retry,
 )
 from runs.engine import closings
-from runs.engine.attempts import ActivationKey, Attempt, Outcome, PlatformFault, Succeeded, error_object
+from runs.engine.attempts import ActivationKey, Attempt, Outcome, PlatformFault, Succeeded, TooLargeHere, error_object
 from runs.engine.chronicle import Chronicle
+from runs.engine.flights import Flights
 from runs.engine.journal import Closing, Journal
 from runs.engine.orders import told_by
 from runs.engine.people import People
 from runs.engine.plans import ReadyPlan
 from runs.engine.recovery import LOST, Fate, fates
+from runs.engine.slices import INLINE_UNITS, ROUND_UNITS, Slice
 from runs.engine.spending import Spending
 from runs.engine.store import journals
 from runs.engine.store.claims import Claimed, Purpose
@@ -36,12 +38,11 @@ from runs.engine.surroundings import Surroundings
 from runs.models import RunStatus
 from runs.steps.base import Defer, StepFailed, Wait
 from segments.catalog import Effect
+from segments.expressions import Account
 from segments.plan import OnUnknown
 
 LEAST_DEFER_SECONDS = 0.05
 """What is put off comes back no sooner, however far a worker's clock is behind the database's."""
-SLICE_SECONDS = 0.02
-"""Pure work of one run before the others get a turn."""
 
 
 class Execution:
@@ -59,9 +60,6 @@ class Execution:
         self._around = around
         self._draining = False
         self._signalled = claimed.signals_pending
-        self._attempts: dict[ActivationKey, Attempt] = {}
-        self._to_launch: list[Attempt] = []
-        self._outcomes: list[tuple[Attempt, Outcome]] = []
         self._offered: list[ActivationKey] = []
         self._spending = Spending(journal, around.tariffs, around.reservations)
         self._chronicle = Chronicle(journal, self.state, self._spending)
@@ -69,7 +67,9 @@ class Execution:
         self._people = People(self._chronicle, journal, self._attempt, self._settle, around.clock.now)
         self._recovered = False
         self._wake = asyncio.Event()
-        self._slice_ends = 0.0
+        self._flights = Flights(self._wake.set)
+        self._slice = Slice(around.turns, claimed.tenant_id)
+        self._round = Account(ROUND_UNITS)
         journal.notify = self._wake.set
 
     def signal(self) -> None:
@@ -87,8 +87,8 @@ class Execution:
 
         What may not simply be tried again is left without an outcome: the next owner does as the step says.
         """
-        for attempt in list(self._attempts.values()):
-            self._cancel(attempt)
+        for attempt in self._flights:
+            self._flights.cancel(attempt)
             if attempt.step.plan_step.on_unknown is OnUnknown.RETRY:
                 now = self._around.clock.now()
                 self._chronicle.try_again(attempt.key, reason="shutdown", at=now, consumed=False, usage=attempt.usage)
@@ -96,8 +96,8 @@ class Execution:
 
     def abort(self) -> None:
         """Drop everything without recording it: the run is not ours any more, or will never go on."""
-        for attempt in list(self._attempts.values()):
-            self._cancel(attempt)
+        for attempt in self._flights:
+            self._flights.cancel(attempt)
         self._spending.close()
 
     async def run(self) -> None:
@@ -107,6 +107,7 @@ class Execution:
             LeaseLost: It belongs to somebody else.
             RunRefused: Postgres refuses what it recorded.
         """
+        self._slice.begin()
         await self._fold()
         if (self._signalled or self._orders.is_paused) and await self._read_inbox():
             return
@@ -122,7 +123,7 @@ class Execution:
             return True
         if self._around.clock.now() >= self._claimed.deadline_at:
             return await self._time_out()
-        self._take_outcomes()
+        await self._take_outcomes()
         if not self._recovered and not self._orders.is_pausing:
             self._recovered = True
             if await self._recover():
@@ -130,8 +131,9 @@ class Execution:
         commands = self._decide()
         if commands:
             return await self._carry_out(commands)
-        if self._to_launch:
-            await self._launch()
+        if self._flights.wait_for_launch:
+            await self._around.writer.commit(self._journal)
+            await self._flights.launch()
             return False
         return await self._rest()
 
@@ -157,13 +159,15 @@ class Execution:
             self._record(EventType.SEGMENT_STARTED, closings.begun(self._claimed.input_text))
             return
         rows = await self._around.ask(lambda connection: journals.load_journal(connection, self._claimed.run_id))
-        self._chronicle.fold(rows)
+        for row in rows:
+            self._chronicle.fold(row)
+            await self._slice.pause()
 
     async def _recover(self) -> bool:
         """Settle the attempts an earlier owner left without an outcome; return whether the run was given up."""
         unknown: list[ActivationKey] = []
         for key, fate in fates(self.state, answered_seq=self._orders.answered_seq):
-            if key in self._attempts:
+            if self._flights.get(key) is not None:
                 pass  # it is in flight here, so nothing is lost
             elif fate is Fate.EXECUTE:
                 await self._execute_pure(self._attempt(key))
@@ -181,16 +185,12 @@ class Execution:
     async def _carry_out(self, commands: Sequence[Command]) -> bool:
         """Record every command's event, then execute what is pure; return whether the run was given up."""
         pure: list[Attempt] = []
+        self._round = Account(ROUND_UNITS)
         for command in commands:
-            if isinstance(command, Start):
-                self._start(command, pure)
-            elif isinstance(command, Skip):
-                await self._skip(command)
-            elif isinstance(command, Reject):
-                payload: dict[str, Json] = {"error": dict(command.error), "edges": list(command.edges)}
-                self._record(EventType.STEP_FAILED, payload, (command.step_id, command.activation), command.attempt)
-            else:
+            if isinstance(command, Complete | Fail):
                 return await self._end(command)
+            await self._begin(command, pure)
+            await self._slice.pause()
         for attempt in pure:
             if attempt.key not in self.state.doomed:
                 await self._execute_pure(attempt)
@@ -198,29 +198,37 @@ class Execution:
             await self._around.writer.commit(self._journal)
         return False
 
+    async def _begin(self, command: Start | Reject | Skip, pure: list[Attempt]) -> None:
+        """Record a command's event; nothing is started once the run is to be given away."""
+        if isinstance(command, Skip):
+            await self._skip(command)
+        elif self._draining:
+            return
+        elif isinstance(command, Start):
+            self._start(command, pure)
+        else:
+            payload: dict[str, Json] = {"error": dict(command.error), "edges": list(command.edges)}
+            self._record(EventType.STEP_FAILED, payload, (command.step_id, command.activation), command.attempt)
+
     async def _execute_pure(self, attempt: Attempt) -> None:
-        self._settle(attempt, await attempt.execute())
-        if time.monotonic() >= self._slice_ends:
-            await asyncio.sleep(0)
-            self._slice_ends = time.monotonic() + SLICE_SECONDS
-
-    async def _launch(self) -> None:
-        """Commit what was recorded, then let the external attempts begin."""
-        await self._around.writer.commit(self._journal)
-        attempts, self._to_launch = self._to_launch, []
-        for attempt in attempts:
-            if not attempt.cancelled:
-                attempt.task = asyncio.create_task(self._execute_external(attempt))
-
-    async def _execute_external(self, attempt: Attempt) -> None:
+        """Execute an attempt here, or where its work is too large for that, beside everything else."""
+        began = time.monotonic()
         outcome = await attempt.execute()
-        self._outcomes.append((attempt, outcome))
-        self._wake.set()
+        if isinstance(outcome, TooLargeHere):
+            self._flights.launch_now(attempt)
+        else:
+            self._settle(attempt, outcome)
+        self._note(attempt, began)
+        await self._slice.pause()
+
+    def _note(self, attempt: Attempt, began: float) -> None:
+        claimed, seconds = self._claimed, time.monotonic() - began
+        self._around.watchdog.note(claimed.tenant_id, claimed.run_id, attempt.key[0], seconds)
 
     async def _rest(self) -> bool:
         """Wait for whatever comes next; give the run back when that is far away."""
         now = self._around.clock.now()
-        if not self._attempts:
+        if not self._flights:
             if self._draining:
                 return await self._close(closings.released(now=now))
             if self._orders.is_pausing:
@@ -239,6 +247,7 @@ class Execution:
         await self._wake.wait()
         self._wake.clear()
         timer.cancel()
+        self._slice.begin()
         return False
 
     async def _read_inbox(self) -> bool:
@@ -294,8 +303,7 @@ class Execution:
         if attempt.step.plan_step.effect is Effect.PURE:
             pure.append(attempt)
         else:
-            self._attempts[key] = attempt
-            self._to_launch.append(attempt)
+            self._flights.add(attempt)
 
     def _attempt(self, key: ActivationKey) -> Attempt:
         activation = self.state.active[key]
@@ -311,14 +319,15 @@ class Execution:
             tell=self._around.deltas.tell,
             record=self._record_action,
             reserve=self._spending.reserve,
+            account=Account(INLINE_UNITS, part_of=self._round),
         )
 
-    def _take_outcomes(self) -> None:
-        outcomes, self._outcomes = self._outcomes, []
-        for attempt, outcome in outcomes:
-            if self._attempts.get(attempt.key) is attempt:
-                del self._attempts[attempt.key]
-                self._settle(attempt, outcome)
+    async def _take_outcomes(self) -> None:
+        for attempt, outcome in self._flights.landed():
+            began = time.monotonic()
+            self._settle(attempt, outcome)
+            self._note(attempt, began)
+            await self._slice.pause()
 
     def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
         """Record an attempt's outcome."""
@@ -367,10 +376,10 @@ class Execution:
         key = command.step_id, command.activation
         if self.state.active[key].phase is Phase.PARKED:
             await self._people.withdraw(key)
-        attempt = self._attempts.get(key)
+        attempt = self._flights.get(key)
         is_unknown = command.effect_unknown and (attempt is None or attempt.task is not None)
         if attempt is not None:
-            self._cancel(attempt)
+            self._flights.cancel(attempt)
             self._around.in_background(attempt.abandon())
         payload: dict[str, Json] = {"reason": command.reason, "effect": "unknown" if is_unknown else "none"}
         self._record(EventType.STEP_SKIPPED, payload, key, command.attempt, attempt.usage if attempt else ())
@@ -379,14 +388,6 @@ class Execution:
         for key, activation in list(self.state.active.items()):
             is_pure = self._ready.plan.steps[key[0]].effect is Effect.PURE
             await self._skip(Skip(*key, activation.attempt, reason, not is_pure and activation.phase is Phase.RUNNING))
-
-    def _cancel(self, attempt: Attempt) -> None:
-        attempt.cancelled = True
-        if attempt.call is not None:
-            attempt.call.abandoned.set()
-        if attempt.task is not None:
-            attempt.task.cancel()
-        self._attempts.pop(attempt.key, None)
 
     def _record_action(self, attempt: Attempt, event_type: str, payload: Mapping[str, Json]) -> None:
         kind = EventType(event_type)

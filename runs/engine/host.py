@@ -52,6 +52,7 @@ class Host:
         self._sweeper = Sweeper(lease_seconds=settings.WORKER_LEASE_SECONDS, sweep_seconds=settings.SWEEP_SECONDS)
         self._absences = Absences(patience_seconds=settings.STEP_TYPE_PATIENCE_SECONDS)
         self._around = Surroundings(build_pool("host", size=POOL_SIZE))
+        self.watchdog = self._around.watchdog
         self._last_tick = time.monotonic()
         self._is_sure = False
         self._in_doubt_until = 0.0

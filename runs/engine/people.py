@@ -70,7 +70,7 @@ class People:
         """Have the handler take back what a parked activation asks for."""
         attempt = self.attempt_of(key)
         try:
-            attempt.prepare()
+            await attempt.prepare()
         except Exception:
             log.exception("a step that waits for a person could not be taken back")
         else:

@@ -16,10 +16,13 @@ from runs.engine.store.connection import AsyncDatabase
 from runs.steps.base import Middleware, Next, StepHandler
 from runs.steps.registry import StepRegistry
 from segments.definition import read_segment
+from segments.definition.config import has_templates
 from segments.plan import SEMANTICS, Plan, PlanStep
 from segments.plan.compilation import compile_plan
 
 KEPT_PLANS = 256
+SMALL_CHARACTERS = 4_000
+"""Texts of revisions up to this length are compiled in the event loop, in some milliseconds; others in a thread."""
 
 
 class PlanUnavailable(Exception):
@@ -30,13 +33,16 @@ class PlanUnavailable(Exception):
 class ReadyStep:
     """A step of a plan, with what executes it; ``output_ports`` are those with an edge, in the order of the edges.
 
-    ``run`` is the handler's, with the middleware chain around it.
+    ``run`` is the handler's, with the middleware chain around it. ``has_templates``: its config has to be filled in;
+    ``has_conditions``: some of its edges have conditions.
     """
 
     plan_step: PlanStep
     handler: StepHandler
     run: Next
     output_ports: tuple[str, ...]
+    has_templates: bool
+    has_conditions: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class Plans:
     ) -> None:
         self._ask = ask
         self._middleware = middleware
+        self._large = asyncio.Lock()
         self._plans: OrderedDict[tuple[UUID, int], asyncio.Task[ReadyPlan]] = OrderedDict()
 
     async def get(self, revision_id: UUID, semantics: int) -> ReadyPlan:
@@ -76,7 +83,10 @@ class Plans:
 
     async def _load(self, revision_id: UUID, semantics: int) -> ReadyPlan:
         text = await self._ask(lambda connection: journals.read_definition(connection, revision_id))
-        return prepare(text, self._middleware, semantics)
+        if len(text) <= SMALL_CHARACTERS:
+            return prepare(text, self._middleware, semantics)
+        async with self._large:
+            return await asyncio.to_thread(prepare, text, self._middleware, semantics)
 
 
 def prepare(text: str, middleware: Sequence[Middleware] = (), semantics: int = SEMANTICS) -> ReadyPlan:
@@ -100,7 +110,14 @@ def prepare(text: str, middleware: Sequence[Middleware] = (), semantics: int = S
 
 
 def _ready(step: PlanStep, handler: StepHandler, middleware: Sequence[Middleware]) -> ReadyStep:
-    return ReadyStep(step, handler, wrap(handler.run, middleware, handler.step_type), _output_ports(step))
+    return ReadyStep(
+        step,
+        handler,
+        wrap(handler.run, middleware, handler.step_type),
+        _output_ports(step),
+        has_templates(handler.step_type, step.config),
+        any(edge.condition is not None for edge in step.edges),
+    )
 
 
 def _output_ports(step: PlanStep) -> tuple[str, ...]:

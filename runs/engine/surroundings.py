@@ -15,8 +15,10 @@ from runs.engine.deliverer import Deliverer
 from runs.engine.middleware import build_middleware, close_middleware
 from runs.engine.plans import Plans
 from runs.engine.reservations import Reservations
+from runs.engine.slices import Turns
 from runs.engine.store.connection import AsyncDatabase, Pool
 from runs.engine.tariffs import Tariffs
+from runs.engine.watchdog import Watchdog
 from runs.engine.writer import Writer
 from runs.notices import Notices
 from runs.steps.base import Middleware
@@ -40,6 +42,8 @@ class Surroundings:
     notices: Notices = field(default_factory=Notices)
     deliverer: Deliverer = field(default_factory=Deliverer)
     deltas: Deltas = field(default_factory=Deltas)
+    turns: Turns = field(default_factory=Turns)
+    watchdog: Watchdog = field(default_factory=Watchdog)
     tariffs: Tariffs = field(init=False)
     reservations: Reservations = field(init=False)
     contexts: TenantContexts = field(init=False)

@@ -7,6 +7,7 @@ import signal
 import threading
 
 from runs.engine.host import Host
+from runs.engine.watchdog import WatchedSelector
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +22,14 @@ class HostThread(threading.Thread):
     def run(self) -> None:
         """Serve until the host is stopped."""
         try:
-            asyncio.run(self.host.serve())
+            with asyncio.Runner(loop_factory=self._watched_loop) as runner:
+                runner.run(self.host.serve())
         except Exception:
             log.exception("the engine ended; a worker without one is of no use, so it stops")
             os.kill(os.getpid(), signal.SIGTERM)
+
+    def _watched_loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.SelectorEventLoop(WatchedSelector(self.host.watchdog))
 
 
 _running: HostThread | None = None

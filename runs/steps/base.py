@@ -3,28 +3,35 @@
 import asyncio
 import logging
 import time
+from collections import ChainMap
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias, cast
 from uuid import UUID
 
 from kernel.clock import utc_now
 from kernel.values import Json
 from runs.steps.outside import Budget, Client, Endpoint, Hold, LanguageModel, Price, Prompt, Usage
+from runs.work.functions import FUNCTIONS
 from segments.catalog import Effect, ExpressionText, Port, StepConfig, StepType
-from segments.expressions import Names
+from segments.expressions import Account, Names
 
 LEAST_WAIT_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """The attempt succeeded: values by card port. ``items`` only from a split: one token per item and branch."""
+    """The attempt succeeded: values by card port. ``items`` only from a split: one token per item and branch.
+
+    ``is_normal``: the values are as ``StepCall.compute``, ``kernel.values.parse_json`` or an input gave them, and need
+    not be looked through again.
+    """
 
     ports: Mapping[str, Json]
     items: list[Json] | None = None
+    is_normal: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ class Defer(Exception):
 
     Attributes:
         until: When to try again.
-        reason: What is waited for: ``rate_limit``, ``circuit`` or ``budget``; a waiting run names it.
+        reason: What is waited for: ``rate_limit``, ``circuit``, ``budget`` or ``compute``; a waiting run names it.
     """
 
     def __init__(self, until: datetime, reason: str) -> None:
@@ -126,6 +133,22 @@ def _stream_nowhere(text: str) -> None:
     """Stand in where nobody follows."""
 
 
+Compute: TypeAlias = "Callable[[str, Mapping[str, Any], Names, Mapping[str, Json] | None], Awaitable[Json]]"
+"""Does a piece of pure work: one of ``runs.work.functions.FUNCTIONS``, its arguments, names, and names that win."""
+
+
+async def compute_here(
+    function: str, arguments: Mapping[str, Any], names: Names, found: Mapping[str, Json] | None
+) -> Json:
+    """Stand in where nobody else waits for this thread."""
+    return FUNCTIONS[function](arguments, with_names(names, found), Account())
+
+
+def with_names(names: Names, found: Mapping[str, Json] | None) -> Names:
+    """Give names with some more, which win."""
+    return ChainMap(cast("dict[str, Json]", found), cast("dict[str, Json]", names)) if found else names
+
+
 @dataclass(slots=True)
 class StepCall:
     """One attempt: all a handler needs, and all it gets.
@@ -162,6 +185,26 @@ class StepCall:
     stream: Callable[[str], None] = field(default=_stream_nowhere)
     gates: "list[Gate]" = field(default_factory=list)
     usage: list[Usage] = field(default_factory=list)
+    computing: Compute = field(default=compute_here)
+
+    async def evaluate(self, source: str, **found: Json) -> Json:
+        """Evaluate an expression; where that takes long, others go on meanwhile.
+
+        Args:
+            source: The expression.
+            found: More names for it, which win over the step's.
+
+        Raises:
+            ExpressionError: It has no value.
+            StepFailed: COMPUTE_LIMIT.
+        """
+        return await self.compute("value", {"source": source}, found)
+
+    async def compute(
+        self, function: str, arguments: Mapping[str, Any], found: Mapping[str, Json] | None = None
+    ) -> Json:
+        """Do a piece of pure work, one of ``runs.work.functions``; raises as ``evaluate``."""
+        return await self.computing(function, arguments, self.names, found)
 
     @property
     def input(self) -> Json:

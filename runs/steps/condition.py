@@ -5,9 +5,9 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler
-from runs.steps.comparisons import OPERATORS, SPELLINGS, NotComparable, compare
+from runs.steps.comparisons import OPERATORS, SPELLINGS
 from segments.catalog import Effect, ExpressionText, Port, Role, StepType
-from segments.expressions import ExpressionError, parse
+from segments.expressions import ExpressionError
 
 
 class ConditionConfig(StepConfig, json_schema_extra={"required": ["expression"]}):
@@ -65,18 +65,21 @@ class Condition(StepHandler):
         """Decide the way.
 
         Raises:
-            StepFailed: The expression failed; that is never taken for "false".
+            StepFailed: The expression failed; that is never taken for "false". COMPUTE_LIMIT.
         """
         config = call.config
         if not isinstance(config, ConditionConfig):
             raise TypeError("a condition is given its own config")
-        text = config.field if config.expression is None else config.expression
+        by_field = config.expression is None
+        arguments = {
+            "source": (config.field if by_field else config.expression) or "",
+            "operator": config.operator if by_field else None,
+            "value": config.value,
+        }
         try:
-            value = parse(text or "").evaluate(call.names)
-            holds = bool(value) if config.expression is not None else compare(config.operator, value, config.value)
+            holds = await call.compute("condition", arguments)
         except ExpressionError as error:
             raise StepFailed(error.code, str(error), details={"position": error.position}) from error
-        except NotComparable as error:
-            message = f"'{config.operator}' does not fit what 'field' holds: {error}."
-            raise StepFailed("NOT_COMPARABLE", message) from error
-        return Emit({"true" if holds else "false": call.input})
+        if isinstance(holds, str):
+            raise StepFailed("NOT_COMPARABLE", f"'{config.operator}' does not fit what 'field' holds: {holds}.")
+        return Emit({"true" if holds else "false": call.input}, is_normal=True)

@@ -6,7 +6,7 @@ from kernel.values import Json, ValueTooLarge, check_size
 from runs.steps.base import Emit, StepCall, StepFailed, StepHandler
 from runs.steps.http.config import HttpActionConfig
 from runs.steps.http.exchange import exchange
-from runs.steps.http.pages import evaluate, names_with, read_pages
+from runs.steps.http.pages import evaluate, read_pages
 from runs.steps.http.request import build_request
 from segments.catalog import Port, StepType
 
@@ -45,13 +45,13 @@ class HttpAction(StepHandler):
             value, status = answer.value, answer.status
         else:
             value, status = await read_pages(call, config, config.pagination, request)
-        return Emit({"response": _selected(config, call, value, status), "status": status})
+        return Emit({"response": await _selected(config, call, value, status), "status": status}, is_normal=True)
 
 
-def _selected(config: HttpActionConfig, call: StepCall, answer: Json, status: int) -> Json:
+async def _selected(config: HttpActionConfig, call: StepCall, answer: Json, status: int) -> Json:
     """Cut the answer to what the segment keeps, and hold that to the bound of a value."""
     if config.select is not None:
-        answer = evaluate("select", config.select, names_with(call, {"response": answer, "status": status}))
+        answer = await evaluate(call, "select", config.select, response=answer, status=status)
     try:
         check_size(answer)
     except ValueTooLarge as error:

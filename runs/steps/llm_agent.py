@@ -11,7 +11,7 @@ from runs.agents.tools import Toolbox
 from runs.providers.base import Message
 from runs.steps.base import Emit, StepCall, StepFailed, StepHandler
 from segments.catalog import Port, StepType
-from segments.expressions import ExpressionError, parse_template
+from segments.expressions import ExpressionError
 
 
 class LlmAgent(StepHandler):
@@ -57,8 +57,8 @@ async def _opening(call: StepCall, config: LlmAgentConfig) -> tuple[list[Message
     if config.prompt_template_id is not None:
         stored = await call.context.prompt(config.prompt_template_id)
         name = f"{stored.template_id}@{stored.version}"
-        asked = _rendered(stored.prompt, call, name)
-        system = system or _rendered(stored.system_prompt, call, name)
+        asked = await _rendered(stored.prompt, call, name)
+        system = system or await _rendered(stored.system_prompt, call, name)
     elif asked is None:
         asked = call.input if isinstance(call.input, str) else "" if call.input is None else dump_json(call.input)
     if not asked.strip():
@@ -67,8 +67,8 @@ async def _opening(call: StepCall, config: LlmAgentConfig) -> tuple[list[Message
     return [*messages, Message("user", asked)], name
 
 
-def _rendered(text: str, call: StepCall, name: str) -> str:
+async def _rendered(text: str, call: StepCall, name: str) -> str:
     try:
-        return parse_template(text, single_braces=True).render_text(call.names)
+        return str(await call.compute("prompt", {"text": text}))
     except ExpressionError as error:
         raise StepFailed(error.code, f"The stored prompt {name}: {error}") from error

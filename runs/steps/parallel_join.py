@@ -64,5 +64,5 @@ class ParallelJoin(StepHandler):
         if not isinstance(config, ParallelJoinConfig):
             raise TypeError("a join is given its own config")
         if config.merge_strategy in GATHERING or not call.arrivals:
-            return Emit({"output": list(call.arrivals)})
-        return Emit({"output": call.arrivals[0]})
+            return Emit({"output": list(call.arrivals)}, is_normal=True)
+        return Emit({"output": call.arrivals[0]}, is_normal=True)

@@ -1,13 +1,16 @@
 """The step that starts several branches at once, or one branch once per item."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field, WithJsonSchema, field_validator
 
 from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler
 from segments.catalog import Effect, ExpressionText, Port, Role, StepType
 from segments.definition.ports import DEFAULT_BRANCHES, MAX_BRANCHES, MIN_BRANCHES, branch_names
-from segments.expressions import ExpressionError, parse
+from segments.expressions import ExpressionError
+
+MAX_TOKENS: Final = 5_000
+"""Items times branches of one split: what the core places in some 20 ms, in which no other run goes on."""
 
 ONLY_PORT = "branch_1"
 """By it a split that nothing is connected to emits its input, so that it has a value like any other last step."""
@@ -56,19 +59,22 @@ class ParallelSplit(StepHandler):
         """Give every branch what it is to work on.
 
         Raises:
-            StepFailed: ``items`` failed, or is no list.
+            StepFailed: ``items`` failed, is no list, or is too long; COMPUTE_LIMIT.
         """
         config = call.config
         if not isinstance(config, ParallelSplitConfig):
             raise TypeError("a split is given its own config")
         if config.items is None:
-            return Emit(dict.fromkeys(call.output_ports or (ONLY_PORT,), call.input))
+            return Emit(dict.fromkeys(call.output_ports or (ONLY_PORT,), call.input), is_normal=True)
         try:
-            items = parse(config.items).evaluate(call.names)
+            items = await call.evaluate(config.items)
         except ExpressionError as error:
             raise StepFailed(error.code, f"items: {error}", details={"position": error.position}) from error
         if not isinstance(items, list):
             raise StepFailed("ITEMS_NOT_A_LIST", "The expression in 'items' must give a list.")
         if not call.output_ports:
-            return Emit({ONLY_PORT: call.input})
-        return Emit(dict.fromkeys(call.output_ports), items=items)
+            return Emit({ONLY_PORT: call.input}, is_normal=True)
+        if len(items) * len(call.output_ports) > MAX_TOKENS:
+            message = f"{len(items)} items on {len(call.output_ports)} branches are more than {MAX_TOKENS} at once."
+            raise StepFailed("ITEMS_TOO_MANY", message, details={"limit": MAX_TOKENS, "items": len(items)})
+        return Emit(dict.fromkeys(call.output_ports), items=items, is_normal=True)

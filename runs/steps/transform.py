@@ -4,10 +4,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import AliasChoices, Field, model_validator
 
-from kernel.values import Json
 from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler
 from segments.catalog import Effect, ExpressionText, Port, StepType
-from segments.expressions import ExpressionError, MissingName, parse
+from segments.expressions import ExpressionError
 
 
 class TransformConfig(StepConfig):
@@ -57,38 +56,19 @@ class Transform(StepHandler):
         """Give the result on ``output``.
 
         Raises:
-            StepFailed: An expression failed.
+            StepFailed: An expression failed; COMPUTE_LIMIT.
         """
         config = call.config
         if not isinstance(config, TransformConfig):
             raise TypeError("a transform is given its own config")
-        if config.mapping is not None:
-            return Emit({"output": self._mapped(config.mapping, config.default, call)})
-        if config.expression is not None:
-            return Emit({"output": self._value(config.expression, config.default, call, "expression")})
-        return Emit({"output": config.default if call.input is None else call.input})
-
-    def _mapped(self, mapping: dict[str, Json], default: Json, call: StepCall) -> Json:
-        by_field = default if isinstance(default, dict) else dict.fromkeys(mapping, default)
-        return {key: self._value(item, by_field.get(key), call, f"mapping.{key}") for key, item in mapping.items()}
-
-    def _value(self, item: Json, default: Json, call: StepCall, place: str) -> Json:
-        if isinstance(item, dict):
-            return {key: self._value(inner, None, call, f"{place}.{key}") for key, inner in item.items()}
-        if isinstance(item, list):
-            return [self._value(inner, None, call, f"{place}[{index}]") for index, inner in enumerate(item)]
-        if not isinstance(item, str):
-            return item
         try:
-            value = parse(item).evaluate(call.names)
-        except MissingName as error:
-            if default is None:
-                raise _failed(error, place) from error
-            return default
+            if config.mapping is not None:
+                arguments = {"mapping": config.mapping, "default": config.default}
+                return Emit({"output": await call.compute("mapping", arguments)}, is_normal=True)
+            if config.expression is not None:
+                arguments = {"source": config.expression, "default": config.default}
+                return Emit({"output": await call.compute("expression", arguments)}, is_normal=True)
         except ExpressionError as error:
-            raise _failed(error, place) from error
-        return default if value is None else value
-
-
-def _failed(error: ExpressionError, place: str) -> StepFailed:
-    return StepFailed(error.code, f"{place}: {error}", details={"field": place, "position": error.position})
+            message, details = f"{error.place}: {error}", {"field": error.place, "position": error.position}
+            raise StepFailed(error.code, message, details=details) from error
+        return Emit({"output": config.default if call.input is None else call.input}, is_normal=True)

@@ -12,7 +12,7 @@ from kernel.errors import ErrorItem, Invalid
 from kernel.values import Json, pointer_of
 from segments.catalog import ExpressionText, PromptText, StepConfig, StepType, StoredPromptRef
 from segments.definition.findings import Path
-from segments.expressions import Expression, Names, parse, parse_template
+from segments.expressions import Account, Expression, Names, parse, parse_template
 
 
 class ConfigInvalid(Invalid):
@@ -98,8 +98,33 @@ def resolve_config(step_type: StepType, config: Mapping[str, Json], names: Names
         ConfigInvalid: The filled-in config does not fit the model.
         ExpressionError: A template has no value.
     """
-    kinds = text_kinds(step_type.config)
-    filled = {key: _filled(value, kinds[key], names) if key in kinds else value for key, value in config.items()}
+    return read_config(step_type, fill_config(text_kinds(step_type.config), config, names, Account()))
+
+
+def fill_config(
+    kinds: Mapping[str, TextKind], config: Mapping[str, Json], names: Names, account: Account
+) -> dict[str, Json]:
+    """Fill in the templates of a config.
+
+    Args:
+        kinds: How the texts below each key are read (``text_kinds``); keys without are left as they are.
+        config: The config as the segment has it; not changed.
+        names: What the names in templates mean.
+        account: What the work is drawn from.
+
+    Raises:
+        ExpressionError: A template has no value.
+        AccountEmpty: It takes more than the account has.
+    """
+    return {key: _filled(value, kinds[key], names, account) if key in kinds else value for key, value in config.items()}
+
+
+def read_config(step_type: StepType, filled: Mapping[str, Json]) -> StepConfig:
+    """Read a filled-in config by its type's model.
+
+    Raises:
+        ConfigInvalid: It does not fit the model.
+    """
     try:
         return step_type.config.model_validate(filled)
     except ValidationError as error:
@@ -135,21 +160,18 @@ def _texts(path: Path, value: Json, kind: TextKind) -> Iterator[ConfigText]:
             yield from _texts((*path, key), item, kind)
 
 
-def _filled(value: Json, kind: TextKind, names: Names) -> Json:
-    if kind is TextKind.EXPRESSION:
+def has_templates(step_type: StepType, config: Mapping[str, Json]) -> bool:
+    """Whether anything in a config may have to be filled in."""
+    return any("{" in found.text for found in config_texts(step_type, config) if found.kind is not TextKind.EXPRESSION)
+
+
+def _filled(value: Json, kind: TextKind, names: Names, account: Account) -> Json:
+    if kind == TextKind.EXPRESSION:
         return value
     if isinstance(value, str):
-        return _rendered(value, kind, names)
+        return account.render(value, names, as_prompt=kind == TextKind.PROMPT) if "{" in value else value
     if isinstance(value, list):
-        return [_filled(item, kind, names) for item in value]
+        return [_filled(item, kind, names, account) for item in value]
     if isinstance(value, dict):
-        return {key: _filled(item, kind, names) for key, item in value.items()}
+        return {key: _filled(item, kind, names, account) for key, item in value.items()}
     return value
-
-
-def _rendered(text: str, kind: TextKind, names: Names) -> Json:
-    if "{" not in text:
-        return text
-    if kind is TextKind.PROMPT:
-        return parse_template(text, single_braces=True).render_text(names)
-    return parse_template(text).render(names)

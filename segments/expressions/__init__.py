@@ -1,5 +1,6 @@
 """The expression language of conditions, transforms and `{{ ... }}` in texts: data in, data out, bounded."""
 
+from segments.expressions.account import Account
 from segments.expressions.errors import (
     ExpressionError,
     ExpressionFailed,
@@ -9,9 +10,12 @@ from segments.expressions.errors import (
 )
 from segments.expressions.evaluator import Names
 from segments.expressions.expression import Expression, parse
+from segments.expressions.limits import AccountEmpty
 from segments.expressions.template import Template, parse_template
 
 __all__ = [
+    "Account",
+    "AccountEmpty",
     "Expression",
     "ExpressionError",
     "ExpressionFailed",

@@ -23,9 +23,11 @@ class ExpressionError(Exception):
         message: One sentence for people.
         position: Offset in the source, from 0; None when no single place is at fault.
         hint: What to write instead, or None.
+        place: Where in a config the expression stands, such as `mapping.total`; empty where nobody said.
     """
 
     code: ClassVar[str] = "EXPRESSION"
+    place: str = ""
 
     def __init__(self, message: str, *, position: int | None = None, hint: str | None = None) -> None:
         """Keep the parts; see the class."""

@@ -10,7 +10,7 @@ from simpleeval import EvalWithCompoundTypes
 from kernel.values import Json
 from segments.expressions.errors import ExpressionFailed, LimitPassed, MissingName, quoted
 from segments.expressions.functions import FUNCTIONS
-from segments.expressions.limits import CALL_UNITS, MAX_LIST, Fuel, exhausted
+from segments.expressions.limits import CALL_UNITS, MAX_LIST, Fuel
 from segments.expressions.methods import METHODS, cut
 from segments.expressions.nodes import Coalesce, OptionalChain, OptionalLink
 from segments.expressions.operators import COMPARISONS, OPERATORS, PREFIXES
@@ -70,7 +70,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         fuel = self.fuel
         fuel.left -= 1
         if fuel.left < 0:
-            raise exhausted()
+            raise fuel.exhausted()
         try:
             return self.nodes[type(node)](self, node)
         except ExpressionFailed as error:

@@ -1,6 +1,7 @@
 """The bounds of an expression, and the fuel that is charged for its work.
 
-The figures keep every evaluation below 50 ms and 32 MiB whatever the expression and the data are.
+The figures keep every evaluation below 50 ms and 32 MiB whatever the expression and the data are. Where an event loop
+waits for it, an evaluation draws its fuel from an account (`segments.expressions.account`), which keeps it far below.
 """
 
 from segments.expressions.errors import LimitPassed
@@ -23,14 +24,22 @@ BYTES_PER_UNIT = 64  # of data copied into a result
 UNITS_PER_CONTAINER = 0.75  # of the same
 
 
-class Fuel:
-    """The work an evaluation may still do."""
+class AccountEmpty(Exception):
+    """An account has less left than its work takes. The work may be started again on a larger one: it is pure."""
 
-    __slots__ = ("left",)
+
+class Fuel:
+    """The work an evaluation may still do.
+
+    With less than an evaluation may have by itself it is drawn from an account: when it is used up, the account is.
+    """
+
+    __slots__ = ("_full", "left")
 
     def __init__(self, units: int = FUEL) -> None:
-        """Start with a full tank."""
+        """Start with some units."""
         self.left = units
+        self._full = units >= FUEL
 
     def spend(self, units: int) -> None:
         """Take units away before the work is done.
@@ -40,7 +49,7 @@ class Fuel:
         """
         self.left -= units
         if self.left < 0:
-            raise exhausted()
+            raise self.exhausted()
 
     def read_text(self, characters: int) -> None:
         """Charge for going through a text.
@@ -78,7 +87,6 @@ class Fuel:
             raise LimitPassed(f"The list or object would hold more than {MAX_LIST} values.")
         self.spend(values // VALUES_PER_UNIT)
 
-
-def exhausted() -> LimitPassed:
-    """Give the error of an expression that has worked for too long."""
-    return LimitPassed("The expression does too much work on this data.")
+    def exhausted(self) -> Exception:
+        """Give the error of an evaluation that has worked for too long."""
+        return LimitPassed("The expression does too much work on this data.") if self._full else AccountEmpty()

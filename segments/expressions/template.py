@@ -45,24 +45,24 @@ class Template:
         """Whether nothing has to be filled in."""
         return not self.expressions and not self.single_brace_names
 
-    def render(self, names: Names) -> Json:
+    def render(self, names: Names, fuel: Fuel | None = None) -> Json:
         """Fill in the text.
 
         A text that is one field only gives the field's value with its type. Otherwise values are inserted as text,
         once, and never read as templates again: texts as they are, null as nothing, lists and objects as JSON. All
-        fields together may do as much work as one expression.
+        fields together may do as much work as one expression, or as the fuel allows.
 
         Raises:
             ExpressionFailed: A field has no value, or the text would be longer than 1 MiB, or too much work. Positions
                 are offsets in the text.
         """
         if len(self._parts) == 1 and isinstance(self._parts[0], _Field):
-            return _value(self._parts[0], names)
-        return self.render_text(names)
+            return _value(self._parts[0], names, fuel)
+        return self.render_text(names, fuel)
 
-    def render_text(self, names: Names) -> str:
+    def render_text(self, names: Names, fuel: Fuel | None = None) -> str:
         """Fill in the text as ``render`` does, and give text whatever its values are."""
-        room, fuel = MAX_RESULT, Fuel()
+        room, fuel = MAX_RESULT, fuel or Fuel()
         pieces: list[str] = []
         for part in self._parts:
             piece = part if isinstance(part, str) else text_of(fuel, _value(part, names, fuel))

@@ -1,8 +1,6 @@
 """Reading an answer page by page, as far as a config says."""
 
-from collections import ChainMap
-from collections.abc import Mapping, MutableMapping
-from typing import cast
+from dataclasses import dataclass
 
 from kernel.values import Json, ValueTooLarge, check_size
 from runs.steps.base import StepCall, StepFailed
@@ -10,7 +8,7 @@ from runs.steps.http.answer import Answer
 from runs.steps.http.config import HttpActionConfig, Pagination
 from runs.steps.http.exchange import exchange
 from runs.steps.http.request import OutgoingRequest
-from segments.expressions import ExpressionError, parse
+from segments.expressions import ExpressionError
 
 
 async def read_pages(
@@ -36,53 +34,54 @@ async def read_pages(
             raise StepFailed("PAGINATION_LIMIT", message, details={"limit": pagination.max_pages})
         answer = await exchange(call, request, accepted=config.accept_statuses, patient=bool(seen))
         seen.add(request.url)
-        status, names = answer.status, _names(call, answer)
-        items += _items(pagination, names)
+        status, page = answer.status, Page(call, answer)
+        items += await _items(pagination, page)
         _check(items)
-        request = _following(pagination, request, answer, names)
+        request = await _following(pagination, request, page)
     return items, status
 
 
-def evaluate(place: str, expression: str, names: Mapping[str, Json]) -> Json:
+async def evaluate(call: StepCall, place: str, expression: str, **found: Json) -> Json:
     """Evaluate an expression of the config.
 
     Raises:
         StepFailed: With the expression's own code; the text names the place.
     """
     try:
-        return parse(expression).evaluate(names)
+        return await call.evaluate(expression, **found)
     except ExpressionError as error:
         raise StepFailed(error.code, f"{place}: {error}") from error
 
 
-def names_with(call: StepCall, found: dict[str, Json]) -> Mapping[str, Json]:
-    """Give the step's names with some more, which win."""
-    return ChainMap(found, cast("MutableMapping[str, Json]", call.names))
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer, and the names it adds to those of its step."""
+
+    call: StepCall
+    answer: Answer
+
+    async def evaluate(self, place: str, expression: str) -> Json:
+        """Evaluate an expression of ``pagination``; raises as the function."""
+        found: dict[str, Json] = {"status": self.answer.status, "headers": dict(self.answer.headers)}
+        return await evaluate(self.call, f"pagination.{place}", expression, response=self.answer.value, **found)
 
 
-def _names(call: StepCall, answer: Answer) -> Mapping[str, Json]:
-    found: dict[str, Json] = {"response": answer.value, "status": answer.status, "headers": dict(answer.headers)}
-    return names_with(call, found)
-
-
-def _items(pagination: Pagination, names: Mapping[str, Json]) -> list[Json]:
-    found = names["response"] if pagination.items is None else evaluate("pagination.items", pagination.items, names)
+async def _items(pagination: Pagination, page: Page) -> list[Json]:
+    found = page.answer.value if pagination.items is None else await page.evaluate("items", pagination.items)
     if not isinstance(found, list):
         hint = "the answer" if pagination.items is None else "what pagination.items gives"
         raise StepFailed("PAGE_WITHOUT_LIST", f"A page has no list of items: {hint} is no list.")
     return found
 
 
-def _following(
-    pagination: Pagination, request: OutgoingRequest, answer: Answer, names: Mapping[str, Json]
-) -> OutgoingRequest | None:
+async def _following(pagination: Pagination, request: OutgoingRequest, page: Page) -> OutgoingRequest | None:
     if pagination.next_link:
-        link = answer.next_link
+        link = page.answer.next_link
         return request.at(link) if link else None
     if pagination.next is not None:
-        found = evaluate("pagination.next", pagination.next, names)
+        found = await page.evaluate("next", pagination.next)
         return request.at(_text("pagination.next", found)) if found not in (None, "", False) else None
-    found = evaluate("pagination.cursor", pagination.cursor or "", names)
+    found = await page.evaluate("cursor", pagination.cursor or "")
     if found in (None, "", False):
         return None
     return request.with_parameter(pagination.parameter or "", _text("pagination.cursor", found))

@@ -41,6 +41,13 @@ async def test_items_that_are_no_list_fail_the_split(items: str, code: str):
     assert (caught.value.code, caught.value.retryable) == (code, False)
 
 
+async def test_more_items_than_can_be_placed_at_once_fail_the_split():
+    assert len((await split(list(range(2_500)), items="input")).items or []) == 2_500
+    with pytest.raises(StepFailed, match="2501 items on 2 branches are more than 5000 at once") as caught:
+        await split(list(range(2_501)), items="input")
+    assert (caught.value.code, caught.value.retryable) == ("ITEMS_TOO_MANY", False)
+
+
 @pytest.mark.parametrize("branches", [2, 1000, ["a"], ["a", "b"]])
 def test_a_split_has_a_number_of_branches_or_their_names(branches: Any):
     assert ParallelSplitConfig.model_validate({"branches": branches}).branches == branches

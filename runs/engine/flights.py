@@ -1,0 +1,80 @@
+"""The attempts of one run that are in flight beside its own work."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from runs.engine.attempts import ActivationKey, Attempt, Outcome
+
+LAUNCHED_AT_ONCE: Final = 16
+"""Attempts that begin in one turn of the event loop."""
+
+
+class Flights:
+    """Attempts by activation, each in a task of its own; what becomes of them is fetched by the run.
+
+    Args:
+        wake: Called when there is an outcome to fetch.
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._attempts: dict[ActivationKey, Attempt] = {}
+        self._to_launch: list[Attempt] = []
+        self._outcomes: list[tuple[Attempt, Outcome]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._attempts)
+
+    def __iter__(self) -> Iterator[Attempt]:
+        return iter(list(self._attempts.values()))
+
+    @property
+    def wait_for_launch(self) -> bool:
+        """Whether some have not begun."""
+        return bool(self._to_launch)
+
+    def get(self, key: ActivationKey) -> Attempt | None:
+        """Return the attempt of an activation, if one is in flight."""
+        return self._attempts.get(key)
+
+    def add(self, attempt: Attempt) -> None:
+        """Take an attempt that is to be launched with the others."""
+        self._attempts[attempt.key] = attempt
+        self._to_launch.append(attempt)
+
+    def launch_now(self, attempt: Attempt) -> None:
+        """Take an attempt and let it begin."""
+        self._attempts[attempt.key] = attempt
+        attempt.task = asyncio.create_task(self._execute(attempt))
+
+    async def launch(self) -> None:
+        """Let those begin that wait for it and were not cancelled."""
+        attempts, self._to_launch = self._to_launch, []
+        for number, attempt in enumerate(attempts, start=1):
+            if not attempt.cancelled:
+                attempt.task = asyncio.create_task(self._execute(attempt))
+            if not number % LAUNCHED_AT_ONCE:
+                await asyncio.sleep(0)
+
+    def landed(self) -> Iterator[tuple[Attempt, Outcome]]:
+        """Give those that have ended, each once; one that is cancelled before it was given is left out."""
+        outcomes, self._outcomes = self._outcomes, []
+        for attempt, outcome in outcomes:
+            if self._attempts.get(attempt.key) is attempt:
+                del self._attempts[attempt.key]
+                yield attempt, outcome
+
+    def cancel(self, attempt: Attempt) -> None:
+        """End an attempt; its outcome is dropped."""
+        attempt.cancelled = True
+        if attempt.call is not None:
+            attempt.call.abandoned.set()
+        if attempt.task is not None:
+            attempt.task.cancel()
+        self._attempts.pop(attempt.key, None)
+
+    async def _execute(self, attempt: Attempt) -> None:
+        outcome = await attempt.execute()
+        self._outcomes.append((attempt, outcome))
+        self._wake()

@@ -1,0 +1,118 @@
+"""The kinds of pure work a step may have, each a function of plain JSON, names and an account of fuel."""
+
+from collections.abc import Callable, Mapping, Sized
+from typing import Any, Final, TypeAlias, cast
+
+from kernel.values import Json, normalise
+from runs.core.scope import EdgeScope, Scope
+from runs.steps.comparisons import NotComparable, compare
+from runs.work.errors import told
+from segments.definition.config import fill_config
+from segments.expressions import Account, ExpressionError, MissingName, Names
+
+VALUES_PER_UNIT: Final = 4
+"""Of a list or text that is compared value by value."""
+
+Work: TypeAlias = Callable[[Mapping[str, Any], Names, Account], Json]
+"""Raises ExpressionError, LlmteamError for a value that cannot be kept, and AccountEmpty; the value is normalised."""
+
+
+def value(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
+    """Evaluate one expression: ``source``."""
+    return account.value_of(arguments["source"], names)
+
+
+def prompt(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
+    """Fill in one prompt: ``text``."""
+    return account.render(arguments["text"], names, as_prompt=True)
+
+
+def config(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
+    """Fill in the templates of a ``config``; ``kinds`` says how the texts below each key are read."""
+    return fill_config(arguments["kinds"], arguments["config"], names, account)
+
+
+def mapping(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
+    """Evaluate a tree whose texts are expressions; ``default`` stands in for null and missing values at its top."""
+    fields, default = arguments["mapping"], arguments["default"]
+    by_field = default if isinstance(default, dict) else dict.fromkeys(fields, default)
+    made = {key: _mapped(item, by_field.get(key), f"mapping.{key}", names, account) for key, item in fields.items()}
+    return normalise(made, big_integers="text")
+
+
+def expression(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
+    """Evaluate one expression, ``source``; ``default`` stands in for a null or missing value."""
+    return _mapped(arguments["source"], arguments["default"], "expression", names, account)
+
+
+def condition(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
+    """Tell whether ``source`` holds, or with an ``operator`` whether its value compares so with ``value``.
+
+    Returns:
+        True or false; a text that says why the two cannot be compared.
+    """
+    found = account.value_of(arguments["source"], names)
+    if arguments["operator"] is None:
+        return bool(found)
+    account.spend(sum(len(one) for one in (found, arguments["value"]) if isinstance(one, Sized)) // VALUES_PER_UNIT)
+    try:
+        return compare(arguments["operator"], found, arguments["value"])
+    except NotComparable as error:
+        return str(error)
+
+
+def conditions(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
+    """Tell which conditions of a step's ``edges`` hold: each has its index, a number in ``values``, and its source.
+
+    ``values`` has the step's own output first, then what its ports emitted.
+
+    Returns:
+        By index of the edge, as text: true, false, or the error as ``runs.work.errors.told`` writes it.
+    """
+    values = arguments["values"]
+    own = {arguments["step_id"]: {"output": values[0]}}
+    decided: dict[str, Json] = {}
+    for index, number, source in arguments["edges"]:
+        try:
+            decided[str(index)] = bool(account.value_of(source, EdgeScope(cast("Scope", names), values[number], own)))
+        except ExpressionError as error:
+            decided[str(index)] = told(error)
+    return decided
+
+
+def _mapped(item: Json, default: Json, place: str, names: Names, account: Account) -> Json:
+    if isinstance(item, dict):
+        return {key: _mapped(inner, None, f"{place}.{key}", names, account) for key, inner in item.items()}
+    if isinstance(item, list):
+        return [_mapped(inner, None, f"{place}[{index}]", names, account) for index, inner in enumerate(item)]
+    if not isinstance(item, str):
+        return item
+    try:
+        found = account.value_of(item, names)
+    except ExpressionError as error:
+        if isinstance(error, MissingName) and default is not None:
+            return default
+        error.place = place
+        raise
+    return default if found is None else found
+
+
+FUNCTIONS: Final[dict[str, Work]] = {
+    "value": value,
+    "prompt": prompt,
+    "config": config,
+    "mapping": mapping,
+    "expression": expression,
+    "condition": condition,
+    "conditions": conditions,
+}
+WHAT: Final[dict[str, str]] = {
+    "value": "The expression takes",
+    "prompt": "The prompt takes",
+    "config": "The templates of the config take",
+    "mapping": "The mapping takes",
+    "expression": "The expression takes",
+    "condition": "The condition takes",
+    "conditions": "The conditions of the edges take",
+}
+"""How the sentence begins that says what was too much."""
