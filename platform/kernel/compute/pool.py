@@ -74,7 +74,7 @@ class ComputePool:
         with self._changed:
             self._closed = True
             refused = self._turns.drain()
-            metrics.QUEUED.dec(len(refused))
+            metrics.QUEUED.set(0)
             self._changed.notify_all()
         for job in refused:
             if job.answer.set_running_or_notify_cancel():
@@ -94,7 +94,7 @@ class ComputePool:
             except ComputeBusy:
                 metrics.REFUSED.inc()
                 raise
-            metrics.QUEUED.inc()
+            metrics.QUEUED.set(self._turns.waiting)
             free = len(self._threads) - self._turns.running
             if self._turns.waiting > free and len(self._threads) < self._processes:
                 thread = threading.Thread(target=self._serve, name=f"compute-{len(self._threads) + 1}", daemon=True)
@@ -129,7 +129,7 @@ class ComputePool:
             while not self._closed:
                 job = self._turns.take()
                 if job is not None:
-                    metrics.QUEUED.dec()
+                    metrics.QUEUED.set(self._turns.waiting)
                     return job
                 if not self._changed.wait(None if ends is None else max(0.0, ends - time.monotonic())):
                     return None

@@ -52,6 +52,8 @@ class Turns:
         if size > MAX_BYTES:
             raise ComputeLimit(f"The work has {size} bytes of data; a process is given at most {MAX_BYTES}.")
         if len(self._waiting.get(job.tenant, ())) >= self._most_waiting:
+            self._forget_cancelled(job.tenant)
+        if len(self._waiting.get(job.tenant, ())) >= self._most_waiting:
             raise ComputeBusy(f"{self._most_waiting} pieces of this tenant's work are waiting already.")
         if self._bytes[job.tenant] + size > MOST_BYTES or self._bytes_of_all + size > MOST_BYTES_OF_ALL:
             raise ComputeBusy("The work that is waiting has too much data already.")
@@ -95,6 +97,17 @@ class Turns:
     def running(self) -> int:
         """How many jobs run."""
         return self._running.total()
+
+    def _forget_cancelled(self, tenant: Hashable) -> None:
+        """Drop the jobs of a tenant that nobody waits for any more."""
+        kept = deque[Job]()
+        for job in self._waiting.pop(tenant):
+            if job.answer.cancelled():
+                self._count(job, -len(job.payload))
+            else:
+                kept.append(job)
+        if kept:
+            self._waiting[tenant] = kept
 
     def _count(self, job: Job, size: int) -> None:
         self._bytes_of_all += size
