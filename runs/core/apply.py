@@ -8,7 +8,7 @@ from runs.core.events import Event, EventType, Ref
 from runs.core.failures import branch_failed, nearest_gathering
 from runs.core.gathering import CLOSED, add_ready, arrive, cancel, deliver, settle
 from runs.core.regions import is_closed, leave
-from runs.core.state import Activation, Arrival, Frame, Phase, Place, Stack, State, Token, remember
+from runs.core.state import Activation, Arrival, Frame, GatheringKey, Phase, Place, Stack, State, Token, remember
 from segments.catalog import Role
 from segments.plan import FIRST_SEMANTICS, GatherPoint, PlanEdge, PlanStep, Strategy
 
@@ -107,12 +107,13 @@ def _step_completed(state: State, event: Event) -> None:
     if step.step_id in state.plan.referenced:
         lineage = {**lineage, step.step_id: event.seq}
     items = state.items.get(event.seq)
+    decided: AbstractSet[GatheringKey] = frozenset()
     if items is not None and not items:
         _skip_to_joins(state, step, token, lineage, event.seq)
     else:
-        _spread(state, step, token, event, lineage)
+        decided = _spread(state, step, token, event, lineage)
     if "edge_error" in event.payload:
-        _fail_outwards(state, token, _error_of(event, "edge_error"))
+        _fail_outwards(state, token, _error_of(event, "edge_error"), decided)
 
 
 def _step_failed(state: State, event: Event) -> None:
@@ -168,8 +169,13 @@ def _key(event: Event) -> tuple[str, int]:
     return event.step_id, event.activation
 
 
-def _spread(state: State, step: PlanStep, token: Token, event: Event, lineage: Mapping[str, int]) -> None:
-    """Send a token along each edge that fired; more than one, or a split, pushes a frame."""
+def _spread(
+    state: State, step: PlanStep, token: Token, event: Event, lineage: Mapping[str, int]
+) -> AbstractSet[GatheringKey]:
+    """Send a token along each edge that fired; more than one, or a split, pushes a frame.
+
+    Returns the joins that this decides.
+    """
     fired = event.payload["edges"]
     if not isinstance(fired, Sequence):
         raise TypeError("an outcome tells the edges that fired")
@@ -186,8 +192,7 @@ def _spread(state: State, step: PlanStep, token: Token, event: Event, lineage: M
             arrival = _place(state, edge, stack, lineage, Ref(event.seq, port, item))
             if arrival is not None:
                 arrivals.append(arrival)
-    if arrivals:
-        arrive(state, arrivals)
+    return arrive(state, arrivals) if arrivals else frozenset()
 
 
 def _edges_of(step: PlanStep, indexes: AbstractSet[Json]) -> tuple[PlanEdge, ...]:
@@ -233,13 +238,22 @@ def _skip_to_joins(state: State, step: PlanStep, token: Token, lineage: Mapping[
             add_ready(state, join_id, stack, lineage, {}, error=error, failed_at=frozenset({join_id}))
 
 
-def _fail_outwards(state: State, token: Token, error: Mapping[str, Json]) -> None:
-    """Give an unrouted failure to the nearest gathering; without one the run fails."""
+def _fail_outwards(
+    state: State, token: Token, error: Mapping[str, Json], decided: AbstractSet[GatheringKey] = frozenset()
+) -> None:
+    """Give an unrouted failure to the nearest gathering; without one the run fails.
+
+    What one step sends out is there at once: the failure of its edge is counted with the success that decided a join::
+
+        step -> join(any)      step -[fails]-> other
+    """
     place = nearest_gathering(state, token)
     if place is None:
         state.failure = error
         return
     point, key, below = place
+    if (point.step_id, key) in decided:
+        return
     failed = Token(state.tokens_made, point.step_id, token.stack, token.lineage, failed_at=token.failed_at)
     state.tokens_made += 1
     deliver(state, point, Arrival(failed, UNKNOWN_EDGE, None, error), key, below)

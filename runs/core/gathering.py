@@ -13,8 +13,8 @@ CLOSED = "branch_failed"
 """Reason of an activation that is skipped because the gathering it leads to is certain to fail."""
 
 
-def arrive(state: State, arrivals: Sequence[tuple[GatherPoint, Arrival]]) -> None:
-    """Add what one step sent out to the gatherings it belongs to.
+def arrive(state: State, arrivals: Sequence[tuple[GatherPoint, Arrival]]) -> set[GatheringKey]:
+    """Add what one step sent out to the gatherings it belongs to; return the joins that decides.
 
     All of it is there at once: where the first token decides a join, the others that could reach it are cancelled with
     the rest of the region, also those that would have arrived by the same step::
@@ -36,6 +36,7 @@ def arrive(state: State, arrivals: Sequence[tuple[GatherPoint, Arrival]]) -> Non
             _remove(state, token)
         elif deliver(state, point, arrival, key, below) and state.plan.semantics > FIRST_SEMANTICS:
             decided.add(home)
+    return decided
 
 
 def deliver(state: State, point: GatherPoint, arrival: Arrival, key: Key, below: Stack) -> bool:

@@ -202,3 +202,16 @@ def test_a_join_takes_the_failure_of_an_edge() -> None:
     text = CHAINS.format(join="").replace("bad -> join:one", "bad -> join:one ? input.nope")
     run = play(drawn(text + "\nend work\njoin.error -> end"))
     assert "EXPRESSION" in str(run.state.output())
+
+
+def test_the_failure_of_an_edge_is_counted_with_the_success_that_decided_the_join() -> None:
+    run = play(drawn("a work\nb work\njoin parallel_join merge_strategy=any\na -> join\na -> b ? input.nope"))
+    assert run.state.output() == {"join": "a(in)"}
+    assert run.started() == ["a", "join"]
+
+
+def test_beside_a_condition_that_fails_nothing_starts_that_leads_only_to_the_join() -> None:
+    steps = "a work\nb work\nc work\njoin parallel_join"
+    run = play(drawn(f"{steps}\na -> b\na -> c\na -> join ? input.nope\nb -> join\nc -> join"))
+    assert error_of(run)["step_id"] == "join"
+    assert run.started() == ["a"]
