@@ -47,9 +47,12 @@ def choice(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
 def routed(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
     """Edges with conditions out of one step, one of which may fail."""
     (end,) = draft.work(ends)
-    condition = "output.nope" if draft.chance(0.1) else draft.some_length("output")
-    first = chain(draft, [End(end.step, None, condition)], depth, has_item)
+    first = chain(draft, [End(end.step, None, _edge_condition(draft))], depth, has_item)
     return first + chain(draft, [End(end.step, None, "else")], depth, has_item)
+
+
+def _edge_condition(draft: Draft) -> str:
+    return "output.nope" if draft.chance(0.1) else draft.some_length("output")
 
 
 def split(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
@@ -59,11 +62,11 @@ def split(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
 
 
 def fan_out(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
-    """Several edges out of one step, some with conditions."""
+    """Several edges out of one step, some with conditions, of which some fail."""
     (end,) = draft.work(ends)
     groups = []
     for _ in range(draft.random.choice([2, 2, 3])):
-        condition = draft.some_length("output") if draft.chance(0.3) else None
+        condition = _edge_condition(draft) if draft.chance(0.3) else None
         groups.append(chain(draft, [End(end.step, None, condition)], depth, has_item))
     return gathered(draft, groups)
 

@@ -1,7 +1,7 @@
 """An interpreter of engine.md 4, 5 and 7 for pure segments: no journal, no commands, one choice after the other.
 
-It shares no code with the core it judges. Every token without a gathering starts at once; a schedule chooses what
-finishes next. What schedules disagree about is not determined by the specification.
+It shares no code with the core it judges. Tokens without a gathering start in turn; a schedule chooses how soon they do
+and what finishes next. What schedules disagree about is not determined by the specification.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from typing import Any
 from tests.reference.gatherings import Gatherings, Place
 from tests.reference.graph import ERROR, SPLIT, Graph
 from tests.reference.handlers import Emitted, Failed, firing_edges, names_of, run_handler
-from tests.reference.schedules import AtRandom, Schedule
+from tests.reference.schedules import AtRandom, Label, Schedule
 from tests.reference.tokens import Arrival, Failure, Frame, Key, Token
 
 MOST_SIDE_BY_SIDE = 64
@@ -47,6 +47,14 @@ class _InFlight:
     activation: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """A token that may start its step; or whose step is to fail, with the gatherings its failure has been through."""
+
+    token: Token
+    passed: frozenset[str] | None = None
+
+
 @dataclass
 class Interpreter:
     """One run of a graph under one schedule."""
@@ -55,7 +63,7 @@ class Interpreter:
     schedule: Schedule
     most_activations: int = 400
     in_flight: list[_InFlight] = field(default_factory=list)
-    fresh: list[Token] = field(default_factory=list)
+    fresh: list[_Fresh] = field(default_factory=list)
     started: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
     last: dict[str, Any] = field(default_factory=dict)
@@ -68,19 +76,17 @@ class Interpreter:
         """
         self.run_input = run_input
         self.gatherings = Gatherings(self.graph)
-        self.fresh = [Token(self.graph.entry, "input", run_input, (), {})]
+        self.fresh = [_Fresh(Token(self.graph.entry, "input", run_input, (), {}))]
         try:
             while self._go_on():
-                labels = [(one.token.step, one.activation) for one in self.in_flight]
-                self._finish(self.in_flight.pop(self.schedule.next_to_finish(labels)))
+                self._finish(self.in_flight.pop(self.schedule.next_to_finish(self._labels())))
         except RunFailed as failure:
             return Result("failed", None, (failure.code, failure.step), dict(self.ended))
         return Result("completed", self._output(), None, dict(self.ended))
 
     def live(self) -> Iterator[Token]:
         """The tokens that are not gathering."""
-        yield from self.fresh
-        for one in self.in_flight:
+        for one in (*self.fresh, *self.in_flight):
             yield one.token
 
     def _output(self) -> Any:
@@ -92,16 +98,41 @@ class Interpreter:
     def _go_on(self) -> bool:
         """Let gatherings fire and tokens start; whether anything is in flight then."""
         self._settle()
-        while self.fresh:
-            token = self.fresh.pop(0)
-            self.in_flight.append(_InFlight(token, self._activation(token.step)))
-        if len(self.in_flight) > MOST_SIDE_BY_SIDE:
-            raise TooLarge
+        while self._start_some():
+            self._settle()
         return bool(self.in_flight)
+
+    def _start_some(self) -> bool:
+        """Start steps, up to the first that is to fail; whether there was one: what is behind it is looked at again."""
+        if len(self.in_flight) + len(self.fresh) > MOST_SIDE_BY_SIDE:
+            raise TooLarge
+        for _ in range(self.schedule.number_to_start(self._labels(), self._fresh_labels())):
+            one = self.fresh.pop(0)
+            step = one.token.step
+            activation = self._activation(step)
+            if one.passed is not None:
+                self.ended[step] += 1
+                self._fail(one.token, Failure("BRANCH_FAILED", step, activation, one.passed))
+                return True
+            self.in_flight.append(_InFlight(one.token, activation))
+        return False
+
+    def _labels(self) -> list[Label]:
+        return [(one.token.step, one.activation) for one in self.in_flight]
+
+    def _fresh_labels(self) -> list[Label]:
+        """What the tokens that may start will be called."""
+        counts = self.started.copy()
+        labels = []
+        for one in self.fresh:
+            step = one.token.step
+            counts[step] += 1
+            labels.append((step, counts[step]))
+        return labels
 
     def _settle(self) -> None:
         while True:
-            self.fresh = [token for token in self.fresh if not self.gatherings.is_pointless(token)]
+            self.fresh = [one for one in self.fresh if not self.gatherings.is_pointless(one.token)]
             self.gatherings.drop_pointless()
             ready = self.gatherings.ready(list(self.live()))
             if not ready:
@@ -117,21 +148,20 @@ class Interpreter:
         token = self.gatherings.take(place)
         if step in self.graph.joins and self.gatherings.strategy(step) != "all":
             self._cancel(place)
-        self.fresh.append(token)
+        self.fresh.append(_Fresh(token))
 
     def _fail_gathering(self, place: Place) -> None:
+        """Have a gathering's step fail, before or behind what may start already."""
         step, _ = place
         token, cause = self.gatherings.give_up(place)
         if self.gatherings.strategy(step) != "all":
             self._cancel(place)
-        activation = self._activation(step)
-        self.ended[step] += 1
-        passed = (cause.passed if cause else frozenset()) | {step}
-        self._fail(token, Failure("BRANCH_FAILED", step, activation, passed))
+        failed = _Fresh(token, (cause.passed if cause else frozenset()) | {step})
+        self.fresh.insert(0 if self.schedule.fails_at_once else len(self.fresh), failed)
 
     def _cancel(self, place: Place) -> None:
         """End what could still reach a gathering that is decided."""
-        self.fresh = [token for token in self.fresh if not self.gatherings.can_reach(place, token)]
+        self.fresh = [one for one in self.fresh if not self.gatherings.can_reach(place, one.token)]
         self.in_flight = [one for one in self.in_flight if not self.gatherings.can_reach(place, one.token)]
         self.gatherings.cancel(place)
 
@@ -183,7 +213,7 @@ class Interpreter:
         if token.step in self.graph.opener:
             self.gatherings.arrive(Arrival(token))
         else:
-            self.fresh.append(token)
+            self.fresh.append(_Fresh(token))
 
     def _fail(self, token: Token, failure: Failure) -> None:
         """Send a failure by the error port, or on unrouted."""

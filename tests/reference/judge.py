@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.reference.graph import Graph
 from tests.reference.interpreter import Interpreter, Result
-from tests.reference.schedules import AsRecorded, AtRandom, Label
+from tests.reference.schedules import AsRecorded, AtRandom, Label, Schedule
 
 SCHEDULES = 40
 
@@ -27,8 +27,8 @@ def judge(segment: Mapping[str, Any], run_input: Any, found: Result, finished: S
     """
     graph = Graph(segment)
     expected: list[Result] = []
-    for number in range(SCHEDULES):
-        schedule = AsRecorded(finished) if number == 0 else AtRandom(number)
+    recorded: list[Schedule] = [AsRecorded(finished), AsRecorded(finished, late=True)]
+    for schedule in [*recorded, *map(AtRandom, range(SCHEDULES))]:
         result = Interpreter(graph, schedule).run(run_input)
         if result not in expected:
             expected.append(result)

@@ -1,4 +1,8 @@
-"""The choices that engine.md leaves open: which step in flight finishes next, which ready gathering fires next."""
+"""The choices that engine.md leaves open: how soon steps start, which finishes next, which ready gathering fires next.
+
+A step that has not started when an ``all`` is certain to fail never does; one in flight is finished and recorded. So
+how soon steps start decides what is activated.
+"""
 
 from collections.abc import Sequence
 from random import Random
@@ -7,10 +11,17 @@ from typing import Protocol, TypeVar
 Choice = TypeVar("Choice")
 Label = tuple[str, int]
 """A step and its activation."""
+LATE_SHARE = 0.5
+AT_ONCE_SHARE = 0.5
 
 
 class Schedule(Protocol):
-    """Makes the choices of one run."""
+    """Makes the choices of one run. ``fails_at_once``: a gathering fails before what may start already does."""
+
+    fails_at_once: bool
+
+    def number_to_start(self, in_flight: Sequence[Label], fresh: Sequence[Label]) -> int:
+        """Choose how many of those that may start do so now, oldest first; at least one when nothing is in flight."""
 
     def next_to_finish(self, in_flight: Sequence[Label]) -> int:
         """Choose by place."""
@@ -24,6 +35,13 @@ class AtRandom:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
+        self._starts_late = self._random.random() < LATE_SHARE
+        self.fails_at_once = self._random.random() < AT_ONCE_SHARE
+
+    def number_to_start(self, in_flight: Sequence[Label], fresh: Sequence[Label]) -> int:
+        """Start all at once in some runs, any number in others."""
+        fewest = min(len(fresh), 0 if in_flight else 1)
+        return self._random.randint(fewest, len(fresh)) if self._starts_late else len(fresh)
 
     def next_to_finish(self, in_flight: Sequence[Label]) -> int:
         """Choose any."""
@@ -35,10 +53,28 @@ class AtRandom:
 
 
 class AsRecorded:
-    """Finishes steps in the order in which a journal has them; the rest oldest first."""
+    """Finishes steps in the order in which a journal has them; the rest oldest first.
 
-    def __init__(self, finished: Sequence[Label]) -> None:
+    Gatherings fail in their turn. Late, as in an engine that does its pure steps one after the other, a step starts
+    when its outcome is due.
+    """
+
+    fails_at_once = False
+
+    def __init__(self, finished: Sequence[Label], *, late: bool = False) -> None:
         self._finished = list(finished)
+        self._late = late
+
+    def number_to_start(self, in_flight: Sequence[Label], fresh: Sequence[Label]) -> int:
+        """Start all at once, or those up to the one whose outcome is due."""
+        if not self._late:
+            return len(fresh)
+        for label in self._finished:
+            if label in in_flight:
+                return 0
+            if label in fresh:
+                return list(fresh).index(label) + 1
+        return 0 if in_flight else min(1, len(fresh))
 
     def next_to_finish(self, in_flight: Sequence[Label]) -> int:
         """Choose what the journal has first, of the same step when the activation is another."""
