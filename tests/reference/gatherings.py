@@ -192,7 +192,7 @@ class Gatherings:
         def outside(stack: Stack) -> Stack:
             return tuple(frame for frame in stack if not loops(frame.step, step))
 
-        if key.fan_out is None or loops(key.fan_out[0], step):
+        if key.fan_out is None or (key.item is None and loops(key.fan_out[0], step)):
             return step, Key(outside(key.base), None)
         return step, Key(outside(key.base), key.fan_out, key.item)
 

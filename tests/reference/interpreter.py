@@ -33,12 +33,22 @@ class RunFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a run ended. ``activations`` counts the outcomes of each step; ``error`` is a code and a step."""
+    """How a run ended.
+
+    Attributes:
+        status: ``completed`` or ``failed``.
+        output: Of a completed run.
+        error: A code and a step.
+        activations: How many outcomes each step had.
+        cancelled: How many of each step were in flight when a decision ended them; an engine that had got an outcome by
+            then records it, too.
+    """
 
     status: str
     output: Any
     error: tuple[str, str] | None
     activations: Mapping[str, int]
+    cancelled: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(slots=True)
@@ -66,6 +76,7 @@ class Interpreter:
     fresh: list[_Fresh] = field(default_factory=list)
     started: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
+    cancelled: Counter[str] = field(default_factory=Counter)
     last: dict[str, Any] = field(default_factory=dict)
 
     def run(self, run_input: Any) -> Result:
@@ -81,13 +92,14 @@ class Interpreter:
             while self._go_on():
                 self._finish(self.in_flight.pop(self.schedule.next_to_finish(self._labels())))
         except RunFailed as failure:
-            return Result("failed", None, (failure.code, failure.step), dict(self.ended))
-        return Result("completed", self._output(), None, dict(self.ended))
+            self.cancelled.update(one.token.step for one in self.in_flight)
+            return Result("failed", None, (failure.code, failure.step), dict(self.ended), self.cancelled)
+        return Result("completed", self._output(), None, dict(self.ended), self.cancelled)
 
     def live(self) -> Iterator[Token]:
         """The tokens that are not gathering."""
-        for one in (*self.fresh, *self.in_flight):
-            yield one.token
+        yield from (one.token for one in self.fresh)
+        yield from (one.token for one in self.in_flight)
 
     def _output(self) -> Any:
         ends = self.graph.ends
@@ -162,7 +174,9 @@ class Interpreter:
     def _cancel(self, place: Place) -> None:
         """End what could still reach a gathering that is decided."""
         self.fresh = [one for one in self.fresh if not self.gatherings.can_reach(place, one.token)]
-        self.in_flight = [one for one in self.in_flight if not self.gatherings.can_reach(place, one.token)]
+        ended = [one for one in self.in_flight if self.gatherings.can_reach(place, one.token)]
+        self.cancelled.update(one.token.step for one in ended)
+        self.in_flight = [one for one in self.in_flight if one not in ended]
         self.gatherings.cancel(place)
 
     def _activation(self, step: str) -> int:

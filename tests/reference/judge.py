@@ -32,6 +32,18 @@ def judge(segment: Mapping[str, Any], run_input: Any, found: Result, finished: S
         result = Interpreter(graph, schedule).run(run_input)
         if result not in expected:
             expected.append(result)
-        if result == found:
+        if _fits(found, result):
             return Verdict(agrees=True, expected=expected)
     return Verdict(agrees=False, expected=expected)
+
+
+def _fits(found: Result, expected: Result) -> bool:
+    """Whether a result is the expected one; of what was cancelled outcomes may have been recorded."""
+    if (found.status, found.output, found.error) != (expected.status, expected.output, expected.error):
+        return False
+    return all(
+        expected.activations.get(step, 0)
+        <= found.activations.get(step, 0)
+        <= expected.activations.get(step, 0) + expected.cancelled.get(step, 0)
+        for step in {*found.activations, *expected.activations}
+    )

@@ -13,6 +13,7 @@ Label = tuple[str, int]
 """A step and its activation."""
 LATE_SHARE = 0.5
 AT_ONCE_SHARE = 0.5
+RANKED_SHARE = 0.5
 
 
 class Schedule(Protocol):
@@ -31,12 +32,13 @@ class Schedule(Protocol):
 
 
 class AtRandom:
-    """Chooses by a seed."""
+    """Chooses by a seed: in some runs anything, in others some steps are always faster than others."""
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
         self._starts_late = self._random.random() < LATE_SHARE
         self.fails_at_once = self._random.random() < AT_ONCE_SHARE
+        self._ranks: dict[str, float] | None = {} if self._random.random() < RANKED_SHARE else None
 
     def number_to_start(self, in_flight: Sequence[Label], fresh: Sequence[Label]) -> int:
         """Start all at once in some runs, any number in others."""
@@ -44,8 +46,11 @@ class AtRandom:
         return self._random.randint(fewest, len(fresh)) if self._starts_late else len(fresh)
 
     def next_to_finish(self, in_flight: Sequence[Label]) -> int:
-        """Choose any."""
-        return self._random.randrange(len(in_flight))
+        """Choose any, or the fastest."""
+        if self._ranks is None:
+            return self._random.randrange(len(in_flight))
+        ranks = [self._ranks.setdefault(step, self._random.random()) for step, _ in in_flight]
+        return ranks.index(min(ranks))
 
     def next_to_fire(self, ready: Sequence[Choice]) -> Choice:
         """Choose any."""
