@@ -13,6 +13,7 @@ http = get_asgi_application()
 from django.conf import settings  # noqa: E402 - as below
 
 from humantasks.inbox.consumers import InboxConsumer  # noqa: E402 - reads models, which Django must have loaded
+from kernel.process_memory import be_frugal  # noqa: E402 - as below
 from llmteam.api.bodies import measured_bodies  # noqa: E402 - as below
 from llmteam.garbage import leave_loaded_code_alone  # noqa: E402 - as below
 from llmteam.health import check_parts  # noqa: E402 - as below
@@ -26,6 +27,7 @@ from runs.events.routing import websockets  # noqa: E402 - as above
 
 sockets = URLRouter([path("ws/v1/inbox/", InboxConsumer.as_asgi()), path("", websockets)])
 router = ProtocolTypeRouter({"http": measured_bodies(http), "websocket": sockets})
+be_frugal()
 platform = with_admission(with_outflow(with_request_threads(router)), build_admission(), build_rates())
 if settings.HAS_BUILT_IN_SECRET:
     platform = with_loopback_only(platform)

@@ -115,6 +115,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         ticket = parameters.pop("ticket", None)
         caller = _key_holder(self.scope) if ticket is None else use_ticket(text=ticket)
         become_stream()
+        outflow_of(self.scope).owner = f"tenant {caller.tenant.id}"
         return self.open(caller, parameters)
 
     async def _follow(self, stream: Stream) -> None:

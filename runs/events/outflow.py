@@ -1,20 +1,30 @@
 """How much a caller has not taken yet.
 
 Daphne hands what is sent to Twisted and returns: a caller that does not read would fill this process's memory. Its
-transport knows how much that is, so a stream waits for it before it sends on.
+transport knows how much that is, so a stream waits for it before it sends on, and an answer is held against the share
+of whoever it is for.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final
+
+import orjson
+
+from runs.events.unsent import TooMuchUnread, Unsent, the_unsent
+from runs.metrics import ANSWERS_LEFT_OUT, SLOW_READERS_CUT
 
 SCOPE_KEY: Final = "llmteam.outflow"
 MOST_UNSENT: Final = 256 * 1024
+ALWAYS_SENT: Final = 16 * 1024
+"""An answer of so many bytes is sent whatever else is unread."""
 LOOK_SECONDS: Final = 0.05
 PATIENCE_SECONDS: Final = 15.0
 FAREWELL_SECONDS: Final = 5.0
 GOODBYE_SECONDS: Final = 30.0
+RETRY_SECONDS: Final = 5
+OF_THE_BODY: Final = frozenset({b"content-type", b"content-length", b"etag", b"retry-after"})
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -27,16 +37,32 @@ class ConsumerTooSlow(Exception):
 
 
 class Outflow:
-    """The way out to one caller. Behind a server that is not Daphne nothing is known, and nothing held back."""
+    """The way out to one caller. Behind a server that is not Daphne nothing is known, and nothing held back.
 
-    def __init__(self, protocol: Any = None) -> None:
+    Attributes:
+        ledger: What all callers have not taken.
+        owner: Whose share of unsent bytes it uses: a tenant's, or an address's as long as no tenant is known.
+        paces_itself: Whether what is sent waits for the caller, and gives it up when it does not read.
+        handed: Bytes handed over so far.
+    """
+
+    def __init__(self, protocol: Any = None, owner: str = "", ledger: Unsent | None = None) -> None:
+        self.owner = owner
+        self.ledger = ledger or Unsent()
+        self.paces_itself = False
+        self.handed = 0
         self._protocol = protocol
 
     @property
+    def transport(self) -> Any:
+        """What carries it; None where that is not known."""
+        return getattr(self._protocol, "transport", None)
+
+    @property
     def unsent(self) -> int:
-        """Bytes handed over and not yet taken by the network."""
-        transport = getattr(self._protocol, "transport", None)
-        if transport is None or not hasattr(transport, "dataBuffer"):
+        """Bytes handed over and not yet taken by the network; none once the connection has ended."""
+        transport = self.transport
+        if transport is None or not hasattr(transport, "dataBuffer") or not getattr(transport, "connected", True):
             return 0
         return int(len(transport.dataBuffer) - transport.offset + getattr(transport, "_tempDataLen", 0))
 
@@ -46,11 +72,17 @@ class Outflow:
         Raises:
             ConsumerTooSlow: There was no room for a while.
         """
+        self.paces_itself = True
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while self.unsent > MOST_UNSENT:
+        while self._is_full():
             if time.monotonic() > deadline:
+                SLOW_READERS_CUT.inc()
                 raise ConsumerTooSlow
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _is_full(self) -> bool:
+        unsent = self.unsent
+        return unsent > MOST_UNSENT or (unsent > 0 and not self.ledger.has_room(self.owner))
 
     def allow_slow_goodbyes(self) -> None:
         """Give a WebSocket's caller time to read up to the close before it answers it.
@@ -63,11 +95,66 @@ class Outflow:
 
     def end_soon(self) -> None:
         """Cut the connection off in a moment, if the caller has not taken the rest by then."""
-        asyncio.get_running_loop().call_later(FAREWELL_SECONDS, self._abort)
+        asyncio.get_running_loop().call_later(FAREWELL_SECONDS, self._cut_if_unread)
 
-    def _abort(self) -> None:
+    def cut(self) -> None:
+        """End the connection at once, so that nobody takes what was sent for the whole."""
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    def _cut_if_unread(self) -> None:
         if self.unsent:
-            self._protocol.transport.abortConnection()
+            self.cut()
+
+
+class _Answer:
+    """One answer on its way out: all of it, or, beyond its owner's share, a refusal in its place."""
+
+    def __init__(self, outflow: Outflow, scope: Mapping[str, Any], send: Send) -> None:
+        self._outflow = outflow
+        self._is_safe = scope.get("method") in {"GET", "HEAD"}
+        self._send = send
+        self._start: Any = None
+        self._is_left_out = False
+
+    async def send(self, message: Any) -> None:
+        """Send a message, once it is known how large the answer is."""
+        if message["type"] == "http.response.start":
+            self._start = message
+            return
+        size = len(message.get("body", b""))
+        if self._start is not None:
+            start, self._start = self._start, None
+            if size > ALWAYS_SENT and not self._outflow.ledger.has_room(self._outflow.owner, size):
+                self._is_left_out = True
+                await self._leave_out(start["headers"])
+                return
+            await self._send(start)
+        if not self._is_left_out:
+            self._outflow.handed += size
+            await self._send(message)
+            self._outflow.ledger.note(self._outflow)
+
+    async def _leave_out(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Refuse to read something; of what was done the caller must not hear that it was refused."""
+        ANSWERS_LEFT_OUT.inc()
+        if not self._is_safe:
+            self._outflow.cut()
+            return
+        error = TooMuchUnread("Read the answers to your other requests first, or ask for less at the same time.")
+        kept = [(name, value) for name, value in headers if name.lower() not in OF_THE_BODY]
+        body = {
+            "type": f"urn:llmteam:problem:{error.code}",
+            "title": error.title,
+            "status": error.status,
+            "detail": error.detail,
+            "code": error.code,
+            "errors": [],
+            "request_id": dict(kept).get(b"X-Request-Id", b"").decode(),
+        }
+        kept += [(b"Content-Type", b"application/problem+json"), (b"Retry-After", b"%d" % RETRY_SECONDS)]
+        await self._send({"type": "http.response.start", "status": error.status, "headers": kept})
+        await self._send({"type": "http.response.body", "body": orjson.dumps(body)})
 
 
 def with_outflow(application: Application) -> Application:
@@ -76,13 +163,24 @@ def with_outflow(application: Application) -> Application:
     async def served(scope: Scope, receive: Receive, send: Send) -> None:
         # Daphne's `send` is a partial whose first argument is the connection's protocol.
         bound = getattr(send, "args", ())
-        scope[SCOPE_KEY] = Outflow(bound[0] if bound else None)
-        await application(scope, receive, send)
+        host, _ = scope.get("client") or ("", 0)
+        outflow = scope[SCOPE_KEY] = Outflow(bound[0] if bound else None, f"address {host}", the_unsent())
+        counted = _Answer(outflow, scope, send).send if scope["type"] == "http" else _counted(outflow, send)
+        await application(scope, receive, counted)
 
     return served
 
 
-def outflow_of(scope: Scope) -> Outflow:
+def _counted(outflow: Outflow, send: Send) -> Send:
+    async def counted(message: Any) -> None:
+        outflow.handed += len(message.get("text") or message.get("bytes") or b"")
+        await send(message)
+        outflow.ledger.note(outflow)
+
+    return counted
+
+
+def outflow_of(scope: Mapping[str, Any]) -> Outflow:
     """Return a scope's way out."""
     found = scope.get(SCOPE_KEY)
     return found if isinstance(found, Outflow) else Outflow()

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from kernel.log_fields import note
 from llmteam.api.cors import ALLOWED
+from runs.events.outflow import outflow_of
 from tenants.errors import CsrfMissing, KeyMissing, KeyRefused, ScopeMissing
 from tenants.members.sessions import member_of_session
 from tenants.selectors import find_caller
@@ -34,6 +35,7 @@ class KeyAuthentication(BaseAuthentication):
             return None
         caller = find_caller(key_text=text)
         note(tenant=str(caller.tenant.id))
+        _count_for(caller, request)
         setattr(request._request, ALLOWED, caller.tenant.allowed_origins)  # noqa: SLF001 - middleware sees only this one
         return None, caller
 
@@ -67,7 +69,9 @@ class SessionAuthentication(BaseAuthentication):
         if reason is not None:
             raise CsrfMissing
         note(tenant=str(member.tenant.id))
-        return None, Caller(member.tenant, None, member)
+        caller = Caller(member.tenant, None, member)
+        _count_for(caller, request)
+        return None, caller
 
     def authenticate_header(self, request: Request) -> str:
         """Name the scheme, as for keys."""
@@ -112,6 +116,11 @@ class HasScope:
     def has_object_permission(self, request: Request, view: "APIView", obj: Any) -> bool:
         """Objects are found within the caller's tenant or not at all."""
         return True
+
+
+def _count_for(caller: Caller, request: Request) -> None:
+    """Hold what the caller does not read against its tenant's share."""
+    outflow_of(getattr(request._request, "scope", {})).owner = f"tenant {caller.tenant.id}"  # noqa: SLF001 - as above
 
 
 def _key_text(request: Request) -> str | None:
