@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Case, Count, Exists, OuterRef, Prefetch, Q, QuerySet, When
+from django.urls import reverse
 
 from humantasks import rules
 from humantasks.errors import TaskNotFound
@@ -15,11 +16,12 @@ from humantasks.rules import ADMIN, AUDITOR, PROGRAM, Person
 from humantasks.types import Priority, TaskStatus
 from kernel.clock import utc_now
 from kernel.paging import CursorRefused, Page, Position, read_cursor, write_cursor
+from runs.journals.large_values import VALUE_BYTES, link
 from runs.models import RunEvent
 from runs.selectors import counting_scope
 from tenants.context import reading_scope
 from tenants.models import Tenant
-from tenants.selectors import newest_page
+from tenants.selectors import bytes_of, newest_page
 
 MINE: Final = "mine"
 GROUPS: Final = "groups"
@@ -66,13 +68,21 @@ def count_open_tasks() -> dict[str, int]:
 
 
 def list_tasks(*, tenant: Tenant, person: Person, query: TaskQuery) -> Page[HumanTask]:
-    """Read one page of the tasks somebody may see, newest first.
+    """Read one page of the tasks somebody may see, newest first. What is decided about is a link where it is large.
 
     Raises:
         CursorRefused: Not a cursor of ours.
     """
     with reading_scope(tenant.id):
-        return newest_page(_filtered(person, query), cursor=query.cursor, limit=query.limit)
+        rows = _filtered(person, query).defer("data").annotate(data_bytes=bytes_of("data"))
+        rows = rows.annotate(small_data=Case(When(data_bytes__lte=VALUE_BYTES, then="data")))
+        weight = bytes_of("small_data", "form", "choices", "description")
+        page: Page[HumanTask] = newest_page(rows, cursor=query.cursor, limit=query.limit, weight=weight)
+    for task in page.rows:
+        size: int = getattr(task, "data_bytes")  # noqa: B009 - the model has no such field
+        is_small = size <= VALUE_BYTES
+        task.data = getattr(task, "small_data") if is_small else link(size, reverse("human_task", args=[task.id]))  # noqa: B009 - as above
+    return page
 
 
 def list_open_tasks(*, tenant: Tenant, person: Person, query: TaskQuery) -> Page[HumanTask]:

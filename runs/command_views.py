@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,12 +10,13 @@ from rest_framework.views import APIView
 from runs import errors, serializers
 from runs.callbacks.serializers import callback_wish
 from runs.commands import command_run
+from runs.journals.snapshots import snapshot_run
+from runs.journals.streaming import ChunksResponse
 from runs.models import SignalKind
 from runs.presentation import run_body, run_location, runs_location
 from runs.replay import replay_run
 from runs.requests import once_of, wait_seconds_of
 from runs.selectors import read_run_id
-from runs.snapshots import snapshot_run
 from runs.views import READ, START_PARAMETERS, START_RESPONSES, WRITE, started_response
 from runs.waiting import RunResponse
 from tenants.requests import Strict, caller_of, read_fields, read_query
@@ -138,14 +138,14 @@ class RunSnapshotView(APIView):
         operation_id="read_run_snapshot",
         summary="Export a run",
         description="Its revision, its whole journal and the state that leads to, in canonical JSON (RFC 8785). "
-        "`checksum` is the SHA-256, as hex digits, of the document without that member.",
+        "`checksum` is the SHA-256, as hex digits, of the document without that member. Values are whole; "
+        "the document is sent while it is read.",
         responses=serializers.SnapshotShape,
     )
-    def get(self, request: Request, run_id: str) -> HttpResponse:
+    def get(self, request: Request, run_id: str) -> Response:
         """Answer the document."""
         read_query(Strict, request)
-        document = snapshot_run(tenant=caller_of(request).tenant, run_id=read_run_id(run_id))
-        return HttpResponse(document, content_type="application/json")
+        return ChunksResponse(snapshot_run(tenant=caller_of(request).tenant, run_id=read_run_id(run_id)))
 
 
 def _with_callback(fields: dict[str, Any], request: Request) -> dict[str, Any]:

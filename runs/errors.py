@@ -10,6 +10,13 @@ class RunNotFound(NotFound):
     title = "There is no such run"
 
 
+class ValueNotFound(NotFound):
+    """The run has no such event, or the event no such value."""
+
+    code = "VALUE_NOT_FOUND"
+    title = "There is no such value"
+
+
 class RunAlreadyOver(Conflict):
     """The run has ended, which forbids the command; `extra` has its state."""
 

@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Now
+from django.db.models.functions import Cast, Now
 
 from kernel.clock import utc_now
 from kernel.ids import new_id
@@ -181,6 +181,12 @@ class RunEvent(models.Model):
     attempt = models.PositiveSmallIntegerField(null=True)
     created_at = models.DateTimeField(default=utc_now, db_default=Now())
     payload = JsonTextField()
+    bytes = models.GeneratedField(
+        expression=Func(Cast("payload", models.TextField()), function="octet_length"),
+        output_field=models.IntegerField(),
+        db_persist=True,
+        help_text="Of the payload as it is stored: read to decide how much is read.",
+    )
     transaction = TransactionIdField(
         db_default=Func(function="pg_current_xact_id", output_field=TransactionIdField()), editable=False
     )

@@ -10,8 +10,9 @@ from rest_framework.request import Request
 
 from runs.callbacks.presentation import callback_body
 from runs.callbacks.selectors import CallbackRecord, callbacks_of
+from runs.journals.activations import StepRecord
+from runs.journals.records import EventRecord
 from runs.models import Run
-from runs.selectors import EventRecord, StepRecord
 from runs.usage.sums import NOTHING_USED
 
 _SEVERITIES: Final = {
@@ -120,7 +121,7 @@ def event_body(run: Run, step_types: Mapping[str, str], record: EventRecord) -> 
         "correlation_id": run.client_reference or str(run.id),
         "payload": record.payload,
         "duration_ms": record.duration_ms,
-        **error_member(event.payload.get("error") if record.event_type == event.type else None),
+        **error_member(record.payload.get("error") if record.event_type == event.type else None),
     }
 
 

@@ -223,6 +223,14 @@ class EventQuery(Strict):
     limit = serializers.IntegerField(default=100, min_value=1, max_value=250, help_text="Stored events a page.")
 
 
+class ValueQuery(Strict):
+    """Which part of a payload."""
+
+    pointer = serializers.CharField(
+        default="", allow_blank=True, max_length=1000, trim_whitespace=False, help_text="A JSON pointer (RFC 6901)."
+    )
+
+
 class EventStreamQuery(Strict):
     """Where a stream of events starts."""
 

@@ -10,10 +10,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from runs import errors
+from runs.journals.activations import first_step
 from runs.models import Run
 from runs.presentation import error_member, run_links, run_location, run_usage, step_body
 from runs.requests import once_of, wait_seconds_of
-from runs.selectors import first_step
 from runs.serializers import IDEMPOTENCY_KEY, NO_ERROR, PREFER, ErrorShape, LinksShape, ObjectField, WaitQuery
 from runs.trials import try_step_type
 from runs.waiting import RunResponse

@@ -7,6 +7,7 @@ from runs.callbacks import views as callback_views
 from runs.connections.views import ConnectionTestView
 from runs.events.sse import streams
 from runs.events.views import RunEventsView, TenantEventsView, TicketsView
+from runs.journals.streaming import streamed
 from runs.trial_views import CatalogTestView
 from runs.usage.views import LimitsView, UsageView
 from runs.waiting import waits
@@ -37,5 +38,6 @@ urlpatterns = [
     path("callback-secret", callback_views.CallbackSecretView.as_view(), name="callback_secret"),
     path("tenant/notifications", callback_views.NotificationsView.as_view(), name="notifications"),
     path("webhook-endpoints", callback_views.WebhookEndpointsView.as_view(), name="webhook_endpoints"),
-    path("runs/<str:run_id>/snapshot", command_views.RunSnapshotView.as_view(), name="run_snapshot"),
+    path("runs/<str:run_id>/snapshot", streamed(command_views.RunSnapshotView.as_view()), name="run_snapshot"),
+    path("runs/<str:run_id>/values/<str:seq>", streamed(views.RunValueView.as_view()), name="run_value"),
 ]

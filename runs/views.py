@@ -3,6 +3,7 @@
 from functools import partial
 from typing import ClassVar, Final
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,6 +14,9 @@ from kernel.paging import CursorRefused, page_body
 from runs import errors, selectors, serializers, services
 from runs.callbacks.selectors import callbacks_of
 from runs.idempotency import Started
+from runs.journals.activations import list_steps
+from runs.journals.stored_values import PointerRefused, find_value
+from runs.journals.streaming import ChunksResponse
 from runs.presentation import run_body, run_location, runs_location, step_body
 from runs.requests import once_of, wait_seconds_of
 from runs.waiting import RunResponse
@@ -149,8 +153,32 @@ class RunStepsView(APIView):
         """Answer one page."""
         query = read_query(PageQuery, request)
         run_uuid = selectors.read_run_id(run_id)
-        page = selectors.list_steps(tenant=caller_of(request).tenant, run_id=run_uuid, **query)
+        page = list_steps(tenant=caller_of(request).tenant, run_id=run_uuid, **query)
         return Response(page_body(page, step_body, request.build_absolute_uri()))
+
+
+class RunValueView(APIView):
+    """A value of a run's journal."""
+
+    required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (errors.RunNotFound, errors.ValueNotFound, PointerRefused)}
+
+    @extend_schema(
+        operation_id="read_run_value",
+        summary="Read a value",
+        description="The payload of the event `seq` as it is stored, or the part of it that `pointer` names: what "
+        "stands behind a `$large_value` in lists, steps and events. It is whole, however large, and never changes.",
+        parameters=[serializers.ValueQuery],
+        responses=OpenApiResponse(OpenApiTypes.ANY, "The value, whatever JSON it is."),
+    )
+    def get(self, request: Request, run_id: str, seq: str) -> Response:
+        """Answer the value."""
+        query = read_query(serializers.ValueQuery, request)
+        if not (seq.isascii() and seq.isdigit() and len(seq) <= 10 and int(seq) <= selectors.MAX_SEQ):
+            raise errors.ValueNotFound
+        run_uuid = selectors.read_run_id(run_id)
+        value = find_value(tenant=caller_of(request).tenant, run_id=run_uuid, seq=int(seq), **query)
+        return ChunksResponse(value.slices(), size=value.size)
 
 
 def _start(request: Request, wish: services.Wish, *, segment_id: str | None) -> RunResponse:

@@ -18,7 +18,7 @@ from segments.models import Revision, Segment
 from tenants.connections.selectors import connection_kinds
 from tenants.context import reading_scope, tenant_scope
 from tenants.models import Tenant
-from tenants.selectors import newest_page
+from tenants.selectors import bytes_of, newest_page
 
 _SEGMENT_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 MAX_REVISION: Final = 2**31 - 1
@@ -140,7 +140,8 @@ def list_segments(*, tenant: Tenant, cursor: str | None, limit: int, archived: b
     """
     with tenant_scope(tenant.id):
         rows = Segment.objects.filter(archived_at__isnull=not archived).select_related("current_revision")
-        return newest_page(rows, cursor=cursor, limit=limit)
+        rows = rows.defer("current_revision__definition", "current_revision__step_types")
+        return newest_page(rows, cursor=cursor, limit=limit, weight=bytes_of("description"))
 
 
 def list_revisions(*, tenant: Tenant, segment_id: str, cursor: str | None, limit: int) -> Page[Revision]:

@@ -1,16 +1,17 @@
 """What is read about tenants, and how any app's rows are read page by page."""
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Expression, F, Func, IntegerField, Q, TextField, Value
+from django.db.models.functions import Cast, Coalesce
 
 from kernel.admission import learn_tenant
 from kernel.clock import utc_now
-from kernel.paging import Page, Position, read_cursor, write_cursor
+from kernel.paging import READ_BYTES, Page, Position, fitting, read_cursor, write_cursor
 from tenants import keys, tokens
 from tenants.context import unscoped
 from tenants.errors import KeyRefused
@@ -83,10 +84,27 @@ def scopes_of_live_keys(api_key_ids: Iterable[UUID]) -> dict[UUID, list[str]]:
         return {key.id: key.scopes for key in found if key.is_live() and key.tenant.is_active}
 
 
-def newest_page(rows: models.QuerySet[Row], *, cursor: str | None, limit: int) -> Page[Row]:
+def bytes_of(*fields: str) -> Any:
+    """Say how many bytes some fields of a row have as text; null has none."""
+    sizes = [
+        Coalesce(Func(Cast(F(field), TextField()), function="octet_length", output_field=IntegerField()), Value(0))
+        for field in fields
+    ]
+    return sum(sizes[1:], sizes[0])
+
+
+def newest_page(
+    rows: models.QuerySet[Row], *, cursor: str | None, limit: int, weight: Expression | None = None
+) -> Page[Row]:
     """Read one page of rows that have ``created_at`` and a unique ``id``, newest first.
 
     Rows added meanwhile never repeat or push out a row of a later page. To be called inside a tenant's scope.
+
+    Args:
+        rows: All there are.
+        cursor: Where the page starts; None for the first.
+        limit: Rows a page.
+        weight: The bytes of what is large in a row. With it the page ends where 4 MiB are read.
 
     Raises:
         CursorRefused: Not a cursor of ours.
@@ -94,8 +112,14 @@ def newest_page(rows: models.QuerySet[Row], *, cursor: str | None, limit: int) -
     if cursor:
         after = read_cursor(cursor)
         rows = rows.filter(Q(created_at__lt=after.at) | Q(created_at=after.at, id__lt=after.id))
-    found = list(rows.order_by("-created_at", "-id")[: limit + 1])
-    if len(found) <= limit:
-        return Page(found, None)
-    last = found[limit - 1]
-    return Page(found[:limit], write_cursor(Position(at=getattr(last, "created_at"), id=last.pk)))  # noqa: B009 - the rows' type promises no field
+    rows = rows.order_by("-created_at", "-id")
+    shown = limit
+    if weight is not None:
+        sizes = list(rows.values_list(weight, flat=True)[: limit + 1])
+        shown = min(limit, max(1, fitting(sizes, READ_BYTES)))
+    found = list(rows[: shown + 1])
+    return Page(found[:shown], _cursor_of(found[shown - 1]) if len(found) > shown else None, _cursor_of)
+
+
+def _cursor_of(row: models.Model) -> str:
+    return write_cursor(Position(at=getattr(row, "created_at"), id=row.pk))  # noqa: B009 - the rows' type promises no field

@@ -2,18 +2,24 @@
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import UUID
+
+import orjson
 
 from kernel.errors import ErrorItem, Invalid
 from kernel.ids import parse_id
 
 Row = TypeVar("Row")
 MAX_CURSOR_LENGTH = 200
+PAGE_BYTES: Final = 1024 * 1024
+"""Where a page ends, whatever number of rows was asked for; a row that is larger is a page of its own."""
+READ_BYTES: Final = 4 * PAGE_BYTES
+"""How much is read for one page at most: what is too large to be shown is read before it is left out."""
 
 
 class CursorRefused(Invalid):
@@ -29,10 +35,15 @@ class CursorRefused(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """Some rows, and where the next page starts; None after the last."""
+    """Some rows, and where the next page starts; None after the last.
+
+    Attributes:
+        cursor_of: Says where a page starts behind a row. Without it the page cannot end earlier.
+    """
 
     rows: list[Row]
     next_cursor: str | None
+    cursor_of: Callable[[Row], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +80,19 @@ def read_cursor(text: str) -> Position:
     return position
 
 
+def fitting(sizes: Iterable[int], most: int) -> int:
+    """Count the rows that fit below a bound; the first always does."""
+    count = total = 0
+    for size in sizes:
+        total += size
+        if count and total > most:
+            break
+        count += 1
+    return count
+
+
 def page_body(page: Page[Row], show: Callable[[Row], Any], url: str, *, parameter: str = "cursor") -> dict[str, Any]:
-    """Write a page as every list of the API looks.
+    """Write a page as every list of the API looks. It ends at 1 MiB, if its rows say where the next one starts then.
 
     Args:
         page: The rows.
@@ -78,10 +100,19 @@ def page_body(page: Page[Row], show: Callable[[Row], Any], url: str, *, paramete
         url: The absolute address this page was asked at; the next page's is the same but for one parameter.
         parameter: Which parameter says where a page starts.
     """
+    written: list[orjson.Fragment] = []
+    size, next_cursor = 0, page.next_cursor
+    for row in page.rows:
+        text = orjson.dumps(show(row), option=orjson.OPT_UTC_Z)
+        size += len(text)
+        if written and size > PAGE_BYTES and page.cursor_of is not None:
+            next_cursor = page.cursor_of(page.rows[len(written) - 1])
+            break
+        written.append(orjson.Fragment(text))
     return {
-        "data": [show(row) for row in page.rows],
-        "next_cursor": page.next_cursor,
-        "next_url": None if page.next_cursor is None else _with(url, parameter, page.next_cursor),
+        "data": written,
+        "next_cursor": next_cursor,
+        "next_url": None if next_cursor is None else _with(url, parameter, next_cursor),
     }
 
 

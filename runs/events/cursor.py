@@ -2,8 +2,9 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
@@ -12,9 +13,10 @@ import orjson
 from django.db.models import Func, Q, QuerySet
 
 from kernel.ids import parse_id
-from kernel.paging import CursorRefused
+from kernel.paging import PAGE_BYTES, CursorRefused, fitting
 from runs import selectors
 from runs.core.events import EventType
+from runs.journals.records import Attempt, attempt_starts, event_records, read_events
 from runs.models import Run, RunEvent, TransactionIdField
 from runs.presentation import event_body, step_types_of
 from segments.models import Revision
@@ -92,6 +94,13 @@ class Stretch:
     more: bool
     held_back: bool = False
 
+    def page(self) -> "Stretch":
+        """Return as much of it as a page holds."""
+        count = fitting((frame.size for frame in self.frames), PAGE_BYTES)
+        if count == len(self.frames):
+            return self
+        return Stretch(self.frames[:count], self.frames[count - 1].place, more=True)
+
 
 class Source(Protocol):
     """A journal that can be read from any place. Calls need a thread; they open their own transaction."""
@@ -130,20 +139,19 @@ class RunSource:
 
     def read(self, after: Place) -> Stretch:
         """Read some events behind ``after.seq``."""
-        return _bounded(self._read, after)
+        return _bounded(self.read_page, after)
 
-    def _read(self, after: Place, limit: int) -> Stretch:
+    def read_page(self, after: Place, limit: int) -> Stretch:
+        """Read so many events behind ``after.seq``, or as many as 4 MiB hold."""
         with tenant_scope(self.run.tenant_id):
-            page = selectors.journal_page(self.run, after=after.seq, limit=limit)
-        frames: list[Frame] = []
-        for record in page.rows:
-            body = Record(event_body(self.run, self.step_types, record))
-            seq = record.event.seq
-            if frames and frames[-1].place.seq == seq:
-                frames[-1] = Frame(frames[-1].place, str(seq), (*frames[-1].records, body), frames[-1].ends)
-            else:
-                frames.append(Frame(self.place(seq), str(seq), (body,), record.event.type in ENDS))
-        return Stretch(frames, frames[-1].place if frames else after, page.next_cursor is not None)
+            found, more = read_events(self.run.events.filter(seq__gt=after.seq).order_by("seq"), limit)
+            starts = attempt_starts(found)
+        frames = [self._frame(event, starts) for event in found]
+        return Stretch(frames, frames[-1].place if frames else after, more)
+
+    def _frame(self, event: RunEvent, starts: Mapping[Attempt, datetime]) -> Frame:
+        records = (Record(event_body(self.run, self.step_types, record)) for record in event_records(event, starts))
+        return Frame(self.place(event.seq), str(event.seq), tuple(records), event.type in ENDS)
 
 
 @dataclass(frozen=True)
@@ -202,14 +210,13 @@ class TenantSource:
         return _bounded(self.read_page, after)
 
     def read_page(self, after: Place, limit: int) -> Stretch:
-        """Read so many events behind a place that pass the filter, whatever their size."""
+        """Read so many events behind a place that pass the filter, or as many as 4 MiB hold."""
         with tenant_scope(self.tenant.id):
             horizon = self._horizon()
             rows = self.filter.narrow(RunEvent.objects.filter(transaction__gte=after.transaction))
             rows = rows.filter(_behind(after), transaction__lt=horizon).select_related("run").defer(*_UNREAD)
-            found = list(rows.order_by("transaction", "run_id", "seq")[: limit + 1])
-            shown, more = found[:limit], len(found) > limit
-            frames = list(_frames(shown))
+            found, more = read_events(rows.order_by("transaction", "run_id", "seq"), limit)
+            frames = list(_frames(found))
             held_back = not more and RunEvent.objects.filter(transaction__gte=horizon).exists()
         place = frames[-1].place if more else max(after, Place(horizon - 1, _HIGHEST, selectors.MAX_SEQ))
         return Stretch(frames, place, more, held_back)
@@ -252,10 +259,10 @@ def _behind(place: Place) -> Q:
 
 
 def _frames(events: list[RunEvent]) -> Iterable[Frame]:
-    starts = selectors.attempt_starts(events)
+    starts = attempt_starts(events)
     for event in events:
         types = _step_types(event.run.revision_id)
-        records = (Record(event_body(event.run, types, record)) for record in selectors.event_records(event, starts))
+        records = (Record(event_body(event.run, types, record)) for record in event_records(event, starts))
         place = Place(event.transaction, event.run_id, event.seq)
         yield Frame(place, write_cursor(place), tuple(records))
 

@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Final
 
+import orjson
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -11,11 +12,10 @@ from rest_framework.views import APIView
 from kernel.paging import CursorRefused, Page, page_body
 from runs import selectors, serializers
 from runs.errors import RunNotFound
-from runs.events.cursor import BEGINNING, NOW, TenantSource, read_cursor, write_cursor
+from runs.events.cursor import BEGINNING, NOW, RunSource, TenantSource, read_cursor, write_cursor
 from runs.events.sse import CONTENT_TYPE, StreamResponse, wants_stream
 from runs.events.stream import SCOPE, open_run, open_tenant, read_filter
 from runs.events.tickets import issue_ticket
-from runs.presentation import event_body, step_types_of
 from tenants.requests import caller_of, read_fields, read_query
 from tenants.shapes import page_shape
 
@@ -61,9 +61,11 @@ class RunEventsView(APIView):
             return StreamResponse(open_run(caller=caller_of(request), run_id=run_id, after=after))
         query = read_query(serializers.EventQuery, request)
         run_uuid = selectors.read_run_id(run_id)
-        run, page = selectors.list_events(tenant=caller_of(request).tenant, run_id=run_uuid, **query)
-        types, url = step_types_of(run), request.build_absolute_uri()
-        return Response(page_body(page, lambda record: event_body(run, types, record), url, parameter="after"))
+        source = RunSource(selectors.get_run(tenant=caller_of(request).tenant, run_id=run_uuid))
+        stretch = source.read_page(source.place(query["after"]), query["limit"]).page()
+        records = [orjson.Fragment(record.text) for frame in stretch.frames for record in frame.records]
+        page = Page(records, str(stretch.place.seq) if stretch.more else None)
+        return Response(page_body(page, lambda text: text, request.build_absolute_uri(), parameter="after"))
 
 
 class TenantEventsView(APIView):
@@ -96,10 +98,10 @@ class TenantEventsView(APIView):
         cursor, limit = query.pop("cursor"), query.pop("limit")
         source = TenantSource(caller.tenant, read_filter(**query))
         place = source.now() if cursor == NOW else read_cursor(cursor) if cursor else BEGINNING
-        stretch = source.read_page(place, limit)
-        records = [record.body for frame in stretch.frames for record in source.filter.pick(frame)]
+        stretch = source.read_page(place, limit).page()
+        records = [orjson.Fragment(record.text) for frame in stretch.frames for record in source.filter.pick(frame)]
         page = Page(records, write_cursor(stretch.place))
-        return Response(page_body(page, lambda body: body, request.build_absolute_uri()))
+        return Response(page_body(page, lambda text: text, request.build_absolute_uri()))
 
 
 class TicketsView(APIView):

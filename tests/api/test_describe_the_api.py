@@ -116,6 +116,7 @@ def test_what_is_answered_is_what_is_described(
         ("post", "/api/v1/runs/{run_id}/cancel"): client.post(f"/api/v1/runs/{run_id}/cancel"),
         ("post", "/api/v1/runs/{run_id}/replay"): client.post(f"/api/v1/runs/{run_id}/replay"),
         ("get", "/api/v1/runs/{run_id}/snapshot"): client.get(f"/api/v1/runs/{run_id}/snapshot"),
+        ("get", "/api/v1/runs/{run_id}/values/{seq}"): client.get(f"/api/v1/runs/{run_id}/values/1"),
         ("get", "/api/v1/runs/{run_id}/deliveries"): client.get(f"/api/v1/runs/{run_id}/deliveries"),
         ("post", "/api/v1/runs/{run_id}/deliveries/{delivery_id}/redeliver"): client.post(
             f"/api/v1/runs/{run_id}/deliveries/{delivery.id}/redeliver"

@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from humantasks.models import HumanTask
 from kernel.ids import new_id
-from runs.models import Delivery, DeliveryAttempt
+from runs.models import Delivery, DeliveryAttempt, RunEvent
 from tenants.context import tenant_scope
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
@@ -54,6 +54,7 @@ BY_OBJECT = {
     "runs/<str:run_id>/cancel": {"POST"},
     "runs/<str:run_id>/replay": {"POST"},
     "runs/<str:run_id>/snapshot": {"GET"},
+    "runs/<str:run_id>/values/<str:seq>": {"GET"},
     "runs/<str:run_id>/deliveries": {"GET"},
     "runs/<str:run_id>/deliveries/<str:delivery_id>/redeliver": {"POST"},
 }
@@ -109,6 +110,7 @@ class Foreign:
     ref: str = CANARY
     template_id: str = CANARY
     number: str = "1"
+    seq: str = "1"
 
     def address(self, route: str) -> str:
         return "/api/v1/" + re.sub(r"<str:(\w+)>", lambda name: getattr(self, name[1]), route)
@@ -160,6 +162,9 @@ def foreign(globex: Customer, api: Api) -> Foreign:
         )
         DeliveryAttempt.objects.create(
             tenant=globex.tenant, delivery=delivery, number=1, at=delivery.created_at, status_code=500, response=CANARY
+        )
+        RunEvent.objects.create(
+            tenant=globex.tenant, run_id=run.json()["run_id"], seq=1, type="segment.started", payload={"input": CANARY}
         )
         task = HumanTask.objects.create(
             tenant=globex.tenant,

@@ -9,9 +9,9 @@ from runs.engine.batches import Slice
 from runs.engine.spending import Spending
 from runs.engine.store.connection import connect
 from runs.engine.writer import Writer
+from runs.journals.activations import list_steps
 from runs.models import Run, UsageDay, UsageEntry
 from runs.replay import replay_run
-from runs.selectors import list_steps
 from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.books import assert_equal_everywhere

@@ -1,0 +1,1 @@
+"""Journals as callers read them: records, activations, single values, and whole runs."""

@@ -1,0 +1,71 @@
+"""Answers that are read while they are sent: as much memory for a large one as for a small one."""
+
+import functools
+import logging
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from rest_framework.response import Response
+
+from runs.events.outflow import ConsumerTooSlow, Outflow, outflow_of
+from runs.waiting import AsyncView, View
+
+log = logging.getLogger(__name__)
+
+JSON: Final = "application/json"
+PIECE_BYTES: Final = 64 * 1024
+"""What is handed over at once: a caller has 15 seconds for it."""
+
+
+class ChunksResponse(Response):
+    """A view's answer that is JSON text in chunks; ``streamed`` sends them.
+
+    Attributes:
+        chunks: Reads the next chunk when asked for it, in any thread; opens its own transactions.
+        size: Bytes of all of them, where that is known.
+    """
+
+    def __init__(self, chunks: Iterator[bytes], *, size: int | None = None) -> None:
+        super().__init__()
+        self.chunks = chunks
+        self.size = size
+
+
+def streamed(view: View) -> AsyncView:
+    """Make a view async that may answer with chunks: each is read once its caller has taken those before."""
+
+    @functools.wraps(view)
+    async def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = await sync_to_async(view)(request, *args, **kwargs)
+        if not isinstance(response, ChunksResponse):
+            return response
+        if not isinstance(request, ASGIRequest):
+            # A server that is not asynchronous has nowhere to wait for its caller.
+            return HttpResponse(await sync_to_async(b"".join)(response.chunks), content_type=JSON)
+        headers = {} if response.size is None else {"Content-Length": str(response.size)}
+        chunks = _paced(response.chunks, outflow_of(request.scope))
+        return StreamingHttpResponse(chunks, content_type=JSON, headers=headers)
+
+    return answer
+
+
+async def _paced(chunks: Iterator[bytes], outflow: Outflow) -> AsyncIterator[bytes]:
+    try:
+        while (chunk := await sync_to_async(_next)(chunks)) is not None:
+            for start in range(0, len(chunk), PIECE_BYTES):
+                yield chunk[start : start + PIECE_BYTES]
+                await outflow.has_room()
+    except ConsumerTooSlow:
+        outflow.cut()
+    except (DatabaseError, InterfaceError):
+        # What was sent cannot be taken back; an answer that just ended would pass for a whole one.
+        log.exception("an answer could not be read to its end")
+        outflow.cut()
+
+
+def _next(chunks: Iterator[bytes]) -> bytes | None:
+    return next(chunks, None)
