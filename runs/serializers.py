@@ -273,11 +273,8 @@ class TicketShape(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
-NO_ERROR = "Absent where there is no error."
-
-
 class ErrorShape(serializers.Serializer[Any]):
-    """Why a run or a step failed."""
+    """Why a run or a step failed. Absent where there is no error."""
 
     code = serializers.CharField()
     message = serializers.CharField()
@@ -330,7 +327,7 @@ class RunShape(serializers.Serializer[Any]):
     pause_requested = serializers.BooleanField(help_text="A pause is asked for, and steps in flight still finish.")
     input = AnyValue()
     output = AnyValue()
-    error = ErrorShape(required=False, help_text=NO_ERROR)
+    error = ErrorShape(required=False)
     waiting_for = WaitingForShape(many=True)
     progress = ProgressShape()
     usage = JsonObject()
@@ -357,7 +354,7 @@ class StepShape(serializers.Serializer[Any]):
     attempts = serializers.IntegerField()
     inputs = JsonObject(help_text="By input port; of a join the list of what arrived.")
     output = JsonObject(allow_null=True, help_text="By output port.")
-    error = ErrorShape(required=False, help_text=NO_ERROR)
+    error = ErrorShape(required=False)
     started_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
     duration_ms = serializers.IntegerField(allow_null=True)
@@ -381,7 +378,7 @@ class EventShape(serializers.Serializer[Any]):
     severity = serializers.ChoiceField(choices=["info", "warning", "error"])
     correlation_id = serializers.CharField()
     payload = JsonObject()
-    error = ErrorShape(required=False, help_text=NO_ERROR)
+    error = ErrorShape(required=False)
     duration_ms = serializers.IntegerField(allow_null=True)
 
 

@@ -14,7 +14,7 @@ from runs.journals.activations import first_step
 from runs.models import Run
 from runs.presentation import error_member, run_links, run_location, run_usage, step_body
 from runs.requests import once_of, wait_seconds_of
-from runs.serializers import IDEMPOTENCY_KEY, NO_ERROR, PREFER, ErrorShape, LinksShape, ObjectField, WaitQuery
+from runs.serializers import IDEMPOTENCY_KEY, PREFER, ErrorShape, LinksShape, ObjectField, WaitQuery
 from runs.trials import try_step_type
 from runs.waiting import RunResponse
 from segments.errors import SegmentInvalid, StepTypeNotFound
@@ -37,7 +37,7 @@ class BlockTrialShape(serializers.Serializer[Any]):
     run_id = serializers.UUIDField()
     status = serializers.CharField(help_text="Of the run.")
     outputs = JsonObject(allow_null=True, help_text="By output port, once there are any.")
-    error = ErrorShape(required=False, help_text=NO_ERROR)
+    error = ErrorShape(required=False)
     usage = JsonObject()
     duration_ms = serializers.IntegerField(allow_null=True)
     links = LinksShape()
