@@ -21,6 +21,15 @@ def evaluate_condition(edge: PlanEdge, names: EdgeScope) -> object:
     return edge.condition is None or edge.condition.evaluate(names)
 
 
+def within(account: Account) -> Holds:
+    """Evaluate conditions here and at once, on an account; what evaluates raises AccountEmpty."""
+
+    def holds(edge: PlanEdge, names: EdgeScope) -> object:
+        return edge.condition is None or account.evaluate(edge.condition, names)
+
+    return holds
+
+
 def emit_ports(step: PlanStep, ports: Mapping[str, Json]) -> dict[str, Json]:
     """Add the ports a segment's step declares beyond its card: each is emitted when the result has that key."""
     emitted = dict(ports)
@@ -94,11 +103,7 @@ def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope, holds: Holds 
 
 def route_error(state: State, token: Token, error: Mapping[str, Json]) -> tuple[int, ...]:
     """Return the edges that take a failure; conditions that cannot be evaluated, or take too much, take nothing."""
-    account = Account(ERROR_ROUTING_UNITS)
-
-    def holds(edge: PlanEdge, names: EdgeScope) -> object:
-        return edge.condition is None or account.evaluate(edge.condition, names)
-
+    holds = within(Account(ERROR_ROUTING_UNITS))
     try:
         routing = route(state.plan.steps[token.step_id], {"error": dict(error)}, Scope(state, token), holds)
     except AccountEmpty:

@@ -14,7 +14,7 @@ from kernel.clock import utc_now
 from kernel.errors import LlmteamError
 from kernel.values import Json, ValueRefused, normalise
 from runs.core import Scope, emit_ports, route
-from runs.core.routing import deciding_edges, own_output
+from runs.core.routing import Routing, deciding_edges, own_output, within
 from runs.core.scope import EdgeScope
 from runs.core.state import Activation
 from runs.deltas import Delta
@@ -23,7 +23,7 @@ from runs.engine.store.claims import Claimed
 from runs.steps.base import Defer, Emit, Hold, RuntimeContext, StepCall, StepFailed, StepHandler, Wait, with_names
 from runs.usage.amounts import record_of
 from runs.work.errors import read_error
-from runs.work.functions import FUNCTIONS, WHAT, conditions
+from runs.work.functions import FUNCTIONS, WHAT
 from runs.work.pool import COMPUTE, compute
 from segments.catalog import Effect
 from segments.definition.config import read_config, text_kinds
@@ -169,8 +169,7 @@ class Attempt:
         """
         try:
             emitted = emit_ports(self.step.plan_step, _normalised(ports))
-            decided = conditions(self._conditions(emitted), self.scope, Account(ANSWER_UNITS))
-            return self._routed(emitted, cast("dict[str, Any]", decided))
+            return self._succeeded(emitted, self._route_here(emitted, Account(ANSWER_UNITS)))
         except AccountEmpty:
             return StepFailed("COMPUTE_LIMIT", f"{WHAT['conditions']} too much for an answer from outside.")
         except Exception as error:
@@ -278,13 +277,32 @@ class Attempt:
     async def _completed(self, answer: Emit) -> Succeeded:
         step = self.step.plan_step
         ports = emit_ports(step, answer.ports if answer.is_normal else _normalised(answer.ports))
-        decided: Any = {}
-        if self.step.has_conditions:
-            decided = await self._compute("conditions", self._conditions(ports), self.scope, None)
+        try:
+            routing = self._route_here(ports, self._account)
+        except AccountEmpty:
+            routing = await self._route_elsewhere(ports)
         items = answer.items
         if items is not None and not answer.is_normal:
             items = cast("list[Json]", normalise(items, big_integers="text"))
-        return self._routed(ports, decided, items)
+        return self._succeeded(ports, routing, items)
+
+    def _route_here(self, ports: Mapping[str, Json], account: Account) -> Routing:
+        """Choose the edges; raises AccountEmpty where their conditions take more than an account has."""
+        if not self.step.has_conditions:
+            return route(self.step.plan_step, ports, self.scope)
+        return route(self.step.plan_step, ports, self.scope, within(account))
+
+    async def _route_elsewhere(self, ports: Mapping[str, Json]) -> Routing:
+        self._account.left = 0
+        decided: Any = await self._compute("conditions", self._conditions(ports), self.scope, None)
+
+        def holds(edge: PlanEdge, _names: EdgeScope) -> object:
+            found = decided[str(edge.index)]
+            if isinstance(found, dict):
+                raise read_error(found)
+            return found
+
+        return route(self.step.plan_step, ports, self.scope, holds)
 
     def _conditions(self, ports: Mapping[str, Json]) -> dict[str, Any]:
         """Give the conditions that decide where ports lead, for ``runs.work.functions.conditions``."""
@@ -299,14 +317,7 @@ class Attempt:
             edges.append((edge.index, number, edge.condition.source if edge.condition else ""))
         return {"step_id": step.step_id, "edges": edges, "values": values}
 
-    def _routed(self, ports: dict[str, Json], decided: Mapping[str, Any], items: list[Json] | None = None) -> Succeeded:
-        def holds(edge: PlanEdge, _names: EdgeScope) -> object:
-            found = decided[str(edge.index)]
-            if isinstance(found, dict):
-                raise read_error(found)
-            return found
-
-        routing = route(self.step.plan_step, ports, self.scope, holds)
+    def _succeeded(self, ports: dict[str, Json], routing: Routing, items: list[Json] | None = None) -> Succeeded:
         edges: list[Json] = list(routing.edges)
         payload: dict[str, Json] = {"ports": ports, "edges": edges}
         values = list(ports.values())

@@ -1,10 +1,10 @@
 """Accounts of fuel that several evaluations draw on together."""
 
-from typing import Any, Final, cast
+from typing import Final
 
 from kernel.values import Json
 from segments.expressions.evaluator import Names
-from segments.expressions.expression import Expression, parse
+from segments.expressions.expression import Expression, Readings, parse
 from segments.expressions.limits import FUEL, AccountEmpty, Fuel
 from segments.expressions.template import parse_template
 
@@ -33,7 +33,7 @@ class Account:
             AccountEmpty: Fewer units are left.
         """
         self._settle(units)
-        if self._left() < 0:
+        if self.left < 0 or (self._part_of is not None and self._part_of.left < 0):
             raise AccountEmpty
 
     def value_of(self, source: str, names: Names) -> Json:
@@ -43,7 +43,10 @@ class Account:
             ExpressionError: As ``parse`` and ``Expression.evaluate``.
             AccountEmpty: It takes more than is left.
         """
-        return self.evaluate(self._read(parse, source), names)
+        before = Readings.characters
+        expression = parse(source)
+        self._charge_reading(before)
+        return self.evaluate(expression, names)
 
     def evaluate(self, expression: Expression, names: Names) -> Json:
         """Evaluate an expression; raises as ``value_of``."""
@@ -66,21 +69,16 @@ class Account:
             ExpressionError: As ``parse_template`` and ``Template.render``.
             AccountEmpty: It takes more than is left.
         """
-        if as_prompt:
-            template = self._read(parse_template, text, single_braces=True)
-            render = template.render_text
-        else:
-            template = self._read(parse_template, text)
-            render = template.render
+        before = Readings.characters
+        template = parse_template(text, single_braces=True) if as_prompt else parse_template(text)
+        self._charge_reading(before)
+        render = template.render_text if as_prompt else template.render
         fuel = self._draw()
         given = fuel.left
         try:
-            return cast("Json", render(names, fuel))
+            return render(names, fuel)
         finally:
             self._settle(given - fuel.left)
-
-    def _left(self) -> int:
-        return self.left if self._part_of is None else min(self.left, self._part_of.left)
 
     def _settle(self, spent: int) -> None:
         self.left -= spent
@@ -88,15 +86,14 @@ class Account:
             self._part_of.left -= spent
 
     def _draw(self) -> Fuel:
-        left = self._left()
+        left = self.left
+        if self._part_of is not None and self._part_of.left < left:
+            left = self._part_of.left
         if left <= 0:
             raise AccountEmpty
         return Fuel(min(FUEL, left))
 
-    def _read(self, read: Any, source: str, **options: bool) -> Any:
-        """Read a source; what is not remembered is charged for."""
-        missed = read.cache_info().misses
-        found = read(source, **options)
-        if read.cache_info().misses != missed:
-            self.spend(len(source) * UNITS_PER_CHARACTER)
-        return found
+    def _charge_reading(self, before: int) -> None:
+        """Charge for what was read of sources since a count; what is remembered costs nothing."""
+        if Readings.characters != before:
+            self.spend((Readings.characters - before) * UNITS_PER_CHARACTER)

@@ -15,6 +15,12 @@ from segments.expressions.values import plain
 CACHED_EXPRESSIONS = 1_024
 
 
+class Readings:
+    """How many characters of sources this process has read; what it remembers is not read again."""
+
+    characters = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A parsed expression.
@@ -67,6 +73,7 @@ def parse(source: str) -> Expression:
     Raises:
         ExpressionSyntaxError: The text is no expression, or too large a one.
     """
+    Readings.characters += len(source)
     if len(source) > MAX_SOURCE:
         raise ExpressionSyntaxError(
             f"The expression is longer than {MAX_SOURCE} characters.",

@@ -8,7 +8,7 @@ from functools import lru_cache
 from kernel.values import Json
 from segments.expressions.errors import ExpressionError, ExpressionSyntaxError, LimitPassed
 from segments.expressions.evaluator import Names
-from segments.expressions.expression import Expression, expression_of, parse, parse_tree
+from segments.expressions.expression import Expression, Readings, expression_of, parse, parse_tree
 from segments.expressions.limits import MAX_RESULT, MAX_SOURCE, Fuel
 from segments.expressions.values import text_of
 
@@ -88,6 +88,7 @@ def parse_template(text: str, *, single_braces: bool = False) -> Template:
         ExpressionSyntaxError: A `{{` is not closed, or what it holds is no expression. Positions are offsets in
             the text.
     """
+    Readings.characters += len(text)
     parts = tuple(_parts(text, single_braces=single_braces))
     fields = [part for part in parts if isinstance(part, _Field)]
     return Template(
