@@ -15,7 +15,7 @@ from tests.reference.interpreter import Interpreter, TooLarge, interpret
 from tests.reference.judge import judge
 from tests.reference.schedules import AtRandom
 
-PAUSED_SHARE = 0.7
+PAUSED_SHARE = 0.85
 ORDERS = 30
 """Orders of finishing under which a graph has to have one outcome to be compared with its variant."""
 AGREES, ONLY_ACTIVATIONS, DIFFERS = "agree", "differ_in_activations_only", "differ"

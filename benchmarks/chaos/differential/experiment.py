@@ -76,7 +76,7 @@ def _kill_until_done(trial: Trial, work: "Future[list[Compared]]") -> dict[UUID,
 
 
 def _tell(trial: Trial, compared: Sequence[Compared]) -> None:
-    judged = [one for one in compared if one.judged]
+    judged = [one for one in compared if one.judged and not one.trouble]
     troubles = Counter(one.trouble for one in compared if one.trouble)
     too_large = troubles.pop("too_large", 0)
     verdicts = Counter(_worst(one) for one in judged)
