@@ -12,6 +12,7 @@ from pydantic_core import core_schema
 from kernel.values import Json
 
 CATALOG_VERSION = "1.0"
+ERROR_PORT = "error"
 CATEGORIES = ("ai", "data", "integration", "control", "human", "utility")
 
 
@@ -87,7 +88,10 @@ class ConfigSchema(GenerateJsonSchema):
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One port on a card."""
+    """One port on a card.
+
+    ``stands_in``: an output by which a value leaves in place of what the other ports have, as an error does.
+    """
 
     name: str
     type: str = "any"
@@ -95,6 +99,7 @@ class Port:
     required: bool = True
     default: Json = None
     schema: Mapping[str, Json] | None = None
+    stands_in: bool = False
 
     def to_dict(self) -> dict[str, Json]:
         """Write the port as the catalog shows it: ``default`` and ``schema`` only when set."""
@@ -148,6 +153,16 @@ class StepType:
     def primary_port(self) -> str:
         """The port that ``from_port: "output"`` means: the first listed."""
         return self.output_ports[0].name
+
+    @property
+    def data_ports(self) -> tuple[str, ...]:
+        """The ports a success leaves by."""
+        return tuple(port.name for port in self.output_ports if port.name not in self.stand_ins)
+
+    @property
+    def stand_ins(self) -> frozenset[str]:
+        """The ports that no other fires beside: the error's, and those that say so."""
+        return frozenset({ERROR_PORT, *(port.name for port in self.output_ports if port.stands_in)})
 
     @property
     def decides(self) -> bool:

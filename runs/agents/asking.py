@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from runs.agents.config import AgentBudget, AgentFallback
+from runs.agents.cut import kept_text
 from runs.agents.fallback import ModelFailed
 from runs.providers.base import CompletionReply, CompletionRequest
 from runs.providers.errors import refused
@@ -53,7 +54,7 @@ class Asker:
             reply = await self.model.provider.complete(timed, on_delta=self.call.stream)
         self.call.usage.append(self._usage(reply, price, started))
         if reply.finish_reason == "refused":
-            raise refused()
+            raise refused(kept_text(reply.text) if reply.text else None)
         return reply
 
     def _seconds_left(self) -> float:

@@ -7,6 +7,7 @@ from typing import Final
 from kernel.values import Json
 from runs.agents.asking import Asker
 from runs.agents.config import LlmAgentConfig
+from runs.agents.cut import ReplyCut, is_cut
 from runs.agents.fallback import ModelFailed
 from runs.agents.reply import read_reply, repair_request, reply_invalid
 from runs.agents.tools import Toolbox
@@ -43,19 +44,21 @@ class Conversation:
             The text, or with a ``response_schema`` the value that fits it.
 
         Raises:
-            ModelFailed: It does not: a code of ``runs.providers.errors``, LLM_REPLY_EMPTY, LLM_REPLY_INVALID,
-                LLM_TOO_MANY_TOOL_CALLS, a budget without room, or a gate that is closed for now.
+            ModelFailed: It does not: a code of ``runs.providers.errors``, LLM_REPLY_CUT, LLM_REPLY_EMPTY,
+                LLM_REPLY_INVALID, LLM_TOO_MANY_TOOL_CALLS, a budget without room, or a gate that is closed for now.
             StepFailed: A tool's connection cannot be used.
             Defer: The gate of a tool's connection is closed for longer than the attempt may take.
         """
         mended: list[Message] = []
         while True:
             reply = await asker.ask(self._request(asker, mended))
+            if is_cut(reply):
+                raise ModelFailed(ReplyCut(reply, self.config.max_tokens))
             if reply.tool_calls:
                 await self._use_tools(reply)
                 continue
             if not reply.text.strip():
-                raise ModelFailed(_empty(reply))
+                raise ModelFailed(StepFailed("LLM_REPLY_EMPTY", "The model answered nothing."))
             if self.config.response_schema is None:
                 return reply.text
             tenant, schema = asker.call.context.tenant_id, self.config.response_schema
@@ -63,7 +66,7 @@ class Conversation:
             if not problems:
                 return value
             if mended:
-                raise ModelFailed(reply_invalid(problems, is_cut=reply.finish_reason == "length"))
+                raise ModelFailed(reply_invalid(problems))
             mended = [Message("assistant", reply.text), Message("user", repair_request(problems))]
 
     async def _use_tools(self, reply: CompletionReply) -> None:
@@ -87,11 +90,3 @@ class Conversation:
             idempotency_key=asker.call.next_key(),
             tenant=asker.call.context.tenant_id,
         )
-
-
-def _empty(reply: CompletionReply) -> StepFailed:
-    if reply.finish_reason == "length":
-        message = "The model used up max_tokens before it had said anything; give it more."
-    else:
-        message = "The model answered nothing."
-    return StepFailed("LLM_REPLY_EMPTY", message)

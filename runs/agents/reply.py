@@ -32,13 +32,12 @@ def repair_request(problems: Sequence[ErrorItem]) -> str:
     )
 
 
-def reply_invalid(problems: Sequence[ErrorItem], *, is_cut: bool) -> StepFailed:
+def reply_invalid(problems: Sequence[ErrorItem]) -> StepFailed:
     """Say that the model has not answered as it had to, also when asked again."""
     items: list[Json] = [
         {"pointer": problem.pointer, "code": problem.code, "detail": problem.detail} for problem in problems[:MOST_TOLD]
     ]
-    hint = " It was cut off at max_tokens." if is_cut else ""
-    message = f"The model's answer does not fit response_schema, also when asked again.{hint}"
+    message = "The model's answer does not fit response_schema, also when asked again."
     return StepFailed("LLM_REPLY_INVALID", message, details={"errors": items})
 
 

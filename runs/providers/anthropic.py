@@ -8,24 +8,18 @@ from runs.providers.answers import answer_schema, read_arguments
 from runs.providers.base import (
     CompletionReply,
     CompletionRequest,
-    FinishReason,
     Message,
     ProviderOptions,
     TokenCount,
     ToolCall,
 )
 from runs.providers.errors import Complaint, failed
+from runs.providers.finishes import finish_of
 from runs.providers.through_sdk import Lacks, SdkProvider
 from runs.providers.tokens import counted, estimated
 
 HIGHEST_TEMPERATURE = 1.0
 
-_FINISHES: Mapping[str, FinishReason] = {
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "refused",
-}
 _INPUT_TOKENS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
@@ -81,7 +75,7 @@ class Messages:
         if not isinstance(answer, dict) or not isinstance(answer.get("content"), list):
             raise failed("LLM_REPLY_UNREADABLE")
         text, calls, given = _read_blocks(cast("list[Json]", answer["content"]), _answer_tool(request))
-        finish = _FINISHES.get(str(answer.get("stop_reason")), "stop")
+        finish = finish_of(answer.get("stop_reason"))
         if given is not None and not calls:
             text = given
             finish = "stop" if finish == "tool_calls" else finish

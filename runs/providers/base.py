@@ -9,7 +9,8 @@ import httpx
 from kernel.egress import EgressClient
 from kernel.values import Json
 
-FinishReason = Literal["stop", "length", "tool_calls", "refused"]
+FinishReason = Literal["stop", "length", "filtered", "broken", "tool_calls", "refused"]
+"""``length``, ``filtered`` and ``broken``: there would have been more, save for a bound, a content filter, an error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,9 +132,9 @@ def failed(
     )
 
 
-def refused() -> StepFailed:
+def refused(details: Mapping[str, Json] | None = None) -> StepFailed:
     """Make the failure of a model that refused to answer: a reply with the finish reason ``refused``."""
-    return failed("LLM_REFUSED")
+    return failed("LLM_REFUSED", details=details)
 
 
 def code_of(complaint: Complaint) -> str:

@@ -9,7 +9,6 @@ from runs.providers.answers import answer_schema, read_arguments
 from runs.providers.base import (
     CompletionReply,
     CompletionRequest,
-    FinishReason,
     Message,
     ProviderOptions,
     TokenCount,
@@ -17,16 +16,10 @@ from runs.providers.base import (
     ToolCall,
 )
 from runs.providers.errors import Complaint, failed
+from runs.providers.finishes import finish_of
 from runs.providers.through_sdk import Lacks, SdkProvider
 from runs.providers.tokens import counted, estimated
 
-_FINISHES: Mapping[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "refused",
-}
 _VENDOR = re.compile(r"https://(?:[\w-]+\.)*openai\.com(?:[:/]|$)", re.IGNORECASE)
 _LIMITS = ("max_completion_tokens", "max_tokens")
 
@@ -76,9 +69,11 @@ class ChatCompletions:
         calls = _read_calls(message.get("tool_calls"))
         refusal = message.get("refusal")
         text = _read_text(message.get("content"))
-        finish = _FINISHES.get(str(choice.get("finish_reason")), "stop")
+        finish = finish_of(choice.get("finish_reason"))
         if isinstance(refusal, str) and refusal:
             text, finish = refusal, "refused"
+        elif finish == "filtered" and not text:
+            finish = "refused"
         elif calls and finish == "stop":
             finish = "tool_calls"
         elif request.response_schema is not None:

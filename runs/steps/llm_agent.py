@@ -3,13 +3,15 @@
 from typing import cast
 
 from kernel.values import Json, dump_json
+from runs.agents import cut
 from runs.agents.asking import find_asker
 from runs.agents.config import AgentFallback, LlmAgentConfig
 from runs.agents.conversation import Conversation
-from runs.agents.fallback import first_answer
+from runs.agents.cut import ReplyCut
+from runs.agents.fallback import ModelFailed, first_answer
 from runs.agents.tools import Toolbox
 from runs.providers.base import Message
-from runs.steps.base import Emit, StepCall, StepFailed, StepHandler
+from runs.steps.base import Defer, Emit, StepCall, StepFailed, StepHandler
 from segments.catalog import Port, StepType
 from segments.expressions import ExpressionError
 
@@ -28,13 +30,14 @@ class LlmAgent(StepHandler):
         input_ports=(Port("input", "object", "What the prompt may name"),),
         output_ports=(
             Port("output", "string", "The model's answer"),
+            Port(cut.PORT, "object", "Text and reason of an answer that was cut off", required=False, stands_in=True),
             Port("error", "object", "Why the step failed", required=False),
         ),
         examples=({"llm_ref": "default", "prompt": "Summarise in one sentence: {{ input.text }}"},),
     )
 
     async def run(self, call: StepCall) -> Emit:
-        """Emit the answer: text, or the value that fits ``response_schema``.
+        """Emit the answer: text, or the value that fits ``response_schema``; a cut one where its port is routed.
 
         Raises:
             StepFailed: The last model's failure; ``details.tried`` names all that were asked and why they failed.
@@ -45,10 +48,22 @@ class LlmAgent(StepHandler):
         opening, prompt = await _opening(call, config)
         conversation = Conversation(config, Toolbox(call, config.tools or ()), opening)
 
-        async def ask(option: AgentFallback) -> Json:
-            return await conversation.answer(await find_asker(call, option, budget=config.budget, prompt=prompt))
+        cuts: list[ReplyCut] = []
 
-        return Emit({"output": await first_answer(config.options, ask)})
+        async def ask(option: AgentFallback) -> Json:
+            try:
+                return await conversation.answer(await find_asker(call, option, budget=config.budget, prompt=prompt))
+            except ModelFailed as failed:
+                if isinstance(failed.cause, ReplyCut):
+                    cuts.append(failed.cause)
+                raise
+
+        try:
+            return Emit({"output": await first_answer(config.options, ask)})
+        except (StepFailed, Defer):
+            if not cuts or cut.PORT not in call.output_ports:
+                raise
+            return Emit({cut.PORT: cuts[0].value})
 
 
 async def _opening(call: StepCall, config: LlmAgentConfig) -> tuple[list[Message], str | None]:

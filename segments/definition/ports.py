@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from kernel.values import Json
-from segments.catalog import Role, StepType
+from segments.catalog import ERROR_PORT, Role, StepType
 from segments.definition.model import Edge, Segment, Step
 
 BRANCH_NAME = re.compile(r"branch_[0-9A-Za-z_]+")
 DEFAULT_BRANCHES = 2
 MIN_BRANCHES = 2
 MAX_BRANCHES = 1_000
-ERROR_PORT = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +127,11 @@ def _name_declared(step: Step, step_type: StepType, aliases: dict[str, str], key
 
     Names the card knows mean that port. With one data port the first other name means it, unless the step declares
     that port itself; every further one is a key of the result. With several the others alias the remaining card
-    ports in order, the error port last and only when it is declared by its own name.
+    ports in order. The error port, and one that stands in for the others, are meant only by their own names.
     """
     declared = step.ports.output or ()
     others = [name for name in declared if name not in aliases]
-    data = [port.name for port in step_type.output_ports if port.name != ERROR_PORT]
+    data = step_type.data_ports
     free = [name for name in data if name not in declared]
     if "output" in others and "output" not in aliases:
         others.remove("output")

@@ -18,7 +18,6 @@ from segments.definition.reading import Draft
 from segments.plan.graph import Graph
 
 ELSE = "else"
-ERROR_PORT = "error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import re
 
 from segments.catalog import StepType
-from segments.validation.context import ERROR_PORT, Link
+from segments.validation.context import Link
 
 _OPPOSITES = (("==", "!="), (" contains ", " not contains "), (" in ", " not in "), (">=", "<"), ("<=", ">"))
 _EQUALITY = re.compile(r"([\w.\[\]'\"]+) ?={2,3} ?('[^']*'|\"[^\"]*\"|-?[0-9.]+|true|false|null|True|False|None)")
@@ -31,8 +31,7 @@ def always_fires(link: Link, step_type: StepType) -> bool:
     """Say whether the edge is taken whenever its step succeeds."""
     if link.is_conditional or step_type.decides:
         return False
-    card = {port.name for port in step_type.output_ports if port.name != ERROR_PORT}
-    return not card.isdisjoint(link.source_ports)
+    return not set(step_type.data_ports).isdisjoint(link.source_ports)
 
 
 def _ports_agree(one: Link, other: Link, step_type: StepType) -> bool:
@@ -41,7 +40,7 @@ def _ports_agree(one: Link, other: Link, step_type: StepType) -> bool:
         return True
     if step_type.decides or not left or not right:
         return False
-    return (ERROR_PORT in left) == (ERROR_PORT in right)
+    return (left | right).isdisjoint(step_type.stand_ins)
 
 
 def _conditions_exclude(one: Link, other: Link) -> bool:

@@ -18,6 +18,8 @@ EXCLUSIVE = [
     ("a:condition", DECIDE, ["a.true -> b", "a.false -> c"]),
     ("a:human_task", APPROVE, ["a.approved -> b", "a.rejected -> c"]),
     ("a", {}, ["a -> b", "a.error -> c"]),
+    ("a:llm_agent", {"llm_ref": "x"}, ["a -> b", "a.truncated -> c"]),
+    ("a:llm_agent", {"llm_ref": "x"}, ["a.error -> b", "a.truncated -> c"]),
     ("a", {}, ["a -> b ? input.x", "a -> c ? else"]),
     ("a", {}, ["a -> b ? input.x", "a -> c ? not input.x"]),
     ("a", {}, ["a -> b ? not (input.x and y)", "a -> c ? input.x and y"]),
@@ -35,6 +37,7 @@ TOGETHER = [
     ("a:http_action", CALL, ["a.response -> b", "a.status -> c"]),
     ("a:http_action", CALL, ["a.response -> b ? output.x", "a.status -> c ? output > 3"]),
     ("a", {}, ["a.error -> b", "a.error -> c"]),
+    ("a:llm_agent", {"llm_ref": "x"}, ["a.truncated -> b", "a.truncated -> c"]),
     ("a:condition", DECIDE, ["a.true -> b", "a.true -> c"]),
     ("a", {}, ["a -> b ? input.x", "a -> c ? else", "a -> c ? else"]),
 ]

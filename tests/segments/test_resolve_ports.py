@@ -63,7 +63,7 @@ def test_names_of_outputs_mean_card_ports(
 def test_further_names_of_a_type_with_one_data_port_are_keys_of_the_result():
     *_, ports = first_step("llm_agent", outputs=["answer", "sources", "score"])
     assert ports.key_ports == ("sources", "score")
-    assert ports.outputs == ("output", "error", "sources", "score")
+    assert ports.outputs == ("output", "truncated", "error", "sources", "score")
 
 
 @pytest.mark.parametrize(

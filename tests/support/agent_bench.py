@@ -75,16 +75,23 @@ class AgentBench:
     holds: list[Hold] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
+    routed: tuple[str, ...] = ("output",)
     room: int | None = None
     seconds: float | None = None
     run_id: UUID = field(default_factory=new_id)
     call: StepCall | None = None
 
     def model(
-        self, ref: str, provider: str = "openai", *, model: str = "m-1", timeout_seconds: float | None = None
+        self,
+        ref: str,
+        provider: str = "openai",
+        *,
+        model: str = "m-1",
+        timeout_seconds: float | None = None,
+        base_url: str = "",
     ) -> None:
-        """Give the tenant a connection to a model."""
-        base_url = self.server.url + ("/v1" if provider == "openai" else "")
+        """Give the tenant a connection to a model: the bench's server, unless it is elsewhere."""
+        base_url = base_url or self.server.url + ("/v1" if provider == "openai" else "")
         made = build_provider(provider, http_client=self.context.egress, base_url=base_url, secret="key")
         endpoint = Endpoint(host_of(base_url), ref)
         self.context.models[ref] = LanguageModel(ref, made, provider, model, endpoint, timeout_seconds)
@@ -103,7 +110,7 @@ class AgentBench:
         self.server.script = lambda asked: _reply(replies[asked.model.replace("-", "_")])
 
     async def ask(self, value: Json = "What now?", *, attempt: int = 1, **config: Any) -> Json:
-        """Run one attempt and give its answer."""
+        """Run one attempt and give its answer; by port where it leaves by another than ``output``."""
         inputs = {"input": value}
         names = {**(value if isinstance(value, dict) else {}), "input": value, "inputs": inputs}
         numbers = itertools.count(1)
@@ -122,9 +129,11 @@ class AgentBench:
             reserve=self._reserve,
             stream=self.heard.append,
             gates=self.gates,
+            output_ports=self.routed,
             deadline=None if self.seconds is None else time.monotonic() + self.seconds,
         )
-        return (await LlmAgent().run(self.call)).ports["output"]
+        ports = (await LlmAgent().run(self.call)).ports
+        return ports["output"] if "output" in ports else dict(ports)
 
     async def fail(self, value: Json = "What now?", **config: Any) -> StepFailed:
         """Run one attempt and give its failure."""

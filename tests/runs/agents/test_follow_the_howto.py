@@ -41,7 +41,11 @@ def test_the_bounds_are_the_page_s() -> None:
 
 def test_every_code_the_step_has_of_its_own_is_listed() -> None:
     sources = [*(ROOT / "runs" / "agents").glob("*.py"), ROOT / "runs" / "steps" / "llm_agent.py"]
-    raised = {code for path in sources for code in re.findall(r'StepFailed\(\s*"([A-Z_]+)"', path.read_text())}
+    raised = {
+        code
+        for path in sources
+        for code in re.findall(r'(?:StepFailed\(\s*|(?=.LLM_REPLY))"([A-Z_]+)"', path.read_text())
+    }
     listed = set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE, re.MULTILINE))
     assert raised - {"ARGUMENTS_INVALID"} == listed - {"PROMPT_UNKNOWN"}, "what is told to the model ends no step"
 

@@ -92,6 +92,19 @@ def test_keys_of_the_answer_leave_by_ports_a_step_declares(tenant: Tenant, model
     assert run_segment(tenant, document).output == "Sorry. Yours"
 
 
+def test_a_cut_answer_leaves_by_its_port_and_by_no_other(tenant: Tenant, models: ModelServer, host: Host) -> None:
+    models.script = lambda _asked: Reply("Once upon a", finish="length")
+    document = segment(
+        ask_step(prompt="x"),
+        step("whole", "transform", expression="'whole'"),
+        step("more", "transform", expression="input.text + ' ...' + input.reason"),
+        edges=[{"from": "ask", "to": "whole"}, {"from": "ask", "from_port": "truncated", "to": "more"}],
+    )
+    assert run_segment(tenant, document).output == {"more": "Once upon a ...length"}
+    run = run_steps(tenant, ask_step(prompt="x"))
+    assert (run.status, run.error["code"]) == ("failed", "LLM_REPLY_CUT")
+
+
 def test_branches_ask_at_the_same_time(tenant: Tenant, models: ModelServer, host: Host) -> None:
     models.latency_seconds = 0.3
     run_steps(tenant, ask_step(prompt="warm up"))

@@ -83,7 +83,7 @@ INPUTS = {
     "transform": {"input": ANY},
 }
 OUTPUTS = {
-    "llm_agent": {"output": ("string", True), "error": ERROR},
+    "llm_agent": {"output": ("string", True), "truncated": ERROR, "error": ERROR},
     "http_action": {"response": OBJECT, "status": ("integer", True), "error": ERROR},
     "human_task": {"approved": OBJECT, "rejected": OBJECT, "modified": OBJECT, "timeout": ERROR},
     "condition": {"true": ANY, "false": ANY, "error": ERROR},

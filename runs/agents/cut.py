@@ -1,0 +1,48 @@
+"""Answers that were cut off: a failure that has the text, or what leaves by a port of its own."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from kernel.values import Json
+from runs.providers.base import CompletionReply, FinishReason
+from runs.steps.base import StepFailed
+
+PORT: Final = "truncated"
+MOST_KEPT: Final = 20_000
+"""Characters of an answer that a failure keeps."""
+
+_REASONS: Final[Mapping[FinishReason, tuple[str, str]]] = {
+    "length": ("length", "reached max_tokens ({most}), or the end of what the model can hold; give it more"),
+    "filtered": ("content_filter", "was stopped by a content filter"),
+    "broken": ("error", "was broken off by the model service"),
+}
+
+
+class ReplyCut(StepFailed):
+    """The answer was cut off: LLM_REPLY_CUT, or LLM_REPLY_EMPTY where nothing of it had come.
+
+    Attributes:
+        value: What leaves by the port ``truncated``: the whole ``text``, and the ``reason``.
+    """
+
+    def __init__(self, reply: CompletionReply, most_tokens: int) -> None:
+        reason, words = _REASONS[reply.finish_reason]
+        is_empty = not reply.text.strip()
+        super().__init__(
+            "LLM_REPLY_EMPTY" if is_empty else "LLM_REPLY_CUT",
+            f"The answer {words.format(most=most_tokens)}{', before it had said anything' if is_empty else ''}.",
+            retryable=reply.finish_reason == "broken",
+            details={"reason": reason, **kept_text(reply.text)},
+        )
+        self.value: dict[str, Json] = {"text": reply.text, "reason": reason}
+
+
+def is_cut(reply: CompletionReply) -> bool:
+    """Tell whether there would have been more."""
+    return reply.finish_reason in _REASONS
+
+
+def kept_text(text: str) -> dict[str, Json]:
+    """Write what a model said for a failure's details: its beginning, and how long it was where that is not all."""
+    kept: dict[str, Json] = {"text": text[:MOST_KEPT]}
+    return kept if len(text) <= MOST_KEPT else kept | {"characters": len(text)}

@@ -1,0 +1,57 @@
+"""An answer that was cut off never passes for a whole one: it fails the step, or leaves by a port of its own."""
+
+from typing import Any
+
+import pytest
+
+from examples.model_server import Problem, Reply
+from runs.agents.cut import MOST_KEPT
+from tests.support.agent_bench import AgentBench
+
+CUT = Reply("Once upon a", finish="length")
+
+
+async def test_it_fails_with_its_text_and_costs(either: AgentBench) -> None:
+    either.says("Once upon a time.")
+    assert await either.ask(prompt="Tell") == "Once upon a time."
+    either.says(CUT)
+
+    failure = await either.fail(prompt="Tell", max_tokens=3)
+
+    assert (failure.code, failure.retryable) == ("LLM_REPLY_CUT", False)
+    assert "max_tokens (3)" in failure.message
+    assert failure.details == {"text": "Once upon a", "reason": "length"}
+    assert len(either.usage) == 1
+
+
+async def test_it_leaves_by_its_port_where_that_is_routed(either: AgentBench) -> None:
+    either.routed = ("output", "truncated")
+    either.says("Once upon a time.")
+    assert await either.ask(prompt="Tell") == "Once upon a time."
+    either.says(CUT)
+    assert await either.ask(prompt="Tell") == {"truncated": {"text": "Once upon a", "reason": "length"}}
+
+
+async def test_one_that_does_not_fit_a_schema_is_not_asked_to_be_repaired(bench: AgentBench) -> None:
+    bench.says(Reply('{"a": "Once', finish="length"))
+    assert (await bench.fail(prompt="x", response_schema={"type": "object"})).code == "LLM_REPLY_CUT"
+    assert len(bench.asked) == 1
+
+
+async def test_a_failure_keeps_the_beginning_of_a_long_one_and_the_port_has_all(bench: AgentBench) -> None:
+    text = "word " * 10_000
+    bench.says(Reply(text, finish="length"))
+    details = (await bench.fail(prompt="x")).details
+    assert (details["text"], details["characters"]) == (text[:MOST_KEPT], 50_000)
+    bench.routed = ("truncated",)
+    assert (await bench.ask(prompt="x"))["truncated"]["text"] == text  # type: ignore[call-overload,index]
+
+
+@pytest.mark.parametrize("other", [Problem("unauthorised"), Problem("server_error"), "Whole."])
+async def test_another_model_is_asked_first_and_takes_nothing_away(bench: AgentBench, other: Any) -> None:
+    bench.model("second", "anthropic", model="m-2")
+    bench.by_model(m_1=CUT, m_2=other)
+    bench.routed = ("truncated",)
+    found = await bench.ask(prompt="x", fallback=["second"])
+    assert [one.model for one in bench.asked] == ["m-1", "m-2"]
+    assert found == ("Whole." if other == "Whole." else {"truncated": {"text": "Once upon a", "reason": "length"}})
