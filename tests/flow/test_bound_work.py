@@ -179,7 +179,7 @@ def test_small_work_never_leaves_the_loop(platform: Platform) -> None:
     assert platform.output(small, 1) == 4
     assert metric("llmteam_compute_seconds_count") == before
     assert platform.output(steps_in_a_row(HEAVY), INPUT) == sum(range(70)) ** 2
-    assert metric("llmteam_compute_seconds_count") == before + 1
+    assert metric("llmteam_compute_seconds_count") > before
 
 
 def test_a_killed_process_is_replaced(platform: Platform) -> None:

@@ -115,7 +115,7 @@ def tell_everything(witness: Witness, wanted: dict[str, dict[str, Any]]) -> list
             steps = [{"type": "http_action", "config": {**call, "path": path}} for path in ("/ok", "/refused")]
         for step in steps:
             run = witness.run(step)
-            ends.append(f"{ref} {run['status']} {(run['error'] or {}).get('code', '')}".strip())
+            ends.append(f"{ref} {run['status']} {run.get('error', {}).get('code', '')}".strip())
     for path in ("/me", "/connections", "/runs", "/segments", "/tenant/usage", "/tenant/limits", "/events"):
         assert witness.call("GET", path).status_code == 200
     return ends

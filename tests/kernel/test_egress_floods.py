@@ -14,7 +14,7 @@ from tests.support.loop_holds import measured_holds
 
 Fetch = Any
 MOST_HELD = 0.02
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\n"
 
 
 def in_chunks(count: int) -> bytes:

@@ -1,10 +1,10 @@
 """What callers hold while they follow, and what is left when they are gone."""
 
 from contextlib import ExitStack
-from urllib.parse import urlsplit
 
 import psutil
 import pytest
+import redis
 from django.conf import settings
 from django.db import connection
 
@@ -47,13 +47,17 @@ def test_followers_hold_no_thread_and_no_connection_and_leave_nothing(acme: Cust
             assert callers() == 2 * FOLLOWERS
             assert process.num_threads() <= 12
             assert database_connections(process) <= 8
+            assert _subscriptions(process) == 1
         assert eventually(lambda: callers() == 0, seconds=10)
         # The look-out's subscription is the last to go.
-        assert eventually(lambda: _listening_to_redis(process) == 0, seconds=30)
+        assert eventually(lambda: _subscriptions(process) == 0, seconds=30)
         assert "took too long to shut down" not in server.log
         assert "ERROR" not in server.log
 
 
-def _listening_to_redis(process: psutil.Process) -> int:
-    port = urlsplit(settings.REDIS_URL).port
-    return sum(bool(found.raddr) and found.raddr.port == port for found in process.net_connections())
+def _subscriptions(process: psutil.Process) -> int:
+    """How many connections of a process Redis keeps as subscribers."""
+    ports = {found.laddr.port for found in process.net_connections() if found.raddr}
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        subscribers = broker.client_list(_type="pubsub")
+    return sum(int(found["addr"].rpartition(":")[2]) in ports for found in subscribers)

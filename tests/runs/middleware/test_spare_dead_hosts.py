@@ -14,6 +14,8 @@ from tests.support.host import running_host
 from tests.support.http_server import Answer, CountingServer
 from tests.support.segments import segment, step
 
+ANSWER = 3.0
+"""Seconds of a slow answer: longer than any delay of this machine."""
 STEPS = 200
 MOST_CALLS = 20
 SLOW = 0.3
@@ -142,15 +144,18 @@ def test_three_hundred_steps_with_a_slow_host_nobody_knows_take_little_longer_th
 
 
 def test_a_host_that_answers_slowly_by_nature_is_waited_for_no_longer_than_half_a_second(
-    acme: Tenant, server: CountingServer
+    acme: Tenant, globex: Tenant, server: CountingServer
 ) -> None:
-    server.route("POST", "/", Answer(200, delay_seconds=1.5))
-    run_ids = queue_runs(acme, calling(server, answers_slowly=True), 100)
+    server.route("POST", "/ready", Answer(200))
+    server.route("POST", "/", Answer(200, delay_seconds=ANSWER))
     with running_host():
+        # Whatever a first call costs once is paid by another tenant, whose circuit is another.
+        assert wait_until_over(queue_run(globex, calling(server, "/ready"))) == ["completed"]
+        run_ids = queue_runs(acme, calling(server, answers_slowly=True), 100)
         assert set(wait_until_over(*run_ids)) == {"completed"}
-    at = sorted(call.at for call in server.calls)
+    at = sorted(call.at for call in server.calls if call.path == "/")
     assert at[16] - at[0] >= 0.3
-    assert at[-1] - at[0] < 1.2
+    assert at[-1] - at[0] < ANSWER, "nobody waited for an answer"
 
 
 def test_it_is_spared_all_the_same_when_it_is_dead(acme: Tenant, server: CountingServer) -> None:
