@@ -323,9 +323,8 @@ class Attempt:
         values = list(ports.values())
         if values and all(value is values[0] for value in values):
             payload = {"ports": list(ports), "value": values[0], "edges": edges}
-        edge_error = routing.edge_error(self.key[1])
-        if edge_error is not None:
-            payload["edge_error"] = edge_error
+        if routing.failed is not None:
+            payload["edge_error"] = routing.edge_error(self.key[1])
         if items is not None:
             payload["items"] = items
         return Succeeded(payload)

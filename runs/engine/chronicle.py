@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from kernel.values import Json
-from runs.core import Event, EventType, State, apply, route_error
+from runs.core import Event, EventType, State, apply, next_retry, route_error
 from runs.core.events import USAGE
 from runs.core.state import ActivationKey
 from runs.engine.attempts import error_object
@@ -18,6 +18,7 @@ from runs.engine.times import written_time
 from runs.engine.waits import PLATFORM, Waits
 from runs.metrics import DEFERRED
 from runs.steps.base import StepFailed
+from segments.plan import RetryPolicy
 
 FIRST_FAULT_SECONDS: Final = 1.0
 LONGEST_FAULT_SECONDS: Final = 60.0
@@ -42,7 +43,9 @@ class Chronicle:
         event = event_of(row)
         apply(self.state, event)
         self.orders.fold(event)
-        self._fold_waits(event, at_of(row))
+        self.waits.fold(event, at_of(row))
+        if event.type is EventType.STEP_RETRYING:
+            self._count_fault(event)
         self._spending.fold(event)
 
     def record(
@@ -69,11 +72,30 @@ class Chronicle:
             payload = {**payload, USAGE: list(usage)}
         event = self._journal.append(event_type, payload, step_id=key[0], activation=key[1], attempt=attempt)
         apply(self.state, event)
-        self._fold_waits(event, self._journal.clock.now())
+        self.waits.fold(event, self._journal.clock.now())
+        if event_type is EventType.STEP_RETRYING:
+            self._count_fault(event)
         self._journal.activations = self.state.activations
         self._journal.active = len(self.state.active)
         self._spending.record(event, usage)
         return event
+
+    def fail(self, key: ActivationKey, failure: StepFailed, retry: RetryPolicy, usage: Sequence[Json] = ()) -> None:
+        """Record that an attempt failed: its activation waits for another one, or has failed for good."""
+        activation = self.state.active[key]
+        delay = next_retry(
+            retry,
+            consumed=activation.consumed + 1,
+            retryable=failure.retryable,
+            retry_after=failure.retry_after_seconds,
+            jitter=random.random(),  # noqa: S311 - spreads retries
+        )
+        if delay is None:
+            self.give_failed(key, failure, usage)
+        else:
+            error = error_object(failure, key=key, attempts=activation.consumed + 1)
+            at = self._journal.clock.now() + delay
+            self.try_again(key, reason="failed", at=at, consumed=True, error=error, usage=usage)
 
     def give_failed(self, key: ActivationKey, failure: StepFailed, usage: Sequence[Json] = ()) -> None:
         """Record that an activation failed for good."""
@@ -105,8 +127,7 @@ class Chronicle:
             payload["error"] = dict(error)
         self.record(EventType.STEP_RETRYING, payload, key, self.state.active[key].attempt, usage)
 
-    def _fold_waits(self, event: Event, at: float) -> None:
-        self.waits.fold(event, at)
-        if event.type is EventType.STEP_RETRYING and event.step_id is not None and event.activation is not None:
+    def _count_fault(self, event: Event) -> None:
+        if event.step_id is not None and event.activation is not None:
             key = event.step_id, event.activation
             self.faults[key] = self.faults[key] + 1 if event.payload["reason"] == PLATFORM else 0

@@ -1,7 +1,6 @@
 """One run on its host: executes what the core decides, records what happened, gives the run up when it is over."""
 
 import asyncio
-import random
 import time
 from collections.abc import Mapping, Sequence
 
@@ -19,10 +18,9 @@ from runs.core import (
     State,
     decide,
     new_state,
-    next_retry,
 )
 from runs.engine import closings
-from runs.engine.attempts import ActivationKey, Attempt, Outcome, PlatformFault, Succeeded, TooLargeHere, error_object
+from runs.engine.attempts import ActivationKey, Attempt, Outcome, PlatformFault, Succeeded, TooLargeHere
 from runs.engine.chronicle import Chronicle
 from runs.engine.flights import Flights
 from runs.engine.journal import Closing, Journal
@@ -161,7 +159,8 @@ class Execution:
         rows = await self._around.ask(lambda connection: journals.load_journal(connection, self._claimed.run_id))
         for row in rows:
             self._chronicle.fold(row)
-            await self._slice.pause()
+            if self._slice.is_over(time.monotonic()):
+                await self._slice.renew()
 
     async def _recover(self) -> bool:
         """Settle the attempts an earlier owner left without an outcome; return whether the run was given up."""
@@ -185,12 +184,16 @@ class Execution:
     async def _carry_out(self, commands: Sequence[Command]) -> bool:
         """Record every command's event, then execute what is pure; return whether the run was given up."""
         pure: list[Attempt] = []
-        self._round = Account(ROUND_UNITS)
+        self._round.left = ROUND_UNITS
         for command in commands:
             if isinstance(command, Complete | Fail):
                 return await self._end(command)
-            await self._begin(command, pure)
-            await self._slice.pause()
+            if isinstance(command, Skip):
+                await self._skip(command)
+            else:
+                self._begin(command, pure)
+            if self._slice.is_over(time.monotonic()):
+                await self._slice.renew()
         for attempt in pure:
             if attempt.key not in self.state.doomed:
                 await self._execute_pure(attempt)
@@ -198,17 +201,24 @@ class Execution:
             await self._around.writer.commit(self._journal)
         return False
 
-    async def _begin(self, command: Start | Reject | Skip, pure: list[Attempt]) -> None:
-        """Record a command's event; nothing is started once the run is to be given away."""
-        if isinstance(command, Skip):
-            await self._skip(command)
-        elif self._draining:
+    def _begin(self, command: Start | Reject, pure: list[Attempt]) -> None:
+        """Record a start, or that a step fails by rule; not once the run is to be given away.
+
+        What is pure is executed with the others of its round, the rest after the next commit.
+        """
+        if self._draining:
             return
-        elif isinstance(command, Start):
-            self._start(command, pure)
-        else:
+        key = command.step_id, command.activation
+        if isinstance(command, Reject):
             payload: dict[str, Json] = {"error": dict(command.error), "edges": list(command.edges)}
-            self._record(EventType.STEP_FAILED, payload, (command.step_id, command.activation), command.attempt)
+            self._record(EventType.STEP_FAILED, payload, key, command.attempt)
+            return
+        self._record(EventType.STEP_STARTED, {"inputs": dict(command.inputs)}, key, command.attempt)
+        attempt = self._attempt(key)
+        if attempt.step.plan_step.effect is Effect.PURE:
+            pure.append(attempt)
+        else:
+            self._flights.add(attempt)
 
     async def _execute_pure(self, attempt: Attempt) -> None:
         """Execute an attempt here, or where its work is too large for that, beside everything else."""
@@ -218,12 +228,14 @@ class Execution:
             self._flights.launch_now(attempt)
         else:
             self._settle(attempt, outcome)
-        self._note(attempt, began)
-        await self._slice.pause()
+        if self._slice.is_over(self._note(attempt, began)):
+            await self._slice.renew()
 
-    def _note(self, attempt: Attempt, began: float) -> None:
-        claimed, seconds = self._claimed, time.monotonic() - began
-        self._around.watchdog.note(claimed.tenant_id, claimed.run_id, attempt.key[0], seconds)
+    def _note(self, attempt: Attempt, began: float) -> float:
+        """Tell the watchdog how long the work for an attempt took; return the time."""
+        now = time.monotonic()
+        self._around.watchdog.note(self._claimed.tenant_id, self._claimed.run_id, attempt.key[0], now - began)
+        return now
 
     async def _rest(self) -> bool:
         """Wait for whatever comes next; give the run back when that is far away."""
@@ -295,16 +307,6 @@ class Execution:
         self._signalled = not is_closed
         return is_closed
 
-    def _start(self, command: Start, pure: list[Attempt]) -> None:
-        """Record a start; what is pure is executed with the others of its round, the rest after the next commit."""
-        key = command.step_id, command.activation
-        self._record(EventType.STEP_STARTED, {"inputs": dict(command.inputs)}, key, command.attempt)
-        attempt = self._attempt(key)
-        if attempt.step.plan_step.effect is Effect.PURE:
-            pure.append(attempt)
-        else:
-            self._flights.add(attempt)
-
     def _attempt(self, key: ActivationKey) -> Attempt:
         activation = self.state.active[key]
         step = self._ready.steps[key[0]]
@@ -323,11 +325,15 @@ class Execution:
         )
 
     async def _take_outcomes(self) -> None:
+        if not self._flights.have_landed:
+            return
+        now = time.monotonic()
         for attempt, outcome in self._flights.landed():
-            began = time.monotonic()
             self._settle(attempt, outcome)
-            self._note(attempt, began)
-            await self._slice.pause()
+            now = self._note(attempt, began=now)
+            if self._slice.is_over(now):
+                await self._slice.renew()
+                now = time.monotonic()
 
     def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
         """Record an attempt's outcome."""
@@ -348,22 +354,7 @@ class Execution:
             at = max(outcome.until.timestamp(), self._around.clock.now() + LEAST_DEFER_SECONDS)
             self._chronicle.try_again(attempt.key, reason=outcome.reason, at=at, consumed=False, usage=attempt.usage)
             return
-        activation = self.state.active[attempt.key]
-        delay = next_retry(
-            attempt.step.plan_step.retry,
-            consumed=activation.consumed + 1,
-            retryable=outcome.retryable,
-            retry_after=outcome.retry_after_seconds,
-            jitter=random.random(),  # noqa: S311 - spreads retries
-        )
-        if delay is None:
-            self._chronicle.give_failed(attempt.key, outcome, attempt.usage)
-        else:
-            error = error_object(outcome, key=attempt.key, attempts=activation.consumed + 1)
-            at = self._around.clock.now() + delay
-            self._chronicle.try_again(
-                attempt.key, reason="failed", at=at, consumed=True, error=error, usage=attempt.usage
-            )
+        self._chronicle.fail(attempt.key, outcome, attempt.step.plan_step.retry, attempt.usage)
 
     def _put_off(self, attempt: Attempt, fault: PlatformFault) -> None:
         """Try an attempt again later; of a call that may have been made and may not come twice, its step says what."""

@@ -62,8 +62,11 @@ class Slice:
         """Begin to work after a wait."""
         self._ends = time.monotonic() + FREE_SECONDS
 
-    async def pause(self) -> None:
-        """Let others go first when the slice is used up."""
-        if time.monotonic() >= self._ends:
-            await self._turns.wait(self._tenant_id)
-            self._ends = time.monotonic() + SLICE_SECONDS
+    def is_over(self, now: float) -> bool:
+        """Whether others go first, by the monotonic clock."""
+        return now >= self._ends
+
+    async def renew(self) -> None:
+        """Let others go first."""
+        await self._turns.wait(self._tenant_id)
+        self._ends = time.monotonic() + SLICE_SECONDS

@@ -12,6 +12,8 @@ from runs.metrics import LONG_TURN_SECONDS
 log = logging.getLogger(__name__)
 
 BOUND_SECONDS: Final = 0.02
+PIECE_SECONDS: Final = 0.001
+"""What is done in less is not remembered."""
 LOG_SECONDS: Final = 1.0
 """One line at most in this time; the metric counts all."""
 
@@ -37,7 +39,7 @@ class Watchdog:
 
     def note(self, tenant_id: UUID, run_id: UUID, step_id: str | None, seconds: float) -> None:
         """Say what a run has just done; of one turn the longest is remembered."""
-        if self._longest is None or seconds > self._longest.seconds:
+        if seconds > (PIECE_SECONDS if self._longest is None else self._longest.seconds):
             self._longest = Piece(tenant_id, run_id, step_id, seconds)
 
     def turn_began(self) -> None:

@@ -90,7 +90,7 @@ class Received:
 
 async def lock_runs(connection: AsyncDatabase, run_ids: Sequence[UUID]) -> dict[UUID, LockedRun]:
     """Lock what nobody else has locked, in id order; runs that are missing in the answer are locked or gone."""
-    rows = await (await connection.execute(LOCK, [sorted(run_ids)])).fetchall()
+    rows = await (await connection.execute(LOCK, [list(run_ids)])).fetchall()
     return {run_id: LockedRun(epoch, last_seq, pending) for run_id, epoch, last_seq, pending in rows}
 
 

@@ -71,12 +71,13 @@ async def test_a_run_waits_for_its_turn_only_once_its_slice_is_used_up(monkeypat
     own = Slice(Counted(), ACME)
     monkeypatch.setattr(slices, "FREE_SECONDS", 60.0)
     own.begin()
-    await own.pause()
-    assert waited == []
+    assert not own.is_over(time.monotonic())
     monkeypatch.setattr(slices, "FREE_SECONDS", 0.0)
     own.begin()
-    await own.pause()
+    assert own.is_over(time.monotonic())
+    await own.renew()
     assert waited == [ACME]
+    assert not own.is_over(time.monotonic())
 
 
 def long_turns(cause: str) -> float:
