@@ -10,6 +10,7 @@ from django.db.models.functions import Greatest, Now
 
 from audit.services import record
 from kernel.values import Json
+from runs.engine.waits import FREE
 from runs.errors import RunAlreadyOver, RunNotFound
 from runs.models import Run, RunStatus, Signal, SignalKind
 from runs.queue import poke_owner, ring
@@ -168,8 +169,8 @@ def _woken(run: Run) -> dict[str, Any]:
 
 
 def _has_paid_ahead(run: Run) -> bool:
-    """Whether the run's timeout was charged for all of the wait it is parked for; for people and us it is free."""
-    is_free = any(wait["kind"] in {"human", "platform"} for wait in run.waiting_for)
+    """Whether the run's timeout was charged for all of the wait it is parked for."""
+    is_free = any(wait["kind"] in FREE for wait in run.waiting_for)
     return run.status == RunStatus.WAITING and run.seconds_left is not None and not is_free
 
 

@@ -27,7 +27,7 @@ COUNT_PATIENCE: Final = "500ms"
 LISTED_WAITS: Final = 100
 _VALUES: Final = ("input", "output")
 STARTED: Final = "step.started"
-IN_BETWEEN: Final = {"step.retrying": "retrying", "human.task_created": "waiting"}
+IN_BETWEEN: Final = {"step.retrying": "retrying", "step.waiting": "waiting", "human.task_created": "waiting"}
 OUTCOMES: Final = {"step.completed": "completed", "step.failed": "failed", "step.skipped": "skipped"}
 
 

@@ -30,6 +30,8 @@ class Role(StrEnum):
     CONDITION = "condition"
     SPLIT = "split"
     JOIN = "join"
+    END = "end"
+    """Always fails; nothing leaves it, so that its failure is the run's."""
 
 
 class ExpressionText:
@@ -151,8 +153,8 @@ class StepType:
 
     @property
     def primary_port(self) -> str:
-        """The port that ``from_port: "output"`` means: the first listed."""
-        return self.output_ports[0].name
+        """The port that ``from_port: "output"`` means: the first listed; empty for a type that nothing leaves."""
+        return self.output_ports[0].name if self.output_ports else ""
 
     @property
     def data_ports(self) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def _step_retrying(state: State, event: Event) -> None:
     _land(state, activation, Phase.RETRYING)
 
 
-def _task_created(state: State, event: Event) -> None:
+def _parked(state: State, event: Event) -> None:
     _land(state, state.active[_key(event)], Phase.PARKED)
 
 
@@ -269,5 +269,6 @@ _HANDLERS: Mapping[EventType, Callable[[State, Event], None]] = {
     EventType.STEP_FAILED: _step_failed,
     EventType.STEP_SKIPPED: _step_skipped,
     EventType.STEP_RETRYING: _step_retrying,
-    EventType.HUMAN_TASK_CREATED: _task_created,
+    EventType.STEP_WAITING: _parked,
+    EventType.HUMAN_TASK_CREATED: _parked,
 }

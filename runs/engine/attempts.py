@@ -175,12 +175,13 @@ class Attempt:
         except Exception as error:
             return self._failure(error, is_late=False)
 
-    async def look(self) -> datetime | None:
+    async def look(self) -> datetime | Emit | None:
         """Let the handler look at an activation that waits.
 
         Raises:
             Exception: Whatever the handler raises.
         """
+        self._waits_here = False
         return await self.step.handler.look(await self.prepare())
 
     async def abandon(self) -> None:
@@ -271,7 +272,7 @@ class Attempt:
     def _waiting(self, answer: Wait) -> Wait:
         """Let only those wait who look after what waits."""
         if type(self.step.handler).look is StepHandler.look:
-            raise StepFailed("WAIT_NOT_AVAILABLE", "Only a step type whose handler has `look` can wait for people.")
+            raise StepFailed("WAIT_NOT_AVAILABLE", "Only a step type whose handler has `look` can wait.")
         return answer
 
     async def _completed(self, answer: Emit) -> Succeeded:

@@ -82,10 +82,10 @@ def unknown(journal: Journal, keys: Sequence[tuple[str, int]]) -> Closing:
 def paused(journal: Journal, told: Mapping[str, Json] | None, *, waits: Waits) -> Closing:
     """Stop a run until somebody resumes it; ``told`` is None when the journal tells of the pause already.
 
-    The times of what waits for people run on.
+    The times of what is parked run on.
     """
-    waiting_for = list(waits.describe(of_people=True))
-    wake_at = _finite(waits.next_time(of_people=True))
+    waiting_for = list(waits.describe(of_parked=True))
+    wake_at = _finite(waits.next_time(of_parked=True))
     closing = Closing(RunStatus.PAUSED, wake_at=wake_at, waiting_for=dump_json(waiting_for))
     if told is not None:
         journal.end_with(closing, EventType.SEGMENT_PAUSED, told)
@@ -93,7 +93,7 @@ def paused(journal: Journal, told: Mapping[str, Json] | None, *, waits: Waits) -
 
 
 def parked(*, waits: Waits, deadline_at: float) -> Closing:
-    """Give a run back that only waits. Only waiting for times is charged to its timeout."""
+    """Give a run back that only waits. Waits that no step asked for are charged to its timeout."""
     waiting_for = dump_json(list(waits.describe()))
     if waits.stop_the_clock:
         return Closing(RunStatus.WAITING, wake_at=_finite(waits.next_time()), waiting_for=waiting_for)

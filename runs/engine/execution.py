@@ -25,7 +25,7 @@ from runs.engine.chronicle import Chronicle
 from runs.engine.flights import Flights
 from runs.engine.journal import Closing, Journal
 from runs.engine.orders import told_by
-from runs.engine.people import People
+from runs.engine.parked import Parked
 from runs.engine.plans import ReadyPlan
 from runs.engine.recovery import LOST, Fate, fates
 from runs.engine.slices import INLINE_UNITS, ROUND_UNITS, Slice
@@ -62,7 +62,7 @@ class Execution:
         self._spending = Spending(journal, around.tariffs, around.reservations)
         self._chronicle = Chronicle(journal, self.state, self._spending)
         self._orders, self._record = self._chronicle.orders, self._chronicle.record
-        self._people = People(self._chronicle, journal, self._attempt, self._settle, around.clock.now)
+        self._parked = Parked(self._chronicle, journal, self._attempt, self._settle, around.clock.now)
         self._recovered = False
         self._wake = asyncio.Event()
         self._flights = Flights(self._wake.set)
@@ -116,7 +116,7 @@ class Execution:
         """Do one round; return whether the run was given up."""
         if self._journal.trouble is not None:
             raise self._journal.trouble
-        await self._look_after_people()
+        await self._look_after_parked()
         if self._signalled and await self._read_inbox():
             return True
         if self._around.clock.now() >= self._claimed.deadline_at:
@@ -135,10 +135,11 @@ class Execution:
             return False
         return await self._rest()
 
-    async def _look_after_people(self) -> None:
-        """Have what waits for a person looked at in its time; what comes of it is in the inbox."""
+    async def _look_after_parked(self) -> None:
+        """Have what is parked looked at in its time; what people said of it is in the inbox then."""
         for key in self._chronicle.waits.to_look_at(self._around.clock.now()):
-            await self._people.look(key)
+            if key not in self.state.doomed:
+                await self._parked.look(key)
             self._signalled = True
 
     def _decide(self) -> list[Command]:
@@ -271,7 +272,7 @@ class Execution:
             await self._skip_all("cancelled")
             reason = told_by(orders.cancel)["reason"]
             return await self._close(closings.cancelled(self._journal, reason=reason, signal_ids=orders.held))
-        self._people.hear()
+        self._parked.hear()
         if self._claimed.purpose is Purpose.COMMAND and self._journal.taken and self._has_work():
             # It was claimed past its tenant's cap; to go on it needs a slot like any other.
             return await self._close(closings.released(now=self._around.clock.now(), status=RunStatus.QUEUED))
@@ -302,7 +303,7 @@ class Execution:
     async def _close(self, closing: Closing) -> bool:
         if closing.row is not None:
             closing.signal_ids = self._orders.held
-        closing.leaves = self._people.unheard
+        closing.leaves = self._parked.unheard
         is_closed = await self._around.writer.close(self._journal, closing)
         self._signalled = not is_closed
         return is_closed
@@ -345,7 +346,7 @@ class Execution:
             else:
                 return
         if isinstance(outcome, Wait):
-            self._people.park(attempt, outcome)
+            self._parked.park(attempt, outcome)
             return
         if isinstance(outcome, PlatformFault):
             self._put_off(attempt, outcome)
@@ -366,7 +367,7 @@ class Execution:
     async def _skip(self, command: Skip) -> None:
         key = command.step_id, command.activation
         if self.state.active[key].phase is Phase.PARKED:
-            await self._people.withdraw(key)
+            await self._parked.withdraw(key)
         attempt = self._flights.get(key)
         is_unknown = command.effect_unknown and (attempt is None or attempt.task is not None)
         if attempt is not None:

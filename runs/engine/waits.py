@@ -1,7 +1,7 @@
-"""Which activations of a run wait, until when, and why: for a time of their own, or for a person."""
+"""Waits of a run's activations: until when, and what for."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from kernel.values import Json
@@ -11,7 +11,13 @@ from runs.core.state import ActivationKey
 from runs.engine.times import read_time, written_time
 
 HUMAN: Final = "human"
+TIMER: Final = "timer"
+CALL: Final = "call"
 PLATFORM: Final = "platform"
+PARKED: Final = frozenset({HUMAN, TIMER, CALL})
+"""Kinds of waits that a step asks for: their steps are looked at when the time comes, also while the run is paused."""
+FREE: Final = PARKED | {PLATFORM}
+"""Kinds of waits that a run's timeout does not pay for."""
 KINDS: Final = frozenset({"rate_limit", "circuit", "budget", PLATFORM})
 """Reasons of a retry that people read by their own name; every other is a ``retry``."""
 NEVER: Final = float("inf")
@@ -23,18 +29,18 @@ PARK_SECONDS: Final = 5.0
 class Wait:
     """One of them: since when and until when, by the clock, and what for.
 
-    Of one for a person, ``until`` is when its step is to be looked at; ``task_id`` and ``url`` name the task.
+    Of one that is parked, ``until`` is when its step is to be looked at; ``told`` is what else a run's ``waiting_for``
+    has of it.
     """
 
     until: float
     kind: str
     since: float
-    task_id: Json = None
-    url: Json = None
+    told: Mapping[str, Json] = field(default_factory=dict)
 
 
 class Waits:
-    """The activations that are tried again at a time, and those that wait for a person's answer."""
+    """The activations that are tried again at a time, and those that are parked."""
 
     def __init__(self) -> None:
         self._by_key: dict[ActivationKey, Wait] = {}
@@ -44,8 +50,8 @@ class Waits:
 
     @property
     def stop_the_clock(self) -> bool:
-        """Whether any waits for a person or the platform; then the run's timeout stands still while it is parked."""
-        return any(wait.kind in {HUMAN, PLATFORM} for wait in self._by_key.values())
+        """Whether any wait is free; then the run's timeout stands still while it is parked."""
+        return any(wait.kind in FREE for wait in self._by_key.values())
 
     def give_the_host_back(self, now: float) -> bool:
         """Whether a run that only waits is parked: for long, or for the platform, which may be well on another host."""
@@ -65,41 +71,48 @@ class Waits:
             reason = str(payload["reason"])
             self._by_key[key] = Wait(read_time(payload["retry_at"]), reason if reason in KINDS else "retry", at)
         elif event.type is EventType.HUMAN_TASK_CREATED:
-            self._by_key[key] = Wait(_until(payload), HUMAN, at, payload.get("task_id"), payload.get("url"))
+            told = {"task_id": payload["task_id"], "task_url": payload.get("url")}
+            self._by_key[key] = Wait(_until(payload), HUMAN, at, told)
+        elif event.type is EventType.STEP_WAITING:
+            told = {"resume_url": payload["resume_url"]} if "resume_url" in payload else {}
+            self._by_key[key] = Wait(_until(payload), str(payload["kind"]), at, told)
+
+    def kind(self, key: ActivationKey) -> str | None:
+        """Return what an activation waits for."""
+        wait = self._by_key.get(key)
+        return None if wait is None else wait.kind
 
     def look_again(self, key: ActivationKey, until: float | None) -> None:
-        """Have an activation that waits for a person be looked at again at a time; None: not before an answer."""
+        """Have an activation that is parked be looked at again at a time; None: not before an answer."""
         if key in self._by_key:
             self._by_key[key] = replace(self._by_key[key], until=NEVER if until is None else until)
 
     def due(self, now: float) -> list[ActivationKey]:
         """Return those that may be tried again now."""
-        return [key for key, wait in self._by_key.items() if wait.kind != HUMAN and wait.until <= now]
+        return [key for key, wait in self._by_key.items() if wait.kind not in PARKED and wait.until <= now]
 
     def to_look_at(self, now: float) -> list[ActivationKey]:
-        """Return those that wait for a person, and whose time to be looked at has come."""
-        return [key for key, wait in self._by_key.items() if wait.kind == HUMAN and wait.until <= now]
+        """Return those that are parked, and whose time to be looked at has come."""
+        return [key for key, wait in self._by_key.items() if wait.kind in PARKED and wait.until <= now]
 
-    def next_time(self, *, without: list[ActivationKey] | None = None, of_people: bool = False) -> float:
-        """Return the first time to come; infinity when there is none. ``of_people``: of those alone."""
+    def next_time(self, *, without: list[ActivationKey] | None = None, of_parked: bool = False) -> float:
+        """Return the first time to come; infinity when there is none. ``of_parked``: of those alone."""
         passed = without or ()
-        waits = ((key, wait) for key, wait in self._by_key.items() if wait.kind == HUMAN or not of_people)
+        waits = ((key, wait) for key, wait in self._by_key.items() if wait.kind in PARKED or not of_parked)
         return min((wait.until for key, wait in waits if key not in passed), default=NEVER)
 
-    def describe(self, *, of_people: bool = False) -> Iterator[Json]:
+    def describe(self, *, of_parked: bool = False) -> Iterator[Json]:
         """Write them as a run's ``waiting_for`` has them."""
         for (step_id, activation), wait in self._by_key.items():
-            if of_people and wait.kind != HUMAN:
+            if of_parked and wait.kind not in PARKED:
                 continue
-            shown: dict[str, Json] = {
+            yield {
                 "kind": wait.kind,
                 "since": written_time(wait.since),
                 "until": None if wait.until == NEVER else written_time(wait.until),
                 "ref": f"{step_id}#{activation}",
+                **wait.told,
             }
-            if wait.task_id is not None:
-                shown |= {"task_id": wait.task_id, "task_url": wait.url}
-            yield shown
 
     def _hear(self, key: ActivationKey, event: Event) -> None:
         if event.type is EventType.HUMAN_TASK_COMPLETED:

@@ -36,19 +36,21 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The activation waits for a person's answer, and holds nothing meanwhile.
+    """The activation is parked, and holds nothing meanwhile.
 
     Attributes:
-        kind: ``human``; there is no other.
+        kind: ``human``: for a person's answer; ``timer``: for a time; ``call``: for a call of its ``resume_url``.
         until: When the handler's ``look`` is called if there is no answer before; None: never.
-        ref: Which task is to be answered.
+        ref: Of ``human``: which task is to be answered.
         told: What else the journal tells of it, plain JSON: ``url``, ``title``, who is asked.
+        seconds: Instead of ``until``: after how long, by the platform's clock.
     """
 
-    kind: Literal["human"]
-    until: datetime | None
-    ref: str
+    kind: Literal["human", "timer", "call"]
+    until: datetime | None = None
+    ref: str = ""
     told: Mapping[str, Json] = field(default_factory=dict)
+    seconds: float | None = None
 
 
 class StepFailed(Exception):
@@ -286,13 +288,16 @@ class StepHandler:
     async def abandon(self, call: StepCall) -> None:
         """Clean up after an attempt that was cancelled, also one that waits. May be called more than once."""
 
-    async def look(self, call: StepCall) -> datetime | None:
-        """Look at an activation that waits, because its time has come; what follows from that goes to its inbox.
+    async def look(self, call: StepCall) -> datetime | Emit | None:
+        """Look at an activation that waits, because its time has come.
 
         May be called more than once for one time.
 
         Returns:
-            When to look again; None: not before there is an answer.
+            When to look again, None: not before there is an answer; or what leaves by which port now.
+
+        Raises:
+            StepFailed: The step has failed; anything else raised has it looked at again.
         """
         return None
 

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
 from runs.steps.base import StepHandler
-from segments.catalog import Catalog, StepType
+from segments.catalog import Catalog, Role, StepType
 
 ENTRY_POINT_GROUP = "llmteam.steps"
 
@@ -21,6 +21,8 @@ BUILTIN = (
     "runs.steps.parallel_split.ParallelSplit",
     "runs.steps.parallel_join.ParallelJoin",
     "runs.steps.transform.Transform",
+    "runs.steps.wait.WaitStep",
+    "runs.steps.fail.FailRun",
 )
 
 
@@ -88,7 +90,7 @@ def _step_type(listed: object, place: str) -> StepType:
     step_type = getattr(listed, "step_type", None)
     if not isinstance(step_type, StepType):
         raise ImproperlyConfigured(f"{place} has no attribute 'step_type' with a StepType.")
-    if not step_type.output_ports:
+    if not step_type.output_ports and step_type.role is not Role.END:
         raise ImproperlyConfigured(f"{place} has a step type without an output port.")
     return step_type
 

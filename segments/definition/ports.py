@@ -66,7 +66,8 @@ def resolve_ports(segment: Segment, step: Step, step_type: StepType, edges: Edge
     own = _config_ports(step, step_type, edges.leaving.get(step.step_id, ()), aliases)
     aliases.update((name, name) for name in own)
     _name_declared(step, step_type, aliases, key_ports)
-    aliases.setdefault("output", step_type.primary_port)
+    if card:
+        aliases.setdefault("output", step_type.primary_port)
     return StepPorts(MappingProxyType(aliases), tuple(key_ports), (*card, *own, *key_ports), inputs)
 
 
@@ -133,7 +134,7 @@ def _name_declared(step: Step, step_type: StepType, aliases: dict[str, str], key
     others = [name for name in declared if name not in aliases]
     data = step_type.data_ports
     free = [name for name in data if name not in declared]
-    if "output" in others and "output" not in aliases:
+    if data and "output" in others and "output" not in aliases:
         others.remove("output")
         aliases["output"] = step_type.primary_port
         free = [name for name in free if name != step_type.primary_port]

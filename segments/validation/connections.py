@@ -12,6 +12,10 @@ def check_source_ports(context: Context) -> None:
         if link.source_ports:
             continue
         port, source = link.edge.source_port, link.edge.source
+        if context.step_types[source].role is Role.END:
+            message = f"Nothing leaves {shown(source)}: it ends the run."
+            context.findings.error("UNKNOWN_PORT", message, link.place, hint="remove the edge")
+            continue
         if port is None and context.step_types[source].role is Role.CONDITION:
             message = f"Nothing says by which outcome of {shown(source)} this edge leaves."
             advice = "set from_port to 'true' or 'false', or give the edge a condition"

@@ -11,6 +11,8 @@ from tests.reference.graph import Graph
 
 SIZES = (3, 6, 10, 14, 20, 28)
 WILD_SHARE = 0.25
+WAIT_SHARE = 0.04
+FAIL_SHARE = 0.1
 MOST_STEPS = 60
 
 
@@ -31,6 +33,7 @@ def generate(seed: int) -> Case:
     _avoid_unreached_joins(draft)
     if draft.chance(0.1):
         draft.step("transform", [], expression="input")
+    _wait_and_fail(draft, Random(-seed - 1))
     segment = draft.segment()
     if draft.chance(0.3):
         random.shuffle(draft.steps)
@@ -70,6 +73,19 @@ def _connect_wild(draft: Draft, place: int, step: Mapping[str, Any]) -> None:
         if targets:
             condition = f"len(str(output)) < {draft.random.choice([10, 20, 30])}" if back else None
             draft.link([End(ids[place], port, condition)], draft.random.choice(targets))
+
+
+def _wait_and_fail(draft: Draft, random: Random) -> None:
+    """Make some steps wait instead, and some that nothing leaves end the run; not next to edges that carry errors."""
+    leaving = {edge["from"] for edge in draft.edges}
+    errors = {edge[end] for edge in draft.edges if edge.get("from_port") == "error" for end in ("from", "to")}
+    for step in draft.steps[1:]:
+        if step["type"] != "transform" or "ports" in step or step["step_id"] in errors:
+            continue
+        if step["step_id"] not in leaving and random.random() < FAIL_SHARE:
+            step |= {"type": "fail", "config": {"code": f"ENDED_BY_{step['step_id'].upper()}"}}
+        elif random.random() < WAIT_SHARE:
+            step |= {"type": "wait", "config": {"seconds": 0.001}}
 
 
 def _avoid_unreached_joins(draft: Draft) -> None:

@@ -42,6 +42,10 @@ def run_handler(graph: Graph, step: str, names: Mapping[str, Any], strategy: str
             ports = {port: value for edge in graph.out[step] for port in edge.ports if port != ERROR}
             items = evaluate(config["items"], names) if "items" in config else None
             return Emitted(value, ports, items)
+        case "wait":
+            return Emitted(value, {"output": value})
+        case "fail":
+            raise Failed(config["code"])
         case _:
             result = evaluate(config["expression"], names)
             return Emitted(result, {"output": result})

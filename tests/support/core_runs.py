@@ -11,7 +11,7 @@ from uuid import UUID
 from kernel.values import Json
 from runs.core import Scope
 from runs.core.state import Activation
-from runs.steps.base import Emit, RuntimeContext, StepCall, StepFailed
+from runs.steps.base import Emit, RuntimeContext, StepCall, StepFailed, StepHandler, Wait
 from runs.steps.registry import StepRegistry
 from segments.definition.config import ConfigInvalid, resolve_config
 from segments.expressions import ExpressionError
@@ -36,7 +36,7 @@ def run_in_core(
         handler = registry.handler(step.type_id)
         try:
             config = resolve_config(handler.step_type, step.config, scope)
-            answered = asyncio.run(handler.run(_call(step, activation, scope, config)))
+            answered = asyncio.run(_answer(handler, _call(step, activation, scope, config)))
         except (StepFailed, ExpressionError, ConfigInvalid) as failure:
             return failure
         assert isinstance(answered, Emit)
@@ -46,6 +46,12 @@ def run_in_core(
     simulation = Simulation(compile_plan(validation.segment, registry.catalog), answer, order or InOrder())
     simulation.run(run_input)
     return simulation
+
+
+async def _answer(handler: StepHandler, call: StepCall) -> object:
+    """What a handler answers; one that waits for a time, when that has come."""
+    answered = await handler.run(call)
+    return await handler.look(call) if isinstance(answered, Wait) else answered
 
 
 def _call(step: PlanStep, activation: Activation, scope: Scope, config: Any) -> StepCall:

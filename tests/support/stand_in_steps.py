@@ -10,14 +10,16 @@ from humantasks.step import HumanTask
 from kernel.values import Json
 from runs.steps.base import Emit, StepCall, StepHandler
 from runs.steps.condition import Condition
+from runs.steps.fail import FailRun
 from runs.steps.http_action import HttpAction
 from runs.steps.llm_agent import LlmAgent
 from runs.steps.parallel_join import ParallelJoin
 from runs.steps.parallel_split import ParallelSplit
 from runs.steps.registry import StepRegistry, build_registry
 from runs.steps.transform import Transform
+from runs.steps.wait import WaitStep
 
-REAL = (Condition, ParallelSplit, ParallelJoin, Transform)
+REAL = (Condition, ParallelSplit, ParallelJoin, Transform, WaitStep, FailRun)
 
 
 class EchoingModel(StepHandler):

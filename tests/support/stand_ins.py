@@ -4,19 +4,21 @@ from typing import Any
 
 from humantasks.step import HumanTask
 from runs.steps.condition import Condition
+from runs.steps.fail import FailRun
 from runs.steps.http_action import HttpAction
 from runs.steps.llm_agent import LlmAgent
 from runs.steps.parallel_join import ParallelJoin
 from runs.steps.parallel_split import ParallelSplit
 from runs.steps.transform import Transform
+from runs.steps.wait import WaitStep
 from segments.catalog import Catalog
 from segments.validation import validate
 
-KNOWN = (LlmAgent, HttpAction, HumanTask, Condition, ParallelSplit, ParallelJoin, Transform)
+KNOWN = (LlmAgent, HttpAction, HumanTask, Condition, ParallelSplit, ParallelJoin, Transform, WaitStep, FailRun)
 
 
 def stand_in_catalog() -> Catalog:
-    """The seven types."""
+    """The seven types, and two of ours."""
     return Catalog({known.step_type.type_id: known.step_type for known in KNOWN})
 
 

@@ -22,7 +22,11 @@ FACES = {
     "parallel_split": ("Parallel Split", "Execute multiple branches in parallel", "control", "git-fork", "#9B59B6"),
     "parallel_join": ("Parallel Join", "Wait for all parallel branches", "control", "git-merge", "#9B59B6"),
     "transform": ("Transform", "Transform data using expression", "data", "shuffle", "#F39C12"),
+    "wait": ("Wait", "Wait for a time or a call", "control", "clock", "#9B59B6"),
+    "fail": ("Fail", "End the run as failed", "control", "octagon-x", "#E74C3C"),
 }
+OURS = {"wait", "fail"}
+"""Beside the seven; what they do not do is not offered."""
 
 # The contract's config keys, exactly; then what is ours and optional; then what the card calls required.
 CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[str]]] = {
@@ -70,6 +74,16 @@ CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[str]]] = {
         [],
     ),
     "transform": ({"expression": TEXT, "mapping": {"type": "object", "additionalProperties": True}}, {"default"}, []),
+    "wait": ({"seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 158_112_000}, "until": TEXT}, set(), []),
+    "fail": (
+        {
+            "code": {**TEXT, "pattern": "^[A-Z][A-Z0-9_]*$"},
+            "message": TEXT,
+            "details": {"type": "object", "additionalProperties": True},
+        },
+        set(),
+        ["code"],
+    ),
 }
 
 # by name: type, required
@@ -81,6 +95,8 @@ INPUTS = {
     "parallel_split": {"input": ANY},
     "parallel_join": {"branch_1": ANY, "branch_2": ANY},
     "transform": {"input": ANY},
+    "wait": {"input": ANY},
+    "fail": {"input": ANY},
 }
 OUTPUTS = {
     "llm_agent": {"output": ("string", True), "truncated": ERROR, "error": ERROR},
@@ -90,6 +106,8 @@ OUTPUTS = {
     "parallel_split": {"branch_1": ANY, "branch_2": ANY},
     "parallel_join": {"output": ("array", True), "error": ERROR},
     "transform": {"output": ANY, "error": ERROR},
+    "wait": {"output": ANY, "timeout": ERROR},
+    "fail": {},
 }
 KEYS = {
     *("type_id", "version", "display_name", "description", "category", "icon", "color", "config_schema"),
@@ -112,7 +130,8 @@ def test_each_card_has_its_face(type_id: str):
     shown = (card["display_name"], card["description"], card["category"], card["icon"], card["color"])
     assert shown == FACES[type_id]
     assert (card["type_id"], card["version"]) == (type_id, "1.0")
-    assert card["supports_retry"] is card["supports_timeout"] is card["is_async"] is True
+    assert card["supports_retry"] is card["supports_timeout"] is (type_id not in OURS)
+    assert card["is_async"] is True
     assert card["supports_parallel"] is (type_id == "parallel_split")
 
 
@@ -138,7 +157,7 @@ def test_each_card_has_its_ports(type_id: str):
         ports = card[side]
         assert {port["name"]: (port["type"], port["required"]) for port in ports} == expected[type_id]
         assert all(set(port) == {"name", "type", "description", "required"} for port in ports)
-    assert stand_in_catalog()[type_id].primary_port == next(iter(OUTPUTS[type_id]))
+    assert stand_in_catalog()[type_id].primary_port == next(iter(OUTPUTS[type_id]), "")
 
 
 @pytest.mark.parametrize("type_id", CONFIGS)

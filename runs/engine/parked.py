@@ -1,4 +1,4 @@
-"""What people have to do with one run: activations that wait for them, and what became of their tasks."""
+"""Parked activations of one run: they wait for a person, a time or a call."""
 
 import logging
 from collections.abc import Callable
@@ -14,7 +14,9 @@ from runs.engine.attempts import Attempt, Outcome
 from runs.engine.chronicle import Chronicle
 from runs.engine.journal import Journal
 from runs.engine.store.journals import Received
-from runs.steps.base import StepFailed, Wait
+from runs.engine.times import written_time
+from runs.engine.waits import HUMAN
+from runs.steps.base import Emit, StepFailed, Wait
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +26,8 @@ LOOK_AGAIN_SECONDS: Final = 30.0
 
 
 @dataclass(slots=True)
-class People:
-    """Parks activations and takes news of their tasks, one event or more each.
+class Parked:
+    """Parks activations, looks at them in their time, and takes news of what they wait for.
 
     News of an activation that has not parked yet stays in the inbox until it has.
     """
@@ -42,11 +44,14 @@ class People:
         return tuple(news.signal_id for news in self.chronicle.orders.news if news.signal_id not in self.journal.seen)
 
     def park(self, attempt: Attempt, wait: Wait) -> None:
-        """Record that an activation waits for a person, and hear what came too early for that."""
+        """Record that an activation waits, and hear what came too early for that."""
         told = normalise(dict(wait.told), big_integers="text")
-        until = None if wait.until is None else wait.until.isoformat()
-        payload: dict[str, Json] = {**(told if isinstance(told, dict) else {}), "task_id": wait.ref, "until": until}
-        self.chronicle.record(EventType.HUMAN_TASK_CREATED, payload, attempt.key, attempt.number, attempt.usage)
+        payload: dict[str, Json] = {**(told if isinstance(told, dict) else {}), "until": self._until(wait)}
+        if wait.kind == HUMAN:
+            event_type, payload["task_id"] = EventType.HUMAN_TASK_CREATED, wait.ref
+        else:
+            event_type, payload["kind"] = EventType.STEP_WAITING, wait.kind
+        self.chronicle.record(event_type, payload, attempt.key, attempt.number, attempt.usage)
         self.hear()
 
     def hear(self) -> None:
@@ -56,14 +61,21 @@ class People:
                 self._take(news)
 
     async def look(self, key: ActivationKey) -> None:
-        """Have an activation's handler look at it; what it finds out is in the inbox then."""
+        """Have an activation's handler look at it; what it finds out is its outcome, or in the inbox then."""
+        attempt = self.attempt_of(key)
         try:
-            until = await self.attempt_of(key).look()
+            found = await attempt.look()
+        except StepFailed as failure:
+            self.settle(attempt, failure)
+            return
         except Exception:
-            log.exception("a step that waits for a person could not be looked at")
+            log.exception("a step that waits could not be looked at")
             at: float | None = self.now() + LOOK_AGAIN_SECONDS
         else:
-            at = None if until is None else max(until.timestamp(), self.now() + LEAST_LOOK_SECONDS)
+            if isinstance(found, Emit):
+                self.settle(attempt, attempt.answer(found.ports))
+                return
+            at = None if found is None else max(found.timestamp(), self.now() + LEAST_LOOK_SECONDS)
         self.chronicle.waits.look_again(key, at)
 
     async def withdraw(self, key: ActivationKey) -> None:
@@ -72,9 +84,14 @@ class People:
         try:
             await attempt.prepare()
         except Exception:
-            log.exception("a step that waits for a person could not be taken back")
+            log.exception("a step that waits could not be taken back")
         else:
             await attempt.abandon()
+
+    def _until(self, wait: Wait) -> str | None:
+        if wait.seconds is not None:
+            return written_time(self.now() + wait.seconds)
+        return None if wait.until is None else wait.until.isoformat()
 
     def _take(self, news: Received) -> None:
         told = orjson.loads(news.payload)

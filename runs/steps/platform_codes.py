@@ -1,0 +1,21 @@
+"""Codes of failures that the platform itself gives, which no segment may use for its own."""
+
+from typing import Final
+
+FAMILIES: Final = (
+    *("BUDGET_", "COMPUTE_", "CONFIG_", "CONNECTION_", "EGRESS_", "EXPRESSION_", "HTTP_", "HUMAN_TASK_", "LLM_"),
+    *("OAUTH", "OWNER", "PAGE_", "PAGINATION_", "PROMPT_", "RESPONSE_", "RUN_", "STEP_", "VALUE_", "WAIT_"),
+)
+"""Whoever reads a code that begins so may rely on the platform having given it."""
+OTHERS: Final = frozenset(
+    {
+        *("ACTIVATION_LIMIT", "ARGUMENTS_INVALID", "BRANCH_FAILED", "ENGINE_ERROR", "HEADER_REFUSED", "INTERNAL_ERROR"),
+        *("ITEMS_NOT_A_LIST", "ITEMS_TOO_MANY", "MALFORMED_JSON", "MEMORY_LIMIT", "NOT_COMPARABLE", "OUTCOME_UNKNOWN"),
+        *("PATH_REFUSED", "PRICE_UNKNOWN", "REQUEST_TIMED_OUT", "TOOL_NOT_ALLOWED"),
+    }
+)
+
+
+def is_platform_code(code: str) -> bool:
+    """Whether the platform may give this code to a failure."""
+    return code in OTHERS or code.startswith(FAMILIES)

@@ -1,0 +1,80 @@
+"""A wait step waits for a number of seconds or until a time."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from kernel.clock import utc_now
+from runs.steps.base import Emit, StepFailed, Wait
+from runs.steps.registry import registry
+from runs.steps.wait import MOST_SECONDS, WaitStep
+from segments.definition.config import ConfigInvalid
+from segments.validation import validate
+from tests.support.stand_ins import document
+from tests.support.step_calls import make_call
+
+
+async def waiting(value: Any = None, **config: Any) -> Wait:
+    found = await WaitStep().run(make_call(WaitStep(), config, {"input": value}))
+    assert isinstance(found, Wait)
+    return found
+
+
+def errors(**config: Any) -> list[str]:
+    found = validate(document({"hold:wait": config}), registry().catalog).findings
+    return [one.message for one in found if one.severity == "error"]
+
+
+async def test_waits_for_seconds_that_an_expression_may_give():
+    assert await waiting(seconds=1.5) == Wait("timer", seconds=1.5)
+    assert await waiting({"days": 14}, seconds="{{ input.days * 24 * 3600 }}") == Wait("timer", seconds=1_209_600)
+
+
+async def test_waits_until_a_time_with_its_zone():
+    text = "2027-01-02T09:00:00+01:00"
+    assert await waiting(until=text) == Wait("timer", datetime(2027, 1, 2, 8, tzinfo=UTC))
+    assert await waiting({"due": text}, until="{{ input.due }}") == await waiting(until=text)
+
+
+@pytest.mark.parametrize("text", ["2020-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"])
+async def test_a_time_that_is_over_waits_for_nothing(text: str):
+    before = utc_now()
+    until = (await waiting(until=text)).until
+    assert until is not None
+    assert before <= until <= utc_now()
+
+
+async def test_passes_its_input_on():
+    assert await WaitStep().look(make_call(WaitStep(), {"seconds": 1}, {"input": [1]})) == Emit({"output": [1]})
+
+
+async def test_waits_for_five_years_at_most():
+    assert errors(seconds=MOST_SECONDS) == []
+    assert len(errors(seconds=MOST_SECONDS + 1)) == 1
+    later = (utc_now() + timedelta(seconds=MOST_SECONDS + 60)).isoformat()
+    with pytest.raises(StepFailed) as caught:
+        await waiting(until=later)
+    assert caught.value.code == "WAIT_TOO_LONG"
+    with pytest.raises(StepFailed):
+        await waiting(until="9999-12-31T23:59:59-12:00")
+
+
+@pytest.mark.parametrize("config", [{"seconds": 0}, {"seconds": -1}, {"seconds": "soon"}, {"seconds": None}])
+def test_refuses_what_is_no_number_of_seconds(config: dict[str, Any]):
+    assert errors(seconds=1) == []
+    assert len(errors(**config)) == 1
+
+
+@pytest.mark.parametrize("until", ["2027-01-02", "2027-01-02T09:00:00", "tomorrow", "", 1_800_000_000])
+def test_refuses_what_is_no_time_or_has_no_zone(until: Any):
+    assert errors(until="2027-01-02T09:00:00Z") == []
+    assert len(errors(until=until)) == 1
+    with pytest.raises(ConfigInvalid):
+        make_call(WaitStep(), {"until": "{{ input }}"}, {"input": until})
+
+
+def test_waits_for_exactly_one_thing():
+    assert len(errors()) == len(errors(seconds=1, until="2027-01-02T09:00:00Z")) == 1
+    assert "exactly one" in errors()[0]
+    assert errors(seconds="{{ input.seconds }}") == errors(until="{{ input.due }}") == []
