@@ -49,6 +49,10 @@ class Scope(Mapping[str, Json]):
     def __len__(self) -> int:
         return sum(1 for _name in self)
 
+    def reserves(self, name: str) -> bool:
+        """Tell whether a name means the same whatever the data has under it."""
+        return name in _ALWAYS_RESERVED or (name in _RESERVED and self._item_frame() is not None)
+
     def _reserved_value(self, name: str) -> Json:
         if name == "input":
             return self.input
@@ -128,6 +132,8 @@ class CarriedScope(Scope):
 class EdgeScope(Mapping[str, Json]):
     """The names of the activation an edge leaves, and ``output``: the value of the port the edge leaves by.
 
+    Keys of that value are names too, before the ports of the step and the keys of its input.
+
     ``own`` is what that step has just emitted, as ``steps.<id>.output`` gives it to the steps after it.
     """
 
@@ -137,19 +143,24 @@ class EdgeScope(Mapping[str, Json]):
         self._own = own
 
     def __getitem__(self, name: str) -> Json:
+        output = self._output
         if name == "output":
-            return self._output
+            return output
+        if isinstance(output, dict) and name in output and not self._scope.reserves(name):
+            return output[name]
         value = self._scope[name]
         return {**value, **self._own} if name == "steps" and isinstance(value, dict) else value
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(["output", *self._scope]))
+        keys = self._output if isinstance(self._output, dict) else ()
+        return iter(dict.fromkeys(["output", *keys, *self._scope]))
 
     def __len__(self) -> int:
         return sum(1 for _name in self)
 
 
-_RESERVED = frozenset({"input", "inputs", "run", "steps", "item", "index"})
+_ALWAYS_RESERVED = frozenset({"input", "inputs", "run", "steps"})
+_RESERVED = _ALWAYS_RESERVED | {"item", "index"}
 
 
 def _named_steps(text: str) -> frozenset[str] | None:

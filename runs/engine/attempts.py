@@ -20,7 +20,18 @@ from runs.core.state import Activation
 from runs.deltas import Delta
 from runs.engine.plans import ReadyStep
 from runs.engine.store.claims import Claimed
-from runs.steps.base import Defer, Emit, Hold, RuntimeContext, StepCall, StepFailed, StepHandler, Wait, with_names
+from runs.steps.base import (
+    Defer,
+    Emit,
+    Hold,
+    RuntimeContext,
+    StepCall,
+    StepFailed,
+    StepHandler,
+    Wait,
+    expression_failure,
+    with_names,
+)
 from runs.usage.amounts import record_of
 from runs.work.errors import read_error
 from runs.work.functions import FUNCTIONS, WHAT
@@ -335,7 +346,7 @@ class Attempt:
         if isinstance(error, StepFailed):
             return error
         if isinstance(error, ExpressionError):
-            return StepFailed(error.code, str(error))
+            return expression_failure(error)
         if isinstance(error, LlmteamError):
             return StepFailed(error.code, error.detail or error.title)
         if isinstance(error, TimeoutError) and is_late:

@@ -16,7 +16,7 @@ from kernel.values import Json
 from runs.steps.outside import Budget, Client, Endpoint, Hold, LanguageModel, Price, Prompt, Usage
 from runs.work.functions import FUNCTIONS
 from segments.catalog import Effect, ExpressionText, Port, StepConfig, StepType
-from segments.expressions import Account, Names
+from segments.expressions import Account, ExpressionError, Names
 
 LEAST_WAIT_SECONDS: Final = 0.05
 
@@ -82,6 +82,11 @@ class StepFailed(Exception):
         self.retry_after_seconds = retry_after_seconds
         self.host_failed = host_failed
         self.details = dict(details or {})
+
+
+def expression_failure(error: ExpressionError) -> StepFailed:
+    """Say what the failure of an expression means for its step; it names the field of the config, if that is known."""
+    return StepFailed(error.code, error.sentence(), details={"field": error.place or None, "position": error.position})
 
 
 class Defer(Exception):
@@ -189,18 +194,19 @@ class StepCall:
     usage: list[Usage] = field(default_factory=list)
     computing: Compute = field(default=compute_here)
 
-    async def evaluate(self, source: str, **found: Json) -> Json:
+    async def evaluate(self, source: str, place: str = "", /, **found: Json) -> Json:
         """Evaluate an expression; where that takes long, others go on meanwhile.
 
         Args:
             source: The expression.
+            place: The field of the config it stands in, such as ``pagination.next``, for errors.
             found: More names for it, which win over the step's.
 
         Raises:
             ExpressionError: It has no value.
             StepFailed: COMPUTE_LIMIT.
         """
-        return await self.compute("value", {"source": source}, found)
+        return await self.compute("value", {"source": source, "place": place}, found)
 
     async def compute(
         self, function: str, arguments: Mapping[str, Any], found: Mapping[str, Json] | None = None

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler
+from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler, expression_failure
 from runs.steps.comparisons import OPERATORS, SPELLINGS
 from segments.catalog import Effect, ExpressionText, Port, Role, StepType
 from segments.expressions import ExpressionError
@@ -73,13 +73,14 @@ class Condition(StepHandler):
         by_field = config.expression is None
         arguments = {
             "source": (config.field if by_field else config.expression) or "",
+            "place": "field" if by_field else "expression",
             "operator": config.operator if by_field else None,
             "value": config.value,
         }
         try:
             holds = await call.compute("condition", arguments)
         except ExpressionError as error:
-            raise StepFailed(error.code, str(error), details={"position": error.position}) from error
+            raise expression_failure(error) from error
         if isinstance(holds, str):
             raise StepFailed("NOT_COMPARABLE", f"'{config.operator}' does not fit what 'field' holds: {holds}.")
         return Emit({"true" if holds else "false": call.input}, is_normal=True)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, WithJsonSchema, field_validator
 
-from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler
+from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler, expression_failure
 from segments.catalog import Effect, ExpressionText, Port, Role, StepType
 from segments.definition.ports import DEFAULT_BRANCHES, MAX_BRANCHES, MIN_BRANCHES, branch_names
 from segments.expressions import ExpressionError
@@ -67,9 +67,9 @@ class ParallelSplit(StepHandler):
         if config.items is None:
             return Emit(dict.fromkeys(call.output_ports or (ONLY_PORT,), call.input), is_normal=True)
         try:
-            items = await call.evaluate(config.items)
+            items = await call.evaluate(config.items, "items")
         except ExpressionError as error:
-            raise StepFailed(error.code, f"items: {error}", details={"position": error.position}) from error
+            raise expression_failure(error) from error
         if not isinstance(items, list):
             raise StepFailed("ITEMS_NOT_A_LIST", "The expression in 'items' must give a list.")
         if not call.output_ports:

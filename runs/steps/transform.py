@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AliasChoices, Field, model_validator
 
-from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler
+from runs.steps.base import Emit, StepCall, StepConfig, StepHandler, expression_failure
 from segments.catalog import Effect, ExpressionText, Port, StepType
 from segments.expressions import ExpressionError
 
@@ -69,6 +69,5 @@ class Transform(StepHandler):
                 arguments = {"source": config.expression, "default": config.default}
                 return Emit({"output": await call.compute("expression", arguments)}, is_normal=True)
         except ExpressionError as error:
-            message, details = f"{error.place}: {error}", {"field": error.place, "position": error.position}
-            raise StepFailed(error.code, message, details=details) from error
+            raise expression_failure(error) from error
         return Emit({"output": config.default if call.input is None else call.input}, is_normal=True)

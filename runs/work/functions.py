@@ -18,8 +18,11 @@ Work: TypeAlias = Callable[[Mapping[str, Any], Names, Account], Json]
 
 
 def value(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
-    """Evaluate one expression: ``source``."""
-    return account.value_of(arguments["source"], names)
+    """Evaluate one expression: ``source``, which stands at ``place`` in the config."""
+    try:
+        return account.value_of(arguments["source"], names)
+    except ExpressionError as error:
+        raise error.at(arguments.get("place", "")) from None
 
 
 def prompt(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
@@ -48,10 +51,12 @@ def expression(arguments: Mapping[str, Any], names: Names, account: Account) -> 
 def condition(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
     """Tell whether ``source`` holds, or with an ``operator`` whether its value compares so with ``value``.
 
+    ``source`` stands at ``place`` in the config.
+
     Returns:
         True or false; a text that says why the two cannot be compared.
     """
-    found = account.value_of(arguments["source"], names)
+    found = value(arguments, names, account)
     if arguments["operator"] is None:
         return bool(found)
     account.spend(sum(len(one) for one in (found, arguments["value"]) if isinstance(one, Sized)) // VALUES_PER_UNIT)
@@ -92,8 +97,7 @@ def _mapped(item: Json, default: Json, place: str, names: Names, account: Accoun
     except ExpressionError as error:
         if isinstance(error, MissingName) and default is not None:
             return default
-        error.place = place
-        raise
+        raise error.at(place) from None
     return default if found is None else found
 
 

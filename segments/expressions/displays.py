@@ -52,6 +52,8 @@ class Displays(Reader):
                 )
         if keys or not values:
             return self.make(ast.Dict(keys=keys, values=values), start)
+        if len(values) == 1 and isinstance(values[0], ast.Set):
+            raise ExpressionSyntaxError("A set cannot stand in a set.", position=start)
         return self.make(ast.Set(elts=values), start)
 
     def _entry(self, keys: list[ast.expr | None], values: list[ast.expr]) -> None:

@@ -8,7 +8,7 @@ ExpressionError            the root: code, message, position, hint
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Self
 
 QUOTED_CHARACTERS = 60
 
@@ -37,10 +37,19 @@ class ExpressionError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """Give message, place and hint as one line."""
-        place = "" if self.position is None else f" (at position {self.position})"
+        """Give message, position and hint as one line."""
+        position = "" if self.position is None else f" (at position {self.position})"
         advice = "" if self.hint is None else f"; {self.hint}"
-        return f"{self.message}{place}{advice}"
+        return f"{self.message}{position}{advice}"
+
+    def at(self, place: str) -> Self:
+        """Say in which field of a config the expression stands; who said so first knows best."""
+        self.place = self.place or place
+        return self
+
+    def sentence(self) -> str:
+        """Give the line with the place of the expression before it, where that is known."""
+        return f"{self.place}: {self}" if self.place else str(self)
 
 
 class ExpressionSyntaxError(ExpressionError):
@@ -81,7 +90,7 @@ class MissingName(ExpressionFailed):
 
 
 class LimitPassed(ExpressionFailed):
-    """The expression would take too much time or memory, or give too large a value."""
+    """The expression would take too much time or memory, or give too large a value; the message has the bound."""
 
     code: ClassVar[str] = "EXPRESSION_LIMIT"
 

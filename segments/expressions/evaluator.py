@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Protocol, cast
 from simpleeval import EvalWithCompoundTypes
 
 from kernel.values import Json
-from segments.expressions.errors import ExpressionFailed, LimitPassed, MissingName, quoted
+from segments.expressions.errors import ExpressionFailed, MissingName, quoted
 from segments.expressions.functions import FUNCTIONS
-from segments.expressions.limits import CALL_UNITS, MAX_LIST, Fuel
+from segments.expressions.limits import CALL_UNITS, MAX_LIST, Fuel, too_many_values
 from segments.expressions.methods import METHODS, cut
 from segments.expressions.nodes import Coalesce, OptionalChain, OptionalLink
 from segments.expressions.operators import COMPARISONS, OPERATORS, PREFIXES
@@ -184,7 +184,9 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         return cast("Json", value)
 
     def _eval_joinedstr(self, node: ast.JoinedStr) -> str:
-        texts = [cast("str", self._eval(part)) for part in node.values]
+        texts: list[str] = [
+            cast("Any", part).value if type(part) is ast.Constant else self._eval(part) for part in node.values
+        ]
         self.fuel.make_text(sum(map(len, texts)))
         return "".join(texts)
 
@@ -318,7 +320,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
 
 def _check_size(made: MadeList | MadeObject) -> None:
     if len(made) > MAX_LIST:
-        raise LimitPassed(f"The list or object would hold more than {MAX_LIST} values.")
+        raise too_many_values()
 
 
 def _key(value: Json) -> str:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from kernel.values import Json
 from segments.expressions.errors import ExpressionSyntaxError
 from segments.expressions.evaluator import Evaluator, Names
+from segments.expressions.foreign import foreign_hint
 from segments.expressions.limits import MAX_SOURCE, Fuel
 from segments.expressions.parser import Parser
 from segments.expressions.references import References, references_of
@@ -74,6 +75,14 @@ def parse(source: str) -> Expression:
         ExpressionSyntaxError: The text is no expression, or too large a one.
     """
     Readings.characters += len(source)
+    try:
+        return _read(source)
+    except ExpressionSyntaxError as error:
+        error.hint = foreign_hint(source) or error.hint
+        raise
+
+
+def _read(source: str) -> Expression:
     if len(source) > MAX_SOURCE:
         raise ExpressionSyntaxError(
             f"The expression is longer than {MAX_SOURCE} characters.",

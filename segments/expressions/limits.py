@@ -74,7 +74,9 @@ class Fuel:
             LimitPassed: The text would be too long, or too little fuel is left.
         """
         if characters > MAX_TEXT:
-            raise LimitPassed(f"The text would be longer than {MAX_TEXT} characters.")
+            raise LimitPassed(
+                f"The text would be longer than {MAX_TEXT} characters.", hint="keep its parts apart, as a list"
+            )
         self.spend(characters // CHARACTERS_PER_UNIT)
 
     def make_list(self, values: int) -> None:
@@ -84,9 +86,27 @@ class Fuel:
             LimitPassed: It would hold too many values, or too little fuel is left.
         """
         if values > MAX_LIST:
-            raise LimitPassed(f"The list or object would hold more than {MAX_LIST} values.")
+            raise too_many_values()
         self.spend(values // VALUES_PER_UNIT)
 
     def exhausted(self) -> Exception:
         """Give the error of an evaluation that has worked for too long."""
-        return LimitPassed("The expression does too much work on this data.") if self._full else AccountEmpty()
+        if not self._full:
+            return AccountEmpty()
+        return LimitPassed(
+            f"The expression does too much work on this data: it may do {FUEL} units.",
+            hint="work on a part of the list, or in a step before",
+        )
+
+
+def number_too_large() -> LimitPassed:
+    """Give the error of a number that JSON cannot hold, or not every reader of it."""
+    return LimitPassed("The number is too large: whole numbers go up to 2^53.", hint="keep larger ones as texts")
+
+
+def too_many_values() -> LimitPassed:
+    """Give the error of a list or object that would hold too many values."""
+    return LimitPassed(
+        f"The list or object would hold more than {MAX_LIST} values.",
+        hint="keep only those you need, or work on the list in parts",
+    )

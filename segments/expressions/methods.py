@@ -1,7 +1,7 @@
 """The methods of texts, lists, objects and numbers. None changes its value; each charges before it works."""
 
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 from kernel.values import Json
 from segments.expressions.errors import ExpressionFailed, MissingName
@@ -9,6 +9,11 @@ from segments.expressions.limits import Fuel
 from segments.expressions.operators import contains, position_in
 from segments.expressions.signature import Signature, signature_of
 from segments.expressions.values import MadeList, equal, finite, named, need, need_integer, text_of
+
+WHITE_SPACE: Final = " \t\n\r\v\f\x1c\x1d\x1e\x1f" + "".join(filter(str.isspace, map(chr, range(0x80, 0x3001))))
+LINE_ENDS: Final = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+ASCII_SEPARATORS: Final = 10
+"""How many of either may stand in a text of ASCII."""
 
 
 def _text(value: Json, owner: str) -> str:
@@ -74,8 +79,8 @@ def split(fuel: Fuel, text: Json, separator: Json = None, limit: Json = -1, /) -
     source = _text(text, "`split`")
     most = need_integer(limit, "`split`")
     if separator is None:
-        fuel.read_text(len(source))
-        fuel.make_list(min(_words(source), most + 1 if most >= 0 else len(source)))
+        fuel.read_text(2 * len(source))
+        fuel.make_list(min(_pieces(source, WHITE_SPACE), most + 1 if most >= 0 else len(source)))
         return cast("list[Json]", source.split(None, most))
     cut = _text(separator, "`split`")
     if not cut:
@@ -88,9 +93,9 @@ def split(fuel: Fuel, text: Json, separator: Json = None, limit: Json = -1, /) -
     return cast("list[Json]", source.split(cut, most))
 
 
-def _words(source: str) -> int:
-    """Bound the number of pieces white space cuts a text into."""
-    return 1 + sum(map(source.count, " \t\n\r\v\f")) if source.isascii() else len(source)
+def _pieces(source: str, separators: str) -> int:
+    """Bound the number of pieces that some characters cut a text into."""
+    return 1 + sum(map(source.count, separators[:ASCII_SEPARATORS] if source.isascii() else separators))
 
 
 def replace(fuel: Fuel, text: Json, old: Json, new: Json, count: Json = -1, /) -> Json:
@@ -185,10 +190,9 @@ def join_list(fuel: Fuel, values: Json, glue: Json = ",", /) -> Json:
 def lines(fuel: Fuel, text: Json, /) -> Json:
     """Cut a text into its lines."""
     source = _text(text, "`splitlines`")
-    fuel.read_text(len(source))
-    made = source.splitlines() if len(source) <= 100_000 else []
-    fuel.make_list(len(made) or len(source))
-    return cast("list[Json]", made)
+    fuel.read_text(2 * len(source))
+    fuel.make_list(_pieces(source, LINE_ENDS))
+    return cast("list[Json]", source.splitlines())
 
 
 def without_prefix(fuel: Fuel, text: Json, prefix: Json, /) -> Json:

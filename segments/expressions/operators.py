@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import TypeAlias, cast
 
 from kernel.values import Json
-from segments.expressions.errors import ExpressionFailed, LimitPassed
-from segments.expressions.limits import Fuel
+from segments.expressions.errors import ExpressionFailed
+from segments.expressions.limits import Fuel, number_too_large
 from segments.expressions.values import MadeList, before, computed, equal, finite, kind_of, named
 
 Operation: TypeAlias = Callable[[Fuel, Json, Json], Json]
@@ -75,7 +75,7 @@ def power(fuel: Fuel, left: Json, right: Json) -> Json:
     try:
         result = float(base) ** exponent
     except OverflowError:
-        raise LimitPassed("The number is too large.") from None
+        raise number_too_large() from None
     if isinstance(result, complex):
         raise ExpressionFailed("A negative number has no such power.")
     return computed(fuel, result)
@@ -87,7 +87,7 @@ def _whole_power(base: int, exponent: int) -> int:
     if -1 <= base <= 1:
         return base if exponent % 2 else base * base
     if exponent > 53:
-        raise LimitPassed("The number is too large.")  # even 2 ** 54 is beyond 2^53
+        raise number_too_large()  # even 2 ** 54 is beyond 2^53
     result: int = base**exponent
     return result
 

@@ -205,6 +205,8 @@ class Parser(Displays):
         if self.token.kind not in {Kind.NAME, Kind.WORD}:
             raise self.unexpected("a key is expected after `.`; other keys are read as `x['key']`")
         name = self.advance()
+        if isinstance(node, ast.Constant) and type(node.value) is int and not self.at("("):
+            raise ExpressionSyntaxError("A number has no keys.", position=name.start)
         return self.make(ast.Attribute(value=node, attr=name.text, ctx=ast.Load()), name.start)
 
     def _subscript(self, node: ast.expr) -> ast.expr:

@@ -1,5 +1,6 @@
 """Text with expressions in it: `Dear {{ input.name }}`."""
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from kernel.values import Json
 from segments.expressions.errors import ExpressionError, ExpressionSyntaxError, LimitPassed
 from segments.expressions.evaluator import Names
 from segments.expressions.expression import Expression, Readings, expression_of, parse, parse_tree
+from segments.expressions.foreign import foreign_hint
 from segments.expressions.limits import MAX_RESULT, MAX_SOURCE, Fuel
 from segments.expressions.values import text_of
 
@@ -115,8 +117,11 @@ def _field(text: str, start: int) -> tuple[_Field, int]:
         raise _not_closed(start)
     try:
         tree, end = parse_tree(window, 2)
+        if isinstance(tree, ast.Set):
+            raise ExpressionSyntaxError("A set is not JSON.", position=2, hint="make a list of it: `[a, b]`")
     except ExpressionError as error:
         error.position = start + (error.position or 0)
+        error.hint = foreign_hint(window[: window.find("}}") + 3]) or error.hint
         raise
     if not window.startswith("}}", end):
         raise _not_closed(start)

@@ -17,6 +17,7 @@ from segments.expressions.limits import (
     MAX_RESULT_DEPTH,
     UNITS_PER_CONTAINER,
     Fuel,
+    number_too_large,
 )
 
 STRICT = (
@@ -110,7 +111,7 @@ def finite(number: float) -> int | float:
             return number
     elif type(number) is float and math.isfinite(number):
         return number
-    raise LimitPassed("The number is too large.")
+    raise number_too_large()
 
 
 def computed(fuel: Fuel, number: float) -> int | float:
@@ -282,12 +283,12 @@ class _Copy:
             raise ExpressionFailed("A text holds the character NUL.")
         copy: Json = orjson.loads(encoded)
         if containers + depth > MAX_RESULT_DEPTH and is_deeper(copy, MAX_RESULT_DEPTH - depth):
-            raise LimitPassed("The result is nested too deeply.")
+            raise LimitPassed(f"The result is nested too deeply: more than {MAX_RESULT_DEPTH} levels.")
         return copy
 
     def _made(self, value: Any, depth: int) -> Json:
         if depth >= MAX_RESULT_DEPTH:
-            raise LimitPassed("The result is nested too deeply.")
+            raise LimitPassed(f"The result is nested too deeply: more than {MAX_RESULT_DEPTH} levels.")
         self.fuel.spend(1 + len(value))
         self._take(2 + 2 * len(value))
         if isinstance(value, list):
@@ -313,4 +314,4 @@ class _Copy:
     def _take(self, size: int) -> None:
         self.room -= size
         if self.room < 0:
-            raise LimitPassed("The result is larger than 1 MiB.")
+            raise LimitPassed("The result is larger than 1 MiB.", hint="keep only the keys you need")

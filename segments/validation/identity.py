@@ -5,6 +5,7 @@ import re
 from segments.definition.findings import Place, shown
 from segments.definition.schema import ID_CHARACTERS, MAX_ID
 from segments.validation.context import Context
+from segments.validation.foreign_types import foreign_type_hint
 
 _STRICT_ID = re.compile(r"[a-z][a-z0-9_]*")
 _ACCEPTED_ID = re.compile(ID_CHARACTERS.removeprefix("^").removesuffix("$"))
@@ -45,7 +46,8 @@ def check_types(context: Context) -> None:
         if not step.type:
             continue
         if step.type not in context.catalog:
-            hint = context.findings.suggest(step.type, context.catalog)
+            hint = foreign_type_hint(step.type, context.catalog)
+            hint = hint or context.findings.suggest(step.type, context.catalog)
             message = f"There is no step type {shown(step.type)}."
             context.findings.error("UNKNOWN_TYPE", message, place.at("type"), hint=hint)
 

@@ -111,4 +111,5 @@ def firing_edges(graph: Graph, step: str, ports: Mapping[str, Any]) -> Firing:
 
 
 def _holds(edge: Edge, value: Any) -> bool:
-    return bool(evaluate(str(edge.condition), {"output": value, "input": value}))
+    keys = value if isinstance(value, dict) else {}
+    return bool(evaluate(str(edge.condition), {**keys, "output": value, "input": value}))

@@ -127,6 +127,38 @@ def test_else_looks_at_the_siblings_of_its_own_port_only() -> None:
     assert sorted(play(drawn(drawing), both).started()) == ["a", "one", "three"]
 
 
+@pytest.mark.parametrize(
+    ("condition", "taken"),
+    [
+        ("label == 'spam'", True),  # of what was emitted, though the input has the key too
+        ("label == 'ham'", False),
+        ("language == 'de'", True),  # of the input, as the output has no such key
+        ("output.label == 'spam' and input.label == 'ham'", True),
+        ("input.input is null and run.input.label == 'ham'", True),  # a reserved name wins over a key
+        ("steps.a.output.label == 'spam'", True),
+    ],
+)
+def test_keys_of_the_output_are_names_on_an_edge_before_those_of_the_input(condition: str, taken: bool) -> None:
+    emitted = {"label": "spam", "input": "mine", "steps": 1, "run": None}
+    run_input: Json = {"label": "ham", "language": "de", "input": None}
+    drawing = f"a work\nb work\nc work\na -> b ? {condition}\na -> c ? else"
+    run = play(drawn(drawing), {"a": lambda _a, _scope: {"output": emitted}}, run_input=run_input)
+    assert run.started() == ["a", "b" if taken else "c"]
+
+
+def test_at_an_item_the_items_name_wins_over_a_key_of_the_output() -> None:
+    drawing = """
+        split parallel_split items=input output=branch_1
+        a work
+        b work
+        split.branch_1 -> a
+        a -> b ? item == 1 and index == 0 and other == 2
+    """
+    emitted = {"item": 5, "index": 5, "other": 2}
+    run = play(drawn(drawing), {"a": lambda _a, _scope: {"output": emitted}}, run_input=[1])
+    assert run.started() == ["split", "a", "b"]
+
+
 def test_a_condition_that_fails_fails_the_step() -> None:
     run = play(drawn("a work\nb work\na -> b ? output.missing > 1"), run_input={"there": 1})
     failure = run.journal[-1].payload["error"]
@@ -154,8 +186,8 @@ def test_the_names_at_an_item_and_on_an_edge_can_be_listed() -> None:
     listed: list[list[str]] = []
 
     def look(_activation: Activation, scope: Scope) -> Mapping[str, Json]:
-        on_edge = EdgeScope(scope, "out", {})
-        assert len(on_edge) == len(list(on_edge)) == len(scope) + 1
+        on_edge = EdgeScope(scope, {"label": "spam"}, {})
+        assert len(on_edge) == len(list(on_edge)) == len(scope) + 2
         listed.append(sorted(scope))
         return {"output": scope.input}
 

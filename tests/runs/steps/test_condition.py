@@ -103,11 +103,14 @@ async def test_what_cannot_be_compared_is_a_failed_step_never_false(field: str, 
 
 
 @pytest.mark.parametrize("config", [{"expression": "input.missing"}, {"field": "missing", "operator": "is_empty"}])
-async def test_an_expression_that_fails_is_a_failed_step_never_false(config: dict[str, Any]):
+async def test_an_expression_that_fails_is_a_failed_step_never_false_and_named(config: dict[str, Any]):
+    field = next(iter(config))
     assert await taken(expression="input.total") == "true"
     with pytest.raises(StepFailed) as caught:
         await taken(**config)
     assert caught.value.code == "EXPRESSION_MISSING_NAME"
+    assert caught.value.message.startswith(f"{field}: ")
+    assert caught.value.details["field"] == field
 
 
 @pytest.mark.parametrize(

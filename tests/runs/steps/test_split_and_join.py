@@ -39,6 +39,7 @@ async def test_items_that_are_no_list_fail_the_split(items: str, code: str):
     with pytest.raises(StepFailed) as caught:
         await split({"orders": {}}, items=items)
     assert (caught.value.code, caught.value.retryable) == (code, False)
+    assert "items" in caught.value.message
 
 
 async def test_more_items_than_can_be_placed_at_once_fail_the_split():

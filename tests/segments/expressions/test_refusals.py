@@ -229,3 +229,21 @@ def test_refuses(source: str, words: str, position: int) -> None:
     assert words in str(caught.value)
     assert caught.value.position == position
     assert caught.value.code == "EXPRESSION_SYNTAX"
+
+
+@pytest.mark.parametrize(
+    ("source", "bound"),
+    [
+        ("[x for x in range(9999) for y in range(9999) if false]", "60000 units"),
+        ("'ab' * 50001", "100000 characters"),
+        ("[0] * 10001", "10000 values"),
+        ("2 ** 53 + 1", "2^53"),
+        ("[long for x in range(11)]", "1 MiB"),
+    ],
+)
+def test_a_limit_says_which_bound_and_what_helps(source: str, bound: str) -> None:
+    with pytest.raises(LimitPassed) as caught:
+        parse(source).evaluate(DATA)
+    assert caught.value.code == "EXPRESSION_LIMIT"
+    assert bound in caught.value.message
+    assert caught.value.hint
