@@ -24,6 +24,20 @@ MOST_TOOLS: Final = 20
 MOST_FALLBACKS: Final = 5
 PLACE: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """Where an argument goes in a tool's path."""
+MOST_TURNS: Final = 500
+MOST_STOPS: Final = 16
+_WRITTEN: Final = {
+    **{name: name for name in ("model", "messages", "temperature", "top_p", "max_tokens", "stop", "tools")},
+    "max_completion_tokens": "max_tokens",
+    "stop_sequences": "stop",
+    "system": "system_prompt",
+    "response_format": "response_schema",
+    "stream": "",
+    "stream_options": "",
+    "tool_choice": "",
+    "n": "",
+}
+"""What no ``extra`` may say, and what says it."""
 _IN_PATHS: Final = frozenset({"string", "integer", "number"})
 
 
@@ -34,6 +48,7 @@ def _safe_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 Schema = Annotated[dict[str, Any], AfterValidator(_safe_schema)]
+Stop = Annotated[str, Field(min_length=1, max_length=500)]
 Occasion = Literal["error", "budget"]
 Money = Annotated[Decimal, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 
@@ -91,11 +106,31 @@ class AgentFallback(Part):
     )
 
 
+class AgentTurn(Part):
+    """One turn of a conversation before."""
+
+    role: Literal["system", "user", "assistant"] = Field(description="Whose words these are")
+    content: str = Field(description="What was said")
+
+
 class AgentBudget(Part):
     """What one activation of the step may take, all its attempts together."""
 
     tokens: int | None = Field(None, ge=1, description="Tokens of prompts and answers")
     cost: Money | None = Field(None, description="US dollars")
+
+
+def _own_words_only(extra: dict[str, Any]) -> dict[str, Any]:
+    for name in extra:
+        if name in _WRITTEN:
+            message = "{name} is what the platform writes itself; {hint}."
+            hint = f"the step has {_WRITTEN[name]} for it" if _WRITTEN[name] else "no step may say it"
+            raise PydanticCustomError("extra", message, {"name": name, "hint": hint})
+    return extra
+
+
+def _listed(stop: Any) -> Any:
+    return [stop] if isinstance(stop, str) else stop
 
 
 def _with_name(item: Any) -> Any:
@@ -121,7 +156,17 @@ class LlmAgentConfig(StepConfig, json_schema_extra={"required": ["llm_ref"]}):
         None, description="What to ask; without it and without a stored prompt the step's input is asked"
     )
     system_prompt: Annotated[str | None, PromptText()] = Field(None, description="What the model is to be")
+    messages: Annotated[list[AgentTurn], Field(max_length=MOST_TURNS)] | None = Field(
+        None, description="Turns before the prompt, oldest first; without a prompt the last one is what is asked"
+    )
     model: str | None = Field(None, description="Model, where the connection has several")
+    top_p: float | None = Field(None, gt=0, le=1, description="Chooses among the likeliest words only")
+    stop: Annotated[list[Stop], Field(max_length=MOST_STOPS), BeforeValidator(_listed)] | None = Field(
+        None, description="Texts before which the answer ends"
+    )
+    extra: Annotated[dict[str, Any], AfterValidator(_own_words_only)] | None = Field(
+        None, description="What else the request says, in the service's own words"
+    )
     response_schema: Schema | None = Field(None, description="JSON Schema the answer must fit")
     tools: Annotated[list[AgentTool], Field(max_length=MOST_TOOLS)] | None = Field(
         None, description="Tools the model may call"

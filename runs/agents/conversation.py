@@ -77,7 +77,7 @@ class Conversation:
             message = f"The model asked for tools in more than {MOST_ROUNDS} turns, or more than {MOST_CALLS} times."
             raise ModelFailed(StepFailed("LLM_TOO_MANY_TOOL_CALLS", message))
         answers = [Message("tool", await self.toolbox.use(one), call_id=one.call_id) for one in reply.tool_calls]
-        self.messages += [Message("assistant", reply.text, tool_calls=reply.tool_calls), *answers]
+        self.messages += [Message("assistant", reply.text, tool_calls=reply.tool_calls, kept=reply.kept), *answers]
 
     def _request(self, asker: Asker, mended: Sequence[Message]) -> CompletionRequest:
         return CompletionRequest(
@@ -89,4 +89,7 @@ class Conversation:
             tools=self.toolbox.offered(),
             idempotency_key=asker.call.next_key(),
             tenant=asker.call.context.tenant_id,
+            top_p=self.config.top_p,
+            stop=self.config.stop or (),
+            extra=self.config.extra or {},
         )

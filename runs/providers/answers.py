@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from kernel.errors import LlmteamError
 from kernel.values import Json, dump_json, parse_json
+from runs.providers.embedded import json_spans
 
 WRAPPED = "answer"
 
@@ -64,15 +65,17 @@ class AnswerSchema:
         )
 
     def read(self, text: str) -> str:
-        """Return the answer as JSON text: without a fence around it, and unwrapped."""
+        """Return the answer as JSON text: without a fence around it, and unwrapped, with words around it too."""
         text = without_fence(text)
         if not self.is_wrapped:
             return text
-        try:
-            value = parse_json(text)
-        except LlmteamError:
-            return text
-        return dump_json(value[WRAPPED]) if isinstance(value, dict) and WRAPPED in value else text
+        for found in (text, *json_spans(text)):
+            try:
+                value = parse_json(found)
+            except LlmteamError:
+                continue
+            return dump_json(value[WRAPPED]) if isinstance(value, dict) and WRAPPED in value else text
+        return text
 
 
 def without_fence(text: str) -> str:
@@ -101,13 +104,17 @@ def answer_schema(asked: Mapping[str, Json]) -> AnswerSchema:
 
 
 def read_arguments(written: Any) -> Json:
-    """Read a tool's arguments; a text that is no JSON stays what it is."""
+    """Read a tool's arguments, written as JSON, as JSON in JSON, or as they are; none are an empty object.
+
+    A text that is no JSON stays what it is.
+    """
+    if written is None or (isinstance(written, str) and not written.strip()):
+        return {}
     if not isinstance(written, str):
         return cast("Json", written)
-    if not written.strip():
-        return {}
     try:
-        return parse_json(written, big_integers="text")
+        value = parse_json(written, big_integers="text")
+        return parse_json(value, big_integers="text") if isinstance(value, str) else value
     except LlmteamError:
         return written
 

@@ -8,18 +8,31 @@ from runs.providers.answers import answer_schema, read_arguments
 from runs.providers.base import (
     CompletionReply,
     CompletionRequest,
+    Kept,
     Message,
     ProviderOptions,
     TokenCount,
     ToolCall,
 )
+from runs.providers.decoding import joined
 from runs.providers.errors import Complaint, failed
 from runs.providers.finishes import finish_of
-from runs.providers.through_sdk import Lacks, SdkProvider
+from runs.providers.reasoning import without_reasoning
+from runs.providers.through_sdk import NO_STREAM, REFUSED, STREAM, Lacks, SdkProvider
 from runs.providers.tokens import counted, estimated
 
+DIALECT = "anthropic"
 HIGHEST_TEMPERATURE = 1.0
 
+_DELTAS = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "signature_delta": "signature",
+    "input_json_delta": "partial_json",
+}
+_BLOCKS = {"text": "text", "thinking": "thinking", "signature": "thinking", "partial_json": "tool_use"}
+_TEXTS = ("text", "thinking")
+_SENT_BACK = ("thinking", "redacted_thinking")
 _INPUT_TOKENS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
@@ -46,17 +59,15 @@ class Messages:
             "model": request.model,
             "max_tokens": request.max_tokens,
             "messages": _write_turns(request),
+            **_write_choices(request, lacks),
         }
-        if request.temperature is not None and "temperature" not in lacks:
-            # The scale ends at 1 here, and at 2 elsewhere.
-            body["temperature"] = min(request.temperature, HIGHEST_TEMPERATURE)
         tools: list[Json] = [
             {"name": tool.name, "description": tool.description, "input_schema": dict(tool.parameters)}
             for tool in request.tools
         ]
         if request.response_schema is not None:
             schema = answer_schema(request.response_schema)
-            if "tool_choice" in lacks:
+            if not lacks.isdisjoint(("tool_choice", "json_schema")):
                 system.append(schema.instruction)
             else:
                 name = _answer_tool(request)
@@ -68,13 +79,15 @@ class Messages:
             body["system"] = "\n\n".join(system)
         if streamed:
             body["stream"] = True
-        return body
+        return {**request.extra, **body}
 
     def read(self, answer: Json, request: CompletionRequest, request_id: str | None) -> CompletionReply:
         """Read an answer; the input of the answer's tool is its text, and no call."""
         if not isinstance(answer, dict) or not isinstance(answer.get("content"), list):
             raise failed("LLM_REPLY_UNREADABLE")
-        text, calls, given = _read_blocks(cast("list[Json]", answer["content"]), _answer_tool(request))
+        blocks = _blocks(answer["content"])
+        calls, given = _read_calls(blocks, request)
+        text, thought = without_reasoning(_texts(blocks, "text"))
         finish = finish_of(answer.get("stop_reason"))
         if given is not None and not calls:
             text = given
@@ -88,23 +101,27 @@ class Messages:
             finish_reason=finish,
             tool_calls=calls,
             request_id=request_id,
+            reasoning=_texts(blocks, "thinking") or thought,
+            kept=_kept(blocks, request) if calls else None,
         )
 
     def gather(self, request: CompletionRequest) -> "Events":
         """Begin an answer that comes in pieces."""
         return Events(_answer_tool(request))
 
-    def missing(self, complaint: Complaint, body: Mapping[str, Json]) -> str | None:
+    def missing(self, complaint: Complaint, body: Mapping[str, Json], lacks: Lacks) -> str | None:
         """Tell which part of a refused request can be left out or written otherwise."""
         if "tool_choice" in body and complaint.is_about("tool_choice"):
             return "tool_choice"
-        if "temperature" in body and complaint.is_about("temperature") and complaint.is_for_good:
-            return "temperature"
-        return None
+        if body.get("stream") and complaint.status in REFUSED and NO_STREAM.search(complaint.text):
+            return STREAM
+        if not complaint.is_for_good:
+            return None
+        return next((name for name in ("temperature", "top_p") if name in body and complaint.is_about(name)), None)
 
 
 class Events:
-    """An answer in pieces."""
+    """An answer in pieces: all that ``Messages`` reads of its blocks, gathered from their deltas."""
 
     def __init__(self, answer_tool: str | None) -> None:
         self._answer_tool = answer_tool
@@ -120,26 +137,25 @@ class Events:
         except (AttributeError, KeyError, TypeError):
             raise failed("LLM_REPLY_UNREADABLE") from None
 
-    def answer(self) -> Json:
+    def answer(self, *, is_done: bool) -> Json:
         """Give the answer as if it had come in one."""
-        if not self._is_complete:
+        if not (self._is_complete or is_done or self._message.get("stop_reason")):
             raise failed("LLM_CONNECTION_FAILED")
-        content = []
-        for index, block in self._blocks.items():
-            text = "".join(self._pieces[index])
-            if block["type"] == "tool_use":
-                content.append(block | {"input": read_arguments(text)})
-            else:
-                content.append(block | {"text": text})
+        content = [self._whole(index, block) for index, block in self._blocks.items()]
         return cast("Json", self._message | {"content": content})
+
+    def _whole(self, index: Any, block: dict[str, Any]) -> dict[str, Any]:
+        kind, text = block["type"], joined(self._pieces[index])
+        if kind == "tool_use":
+            return block | {"input": read_arguments(text)} if text else block
+        return block | {kind: text} if kind in _TEXTS else block
 
     def _add(self, event: Any) -> str:
         kind = event["type"]
         if kind == "message_start":
             self._message = dict(event["message"])
         elif kind == "content_block_start":
-            self._blocks[event["index"]] = dict(event["content_block"])
-            self._pieces[event["index"]] = []
+            self._begin(event["index"], dict(event["content_block"]))
         elif kind == "content_block_delta":
             return self._add_piece(event["index"], event["delta"])
         elif kind == "message_delta":
@@ -150,15 +166,39 @@ class Events:
             self._is_complete = True
         return ""
 
+    def _begin(self, index: Any, block: dict[str, Any]) -> None:
+        self._blocks[index] = block
+        told = block.get(block["type"]) if block["type"] in _TEXTS else None
+        self._pieces[index] = [told] if isinstance(told, str) else []
+
     def _add_piece(self, index: Any, delta: Any) -> str:
-        if delta["type"] == "text_delta":
-            self._pieces[index].append(delta["text"])
-            return str(delta["text"])
-        if delta["type"] == "input_json_delta":
-            self._pieces[index].append(delta["partial_json"])
-            if self._blocks[index].get("name") == self._answer_tool:
-                return str(delta["partial_json"])
-        return ""
+        kind = _DELTAS.get(delta["type"])
+        if kind is None:
+            return ""
+        if index not in self._blocks:
+            self._begin(index, {"type": _BLOCKS[kind]})
+        piece = delta[kind]
+        if kind == "signature":
+            self._blocks[index]["signature"] = piece
+        elif isinstance(piece, str):
+            self._pieces[index].append(piece)
+        else:
+            self._blocks[index]["input"] = piece
+        is_heard = kind == "text" or self._blocks[index].get("name", "") == self._answer_tool
+        return piece if is_heard and isinstance(piece, str) else ""
+
+
+def _write_choices(request: CompletionRequest, lacks: Lacks) -> dict[str, Json]:
+    """Write how the model chooses its words, and where it ends."""
+    written: dict[str, Json] = {}
+    if request.temperature is not None and "temperature" not in lacks:
+        # The scale ends at 1 here, and at 2 elsewhere.
+        written["temperature"] = min(request.temperature, HIGHEST_TEMPERATURE)
+    if request.top_p is not None and "top_p" not in lacks:
+        written["top_p"] = request.top_p
+    if request.stop:
+        written["stop_sequences"] = list(request.stop)
+    return written
 
 
 def _write_turns(request: CompletionRequest) -> list[Json]:
@@ -172,14 +212,18 @@ def _write_turns(request: CompletionRequest) -> list[Json]:
             results.append({"type": "tool_result", "tool_use_id": message.call_id, "content": message.text})
             continue
         results = []
-        if message.role != "system" and (content := _write_content(message)):
+        if message.role != "system" and (content := _write_content(message, request.model)):
             turns.append({"role": message.role, "content": content})
     return turns
 
 
-def _write_content(message: Message) -> list[Json]:
+def _write_content(message: Message, model: str) -> list[Json]:
     """Write the blocks of a turn; an empty text is none."""
-    content: list[Json] = [{"type": "text", "text": message.text}] if message.text else []
+    kept = message.kept
+    is_its_own = kept is not None and (kept.dialect, kept.model) == (DIALECT, model)
+    content = list(cast("list[Json]", kept.parts["thoughts"])) if kept is not None and is_its_own else []
+    if message.text:
+        content.append({"type": "text", "text": message.text})
     for call in message.tool_calls:
         given: Json = call.arguments if isinstance(call.arguments, dict) else {"arguments": call.arguments}
         content.append({"type": "tool_use", "id": call.call_id, "name": call.name, "input": given})
@@ -196,22 +240,34 @@ def _answer_tool(request: CompletionRequest) -> str | None:
     return name
 
 
-def _read_blocks(content: list[Json], answer_tool: str | None) -> tuple[str, tuple[ToolCall, ...], str | None]:
-    """Read text, calls, and what was given as the answer; kinds of blocks we did not ask for are passed over."""
-    texts: list[str] = []
-    calls: list[ToolCall] = []
-    given: str | None = None
-    for block in content:
-        if not isinstance(block, dict):
-            raise failed("LLM_REPLY_UNREADABLE")
-        if block.get("type") == "text":
-            texts.append(str(block.get("text") or ""))
-        elif block.get("type") == "tool_use" and block.get("name") == answer_tool:
-            value = block.get("input")
-            given = value if isinstance(value, str) else dump_json(value)
-        elif block.get("type") == "tool_use":
-            calls.append(ToolCall(str(block.get("id")), str(block.get("name")), block.get("input")))
-    return "".join(texts), tuple(calls), given
+def _blocks(content: Any) -> list[dict[str, Json]]:
+    if not all(isinstance(block, dict) for block in content):
+        raise failed("LLM_REPLY_UNREADABLE")
+    return cast("list[dict[str, Json]]", content)
+
+
+def _texts(blocks: list[dict[str, Json]], kind: str) -> str:
+    return "".join(str(block.get(kind) or "") for block in blocks if block.get("type") == kind)
+
+
+def _read_calls(blocks: list[dict[str, Json]], request: CompletionRequest) -> tuple[tuple[ToolCall, ...], str | None]:
+    """Read the calls, each by an id of its own, and what was given as the answer."""
+    answer_tool = _answer_tool(request)
+    used = [block for block in blocks if block.get("type") == "tool_use"]
+    given = [block.get("input") for block in used if block.get("name") == answer_tool]
+    earlier = sum(len(turn.tool_calls) for turn in request.messages)
+    calls = tuple(
+        ToolCall(str(block.get("id") or f"call_{place}"), str(block.get("name")), read_arguments(block.get("input")))
+        for place, block in enumerate(used, earlier)
+        if block.get("name") != answer_tool
+    )
+    return calls, None if not given else given[-1] if isinstance(given[-1], str) else dump_json(given[-1])
+
+
+def _kept(blocks: list[dict[str, Json]], request: CompletionRequest) -> Kept | None:
+    """Keep the signed reasoning, which the service wants back with the calls of its tools."""
+    thoughts: list[Json] = [block for block in blocks if block.get("type") in _SENT_BACK]
+    return Kept(DIALECT, request.model, {"thoughts": thoughts}) if thoughts else None
 
 
 def _read_usage(usage: Any) -> TokenCount | None:

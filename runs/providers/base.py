@@ -13,6 +13,10 @@ FinishReason = Literal["stop", "length", "filtered", "broken", "tool_calls", "re
 """``length``, ``filtered`` and ``broken``: there would have been more, save for a bound, a content filter, an error."""
 
 
+StreamMode = Literal["auto", "always", "never"]
+SchemaMode = Literal["auto", "json_schema", "json_object", "prompt"]
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """The model asks for a tool; ``arguments`` are as it wrote them, so nothing is known of their shape."""
@@ -23,13 +27,26 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Parts of a turn that a service wants back with it as they were: signed reasoning; meant for one model only."""
+
+    dialect: str
+    model: str
+    parts: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One turn. ``tool_calls`` only of an assistant; ``call_id`` only of a tool's answer."""
+    """One turn. ``tool_calls`` only of an assistant; ``call_id`` only of a tool's answer.
+
+    ``kept`` is what a reply had for the service that gave it, which alone reads it.
+    """
 
     role: Literal["system", "user", "assistant", "tool"]
     text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     call_id: str | None = None
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +63,8 @@ class CompletionRequest:
     """One call of a model.
 
     ``timeout_seconds`` is for all of it; ``idempotency_key`` goes along where supported. ``tenant`` names whose call it
-    is, for fair shares of what is computed for it.
+    is, for fair shares of what is computed for it. ``extra`` is what else the request says, in the service's own words;
+    none of the other fields is written over by it.
     """
 
     model: str
@@ -58,6 +76,9 @@ class CompletionRequest:
     timeout_seconds: float | None = None
     idempotency_key: str | None = None
     tenant: Hashable = ""
+    top_p: float | None = None
+    stop: Sequence[str] = ()
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +89,23 @@ class TokenCount:
     output_tokens: int
     is_estimated: bool = False
 
+    def __add__(self, other: "TokenCount") -> "TokenCount":
+        return TokenCount(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.is_estimated or other.is_estimated,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CompletionReply:
     """A model's answer: its text, what it asks for, and what it took.
 
-    With a ``response_schema`` the text is JSON; whether it fits the schema is the caller's to check. A model that
-    refuses to answer replies with the finish reason ``refused``, as its tokens count (``errors.refused`` is the
-    failure to raise then); a service that refuses to ask the model raises instead.
+    ``reasoning`` is what the model thought before, where the service tells; it is no part of the text. ``kept`` goes
+    back with the turn. With a ``response_schema`` the text is JSON, perhaps with words around it; whether it fits the
+    schema is the caller's to check. A model that refuses to answer replies with the finish reason ``refused``, as its
+    tokens count (``errors.refused`` is the failure to raise then); a service that refuses to ask the model raises
+    instead.
     """
 
     text: str
@@ -84,6 +114,8 @@ class CompletionReply:
     finish_reason: FinishReason = "stop"
     tool_calls: tuple[ToolCall, ...] = field(default=())
     request_id: str | None = None
+    reasoning: str = ""
+    kept: Kept | None = None
 
 
 class Provider(Protocol):
@@ -115,6 +147,8 @@ class ProviderOptions:
         headers: Sent with every call.
         query: Added to the address of every call.
         authorise: Puts credentials on each request, for connections that have other ways than the provider's.
+        stream: Whether answers are asked for in pieces: `auto` asks once more for a whole one where none came.
+        schema_mode: How an answer by schema is asked for: `auto` finds out what the service takes.
     """
 
     http_client: EgressClient
@@ -123,6 +157,8 @@ class ProviderOptions:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     authorise: Callable[[httpx.Request], Awaitable[None]] | None = None
+    stream: StreamMode = "auto"
+    schema_mode: SchemaMode = "auto"
 
 
 class ProviderFactory(Protocol):

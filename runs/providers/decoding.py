@@ -1,9 +1,9 @@
-"""What model services send, as plain JSON values: whole answers, and the events of streams. Bounded and lenient."""
+"""What model services send, as plain JSON values and whole texts."""
 
-import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import Hashable, Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -14,16 +14,12 @@ from kernel.values import Json, normalise
 from runs.providers.errors import failed
 
 LARGEST_IN_PLACE: Final = 64 * 1024
-MOST_EVENTS: Final = 64 * 1024
-MOST_EVENT_BYTES: Final = 256 * 1024
-MOST_EVENT_LINES: Final = 1_000
-EVENTS_AT_ONCE: Final = 32
 FUNCTION: Final = "model_answer"
 """What the compute pool calls ``decode_bytes``."""
 
 _NOT_KEPT: Final = re.compile("[\\x00\\ud800-\\udfff]")
-_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-_LONGEST_END: Final = 4
+_CUT: Final = re.compile("(?:[\\ud800-\\udbff]|[\\udcc2-\\udcf4][\\udc80-\\udcbf]{0,2})\\Z")
+"""The first half of a character, or the first bytes of one."""
 
 
 async def decode_answer(tenant: Hashable, content: bytes) -> Json:
@@ -63,41 +59,21 @@ def mended(value: Any) -> Any:
     return _mended(value)
 
 
-class BoundedEvents:
-    """The decoder of server-sent events that both SDKs have, but linear in what comes, bounded, and fair to the loop.
-
-    Theirs takes the square of the size of an event that does not end, and has the loop wait for all that has come.
-    To be mixed into a decoder of theirs, which splits each event into its lines.
-    """
-
-    async def _aiter_chunks(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Give the events as they were sent.
-
-        Raises:
-            StepFailed: LLM_REPLY_UNREADABLE: an event is too large, or there are too many.
-        """
-        waiting = bytearray()
-        count = 0
-        async for piece in pieces:
-            seen = max(0, len(waiting) - _LONGEST_END + 1)
-            waiting += piece
-            while (end := _END.search(waiting, seen)) is not None:
-                count += 1
-                if count % EVENTS_AT_ONCE == 0:
-                    await asyncio.sleep(0)
-                event = bytes(waiting[: end.end()])
-                _check(event, count)
-                yield event
-                del waiting[: end.end()]
-                seen = 0
-            _check(waiting, count)
-        if waiting:
-            yield bytes(waiting)
+def joined(pieces: Iterable[str]) -> str:
+    """Put a text together from pieces that may have cut a character in two: in halves, or in bytes read one by one."""
+    text = "".join(pieces)
+    if _NOT_KEPT.search(text) is None:
+        return text
+    text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    with suppress(UnicodeEncodeError):
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _NOT_KEPT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _check(event: bytes | bytearray, count: int) -> None:
-    if count > MOST_EVENTS or len(event) > MOST_EVENT_BYTES or event.count(b"\n") > MOST_EVENT_LINES:
-        raise failed("LLM_REPLY_UNREADABLE")
+def unfinished(text: str) -> int:
+    """Tell how many characters at the end may be the beginning of one."""
+    found = _CUT.search(text)
+    return 0 if found is None else len(found[0])
 
 
 def _decode(content: bytes) -> Json:

@@ -33,13 +33,19 @@ FACTS: Mapping[str, Fact] = {
     "LLM_CONNECTION_FAILED": Fact(
         "The connection to the model service failed or broke off.", retryable=True, host_failed=True
     ),
-    "LLM_REPLY_UNREADABLE": Fact("The answer is not in the format of this provider.", retryable=True, host_failed=True),
+    "LLM_REPLY_UNREADABLE": Fact("The answer is not in the format of this provider.", retryable=True),
 }
+FORBIDDEN = "The model service does not allow the connection this call."
+"""The sentence of LLM_AUTH_FAILED where the credentials are known, and it is something else."""
 
 
 _UNSUPPORTED = re.compile(
-    r"unsupported|not.support|deprecated|only the default|unrecognized|unknown|unexpected|not permitted", re.IGNORECASE
+    r"unsupported|not.support|deprecated|only the default|unrecognized|unknown|unexpected|not permitted"
+    r"|cannot both be",
+    re.IGNORECASE,
 )
+_PER_MINUTE = re.compile(r"per[ _-]?(?:second|minute)|\b[rt]pm\b", re.IGNORECASE)
+_PER_DAY = re.compile(r"per[ _-]?(?:day|month)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +57,16 @@ class Complaint:
         names: What it calls the error: its code, its type.
         text: In words.
         parameter: The part of the request it is about.
+        quotas: The names of the quotas that are used up.
+        retry_after_seconds: How long to wait, where the body says.
     """
 
     status: int
     names: tuple[str, ...] = ()
     text: str = ""
     parameter: str = ""
+    quotas: str = ""
+    retry_after_seconds: float | None = None
 
     def is_about(self, parameter: str) -> bool:
         """Tell whether it is a parameter that is not accepted."""
@@ -74,6 +84,7 @@ _BY_NAME = {
     "rate_limit_error": "LLM_RATE_LIMITED",
     "rate_limit_exceeded": "LLM_RATE_LIMITED",
     "insufficient_quota": "LLM_QUOTA_EXHAUSTED",
+    "exceeded_current_quota_error": "LLM_QUOTA_EXHAUSTED",
     "billing_hard_limit_reached": "LLM_QUOTA_EXHAUSTED",
     "billing_error": "LLM_QUOTA_EXHAUSTED",
     "model_not_found": "LLM_MODEL_UNKNOWN",
@@ -84,11 +95,20 @@ _BY_NAME = {
     "request_too_large": "LLM_CONTEXT_TOO_LONG",
     "content_filter": "LLM_REFUSED",
     "content_policy_violation": "LLM_REFUSED",
+    "ResponsibleAIPolicyViolation": "LLM_REFUSED",
+    "data_inspection_failed": "LLM_REFUSED",
     "overloaded_error": "LLM_SERVER_ERROR",
     "timeout_error": "LLM_TIMED_OUT",
 }
 _BY_WORDS = (
-    (re.compile(r"credit balance|exceeded your current quota", re.IGNORECASE), "LLM_QUOTA_EXHAUSTED"),
+    (
+        re.compile(
+            r"credit balance|exceeded your current quota|insufficient (?:balance|credit|funds|quota)|out of credits"
+            r"|payment required",
+            re.IGNORECASE,
+        ),
+        "LLM_QUOTA_EXHAUSTED",
+    ),
     (
         re.compile(r"context (?:length|window|size)|prompt is too long|exceeds? the .{0,20}context", re.IGNORECASE),
         "LLM_CONTEXT_TOO_LONG",
@@ -110,6 +130,7 @@ _BY_STATUS = {
     429: "LLM_RATE_LIMITED",
     504: "LLM_TIMED_OUT",
 }
+_LIMITS_COUNT_FOR = frozenset((200, 403, 429))
 _WORDS_COUNT_FOR = frozenset((200, 400, 403, 404, 413, 422, 429))
 _OF_EGRESS: Mapping[type[LlmteamError], str] = {
     ConnectionFailed: "LLM_CONNECTION_FAILED",
@@ -118,13 +139,17 @@ _OF_EGRESS: Mapping[type[LlmteamError], str] = {
 
 
 def failed(
-    code: str, *, retry_after_seconds: float | None = None, details: Mapping[str, Json] | None = None
+    code: str,
+    *,
+    sentence: str | None = None,
+    retry_after_seconds: float | None = None,
+    details: Mapping[str, Json] | None = None,
 ) -> StepFailed:
-    """Make the failure of a code of ``FACTS``."""
+    """Make the failure of a code of ``FACTS``, by its own sentence unless there is a better one."""
     fact = FACTS[code]
     return StepFailed(
         code,
-        fact.sentence,
+        sentence or fact.sentence,
         retryable=fact.retryable,
         retry_after_seconds=retry_after_seconds,
         host_failed=fact.host_failed,
@@ -139,6 +164,8 @@ def refused(details: Mapping[str, Json] | None = None) -> StepFailed:
 
 def code_of(complaint: Complaint) -> str:
     """Sort a service's error by what it calls it, else by its words, else by its status."""
+    if complaint.status in _LIMITS_COUNT_FOR and (code := _limit(complaint)) is not None:
+        return code
     for name in complaint.names:
         if name in _BY_NAME:
             return _BY_NAME[name]
@@ -147,6 +174,15 @@ def code_of(complaint: Complaint) -> str:
             if words.search(complaint.text):
                 return code
     return _BY_STATUS.get(complaint.status, "LLM_SERVER_ERROR" if complaint.status >= 500 else "LLM_BAD_REQUEST")
+
+
+def _limit(complaint: Complaint) -> str | None:
+    """Tell a limit that passes soon from one that does not: services call both by one name."""
+    if _PER_DAY.search(complaint.quotas):
+        return "LLM_QUOTA_EXHAUSTED"
+    if complaint.retry_after_seconds is not None or _PER_MINUTE.search(f"{complaint.text} {complaint.quotas}"):
+        return "LLM_RATE_LIMITED"
+    return "LLM_QUOTA_EXHAUSTED" if _PER_DAY.search(complaint.text) else None
 
 
 def failure_on_the_way(error: LlmteamError) -> StepFailed:

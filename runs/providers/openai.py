@@ -1,26 +1,35 @@
 """The chat completions of OpenAI, and of the many servers that speak their format."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, cast
 
+import httpx
+
 from kernel.values import Json, dump_json
-from runs.providers.answers import answer_schema, read_arguments
+from runs.providers.answers import answer_schema
 from runs.providers.base import (
     CompletionReply,
     CompletionRequest,
+    Kept,
     Message,
     ProviderOptions,
     TokenCount,
     Tool,
-    ToolCall,
 )
+from runs.providers.chunks import CALLS, DIALECT, SENT_BACK, Chunks, first_of, read_calls, read_content, told_reasoning
 from runs.providers.errors import Complaint, failed
 from runs.providers.finishes import finish_of
-from runs.providers.through_sdk import Lacks, SdkProvider
+from runs.providers.reasoning import without_reasoning
+from runs.providers.through_sdk import NO_STREAM, REFUSED, STREAM, Lacks, SdkProvider
 from runs.providers.tokens import counted, estimated
 
 _VENDOR = re.compile(r"https://(?:[\w-]+\.)*openai\.com(?:[:/]|$)", re.IGNORECASE)
+_NO_SYSTEM = re.compile(
+    r"system.{0,40}(?:not|un)\W?.{0,10}support|(?:not|un)\W?.{0,10}support.{0,20}system|developer instruction",
+    re.IGNORECASE | re.DOTALL,
+)
 _LIMITS = ("max_completion_tokens", "max_tokens")
 
 
@@ -46,30 +55,32 @@ class ChatCompletions:
         preferred, other = self._limits
         body: dict[str, Json] = {
             "model": request.model,
-            "messages": [_write_message(message) for message in request.messages],
+            "messages": [_write_message(message, request.model) for message in _turns(request, lacks)],
             other if preferred in lacks else preferred: request.max_tokens,
         }
-        if request.temperature is not None and "temperature" not in lacks:
-            body["temperature"] = request.temperature
+        choices: dict[str, Json] = {"temperature": request.temperature, "top_p": request.top_p}
+        body |= {name: value for name, value in choices.items() if value is not None and name not in lacks}
+        if request.stop:
+            body["stop"] = list(request.stop)
         if request.tools:
             body["tools"] = [_write_tool(tool) for tool in request.tools]
-        if request.response_schema is not None:
-            _ask_for_json(body, request.response_schema, lacks)
+        if request.response_schema is not None and (wanted := _answer_format(request.response_schema, lacks)):
+            body["response_format"] = wanted
         if streamed:
             body["stream"] = True
             if "stream_options" not in lacks:
                 body["stream_options"] = {"include_usage": True}
-        return body
+        return {**request.extra, **body}
 
     def read(self, answer: Json, request: CompletionRequest, request_id: str | None) -> CompletionReply:
         """Read an answer."""
-        choice = _first_choice(answer)
-        message = cast("dict[str, Json]", choice["message"])
+        choice, message = _first_choice(answer)
         whole = cast("dict[str, Json]", answer)
-        calls = _read_calls(message.get("tool_calls"))
-        refusal = message.get("refusal")
-        text = _read_text(message.get("content"))
+        calls = read_calls(message, request)
+        said, thought = read_content(message.get("content"))
+        text, thoughts = without_reasoning(said)
         finish = finish_of(choice.get("finish_reason"))
+        refusal = message.get("refusal")
         if isinstance(refusal, str) and refusal:
             text, finish = refusal, "refused"
         elif finish == "filtered" and not text:
@@ -85,95 +96,59 @@ class ChatCompletions:
             finish_reason=finish,
             tool_calls=calls,
             request_id=request_id,
+            reasoning=told_reasoning(message) or thought or thoughts,
+            kept=_kept(message, request) if calls else None,
         )
 
     def gather(self, request: CompletionRequest) -> "Chunks":
         """Begin an answer that comes in pieces."""
         return Chunks()
 
-    def missing(self, complaint: Complaint, body: Mapping[str, Json]) -> str | None:
+    def missing(self, complaint: Complaint, body: Mapping[str, Json], lacks: Lacks) -> str | None:
         """Tell which part of a refused request can be left out or written otherwise."""
         wanted = body.get("response_format")
         if isinstance(wanted, dict):
             kind = str(wanted["type"])
-            if complaint.is_about("response_format") or complaint.is_about(kind):
+            is_lost = complaint.status == httpx.codes.INTERNAL_SERVER_ERROR
+            if is_lost or complaint.is_about("response_format") or complaint.is_about(kind):
                 return kind
+        if body.get("stream") and complaint.status in REFUSED and NO_STREAM.search(complaint.text):
+            return STREAM
+        if "system" not in lacks and complaint.status in REFUSED and _NO_SYSTEM.search(complaint.text):
+            return "system"
         if not complaint.is_for_good:
             return None
-        for name in (self._limits[0], "temperature", "stream_options"):
+        for name in (self._limits[0], "temperature", "top_p", "stream_options"):
             if name in body and complaint.is_about(name):
                 return name
         return None
 
 
-class Chunks:
-    """An answer in pieces."""
-
-    def __init__(self) -> None:
-        self._model: str | None = None
-        self._usage: Json = None
-        self._finish: str | None = None
-        self._texts: dict[str, list[str]] = {"content": [], "refusal": []}
-        self._calls: dict[Any, dict[str, Any]] = {}
-
-    def add(self, event: Any) -> str:
-        """Take the next piece; returns the text in it."""
-        try:
-            return self._add(event)
-        except (AttributeError, TypeError):
-            raise failed("LLM_REPLY_UNREADABLE") from None
-
-    def _add(self, event: Any) -> str:
-        self._model = event.get("model") or self._model
-        self._usage = event.get("usage") or self._usage
-        choices = event.get("choices")
-        if not choices:
-            return ""
-        choice = _first(choices)
-        self._finish = choice.get("finish_reason") or self._finish
-        delta = choice.get("delta") or {}
-        for place, call in enumerate(delta.get("tool_calls") or ()):
-            self._add_call(place, call)
-        for name, texts in self._texts.items():
-            if isinstance(delta.get(name), str):
-                texts.append(delta[name])
-        return _read_text(delta.get("content"))
-
-    def answer(self) -> Json:
-        """Give the answer as if it had come in one."""
-        if self._finish is None:
-            raise failed("LLM_CONNECTION_FAILED")
-        message = {name: "".join(texts) for name, texts in self._texts.items()}
-        calls = [
-            {"id": call["id"], "function": {"name": call["name"], "arguments": "".join(call["arguments"])}}
-            for call in self._calls.values()
-        ]
-        return cast(
-            "Json",
-            {
-                "model": self._model,
-                "usage": self._usage,
-                "choices": [{"message": message | {"tool_calls": calls}, "finish_reason": self._finish}],
-            },
-        )
-
-    def _add_call(self, place: int, piece: Any) -> None:
-        """Add a piece of a call; some servers send whole calls, and number none or all alike."""
-        key = piece.get("index", place)
-        known = self._calls.get(key)
-        if known is not None and piece.get("id") and known["id"] and piece["id"] != known["id"]:
-            key = piece["id"]
-            known = self._calls.get(key)
-        if known is None:
-            known = self._calls[key] = {"id": None, "name": "", "arguments": []}
-        known["id"] = known["id"] or piece.get("id")
-        told = piece.get("function") or {}
-        known["name"] = known["name"] or told.get("name") or ""
-        known["arguments"].append(str(told.get("arguments") or ""))
+def _turns(request: CompletionRequest, lacks: Lacks) -> list[Message]:
+    """Give the turns as the model takes them: what it cannot be told apart goes in words, without a system too."""
+    turns = list(request.messages)
+    if request.response_schema is not None and "json_schema" in lacks:
+        told = answer_schema(request.response_schema).instruction
+        first = next((message.text for message in turns[:1] if message.role == "system"), None)
+        turns = [Message("system", told if first is None else f"{first}\n\n{told}"), *turns[first is not None :]]
+    if "system" not in lacks:
+        return turns
+    system = "\n\n".join(message.text for message in turns if message.role == "system")
+    turns = [message for message in turns if message.role != "system"]
+    place = next((place for place, message in enumerate(turns) if message.role == "user"), None)
+    if place is None:
+        return [Message("user", system), *turns] if system else turns
+    turns[place] = replace(turns[place], text=f"{system}\n\n{turns[place].text}" if system else turns[place].text)
+    return turns
 
 
-def _write_message(message: Message) -> dict[str, Json]:
+def _write_message(message: Message, model: str) -> dict[str, Json]:
+    kept = message.kept
+    is_its_own = kept is not None and (kept.dialect, kept.model) == (DIALECT, model)
+    parts: Mapping[str, Json] = kept.parts if kept is not None and is_its_own else {}
+    extras = cast("Mapping[str, Mapping[str, Json]]", parts.get(CALLS, {}))
     written: dict[str, Json] = {"role": message.role, "content": message.text}
+    written |= {name: value for name, value in parts.items() if name != CALLS}
     if message.tool_calls:
         written["tool_calls"] = [
             {
@@ -183,6 +158,7 @@ def _write_message(message: Message) -> dict[str, Json]:
                     "name": call.name,
                     "arguments": call.arguments if isinstance(call.arguments, str) else dump_json(call.arguments),
                 },
+                **extras.get(call.call_id, {}),
             }
             for call in message.tool_calls
         ]
@@ -200,51 +176,35 @@ def _write_tool(tool: Tool) -> dict[str, Json]:
     return {"type": "function", "function": function}
 
 
-def _ask_for_json(body: dict[str, Json], asked: Mapping[str, Json], lacks: Lacks) -> None:
-    """Ask for an answer by schema; of a server that knows none for JSON; of one that knows neither in words."""
+def _answer_format(asked: Mapping[str, Json], lacks: Lacks) -> Json:
+    """Ask for an answer by schema; of a server that knows none for JSON; of one that knows neither in words only."""
     schema = answer_schema(asked)
     if "json_schema" not in lacks:
         described: dict[str, Json] = {"name": "answer", "schema": schema.schema, "strict": schema.is_strict}
-        body["response_format"] = {"type": "json_schema", "json_schema": described}
-        return
-    cast("list[Json]", body["messages"]).insert(0, {"role": "system", "content": schema.instruction})
-    if "json_object" not in lacks:
-        body["response_format"] = {"type": "json_object"}
+        return {"type": "json_schema", "json_schema": described}
+    return None if "json_object" in lacks else {"type": "json_object"}
 
 
-def _first_choice(answer: Json) -> dict[str, Json]:
-    choice = _first(answer.get("choices") if isinstance(answer, dict) else None)
-    if not isinstance(choice.get("message"), dict):
+def _first_choice(answer: Json) -> tuple[dict[str, Json], dict[str, Json]]:
+    choice = first_of(answer.get("choices") if isinstance(answer, dict) else None)
+    message = choice.get("message") or choice.get("delta")
+    if not isinstance(message, dict):
         raise failed("LLM_REPLY_UNREADABLE")
-    return choice
+    return choice, message
 
 
-def _first(choices: Any) -> dict[str, Any]:
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise failed("LLM_REPLY_UNREADABLE")
-    return choices[0]
-
-
-def _read_text(content: Any) -> str:
-    """Read a text, or the texts of parts."""
-    if isinstance(content, str):
-        return content
-    parts: Sequence[Any] = content if isinstance(content, list) else ()
-    return "".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
-
-
-def _read_calls(calls: Any) -> tuple[ToolCall, ...]:
-    try:
-        return tuple(
-            ToolCall(
-                call_id=str(call.get("id") or f"call_{place}"),
-                name=str(call["function"]["name"]),
-                arguments=read_arguments(call["function"].get("arguments")),
-            )
-            for place, call in enumerate(calls or ())
-        )
-    except (AttributeError, KeyError, TypeError):
-        raise failed("LLM_REPLY_UNREADABLE") from None
+def _kept(message: Mapping[str, Json], request: CompletionRequest) -> Kept | None:
+    """Keep what reasoning models want back with their calls: their reasoning, and what signs it."""
+    parts: dict[str, Json] = {name: message[name] for name in SENT_BACK if message.get(name)}
+    calls = cast("list[dict[str, Json]]", message.get("tool_calls") or [])
+    extras: dict[str, Json] = {
+        read.call_id: {"extra_content": call["extra_content"]}
+        for read, call in zip(read_calls(message, request), calls, strict=False)
+        if call.get("extra_content")
+    }
+    if extras:
+        parts[CALLS] = extras
+    return Kept(DIALECT, request.model, parts) if parts else None
 
 
 def _read_usage(usage: Any) -> TokenCount | None:

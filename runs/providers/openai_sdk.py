@@ -4,11 +4,10 @@ from typing import Any
 
 import httpx
 import openai
-from openai._streaming import SSEDecoder
 from typing_extensions import override
 
 from runs.providers.base import ProviderOptions
-from runs.providers.decoding import LARGEST_IN_PLACE, BoundedEvents
+from runs.providers.decoding import LARGEST_IN_PLACE
 from runs.providers.wire import Wire
 
 BASE_URL = "https://api.openai.com/v1"
@@ -45,10 +44,6 @@ class _Client(openai.AsyncOpenAI):
         """Ask for no key: a connection may have none, or send it elsewhere."""
 
     @override
-    def _make_sse_decoder(self) -> Any:
-        return _Decoder()
-
-    @override
     def _make_status_error_from_response(self, response: httpx.Response) -> Any:
         """Read what is said of an error, where it is short; the SDK would parse whatever came."""
         if len(response.content) <= LARGEST_IN_PLACE:
@@ -64,7 +59,3 @@ class _Client(openai.AsyncOpenAI):
     def platform_headers(self) -> dict[str, Any]:
         """Tell nothing of the machine we run on."""
         return {}
-
-
-class _Decoder(BoundedEvents, SSEDecoder):
-    """Reads the events of a stream."""

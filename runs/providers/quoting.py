@@ -37,10 +37,10 @@ def quotable(text: str, sent: httpx.Request) -> str | None:
         text: As the service wrote it.
         sent: The request it answers.
     """
-    found = text.lower()
+    words = " ".join(_KEY.sub("(key)", _ADDRESS.sub("(address)", text)).split())
+    found = words.lower()
     if any(part in found for secret in _sent_secrets(sent) for part in _parts(secret.lower())):
         return None
-    words = " ".join(_KEY.sub("(key)", _ADDRESS.sub("(address)", text)).split())
     host = sent.url.host
     if host and host in words:
         words = words.replace(host, "(address)")

@@ -11,7 +11,7 @@ import httpx
 from django.core.exceptions import ImproperlyConfigured
 
 from kernel.egress import EgressClient
-from runs.providers.base import Provider, ProviderFactory, ProviderOptions
+from runs.providers.base import Provider, ProviderFactory, ProviderOptions, SchemaMode, StreamMode
 
 ENTRY_POINT_GROUP = "llmteam.providers"
 
@@ -48,6 +48,8 @@ def build_provider(
     headers: Mapping[str, str] | None = None,
     query: Mapping[str, str] | None = None,
     authorise: Callable[[httpx.Request], Awaitable[None]] | None = None,
+    stream: StreamMode = "auto",
+    schema_mode: SchemaMode = "auto",
 ) -> Provider:
     """Make the provider of one connection. Opens nothing; keep it and share it, for each has a client of its SDK.
 
@@ -59,6 +61,8 @@ def build_provider(
         headers: Sent with every call.
         query: Added to the address of every call.
         authorise: Puts credentials on each request just before it is sent; for other ways than the provider's.
+        stream: Whether answers are asked for in pieces; see `ProviderOptions`.
+        schema_mode: How an answer by schema is asked for; see `ProviderOptions`.
 
     Raises:
         ProviderUnknown: There is no such provider.
@@ -71,6 +75,8 @@ def build_provider(
         headers=dict(headers or {}),
         query=dict(parse_qsl(own_query)) | dict(query or {}),
         authorise=authorise,
+        stream=stream,
+        schema_mode=schema_mode,
     )
     return _factory(name)(options)
 

@@ -2,15 +2,19 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import httpx
 
 from kernel.egress import EgressBlocked
 from kernel.values import Json
-from runs.providers.base import CompletionReply, CompletionRequest, ProviderOptions
+from runs.providers.base import CompletionReply, CompletionRequest, ProviderOptions, SchemaMode
+from runs.providers.decoding import mended
 from runs.providers.errors import Complaint, failed, failure_on_the_way
+from runs.providers.reasoning import Speech
 from runs.providers.wire import Rejected, Wire, load_sdk
 
 DEFAULT_TIMEOUT_SECONDS = 120.0
@@ -24,6 +28,19 @@ _log = logging.getLogger(__name__)
 Lacks = frozenset[str]
 """What a model does not take, by names of the wire format."""
 
+STREAM = "stream"
+NO_STREAM = re.compile(r"\bstream(?:ing|ed)?\b.{0,40}(?:not|un)\W?.{0,10}(?:support|allow|avail)", re.IGNORECASE)
+"""A service says that it has no streams."""
+REFUSED = frozenset((400, 422, 500, 501))
+"""Statuses of requests whose parts are not taken; lesser servers crash over them."""
+SCHEMAS = ("json_schema", "json_object")
+_BY_SCHEMA_MODE: Mapping[SchemaMode, tuple[Lacks, Lacks]] = {
+    "auto": (frozenset(), frozenset()),
+    "json_schema": (frozenset(), frozenset(SCHEMAS)),
+    "json_object": (frozenset(SCHEMAS[:1]), frozenset(SCHEMAS)),
+    "prompt": (frozenset(SCHEMAS), frozenset(SCHEMAS)),
+}
+
 
 class Gathering(Protocol):
     """Puts an answer together from its pieces."""
@@ -31,8 +48,11 @@ class Gathering(Protocol):
     def add(self, event: Any) -> str:
         """Take the next piece; returns the text in it."""
 
-    def answer(self) -> Json:
+    def answer(self, *, is_done: bool) -> Json:
         """Give the answer as if it had come in one.
+
+        Args:
+            is_done: Whether the service said that this is all, in words the events do not have.
 
         Raises:
             StepFailed: The end is missing.
@@ -55,7 +75,7 @@ class WireFormat(Protocol):
     def gather(self, request: CompletionRequest) -> Gathering:
         """Begin an answer that comes in pieces."""
 
-    def missing(self, complaint: Complaint, body: Mapping[str, Json]) -> str | None:
+    def missing(self, complaint: Complaint, body: Mapping[str, Json], lacks: Lacks) -> str | None:
         """Tell which part of a refused request can be left out or written otherwise."""
 
 
@@ -81,6 +101,7 @@ class SdkProvider:
         self._wire: Wire | None = None
         self._opening = asyncio.Lock()
         self._lacks: dict[str, Lacks] = {}
+        self._left_out, self._settled = _fixed(options)
 
     async def complete(
         self, request: CompletionRequest, *, on_delta: Callable[[str], None] | None = None
@@ -96,21 +117,38 @@ class SdkProvider:
     async def _complete(
         self, request: CompletionRequest, on_delta: Callable[[str], None] | None, limit: asyncio.Timeout
     ) -> CompletionReply:
+        reply, lacks = await self._adjusted(request, on_delta, limit)
+        is_streamed = on_delta is not None and STREAM not in lacks
+        if not is_streamed or self._options.stream != "auto" or not _is_nothing(reply):
+            return reply
+        whole, _ = await self._adjusted(_afresh(request), on_delta, limit, lacks | {STREAM})
+        if not _is_nothing(whole):
+            self._remember(request.model, STREAM)
+        return replace(whole, tokens=whole.tokens if reply.tokens.is_estimated else reply.tokens + whole.tokens)
+
+    async def _adjusted(
+        self,
+        request: CompletionRequest,
+        on_delta: Callable[[str], None] | None,
+        limit: asyncio.Timeout,
+        lacks: Lacks = frozenset(),
+    ) -> tuple[CompletionReply, Lacks]:
+        """Ask, and leave out what the service does not take; tells what that was."""
         wire = await self._open()
-        lacks = self._lacks.get(request.model, frozenset())
+        lacks |= self._left_out | self._lacks.get(request.model, frozenset())
         for _ in range(_MAX_ADJUSTMENTS):
             try:
-                return await self._ask(wire, request, lacks, on_delta, _left(limit))
+                return await self._ask(wire, request, lacks, on_delta, _left(limit)), lacks
             except Rejected as rejected:
-                body = self._format.write(request, lacks, streamed=on_delta is not None)
-                missing = self._format.missing(rejected.complaint, body)
-                if missing is None:
+                body = self._format.write(request, lacks, streamed=on_delta is not None and STREAM not in lacks)
+                missing = self._format.missing(rejected.complaint, body, lacks)
+                if missing is None or missing in self._settled:
                     raise rejected.failure from None
                 lacks |= {missing}
                 if rejected.complaint.is_for_good:
                     self._remember(request.model, missing)
         try:
-            return await self._ask(wire, request, lacks, on_delta, _left(limit))
+            return await self._ask(wire, request, lacks, on_delta, _left(limit)), lacks
         except Rejected as rejected:
             raise rejected.failure from None
 
@@ -122,18 +160,33 @@ class SdkProvider:
         on_delta: Callable[[str], None] | None,
         seconds: float,
     ) -> CompletionReply:
-        body = self._format.write(request, lacks, streamed=on_delta is not None)
+        streamed = on_delta is not None and STREAM not in lacks
+        body = self._format.write(request, lacks, streamed=streamed)
         headers = {} if request.idempotency_key is None else {"idempotency-key": request.idempotency_key}
-        if on_delta is None:
-            answer = await wire.post(body, headers=headers, seconds=seconds, tenant=request.tenant)
-            return await asyncio.to_thread(self._format.read, answer.data, request, answer.request_id)
-        gathering = self._format.gather(request)
-        async with wire.stream(body, headers=headers, seconds=seconds) as stream:
-            async for event in stream.events:
-                if text := gathering.add(event):
-                    on_delta(text)
+        tell = on_delta or _nobody
+        gathering, speech, events = self._format.gather(request), Speech(), []
+        async with wire.ask(body, headers=headers, seconds=seconds, tenant=request.tenant, streamed=streamed) as answer:
+            async for event in answer.events:
+                events = [event]
+                if not answer.stream.is_whole and (text := speech.add(gathering.add(event))):
+                    tell(text)
+        if text := speech.rest():
+            tell(text)
+        if not events and not streamed:
+            raise failed("LLM_REPLY_UNREADABLE")
+
+        may_be_nothing = not events and self._options.stream == "auto"
+
+        def read() -> CompletionReply:
+            is_whole, is_done = answer.stream.is_whole, answer.stream.is_done
+            found = events[0] if is_whole else gathering.answer(is_done=is_done or may_be_nothing)
+            return self._format.read(mended(found), request, answer.request_id)
+
         # In a thread, as a long answer takes long to read; the event loop has its turns meanwhile.
-        return await asyncio.to_thread(lambda: self._format.read(gathering.answer(), request, stream.request_id))
+        reply = await asyncio.to_thread(read)
+        if answer.stream.is_whole and reply.text:
+            tell(reply.text)
+        return reply
 
     async def _open(self) -> Wire:
         if self._wire is not None:
@@ -151,6 +204,28 @@ class SdkProvider:
         if len(self._lacks) < _MAX_MODELS_KNOWN:
             _log.info("The model %s takes no %s; it is asked without from now on.", model, missing)
             self._lacks[model] = self._lacks.get(model, frozenset()) | {missing}
+
+
+def _fixed(options: ProviderOptions) -> tuple[Lacks, Lacks]:
+    """Say what a connection has done without from the beginning, and what nobody may find out to do without."""
+    left_out, settled = _BY_SCHEMA_MODE[options.schema_mode]
+    if options.stream != "auto":
+        settled |= {STREAM}
+    return left_out | ({STREAM} if options.stream == "never" else frozenset()), settled
+
+
+def _is_nothing(reply: CompletionReply) -> bool:
+    return reply.finish_reason == "stop" and not (reply.text or reply.tool_calls or reply.reasoning)
+
+
+def _afresh(request: CompletionRequest) -> CompletionRequest:
+    """Make a request another one, which a service that knows keys does not answer as before."""
+    key = request.idempotency_key
+    return request if key is None else replace(request, idempotency_key=f"{key}-whole")
+
+
+def _nobody(_text: str) -> None:
+    """Stand in where nobody listens."""
 
 
 def _left(limit: asyncio.Timeout) -> float:

@@ -1,6 +1,6 @@
 """Calls through an SDK: what both official SDKs share, being made by the same generator.
 
-An SDK contributes the address, credentials, errors and the reading of streams; its models are left out. They cost
+An SDK contributes the address, credentials and errors; its models and its reading of streams are left out. They cost
 three times the processor time of a streamed call, and refuse what lesser servers leave out.
 """
 
@@ -17,15 +17,14 @@ import httpx
 
 from kernel.errors import LlmteamError
 from kernel.values import Json
-from runs.providers.decoding import decode_answer, mended
-from runs.providers.errors import Complaint, code_of, failed, failure_on_the_way
+from runs.providers.complaints import error_in, read_complaint
+from runs.providers.errors import FORBIDDEN, Complaint, code_of, failed, failure_on_the_way
+from runs.providers.event_stream import EventStream
 from runs.providers.quoting import quotable
 from runs.steps.base import StepFailed
 from runs.steps.retry_after import retry_after_seconds
 
 _LOGGERS = ("httpx", "openai", "anthropic")
-_MAX_READ = 2000
-_NOT_QUOTED = frozenset(("LLM_AUTH_FAILED",))
 
 
 class Rejected(Exception):
@@ -44,17 +43,10 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer."""
-
-    data: Json
-    request_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class EventStream:
-    """An answer in pieces, each a JSON value."""
+    """An answer on its way: its events, each a JSON value, and what the body says of itself once they are read."""
 
     events: AsyncIterator[Any]
+    stream: EventStream
     request_id: str | None
 
 
@@ -75,51 +67,45 @@ class Wire:
         self._path = path
         self._request_id_header = request_id_header
 
-    async def post(
-        self, body: Mapping[str, Json], *, headers: Mapping[str, str], seconds: float, tenant: Hashable
-    ) -> Answer:
-        """Ask for a whole answer; a large one is read where other tenants do not wait for it.
+    @asynccontextmanager
+    async def ask(
+        self,
+        body: Mapping[str, Json],
+        *,
+        headers: Mapping[str, str],
+        seconds: float,
+        tenant: Hashable,
+        streamed: bool,
+    ) -> AsyncIterator[Answer]:
+        """Ask, for a whole answer or one in pieces; either is read whatever was asked for.
+
+        The connection is closed behind the block. A large document is read where other tenants do not wait for it.
 
         Raises:
-            Rejected: The service answered with an error.
+            Rejected: The service answered with an error, before the block or amid the events.
             StepFailed: No answer, or one that is no JSON.
         """
+        more: dict[str, Any] = {"cast_to": object, "stream": True, "stream_cls": self._sdk.AsyncStream[object]}
         with self._our_errors():
-            response: httpx.Response = await self._client.post(
-                self._path, cast_to=httpx.Response, body=body, options={"headers": headers, "timeout": seconds}
-            )
-        data = await decode_answer(tenant, response.content)
-        if isinstance(data, dict) and data.get("error"):
-            raise _rejected(response.status_code, data, response.request, response)
-        return Answer(data, response.headers.get(self._request_id_header))
-
-    @asynccontextmanager
-    async def stream(
-        self, body: Mapping[str, Json], *, headers: Mapping[str, str], seconds: float
-    ) -> AsyncIterator[EventStream]:
-        """Ask for an answer in pieces; its connection is closed behind the block. Raises as `post`."""
-        with self._our_errors():
-            stream = await self._client.post(
+            found = await self._client.post(
                 self._path,
-                cast_to=object,
                 body=body,
                 options={"headers": headers, "timeout": seconds},
-                stream=True,
-                stream_cls=self._sdk.AsyncStream[object],
+                **(more if streamed else {"cast_to": httpx.Response}),
             )
-        async with stream:
-            yield EventStream(self._events(stream), stream.response.headers.get(self._request_id_header))
+        response: httpx.Response = found.response if streamed else found
+        try:
+            stream = EventStream(tenant, response.aiter_bytes())
+            yield Answer(self._events(stream, response), stream, response.headers.get(self._request_id_header))
+        finally:
+            await response.aclose()
 
-    async def _events(self, stream: Any) -> AsyncIterator[Any]:
-        while True:
-            try:
-                with self._our_errors():
-                    event = mended(await anext(stream))
-            except StopAsyncIteration:
-                return
-            except (ValueError, RecursionError):
-                raise failed("LLM_REPLY_UNREADABLE") from None
-            yield event
+    async def _events(self, stream: EventStream, response: httpx.Response) -> AsyncIterator[Any]:
+        with self._our_errors():
+            async for event in stream.events():
+                if (error := error_in(event)) is not None:
+                    raise _rejected(response.status_code, error, response.request, response)
+                yield event
 
     @contextmanager
     def _our_errors(self) -> Iterator[None]:
@@ -133,8 +119,6 @@ class Wire:
             raise (
                 failure_on_the_way(cause) if isinstance(cause, LlmteamError) else failed("LLM_CONNECTION_FAILED")
             ) from None
-        except self._sdk.APIError as error:
-            raise _rejected(200, error.body, error.request, None) from None
         except LlmteamError as error:
             raise failure_on_the_way(error) from None
 
@@ -164,30 +148,18 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _rejected(status: int, body: object, request: httpx.Request, response: httpx.Response | None) -> Rejected:
-    complaint = _complaint(status, body)
+    complaint = read_complaint(status, body)
     code = code_of(complaint)
-    details: dict[str, Json] = {"status": status} if status >= 300 else {}
-    if code not in _NOT_QUOTED and complaint.text and (words := quotable(complaint.text, request)) is not None:
+    details: dict[str, Json] = {"status": complaint.status} if complaint.status >= 300 else {}
+    if complaint.text and (words := quotable(complaint.text, request)) is not None:
         details["provider_message"] = words
-    wait = None if response is None else retry_after(response.headers)
-    return Rejected(complaint, failed(code, retry_after_seconds=wait, details=details))
-
-
-def _complaint(status: int, body: object) -> Complaint:
-    """Read an error in any of the shapes services have for it; a page in HTML counts as silence."""
-    if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping | str):
-        body = body["error"]
-    if isinstance(body, str):
-        return Complaint(status, text="" if body.lstrip().startswith("<") else body[:_MAX_READ])
-    if not isinstance(body, Mapping):
-        return Complaint(status)
-    code = body.get("code")
-    if isinstance(code, int) and 400 <= code < 600:
-        status = code
-    text = body.get("message") or body.get("detail") or ""
-    return Complaint(
-        status,
-        names=tuple(name for name in (code, body.get("type")) if isinstance(name, str)),
-        text=str(text)[:_MAX_READ],
-        parameter=str(body.get("param") or ""),
+    told = None if response is None else retry_after(response.headers)
+    return Rejected(
+        complaint,
+        failed(
+            code,
+            sentence=FORBIDDEN if code == "LLM_AUTH_FAILED" and complaint.status == httpx.codes.FORBIDDEN else None,
+            retry_after_seconds=complaint.retry_after_seconds if told is None else told,
+            details=details,
+        ),
     )

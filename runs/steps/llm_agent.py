@@ -1,6 +1,6 @@
 """The step that asks a language model."""
 
-from typing import cast
+from typing import Final, cast
 
 from kernel.values import Json, dump_json
 from runs.agents import cut
@@ -14,6 +14,11 @@ from runs.providers.base import Message
 from runs.steps.base import Defer, Emit, StepCall, StepFailed, StepHandler
 from segments.catalog import Port, StepType
 from segments.expressions import ExpressionError
+
+_NOTHING_ASKED: Final = (
+    "There is nothing to ask: the prompt is empty, or without one the input or the last of the messages, "
+    "which has to be the user's."
+)
 
 
 class LlmAgent(StepHandler):
@@ -74,12 +79,15 @@ async def _opening(call: StepCall, config: LlmAgentConfig) -> tuple[list[Message
         name = f"{stored.template_id}@{stored.version}"
         asked = await _rendered(stored.prompt, call, name)
         system = system or await _rendered(stored.system_prompt, call, name)
-    elif asked is None:
+    elif asked is None and not config.messages:
         asked = call.input if isinstance(call.input, str) else "" if call.input is None else dump_json(call.input)
-    if not asked.strip():
-        raise StepFailed("PROMPT_EMPTY", "There is nothing to ask: the prompt, or without one the input, is empty.")
+    history = [Message(turn.role, turn.content) for turn in config.messages or ()]
+    if asked or not history:
+        history.append(Message("user", asked or ""))
+    if history[-1].role != "user" or not history[-1].text.strip():
+        raise StepFailed("PROMPT_EMPTY", _NOTHING_ASKED)
     messages = [Message("system", system)] if system else []
-    return [*messages, Message("user", asked)], name
+    return [*messages, *history], name
 
 
 async def _rendered(text: str, call: StepCall, name: str) -> str:

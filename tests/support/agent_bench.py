@@ -89,10 +89,11 @@ class AgentBench:
         model: str = "m-1",
         timeout_seconds: float | None = None,
         base_url: str = "",
+        **options: Any,
     ) -> None:
         """Give the tenant a connection to a model: the bench's server, unless it is elsewhere."""
         base_url = base_url or self.server.url + ("/v1" if provider == "openai" else "")
-        made = build_provider(provider, http_client=self.context.egress, base_url=base_url, secret="key")
+        made = build_provider(provider, http_client=self.context.egress, base_url=base_url, secret="key", **options)
         endpoint = Endpoint(host_of(base_url), ref)
         self.context.models[ref] = LanguageModel(ref, made, provider, model, endpoint, timeout_seconds)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.agent_bench import AgentBench
-from tests.support.http_server import Answer, CountingServer, RecordedRequest
+from tests.support.http_server import Answer, CountingServer
 
 FIELD = Path(__file__).parent.parent / "cases" / "field.json"
 PATHS = {"openai": ("/v1", "/v1/chat/completions"), "anthropic": ("", "/v1/messages")}
@@ -28,15 +28,6 @@ def serve(case: Case, server: CountingServer, bench: AgentBench) -> None:
     bench.model("main", dialect, base_url=server.url + base, **case.get("connection", {}))
 
 
-def sent_bodies(server: CountingServer) -> list[Any]:
-    """Give what the server was asked."""
-    return [_body(call) for call in server.calls]
-
-
-def _body(call: RecordedRequest) -> Any:
-    return call.json()
-
-
 def _answer(told: dict[str, Any]) -> Answer:
     headers = dict(told.get("headers", {}))
     if "events" in told:
@@ -46,7 +37,7 @@ def _answer(told: dict[str, Any]) -> Answer:
         content = json.dumps(told["json"]).encode()
         headers.setdefault("Content-Type", "application/json")
     else:
-        content = told["text"].encode()
+        content = bytes.fromhex(told["hex"]) if "hex" in told else told["text"].encode()
     return Answer(told.get("status", 200), content, headers)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from kernel.egress import EgressClient
 from runs.providers.base import CompletionReply
-from runs.providers.decoding import MOST_EVENT_BYTES, MOST_EVENTS, BoundedEvents, mended
+from runs.providers.decoding import mended
+from runs.providers.event_stream import MOST_EVENT_BYTES, MOST_EVENTS, split_events
 from runs.providers.registry import build_provider
 from runs.steps.base import StepFailed
 from tests.support.http_server import Answer, CountingServer
@@ -127,7 +128,7 @@ async def test_events_are_found_however_they_are_cut(ends: bytes, size: int) -> 
         for start in range(0, len(written), size):
             yield written[start : start + size]
 
-    found = [event async for event in BoundedEvents()._aiter_chunks(pieces())]
+    found = [event async for event in split_events(pieces())]
     assert found == [b"data: %d%s" % (number, ends) for number in range(50)]
 
 

@@ -54,7 +54,8 @@ async def test_a_key_that_is_not_taken(bench: ModelBench, on_delta: Any) -> None
     failure = await bench.fail(on_delta=on_delta)
 
     assert (failure.code, failure.retryable) == ("LLM_AUTH_FAILED", False)
-    assert failure.details == {"status": 401}
+    assert failure.details["status"] == 401
+    assert "key" in str(failure.details["provider_message"]), "the service says what is wrong"
 
 
 async def test_a_model_the_service_has_not(bench: ModelBench) -> None:

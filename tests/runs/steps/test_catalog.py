@@ -37,7 +37,10 @@ CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[str]]] = {
             "temperature": {"type": "number", "default": 0.7, "minimum": 0, "maximum": 2},
             "max_tokens": {"type": "integer", "default": 1000, "minimum": 1},
         },
-        {"prompt", "system_prompt", "model", "response_schema", "tools", "fallback", "budget"},
+        {
+            *("prompt", "system_prompt", "messages", "model", "top_p", "stop", "extra"),
+            *("response_schema", "tools", "fallback", "budget"),
+        },
         ["llm_ref"],
     ),
     "http_action": (

@@ -1,0 +1,189 @@
+"""Chat completions put together from their chunks, and the parts of their messages, in the ways many servers have."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from kernel.values import Json
+from runs.providers.answers import read_arguments
+from runs.providers.base import CompletionRequest, ToolCall
+from runs.providers.decoding import joined
+from runs.providers.errors import failed
+
+DIALECT: Final = "openai"
+CALLS: Final = "calls"
+REASONING: Final = ("reasoning_content", "reasoning")
+SENT_BACK: Final = ("reasoning_content", "reasoning_details")
+"""What a service that gave them wants back with the calls of its tools."""
+
+
+class Chunks:
+    """An answer in pieces: all that ``OpenAIProvider`` reads of a message, gathered from the deltas."""
+
+    def __init__(self) -> None:
+        self._model: str | None = None
+        self._usage: Json = None
+        self._finish: str | None = None
+        self._texts: dict[str, list[str]] = {"content": [], "refusal": [], **{name: [] for name in REASONING}}
+        self._details: list[Json] = []
+        self._calls: dict[Any, _Call] = {}
+
+    def add(self, event: Any) -> str:
+        """Take the next piece; returns the text in it."""
+        try:
+            return self._add(event)
+        except (AttributeError, TypeError):
+            raise failed("LLM_REPLY_UNREADABLE") from None
+
+    def answer(self, *, is_done: bool) -> Json:
+        """Give the answer as if it had come in one."""
+        if self._finish is None and not is_done:
+            raise failed("LLM_CONNECTION_FAILED")
+        message: dict[str, Any] = {name: joined(texts) for name, texts in self._texts.items()}
+        message["tool_calls"] = [call.whole() for call in self._calls.values()]
+        message["reasoning_details"] = self._details
+        choice = {"message": message, "finish_reason": self._finish}
+        return cast("Json", {"model": self._model, "usage": self._usage, "choices": [choice]})
+
+    def _add(self, event: Any) -> str:
+        self._model = event.get("model") or self._model
+        self._usage = event.get("usage") or self._usage
+        choices = event.get("choices")
+        if not choices:
+            return ""
+        choice = first_of(choices)
+        self._finish = choice.get("finish_reason") or self._finish
+        delta = choice.get("delta") or {}
+        if not delta and not self._has_begun:
+            delta = choice.get("message") or {}
+        return self._add_delta(delta)
+
+    @property
+    def _has_begun(self) -> bool:
+        return bool(self._calls or self._texts["content"])
+
+    def _add_delta(self, delta: Any) -> str:
+        text, thought = read_content(delta.get("content"))
+        self._texts["content"].append(text)
+        self._texts["reasoning_content"].append(thought)
+        for name in ("refusal", *REASONING):
+            if isinstance(delta.get(name), str):
+                self._texts[name].append(delta[name])
+        if isinstance(delta.get("reasoning_details"), list):
+            self._details += delta["reasoning_details"]
+        for place, call in enumerate(written_calls(delta)):
+            self._add_call(place, call)
+        return text
+
+    def _add_call(self, place: int, piece: Any) -> None:
+        """Add a piece of a call; some servers send whole calls, and number none or all alike."""
+        index = piece.get("index")
+        key = place if index is None else index
+        known = self._calls.get(key)
+        if known is not None and known.is_other(piece):
+            key = piece.get("id") or (key, len(self._calls))
+            known = self._calls.get(key)
+        if known is None:
+            known = self._calls[key] = _Call()
+        known.add(piece)
+
+
+class _Call:
+    """A call in pieces."""
+
+    def __init__(self) -> None:
+        self.call_id: str | None = None
+        self._name = ""
+        self._arguments: list[str] = []
+        self._object: Json = None
+        self._extra: Json = None
+
+    def is_other(self, piece: Any) -> bool:
+        """Tell whether a piece begins another call: under another id, or with a name behind one that is complete."""
+        if piece.get("id") and self.call_id:
+            return bool(piece["id"] != self.call_id)
+        return bool((piece.get("function") or {}).get("name")) and bool(self._name) and self._is_complete
+
+    def add(self, piece: Any) -> None:
+        """Take the next piece."""
+        told = piece.get("function") or {}
+        arguments = told.get("arguments")
+        self.call_id = self.call_id or piece.get("id")
+        self._name = self._name or told.get("name") or ""
+        self._extra = piece.get("extra_content") or self._extra
+        if isinstance(arguments, str):
+            self._arguments.append(arguments)
+        elif arguments:
+            self._object = arguments
+
+    def whole(self) -> dict[str, Json]:
+        """Give the call as if it had come in one."""
+        arguments = joined(self._arguments) if self._object is None else self._object
+        function: dict[str, Json] = {"name": self._name, "arguments": arguments}
+        return {"id": self.call_id, "function": function, "extra_content": self._extra}
+
+    @property
+    def _is_complete(self) -> bool:
+        if self._object is not None:
+            return True
+        try:
+            return isinstance(json.loads("".join(self._arguments)), dict)
+        except (ValueError, RecursionError):
+            return False
+
+
+def first_of(choices: Any) -> dict[str, Any]:
+    """Give the first choice.
+
+    Raises:
+        StepFailed: LLM_REPLY_UNREADABLE: there is none.
+    """
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        raise failed("LLM_REPLY_UNREADABLE")
+    return choices[0]
+
+
+def read_content(content: Any) -> tuple[str, str]:
+    """Read a text, or the texts of parts; returns what is said, and what is thought."""
+    if isinstance(content, str):
+        return content, ""
+    parts: Sequence[Any] = content if isinstance(content, list) else (content,)
+    said, thought = "", ""
+    for part in parts:
+        if isinstance(part, str):
+            said += part
+        elif isinstance(part, dict) and part.get("type") in ("thinking", "reasoning"):
+            thought += read_content(part.get("thinking") or part.get("text"))[0]
+        elif isinstance(part, dict) and isinstance(part.get("text"), str):
+            said += part["text"]
+    return said, thought
+
+
+def told_reasoning(message: Mapping[str, Any]) -> str:
+    """Read the reasoning a message has apart."""
+    return next((told for name in REASONING if isinstance(told := message.get(name), str) and told), "")
+
+
+def written_calls(message: Any) -> list[Any]:
+    """Give the calls of a message or delta as they are written: a list, one alone, or in the field of old."""
+    calls = message.get("tool_calls") or []
+    calls = [calls] if isinstance(calls, dict) else list(calls)
+    old = message.get("function_call")
+    return [*calls, {"function": old}] if isinstance(old, dict) and not calls else calls
+
+
+def read_calls(message: Mapping[str, Any], request: CompletionRequest) -> tuple[ToolCall, ...]:
+    """Read the calls of a message; each has an id that no other of the conversation has."""
+    earlier = sum(len(turn.tool_calls) for turn in request.messages)
+    taken = {call.call_id for turn in request.messages for call in turn.tool_calls}
+    found: list[ToolCall] = []
+    try:
+        for place, call in enumerate(written_calls(message), earlier):
+            told = str(call.get("id") or f"call_{place}")
+            call_id = told if told not in taken else f"{told}_{place}"
+            taken.add(call_id)
+            function = call["function"]
+            found.append(ToolCall(call_id, str(function["name"]), read_arguments(function.get("arguments"))))
+    except (AttributeError, KeyError, TypeError):
+        raise failed("LLM_REPLY_UNREADABLE") from None
+    return tuple(found)

@@ -1,0 +1,133 @@
+"""Errors of services, in the many shapes they have for them, also in answers that say all is well."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from runs.providers.errors import Complaint
+
+MOST_READ: Final = 2000
+MOST_DEEP: Final = 4
+_TEXTS: Final = ("message", "msg", "detail", "error_description", "status_msg", "title")
+_NAMES: Final = ("code", "type", "status")
+_OF_ANSWERS: Final = ("choices", "content", "usage")
+_WAIT: Final = re.compile(r"(?:try again|retry)\b\D{0,20}((?:\d+(?:\.\d+)?\s?[a-z]*\s?)+)", re.IGNORECASE)
+_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s?([a-z]*)", re.IGNORECASE)
+_SECONDS: Final[Mapping[str, float]] = {
+    **dict.fromkeys(("", "s", "sec", "secs", "second", "seconds"), 1.0),
+    **dict.fromkeys(("ms", "millisecond", "milliseconds"), 0.001),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hour", "hours"), 3600.0),
+}
+
+
+def error_in(answer: Any) -> Any:
+    """Find the error inside an answer with status 200, or an event of a stream; None where there is none."""
+    if isinstance(answer, list):
+        return next((found for one in answer[:1] if (found := error_in(one)) is not None), None)
+    if not isinstance(answer, Mapping):
+        return None
+    if answer.get("error") or "error" in (answer.get("type"), answer.get("object")):
+        return answer
+    outcome = answer.get("base_resp")
+    if isinstance(outcome, Mapping) and outcome.get("status_code"):
+        return {"message": outcome.get("status_msg"), "type": str(outcome["status_code"])}
+    choices = answer.get("choices")
+    if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) and choices[0].get("error"):
+        return choices[0]
+    is_other = all(name not in answer for name in _OF_ANSWERS) and "type" not in answer
+    return answer if is_other and any(isinstance(answer.get(name), str) for name in _TEXTS) else None
+
+
+def read_complaint(status: int, body: Any) -> Complaint:
+    """Read an error; a page in HTML counts as silence.
+
+    Args:
+        status: Of the answer.
+        body: What it said: JSON in any shape, or text.
+    """
+    parts = list(_parts(body))
+    texts = [text for part in parts if (text := _text_of(part))]
+    names: list[str] = []
+    for part in parts:
+        told: Any
+        for told in (part.get(name) for name in _NAMES) if isinstance(part, Mapping) else ():
+            if _is_status(told):
+                status = int(told)
+            elif isinstance(told, str) and told:
+                names.append(told)
+    text = " ".join(dict.fromkeys(texts))[:MOST_READ]
+    quotas = " ".join(_told_in_details(parts, "quotaId"))
+    delays = " ".join(f"retry in {delay}" for delay in _told_in_details(parts, "retryDelay"))
+    return Complaint(
+        status,
+        names=tuple(names),
+        text=text,
+        parameter=next((str(part["param"]) for part in parts if isinstance(part, Mapping) and part.get("param")), ""),
+        quotas=quotas,
+        retry_after_seconds=_wait_in(delays) or _wait_in(text),
+    )
+
+
+def _parts(body: Any, depth: int = 0) -> Iterator[Any]:
+    """Give an error from the outside in: what gateways wrap, and what they got, which may be JSON in a text."""
+    body = _opened(body)
+    if not isinstance(body, Mapping) or depth > MOST_DEEP:
+        yield from () if body is None else (body,)
+        return
+    if not isinstance(body.get("error"), Mapping | list):
+        yield body
+    for inner in (body.get("error"), body.get("errors"), body.get("innererror"), _raw(body.get("metadata"))):
+        if isinstance(inner, Mapping | list | str):
+            yield from _parts(inner, depth + 1)
+
+
+def _opened(body: Any) -> Any:
+    """Read JSON in a text, and the first of a list."""
+    if isinstance(body, str) and body.lstrip().startswith("{") and len(body) <= MOST_READ:
+        with suppress(ValueError, RecursionError):
+            body = json.loads(body)
+    return next(iter(body), None) if isinstance(body, list) else body
+
+
+def _raw(metadata: Any) -> Any:
+    return metadata.get("raw") if isinstance(metadata, Mapping) else None
+
+
+def _text_of(part: Any) -> str:
+    if isinstance(part, str):
+        return "" if part.lstrip().startswith("<") else part[:MOST_READ]
+    for name in _TEXTS:
+        told = part.get(name) if isinstance(part, Mapping) else None
+        if isinstance(told, str) and told:
+            return told[:MOST_READ]
+        if isinstance(told, list | Mapping) and told:
+            return json.dumps(told, default=str)[:MOST_READ]
+    return ""
+
+
+def _is_status(told: Any) -> bool:
+    if isinstance(told, str):
+        return len(told) == 3 and told.isascii() and told.isdigit() and told[0] in "45"
+    return isinstance(told, int) and 400 <= told < 600
+
+
+def _told_in_details(parts: list[Any], name: str) -> Iterator[str]:
+    """Give what Google's details say under a name, violations of quotas included."""
+    for part in parts:
+        details = part.get("details") if isinstance(part, Mapping) else None
+        for detail in details if isinstance(details, list) else ():
+            violations = detail.get("violations") if isinstance(detail, Mapping) else None
+            for place in (detail, *(violations if isinstance(violations, list) else ())):
+                if isinstance(place, Mapping) and isinstance(place.get(name), str):
+                    yield place[name][:200]
+
+
+def _wait_in(text: str) -> float | None:
+    """Read how long to wait out of words: ``try again in 6m0s``, ``retry after 20 seconds``."""
+    found = _WAIT.search(text)
+    spans = [(float(number), unit.lower()) for number, unit in _SPAN.findall(found[1])] if found else []
+    known = [number * _SECONDS[unit] for number, unit in spans if unit in _SECONDS]
+    return sum(known) if known else None

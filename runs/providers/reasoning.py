@@ -1,0 +1,79 @@
+"""What a model thinks before it answers, told apart from the answer where both come as one text."""
+
+from typing import Final
+
+from runs.providers.decoding import joined, unfinished
+
+_TAGS: Final = (
+    ("<think>", "</think>"),
+    ("<thought>", "</thought>"),
+    ("<seed:think>", "</seed:think>"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+    ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
+)
+"""Marks that models put around it by themselves. Tags a prompt may ask for, as <thinking>, are the answer's."""
+
+
+def without_reasoning(text: str) -> tuple[str, str]:
+    """Split a text into the answer and the reasoning before it.
+
+    Reasoning that does not end is all there is. Templates that begin it in the prompt leave its end only.
+    """
+    thoughts: list[str] = []
+    answer = text
+    while (closer := _closer_at(answer.lstrip())) is not None:
+        opener = next(opener for opener, end in _TAGS if end == closer)
+        thought, _, answer = answer.lstrip().removeprefix(opener).partition(closer)
+        thoughts.append(thought)
+        answer = answer.lstrip()
+    for opener, closer in _TAGS:
+        before, found, rest = answer.partition(closer)
+        if found and opener not in before and not thoughts:
+            thoughts.append(before)
+            answer = rest.lstrip()
+    return answer, "\n".join(thought.strip() for thought in thoughts)
+
+
+def _closer_at(text: str) -> str | None:
+    return next((closer for opener, closer in _TAGS if text.startswith(opener)), None)
+
+
+class Speech:
+    """What is heard of an answer while it comes: no reasoning at its beginning, no halves of characters."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._closer: str | None = None
+        self._has_begun = False
+
+    def add(self, piece: str) -> str:
+        """Take the next piece; returns what can be heard now."""
+        self._held += piece
+        if not self._has_begun and not self._begins():
+            return ""
+        ends = len(self._held) - unfinished(self._held)
+        heard, self._held = self._held[:ends], self._held[ends:]
+        return joined((heard,))
+
+    def rest(self) -> str:
+        """Give what was held back to the end."""
+        held = "" if self._closer is not None else self._held
+        self._held = ""
+        return joined((held,))
+
+    def _begins(self) -> bool:
+        """Look whether the answer has begun; what is no part of it is dropped."""
+        while True:
+            if self._closer is not None:
+                _, found, rest = self._held.partition(self._closer)
+                if not found:
+                    self._held = self._held[1 - len(self._closer) :]
+                    return False
+                self._held, self._closer = rest.lstrip(), None
+            text = self._held.lstrip()
+            self._closer = _closer_at(text)
+            if self._closer is None:
+                self._has_begun = bool(text) and not any(opener.startswith(text) for opener, _ in _TAGS)
+                return self._has_begun
+            self._held = text
