@@ -132,7 +132,8 @@ class Execution:
         if self._flights.wait_for_launch:
             await self._around.writer.commit(self._journal)
             await self._flights.launch()
-            return False
+            if self._wake.is_set():
+                return False
         return await self._rest()
 
     async def _look_after_parked(self) -> None:
