@@ -130,11 +130,14 @@ class Execution:
         if commands:
             return await self._carry_out(commands)
         if self._flights.wait_for_launch:
-            await self._around.writer.commit(self._journal)
-            await self._flights.launch()
-            if self._wake.is_set():
-                return False
+            return await self._launch()
         return await self._rest()
+
+    async def _launch(self) -> bool:
+        """Let the attempts begin whose starts were recorded, then rest unless something has come up meanwhile."""
+        await self._around.writer.commit(self._journal)
+        await self._flights.launch()
+        return False if self._wake.is_set() else await self._rest()
 
     async def _look_after_parked(self) -> None:
         """Have what is parked looked at in its time; what people said of it is in the inbox then."""
