@@ -42,6 +42,14 @@ class PromptText:
     """Marks a config field whose template also reads ``{name}`` with single braces, and always gives text."""
 
 
+class PathText:
+    """Marks a config field that is a path: each value a template puts into it is escaped as one segment."""
+
+
+class UrlText:
+    """Marks a config field that is a URL; values as in a path, but for one at its very beginning."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionRef:
     """Marks a config field that names a connection of the tenant: ``llm`` or ``http``."""

@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from segments.catalog import ConnectionRef, PromptText, StepConfig, StoredPromptRef
+from segments.catalog import ConnectionRef, PathText, PromptText, StepConfig, StoredPromptRef
 from segments.definition.foreign_schemas import schema_problems
 from segments.definition.prompt_names import read_prompt_name
 
@@ -69,7 +69,7 @@ class AgentTool(Part):
         description="A connection to an HTTP API that allows tools"
     )
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field("GET", description="HTTP method")
-    path: str = Field(
+    path: Annotated[str, PathText()] = Field(
         max_length=2_000,
         description="Path below the connection's base; {name} stands for a required argument. Arguments that are not "
         "in the path go into the query of a GET or DELETE, else into a JSON body",

@@ -5,10 +5,17 @@ from typing import Any, Final
 
 from kernel.errors import LlmteamError
 from kernel.values import Json, ValueRefused, ValueTooLarge
-from segments.expressions import ExpressionError, ExpressionFailed, ExpressionSyntaxError, LimitPassed, MissingName
+from segments.expressions import (
+    AddressRefused,
+    ExpressionError,
+    ExpressionFailed,
+    ExpressionSyntaxError,
+    LimitPassed,
+    MissingName,
+)
 
 _EXPRESSION_ERRORS: Final = {
-    kind.code: kind for kind in (ExpressionFailed, ExpressionSyntaxError, LimitPassed, MissingName)
+    kind.code: kind for kind in (AddressRefused, ExpressionFailed, ExpressionSyntaxError, LimitPassed, MissingName)
 }
 _VALUE_ERRORS: Final = {kind.code: kind for kind in (ValueRefused, ValueTooLarge)}
 

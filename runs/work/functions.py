@@ -8,7 +8,7 @@ from runs.core.scope import EdgeScope, Scope
 from runs.steps.comparisons import NotComparable, compare
 from runs.work.errors import told
 from segments.definition.config import fill_config
-from segments.expressions import Account, ExpressionError, MissingName, Names
+from segments.expressions import Account, ExpressionError, Form, MissingName, Names
 
 VALUES_PER_UNIT: Final = 4
 """Of a list or text that is compared value by value."""
@@ -27,7 +27,7 @@ def value(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
 
 def prompt(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
     """Fill in one prompt: ``text``."""
-    return account.render(arguments["text"], names, as_prompt=True)
+    return account.render(arguments["text"], names, Form.PROMPT)
 
 
 def config(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:

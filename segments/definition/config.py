@@ -1,18 +1,20 @@
 """The texts of a step's config: which are expressions, which are templates, and the config with both made ready."""
 
-from collections.abc import Iterator, Mapping
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 
-from pydantic import AliasChoices, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from kernel.errors import ErrorItem, Invalid
 from kernel.values import Json, pointer_of
-from segments.catalog import ExpressionText, PromptText, StepConfig, StepType, StoredPromptRef
+from segments.catalog import ExpressionText, PathText, PromptText, StepConfig, StepType, StoredPromptRef, UrlText
 from segments.definition.findings import Path
-from segments.expressions import Account, Expression, Names, parse, parse_template
+from segments.expressions import Account, Expression, Form, Names, parse, parse_template
 
 
 class ConfigInvalid(Invalid):
@@ -23,11 +25,24 @@ class ConfigInvalid(Invalid):
 
 
 class TextKind(StrEnum):
-    """How a text in a config is read."""
+    """How a text in a config is read: as one expression, or as a template of one of the forms there are."""
 
     EXPRESSION = "expression"
-    TEMPLATE = "template"
-    PROMPT = "prompt"
+    TEMPLATE = Form.VALUE.value
+    TEXT = Form.TEXT.value
+    PROMPT = Form.PROMPT.value
+    PATH = Form.PATH.value
+    URL = Form.URL.value
+
+
+_MARKED: Final = {
+    ExpressionText: TextKind.EXPRESSION,
+    PromptText: TextKind.PROMPT,
+    PathText: TextKind.PATH,
+    UrlText: TextKind.URL,
+}
+_UNIONS: Final = (Union, types.UnionType)
+_CONTAINERS: Final = (list, dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +56,13 @@ class ConfigText:
 
 @lru_cache(maxsize=256)
 def text_kinds(config: type[StepConfig]) -> Mapping[str, TextKind]:
-    """Say for each key a config reads, aliases included, how the texts below it are read."""
-    return {key: _kind_of(field) for name, field in config.model_fields.items() for key in spellings(name, field)}
+    """Say how the texts of a config are read.
+
+    Returns:
+        For each key the config reads, aliases included, the kind of text below it; where parts of its value have kinds
+        of their own, these follow under longer keys: ``headers.*`` for each member or item, ``tools.*.path``.
+    """
+    return dict(_kinds_of_model(config, ""))
 
 
 def spellings(name: str, field: FieldInfo) -> tuple[str, ...]:
@@ -55,9 +75,10 @@ def spellings(name: str, field: FieldInfo) -> tuple[str, ...]:
 
 def config_texts(step_type: StepType, config: Mapping[str, Json]) -> Iterator[ConfigText]:
     """Give every text below the keys the type knows. Keys it does not know have no effect and are not read."""
-    for key, kind in text_kinds(step_type.config).items():
+    kinds = text_kinds(step_type.config)
+    for key in kinds:
         if key in config:
-            yield from _texts((key,), config[key], kind)
+            yield from _texts((key,), config[key], key, kinds)
 
 
 def config_expressions(step_type: StepType, config: Mapping[str, Json]) -> Iterator[Expression]:
@@ -107,7 +128,7 @@ def fill_config(
     """Fill in the templates of a config.
 
     Args:
-        kinds: How the texts below each key are read (``text_kinds``); keys without are left as they are.
+        kinds: How the texts are read (``text_kinds``); keys without are left as they are.
         config: The config as the segment has it; not changed.
         names: What the names in templates mean.
         account: What the work is drawn from.
@@ -116,7 +137,8 @@ def fill_config(
         ExpressionError: A template has no value.
         AccountEmpty: It takes more than the account has.
     """
-    return {key: _filled(value, kinds[key], names, account) if key in kinds else value for key, value in config.items()}
+    filling = _Filling(kinds, names, account)
+    return {key: filling.filled(value, key, kinds[key]) if key in kinds else value for key, value in config.items()}
 
 
 def read_config(step_type: StepType, filled: Mapping[str, Json]) -> StepConfig:
@@ -141,23 +163,53 @@ def _config_invalid(error: ValidationError) -> ConfigInvalid:
     return ConfigInvalid(f"{first.pointer}: {first.detail}.", errors=items)
 
 
-def _kind_of(field: FieldInfo) -> TextKind:
-    if any(isinstance(mark, ExpressionText) for mark in field.metadata):
-        return TextKind.EXPRESSION
-    if any(isinstance(mark, PromptText) for mark in field.metadata):
-        return TextKind.PROMPT
-    return TextKind.TEMPLATE
+def _kinds_of_model(model: type[BaseModel], above: str) -> Iterator[tuple[str, TextKind]]:
+    """Say how the texts of a model's fields are read, each under the keys it is read from."""
+    for name, field in model.model_fields.items():
+        for key in spellings(name, field):
+            yield from _kinds_of(field.annotation, field.metadata, above + key)
 
 
-def _texts(path: Path, value: Json, kind: TextKind) -> Iterator[ConfigText]:
+def _kinds_of(annotation: Any, marks: Sequence[object], place: str) -> Iterator[tuple[str, TextKind]]:
+    """Say how the texts at a place are read, and below it where that differs."""
+    while get_origin(annotation) is Annotated:
+        annotation, *more = get_args(annotation)
+        marks = [*marks, *more]
+    marked = next((kind for mark, kind in _MARKED.items() if any(isinstance(one, mark) for one in marks)), None)
+    if marked is not None:
+        yield place, marked
+        return
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin in _UNIONS:
+        found = [list(_kinds_of(part, (), place)) for part in parts if part is not type(None)]
+        yield place, found[0][0][1] if len(found) == 1 else TextKind.TEMPLATE
+        yield from (item for items in found for item in items[1:])
+        return
+    yield place, TextKind.TEXT if annotation is str else TextKind.TEMPLATE
+    if origin in _CONTAINERS and parts:
+        yield from _kinds_of(parts[-1], (), f"{place}.*")
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield from _kinds_of_model(annotation, f"{place}.")
+
+
+def _below(kinds: Mapping[str, TextKind], place: str, key: str) -> str:
+    """Give the place of a part as ``text_kinds`` names it."""
+    named = f"{place}.{key}"
+    return named if named in kinds else f"{place}.*"
+
+
+def _texts(
+    path: Path, value: Json, place: str, kinds: Mapping[str, TextKind], above: TextKind = TextKind.TEMPLATE
+) -> Iterator[ConfigText]:
+    kind = kinds.get(place, above)
     if isinstance(value, str):
         yield ConfigText(path, value, kind)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _texts((*path, index), item, kind)
+            yield from _texts((*path, index), item, f"{place}.*", kinds, kind)
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _texts((*path, key), item, kind)
+            yield from _texts((*path, key), item, _below(kinds, place, key), kinds, kind)
 
 
 def has_templates(step_type: StepType, config: Mapping[str, Json]) -> bool:
@@ -165,13 +217,41 @@ def has_templates(step_type: StepType, config: Mapping[str, Json]) -> bool:
     return any("{" in found.text for found in config_texts(step_type, config) if found.kind is not TextKind.EXPRESSION)
 
 
-def _filled(value: Json, kind: TextKind, names: Names, account: Account) -> Json:
-    if kind == TextKind.EXPRESSION:
+@dataclass(frozen=True, slots=True)
+class _Filling:
+    """Fills in the templates of one config."""
+
+    kinds: Mapping[str, TextKind]
+    names: Names
+    account: Account
+
+    def filled(self, value: Json, place: str, kind: TextKind) -> Json:
+        """Fill in what stands at a place; a part without a kind of its own has the kind of the whole."""
+        if kind == TextKind.EXPRESSION:
+            return value
+        if isinstance(value, str):
+            return (
+                self._as_text_below(self.account.render(value, self.names, Form(kind)), place)
+                if "{" in value
+                else value
+            )
+        if isinstance(value, list):
+            each = f"{place}.*"
+            return [self.filled(item, each, self.kinds.get(each, kind)) for item in value]
+        if isinstance(value, dict):
+            return {key: self._part(item, _below(self.kinds, place, key), kind) for key, item in value.items()}
         return value
-    if isinstance(value, str):
-        return account.render(value, names, as_prompt=kind == TextKind.PROMPT) if "{" in value else value
-    if isinstance(value, list):
-        return [_filled(item, kind, names, account) for item in value]
-    if isinstance(value, dict):
-        return {key: _filled(item, kind, names, account) for key, item in value.items()}
-    return value
+
+    def _as_text_below(self, value: Json, place: str) -> Json:
+        """Write members of an object or list as text where the config takes text only."""
+        if self.kinds.get(f"{place}.*") != TextKind.TEXT:
+            return value
+        if isinstance(value, dict):
+            return {key: self._as_text(item) for key, item in value.items()}
+        return [self._as_text(item) for item in value] if isinstance(value, list) else value
+
+    def _as_text(self, value: Json) -> Json:
+        return value if value is None else self.account.text_of(value)
+
+    def _part(self, value: Json, place: str, above: TextKind) -> Json:
+        return self.filled(value, place, self.kinds.get(place, above))

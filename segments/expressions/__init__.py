@@ -1,7 +1,9 @@
 """The expression language of conditions, transforms and `{{ ... }}` in texts: data in, data out, bounded."""
 
 from segments.expressions.account import Account
+from segments.expressions.address import climbs
 from segments.expressions.errors import (
+    AddressRefused,
     ExpressionError,
     ExpressionFailed,
     ExpressionSyntaxError,
@@ -11,19 +13,22 @@ from segments.expressions.errors import (
 from segments.expressions.evaluator import Names
 from segments.expressions.expression import Expression, parse
 from segments.expressions.limits import AccountEmpty
-from segments.expressions.template import Template, parse_template
+from segments.expressions.template import Form, Template, parse_template
 
 __all__ = [
     "Account",
     "AccountEmpty",
+    "AddressRefused",
     "Expression",
     "ExpressionError",
     "ExpressionFailed",
     "ExpressionSyntaxError",
+    "Form",
     "LimitPassed",
     "MissingName",
     "Names",
     "Template",
+    "climbs",
     "parse",
     "parse_template",
 ]

@@ -6,7 +6,8 @@ from kernel.values import Json
 from segments.expressions.evaluator import Names
 from segments.expressions.expression import Expression, Readings, parse
 from segments.expressions.limits import FUEL, AccountEmpty, Fuel
-from segments.expressions.template import parse_template
+from segments.expressions.template import Form, parse_template
+from segments.expressions.values import text_of
 
 UNLIMITED: Final = 1 << 62
 UNITS_PER_CHARACTER: Final = 20
@@ -57,26 +58,34 @@ class Account:
         finally:
             self._settle(given - fuel.left)
 
-    def render(self, text: str, names: Names, *, as_prompt: bool = False) -> Json:
+    def render(self, text: str, names: Names, form: Form = Form.VALUE) -> Json:
         """Read and fill in a text.
 
         Args:
             text: The template.
             names: What the names in it mean.
-            as_prompt: Read ``{name}`` too, and give text whatever the values are.
+            form: What kind of text it is.
 
         Raises:
             ExpressionError: As ``parse_template`` and ``Template.render``.
             AccountEmpty: It takes more than is left.
         """
         before = Readings.characters
-        template = parse_template(text, single_braces=True) if as_prompt else parse_template(text)
+        template = parse_template(text, single_braces=True) if form is Form.PROMPT else parse_template(text)
         self._charge_reading(before)
-        render = template.render_text if as_prompt else template.render
         fuel = self._draw()
         given = fuel.left
         try:
-            return render(names, fuel)
+            return template.render(names, fuel, form)
+        finally:
+            self._settle(given - fuel.left)
+
+    def text_of(self, value: Json) -> str:
+        """Write a value as text, as a template does; raises as ``render``."""
+        fuel = self._draw()
+        given = fuel.left
+        try:
+            return text_of(fuel, value)
         finally:
             self._settle(given - fuel.left)
 

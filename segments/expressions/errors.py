@@ -3,6 +3,7 @@
 ExpressionError            the root: code, message, position, hint
 |- ExpressionSyntaxError   EXPRESSION_SYNTAX, found when it is parsed
 `- ExpressionFailed        EXPRESSION_FAILED, found when it is evaluated
+   |- AddressRefused       PATH_REFUSED
    |- MissingName          EXPRESSION_MISSING_NAME
    `- LimitPassed          EXPRESSION_LIMIT
 """
@@ -62,6 +63,12 @@ class ExpressionFailed(ExpressionError):
     """The expression has no value on this data."""
 
     code: ClassVar[str] = "EXPRESSION_FAILED"
+
+
+class AddressRefused(ExpressionFailed):
+    """A value cannot stand where it would, in a path."""
+
+    code: ClassVar[str] = "PATH_REFUSED"
 
 
 class MissingName(ExpressionFailed):

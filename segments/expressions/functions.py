@@ -289,6 +289,11 @@ def write_json(fuel: Fuel, value: Json, /) -> Json:
     return json_text(fuel, value)
 
 
+def as_it_is(fuel: Fuel, value: Json, /) -> Json:
+    """Give a value back: where a template escapes values, one that is `raw(...)` is not."""
+    return value
+
+
 def _listed(fuel: Fuel, value: Json, owner: str) -> list[Json]:
     """Return a list that is about to be gone through."""
     if not isinstance(value, list):
@@ -336,5 +341,6 @@ _CALLS: dict[str, Callable[..., Json]] = {
     "contains": has,
     "parse_json": read_json,
     "to_json": write_json,
+    "raw": as_it_is,
 }
 FUNCTIONS: dict[str, Signature] = {name: signature_of(call, leading=1) for name, call in _CALLS.items()}

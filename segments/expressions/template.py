@@ -4,9 +4,11 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 
 from kernel.values import Json
+from segments.expressions import address
 from segments.expressions.errors import ExpressionError, ExpressionSyntaxError, LimitPassed
 from segments.expressions.evaluator import Names
 from segments.expressions.expression import Expression, Readings, expression_of, parse, parse_tree
@@ -16,6 +18,24 @@ from segments.expressions.values import text_of
 
 CACHED_TEMPLATES = 512
 SINGLE_BRACES = re.compile(r"\{([^\W\d]\w*)\}")
+
+
+class Form(StrEnum):
+    """Kinds of text a template can fill in.
+
+    VALUE: a text that is one field only gives the field's value with its type, any other gives text. TEXT: always
+    text, but null where one field only gives null. PROMPT: always text; ``{name}`` is a field too. PATH and URL: text,
+    each value escaped as one segment (``segments.expressions.address``).
+    """
+
+    VALUE = "template"
+    TEXT = "text"
+    PROMPT = "prompt"
+    PATH = "path"
+    URL = "url"
+
+
+_ADDRESSES = frozenset({Form.PATH, Form.URL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +67,34 @@ class Template:
         """Whether nothing has to be filled in."""
         return not self.expressions and not self.single_brace_names
 
-    def render(self, names: Names, fuel: Fuel | None = None) -> Json:
-        """Fill in the text.
+    def render(self, names: Names, fuel: Fuel | None = None, form: Form = Form.VALUE) -> Json:
+        """Fill in the text, as its form says.
 
-        A text that is one field only gives the field's value with its type. Otherwise values are inserted as text,
-        once, and never read as templates again: texts as they are, null as nothing, lists and objects as JSON. All
-        fields together may do as much work as one expression, or as the fuel allows.
+        Values are inserted as text, once, and never read as templates again: texts as they are, null as nothing, lists
+        and objects as JSON. All fields together may do as much work as one expression, or as the fuel allows.
 
         Raises:
             ExpressionFailed: A field has no value, or the text would be longer than 1 MiB, or too much work. Positions
-                are offsets in the text.
+                are offsets in the text. AddressRefused: A value cannot be a segment of a path.
         """
-        if len(self._parts) == 1 and isinstance(self._parts[0], _Field):
-            return _value(self._parts[0], names, fuel)
-        return self.render_text(names, fuel)
+        fuel = fuel or Fuel()
+        if form in _ADDRESSES:
+            return address.joined(self._pieces(names, fuel), is_url=form is Form.URL)
+        if form is Form.PROMPT or len(self._parts) != 1 or not isinstance(self._parts[0], _Field):
+            return "".join(text for text, _ in self._pieces(names, fuel))
+        value = _value(self._parts[0], names, fuel)
+        return value if form is Form.VALUE or value is None else text_of(fuel, value)
 
-    def render_text(self, names: Names, fuel: Fuel | None = None) -> str:
-        """Fill in the text as ``render`` does, and give text whatever its values are."""
-        room, fuel = MAX_RESULT, fuel or Fuel()
-        pieces: list[str] = []
+    def _pieces(self, names: Names, fuel: Fuel) -> Iterator[address.Piece]:
+        """Give the text piece by piece, each with whether it is a value that may have to be escaped."""
+        room = MAX_RESULT
         for part in self._parts:
+            is_value = isinstance(part, _Field) and not part.expression.is_raw
             piece = part if isinstance(part, str) else text_of(fuel, _value(part, names, fuel))
             room -= len(piece)
             if room < 0:
                 raise LimitPassed("The text would be longer than 1 MiB.")
-            pieces.append(piece)
-        return "".join(pieces)
+            yield piece, is_value
 
 
 @lru_cache(maxsize=CACHED_TEMPLATES)

@@ -38,6 +38,36 @@ def test_a_template_may_give_a_value_of_another_type():
     assert resolved("llm_agent", llm_ref="a", max_tokens="{{ input.id }}")["max_tokens"] == 7
 
 
+@pytest.mark.parametrize(
+    ("type_id", "config", "expected"),
+    [
+        ("human_task", {"title": "{{ n }}"}, {"title": "4711"}),
+        ("human_task", {"description": "{{ input }}"}, {"description": '{"a":[1]}'}),
+        ("human_task", {"assignee_ref": "{{ n }}"}, {"assignee_ref": "4711"}),
+        ("human_task", {"title": "{{ nothing }}"}, {"title": None}),
+        ("human_task", {"escalation_chain": ["{{ n }}"]}, {"escalation_chain": ["4711"]}),
+        ("human_task", {"escalation_chain": "{{ [n, 'a'] }}"}, {"escalation_chain": ["4711", "a"]}),
+        ("human_task", {"timeout_hours": "{{ n }}"}, {"timeout_hours": 4711}),
+        ("http_action", {"url": "https://{{ host }}/{{ n }}"}, {"url": "https://a.example:81/4711"}),
+        ("http_action", {"headers": {"x": "{{ true }}"}}, {"headers": {"x": "true"}}),
+        ("http_action", {"headers": "{{ {'x': n, 'y': null} }}"}, {"headers": {"x": "4711"}}),
+        ("http_action", {"body": {"x": "{{ n }}"}}, {"body": {"x": 4711}}),
+        ("llm_agent", {"model": "{{ n }}"}, {"model": "4711"}),
+        ("llm_agent", {"fallback": [{"llm_ref": "{{ n }}"}]}, {"fallback": [{"llm_ref": "4711"}]}),
+        (
+            "llm_agent",
+            {"tools": [{"name": "t", "client_ref": "c", "path": "/a/{{ slash }}"}]},
+            {"tools": [{"name": "t", "client_ref": "c", "path": "/a/x%2Fy"}]},
+        ),
+    ],
+)
+def test_a_field_of_text_is_given_text(type_id: str, config: dict[str, Any], expected: dict[str, Any]) -> None:
+    names = {"n": 4711, "input": {"a": [1]}, "nothing": None, "host": "a.example:81", "slash": "x/y"}
+    target = {"url": "https://a.example/"} if type_id == "http_action" and "url" not in config else {}
+    found = resolve_config(CATALOG[type_id], {**target, **config}, names).model_dump(exclude_unset=True)
+    assert {name: found[name] for name in expected} == expected
+
+
 def test_prompts_read_single_braces_and_other_texts_do_not():
     filled = resolved("llm_agent", prompt="{name} {other} {{ name }}", model="{name}")
     assert filled["prompt"] == "Ann {other} Ann"

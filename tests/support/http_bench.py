@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +11,16 @@ import pytest
 from kernel.egress import EgressClient
 from kernel.ids import new_id
 from kernel.values import Json
-from runs.runtime import PlainClient
-from runs.steps.base import Emit, Gate, StepCall, StepFailed
+from runs.connections.directory import Directory
+from runs.connections.trial import facts_of
+from runs.runtime import PlainClient, Runtime
+from runs.steps.base import Client, Emit, Gate, StepCall, StepConfig, StepFailed
 from runs.steps.http.config import HttpActionConfig
 from runs.steps.http_action import HttpAction
+from segments.definition.config import resolve_config
+from segments.expressions import ExpressionError
+from tenants.models import Connection
+from tenants.sealing import seal_into
 from tests.support.http_server import CountingServer
 
 
@@ -24,11 +31,14 @@ class Context:
     egress: EgressClient
     bases: dict[str, str]
     tenant_id: UUID = field(default_factory=new_id)
+    connected: dict[str, Client] = field(default_factory=dict)
 
     async def http_client(self) -> EgressClient:
         return self.egress
 
-    async def client(self, ref: str) -> PlainClient:
+    async def client(self, ref: str) -> Client:
+        if ref in self.connected:
+            return self.connected[ref]
         if ref not in self.bases:
             raise StepFailed("CONNECTION_UNKNOWN", f"There is no connection named {ref}.")
         return PlainClient(ref, self.bases[ref])
@@ -43,21 +53,46 @@ class Bench:
     journal: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
 
-    async def run(self, config: dict[str, Any], *, value: Json = None, attempt: int = 1, key: str = "key-1") -> Emit:
+    def connect(self, ref: str, wish: dict[str, Any]) -> None:
+        """Give the tenant a connection of its own, as its row would say; `secret` is sealed into it."""
+        secret = wish.pop("secret", "")
+        row = Connection(ref=ref, kind="http", tenant_id=self.context.tenant_id, **wish)
+        seal_into(row, "secret", secret)
+        directory = Directory(Runtime(), lambda: self.context.egress)
+        self.context.connected[ref] = directory.client(ref, facts_of(row))
+
+    async def run(
+        self,
+        config: dict[str, Any],
+        *,
+        value: Json = None,
+        attempt: int = 1,
+        key: str = "key-1",
+        is_filled: bool = True,
+        **more: Any,
+    ) -> Emit:
+        """Execute one attempt; `is_filled`: the config has no templates."""
         inputs = {"body": value}
+        names = {"input": value, **inputs}
+        try:
+            read = HttpActionConfig.model_validate if is_filled else partial(_filled, names)
+            read_config = read(config)
+        except ExpressionError as error:
+            raise StepFailed(error.code, str(error)) from error
         call = StepCall(
             run_id=new_id(),
             step_id="call",
             activation=1,
             attempt=attempt,
-            config=HttpActionConfig.model_validate(config),
+            config=read_config,
             inputs=inputs,
-            names={"input": value, **inputs},
+            names=names,
             context=self.context,
             next_key=lambda: key,
             record=lambda kind, payload: self.journal.append((kind, dict(payload))),
             log=logging.LoggerAdapter(logging.getLogger("test")),
             gates=self.gates,
+            **more,
         )
         return await HttpAction().run(call)
 
@@ -65,3 +100,7 @@ class Bench:
         with pytest.raises(StepFailed) as error:
             await self.run(config, **options)
         return error.value
+
+
+def _filled(names: dict[str, Any], config: dict[str, Any]) -> StepConfig:
+    return resolve_config(HttpAction.step_type, config, names)

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from segments.catalog import ConnectionRef, ExpressionText, StepConfig
+from segments.catalog import ConnectionRef, ExpressionText, PathText, StepConfig, UrlText
 from segments.expressions import ExpressionError, parse
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
@@ -17,6 +17,10 @@ MAX_PAGES = 100
 
 def _without_default(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
+
+
+def _without_null(headers: Any) -> Any:
+    return {name: value for name, value in headers.items() if value is not None} if type(headers) is dict else headers
 
 
 _Unset = Field(json_schema_extra=_without_default)
@@ -67,10 +71,12 @@ class HttpActionConfig(StepConfig):
         None, description="Name of a base address the operator configured"
     )
     method: Literal["GET", "POST", "PUT", "DELETE", "PATCH"] = "POST"
-    path: OptionalText = Field(None, description="Path below the client's base address")
-    headers: Annotated[dict[str, str], _Unset] = Field({}, description="Headers to send")
+    path: Annotated[OptionalText, PathText()] = Field(None, description="Path below the client's base address")
+    headers: Annotated[
+        dict[str, str], BeforeValidator(_without_null, json_schema_input_type=dict[str, str]), _Unset
+    ] = Field({}, description="Headers to send; one that is null is left out")
     retry_count: int = Field(3, strict=True, ge=0, description="How often a call that can succeed later is tried again")
-    url: OptionalText = Field(None, description="Absolute URL, instead of client_ref and path")
+    url: Annotated[OptionalText, UrlText()] = Field(None, description="Absolute URL, instead of client_ref and path")
     query: Annotated[dict[str, Any], _Unset] = Field(
         {}, description="Query parameters; a list repeats its parameter, null leaves it out"
     )

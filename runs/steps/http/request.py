@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
 from django.conf import settings
 
@@ -13,10 +13,10 @@ from runs.runtime import host_of
 from runs.steps.base import Client, Endpoint, StepCall, StepFailed
 from runs.steps.http.config import HttpActionConfig
 from runs.steps.http.reading import media_type
+from segments.expressions import climbs
 
 _METHODS_WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
 _ORIGIN: Final = re.compile(r"[^/?#]*//[^/?#]*")
-_SEPARATOR: Final = re.compile(r"/|\\|%2f|%5c", re.IGNORECASE)
 _KEPT_IN_PATH: Final = "/%:@!$&'()*+,;=~?#[]-._"
 
 
@@ -82,7 +82,7 @@ def below(base_url: str, path: str) -> str:
     Raises:
         StepFailed: PATH_REFUSED.
     """
-    if any(unquote(part) in (".", "..") for part in _SEPARATOR.split(path.partition("?")[0])):
+    if climbs(path.partition("?")[0]):
         raise StepFailed("PATH_REFUSED", "The path holds a segment of dots.")
     return f"{base_url.rstrip('/')}/{quote(path.lstrip('/'), safe=_KEPT_IN_PATH)}"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from segments.expressions import ExpressionSyntaxError, LimitPassed, MissingName, parse_template
+from segments.expressions import ExpressionSyntaxError, Form, LimitPassed, MissingName, parse_template
 from tests.support.cost import cost_of, under_a_tracer
 
 NAMES: dict[str, Any] = {
@@ -133,10 +133,12 @@ def test_all_fields_together_do_as_much_work_as_one_expression() -> None:
     assert cost_of(render, bound=bound).seconds < bound
 
 
-def test_as_text_a_field_alone_is_text_too() -> None:
+@pytest.mark.parametrize(("form", "of_null"), [(Form.PROMPT, ""), (Form.TEXT, None)])
+def test_as_text_a_field_alone_is_text_too(form: Form, of_null: str | None) -> None:
     names = {"o": {"k": [1]}, "n": 5, "none": None, "words": "{{ n }}"}
     texts = ["{{ o }}", "{{ n }}", "{{ none }}", "{{ words }}", "{{ n }}!"]
-    assert [parse_template(text).render_text(names) for text in texts] == ['{"k":[1]}', "5", "", "{{ n }}", "5!"]
+    found = [parse_template(text).render(names, form=form) for text in texts]
+    assert found == ['{"k":[1]}', "5", of_null, "{{ n }}", "5!"]
 
 
 class Lazy(Mapping[str, Any]):

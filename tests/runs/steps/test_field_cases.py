@@ -1,0 +1,37 @@
+"""http_action with servers as they are: every case of `tests/cases/field.json` that is about them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.field_cases import answers_of, http_cases
+from tests.support.http_bench import Bench
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+@pytest.mark.parametrize("case", http_cases())
+async def test_a_server_as_it_is(bench: Bench, url: str, case: dict[str, Any]) -> None:
+    case = json.loads(json.dumps(case).replace("SERVER", url))
+    for method in METHODS:
+        bench.server.route(method, "/*", answers_of(case.get("upstream", [{"body": {"n": 1}}])))
+    bench.connect("crm", {"base_url": f"{url}/base", **case.get("connection", {})})
+    if "error" in case:
+        failure = await bench.fail(case["step"], value=case.get("input"), is_filled=False)
+        assert failure.code == case["error"]
+        assert failure.retryable is case.get("retryable", False)
+        assert case.get("details", {}).items() <= failure.details.items()
+    else:
+        emitted = await bench.run(case["step"], value=case.get("input"), is_filled=False)
+        assert emitted.ports["response"] == case.get("response", {"n": 1})
+        assert emitted.ports["status"] == case.get("status", 200)
+    for call, expected in zip(bench.server.calls, case.get("sent", bench.server.calls), strict=True):
+        if isinstance(expected, dict):
+            assert_sent(call, expected)
+
+
+def assert_sent(call: Any, expected: dict[str, Any]) -> None:
+    headers = {name: call.headers.get(name) for name in expected.get("headers", {})}
+    found = {"method": call.method, "target": call.target, "headers": headers, "body": call.body.decode("latin-1")}
+    assert {name: found[name] for name in expected} == expected
