@@ -98,6 +98,7 @@ def step_body(step: StepRecord) -> dict[str, Any]:
         "ended_at": step.ended_at,
         "duration_ms": _milliseconds(step.started_at, step.ended_at),
         "usage": step.usage,
+        "calls": step.calls,
         **error_member(step.error),
     }
 

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from kernel.values import size_of
 from runs.callbacks.serializers import CallbackFields, CallbackShape, wished
 from runs.examples import RUN_EXAMPLE
+from runs.journals.calls import CallShape
 from runs.models import RunStatus
 from runs.services import RETURN_EXISTING, Wish
 from runs.usage.serializers import StepUsageShape
@@ -359,6 +360,7 @@ class StepShape(serializers.Serializer[Any]):
     ended_at = serializers.DateTimeField(allow_null=True)
     duration_ms = serializers.IntegerField(allow_null=True)
     usage = StepUsageShape()
+    calls = CallShape(many=True, help_text="The latest calls to the outside, at most 20; the events have all.")
 
 
 class EventShape(serializers.Serializer[Any]):

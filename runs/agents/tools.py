@@ -13,7 +13,7 @@ from runs.inputs import misfits
 from runs.providers.base import Tool, ToolCall
 from runs.steps.base import Client, StepCall, StepFailed
 from runs.steps.http.exchange import exchange
-from runs.steps.http.request import OutgoingRequest, below, with_query
+from runs.steps.http.request import IDEMPOTENT, OutgoingRequest, below, honours_key, with_query
 
 MOST_RESULT_BYTES: Final = 16 * 1024
 TIMEOUT_SECONDS: Final = 30.0
@@ -85,7 +85,8 @@ def _request(tool: AgentTool, client: Client, arguments: Mapping[str, Json], key
     if tool.method in {"GET", "DELETE"}:
         return OutgoingRequest(tool.method, with_query(url, rest), headers, None, timeout, client)
     headers["content-type"] = "application/json"
-    return OutgoingRequest(tool.method, url, headers, dump_json(rest).encode(), timeout, client)
+    is_repeatable = tool.method in IDEMPOTENT or honours_key(client)
+    return OutgoingRequest(tool.method, url, headers, dump_json(rest).encode(), timeout, client, rest, is_repeatable)
 
 
 def _segment(name: str, arguments: Mapping[str, Json]) -> str:

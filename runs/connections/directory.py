@@ -12,6 +12,7 @@ from runs.connections.facts import ConnectionFacts
 from runs.providers.registry import ProviderUnknown, build_provider, default_base_url
 from runs.runtime import Runtime, host_of
 from runs.steps.base import Client, Endpoint, LanguageModel, StepFailed
+from tenants.connections.options import HttpOptions, read_options
 
 Found = TypeVar("Found")
 KINDS: Final = {"llm": "a language model", "http": "an HTTP API"}
@@ -27,6 +28,7 @@ class ConnectedClient:
     timeout_seconds: float | None
     allows_tools: bool
     headers: Mapping[str, str]
+    options: HttpOptions
     credentials: Credentials = field(repr=False)
 
     async def authorise(self, request: httpx.Request) -> None:
@@ -108,6 +110,7 @@ class Directory:
             timeout_seconds=facts.timeout_seconds,
             allows_tools=facts.allows_tools,
             headers=facts.headers,
+            options=read_options(HttpOptions, facts.options),
             credentials=self._credentials(facts),
         )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from kernel.values import Json
 from tenants.sealing import open_sealed
 
 
@@ -31,6 +32,7 @@ class ConnectionFacts:
     requests_per_minute: int | None
     max_concurrency: int | None
     allows_tools: bool
+    options: Mapping[str, Json]
     is_active: bool
     updated_at: datetime
 

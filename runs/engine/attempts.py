@@ -3,24 +3,26 @@
 import asyncio
 import hashlib
 import logging
-import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, cast
 
 from kernel.clock import utc_now
 from kernel.errors import LlmteamError
-from kernel.values import Json, ValueRefused, normalise
+from kernel.values import Json, normalise
 from runs.core import Scope, emit_ports, route
 from runs.core.routing import Routing, deciding_edges, own_output, within
 from runs.core.scope import EdgeScope
 from runs.core.state import Activation
 from runs.deltas import Delta
+from runs.engine.errors import LeaseLost, RunRefused
+from runs.engine.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere
 from runs.engine.plans import ReadyStep
 from runs.engine.store.claims import Claimed
+from runs.engine.waits import PLATFORM
 from runs.steps.base import (
+    IN_DOUBT,
     Defer,
     Emit,
     Hold,
@@ -35,51 +37,17 @@ from runs.steps.base import (
 from runs.usage.amounts import record_of
 from runs.work.errors import read_error
 from runs.work.functions import FUNCTIONS, WHAT
-from runs.work.pool import COMPUTE, compute
+from runs.work.pool import compute
 from segments.catalog import Effect
 from segments.definition.config import read_config, text_kinds
 from segments.expressions import Account, AccountEmpty, ExpressionError, Names
 from segments.plan import PlanEdge
-from tenants.faults import platform_fault
+from tenants.faults import DATABASE, platform_fault
 
 log = logging.getLogger(__name__)
 
-MESSAGE_CHARACTERS = 2_000
 ANSWER_UNITS: Final = 20_000
 """Fuel for the conditions behind an answer from outside, which is recorded at once."""
-_UNPRINTABLE = re.compile(r"[\x00\ud800-\udfff]")
-
-ActivationKey = tuple[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Succeeded:
-    """The payload of the ``step.completed`` to record."""
-
-    payload: Mapping[str, Json]
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformFault:
-    """The platform could not execute the attempt; the step is not to blame, and is tried again at no cost.
-
-    Attributes:
-        part: As ``tenants.faults`` names it.
-        may_have_called: Whether the attempt may have reached out before.
-    """
-
-    part: str
-    may_have_called: bool
-
-
-class TooLargeHere(Defer):
-    """The attempt's pure work is more than may be done where others wait for the event loop."""
-
-    def __init__(self) -> None:
-        super().__init__(utc_now(), COMPUTE)
-
-
-Outcome = Succeeded | StepFailed | Defer | Wait | PlatformFault
 
 
 class Attempt:
@@ -91,8 +59,10 @@ class Attempt:
         "_begun_seq",
         "_calls",
         "_claimed",
+        "_commit",
         "_context",
         "_deadline",
+        "_is_committing",
         "_record",
         "_reserve",
         "_streamed",
@@ -119,6 +89,7 @@ class Attempt:
         tell: Callable[[Delta], None],
         record: Callable[["Attempt", str, Mapping[str, Json]], None],
         reserve: Callable[["Attempt", Hold], Awaitable[None]],
+        commit: Callable[[], Awaitable[None]],
         account: Account,
     ) -> None:
         self.key = activation.step_id, activation.activation
@@ -132,6 +103,8 @@ class Attempt:
         self._context = context
         self._record = record
         self._reserve = reserve
+        self._commit = commit
+        self._is_committing = False
         self._deadline = deadline
         self._calls = 0
         self._tell = tell
@@ -164,6 +137,7 @@ class Attempt:
             return deferred
         except (Exception, SystemExit) as error:
             part = None if isinstance(error, StepFailed) else platform_fault(error)
+            part = DATABASE if limit.expired() and self._is_committing else part
             if part is not None:
                 return self._platform_fault(part, error)
             return self._failure(error, is_late=limit.expired())
@@ -242,8 +216,18 @@ class Attempt:
             traceparent=self._claimed.traceparent,
             arrivals=_arrivals(scope.inputs) if step.join is not None else (),
             computing=self._compute,
+            commit=self._commit_all,
         )
         return self.call
+
+    async def _commit_all(self) -> None:
+        """Wait until all that was recorded is committed; no call is made by an owner that has lost the run."""
+        self._is_committing = True
+        try:
+            await self._commit()
+        except (LeaseLost, RunRefused) as error:
+            raise Defer(utc_now(), PLATFORM) from error
+        self._is_committing = False
 
     async def _compute(
         self, function: str, arguments: Mapping[str, Any], names: Names, found: Mapping[str, Json] | None
@@ -351,8 +335,13 @@ class Attempt:
             return StepFailed(error.code, error.detail or error.title)
         if isinstance(error, TimeoutError) and is_late:
             seconds = self.step.plan_step.timeout_seconds
-            return StepFailed("STEP_TIMED_OUT", f"The attempt took longer than {seconds:g} s.", retryable=True)
+            return self._timed_out(f"The attempt took longer than {seconds:g} s.")
         return self._crashed()
+
+    def _timed_out(self, message: str) -> StepFailed:
+        is_in_doubt = self.call is not None and self.call.is_in_doubt
+        message = f"{message} {IN_DOUBT}" if is_in_doubt else message
+        return StepFailed("STEP_TIMED_OUT", message, retryable=not is_in_doubt)
 
     def _platform_fault(self, part: str, error: BaseException) -> PlatformFault:
         """Tell operators; people are told that the platform is waited for."""
@@ -366,22 +355,6 @@ class Attempt:
         type_id = self.step.plan_step.type_id
         log.exception("step type %s failed in an unforeseen way", type_id)  # noqa: LOG004 - called while handling it
         return StepFailed("STEP_CRASHED", f"The step type {type_id} failed in an unforeseen way.")
-
-
-def error_object(failure: StepFailed, *, key: ActivationKey, attempts: int) -> dict[str, Json]:
-    """Write a failure as the journal and people have it; its texts and details are made storable."""
-    try:
-        details = normalise(failure.details, big_integers="text")
-    except ValueRefused:
-        details = {}
-    return {
-        "code": failure.code,
-        "message": _UNPRINTABLE.sub("\ufffd", failure.message)[:MESSAGE_CHARACTERS],
-        "step_id": key[0],
-        "activation": key[1],
-        "attempts": attempts,
-        "details": details,
-    }
 
 
 def _normalised(ports: Mapping[str, Any]) -> dict[str, Json]:

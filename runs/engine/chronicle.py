@@ -3,22 +3,25 @@
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from kernel.values import Json
+from kernel.values import Json, normalise
 from runs.core import Event, EventType, State, apply, next_retry, route_error
 from runs.core.events import USAGE
 from runs.core.state import ActivationKey
-from runs.engine.attempts import error_object
 from runs.engine.closings import at_of, event_of
 from runs.engine.journal import Journal
 from runs.engine.orders import Orders
+from runs.engine.outcomes import error_object
 from runs.engine.spending import Spending
 from runs.engine.times import written_time
 from runs.engine.waits import PLATFORM, Waits
 from runs.metrics import DEFERRED
 from runs.steps.base import StepFailed
 from segments.plan import RetryPolicy
+
+if TYPE_CHECKING:
+    from runs.engine.attempts import Attempt
 
 FIRST_FAULT_SECONDS: Final = 1.0
 LONGEST_FAULT_SECONDS: Final = 60.0
@@ -96,6 +99,19 @@ class Chronicle:
             error = error_object(failure, key=key, attempts=activation.consumed + 1)
             at = self._journal.clock.now() + delay
             self.try_again(key, reason="failed", at=at, consumed=True, error=error, usage=usage)
+
+    def record_action(self, attempt: "Attempt", event_type: str, payload: Mapping[str, Json]) -> None:
+        """Append what a handler tells of its attempt.
+
+        Raises:
+            ValueError: It is no event of the action kinds.
+        """
+        kind = EventType(event_type)
+        if not kind.startswith("action."):
+            raise ValueError("a handler records events of the action kinds only")
+        plain = normalise(dict(payload), big_integers="text")
+        if isinstance(plain, dict):
+            self.record(kind, plain, attempt.key, attempt.number)
 
     def give_failed(self, key: ActivationKey, failure: StepFailed, usage: Sequence[Json] = ()) -> None:
         """Record that an activation failed for good."""

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 
-from kernel.values import Json, ValueTooLarge, normalise
+from kernel.values import Json, ValueTooLarge
 from runs.core import (
     Command,
     Complete,
@@ -19,12 +20,14 @@ from runs.core import (
     decide,
     new_state,
 )
+from runs.core.state import ActivationKey
 from runs.engine import closings
-from runs.engine.attempts import ActivationKey, Attempt, Outcome, PlatformFault, Succeeded, TooLargeHere
+from runs.engine.attempts import Attempt
 from runs.engine.chronicle import Chronicle
 from runs.engine.flights import Flights
 from runs.engine.journal import Closing, Journal
 from runs.engine.orders import told_by
+from runs.engine.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere
 from runs.engine.parked import Parked
 from runs.engine.plans import ReadyPlan
 from runs.engine.recovery import LOST, Fate, fates
@@ -324,8 +327,9 @@ class Execution:
             deadline=time.monotonic() + min(seconds_left, step.plan_step.timeout_seconds or seconds_left),
             context=self._around.contexts.get(self._claimed.tenant_id),
             tell=self._around.deltas.tell,
-            record=self._record_action,
+            record=self._chronicle.record_action,
             reserve=self._spending.reserve,
+            commit=partial(self._around.writer.commit, self._journal),
             account=Account(INLINE_UNITS, part_of=self._round),
         )
 
@@ -384,11 +388,3 @@ class Execution:
         for key, activation in list(self.state.active.items()):
             is_pure = self._ready.plan.steps[key[0]].effect is Effect.PURE
             await self._skip(Skip(*key, activation.attempt, reason, not is_pure and activation.phase is Phase.RUNNING))
-
-    def _record_action(self, attempt: Attempt, event_type: str, payload: Mapping[str, Json]) -> None:
-        kind = EventType(event_type)
-        if not kind.startswith("action."):
-            raise ValueError("a handler records events of the action kinds only")
-        plain = normalise(dict(payload), big_integers="text")
-        if isinstance(plain, dict):
-            self._record(kind, plain, attempt.key, attempt.number)

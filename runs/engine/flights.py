@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from runs.engine.attempts import ActivationKey, Attempt, Outcome
+from runs.core.state import ActivationKey
+from runs.engine.attempts import Attempt
+from runs.engine.outcomes import Outcome
 
 LAUNCHED_AT_ONCE: Final = 16
 """Attempts that begin in one turn of the event loop."""

@@ -10,9 +10,10 @@ import orjson
 from kernel.values import Json, normalise
 from runs.core import EventType, Phase
 from runs.core.state import ActivationKey
-from runs.engine.attempts import Attempt, Outcome
+from runs.engine.attempts import Attempt
 from runs.engine.chronicle import Chronicle
 from runs.engine.journal import Journal
+from runs.engine.outcomes import Outcome
 from runs.engine.store.journals import Received
 from runs.engine.times import written_time
 from runs.engine.waits import HUMAN

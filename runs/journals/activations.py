@@ -12,6 +12,7 @@ from django.db.models.fields.json import KeyTransform
 from kernel.paging import READ_BYTES, Page, fitting
 from kernel.values import Json
 from runs.core.events import REPLAYED_FROM, USAGE
+from runs.journals.calls import PREFIX, calls_of
 from runs.journals.large_values import WHOLE_BYTES, Path, link, short, shortened, value_url
 from runs.journals.records import given_out
 from runs.models import Run, RunEvent
@@ -48,7 +49,7 @@ class _Source:
 class StepRecord:
     """One activation of a step, folded from the journal. ``status``: running, retrying, waiting, or an outcome.
 
-    Large values are links. ``seq`` is the number of its first event.
+    Large values are links. ``seq`` is the number of its first event; ``calls`` has its latest calls to the outside.
     """
 
     seq: int
@@ -63,6 +64,7 @@ class StepRecord:
     started_at: datetime
     ended_at: datetime | None
     usage: dict[str, Json]
+    calls: list[dict[str, Json]]
 
 
 def list_steps(*, tenant: Tenant, run_id: UUID, cursor: str | None, limit: int) -> Page[StepRecord]:
@@ -112,7 +114,7 @@ def _lines_of(run: Run, heads: Sequence[RunEvent]) -> _Lines:
     lines: _Lines = {(head.step_id, head.activation): [] for head in heads}
     if not heads:
         return lines
-    of_activations = Q(type__startswith="step.") | Q(type__in=IN_BETWEEN)
+    of_activations = Q(type__startswith="step.") | Q(type__startswith=PREFIX) | Q(type__in=IN_BETWEEN)
     steps = {head.step_id for head in heads}
     events = run.events.filter(of_activations, seq__gte=heads[0].seq, step_id__in=steps)
     for event in events.order_by("seq").defer("payload"):
@@ -196,7 +198,8 @@ def _type_of(member: str) -> Func:
     return Func(KeyTransform(member, "payload"), function="json_typeof", output_field=TextField())
 
 
-def _step_record(lines: Sequence[RunEvent], sources: Mapping[int, _Source], types: Mapping[str, str]) -> StepRecord:
+def _step_record(events: Sequence[RunEvent], sources: Mapping[int, _Source], types: Mapping[str, str]) -> StepRecord:
+    lines = [event for event in events if not event.type.startswith(PREFIX)]
     first, last = lines[0], lines[-1]
     inputs = _inputs_of(lines)
     told = shortened(last.payload, last.bytes, run_id=last.run_id, seq=last.seq)
@@ -213,6 +216,7 @@ def _step_record(lines: Sequence[RunEvent], sources: Mapping[int, _Source], type
         started_at=first.created_at,
         ended_at=last.created_at if last.type in OUTCOMES else None,
         usage=_usage_of(lines),
+        calls=calls_of([event for event in events if event.type.startswith(PREFIX)]),
     )
 
 

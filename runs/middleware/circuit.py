@@ -16,7 +16,7 @@ import redis.asyncio
 from django.conf import settings
 
 from kernel.clock import utc_now
-from kernel.egress import ConnectionFailed, DeadlineExceeded
+from kernel.egress import OF_TRUST, ConnectionFailed, DeadlineExceeded
 from kernel.ids import new_id
 from runs.circuits.circuit import Circuit, CircuitBusy, CircuitOpen
 from runs.circuits.keeper import Keeper
@@ -120,7 +120,9 @@ def _deferred(seconds: float) -> Defer:
 def _host_failed(error: BaseException) -> bool:
     if isinstance(error, StepFailed):
         return error.host_failed
-    return isinstance(error, ConnectionFailed | DeadlineExceeded)
+    if isinstance(error, ConnectionFailed):
+        return error.reason not in OF_TRUST
+    return isinstance(error, DeadlineExceeded)
 
 
 def _opened(key: str) -> None:

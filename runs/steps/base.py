@@ -19,6 +19,7 @@ from segments.catalog import Effect, ExpressionText, Port, StepConfig, StepType
 from segments.expressions import Account, ExpressionError, Names
 
 LEAST_WAIT_SECONDS: Final = 0.05
+IN_DOUBT: Final = "The call may have had its effect, so it is not made again: see whether it had."
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,10 @@ def _stream_nowhere(text: str) -> None:
     """Stand in where nobody follows."""
 
 
+async def _commit_nothing() -> None:
+    """Stand in where there is no journal."""
+
+
 Compute: TypeAlias = "Callable[[str, Mapping[str, Any], Names, Mapping[str, Json] | None], Awaitable[Json]]"
 """Does a piece of pure work: one of ``runs.work.functions.FUNCTIONS``, its arguments, names, and names that win."""
 
@@ -167,7 +172,8 @@ class StepCall:
     StepFailed BUDGET_EXCEEDED or PRICE_UNKNOWN. What the call took goes into ``usage`` before the next is asked for.
     ``stream`` sends text to whoever follows the run live, best effort. ``gates`` is what every call to the outside
     passes; middleware adds to it. ``usage`` is what model calls took so far; it is journalled with the attempt's
-    outcome, whatever that is.
+    outcome, whatever that is. ``commit`` returns when all that was recorded is committed. ``is_in_doubt``: a call that
+    may not be made twice was sent, and its answer has not come; an attempt that ends so is not made again.
     """
 
     run_id: UUID
@@ -193,6 +199,17 @@ class StepCall:
     gates: "list[Gate]" = field(default_factory=list)
     usage: list[Usage] = field(default_factory=list)
     computing: Compute = field(default=compute_here)
+    commit: Callable[[], Awaitable[None]] = field(default=_commit_nothing)
+    is_in_doubt: bool = False
+
+    async def announce(self, sent: Mapping[str, Json]) -> None:
+        """Have the journal hold what is about to be sent, before it is: ``action.started``, committed.
+
+        Args:
+            sent: What, redacted and bounded (``runs.steps.sent``).
+        """
+        self.record("action.started", dict(sent))
+        await self.commit()
 
     async def evaluate(self, source: str, place: str = "", /, **found: Json) -> Json:
         """Evaluate an expression; where that takes long, others go on meanwhile.

@@ -98,6 +98,7 @@ class ConnectionAdmin(ConsoleAdmin):
             },
         ),
         ("Bounds", {"fields": ["timeout_seconds", "requests_per_minute", "max_concurrency", "allows_tools"]}),
+        ("The other end", {"fields": ["options"]}),
         ("History", {"fields": ["created_at", "updated_at"]}),
     ]
 
@@ -138,9 +139,8 @@ class ConnectionAdmin(ConsoleAdmin):
 def wish_of(cleaned: Mapping[str, Any]) -> ConnectionWish:
     """Read a form as a wish."""
     names = ConnectionWish.__dataclass_fields__
-    return ConnectionWish(
-        **{name: cleaned[name] for name in names if name != "headers"}, headers=cleaned["headers"] or {}
-    )
+    objects = {name: cleaned[name] or {} for name in ("headers", "options")}
+    return ConnectionWish(**{**{name: cleaned[name] for name in names}, **objects})
 
 
 def _placed(item: ErrorItem, fields: Mapping[str, Any]) -> tuple[str | None, str]:

@@ -61,6 +61,9 @@ class Connection(models.Model):
         null=True, blank=True, help_text="Calls of one worker at the same time. Empty: as many as come."
     )
     allows_tools = models.BooleanField(default=False, help_text="A model may call it as a tool.")
+    options = JsonTextField(
+        default=dict, blank=True, help_text="What the other end is like; docs/howto/connections.md has them."
+    )
     is_active = models.BooleanField(default=True, help_text="Steps that use an inactive one fail.")
     created_at = models.DateTimeField(default=utc_now, editable=False)
     updated_at = models.DateTimeField(default=utc_now, editable=False)

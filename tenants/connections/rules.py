@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 from kernel.egress import EgressBlocked, HeaderRefused, Policy, check_headers, check_url
 from kernel.errors import ErrorItem
+from kernel.values import Json
 from tenants.connections.models import ConnectionAuth, ConnectionKind
+from tenants.connections.options import option_problems
 
 REF: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _CREDENTIAL: Final = re.compile(r"authorization|cookie|token|secret|password|api-?key|^x-.*-key$", re.IGNORECASE)
@@ -43,6 +45,7 @@ class ConnectionWish:
     requests_per_minute: int | None = None
     max_concurrency: int | None = None
     allows_tools: bool = False
+    options: Mapping[str, Json] = field(default_factory=dict)
     is_active: bool = True
 
     @property
@@ -65,6 +68,7 @@ def problems(wish: ConnectionWish, *, policy: Policy, providers: Collection[str]
         if getattr(wish, name):
             yield from _of_url(name, getattr(wish, name), policy)
     yield from _of_headers(wish.headers)
+    yield from option_problems(wish.kind, wish.options)
 
 
 def secret_problems(secret: object) -> Iterator[ErrorItem]:

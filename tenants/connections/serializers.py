@@ -74,6 +74,7 @@ class ConnectionFields(Strict):
         required=False, allow_null=True, min_value=1, max_value=10_000, help_text="Calls of one worker at a time."
     )
     allows_tools = serializers.BooleanField(required=False, help_text="A model may call it as a tool; false.")
+    options = JsonObject(required=False, help_text="What the other end is like: `honours_idempotency_key` of an API.")
     is_active = serializers.BooleanField(required=False, help_text="true by default.")
 
     def validate_headers(self, value: dict[str, str]) -> dict[str, str]:
@@ -112,6 +113,7 @@ class ConnectionShape(serializers.Serializer[Any]):
     requests_per_minute = serializers.IntegerField(allow_null=True)
     max_concurrency = serializers.IntegerField(allow_null=True)
     allows_tools = serializers.BooleanField()
+    options = JsonObject()
     is_active = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -135,6 +137,7 @@ def connection_body(row: Connection) -> dict[str, Any]:
         "requests_per_minute": row.requests_per_minute,
         "max_concurrency": row.max_concurrency,
         "allows_tools": row.allows_tools,
+        "options": row.options,
         "is_active": row.is_active,
         "created_at": row.created_at,
         "updated_at": row.updated_at,

@@ -101,7 +101,7 @@ def _tell(row: Connection, actor: str, verb: str, before: Json, after: Json) -> 
 
 
 def _columns(wish: ConnectionWish) -> dict[str, object]:
-    return {**asdict(wish), "auth": wish.shown_auth, "headers": dict(wish.headers)}
+    return {**asdict(wish), "auth": wish.shown_auth, "headers": dict(wish.headers), "options": dict(wish.options)}
 
 
 def _wish_of(row: Connection) -> ConnectionWish:

@@ -3,14 +3,16 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpcore
 import pytest
 
-from kernel.egress import DeadlineExceeded, build_policy, open_client
+from kernel.egress import ConnectionFailed, DeadlineExceeded, build_policy, open_client
 from kernel.egress.backend import AsyncGuardedBackend
 from kernel.egress.pool import AsyncConnections
+from kernel.egress.progress import Progress
 from kernel.egress.transport import default_ssl_context
 from kernel.errors import LlmteamError
 from tests.support.http_server import Answer, CountingServer
@@ -36,7 +38,7 @@ async def narrow() -> AsyncIterator[AsyncConnections]:
 
 async def call(connections: AsyncConnections, url: str) -> None:
     request = httpcore.Request("GET", url, headers={"Host": "x"})
-    response, connection = await connections.send(request)
+    response, connection = await connections.send(request, Progress())
     stream: Any = response.stream
     async for _ in stream:
         pass
@@ -149,3 +151,66 @@ async def test_a_call_cancelled_however_often_leaves_no_connection_open(head: by
             await asyncio.sleep(0)
         await asyncio.wait([going])
         await asyncio.wait_for(left.wait(), 2)
+
+
+@dataclass
+class ClosedMeanwhile:
+    """A network whose second use of a connection finds it closed, though it did not look so before."""
+
+    sent: list[bytes] = field(default_factory=list)
+    opened: int = 0
+    takes_bytes: bool = False
+
+    async def connect_tcp(self, *_: Any, **__: Any) -> "ClosingStream":
+        self.opened += 1
+        return ClosingStream(self)
+
+
+@dataclass
+class ClosingStream:
+    network: ClosedMeanwhile
+    uses: int = 0
+    is_first: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_first = self.network.opened == 1
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's protocol
+        if b" HTTP/1.1" in buffer:
+            self.uses += 1
+        if self.is_closed and not self.network.takes_bytes:
+            raise httpcore.WriteError
+        self.network.sent.append(buffer)
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's protocol
+        return b"" if self.is_closed else b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+    @property
+    def is_closed(self) -> bool:
+        return self.is_first and self.uses > 1
+
+    async def aclose(self) -> None:
+        pass
+
+    def get_extra_info(self, info: str) -> Any:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("method", "takes_bytes", "opened"),
+    [("GET", False, 2), ("POST", False, 2), ("GET", True, 2), ("PUT", True, 2), ("POST", True, 1), ("PATCH", True, 1)],
+)
+async def test_a_kept_connection_closed_meanwhile_costs_only_what_may_have_had_an_effect(
+    method: str, takes_bytes: bool, opened: int
+) -> None:
+    network = ClosedMeanwhile(takes_bytes=takes_bytes)
+    policy = build_policy(allow_hosts=["127.0.0.1:*"], allow_cidrs=["127.0.0.1/32"])
+    async with open_client(policy, network=network) as client:  # type: ignore[arg-type]  # as much of one as is used
+        assert (await client.request("GET", "http://127.0.0.1:9/")).status_code == 200
+        if opened == 2:
+            assert (await client.request(method, "http://127.0.0.1:9/")).status_code == 200
+        else:
+            with pytest.raises(ConnectionFailed) as error:
+                await client.request(method, "http://127.0.0.1:9/")
+            assert error.value.sent
+    assert network.opened == opened

@@ -243,8 +243,11 @@ def test_a_host_inside_is_called_by_the_tenant_it_is_allowed(
     assert server.count() == 1
 
 
-def test_the_journal_tells_of_the_call_by_its_bare_address(acme: Tenant, host: Host, server: CountingServer) -> None:
+def test_the_journal_tells_of_the_call_without_what_the_connection_adds(
+    acme: Tenant, host: Host, server: CountingServer
+) -> None:
     connect(acme, server, auth="query", auth_name="key")
     found = run(acme, call_step("/ok?page=2"))
     (started,) = [event for event in events_of(found.id) if event.type == "action.started"]
-    assert started.payload["url"] == f"{server.url}/api/ok"
+    assert started.payload["url"] == f"{server.url}/api/ok?page=2"
+    assert server.calls[0].query == {"page": ["2"], "key": [CANARY]}

@@ -6,6 +6,7 @@ addresses that were judged, `transport` bounds the body, `client` follows redire
 
 from kernel.egress.client import EgressClient, SyncEgressClient, open_client, open_sync_client
 from kernel.egress.errors import (
+    OF_TRUST,
     BodyTooLarge,
     BodyUnreadable,
     ConnectionFailed,
@@ -17,6 +18,7 @@ from kernel.egress.headers import check_headers
 from kernel.egress.policy import Policy, Target, build_policy, check_url
 
 __all__ = [
+    "OF_TRUST",
     "BodyTooLarge",
     "BodyUnreadable",
     "ConnectionFailed",

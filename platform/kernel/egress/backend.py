@@ -19,6 +19,7 @@ import httpcore
 from kernel.egress.errors import EgressBlocked
 from kernel.egress.head import HeadBound
 from kernel.egress.policy import Policy, check_addresses, check_host
+from kernel.egress.progress import Progress, current
 from kernel.fair_threads import FairThreads
 
 Resolver = Callable[[str, int], Sequence[str]]
@@ -26,6 +27,7 @@ SocketOptions = Iterable[Any] | None
 
 LOOKUPS = FairThreads(16, name="egress-lookup")
 """Looks names up for all clients of the process, their owners in turn: a slow name holds up its owner alone."""
+SENT_AT_ONCE = 16 * 1024
 _deadline: ContextVar[float | None] = ContextVar("egress_deadline", default=None)
 
 
@@ -137,13 +139,23 @@ class AsyncBoundedStream(httpcore.AsyncNetworkStream):
             BodyUnreadable: The answer's head is too large.
         """
         data = await self._stream.read(self.head.at_most(max_bytes), timeout)
+        progress = current.get()
+        if data and progress is not None:
+            progress.answered = True
         self.head.count(data)
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's protocol
         """Write a piece of a request."""
         self.head.begin()
-        await self._stream.write(buffer, timeout)
+        progress = current.get() or Progress()
+        before, progress.sent = progress.sent, True
+        try:
+            await self._stream.write(buffer, timeout)
+        except httpcore.WriteError:
+            if len(buffer) <= SENT_AT_ONCE:
+                progress.sent = before  # the connection was closed already: the network takes so much at once
+            raise
 
     async def aclose(self) -> None:
         """Close the connection."""

@@ -22,6 +22,7 @@ from kernel.egress.body import MAX_BODY_BYTES
 from kernel.egress.errors import DeadlineExceeded, EgressBlocked
 from kernel.egress.headers import OWN_HEADERS, check_headers
 from kernel.egress.policy import Policy, check_url
+from kernel.egress.progress import PROGRESS, Progress
 from kernel.egress.redirects import Hops
 from kernel.egress.transport import DEADLINE, AsyncGuardedTransport, SyncGuardedTransport
 
@@ -115,11 +116,12 @@ class EgressClient(httpx.AsyncClient):
         """
         deadline = asyncio.get_running_loop().time() + _total_seconds(request)
         hops = Hops(self._policy, follow=follow_redirects is not False)
+        progress = Progress()
         try:
             async with asyncio.timeout_at(deadline):
                 following: httpx.Request | None = request
                 while following is not None:
-                    following.extensions[DEADLINE] = deadline
+                    following.extensions |= {DEADLINE: deadline, PROGRESS: progress}
                     with _unreadable_places_blocked():
                         response = await super().send(following, stream=True, auth=auth, follow_redirects=False)
                     async with _aclosed_on_error(response):
@@ -128,7 +130,7 @@ class EgressClient(httpx.AsyncClient):
                             await response.aread()
                 return response
         except TimeoutError as error:
-            raise DeadlineExceeded from error
+            raise DeadlineExceeded(sent=progress.sent) from error
 
 
 class SyncEgressClient(httpx.Client):

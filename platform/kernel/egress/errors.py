@@ -13,7 +13,26 @@
 No text here ever holds an address: it would tell a caller what our resolver sees.
 """
 
+from enum import StrEnum
+
 from kernel.errors import Invalid, Unavailable
+
+
+class Reason(StrEnum):
+    """Why a connection failed."""
+
+    REFUSED = "refused"
+    UNKNOWN_NAME = "unknown_name"
+    UNREACHABLE = "unreachable"
+    CERTIFICATE = "certificate"
+    CLIENT_CERTIFICATE = "client_certificate"
+    NOT_TLS = "not_tls"
+    TLS = "tls"
+    BROKEN = "broken"
+
+
+OF_TRUST = frozenset({Reason.CERTIFICATE, Reason.CLIENT_CERTIFICATE, Reason.NOT_TLS, Reason.TLS})
+"""Reasons that no other try mends, of hosts that are there."""
 
 
 class EgressBlocked(Invalid):
@@ -49,14 +68,30 @@ class BodyUnreadable(Invalid):
 
 
 class ConnectionFailed(Unavailable):
-    """No connection could be made, or it broke before the answer was complete."""
+    """No connection could be made, or it broke before the answer was complete.
+
+    Attributes:
+        reason: Why.
+        sent: Whether the other side may have acted on the request.
+    """
 
     code = "CONNECTION_FAILED"
     title = "The connection to the host failed"
 
+    def __init__(self, detail: str | None = None, *, reason: Reason = Reason.BROKEN, sent: bool = True) -> None:
+        """Say what is known."""
+        super().__init__(detail, extra={"reason": reason.value})
+        self.reason = reason
+        self.sent = sent
+
 
 class DeadlineExceeded(Unavailable):
-    """The answer was not complete within the request's total time."""
+    """The answer was not complete within the request's total time; ``sent`` as for ``ConnectionFailed``."""
 
     code = "REQUEST_TIMED_OUT"
     title = "The host did not answer in time"
+
+    def __init__(self, detail: str | None = None, *, sent: bool = True) -> None:
+        """Say what is known."""
+        super().__init__(detail)
+        self.sent = sent

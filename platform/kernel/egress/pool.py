@@ -11,9 +11,12 @@ from contextlib import suppress
 
 import httpcore
 
+from kernel.egress.progress import Progress
+
 MAX_ACTIVE = 500
 MAX_IDLE = 200
 KEEPALIVE_SECONDS = 15.0
+_REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 
 
 class AsyncConnections:
@@ -39,8 +42,13 @@ class AsyncConnections:
         self._idle_by_origin: defaultdict[bytes, deque[httpcore.AsyncHTTPConnection]] = defaultdict(deque)
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def send(self, request: httpcore.Request) -> tuple[httpcore.Response, httpcore.AsyncHTTPConnection]:
+    async def send(
+        self, request: httpcore.Request, progress: Progress
+    ) -> tuple[httpcore.Response, httpcore.AsyncHTTPConnection]:
         """Send a request over a kept connection or a new one; waits for a slot.
+
+        A kept connection that the other side closes meanwhile is replaced by a new one, where nothing was sent yet, or
+        where the method may be sent again and no answer has begun (RFC 9110, 9.2.2).
 
         Returns:
             The answer, its body unread, and the connection to give back behind it.
@@ -52,7 +60,15 @@ class AsyncConnections:
         await self._slots.acquire()
         connection: httpcore.AsyncHTTPConnection | None = None
         try:
-            connection = await self._take(request.url.origin)
+            connection = await self._take_kept(request.url.origin)
+            if connection is not None:
+                try:
+                    return await connection.handle_async_request(request), connection
+                except (httpcore.NetworkError, httpcore.RemoteProtocolError):
+                    if progress.answered or (progress.sent and request.method not in _REPEATABLE):
+                        raise
+                    self._drop(connection)
+            connection = self._new(request.url.origin)
             return await connection.handle_async_request(request), connection
         except BaseException:
             self._slots.release()
@@ -88,7 +104,7 @@ class AsyncConnections:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
-    async def _take(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
+    async def _take_kept(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection | None:
         kept = self._idle_by_origin.get(_key(origin))
         while kept:
             connection = kept.pop()
@@ -96,6 +112,9 @@ class AsyncConnections:
             if not connection.has_expired():
                 return connection
             await connection.aclose()
+        return None
+
+    def _new(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
         return httpcore.AsyncHTTPConnection(
             origin=origin,
             ssl_context=self._ssl_context,

@@ -15,8 +15,10 @@ import httpx
 from kernel.charsets import codec_of, label_of
 from kernel.egress.backend import AsyncBoundedStream, SyncBoundedStream, until
 from kernel.egress.body import MAX_BODY_BYTES, BodyReader
-from kernel.egress.errors import BodyUnreadable, ConnectionFailed, DeadlineExceeded
+from kernel.egress.errors import BodyUnreadable, DeadlineExceeded
+from kernel.egress.failures import connection_failed
 from kernel.egress.pool import KEEPALIVE_SECONDS, AsyncConnections
+from kernel.egress.progress import PROGRESS, Progress, current
 
 DEADLINE = "llmteam.deadline"
 MAX_SYNC_CONNECTIONS = 50
@@ -56,8 +58,13 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
             BodyUnreadable: The answer has an encoding we did not ask for.
         """
         core_request = _core_request(request)
-        with _our_errors():
-            response, connection = await self._connections.send(core_request)
+        progress = request.extensions.get(PROGRESS) or Progress()
+        token = current.set(progress)
+        try:
+            with _our_errors(progress):
+                response, connection = await self._connections.send(core_request, progress)
+        finally:
+            current.reset(token)
         raw = _AsyncRawBody(response, core_request.url.origin, connection, self._connections)
         headers = httpx.Headers(response.headers)
         try:
@@ -189,14 +196,14 @@ class _SyncBody(httpx.SyncByteStream):
 
 
 @contextmanager
-def _our_errors() -> Iterator[None]:
-    """Turn httpcore's errors into ours; their texts stay behind, they may hold an address."""
+def _our_errors(progress: Progress | None = None) -> Iterator[None]:
+    """Turn httpcore's errors into ours; without a progress the request counts as sent."""
     try:
         yield
     except (httpcore.TimeoutException, TimeoutError) as error:
-        raise DeadlineExceeded from error
-    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
-        raise ConnectionFailed from error
+        raise DeadlineExceeded(sent=progress is None or progress.sent) from error
+    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, ssl.SSLError) as error:
+        raise connection_failed(error, sent=progress is None or progress.sent) from error
 
 
 def _core_request(request: httpx.Request) -> httpcore.Request:

@@ -86,6 +86,11 @@ class HttpActionConfig(StepConfig):
     timeout_seconds: float = Field(
         DEFAULT_TIMEOUT_SECONDS, gt=0, le=MAX_TIMEOUT_SECONDS, description="Time for one call, answer included"
     )
+    honours_idempotency_key: Annotated[bool | SkipJsonSchema[None], _Unset] = Field(
+        None,
+        description="Whether the server does once what comes twice with one header `Idempotency-Key`: then POST and "
+        "PATCH without an answer are tried again; without it the connection says",
+    )
     accept_statuses: Annotated[list[int], _Unset] = Field([], description="Statuses beside 200 to 299 that are fine")
     select: Annotated[OptionalText, ExpressionText()] = Field(
         None, description="Expression over `response` and `status` that cuts the answer to what is kept"

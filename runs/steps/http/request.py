@@ -14,7 +14,10 @@ from runs.steps.base import Client, Endpoint, StepCall, StepFailed
 from runs.steps.http.config import HttpActionConfig
 from runs.steps.http.reading import media_type
 from segments.expressions import climbs
+from tenants.connections.options import HttpOptions
 
+IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
+"""Methods that have the same effect however often they are sent (RFC 9110, 9.2.2)."""
 _METHODS_WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
 _ORIGIN: Final = re.compile(r"[^/?#]*//[^/?#]*")
 _KEPT_IN_PATH: Final = "/%:@!$&'()*+,;=~?#[]-._"
@@ -22,7 +25,18 @@ _KEPT_IN_PATH: Final = "/%:@!$&'()*+,;=~?#[]-._"
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """What one call sends. ``client`` puts its credentials on it at the last moment; None for a bare URL."""
+    """What one call sends.
+
+    Attributes:
+        method: Upper case.
+        url: Without credentials.
+        headers: Lower case names.
+        content: What is sent as the body.
+        timeout_seconds: For the call, its answer included.
+        client: Puts its credentials on it at the last moment; None for a bare URL.
+        body: The content as a value, for those who look at what was sent.
+        is_repeatable: Whether sending it twice has the effect of sending it once.
+    """
 
     method: str
     url: str
@@ -30,11 +44,8 @@ class OutgoingRequest:
     content: bytes | None
     timeout_seconds: float
     client: Client | None = None
-
-    @property
-    def place(self) -> str:
-        """What the journal may hold of the URL."""
-        return self.url.partition("#")[0].partition("?")[0]
+    body: Json = None
+    is_repeatable: bool = True
 
     @property
     def endpoint(self) -> Endpoint:
@@ -71,9 +82,28 @@ async def build_request(config: HttpActionConfig, call: StepCall) -> OutgoingReq
     """
     client = await call.context.client(config.client_ref) if config.client_ref else None
     headers = {name.lower(): value for name, value in config.headers.items()}
-    content = _content(config, call, headers)
+    body, content = _content(config, call, headers)
     url = with_query(_bare_url(config.url) if config.url else _below(client, config.path or ""), config.query)
-    return OutgoingRequest(config.method, url, headers, content, _timeout(config, client), client)
+    is_repeatable = config.method in IDEMPOTENT or _honours_key(config, client)
+    return OutgoingRequest(config.method, url, headers, content, _timeout(config, client), client, body, is_repeatable)
+
+
+def _honours_key(config: HttpActionConfig, client: Client | None) -> bool:
+    """Whether the server does once what comes twice with one idempotency key: as the step says, else the connection."""
+    if config.honours_idempotency_key is not None:
+        return config.honours_idempotency_key
+    return honours_key(client)
+
+
+def honours_key(client: Client | None) -> bool:
+    """Whether a connection says that its server honours idempotency keys."""
+    return options_of(client).honours_idempotency_key
+
+
+def options_of(client: Client | None) -> HttpOptions:
+    """Give what a connection says of the other end; one registered in code may say nothing."""
+    found = getattr(client, "options", None)
+    return found if isinstance(found, HttpOptions) else HttpOptions()
 
 
 def below(base_url: str, path: str) -> str:
@@ -119,8 +149,8 @@ def _timeout(config: HttpActionConfig, client: Client | None) -> float:
     return config.timeout_seconds if of_client is None or "timeout_seconds" in config.model_fields_set else of_client
 
 
-def _content(config: HttpActionConfig, call: StepCall, headers: dict[str, str]) -> bytes | None:
-    """Encode the body and name its type in `headers`, unless the segment did.
+def _content(config: HttpActionConfig, call: StepCall, headers: dict[str, str]) -> tuple[Json, bytes | None]:
+    """Give the body and encode it; name its type in `headers`, unless the segment did.
 
     A configured text goes out as it is; an object goes out as a form where the segment says so; else JSON.
     """
@@ -128,14 +158,14 @@ def _content(config: HttpActionConfig, call: StepCall, headers: dict[str, str]) 
         body: Json = config.body
         if isinstance(body, str):
             headers.setdefault("content-type", "text/plain; charset=utf-8")
-            return body.encode()
+            return body, body.encode()
         if body is None:
-            return None
+            return None, None
     elif config.method in _METHODS_WITH_BODY:
         body = call.input
     else:
-        return None
+        return None, None
     content_type = headers.setdefault("content-type", "application/json")
     if isinstance(body, dict) and media_type(content_type) == "application/x-www-form-urlencoded":
-        return with_query("", body)[1:].encode()
-    return dump_json(body).encode()
+        return body, with_query("", body)[1:].encode()
+    return body, dump_json(body).encode()

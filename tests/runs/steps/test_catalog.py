@@ -51,7 +51,8 @@ CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[str]]] = {
             "headers": {"type": "object", "additionalProperties": TEXT},
             "retry_count": {"type": "integer", "default": 3, "minimum": 0},
         },
-        {"url", "query", "body", "timeout_seconds", "accept_statuses", "select", "pagination"},
+        {"url", "query", "body", "timeout_seconds", "accept_statuses", "select", "pagination"}
+        | {"honours_idempotency_key"},
         ["client_ref", "path"],
     ),
     "human_task": (

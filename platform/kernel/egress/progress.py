@@ -1,0 +1,25 @@
+"""How far a request has come: whether it may be sent again is decided by that."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final
+
+PROGRESS: Final = "llmteam.progress"
+"""Where a request's extensions hold its progress."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What has become of one request.
+
+    Attributes:
+        sent: Bytes of it have gone out; the other side may have acted on it.
+        answered: Bytes of the answer have come.
+    """
+
+    sent: bool = False
+    answered: bool = False
+
+
+current: ContextVar[Progress | None] = ContextVar("egress_progress", default=None)
+"""Progress of the request that this task is sending, for the network below it."""

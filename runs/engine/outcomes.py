@@ -1,0 +1,61 @@
+"""Outcomes of attempts, and errors as the journal has them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from kernel.clock import utc_now
+from kernel.values import Json, ValueRefused, normalise
+from runs.core.state import ActivationKey
+from runs.steps.base import Defer, StepFailed, Wait
+from runs.work.pool import COMPUTE
+
+MESSAGE_CHARACTERS: Final = 2_000
+_UNPRINTABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The payload of the ``step.completed`` to record."""
+
+    payload: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformFault:
+    """The platform could not execute the attempt; the step is not to blame, and is tried again at no cost.
+
+    Attributes:
+        part: As ``tenants.faults`` names it.
+        may_have_called: Whether the attempt may have reached out before.
+    """
+
+    part: str
+    may_have_called: bool
+
+
+class TooLargeHere(Defer):
+    """The attempt's pure work is more than may be done where others wait for the event loop."""
+
+    def __init__(self) -> None:
+        super().__init__(utc_now(), COMPUTE)
+
+
+Outcome = Succeeded | StepFailed | Defer | Wait | PlatformFault
+
+
+def error_object(failure: StepFailed, *, key: ActivationKey, attempts: int) -> dict[str, Json]:
+    """Write a failure as the journal and people have it; its texts and details are made storable."""
+    try:
+        details = normalise(failure.details, big_integers="text")
+    except ValueRefused:
+        details = {}
+    return {
+        "code": failure.code,
+        "message": _UNPRINTABLE.sub("\ufffd", failure.message)[:MESSAGE_CHARACTERS],
+        "step_id": key[0],
+        "activation": key[1],
+        "attempts": attempts,
+        "details": details,
+    }

@@ -1,0 +1,38 @@
+"""What activations sent to the outside, folded from their journal."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rest_framework import serializers
+
+from kernel.values import Json
+from runs.models import RunEvent
+from tenants.shapes import JsonObject
+
+PREFIX: Final = "action."
+MOST_CALLS: Final = 20
+_STARTED: Final = "action.started"
+
+
+class CallShape(serializers.Serializer[Any]):
+    """One call to the outside, recorded before it was made. Secrets are cut out; large parts are a beginning."""
+
+    attempt = serializers.IntegerField()
+    started_at = serializers.DateTimeField()
+    sent = JsonObject(
+        help_text="What was sent: of an HTTP call `method`, `url`, `headers`, `body`, `idempotency_key`, `connection`."
+    )
+    result = JsonObject(
+        required=False, help_text="What came of it: `status` or `code`, and `duration_ms`. Absent while nobody knows."
+    )
+
+
+def calls_of(events: Sequence[RunEvent]) -> list[dict[str, Json]]:
+    """Fill a ``CallShape`` for each of an activation's latest calls; ``events`` are those of the action kinds."""
+    calls: list[dict[str, Any]] = []
+    for event in events:
+        if event.type == _STARTED:
+            calls.append({"attempt": event.attempt, "started_at": event.created_at, "sent": event.payload})
+        elif calls and calls[-1]["attempt"] == event.attempt:
+            calls[-1]["result"] = event.payload
+    return calls[-MOST_CALLS:]

@@ -1,0 +1,55 @@
+"""What an HTTP call sends, as journals may show it."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Final
+from urllib.parse import parse_qsl, urlencode
+
+from kernel.spellings import spellings
+from kernel.values import Json
+from runs.connections.redaction import CUT, redact
+from runs.steps.http.request import OutgoingRequest
+from runs.steps.sent import beginning, names_credential, shown
+
+LONGEST_URL: Final = 2_000
+LONGEST_HEADER: Final = 500
+LARGEST_BODY: Final = 64 * 1024
+SHORTEST_SECRET: Final = 4
+"""A shorter text would be found everywhere."""
+
+
+def sent_over_http(request: OutgoingRequest, headers: Mapping[str, str]) -> dict[str, Json]:
+    """Give what is sent, for ``StepCall.announce``; of credentials the name only, wherever else they stand."""
+    query = parse_qsl(request.url.partition("#")[0].partition("?")[2], keep_blank_values=True)
+    known = request.client.secrets() if request.client is not None else ()
+    secrets = (*known, *_credentials((*headers.items(), *query)))
+    sent: dict[str, Json] = {
+        "method": request.method,
+        "url": _shown_url(request.url, query, secrets),
+        "idempotency_key": headers["idempotency-key"],
+        "headers": {name: _shown_header(name, headers[name], secrets) for name in headers if name != "idempotency-key"},
+    }
+    if request.client is not None:
+        sent["connection"] = request.client.ref
+    if request.content is not None:
+        is_large = len(request.content) > LARGEST_BODY
+        sent["body"] = beginning(request.content, secrets) if is_large else shown(request.body, secrets)
+    return sent
+
+
+def _credentials(pairs: Collection[tuple[str, str]]) -> Iterator[str]:
+    """Give every spelling of what headers and parameters named like credentials hold, word by word, longest first."""
+    words = {word for name, text in pairs if names_credential(name, in_address=True) for word in (text, *text.split())}
+    spelled = {spelling for word in words if len(word) >= SHORTEST_SECRET for spelling in spellings(word)}
+    yield from sorted(spelled, key=len, reverse=True)
+
+
+def _shown_url(url: str, query: list[tuple[str, str]], secrets: Collection[str]) -> Json:
+    bare = url.partition("#")[0]
+    if any(names_credential(name, in_address=True) for name, _ in query):
+        pairs = [(name, CUT if names_credential(name, in_address=True) else text) for name, text in query]
+        bare = f"{bare.partition('?')[0]}?{urlencode(pairs, safe='[]')}"
+    return shown(bare, secrets, most=LONGEST_URL)
+
+
+def _shown_header(name: str, text: str, secrets: Collection[str]) -> Json:
+    return CUT if names_credential(name, in_address=True) else str(redact(text, secrets))[:LONGEST_HEADER]

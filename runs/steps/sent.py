@@ -1,0 +1,67 @@
+"""What was sent, as journals may show it: secrets cut out, and no more of it than tells what was asked for."""
+
+import re
+from collections.abc import Collection
+from typing import Final
+
+from kernel.values import Json, dump_json
+from runs.connections.redaction import CUT, redact
+
+MOST_CHARACTERS: Final = 4_000
+_CREDENTIAL: Final = re.compile(
+    r"(password|passwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|authorization|cookie|credentials?"
+    r"|signature)$",
+    re.IGNORECASE,
+)
+_CREDENTIAL_IN_ADDRESS: Final = re.compile(
+    r"^(key|sig|auth|pwd|pass|code)$|^(?!idempotency).*[-_](key|sig|auth)$", re.IGNORECASE
+)
+
+
+_MEMBER: Final = re.compile(r'("([^"\\]{1,60})"\s{0,9}:\s{0,9})"(?:[^"\\]|\\.)*')
+
+
+def names_credential(name: str, *, in_address: bool = False) -> bool:
+    """Whether a member, or with ``in_address`` a header or parameter, is named as those are that hold credentials."""
+    found = _CREDENTIAL.search(name) or (in_address and _CREDENTIAL_IN_ADDRESS.search(name))
+    return bool(found)
+
+
+def shown(value: Json, secrets: Collection[str] = (), *, most: int = MOST_CHARACTERS) -> Json:
+    """Give a value that is sent, such as a body, a prompt or a tool's arguments.
+
+    Args:
+        value: What is sent.
+        secrets: Texts to be cut out, as ``Client.secrets`` gives them.
+        most: Characters of it that are kept.
+
+    Returns:
+        The value without secrets, and without texts in members that are named as those with credentials are; where it
+        is larger than it may be, ``{"beginning": text, "characters": of the whole}``.
+    """
+    hidden = redact(_without_credentials(value), secrets)
+    text = hidden if isinstance(hidden, str) else dump_json(hidden)
+    return hidden if len(text) <= most else {"beginning": text[:most], "characters": len(text)}
+
+
+def beginning(content: bytes, secrets: Collection[str] = (), *, most: int = MOST_CHARACTERS) -> Json:
+    """Give the beginning of what is too large to be looked through: ``{"beginning": text, "bytes": of the whole}``."""
+    margin = max(map(len, secrets), default=0)
+    text = content[: most + margin].decode(errors="ignore")
+    return {"beginning": str(redact(_MEMBER.sub(_cut_member, text), secrets))[:most], "bytes": len(content)}
+
+
+def _cut_member(found: "re.Match[str]") -> str:
+    return f'{found[1]}"{CUT}' if names_credential(found[2]) else found[0]
+
+
+def _without_credentials(value: Json) -> Json:
+    if isinstance(value, list):
+        return [_without_credentials(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _member(name, item) for name, item in value.items()}
+    return value
+
+
+def _member(name: str, item: Json) -> Json:
+    return CUT if isinstance(item, str) and item and names_credential(name) else _without_credentials(item)

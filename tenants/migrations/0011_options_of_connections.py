@@ -1,0 +1,19 @@
+"""Connections say what the other end is like."""
+
+from django.db import migrations
+
+import tenants.types
+
+
+class Migration(migrations.Migration):
+    dependencies = [("tenants", "0010_invitations_to_mail")]
+
+    operations = [
+        migrations.AddField(
+            model_name="connection",
+            name="options",
+            field=tenants.types.JsonTextField(
+                blank=True, default=dict, help_text="What the other end is like; docs/howto/connections.md has them."
+            ),
+        ),
+    ]
