@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from kernel.values import size_of
 from runs.callbacks.serializers import CallbackFields, CallbackShape, wished
+from runs.circuits.shapes import WaitingForShape
 from runs.examples import RUN_EXAMPLE
 from runs.journals.calls import CallShape
 from runs.models import RunStatus
@@ -283,17 +284,6 @@ class ErrorShape(serializers.Serializer[Any]):
     activation = serializers.IntegerField(allow_null=True, required=False)
     attempts = serializers.IntegerField(allow_null=True, required=False)
     details = JsonObject(required=False)
-
-
-class WaitingForShape(serializers.Serializer[Any]):
-    """What a run waits for."""
-
-    kind = serializers.CharField()
-    since = serializers.DateTimeField(required=False)
-    until = serializers.DateTimeField(required=False, allow_null=True)
-    ref = serializers.CharField(required=False, allow_null=True)
-    task_id = serializers.UUIDField(required=False, help_text="Of `human`: what a person decides.")
-    task_url = serializers.URLField(required=False, help_text="Of `human`: the task's page in the inbox.")
 
 
 class ProgressShape(serializers.Serializer[Any]):

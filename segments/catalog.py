@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -70,6 +70,13 @@ class PortRef:
     """Marks a config field that names an output port of its own step, or one of ``words``."""
 
     words: tuple[str, ...] = ()
+
+
+OnCircuitOpen = Literal["wait", "fail"]
+ON_CIRCUIT_OPEN: Final = (
+    "While the circuit to what the step calls is open: `wait`, or `fail` with CIRCUIT_OPEN; "
+    "without it a step fails whose error port has an edge, and others wait"
+)
 
 
 class StepConfig(BaseModel):

@@ -48,7 +48,8 @@ class Asker:
     async def _ask(self, request: CompletionRequest) -> CompletionReply:
         price = await self.call.context.price(self.model.provider_name, self.name)
         await self.call.reserve(self._hold(request, price))
-        async with self.call.outside(self.model.endpoint, patient=bool(self.call.usage)):
+        endpoint = replace(self.model.endpoint, model=self.name)
+        async with self.call.outside(endpoint, patient=bool(self.call.usage)):
             started = time.monotonic()
             timed = replace(request, timeout_seconds=self._seconds_left())
             reply = await self.model.provider.complete(timed, on_delta=self.call.stream)

@@ -16,7 +16,15 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from segments.catalog import ConnectionRef, PathText, PromptText, StepConfig, StoredPromptRef
+from segments.catalog import (
+    ON_CIRCUIT_OPEN,
+    ConnectionRef,
+    OnCircuitOpen,
+    PathText,
+    PromptText,
+    StepConfig,
+    StoredPromptRef,
+)
 from segments.definition.foreign_schemas import schema_problems
 from segments.definition.prompt_names import read_prompt_name
 
@@ -175,6 +183,7 @@ class LlmAgentConfig(StepConfig, json_schema_extra={"required": ["llm_ref"]}):
         None, description="Connections to ask in this order when the first fails"
     )
     budget: AgentBudget | None = Field(None, description="What the step may take")
+    on_circuit_open: OnCircuitOpen | None = Field(None, description=ON_CIRCUIT_OPEN)
 
     @field_validator("prompt_template_id")
     @classmethod

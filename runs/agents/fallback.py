@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from kernel.clock import utc_now
 from kernel.values import Json
 from runs.agents.config import AgentFallback, Occasion
-from runs.steps.base import Defer, StepFailed
+from runs.steps.base import Defer, StepFailed, Usage
 
 _NO_ROOM: Final = frozenset({"BUDGET_EXCEEDED", "PRICE_UNKNOWN"})
 
@@ -34,16 +35,22 @@ class ModelFailed(Exception):
         return "budget" if self.cause.code in _NO_ROOM else "error"
 
 
-async def first_answer(options: Sequence[AgentFallback], ask: Callable[[AgentFallback], Awaitable[Json]]) -> Json:
+async def first_answer(
+    options: Sequence[AgentFallback], ask: Callable[[AgentFallback], Awaitable[Json]], *, usage: Sequence[Usage] = ()
+) -> Json:
     """Ask one model after the other until one answers; whatever is not about a model ends it at once.
+
+    A model to fall back on takes no chance away: the step is tried again, or waits, where it would without it.
 
     Args:
         options: The models; each but the first is asked only on the occasions it names.
         ask: Asks one.
+        usage: What the attempt took so far.
 
     Raises:
-        StepFailed: The last failure; ``details.tried`` has all models that were asked and their codes.
-        Defer: Every model may be asked later, and none could be now: until the first of them may.
+        StepFailed: The first failure that may pass, else the last; ``details.tried`` has all models that were asked
+            and their codes.
+        Defer: One of the models may be asked later, and the others took nothing: until the first of them may.
     """
     failed: list[ModelFailed] = []
     tried: list[Json] = []
@@ -55,14 +62,19 @@ async def first_answer(options: Sequence[AgentFallback], ask: Callable[[AgentFal
         except ModelFailed as failure:
             failed.append(failure)
             tried.append({"llm_ref": option.llm_ref, "model": option.model, "code": failure.code})
-    raise _end([failure.cause for failure in failed], tried)
+    raise _end([failure.cause for failure in failed], tried, has_paid=bool(usage))
 
 
-def _end(causes: Sequence[StepFailed | Defer], tried: list[Json]) -> StepFailed | Defer:
-    """Choose the end. To wait for one model while another fails would ask that one again and again, unbounded."""
+def _end(causes: Sequence[StepFailed | Defer], tried: list[Json], *, has_paid: bool) -> StepFailed | Defer:
+    """Choose the end. A wait costs no attempt, so what was paid for in it would be paid again and again, unbounded."""
     failures = [cause for cause in causes if isinstance(cause, StepFailed)]
-    if failures:
-        if len(tried) > 1:
-            failures[-1].details["tried"] = tried
-        return failures[-1]
-    return min((cause for cause in causes if isinstance(cause, Defer)), key=lambda closed: closed.until)
+    waits = sorted((cause for cause in causes if isinstance(cause, Defer)), key=lambda closed: closed.until)
+    if waits and not (failures and has_paid):
+        return waits[0]
+    end = next((failure for failure in failures if failure.retryable), failures[-1])
+    if len(tried) > 1:
+        end.details["tried"] = tried
+    if waits:
+        end.retryable = True
+        end.retry_after_seconds = max(0.0, (waits[0].until - utc_now()).total_seconds())
+    return end

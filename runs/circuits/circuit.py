@@ -17,20 +17,23 @@ POLL_SECONDS: Final = 0.1
 SILENCE_SECONDS: Final = 0.4
 """How long calls to a host that answers slowly wait for others; without a failure by then they go."""
 MOST_NAMED: Final = 64
+PROBED_SECONDS: Final = 1.0
+"""How long those come back later whose patience ends while a probe is under way."""
 
 Take = Callable[[Turn], Awaitable[Answer]]
 
 
 class CircuitOpen(Exception):
-    """The breaker lets nothing through before ``seconds`` are over."""
+    """The breaker lets nothing through before ``seconds`` are over; ``why`` says how the last call failed."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, why: str = "") -> None:
         super().__init__(f"open for {seconds:.1f} s")
         self.seconds = seconds
+        self.why = why
 
 
 class CircuitBusy(Exception):
-    """Others find out now whether the host is well, and that takes longer than the caller would wait."""
+    """Others find out now whether a host nobody knows is well, and that takes longer than the caller would wait."""
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ class _Told:
     succeeded: int = 0
     failed: int = 0
     settled: list[tuple[str, Outcome]] = field(default_factory=list)
+    why: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.succeeded or self.failed or self.settled)
@@ -83,6 +87,7 @@ class Circuit:
         self._alive: set[str] = set()
         self._told = _Told()
         self._free_until = 0.0
+        self._probed: CircuitOpen | None = None
         self._turns: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -100,7 +105,7 @@ class Circuit:
             answers_slowly: Whether the host's silence says nothing about it.
 
         Raises:
-            CircuitOpen: The breaker is open.
+            CircuitOpen: The breaker is open, or has been and others still find out whether it may close.
             CircuitBusy: Patience is over.
         """
         if time.monotonic() < self._free_until:
@@ -116,11 +121,12 @@ class Circuit:
             if passage.done() and not passage.cancelled() and passage.exception() is None:
                 self.leave(passage.result(), Outcome.NONE)
             if isinstance(error, TimeoutError):
-                raise CircuitBusy from None
+                raise self._probed or CircuitBusy from None
             raise
 
-    def leave(self, passage: Passage, outcome: Outcome) -> None:
-        """Tell how a call ended."""
+    def leave(self, passage: Passage, outcome: Outcome, why: str = "") -> None:
+        """Tell how a call ended, and why it failed."""
+        self._told.why = why or self._told.why
         if passage.call_id is not None:
             self._alive.discard(passage.call_id)
             self._told.settled.append((passage.call_id, outcome))
@@ -171,15 +177,17 @@ class Circuit:
         told, self._told = self._told, _Told()
         wanted = len(self._waiting)
         ids = tuple(f"{self._name}-{next(self._numbers)}" for _ in range(min(wanted, MOST_NAMED)))
-        return Turn(told.succeeded, told.failed, tuple(told.settled), tuple(self._alive), wanted, ids)
+        return Turn(told.succeeded, told.failed, tuple(told.settled), tuple(self._alive), wanted, ids, told.why)
 
     def _hand_out(self, turn: Turn, answer: Answer) -> None:
+        is_probed = answer.verdict in (Verdict.PROBE, Verdict.PROBED)
+        self._probed = CircuitOpen(PROBED_SECONDS, answer.why) if is_probed else None
         if answer.verdict is Verdict.FREE:
             self._free_until = time.monotonic() + FREE_SECONDS
             while self._waiting:
                 self._let_through(Passage())
         elif answer.verdict is Verdict.OPEN:
-            self._turn_away(answer.wait_ms / 1000)
+            self._turn_away(answer.wait_ms / 1000, answer.why)
         elif answer.verdict is not Verdict.PROBED:
             for call_id in turn.ids[: answer.granted]:
                 if not self._let_through(Passage(call_id)):
@@ -187,11 +195,11 @@ class Circuit:
         if answer.verdict is Verdict.COUNTED and not answer.failed:
             self._let_the_patient_through()
 
-    def _turn_away(self, seconds: float) -> None:
+    def _turn_away(self, seconds: float, why: str) -> None:
         while self._waiting:
             passage = self._waiting.popleft().passage
             if not passage.done():
-                passage.set_exception(CircuitOpen(seconds))
+                passage.set_exception(CircuitOpen(seconds, why))
 
     def _let_the_patient_through(self) -> None:
         """Let those go who have waited for the first to be answered, where that takes time when all is well."""

@@ -18,8 +18,11 @@ class Keeper:
     given up with the next turn that is answered, or nobody would ever end them.
     """
 
-    def __init__(self, key: str, rules: Rules, states: SharedStates, redis_state: SharedState) -> None:
+    def __init__(
+        self, key: str, rules: Rules, states: SharedStates, redis_state: SharedState, *, about: str = ""
+    ) -> None:
         self._key = key
+        self._about = about
         self._states = states
         self._redis_state = redis_state
         self._local = LocalState(rules)
@@ -32,7 +35,7 @@ class Keeper:
             given_up = tuple((call_id, Outcome.NONE) for call_id in self._lost if call_id not in turn.alive)
             told = replace(turn, settled=turn.settled + given_up)
         try:
-            answer = await self._redis_state.ask(lambda: self._states.take(self._key, told))
+            answer = await self._redis_state.ask(lambda: self._states.take(self._key, told, self._about))
         except SharedStateAway as away:
             if away.was_asked:
                 self._lost.update(dict.fromkeys(turn.ids))

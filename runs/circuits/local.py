@@ -9,6 +9,7 @@ class LocalState:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._probe: str | None = None
+        self._why = ""
         self._close()
 
     def take(self, turn: Turn, *, now: int) -> Answer:
@@ -16,6 +17,7 @@ class LocalState:
         self._forget_old(now)
         succeeded, failed = turn.succeeded, turn.failed
         opened = False
+        self._why = turn.why or self._why
         for call_id, outcome in turn.settled:
             if call_id == self._probe:
                 self._probe = None
@@ -28,7 +30,8 @@ class LocalState:
             opened = self._count(succeeded, failed, now)
         self._renew(turn.alive, now)
         verdict, granted, wait_ms = self._admit(turn, now)
-        return Answer(verdict, granted, wait_ms, opened, self._sum(1) if verdict is Verdict.COUNTED else 0)
+        failures = self._sum(1) if verdict is Verdict.COUNTED else 0
+        return Answer(verdict, granted, wait_ms, opened, failures, self._why if self._trips else "")
 
     def _close(self) -> None:
         self._trips = self._open_until = self._probe_until = self._streak = self._proven_until = 0

@@ -8,18 +8,21 @@ import redis.asyncio
 from runs.circuits.turns import Answer, Rules, Turn, Verdict
 
 PREFIX: Final = "llmteam:circuit:"
+INDEX: Final = "llmteam:circuits:"
+MOST_LISTED: Final = 1_000
 KEPT_SECONDS: Final = 900
 """How long a breaker nobody uses is remembered beyond its longest cool-down."""
 
 SCRIPT: Final = """
-local key = KEYS[1]
+local key, indexes = KEYS[1], {KEYS[2], KEYS[3]}
 local rules, turn = cjson.decode(ARGV[1]), cjson.decode(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- What is kept: s: and f: outcomes by bucket, c: counted calls and p: the probe until when, and numbers by name.
+-- What is kept: s: and f: outcomes by bucket, c: counted calls and p: the probe until when, numbers by name, and why
+-- the last call failed. While it is open what it is about is kept too, and two indexes name it.
 local numbers = {trips = 0, open_until = 0, streak = 0, proven_until = 0}
-local calls, in_flight, probe = {}, 0, nil
+local calls, in_flight, probe, why = {}, 0, nil, ''
 local succeeded, failed = 0, 0
 local oldest = math.floor((now - rules.window) / rules.bucket)
 local kept = redis.call('HGETALL', key)
@@ -41,9 +44,15 @@ for i = 1, #kept, 2 do
     else
       calls[name], in_flight = true, in_flight + 1
     end
-  else
+  elseif kept[i] == 'why' then
+    why = kept[i + 1]
+  elseif kept[i] ~= 'about' then
     numbers[kept[i]] = value
   end
+end
+if turn.why ~= '' then
+  why = turn.why
+  redis.call('HSET', key, 'why', why)
 end
 
 local function set(name, value)
@@ -53,6 +62,7 @@ end
 
 local function close()
   redis.call('DEL', key)
+  for _, index in ipairs(indexes) do redis.call('ZREM', index, key) end
   numbers = {trips = 0, open_until = 0, streak = 0, proven_until = 0}
   calls, in_flight, probe = {}, 0, nil
   succeeded, failed = 0, 0
@@ -63,6 +73,8 @@ local function open(trips)
   close()
   set('trips', trips)
   set('open_until', now + math.min(rules.cooldown * 2 ^ math.min(trips - 1, 32), rules.longest_cooldown))
+  set('opened_at', now)
+  redis.call('HSET', key, 'why', why, 'about', turn.about)
   opened = 1
 end
 
@@ -135,7 +147,17 @@ else
   end
 end
 redis.call('PEXPIRE', key, rules.kept)
-return {verdict, granted, wait, opened, known_failed}
+if numbers.trips == 0 then
+  why = ''
+else
+  for _, index in ipairs(indexes) do
+    redis.call('ZADD', index, now + rules.kept, key)
+    redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
+    redis.call('ZREMRANGEBYRANK', index, 0, -rules.most_listed - 1)
+    redis.call('PEXPIRE', index, rules.kept)
+  end
+end
+return {verdict, granted, wait, opened, known_failed, why}
 """
 
 
@@ -146,8 +168,13 @@ class SharedStates:
         self._rules = orjson.dumps(_numbers(rules))
         self._script = client.register_script(SCRIPT)
 
-    async def take(self, key: str, turn: Turn) -> Answer:
+    async def take(self, key: str, turn: Turn, about: str = "") -> Answer:
         """Take in what ended at one host, then say what may begin.
+
+        Args:
+            key: ``tenant:what``.
+            turn: What ended, and what is asked for.
+            about: What people are told of it while it is open.
 
         Raises:
             redis.RedisError: Redis is away.
@@ -160,11 +187,19 @@ class SharedStates:
                 "alive": turn.alive,
                 "wanted": turn.wanted,
                 "ids": turn.ids,
+                "why": turn.why,
+                "about": about,
             }
         )
-        answer: Any = await self._script(keys=[PREFIX + key], args=[self._rules, told])
-        verdict, granted, wait_ms, opened, failed = answer
-        return Answer(Verdict(verdict.decode()), int(granted), int(wait_ms), bool(opened), int(failed))
+        indexes = [open_circuits(key.partition(":")[0]), open_circuits()]
+        answer: Any = await self._script(keys=[PREFIX + key, *indexes], args=[self._rules, told])
+        verdict, granted, wait_ms, opened, failed, why = answer
+        return Answer(Verdict(verdict.decode()), int(granted), int(wait_ms), bool(opened), int(failed), why.decode())
+
+
+def open_circuits(tenant: str = "") -> str:
+    """Name the index of a tenant's open circuits; without a tenant, of all."""
+    return f"{INDEX}{tenant or 'all'}"
 
 
 def _numbers(rules: Rules) -> dict[str, float]:
@@ -179,5 +214,6 @@ def _numbers(rules: Rules) -> dict[str, float]:
         "unproven_calls": rules.unproven_calls,
         "proven": round(rules.proven_seconds * 1000),
         "lease": round(rules.lease_seconds * 1000),
+        "most_listed": MOST_LISTED,
         "kept": longest_ms + KEPT_SECONDS * 1000,
     }

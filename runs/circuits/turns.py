@@ -68,6 +68,7 @@ class Turn:
         alive: Ids of those that go on.
         wanted: How many calls want to begin.
         ids: Names for them, as far as they may be counted.
+        why: How the last call failed, if any has since.
     """
 
     succeeded: int = 0
@@ -76,6 +77,7 @@ class Turn:
     alive: tuple[str, ...] = ()
     wanted: int = 0
     ids: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Answer:
         wait_ms: Until a breaker that is open lets a probe through.
         opened: Whether this turn opened it.
         failed: With COUNTED, how many of the window's calls failed.
+        why: How the last call failed, where the breaker has opened.
     """
 
     verdict: Verdict
@@ -96,3 +99,4 @@ class Answer:
     wait_ms: int = 0
     opened: bool = False
     failed: int = 0
+    why: str = ""

@@ -211,6 +211,7 @@ class Attempt:
             stream=self._stream,
             log=logging.LoggerAdapter(log, {"run": str(self._claimed.run_id), "step": step.step_id}),
             output_ports=self.step.output_ports,
+            routes_errors=self.step.routes_errors,
             deadline=self._deadline,
             segment_id=self._claimed.segment_id,
             traceparent=self._claimed.traceparent,

@@ -17,7 +17,7 @@ from runs.engine.spending import Spending
 from runs.engine.times import written_time
 from runs.engine.waits import PLATFORM, Waits
 from runs.metrics import DEFERRED
-from runs.steps.base import StepFailed
+from runs.steps.base import Defer, StepFailed
 from segments.plan import RetryPolicy
 
 if TYPE_CHECKING:
@@ -120,6 +120,10 @@ class Chronicle:
         edges: list[Json] = list(route_error(self.state, activation.token, error))
         self.record(EventType.STEP_FAILED, {"error": error, "edges": edges}, key, activation.attempt, usage)
 
+    def wait(self, key: ActivationKey, outcome: Defer, at: float, usage: Sequence[Json] = ()) -> None:
+        """Record that an activation waits until a time for what its attempt needs, at no cost."""
+        self.try_again(key, reason=outcome.reason, at=at, consumed=False, usage=usage, waits_for=outcome.told)
+
     def put_off(self, key: ActivationKey, usage: Sequence[Json] = ()) -> None:
         """Record that the platform kept an activation from being executed; each time in a row it waits for longer."""
         pause = min(FIRST_FAULT_SECONDS * 2 ** min(self.faults[key], 16), LONGEST_FAULT_SECONDS)
@@ -136,11 +140,14 @@ class Chronicle:
         consumed: bool,
         error: Mapping[str, Json] | None = None,
         usage: Sequence[Json] = (),
+        waits_for: Mapping[str, Json] | None = None,
     ) -> None:
-        """Record that an activation waits for another attempt."""
+        """Record that an activation waits for another attempt; ``waits_for`` names what it needs, if there is more."""
         payload: dict[str, Json] = {"reason": reason, "retry_at": written_time(at), "consumed": consumed}
         if error is not None:
             payload["error"] = dict(error)
+        if waits_for:
+            payload["waits_for"] = dict(waits_for)
         self.record(EventType.STEP_RETRYING, payload, key, self.state.active[key].attempt, usage)
 
     def _count_fault(self, event: Event) -> None:

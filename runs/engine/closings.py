@@ -6,13 +6,15 @@ from typing import Any
 import orjson
 
 from kernel.values import Json, dump_json
+from runs.circuits.wording import open_sentence
 from runs.core import Event, EventType
 from runs.engine.journal import Closing, Journal
 from runs.engine.recovery import LOST
-from runs.engine.waits import NEVER, Waits
+from runs.engine.waits import CIRCUIT, NEVER, Waits
 from runs.models import RunStatus
 
 OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+MESSAGE_CHARACTERS = 2_000
 
 
 def event_of(row: Sequence[Any]) -> Event:
@@ -29,6 +31,16 @@ def at_of(row: Sequence[Any]) -> float:
 def run_error(code: str, message: str) -> dict[str, Json]:
     """Write an error that is no single step's."""
     return {"code": code, "message": message, "step_id": None, "activation": None, "attempts": 0, "details": {}}
+
+
+def timed_out(seconds: float, waiting_for: list[Json]) -> dict[str, Json]:
+    """Write the error of a run whose time is over, and what it waited for."""
+    error = run_error("RUN_TIMED_OUT", f"The run took longer than {seconds:g} s.")
+    if waiting_for:
+        error["details"] = {"waiting_for": waiting_for}
+    shut = [wait for wait in waiting_for if isinstance(wait, dict) and wait["kind"] == CIRCUIT and "host" in wait]
+    error["message"] = " ".join([str(error["message"]), *dict.fromkeys(map(open_sentence, shut))])[:MESSAGE_CHARACTERS]
+    return error
 
 
 def begun(input_text: str | None) -> dict[str, Json]:

@@ -293,9 +293,9 @@ class Execution:
         return is_in_flight or bool(decide(self.state, self._chronicle.waits.due(self._around.clock.now())))
 
     async def _time_out(self) -> bool:
+        waiting_for = list(self._chronicle.waits.describe())
         await self._skip_all("timed_out")
-        seconds = self._claimed.timeout_seconds
-        error = closings.run_error("RUN_TIMED_OUT", f"The run took longer than {seconds:g} s.")
+        error = closings.timed_out(self._claimed.timeout_seconds, waiting_for)
         return await self._close(closings.failed(self._journal, error, status=RunStatus.TIMED_OUT))
 
     async def _end(self, command: Complete | Fail) -> bool:
@@ -361,7 +361,7 @@ class Execution:
             return
         if isinstance(outcome, Defer):
             at = max(outcome.until.timestamp(), self._around.clock.now() + LEAST_DEFER_SECONDS)
-            self._chronicle.try_again(attempt.key, reason=outcome.reason, at=at, consumed=False, usage=attempt.usage)
+            self._chronicle.wait(attempt.key, outcome, at, attempt.usage)
             return
         self._chronicle.fail(attempt.key, outcome, attempt.step.plan_step.retry, attempt.usage)
 

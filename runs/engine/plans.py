@@ -15,6 +15,7 @@ from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase
 from runs.steps.base import Middleware, Next, StepHandler
 from runs.steps.registry import StepRegistry
+from segments.catalog import ERROR_PORT
 from segments.definition import read_segment
 from segments.definition.config import has_templates
 from segments.plan import SEMANTICS, Plan, PlanStep
@@ -34,7 +35,7 @@ class ReadyStep:
     """A step of a plan, with what executes it; ``output_ports`` are those with an edge, in the order of the edges.
 
     ``run`` is the handler's, with the middleware chain around it. ``has_templates``: its config has to be filled in;
-    ``has_conditions``: some of its edges have conditions.
+    ``has_conditions``: some of its edges have conditions; ``routes_errors``: some leave by its error port.
     """
 
     plan_step: PlanStep
@@ -43,6 +44,7 @@ class ReadyStep:
     output_ports: tuple[str, ...]
     has_templates: bool
     has_conditions: bool
+    routes_errors: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +119,10 @@ def _ready(step: PlanStep, handler: StepHandler, middleware: Sequence[Middleware
         _output_ports(step),
         has_templates(handler.step_type, step.config),
         any(edge.condition is not None for edge in step.edges),
+        any(ERROR_PORT in edge.source_ports for edge in step.edges),
     )
 
 
 def _output_ports(step: PlanStep) -> tuple[str, ...]:
-    ports = (port for edge in step.edges for port in edge.source_ports if port != "error")
+    ports = (port for edge in step.edges for port in edge.source_ports if port != ERROR_PORT)
     return tuple(dict.fromkeys(ports))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, cast
 
 from kernel.values import Json
 from runs.core import Event, EventType
@@ -14,11 +14,12 @@ HUMAN: Final = "human"
 TIMER: Final = "timer"
 CALL: Final = "call"
 PLATFORM: Final = "platform"
+CIRCUIT: Final = "circuit"
 PARKED: Final = frozenset({HUMAN, TIMER, CALL})
 """Kinds of waits that a step asks for: their steps are looked at when the time comes, also while the run is paused."""
 FREE: Final = PARKED | {PLATFORM}
 """Kinds of waits that a run's timeout does not pay for."""
-KINDS: Final = frozenset({"rate_limit", "circuit", "budget", PLATFORM})
+KINDS: Final = frozenset({"rate_limit", CIRCUIT, "budget", PLATFORM})
 """Reasons of a retry that people read by their own name; every other is a ``retry``."""
 NEVER: Final = float("inf")
 PARK_SECONDS: Final = 5.0
@@ -69,7 +70,9 @@ class Waits:
         payload = event.payload
         if event.type is EventType.STEP_RETRYING:
             reason = str(payload["reason"])
-            self._by_key[key] = Wait(read_time(payload["retry_at"]), reason if reason in KINDS else "retry", at)
+            kind = reason if reason in KINDS else "retry"
+            told = dict(cast("Mapping[str, Json]", payload.get("waits_for", {})))
+            self._by_key[key] = Wait(read_time(payload["retry_at"]), kind, at, told)
         elif event.type is EventType.HUMAN_TASK_CREATED:
             told = {"task_id": payload["task_id"], "task_url": payload.get("url")}
             self._by_key[key] = Wait(_until(payload), HUMAN, at, told)

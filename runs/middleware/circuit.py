@@ -7,10 +7,11 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Final
+from uuid import UUID
 
 import redis.asyncio
 from django.conf import settings
@@ -18,13 +19,16 @@ from django.conf import settings
 from kernel.clock import utc_now
 from kernel.egress import OF_TRUST, ConnectionFailed, DeadlineExceeded
 from kernel.ids import new_id
+from kernel.values import Json, dump_json
 from runs.circuits.circuit import Circuit, CircuitBusy, CircuitOpen
 from runs.circuits.keeper import Keeper
 from runs.circuits.shared import SharedStates
 from runs.circuits.turns import Outcome, Rules
+from runs.circuits.wording import open_sentence
 from runs.metrics import CIRCUITS_OPENED
 from runs.middleware.shared_state import SharedState
 from runs.steps.base import Defer, Emit, Endpoint, Next, StepCall, StepFailed, StepType, Wait
+from runs.steps.outside import MODEL_CHARACTERS
 from segments.catalog import Effect
 
 log = logging.getLogger(__name__)
@@ -33,6 +37,7 @@ KEPT_CIRCUITS: Final = 1_000
 PATIENCE_SECONDS: Final = 5.0
 """How long a call waits while others find out whether its host is well; then it is deferred."""
 BUSY_SECONDS: Final = 1.0
+CIRCUIT_OPEN: Final = "CIRCUIT_OPEN"
 
 
 class CircuitBreaker:
@@ -65,15 +70,16 @@ class CircuitBreaker:
 
         Raises:
             Defer: The host is down, or it is just being found out whether it is.
+            StepFailed: CIRCUIT_OPEN: the host is down, and the step does not wait for it.
         """
-        circuit = self._circuit(f"{call.context.tenant_id}:{endpoint.host}")
+        circuit = self._circuit(call.context.tenant_id, endpoint)
         try:
             passage = await circuit.enter(patience_seconds=_patience(call), answers_slowly=endpoint.answers_slowly)
         except CircuitOpen as is_open:
-            raise _deferred(is_open.seconds) from None
+            raise _turned_away(call, endpoint, is_open) from None
         except CircuitBusy:
-            raise _deferred(BUSY_SECONDS) from None
-        outcome = Outcome.NONE
+            raise Defer(_in(BUSY_SECONDS), "circuit", _named(endpoint)) from None
+        outcome, why = Outcome.NONE, ""
         try:
             yield
             outcome = Outcome.SUCCEEDED
@@ -81,17 +87,19 @@ class CircuitBreaker:
             raise
         except BaseException as error:
             outcome = Outcome.FAILED if _host_failed(error) else Outcome.SUCCEEDED
+            why = _why(error) if outcome is Outcome.FAILED else ""
             raise
         finally:
-            circuit.leave(passage, outcome)
+            circuit.leave(passage, outcome, why)
 
-    def _circuit(self, key: str) -> Circuit:
+    def _circuit(self, tenant_id: UUID, endpoint: Endpoint) -> Circuit:
+        key = f"{tenant_id}:{endpoint.circuit}"
         circuit = self._circuits.get(key)
         if circuit is None:
             self._forget_idle()
             circuit = self._circuits[key] = Circuit(
                 self._rules,
-                Keeper(key, self._rules, self._states, self._redis_state).take,
+                Keeper(key, self._rules, self._states, self._redis_state, about=dump_json(_named(endpoint))).take,
                 name=self._name,
                 opened=partial(_opened, key),
             )
@@ -111,10 +119,32 @@ def _patience(call: StepCall) -> float:
     return min(PATIENCE_SECONDS, max(0.0, call.deadline - time.monotonic()) / 2)
 
 
-def _deferred(seconds: float) -> Defer:
-    """Put a call off; those who wait for the same come back a little apart."""
+def _turned_away(call: StepCall, endpoint: Endpoint, is_open: CircuitOpen) -> Defer | StepFailed:
+    """Put a call off, or fail it where the step says so: by its config, else by an edge that takes its errors."""
+    next_probe = (utc_now() + timedelta(seconds=is_open.seconds)).isoformat(timespec="seconds")
+    told: dict[str, Json] = {**_named(endpoint), "last_failure": is_open.why or None, "next_probe": next_probe}
+    chosen = getattr(call.config, "on_circuit_open", None)
+    if chosen != "fail" and (chosen == "wait" or not call.routes_errors):
+        return Defer(_in(is_open.seconds), "circuit", told)
+    return StepFailed(CIRCUIT_OPEN, open_sentence(told), details=told)
+
+
+def _named(endpoint: Endpoint) -> dict[str, Json]:
+    named: dict[str, Json] = {"connection": endpoint.connection, "host": endpoint.host}
+    return named if endpoint.model is None else named | {"model": endpoint.model[:MODEL_CHARACTERS]}
+
+
+def _why(error: BaseException) -> str:
+    """Write a failure in a few words: its code, and the status where there was one."""
+    code = str(getattr(error, "code", type(error).__name__))
+    status = error.details.get("status") if isinstance(error, StepFailed) else None
+    return code if status is None else f"{code} {status}"
+
+
+def _in(seconds: float) -> datetime:
+    """Give a time to come; those who wait for the same come back a little apart."""
     spread = random.random() * min(1.0, seconds / 10)  # noqa: S311 - spreads load
-    return Defer(utc_now() + timedelta(seconds=seconds + spread), "circuit")
+    return utc_now() + timedelta(seconds=seconds + spread)
 
 
 def _host_failed(error: BaseException) -> bool:

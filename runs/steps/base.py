@@ -96,12 +96,14 @@ class Defer(Exception):
     Attributes:
         until: When to try again.
         reason: What is waited for: ``rate_limit``, ``circuit``, ``budget`` or ``compute``; a waiting run names it.
+        told: What else a run's ``waiting_for`` has of it, plain JSON.
     """
 
-    def __init__(self, until: datetime, reason: str) -> None:
+    def __init__(self, until: datetime, reason: str, told: Mapping[str, Json] | None = None) -> None:
         super().__init__(reason)
         self.until = until
         self.reason = reason
+        self.told = dict(told or {})
 
 
 class RuntimeContext(Protocol):
@@ -174,6 +176,7 @@ class StepCall:
     passes; middleware adds to it. ``usage`` is what model calls took so far; it is journalled with the attempt's
     outcome, whatever that is. ``commit`` returns when all that was recorded is committed. ``is_in_doubt``: a call that
     may not be made twice was sent, and its answer has not come; an attempt that ends so is not made again.
+    ``routes_errors``: an edge leaves by the step's error port.
     """
 
     run_id: UUID
@@ -188,6 +191,7 @@ class StepCall:
     record: Callable[[str, MutableMapping[str, Json]], None]
     log: logging.LoggerAdapter[logging.Logger]
     output_ports: tuple[str, ...] = ()
+    routes_errors: bool = False
     segment_id: str = ""
     type_id: str = ""
     traceparent: str = ""

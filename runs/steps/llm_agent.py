@@ -45,9 +45,9 @@ class LlmAgent(StepHandler):
         """Emit the answer: text, or the value that fits ``response_schema``; a cut one where its port is routed.
 
         Raises:
-            StepFailed: The last model's failure; ``details.tried`` names all that were asked and why they failed.
+            StepFailed: A model's failure; ``details.tried`` names all that were asked and why they failed.
                 PROMPT_UNKNOWN, PROMPT_EMPTY; a tool's connection that cannot be used.
-            Defer: Every model may be asked later, and none could be now.
+            Defer: One of the models may be asked later, and none has answered.
         """
         config = cast("LlmAgentConfig", call.config)
         opening, prompt = await _opening(call, config)
@@ -64,7 +64,7 @@ class LlmAgent(StepHandler):
                 raise
 
         try:
-            return Emit({"output": await first_answer(config.options, ask)})
+            return Emit({"output": await first_answer(config.options, ask, usage=call.usage)})
         except (StepFailed, Defer):
             if not cuts or cut.PORT not in call.output_ports:
                 raise

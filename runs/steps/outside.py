@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     import httpx
@@ -10,9 +10,12 @@ if TYPE_CHECKING:
     from runs.providers.base import Provider
 
 
+MODEL_CHARACTERS: Final = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a call goes: limits count by tenant and connection, circuit breakers by tenant and host.
+    """Where a call goes: limits count by tenant and connection, circuit breakers by tenant and ``circuit``.
 
     Attributes:
         host: ``host:port``.
@@ -21,6 +24,7 @@ class Endpoint:
         max_concurrency: How many calls of one worker may be in flight, if that is limited.
         answers_slowly: Whether answers take seconds when all is well, as those of models do: then silence of some
             tenths of a second is no reason to hold others back.
+        model: The language model that is asked, if it is one.
     """
 
     host: str
@@ -28,6 +32,12 @@ class Endpoint:
     requests_per_minute: int | None = None
     max_concurrency: int | None = None
     answers_slowly: bool = False
+    model: str | None = None
+
+    @property
+    def circuit(self) -> str:
+        """What fails together: a host; of a gateway to many models one model, by one connection."""
+        return self.host if self.model is None else f"{self.connection or self.host}/{self.model[:MODEL_CHARACTERS]}"
 
 
 class Client(Protocol):

@@ -3,8 +3,8 @@
 from typing import Final
 
 FAMILIES: Final = (
-    *("BUDGET_", "COMPUTE_", "CONFIG_", "CONNECTION_", "EGRESS_", "EXPRESSION_", "HTTP_", "HUMAN_TASK_", "LLM_"),
-    *("OAUTH", "OWNER", "PAGE_", "PAGINATION_", "PROMPT_", "RESPONSE_", "RUN_", "STEP_", "VALUE_", "WAIT_"),
+    *("BUDGET_", "CIRCUIT_", "COMPUTE_", "CONFIG_", "CONNECTION_", "EGRESS_", "EXPRESSION_", "HTTP_", "HUMAN_TASK_"),
+    *("LLM_", "OAUTH", "OWNER", "PAGE_", "PAGINATION_", "PROMPT_", "RESPONSE_", "RUN_", "STEP_", "VALUE_", "WAIT_"),
 )
 """Whoever reads a code that begins so may rely on the platform having given it."""
 OTHERS: Final = frozenset(

@@ -6,7 +6,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from segments.catalog import ConnectionRef, ExpressionText, PathText, StepConfig, UrlText
+from segments.catalog import (
+    ON_CIRCUIT_OPEN,
+    ConnectionRef,
+    ExpressionText,
+    OnCircuitOpen,
+    PathText,
+    StepConfig,
+    UrlText,
+)
 from segments.expressions import ExpressionError, parse
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
@@ -92,6 +100,7 @@ class HttpActionConfig(StepConfig):
         "PATCH without an answer are tried again; without it the connection says",
     )
     accept_statuses: Annotated[list[int], _Unset] = Field([], description="Statuses beside 200 to 299 that are fine")
+    on_circuit_open: Annotated[OnCircuitOpen | SkipJsonSchema[None], _Unset] = Field(None, description=ON_CIRCUIT_OPEN)
     select: Annotated[OptionalText, ExpressionText()] = Field(
         None, description="Expression over `response` and `status` that cuts the answer to what is kept"
     )

@@ -43,7 +43,7 @@ async def test_a_fallback_may_name_its_model(bench: AgentBench) -> None:
     assert await bench.ask(prompt="x", fallback=[{"llm_ref": "main", "model": "m-9"}]) == "I can."
 
 
-async def test_the_last_failure_is_told_with_all_that_was_tried(bench: AgentBench) -> None:
+async def test_a_failure_is_told_with_all_that_was_tried(bench: AgentBench) -> None:
     bench.by_model(m_1=Problem("unauthorised"), m_2=Problem("server_error"))
     failure = await bench.fail(prompt="x", fallback=["nobody", "second"])
     assert (failure.code, failure.retryable) == ("LLM_SERVER_ERROR", True)
@@ -54,7 +54,7 @@ async def test_the_last_failure_is_told_with_all_that_was_tried(bench: AgentBenc
     ]
     bench.by_model(m_1=Problem("server_error"), m_2=Problem("unauthorised"))
     failure = await bench.fail(prompt="x", fallback=["second"])
-    assert (failure.code, failure.retryable) == ("LLM_AUTH_FAILED", False)
+    assert (failure.code, failure.retryable) == ("LLM_SERVER_ERROR", True), "a wrong key takes no chance away"
 
 
 async def test_without_one_the_failure_is_the_model_s_own(bench: AgentBench) -> None:
@@ -116,11 +116,22 @@ async def test_a_closed_gate_leads_to_the_next(bench: AgentBench) -> None:
     assert asked(bench) == ["m-2"]
 
 
-async def test_the_step_is_put_off_only_when_all_are_and_until_the_first_may_be_asked(bench: AgentBench) -> None:
+async def test_the_step_is_put_off_where_it_would_be_without_and_until_the_first_may_be_asked(
+    bench: AgentBench,
+) -> None:
     bench.gates.append(closed("main", "second", seconds={"main": 60, "second": 20}))
     put_off = await bench.put_off(prompt="x", fallback=["second"])
     assert (put_off.reason, put_off.until.second) == ("circuit", 20)
-    bench.by_model(m_3=Problem("unauthorised"))
-    failure = await bench.fail(prompt="x", fallback=["second", "third"])
-    assert failure.code == "LLM_AUTH_FAILED"
-    assert [one["code"] for one in failure.details["tried"]] == ["CIRCUIT", "CIRCUIT", "LLM_AUTH_FAILED"]  # type: ignore[index,union-attr,call-overload]
+    for kind in ("unauthorised", "server_error"):
+        bench.by_model(m_3=Problem(kind))  # type: ignore[arg-type]
+        put_off = await bench.put_off(prompt="x", fallback=["second", "third"])
+        assert (put_off.reason, put_off.until.second) == ("circuit", 20)
+
+
+async def test_what_was_paid_for_is_not_paid_again_for_every_wait(bench: AgentBench) -> None:
+    bench.gates.append(closed("main"))
+    bench.by_model(m_3=Reply("Once upon a", finish="length"))
+    failure = await bench.fail(prompt="x", fallback=["third"])
+    assert [one["code"] for one in failure.details["tried"]] == ["CIRCUIT", "LLM_REPLY_CUT"]  # type: ignore[index,union-attr,call-overload]
+    assert (failure.code, failure.retryable) == ("LLM_REPLY_CUT", True), "an attempt for each wait"
+    assert failure.retry_after_seconds

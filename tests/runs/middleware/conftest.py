@@ -1,8 +1,10 @@
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
+from runs.circuits.turns import Rules
+from runs.middleware.circuit import CircuitBreaker
 from runs.steps.registry import registry
 from tenants.models import Tenant
 from tenants.roles import ensure_roles
@@ -47,3 +49,10 @@ def server() -> Iterator[CountingServer]:
 def other_server() -> Iterator[CountingServer]:
     with CountingServer() as running:
         yield running
+
+
+@pytest.fixture
+async def breaker() -> AsyncIterator[CircuitBreaker]:
+    made = CircuitBreaker(Rules())
+    yield made
+    await made.aclose()

@@ -1,41 +1,16 @@
 """What a call's end says about its host, whatever the end is; and what a breaker keeps in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from kernel.egress import BodyTooLarge, ConnectionFailed, DeadlineExceeded, EgressBlocked
-from kernel.ids import new_id
-from runs.circuits.turns import Rules
 from runs.middleware import circuit
 from runs.middleware.circuit import CircuitBreaker
 from runs.steps.base import Defer, Endpoint, StepFailed
-
-HOST_FAILED = StepFailed("HTTP_STATUS", "It failed.", host_failed=True)
-
-
-@pytest.fixture
-async def breaker() -> AsyncIterator[CircuitBreaker]:
-    made = CircuitBreaker(Rules())
-    yield made
-    await made.aclose()
-
-
-def make_call() -> Any:
-    return SimpleNamespace(context=SimpleNamespace(tenant_id=new_id()), deadline=None)
-
-
-async def go(breaker: CircuitBreaker, call: Any, error: BaseException | None, *, times: int) -> None:
-    for _ in range(times):
-        with suppress(BaseException):
-            async with breaker.gate(call, Endpoint("host.test:443")):
-                if error is not None:
-                    raise error
+from tests.support.breakers import HOST_FAILED, go, make_call
 
 
 async def is_open(breaker: CircuitBreaker, call: Any) -> bool:
@@ -106,7 +81,7 @@ async def test_who_waits_longer_than_half_of_its_time_is_put_off(breaker: Circui
     inside = [asyncio.create_task(stay()) for _ in range(16)]
     await asyncio.sleep(0.1)
     loop = asyncio.get_running_loop()
-    hasty: Any = SimpleNamespace(context=call.context, deadline=loop.time() + 0.6)
+    hasty = make_call(context=call.context, deadline=loop.time() + 0.6)
     began = loop.time()
     with pytest.raises(Defer) as put_off:
         async with breaker.gate(hasty, Endpoint("host.test:443")):

@@ -39,7 +39,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[str]]] = {
         },
         {
             *("prompt", "system_prompt", "messages", "model", "top_p", "stop", "extra"),
-            *("response_schema", "tools", "fallback", "budget"),
+            *("response_schema", "tools", "fallback", "budget", "on_circuit_open"),
         },
         ["llm_ref"],
     ),
@@ -52,7 +52,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[str]]] = {
             "retry_count": {"type": "integer", "default": 3, "minimum": 0},
         },
         {"url", "query", "body", "timeout_seconds", "accept_statuses", "select", "pagination"}
-        | {"honours_idempotency_key"},
+        | {"honours_idempotency_key", "on_circuit_open"},
         ["client_ref", "path"],
     ),
     "human_task": (

@@ -1,0 +1,32 @@
+"""What runs wait for, open circuits among it, as callers are told."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class CircuitFields(serializers.Serializer[Any]):
+    """What an open circuit keeps calls away from, and until when."""
+
+    connection = serializers.CharField(
+        required=False, allow_null=True, help_text="Of a circuit: the connection whose calls wait, if it is one's."
+    )
+    host = serializers.CharField(required=False, help_text="Of a circuit: `host:port` that is left alone.")
+    model = serializers.CharField(required=False, help_text="Of a circuit: which language model, if it is one's.")
+    last_failure = serializers.CharField(
+        required=False, allow_null=True, help_text="Of a circuit: code and status of the last call that failed."
+    )
+    next_probe = serializers.DateTimeField(
+        required=False, help_text="Of a circuit: when one call may find out whether it is well again."
+    )
+
+
+class WaitingForShape(CircuitFields):
+    """What a run waits for."""
+
+    kind = serializers.CharField()
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False, allow_null=True)
+    ref = serializers.CharField(required=False, allow_null=True)
+    task_id = serializers.UUIDField(required=False, help_text="Of `human`: what a person decides.")
+    task_url = serializers.URLField(required=False, help_text="Of `human`: the task's page in the inbox.")
