@@ -1,6 +1,7 @@
 """What people do with tasks. Every rule is in ``humantasks.rules``; everything here is one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID
 
@@ -41,8 +42,7 @@ def claim_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
         TaskTaken: Somebody else holds it.
         TaskRefused: The caller may not.
     """
-    with tenant_scope(tenant.id):
-        task, run, facts = _open(task_id, person)
+    with _opened(tenant, task_id, person) as (task, run, facts):
         _allow(task, rules.may_claim(facts, person))
         if task.claimed_by_id != person.member_id:
             task.claimed_by_id, task.claimed_at = person.member_id, utc_now()
@@ -55,8 +55,7 @@ def claim_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
 
 def release_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
     """Give a claimed task back to those who are asked; raises as ``claim_task``."""
-    with tenant_scope(tenant.id):
-        task, run, facts = _open(task_id, person)
+    with _opened(tenant, task_id, person) as (task, run, facts):
         _allow(task, rules.may_release(facts, person))
         task.claimed_by = task.claimed_at = None
         task.save(update_fields=["claimed_by", "claimed_at"])
@@ -72,8 +71,7 @@ def delegate_task(*, tenant: Tenant, person: Person, task_id: UUID, to: UUID) ->
         AnswerInvalid: There is no such active member.
         TaskNotFound: As ``claim_task``; ``TaskOver``, ``TaskTaken``, ``TaskRefused`` as well.
     """
-    with tenant_scope(tenant.id):
-        task, run, facts = _open(task_id, person)
+    with _opened(tenant, task_id, person) as (task, run, facts):
         member = _member(to)
         _allow(task, rules.may_delegate(facts, person, person_of(member)))
         before = who_is_asked(task)
@@ -108,8 +106,7 @@ def decide_task(
     """
     form = _form_to_fit(tenant, person, task_id, answer)
     misfits = [] if form is None else forms.check(tenant.id, form, cast("Json", answer.data))
-    with tenant_scope(tenant.id):
-        task, run, facts = _open(task_id, person)
+    with _opened(tenant, task_id, person) as (task, run, facts):
         _allow(task, rules.may_decide(facts, person))
         is_as_shown = content_hash in {None, task.content_hash}
         if not is_as_shown or (form is not None and form != facts.form):
@@ -137,8 +134,26 @@ def _form_to_fit(tenant: Tenant, person: Person, task_id: UUID, answer: Answer) 
     return None if rules.may_decide(facts, person) is not None else facts.form or {}
 
 
+@contextmanager
+def _opened(tenant: Tenant, task_id: UUID, person: Person) -> Iterator[tuple[HumanTask, Run, TaskFacts]]:
+    """Lock a task and its run, if the caller may see the task; what is done inside is one transaction.
+
+    Raises:
+        TaskNotFound: There is none, or the caller may not see it.
+        TaskOver: Its activation is over meanwhile; it is closed now.
+    """
+    with tenant_scope(tenant.id):
+        task, run, facts = _open(task_id, person)
+        is_past = task.is_open and _is_past(task, run)
+        if is_past:
+            close(task, TaskStatus.CANCELLED, actor=SYSTEM)
+        else:
+            yield task, run, facts
+    if is_past:
+        _allow(task, rules.OVER)
+
+
 def _open(task_id: UUID, person: Person) -> tuple[HumanTask, Run, TaskFacts]:
-    """Lock a task and its run, if the caller may see the task; one whose activation is over meanwhile is closed."""
     run_id = HumanTask.objects.filter(id=task_id).values_list("run_id", flat=True).first()
     if run_id is None:
         raise TaskNotFound
@@ -148,9 +163,6 @@ def _open(task_id: UUID, person: Person) -> tuple[HumanTask, Run, TaskFacts]:
     facts = facts_of(task)
     if not rules.may_see(facts, person):
         raise TaskNotFound
-    if task.is_open and _is_past(task, run):
-        close(task, TaskStatus.CANCELLED, actor=SYSTEM)
-        facts = facts_of(task)
     return task, run, facts
 
 

@@ -59,7 +59,7 @@ def count_open_runs() -> OpenRuns:
         age = ExpressionWrapper(Now() - Min("wake_at"), output_field=DurationField())
         oldest = free.filter(wake_at__lte=Now()).aggregate(age=age)["age"]
         by_state = {
-            "queued": free.exclude(status=RunStatus.WAITING).count(),
+            "queued": free.exclude(status__in=[RunStatus.WAITING, RunStatus.PAUSED]).count(),
             "waiting": free.filter(status=RunStatus.WAITING).count(),
             "running": Run.objects.filter(owner__isnull=False).count(),
         }

@@ -341,7 +341,7 @@ class StepShape(serializers.Serializer[Any]):
     step_id = serializers.CharField()
     step_type = serializers.CharField(allow_null=True)
     activation = serializers.IntegerField()
-    status = serializers.ChoiceField(choices=["running", "retrying", "completed", "failed", "skipped"])
+    status = serializers.ChoiceField(choices=["running", "retrying", "waiting", "completed", "failed", "skipped"])
     attempts = serializers.IntegerField()
     inputs = JsonObject(help_text="By input port; of a join the list of what arrived.")
     output = JsonObject(allow_null=True, help_text="By output port.")

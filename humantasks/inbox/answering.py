@@ -106,7 +106,7 @@ def decide(*, tenant: Tenant, person: Person, task_id: UUID, typed: Typed) -> Tr
     is_current = task.is_open and typed.content_hash == task.content_hash
     form = task_form(task)
     reading = read_form(form, typed.fields) if form is not None and is_current else None
-    found = _unreadable(task, typed, reading)
+    found = _unreadable(task, typed, form, reading)
     if found and reading is not None:
         return Tried(task, typed, problems=found, form=reading.form)
     answer = Answer(typed.decision, _data(task, typed, reading), typed.choice, typed.comment)
@@ -134,13 +134,14 @@ def _needs_data(task: HumanTask, typed: Typed) -> bool:
     return task.task_type == TaskType.INPUT or typed.decision == Decision.MODIFIED
 
 
-def _unreadable(task: HumanTask, typed: Typed, reading: Reading | None) -> Sequence[ErrorItem]:
+def _unreadable(task: HumanTask, typed: Typed, form: Field | None, reading: Reading | None) -> Sequence[ErrorItem]:
     """Tell what cannot be read; and what was changed, but would not be sent with this decision."""
-    if reading is None:
+    if form is None or reading is None:
         return ()
     if _needs_data(task, typed):
         return reading.problems
-    if reading.problems or reading.value != task.data:
+    untouched = read_form(form, {})
+    if (reading.value, reading.problems) != (untouched.value, untouched.problems):
         return (ErrorItem(CHANGES_WITHOUT_MODIFIED, CHANGES_WITHOUT_MODIFIED, pointer="/data"),)
     return ()
 

@@ -86,6 +86,9 @@ def parse_json(data: bytes | str, *, max_depth: int = MAX_DEPTH, big_integers: B
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise _malformed("INVALID_SYNTAX", f"{error.msg} ({place}).") from error
+    except ValueRefused:
+        _find_integer(text)
+        raise
     if _SUSPECT_ESCAPE.search(text):
         _check_characters(value)
     return value
@@ -246,6 +249,15 @@ _DECODERS: dict[BigIntegers, json.JSONDecoder] = {
     "refuse": _decoder(_integer_reader("refuse")),
     "text": _decoder(_integer_reader("text")),
 }
+
+
+def _find_integer(text: str) -> None:
+    """Refuse the first integer out of range with its pointer; one of too many digits has no place."""
+    try:
+        value = _PLAIN_DECODER.decode(text)
+    except ValueError:
+        return
+    _copy(value, (), "refuse")
 
 
 def _check_characters(value: Json) -> None:

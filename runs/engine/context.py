@@ -1,5 +1,7 @@
 """What a tenant's handlers may use of the world."""
 
+import time
+from collections.abc import Set as AbstractSet
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +19,8 @@ from runs.runtime import the_runtime
 from runs.steps.base import Client, LanguageModel, Price, Prompt, StepFailed
 from segments.definition.prompt_names import read_prompt_name
 
+IDLE_SECONDS: Final = 60.0
+"""How long a tenant's connections stay open on a host that has none of its runs."""
 FACTS_SECONDS: Final = 4.0
 """How long connections are believed: a change holds everywhere within 5 s."""
 
@@ -29,6 +33,7 @@ class TenantContext:
         self._around = around
         self._policy_hosts: tuple[str, ...] = ()
         self._client: EgressClient | None = None
+        self._retired: list[EgressClient] = []
         self._directory = Directory(the_runtime(), self._open)
 
     async def http_client(self) -> EgressClient:
@@ -65,7 +70,7 @@ class TenantContext:
             self._policy_hosts = facts.allowed_hosts
             self._directory = Directory(the_runtime(), self._open)
             if self._client is not None:
-                self._around.retire(self._client)
+                self._retired.append(self._client)
                 self._client = None
         return facts
 
@@ -92,9 +97,9 @@ class TenantContext:
         return await self._around.tariffs.price(self.tenant_id, provider, model)
 
     async def close(self) -> None:
-        """Close the client's connections."""
-        if self._client is not None:
-            await self._client.aclose()
+        """Close the connections of the client, and of those before it that calls under way may have used."""
+        for client in [*self._retired, *filter(None, [self._client])]:
+            await client.aclose()
 
 
 class TenantContexts:
@@ -105,7 +110,7 @@ class TenantContexts:
         self.tariffs = tariffs
         self.facts = Remembered(ask, read_tenant_facts, seconds=FACTS_SECONDS)
         self._contexts: dict[UUID, TenantContext] = {}
-        self._retired: list[EgressClient] = []
+        self._needed: dict[UUID, float] = {}
 
     def get(self, tenant_id: UUID) -> TenantContext:
         """Return the tenant's context, made at first use."""
@@ -114,21 +119,24 @@ class TenantContexts:
             context = self._contexts[tenant_id] = TenantContext(tenant_id, self)
         return context
 
+    async def keep(self, tenant_ids: AbstractSet[UUID]) -> None:
+        """Close the contexts of tenants that have not been among those with runs here for a while."""
+        now = time.monotonic()
+        self._needed.update(dict.fromkeys(tenant_ids, now))
+        idle = [known for known in self._contexts if self._needed.setdefault(known, now) < now - IDLE_SECONDS]
+        for tenant_id in idle:
+            del self._needed[tenant_id]
+            await self._contexts.pop(tenant_id).close()
+
     def policy(self, hosts: tuple[str, ...]) -> Policy:
         """Give what a tenant may call: what the installation allows, and its own hosts inside."""
         allowed = [*settings.EGRESS_ALLOW_HOSTS, *hosts]
         return build_policy(allow_hosts=allowed, allow_cidrs=settings.EGRESS_ALLOW_CIDRS)
 
-    def retire(self, client: EgressClient) -> None:
-        """Keep a client that calls under way may still use, to be closed with the host."""
-        self._retired.append(client)
-
     async def close(self) -> None:
         """Close every connection."""
         for context in self._contexts.values():
             await context.close()
-        for client in self._retired:
-            await client.aclose()
 
 
 async def _carry_trace(request: httpx.Request) -> None:

@@ -122,6 +122,8 @@ class Host:
             self._signal(run_id)
         for run_id in beat.heartbeat.suspended:
             self._suspend(run_id)
+        served = {runner.claimed.tenant_id for runner in self.runners.values()}
+        self._around.in_background(self._around.contexts.keep(served))
 
     def _doubted(self) -> None:
         """Claim nothing until the next heartbeat: others may take this host for dead."""

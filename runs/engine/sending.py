@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,8 @@ from tenants.models import CallbackSecret, Tenant
 log = logging.getLogger(__name__)
 
 UNREADABLE: Final = "SECRET_UNREADABLE"
+MOST_CLIENTS: Final = 200
+"""Tenants whose connections stay open; many more than deliveries are sent at a time, so none that goes is in use."""
 _TARGET: Final = "target"
 """httpcore's name for the bytes of the request line; without it httpx would spell them anew."""
 
@@ -48,7 +51,7 @@ class Sender:
 
     def __init__(self, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
-        self._clients: dict[UUID, tuple[Policy, EgressClient]] = {}
+        self._clients: OrderedDict[UUID, tuple[Policy, EgressClient]] = OrderedDict()
 
     async def send(self, delivery: ClaimedDelivery, body: str) -> Try:
         """Send a body once. Whatever goes wrong is part of what is returned."""
@@ -78,9 +81,13 @@ class Sender:
     async def _client(self, tenant_id: UUID, policy: Policy) -> EgressClient:
         known = self._clients.get(tenant_id)
         if known is not None and known[0] == policy:
+            self._clients.move_to_end(tenant_id)
             return known[1]
         client = open_client(policy, max_body_bytes=MOST_READ, owner=tenant_id)
         self._clients[tenant_id] = policy, client
+        self._clients.move_to_end(tenant_id)
+        if known is None and len(self._clients) > MOST_CLIENTS:
+            _, known = self._clients.popitem(last=False)
         if known is not None:
             await known[1].aclose()
         return client

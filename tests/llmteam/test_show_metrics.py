@@ -15,6 +15,8 @@ from rest_framework.test import APIClient
 
 from llmteam import metrics
 from runs.engine.store.connection import connect_blocking
+from runs.models import Run, RunStatus
+from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.conftest import Customer
 from tests.support.cost import under_a_tracer
@@ -103,6 +105,10 @@ def test_the_queue_is_read_when_it_is_asked_for(acme: Customer) -> None:
     assert read()["llmteam_runs", frozenset({("state", "queued")})] == 0
     tenant: Tenant = acme.tenant
     queue_runs(tenant, steps_in_a_row("input"), 3)
+    # One that is paused and will wake by itself is not queued.
+    (paused,) = queue_runs(tenant, steps_in_a_row("input"), 1)
+    with unscoped("rows for a test"):
+        Run.objects.filter(id=paused).update(status=RunStatus.PAUSED)
     time.sleep(0.1)
     found = read()
     assert [found["llmteam_runs", frozenset({("state", state)})] for state in ("queued", "waiting", "running")] == [

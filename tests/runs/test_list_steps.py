@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from runs.selectors import IN_BETWEEN, OUTCOMES
+from runs.serializers import StepShape
 from tests.conftest import Customer
 from tests.support.worker import running_worker
 
@@ -105,3 +107,8 @@ def test_events_go_on_behind_the_last_one_seen(acme: Customer, api: Api) -> None
     assert client.get(f"{address}?after={last - 1}").json()["data"] == all_events[-1:]
     for query in ("after=-1", "after=x", "after=99999999999", "limit=0", "cursor=1"):
         assert client.get(f"{address}?{query}").status_code == 422
+
+
+def test_every_status_of_a_step_is_described() -> None:
+    described = StepShape().fields["status"].choices
+    assert set(described) == {"running", *IN_BETWEEN.values(), *OUTCOMES.values()}

@@ -10,6 +10,8 @@ from django.test import Client
 from humantasks.models import HumanTask
 from humantasks.services import claim_task, decide_task
 from humantasks.types import Answer, TaskStatus
+from kernel.clock import utc_now
+from runs.models import Run, RunStatus
 from tenants.context import tenant_scope
 from tenants.models import Membership
 from tests.conftest import Customer
@@ -73,6 +75,26 @@ def test_changes_are_never_dropped_in_silence(acme: Customer, ann: Membership) -
     assert "You have changed the data." in answer.text
     assert 'value="99"' in answer.text
     assert again(task).status == TaskStatus.OPEN
+
+
+@pytest.mark.parametrize("decision", ["approved", "rejected"])
+def test_a_review_of_data_that_lacks_something_is_decided_as_it_is(
+    acme: Customer, ann: Membership, decision: str
+) -> None:
+    task, browser = a_task(acme.tenant, "review", form=REFUND, data={"amount": 120}), client_of(ann)
+    changed = send(browser, task, decision, data__amount="")
+    assert changed.status_code == 422
+    assert "You have changed the data." in changed.text
+    assert send(browser, task, decision).status_code == 303
+    assert again(task).decision == decision
+
+
+def test_a_task_whose_run_is_over_is_closed_by_who_would_decide_it(acme: Customer, ann: Membership) -> None:
+    task, browser = a_task(acme.tenant), client_of(ann)
+    with tenant_scope(acme.tenant.id):
+        Run.objects.filter(id=task.run_id).update(status=RunStatus.CANCELLED, ended_at=utc_now(), wake_at=None)
+    assert send(browser, task, "approved").status_code == 409
+    assert again(task).status == TaskStatus.CANCELLED
 
 
 def test_an_input_is_sent(acme: Customer, ann: Membership) -> None:
