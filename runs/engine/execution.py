@@ -31,7 +31,7 @@ from runs.engine.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere
 from runs.engine.parked import Parked
 from runs.engine.plans import ReadyPlan
 from runs.engine.recovery import LOST, Fate, fates
-from runs.engine.slices import INLINE_UNITS, ROUND_UNITS, Slice
+from runs.engine.slices import INLINE_UNITS, ROUND_UNITS
 from runs.engine.spending import Spending
 from runs.engine.store import journals
 from runs.engine.store.claims import Claimed, Purpose
@@ -68,8 +68,8 @@ class Execution:
         self._parked = Parked(self._chronicle, journal, self._attempt, self._settle, around.clock.now)
         self._recovered = False
         self._wake = asyncio.Event()
-        self._flights = Flights(self._wake.set)
-        self._slice = Slice(around.turns, claimed.tenant_id)
+        self._turns = around.turns
+        self._flights = Flights(self._wake.set, partial(around.turns.share, claimed.tenant_id))
         self._round = Account(ROUND_UNITS)
         journal.notify = self._wake.set
 
@@ -108,7 +108,6 @@ class Execution:
             LeaseLost: It belongs to somebody else.
             RunRefused: Postgres refuses what it recorded.
         """
-        self._slice.begin()
         await self._fold()
         if (self._signalled or self._orders.is_paused) and await self._read_inbox():
             return
@@ -167,8 +166,8 @@ class Execution:
         rows = await self._around.ask(lambda connection: journals.load_journal(connection, self._claimed.run_id))
         for row in rows:
             self._chronicle.fold(row)
-            if self._slice.is_over(time.monotonic()):
-                await self._slice.renew()
+            if self._turns.are_over(time.monotonic()):
+                await asyncio.sleep(0)
 
     async def _recover(self) -> bool:
         """Settle the attempts an earlier owner left without an outcome; return whether the run was given up."""
@@ -200,8 +199,8 @@ class Execution:
                 await self._skip(command)
             else:
                 self._begin(command, pure)
-            if self._slice.is_over(time.monotonic()):
-                await self._slice.renew()
+            if self._turns.are_over(time.monotonic()):
+                await asyncio.sleep(0)
         for attempt in pure:
             if attempt.key not in self.state.doomed:
                 await self._execute_pure(attempt)
@@ -236,8 +235,8 @@ class Execution:
             self._flights.launch_now(attempt)
         else:
             self._settle(attempt, outcome)
-        if self._slice.is_over(self._note(attempt, began)):
-            await self._slice.renew()
+        if self._turns.are_over(self._note(attempt, began)):
+            await asyncio.sleep(0)
 
     def _note(self, attempt: Attempt, began: float) -> float:
         """Tell the watchdog how long the work for an attempt took; return the time."""
@@ -267,7 +266,6 @@ class Execution:
         await self._wake.wait()
         self._wake.clear()
         timer.cancel()
-        self._slice.begin()
         return False
 
     async def _read_inbox(self) -> bool:
@@ -340,8 +338,8 @@ class Execution:
         for attempt, outcome in self._flights.landed():
             self._settle(attempt, outcome)
             now = self._note(attempt, began=now)
-            if self._slice.is_over(now):
-                await self._slice.renew()
+            if self._turns.are_over(now):
+                await asyncio.sleep(0)
                 now = time.monotonic()
 
     def _settle(self, attempt: Attempt, outcome: Outcome) -> None:

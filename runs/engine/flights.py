@@ -1,8 +1,8 @@
 """The attempts of one run that are in flight beside its own work."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any, Final
 
 from runs.core.state import ActivationKey
 from runs.engine.attempts import Attempt
@@ -17,10 +17,14 @@ class Flights:
 
     Args:
         wake: Called when there is an outcome to fetch.
+        in_turns: Does an attempt's work in the turns of its tenant.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, wake: Callable[[], None], in_turns: Callable[[Coroutine[Any, Any, Outcome]], Awaitable[Outcome]]
+    ) -> None:
         self._wake = wake
+        self._in_turns = in_turns
         self._attempts: dict[ActivationKey, Attempt] = {}
         self._to_launch: list[Attempt] = []
         self._outcomes: list[tuple[Attempt, Outcome]] = []
@@ -82,6 +86,6 @@ class Flights:
         self._attempts.pop(attempt.key, None)
 
     async def _execute(self, attempt: Attempt) -> None:
-        outcome = await attempt.execute()
+        outcome = await self._in_turns(attempt.execute())
         self._outcomes.append((attempt, outcome))
         self._wake()

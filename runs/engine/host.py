@@ -229,7 +229,7 @@ class Host:
         try:
             if runner.is_suspect:
                 await self._be_alone()
-            await runner.run()
+            await self._around.turns.share(runner.claimed.tenant_id, runner.run())
         finally:
             if self.runners.get(runner.claimed.run_id) is runner:
                 del self.runners[runner.claimed.run_id]

@@ -42,8 +42,8 @@ class Surroundings:
     notices: Notices = field(default_factory=Notices)
     deliverer: Deliverer = field(default_factory=Deliverer)
     deltas: Deltas = field(default_factory=Deltas)
-    turns: Turns = field(default_factory=Turns)
     watchdog: Watchdog = field(default_factory=Watchdog)
+    turns: Turns = field(init=False)
     tariffs: Tariffs = field(init=False)
     reservations: Reservations = field(init=False)
     contexts: TenantContexts = field(init=False)
@@ -52,6 +52,7 @@ class Surroundings:
     _background: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.turns = Turns(self.watchdog)
         self.tariffs = Tariffs(self.ask, self.clock)
         self.reservations = Reservations(self.ask)
         self.contexts = TenantContexts(self.ask_once, self.tariffs)

@@ -5,9 +5,10 @@ import logging
 import os
 import signal
 import threading
+from functools import partial
 
 from runs.engine.host import Host
-from runs.engine.watchdog import WatchedSelector
+from runs.engine.watchdog import watched_loop
 
 log = logging.getLogger(__name__)
 
@@ -22,14 +23,11 @@ class HostThread(threading.Thread):
     def run(self) -> None:
         """Serve until the host is stopped."""
         try:
-            with asyncio.Runner(loop_factory=self._watched_loop) as runner:
+            with asyncio.Runner(loop_factory=partial(watched_loop, self.host.watchdog)) as runner:
                 runner.run(self.host.serve())
         except Exception:
             log.exception("the engine ended; a worker without one is of no use, so it stops")
             os.kill(os.getpid(), signal.SIGTERM)
-
-    def _watched_loop(self) -> asyncio.AbstractEventLoop:
-        return asyncio.SelectorEventLoop(WatchedSelector(self.host.watchdog))
 
 
 _running: HostThread | None = None

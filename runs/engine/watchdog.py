@@ -1,5 +1,6 @@
 """A watchdog of the event loop: measures each turn, and names what held it for too long."""
 
+import asyncio
 import logging
 import selectors
 import time
@@ -29,10 +30,13 @@ class Piece:
 
 
 class Watchdog:
-    """Measures the time between two waits of a loop, all of which is work that nobody else can interrupt."""
+    """Measures the time between two waits of a loop, all of which is work that nobody else can interrupt.
+
+    ``began`` is when the last wait ended, by the monotonic clock.
+    """
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self.began = time.monotonic()
         self._busy = time.thread_time()
         self._longest: Piece | None = None
         self._log_from = 0.0
@@ -46,12 +50,12 @@ class Watchdog:
         """Say that the loop has work again."""
         self._longest = None
         self._busy = time.thread_time()
-        self._began = time.monotonic()
+        self.began = time.monotonic()
 
     def turn_ended(self) -> None:
         """Say that the loop waits again."""
         now = time.monotonic()
-        seconds = now - self._began
+        seconds = now - self.began
         if seconds <= BOUND_SECONDS:
             return
         busy = time.thread_time() - self._busy
@@ -89,3 +93,8 @@ class WatchedSelector(selectors.DefaultSelector):
             return super().select(timeout)
         finally:
             self._watchdog.turn_began()
+
+
+def watched_loop(watchdog: Watchdog) -> asyncio.AbstractEventLoop:
+    """Make a loop that a watchdog watches."""
+    return asyncio.SelectorEventLoop(WatchedSelector(watchdog))

@@ -4,8 +4,10 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from runs.engine.host import Host
+from runs.engine.watchdog import watched_loop
 
 
 class LocalHost:
@@ -28,7 +30,8 @@ class LocalHost:
 
     def _serve(self) -> None:
         try:
-            asyncio.run(self.host.serve())
+            with asyncio.Runner(loop_factory=partial(watched_loop, self.host.watchdog)) as runner:
+                runner.run(self.host.serve())
         except BaseException as error:
             self.error = error
 

@@ -3,16 +3,24 @@
 import asyncio
 import logging
 import time
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from prometheus_client import REGISTRY
 
-from runs.engine import slices
-from runs.engine.slices import Slice, Turns
-from runs.engine.watchdog import Watchdog, WatchedSelector
+from runs.engine.slices import Turns
+from runs.engine.watchdog import Watchdog, watched_loop
+from tenants.models import Tenant
+from tests.support.engine import get_run, queue_run, queue_runs, wait_until_over
+from tests.support.host import running_host
+from tests.support.segments import segment, step
 
 ACME, GLOBEX = uuid4(), uuid4()
+BUSY = "[sum(a * b for a in run.input.n for b in run.input.n[:4]), run.input.n][1]"
+"""Some two milliseconds of the event loop."""
 
 
 def work(seconds: float) -> None:
@@ -22,62 +30,91 @@ def work(seconds: float) -> None:
         pass
 
 
-async def test_tenants_go_on_in_turn_however_many_runs_one_has() -> None:
-    turns, went = Turns(), []
+class Loop:
+    """A watched loop whose runs take turns; ``went`` has the tenants in the order in which their work went on."""
 
-    async def go_on(tenant: str) -> None:
-        await turns.wait(ACME if tenant == "acme" else GLOBEX)
-        went.append(tenant)
+    def __init__(self) -> None:
+        self.watchdog = Watchdog()
+        self.turns = Turns(self.watchdog)
+        self.went: list[str] = []
 
-    await asyncio.gather(*[go_on("acme") for _ in range(5)], go_on("globex"), go_on("globex"))
-    assert went[:4] in (["acme", "globex"] * 2, ["globex", "acme"] * 2)
-    assert went[4:] == ["acme"] * 3
+    def run(self, *works: "tuple[str, Coroutine[Any, Any, None]]") -> None:
+        async def main() -> None:
+            tenants = {"acme": ACME, "globex": GLOBEX}
+            await asyncio.gather(*(self.turns.share(tenants[name], one) for name, one in works))
 
+        with asyncio.Runner(loop_factory=partial(watched_loop, self.watchdog)) as runner:
+            runner.run(main())
 
-async def test_between_two_turns_everything_else_that_is_ready_goes_on() -> None:
-    turns, went = Turns(), []
-
-    async def long_work() -> None:
-        for _ in range(3):
-            await turns.wait(ACME)
-            went.append("long")
-
-    async def short_work() -> None:
-        for _ in range(6):
-            went.append("short")
+    async def steps(self, tenant: str, *, count: int, seconds: float = 0.003) -> None:
+        for _ in range(count):
+            work(seconds)
+            self.went.append(tenant)
             await asyncio.sleep(0)
 
-    await asyncio.gather(*[long_work() for _ in range(4)], short_work())
-    assert "long long long" not in " ".join(went[: 2 * went.count("short")])
+
+def test_tenants_go_on_in_turn_however_many_runs_one_has() -> None:
+    loop = Loop()
+    many = [("acme", loop.steps("acme", count=2)) for _ in range(20)]
+    loop.run(*many, ("globex", loop.steps("globex", count=5)))
+    last = max(place for place, tenant in enumerate(loop.went) if tenant == "globex")
+    assert (loop.went.count("acme"), last < 20) == (40, True), loop.went
 
 
-async def test_who_gives_up_a_turn_holds_up_nobody() -> None:
-    turns = Turns()
-    gives_up, waits = asyncio.create_task(turns.wait(ACME)), asyncio.create_task(turns.wait(ACME))
-    await asyncio.sleep(0)
-    gives_up.cancel()
-    async with asyncio.timeout(5):
-        await waits
-        await turns.wait(GLOBEX)
+def test_short_work_takes_turns_together() -> None:
+    rounds = 0
+    loop = Loop()
+
+    async def count_rounds() -> None:
+        nonlocal rounds
+        while len(loop.went) < 64:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    async def begin_late() -> None:
+        work(0.003)
+
+    short = [("acme", loop.steps("acme", count=1, seconds=0.0)) for _ in range(64)]
+    loop.run(("acme", begin_late()), *short, ("globex", count_rounds()))
+    assert rounds < 40
 
 
-async def test_a_run_waits_for_its_turn_only_once_its_slice_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    waited = []
+def test_work_that_is_cancelled_while_it_waits_for_its_turn_holds_up_nobody() -> None:
+    loop, told = Loop(), []
 
-    class Counted(Turns):
-        async def wait(self, tenant_id: object) -> None:
-            waited.append(tenant_id)
+    async def waits_for_ever() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            told.append("cancelled")
+            raise
 
-    own = Slice(Counted(), ACME)
-    monkeypatch.setattr(slices, "FREE_SECONDS", 60.0)
-    own.begin()
-    assert not own.is_over(time.monotonic())
-    monkeypatch.setattr(slices, "FREE_SECONDS", 0.0)
-    own.begin()
-    assert own.is_over(time.monotonic())
-    await own.renew()
-    assert waited == [ACME]
-    assert not own.is_over(time.monotonic())
+    async def main() -> None:
+        cancelled = asyncio.create_task(loop.turns.share(ACME, waits_for_ever()))
+        await asyncio.sleep(0)
+        work(0.003)
+        waits = [asyncio.create_task(loop.turns.share(ACME, loop.steps("acme", count=1))) for _ in range(3)]
+        await asyncio.sleep(0)
+        waits[0].cancel()
+        cancelled.cancel()
+        await asyncio.wait([*waits, cancelled])
+        assert [task.cancelled() for task in (*waits, cancelled)] == [True, False, False, True]
+
+    with asyncio.Runner(loop_factory=partial(watched_loop, loop.watchdog)) as runner:
+        runner.run(main())
+    assert (told, loop.went) == (["cancelled"], ["acme"] * 3)
+
+
+def test_a_run_waits_for_few_of_the_runs_another_tenant_has_ready(acme: Tenant, globex: Tenant) -> None:
+    busy = [step(f"s{number}", "transform", expression=BUSY) for number in range(10)]
+    calling = [step(f"call{number}", "probe") for number in range(5)]
+    attacking = queue_runs(acme, segment(*busy), 100, input={"n": list(range(40))})
+    calls = queue_run(globex, segment(*calling))
+    with running_host():
+        wait_until_over(calls, *attacking, seconds=60)
+    ended = get_run(calls).ended_at
+    before = [run_id for run_id in attacking if get_run(run_id).ended_at < ended]
+    assert len(before) < 50
 
 
 def long_turns(cause: str) -> float:
@@ -96,7 +133,7 @@ def turn(doing: "list[tuple[object, float]]", *, blocked: float = 0.0) -> None:
         time.sleep(blocked)  # noqa: ASYNC251 - the fault the watchdog is to find
         await asyncio.sleep(0.001)
 
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(WatchedSelector(watchdog))) as runner:
+    with asyncio.Runner(loop_factory=partial(watched_loop, watchdog)) as runner:
         runner.run(main())
 
 
