@@ -101,17 +101,28 @@ def command_run(*, tenant: Tenant, actor: str, run_id: UUID, command: SignalKind
 
 
 def tell_of_task(run: Run, news: Mapping[str, Json]) -> None:
-    """Put news of a human task into its run's inbox, in the transaction that decides the matter.
-
-    The run goes on, or is woken for it, as soon as that commits; a stalled one reads it once it is resumed. The
-    caller has locked the run's row and seen that the run is not over.
+    """Put news of a human task into its run's inbox; as ``tell_run``.
 
     Args:
         run: The run.
         news: ``event`` and ``told``, one of the ``human.task_*`` events and its payload; ``step_id`` and
             ``activation``; with ``answer`` the activation is over: ``{port, value}``, or ``{error: {code, message}}``.
     """
-    Signal.objects.create(tenant_id=run.tenant_id, run=run, kind=SignalKind.TASK, payload=dict(news))
+    tell_run(run, SignalKind.TASK, news)
+
+
+def tell_run(run: Run, kind: SignalKind, news: Mapping[str, Json]) -> None:
+    """Put news into a run's inbox, in the transaction that decides the matter.
+
+    The run goes on, or is woken for it, as soon as that commits; a stalled one reads it once it is resumed. The
+    caller has locked the run's row and seen that the run is not over.
+
+    Args:
+        run: The run.
+        kind: What the news is of.
+        news: As the run's owner reads it.
+    """
+    Signal.objects.create(tenant_id=run.tenant_id, run=run, kind=kind, payload=dict(news))
     changes = {"signals_pending": True}
     Run.objects.filter(id=run.id).update(**(changes if run.status == RunStatus.STALLED else changes | _woken(run)))
     if run.owner:

@@ -24,6 +24,35 @@ class RunAlreadyOver(Conflict):
     title = "The run is over already"
 
 
+class LinkUnknown(NotFound):
+    """A link that we did not sign, or that of a run that is gone."""
+
+    code = "LINK_UNKNOWN"
+    title = "There is nothing at this address"
+
+
+class LinkOver(Conflict):
+    """Nobody waits for this call any more: somebody else called, its time passed, or the run has ended."""
+
+    code = "LINK_OVER"
+    status = 410
+    title = "Nobody waits for this call any more"
+
+
+class TooManyEarlyCalls(Conflict):
+    """A run keeps as many calls as it may that came before it waited for them."""
+
+    code = "TOO_MANY_EARLY_CALLS"
+    title = "The run does not wait for this call yet, and can keep no more; call again later"
+
+
+class CallRefused(Invalid):
+    """The body of a call does not fit the schema of the step that waits for it."""
+
+    code = "CALL_INVALID"
+    title = "The body does not fit what is waited for"
+
+
 class ActivationUnknown(Invalid):
     """The run's journal has no such activation."""
 

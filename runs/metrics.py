@@ -49,6 +49,7 @@ LONG_TURN_SECONDS: Final = Histogram(
     buckets=(0.05, 0.1, 0.25, 1, 5, 30),
 )
 SLOW_READERS_CUT: Final = Counter("llmteam_slow_readers_cut", "Connections ended because their caller did not read.")
+CALLS: Final = Counter("llmteam_calls", "Calls of runs that wait for one, by what became of them.", ["outcome"])
 ANSWERS_LEFT_OUT: Final = Counter(
     "llmteam_answers_left_out", "Answers not sent because their tenant left too much of others unread."
 )

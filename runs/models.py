@@ -208,6 +208,8 @@ class SignalKind(models.TextChoices):
     PAUSE = "pause", "Pause"
     RESUME = "resume", "Resume"
     TASK = "task", "News of a human task"
+    CALL = "call", "A call that is waited for"
+    EARLY_CALL = "early_call", "A call that nobody waits for yet"
 
 
 class Signal(models.Model):

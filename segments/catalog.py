@@ -138,12 +138,18 @@ def no_ports(config: Mapping[str, Json]) -> tuple[str, ...]:
     return ()
 
 
+def no_call(config: Mapping[str, Json]) -> bool:
+    """Wait for no call, as most types."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class StepType:
     """A step type without its handler: what a canvas draws and what validation and the plan need to know.
 
     ``emits_one_port`` is true where a success leaves by exactly one of several ports, as a decision does.
-    ``config_ports`` names the ports a step has by its config, beside its card's, where it declares or uses them.
+    ``config_ports`` names the ports a step has by its config, beside its card's, where it declares or uses them;
+    ``waits_for_call`` tells by it whether a step has a ``resume_url``.
     """
 
     type_id: str
@@ -163,6 +169,7 @@ class StepType:
     supports_retry: bool = True
     supports_timeout: bool = True
     config_ports: Callable[[Mapping[str, Json]], tuple[str, ...]] = no_ports
+    waits_for_call: Callable[[Mapping[str, Json]], bool] = no_call
     docs_url: str = ""
     examples: tuple[Mapping[str, Json], ...] = field(default=())
 

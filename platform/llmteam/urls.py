@@ -10,6 +10,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("tenants.sign_in.urls")),
     path("inbox/", include("humantasks.inbox.urls")),
+    path("", include("runs.resuming.urls")),
     path("metrics", metrics.show, name="metrics"),
 ]
 

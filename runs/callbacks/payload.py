@@ -17,7 +17,10 @@ MOST_BYTES: Final = 20_000
 LONGEST_MESSAGE: Final = 500
 ENDS: Final = (EventType.SEGMENT_COMPLETED, EventType.SEGMENT_FAILED, EventType.SEGMENT_CANCELLED)
 TASKS: Final = tuple(sorted(OF_TASKS))
-EVENTS: Final = (EventType.SEGMENT_STARTED, *ENDS, EventType.SEGMENT_PAUSED, EventType.SEGMENT_RESUMED, *TASKS)
+EVENTS: Final = (
+    *(EventType.SEGMENT_STARTED, *ENDS, EventType.SEGMENT_PAUSED, EventType.SEGMENT_RESUMED),
+    *(EventType.STEP_WAITING, *TASKS),
+)
 
 _STATUSES: Final = {
     EventType.SEGMENT_STARTED: "running",
@@ -26,6 +29,7 @@ _STATUSES: Final = {
     EventType.SEGMENT_CANCELLED: "cancelled",
     EventType.SEGMENT_PAUSED: "paused",
     EventType.SEGMENT_RESUMED: "running",
+    EventType.STEP_WAITING: "waiting",
     **dict.fromkeys(TASKS, "waiting"),
     EventType.HUMAN_TASK_COMPLETED: "running",
 }
@@ -77,6 +81,9 @@ def _from_whole_to_least(fact: Fact) -> Iterator[dict[str, Json]]:
             yield {**head, **metadata, "error": payload.get("error")}
         head["error"] = _short_error(payload)
         yield {**head, **metadata, **address}
+    elif fact.event_type == EventType.STEP_WAITING:
+        yield {**head, **metadata, "wait": payload}
+        yield {**head, **address, "wait": payload}
     else:
         if fact.event_type in OF_TASKS:
             yield {**head, **metadata, "task": payload}
@@ -97,7 +104,7 @@ def _head(fact: Fact) -> dict[str, Json]:
         "status": _status(fact),
         "client_reference": fact.client_reference or None,
     }
-    if fact.event_type in OF_TASKS:
+    if fact.event_type in OF_TASKS or fact.event_type == EventType.STEP_WAITING:
         head |= {"step_id": fact.step_id, "activation": fact.activation}
     if fact.event_type in (EventType.SEGMENT_PAUSED, EventType.SEGMENT_RESUMED, EventType.SEGMENT_CANCELLED):
         head["reason"] = (fact.payload or {}).get("message") or (fact.payload or {}).get("reason")

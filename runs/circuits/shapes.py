@@ -28,5 +28,6 @@ class WaitingForShape(CircuitFields):
     since = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False, allow_null=True)
     ref = serializers.CharField(required=False, allow_null=True)
+    resume_url = serializers.URLField(required=False, help_text="Of `call`: a POST there resumes the run.")
     task_id = serializers.UUIDField(required=False, help_text="Of `human`: what a person decides.")
     task_url = serializers.URLField(required=False, help_text="Of `human`: the task's page in the inbox.")

@@ -48,10 +48,11 @@ class Event:
     ``step.completed {ports: {port: value}, edges: [index]}`` or, when every port carries the same value,
     ``{ports: [port], value, edges, items?}``, in both with ``edge_error`` when the condition of an edge failed;
     ``step.failed {error, edges}``; ``step.skipped {reason, effect}``;
-    ``step.retrying {error?, reason, retry_at, consumed}``; ``step.waiting {kind, until}``, the step looked at then;
-    ``segment.completed {output}``; ``segment.failed {error}``;
-    ``segment.cancelled {reason}``; ``human.task_created {task_id, until, url, ...}``, and the other events of a human
-    task likewise, with ``until`` when its step is looked at next (null: never). Outcomes of steps may have ``usage``.
+    ``step.retrying {error?, reason, retry_at, consumed}``;
+    ``step.waiting {kind, until}``, of a call with ``place`` and ``resume_url``; ``segment.completed {output}``;
+    ``segment.failed {error}``; ``segment.cancelled {reason}``; ``human.task_created {task_id, until, url, ...}``, and
+    the other events of a human task likewise, with ``until`` when its step is looked at next (null: never). Outcomes of
+    steps may have ``usage``.
     A ref is ``{seq, port, item?}``: which event a value came from.
     """
 

@@ -1,10 +1,11 @@
 """The names an expression may use inside an activation. Source: engine.md 6."""
 
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, cast
 
 from kernel.values import Json
+from runs.core.places import place_of
 from runs.core.state import State, Token, input_values
 
 _STEPS = re.compile(r"steps\b(?:\s*\.\s*(\w+)|\s*\[\s*\\?[\"'](\w+)\\?[\"']\s*\]|\s*,\s*\\?[\"'](\w+))?")
@@ -12,9 +13,15 @@ _STEPS = re.compile(r"steps\b(?:\s*\.\s*(\w+)|\s*\[\s*\\?[\"'](\w+)\\?[\"']\s*\]
 
 
 class Scope(Mapping[str, Json]):
-    """Names of one activation, computed when asked for; the keys of an object input come last."""
+    """Names of one activation, computed when asked for; the keys of an object input come last.
 
-    def __init__(self, state: State, token: Token, *, run_id: str = "") -> None:
+    ``resume_url`` writes the link of a step and a place; without it there is no ``steps.<id>.resume_url``.
+    """
+
+    def __init__(
+        self, state: State, token: Token, *, run_id: str = "", resume_url: Callable[[str, str], str] | None = None
+    ) -> None:
+        self._resume_url = resume_url
         self._state = state
         self._token = token
         self._run_id = run_id
@@ -92,11 +99,25 @@ class Scope(Mapping[str, Json]):
         return {"input": self._state.run_input, "id": self._run_id}
 
     def _steps(self, named: Container[str] | None = None) -> dict[str, Json]:
-        """The steps upstream by id; with some named, the others are empty."""
-        return {
+        """The steps upstream by id, and those that may be called; with some named, the others are empty."""
+        steps: dict[str, dict[str, Json]] = {
             step_id: {"output": self._state.output_of(step_id, seq)} if named is None or step_id in named else {}
             for step_id, seq in self._token.lineage.items()
         }
+        for step_id in self._state.plan.called if self._resume_url is not None else ():
+            if named is None or step_id in named:
+                steps.setdefault(step_id, {})["resume_url"] = self.resume_url(step_id)
+        return dict(steps)
+
+    def resume_url(self, step_id: str) -> str:
+        """Give the link by which a step's next activation is called, or the present one of this activation's own.
+
+        Raises:
+            LookupError: Nobody said how links are written.
+        """
+        if self._resume_url is None:
+            raise LookupError("nobody said how links are written")
+        return self._resume_url(step_id, place_of(self._token, step_id))
 
     def _item_at(self, seq: int, index: int) -> Json:
         return self._state.items[seq][index]

@@ -31,12 +31,15 @@ from runs.engine.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere
 from runs.engine.parked import Parked
 from runs.engine.plans import ReadyPlan
 from runs.engine.recovery import LOST, Fate, fates
+from runs.engine.skips import Skips
 from runs.engine.slices import INLINE_UNITS, ROUND_UNITS
 from runs.engine.spending import Spending
 from runs.engine.store import journals
 from runs.engine.store.claims import Claimed, Purpose
 from runs.engine.surroundings import Surroundings
+from runs.engine.waits import CALL
 from runs.models import RunStatus
+from runs.resuming.links import resume_url
 from runs.steps.base import Defer, StepFailed, Wait
 from segments.catalog import Effect
 from segments.expressions import Account
@@ -56,6 +59,7 @@ class Execution:
     def __init__(self, claimed: Claimed, ready: ReadyPlan, journal: Journal, around: Surroundings) -> None:
         self.state: State = new_state(ready.plan)
         self._claimed = claimed
+        self._resume_url = partial(resume_url, claimed.tenant_id, claimed.run_id)
         self._ready = ready
         self._journal = journal
         self._around = around
@@ -70,6 +74,7 @@ class Execution:
         self._wake = asyncio.Event()
         self._turns = around.turns
         self._flights = Flights(self._wake.set, partial(around.turns.share, claimed.tenant_id))
+        self._skips = Skips(self._chronicle, self._flights, self._parked, around.in_background)
         self._round = Account(ROUND_UNITS)
         journal.notify = self._wake.set
 
@@ -109,7 +114,8 @@ class Execution:
             RunRefused: Postgres refuses what it recorded.
         """
         await self._fold()
-        if (self._signalled or self._orders.is_paused) and await self._read_inbox():
+        self._signalled = self._signalled or self._orders.is_paused or self._chronicle.waits.has(CALL)
+        if self._signalled and await self._read_inbox():
             return
         while not await self._go_on():
             pass
@@ -118,8 +124,7 @@ class Execution:
         """Do one round; return whether the run was given up."""
         if self._journal.trouble is not None:
             raise self._journal.trouble
-        await self._look_after_parked()
-        if self._signalled and await self._read_inbox():
+        if await self._hear():
             return True
         if self._around.clock.now() >= self._claimed.deadline_at:
             return await self._time_out()
@@ -141,12 +146,22 @@ class Execution:
         await self._flights.launch()
         return False if self._wake.is_set() else await self._rest()
 
-    async def _look_after_parked(self) -> None:
-        """Have what is parked looked at in its time; what people said of it is in the inbox then."""
-        for key in self._chronicle.waits.to_look_at(self._around.clock.now()):
+    async def _hear(self) -> bool:
+        """Have what is parked looked at in its time, and read the inbox; return whether the run was given up.
+
+        Of a call and the end of its time the first wins: while the run's row is locked nobody takes a call, and behind
+        its time nobody does.
+        """
+        waits, now = self._chronicle.waits, self._around.clock.now()
+        if any(waits.kind(key) == CALL for key in waits.to_look_at(now)):
+            now = await self._around.ask(partial(journals.lock_and_tell_time, run_id=self._claimed.run_id))
+            if await self._read_inbox():
+                return True
+        for key in waits.to_look_at(now):
             if key not in self.state.doomed:
                 await self._parked.look(key)
             self._signalled = True
+        return self._signalled and await self._read_inbox()
 
     def _decide(self) -> list[Command]:
         """Ask the core; nothing is begun while the run is to be given away or paused."""
@@ -196,7 +211,7 @@ class Execution:
             if isinstance(command, Complete | Fail):
                 return await self._end(command)
             if isinstance(command, Skip):
-                await self._skip(command)
+                await self._skips.skip(command)
             else:
                 self._begin(command, pure)
             if self._turns.are_over(time.monotonic()):
@@ -272,9 +287,12 @@ class Execution:
         """Apply the commands that wait; return whether the run was given up."""
         self._signalled = False
         orders, run_id = self._orders, self._claimed.run_id
+        if self._chronicle.waits.has(CALL):
+            # Whoever calls before this is committed leaves no sign, as the run may never come to wait for it.
+            await self._around.writer.commit(self._journal)
         orders.receive(await self._around.ask(lambda connection: journals.read_inbox(connection, run_id)))
         if orders.cancel is not None:
-            await self._skip_all("cancelled")
+            await self._skips.skip_all("cancelled")
             reason = told_by(orders.cancel)["reason"]
             return await self._close(closings.cancelled(self._journal, reason=reason, signal_ids=orders.held))
         self._parked.hear()
@@ -292,7 +310,7 @@ class Execution:
 
     async def _time_out(self) -> bool:
         waiting_for = list(self._chronicle.waits.describe())
-        await self._skip_all("timed_out")
+        await self._skips.skip_all("timed_out")
         error = closings.timed_out(self._claimed.timeout_seconds, waiting_for)
         return await self._close(closings.failed(self._journal, error, status=RunStatus.TIMED_OUT))
 
@@ -321,7 +339,7 @@ class Execution:
             claimed=self._claimed,
             activation=activation,
             step=step,
-            scope=Scope(self.state, activation.token, run_id=str(self._claimed.run_id)),
+            scope=Scope(self.state, activation.token, run_id=str(self._claimed.run_id), resume_url=self._resume_url),
             deadline=time.monotonic() + min(seconds_left, step.plan_step.timeout_seconds or seconds_left),
             context=self._around.contexts.get(self._claimed.tenant_id),
             tell=self._around.deltas.tell,
@@ -353,6 +371,7 @@ class Execution:
                 return
         if isinstance(outcome, Wait):
             self._parked.park(attempt, outcome)
+            self._signalled = self._signalled or outcome.kind == CALL
             return
         if isinstance(outcome, PlatformFault):
             self._put_off(attempt, outcome)
@@ -369,20 +388,3 @@ class Execution:
             self._recovered = False
         else:
             self._chronicle.put_off(attempt.key, attempt.usage)
-
-    async def _skip(self, command: Skip) -> None:
-        key = command.step_id, command.activation
-        if self.state.active[key].phase is Phase.PARKED:
-            await self._parked.withdraw(key)
-        attempt = self._flights.get(key)
-        is_unknown = command.effect_unknown and (attempt is None or attempt.task is not None)
-        if attempt is not None:
-            self._flights.cancel(attempt)
-            self._around.in_background(attempt.abandon())
-        payload: dict[str, Json] = {"reason": command.reason, "effect": "unknown" if is_unknown else "none"}
-        self._record(EventType.STEP_SKIPPED, payload, key, command.attempt, attempt.usage if attempt else ())
-
-    async def _skip_all(self, reason: str) -> None:
-        for key, activation in list(self.state.active.items()):
-            is_pure = self._ready.plan.steps[key[0]].effect is Effect.PURE
-            await self._skip(Skip(*key, activation.attempt, reason, not is_pure and activation.phase is Phase.RUNNING))

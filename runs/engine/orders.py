@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import orjson
 
@@ -11,6 +12,9 @@ from runs.engine.closings import OUTCOME_UNKNOWN
 from runs.engine.journal import Journal
 from runs.engine.store.journals import Received
 from runs.models import SignalKind
+
+NEWS: Final = frozenset({SignalKind.TASK, SignalKind.CALL, SignalKind.EARLY_CALL})
+"""What is no command: it ends a wait, and waits itself until it can."""
 
 
 @dataclass(slots=True)
@@ -26,7 +30,7 @@ class Orders:
         pause: A pause that is not in effect yet.
         cancel: Somebody wants the run to end; it comes before everything else.
         held: The commands that the run's next closing takes.
-        news: What became of human tasks, and no event has told yet.
+        news: What became of human tasks, and calls; of neither an event has told yet.
         answered_seq: Of attempts begun before it somebody was asked, and said to try again.
     """
 
@@ -63,10 +67,10 @@ class Orders:
         self.cancel = next((command for command in new if command.kind == SignalKind.CANCEL), None)
         if self.cancel is not None:
             return
-        self.news = tuple(command for command in new if command.kind == SignalKind.TASK)
+        self.news = tuple(command for command in new if command.kind in NEWS)
         waiting: list[Received] = []
         for command in new:
-            if command.kind == SignalKind.TASK:
+            if command.kind in NEWS:
                 continue
             waiting.append(command)
             if command.kind == SignalKind.RESUME:

@@ -1,7 +1,7 @@
 """Parked activations of one run: they wait for a person, a time or a call."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +9,7 @@ import orjson
 
 from kernel.values import Json, normalise
 from runs.core import EventType, Phase
+from runs.core.places import is_same_place, place_of
 from runs.core.state import ActivationKey
 from runs.engine.attempts import Attempt
 from runs.engine.chronicle import Chronicle
@@ -16,7 +17,8 @@ from runs.engine.journal import Journal
 from runs.engine.outcomes import Outcome
 from runs.engine.store.journals import Received
 from runs.engine.times import written_time
-from runs.engine.waits import HUMAN
+from runs.engine.waits import CALL, HUMAN
+from runs.models import SignalKind
 from runs.steps.base import Emit, StepFailed, Wait
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,10 @@ class Parked:
             event_type, payload["task_id"] = EventType.HUMAN_TASK_CREATED, wait.ref
         else:
             event_type, payload["kind"] = EventType.STEP_WAITING, wait.kind
+        if wait.kind == CALL:
+            token = self.chronicle.state.active[attempt.key].token
+            payload["place"] = place_of(token, attempt.key[0])
+            payload["resume_url"] = attempt.scope.resume_url(attempt.key[0])
         self.chronicle.record(event_type, payload, attempt.key, attempt.number, attempt.usage)
         self.hear()
 
@@ -59,7 +65,7 @@ class Parked:
         """Record the news of all that is parked, or over; an answer is the outcome of its activation."""
         for news in self.chronicle.orders.news:
             if news.signal_id not in self.journal.seen:
-                self._take(news)
+                (self._take if news.kind == SignalKind.TASK else self._take_call)(news)
 
     async def look(self, key: ActivationKey) -> None:
         """Have an activation's handler look at it; what it finds out is its outcome, or in the inbox then."""
@@ -105,6 +111,23 @@ class Parked:
         if activation is not None and "answer" in told and key not in self.chronicle.state.doomed:
             self._answer(self.attempt_of(key), told["answer"])
         self.journal.take([news.signal_id])
+
+    def _take_call(self, news: Received) -> None:
+        """End the wait that a call is for, the oldest of several; one that comes too early stays in the inbox."""
+        told = orjson.loads(news.payload)
+        key = next(self._waiting_for_call(str(told["step_id"]), str(told["place"])), None)
+        if key is not None:
+            attempt = self.attempt_of(key)
+            self.settle(attempt, attempt.answer({"output": told["body"]}))
+        if key is not None or news.kind == SignalKind.CALL:
+            self.journal.take([news.signal_id])
+
+    def _waiting_for_call(self, step_id: str, place: str) -> Iterator[ActivationKey]:
+        state, waits = self.chronicle.state, self.chronicle.waits
+        for key, activation in state.active.items():
+            is_waiting = key[0] == step_id and waits.kind(key) == CALL and key not in state.doomed
+            if is_waiting and is_same_place(place_of(activation.token, step_id), place):
+                yield key
 
     def _answer(self, attempt: Attempt, answer: dict[str, Json]) -> None:
         error = answer.get("error")

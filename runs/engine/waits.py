@@ -80,6 +80,10 @@ class Waits:
             told = {"resume_url": payload["resume_url"]} if "resume_url" in payload else {}
             self._by_key[key] = Wait(_until(payload), str(payload["kind"]), at, told)
 
+    def has(self, kind: str) -> bool:
+        """Whether any waits for this."""
+        return any(wait.kind == kind for wait in self._by_key.values())
+
     def kind(self, key: ActivationKey) -> str | None:
         """Return what an activation waits for."""
         wait = self._by_key.get(key)

@@ -1,16 +1,44 @@
-"""The step that waits for a time."""
+"""The step that waits for a time, or for a call."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from kernel.clock import utc_now
+from kernel.values import Json, dump_json
 from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler, Wait
 from segments.catalog import Effect, Port, StepType
+from segments.definition.foreign_schemas import schema_problems
 
 MOST_SECONDS: Final = 366 * 5 * 24 * 3600
 TOO_LONG: Final = "A step waits for five years at most."
+
+
+class Call(BaseModel):
+    """A call that is waited for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    timeout_hours: float = Field(24, gt=0, le=MOST_SECONDS / 3600, description="For how many hours")
+    answer_schema: dict[str, Any] | None = Field(
+        None,
+        alias="schema",
+        description="JSON Schema of the body; whoever sends another is told so, and may call again",
+    )
+
+    @field_validator("answer_schema")
+    @classmethod
+    def _check_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        if schema is None:
+            return None
+        problem = next(schema_problems(schema, name="schema"), None)
+        if problem is not None:
+            raise ValueError(problem.message)
+        if "{{" in dump_json(schema):
+            raise ValueError("the schema of a call is fixed: it holds no templates")
+        return schema
 
 
 class WaitConfig(StepConfig):
@@ -22,6 +50,8 @@ class WaitConfig(StepConfig):
         description="Until which time: 2026-12-24T18:00:00+01:00, with its zone; one that is over waits for nothing",
     )
 
+    call: Call | None = Field(None, description="For a call of `steps.<id>.resume_url`, whose body is the output")
+
     @field_validator("until")
     @classmethod
     def _check_time(cls, until: str | None) -> str | None:
@@ -31,13 +61,18 @@ class WaitConfig(StepConfig):
 
     @model_validator(mode="after")
     def _check_one(self) -> Self:
-        if (self.seconds is None) == (self.until is None):
-            raise ValueError("a wait has exactly one of `seconds` and `until`")
+        if sum(one is not None for one in (self.seconds, self.until, self.call)) != 1:
+            raise ValueError("a wait has exactly one of `seconds`, `until` and `call`")
         return self
 
 
+def waits_for_call(config: Mapping[str, Json]) -> bool:
+    """Tell whether a wait of this config is one for a call."""
+    return config.get("call") is not None
+
+
 class WaitStep(StepHandler):
-    """Parks its run, and passes its input on when the time has come."""
+    """Parks its run; passes its input on when the time has come, or the body of the call."""
 
     step_type = StepType(
         type_id="wait",
@@ -49,14 +84,15 @@ class WaitStep(StepHandler):
         config=WaitConfig,
         input_ports=(Port("input", "any", "What is passed on"),),
         output_ports=(
-            Port("output", "any", "The input, when the time has come"),
+            Port("output", "any", "The input, when the time has come; the body of the call"),
             Port("timeout", "object", "When nobody called in time", required=False),
         ),
         effect=Effect.PURE,
         emits_one_port=True,
         supports_retry=False,
         supports_timeout=False,
-        examples=({"seconds": 3600}, {"until": "2026-12-24T18:00:00+01:00"}),
+        waits_for_call=waits_for_call,
+        examples=({"seconds": 3600}, {"call": {"timeout_hours": 48}}, {"until": "2026-12-24T18:00:00+01:00"}),
     )
 
     async def run(self, call: StepCall) -> Wait:
@@ -68,6 +104,8 @@ class WaitStep(StepHandler):
         config = call.config
         if not isinstance(config, WaitConfig):
             raise TypeError("a wait is given its own config")
+        if config.call is not None:
+            return Wait("call", seconds=config.call.timeout_hours * 3600)
         if config.until is None:
             return Wait("timer", seconds=config.seconds)
         until, now = read_moment(config.until), utc_now()
@@ -76,8 +114,17 @@ class WaitStep(StepHandler):
         return Wait("timer", max(until, now).astimezone(UTC))
 
     async def look(self, call: StepCall) -> Emit:
-        """Pass the input on: the time has come."""
-        return Emit({"output": call.input}, is_normal=True)
+        """Pass the input on: the time has come, or nobody called in time.
+
+        Raises:
+            StepFailed: WAIT_TIMED_OUT: nobody called, and no edge leaves by ``timeout``.
+        """
+        config = call.config
+        if not isinstance(config, WaitConfig) or config.call is None:
+            return Emit({"output": call.input}, is_normal=True)
+        if "timeout" not in call.output_ports:
+            raise StepFailed("WAIT_TIMED_OUT", f"Nobody called within {config.call.timeout_hours:g} hours.")
+        return Emit({"timeout": {"timeout_hours": config.call.timeout_hours, "input": call.input}})
 
 
 def read_moment(text: str) -> datetime:

@@ -31,6 +31,7 @@ class Expression:
         names: The names it reads from outside, such as `input` and `steps`.
         steps: The steps it names, as `steps.<id>` or `steps["<id>"]`.
         needed_steps: Those of them that it cannot do without: not read by `get(steps, ...)`, which has a default.
+        called_steps: The steps it names by `steps.<id>.resume_url`, which is there before they have run.
         dynamic_steps: It reads `steps` in another way too, so any step may be meant.
         is_raw: It is a call of `raw`: in a path or URL its value is not escaped.
     """
@@ -39,6 +40,7 @@ class Expression:
     names: frozenset[str]
     steps: frozenset[str]
     needed_steps: frozenset[str]
+    called_steps: frozenset[str]
     dynamic_steps: bool
     is_raw: bool
     _tree: ast.expr = field(repr=False, compare=False)
@@ -111,7 +113,16 @@ def expression_of(source: str, tree: ast.expr) -> Expression:
     """Make an expression of a source and its tree."""
     found: References = references_of(tree)
     is_raw = isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "raw"
-    return Expression(source, found.names, found.steps, found.needed_steps, found.dynamic_steps, is_raw, tree)
+    return Expression(
+        source,
+        found.names,
+        found.steps,
+        found.needed_steps,
+        found.called_steps,
+        found.dynamic_steps,
+        is_raw,
+        tree,
+    )
 
 
 def parse_tree(source: str, start: int) -> tuple[ast.expr, int]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from segments.expressions.nodes import OptionalLink
 
 STEPS = "steps"
+RESUME_URL = "resume_url"
 
 
 @dataclass(slots=True)
@@ -15,6 +16,7 @@ class References:
     names: frozenset[str] = frozenset()
     steps: frozenset[str] = frozenset()
     needed_steps: frozenset[str] = frozenset()
+    called_steps: frozenset[str] = frozenset()
     dynamic_steps: bool = False
 
 
@@ -25,6 +27,7 @@ class _Search:
     names: set[str] = field(default_factory=set)
     steps: set[str] = field(default_factory=set)
     needed_steps: set[str] = field(default_factory=set)
+    called_steps: set[str] = field(default_factory=set)
     dynamic_steps: bool = False
 
     def visit(self, node: ast.AST, bound: frozenset[str]) -> None:
@@ -33,6 +36,10 @@ class _Search:
             self._name(node, bound)
         elif isinstance(node, ast.ListComp | ast.GeneratorExp | ast.DictComp):
             self._comprehension(node, bound)
+        elif (called := _called_step_of(node)) is not None and STEPS not in bound:
+            self.names.add(STEPS)
+            self.called_steps.add(called)
+            self._all(list(node.args[2:]) if isinstance(node, ast.Call) else [], bound)
         elif (step := _step_of(node)) is not None and STEPS not in bound:
             self.names.add(STEPS)
             self.steps.add(step)
@@ -68,8 +75,26 @@ def references_of(tree: ast.expr) -> References:
     """Collect the names and the steps a tree reads."""
     search = _Search()
     search.visit(tree, frozenset())
-    steps, needed_steps = frozenset(search.steps), frozenset(search.needed_steps)
-    return References(frozenset(search.names), steps, needed_steps, search.dynamic_steps)
+    return References(
+        frozenset(search.names),
+        frozenset(search.steps),
+        frozenset(search.needed_steps),
+        frozenset(search.called_steps),
+        search.dynamic_steps,
+    )
+
+
+def _called_step_of(node: ast.AST) -> str | None:
+    """Name the step of `steps.id.resume_url`, however the last part is written."""
+    if isinstance(node, ast.Attribute):
+        name: str | None = node.attr
+    elif isinstance(node, ast.Subscript):
+        name = _constant_text(node.slice)
+    else:
+        step_id, _, name = _path_of(node).partition(".")
+        return step_id if name == RESUME_URL else None
+    inner = node.value.value if isinstance(node.value, OptionalLink) else node.value
+    return _step_of(inner) if name == RESUME_URL else None
 
 
 def _step_of(node: ast.AST) -> str | None:
@@ -78,11 +103,15 @@ def _step_of(node: ast.AST) -> str | None:
         return node.attr
     if isinstance(node, ast.Subscript) and _is_steps(node.value):
         return _constant_text(node.slice)
+    return _path_of(node).split(".")[0] or None
+
+
+def _path_of(node: ast.AST) -> str:
+    """Give the path that `get(steps, "path", ...)` follows; empty for anything else."""
     is_get = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "get"
     if is_get and isinstance(node, ast.Call) and len(node.args) > 1 and _is_steps(node.args[0]):
-        path = _constant_text(node.args[1])
-        return None if path is None else path.split(".")[0]
-    return None
+        return _constant_text(node.args[1]) or ""
+    return ""
 
 
 def _is_steps(node: ast.expr) -> bool:

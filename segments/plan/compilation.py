@@ -64,6 +64,8 @@ def compile_plan(segment: Segment, catalog: Catalog, *, semantics: int = SEMANTI
     own = {step_id: _own_facts(segment, by_id[step_id], step_types[step_id], ports[step_id]) for step_id in order}
     steps = _steps(own, connected, edges, points)
     early = [] if semantics == FIRST_SEMANTICS else [one for one in points if fails_early(own[one.step_id]["join"])]
+    referenced = _referenced(segment, step_types, edges)
+    waits_for_call = {one for one in order if step_types[one].waits_for_call(by_id[one].config)}
     return Plan(
         semantics=semantics,
         segment_id=segment.segment_id,
@@ -76,7 +78,8 @@ def compile_plan(segment: Segment, catalog: Catalog, *, semantics: int = SEMANTI
         leads_only_to=points_on_every_way(order, early, graph),
         empty_joins=joins_of_empty_splits([one for one in order if own[one]["items"]], points, graph, semantics),
         spans=dominator_spans(order, graph),
-        referenced=_referenced(segment, step_types, edges),
+        referenced=referenced | waits_for_call,
+        called=referenced & waits_for_call,
         max_activations_per_step=segment.params.max_activations_per_step,
         max_activations_per_run=segment.params.max_activations_per_run,
         max_parallel_steps=segment.params.max_parallel_steps,
@@ -159,7 +162,7 @@ def _referenced(segment: Segment, step_types: Mapping[str, StepType], edges: Seq
     reads_prompts = any(names_stored_prompt(step_types[step.step_id], step.config) for step in segment.steps)
     if reads_prompts or any(expression.dynamic_steps for expression in expressions):
         return frozenset(step.step_id for step in segment.steps)
-    return frozenset(step_id for expression in expressions for step_id in expression.steps)
+    return frozenset(step_id for expression in expressions for step_id in expression.steps | expression.called_steps)
 
 
 class _OwnFacts(TypedDict):

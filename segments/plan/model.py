@@ -130,7 +130,8 @@ class Plan:
     that fail early and that every way from this step passes. ``empty_joins`` has, per split, the joins that an
     empty list of items goes straight to. ``spans`` numbers the dominator tree: a step's own number and the highest
     below it. ``referenced`` are the steps some expression reads by
-    ``steps.<id>``: all of them once one expression names them in a way that cannot be foreseen.
+    ``steps.<id>``: all of them once one expression names them in a way that cannot be foreseen; and those that wait for
+    a call, whose links depend on what was before. ``called`` are those whose ``resume_url`` an expression may read.
     """
 
     semantics: int
@@ -145,6 +146,7 @@ class Plan:
     empty_joins: Mapping[str, tuple[str, ...]]
     spans: Mapping[str, tuple[int, int]]
     referenced: frozenset[str]
+    called: frozenset[str]
     max_activations_per_step: int
     max_activations_per_run: int
     max_parallel_steps: int

@@ -22,8 +22,10 @@ class _Use:
 
 
 def check_expressions(context: Context) -> None:
-    """EXPRESSION_SYNTAX, NOT_UPSTREAM, MAY_NOT_HAVE_RUN and SINGLE_BRACE_TEMPLATE, in configs and on edges."""
+    """EXPRESSION_SYNTAX, NOT_UPSTREAM, MAY_NOT_HAVE_RUN, NO_RESUME_URL, SINGLE_BRACE_TEMPLATE: in configs, on edges."""
     for use in (*_in_configs(context), *_on_edges(context)):
+        for step_id in sorted(use.expression.called_steps):
+            _check_call(context, use, step_id)
         for step_id in sorted(use.expression.steps):
             _check_reference(context, use, step_id)
 
@@ -84,10 +86,29 @@ def _report(context: Context, error: ExpressionSyntaxError, place: Place) -> Non
     context.findings.error("EXPRESSION_SYNTAX", f"{error.message}{where}", place, hint=error.hint)
 
 
-def _check_reference(context: Context, use: _Use, step_id: str) -> None:
+def _check_call(context: Context, use: _Use, step_id: str) -> None:
+    """Look whether a step whose link is named waits for a call, and still does when the link is known."""
+    if not _exists(context, use, step_id):
+        return
+    step_type = context.step_types.get(step_id)
+    if step_type is not None and not step_type.waits_for_call(context.steps[step_id].config):
+        message = f"The step {shown(step_id)} does not wait for a call, so it has no `resume_url`."
+        context.findings.error("NO_RESUME_URL", message, use.place, hint="a step of the type wait with `call` does")
+    graph = context.graph
+    if graph and graph.reaches(step_id, use.step_id) and not graph.reaches(use.step_id, step_id):
+        message = f"{shown(step_id)} does not wait any more when {shown(use.step_id)} names its link."
+        context.findings.warning("NO_RESUME_URL", message, use.place, hint="name it in a step before or beside it")
+
+
+def _exists(context: Context, use: _Use, step_id: str) -> bool:
     if step_id not in context.steps:
         hint = context.findings.suggest(step_id, context.steps)
         context.findings.error("NOT_UPSTREAM", f"There is no step {shown(step_id)}.", use.place, hint=hint)
+    return step_id in context.steps
+
+
+def _check_reference(context: Context, use: _Use, step_id: str) -> None:
+    if not _exists(context, use, step_id):
         return
     graph = context.graph
     if graph is None or use.step_id not in graph.reachable or (use.is_edge and step_id == use.step_id):

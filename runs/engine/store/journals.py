@@ -52,15 +52,20 @@ SIDE: dict[str, str] = {
     "notify": deliveries.NOTIFY,
 }
 """Statements that are executed in the transaction of the events they go with, in this order; each takes columns."""
-UNAPPLIED = "select id, run_id from runs_signal where run_id = any(%s) and applied_seq is null"
+# What nobody may come to wait for is not pending: it is read when a step does wait.
+UNAPPLIED = "select id, run_id from runs_signal where run_id = any(%s) and applied_seq is null and kind <> 'early_call'"
 APPLY = """
 update runs_signal s set applied_seq = e.seq
 from unnest(%b::bigint[], %b::int[]) as e(id, seq) where s.id = e.id
 """
 CLEAR_PENDING = """
 update runs_run r set signals_pending = false
-where r.id = any(%s) and not exists (select 1 from runs_signal s where s.run_id = r.id and s.applied_seq is null)
+where r.id = any(%s) and not exists (
+  select 1 from runs_signal s where s.run_id = r.id and s.applied_seq is null and s.kind <> 'early_call'
+)
 """
+LOCK_ONE = "select id from runs_run where id = %s for no key update"
+TIME = "select extract(epoch from clock_timestamp())::float8"
 STILL_THERE = "select id from runs_run where id = any(%s)"
 LOAD = """
 select seq, type, step_id, activation, attempt, payload::text, extract(epoch from created_at)::float8
@@ -140,6 +145,17 @@ async def load_journal(connection: AsyncDatabase, run_id: UUID) -> list[tuple[An
     """Read a run's journal as rows of seq, type, step_id, activation, attempt, payload text, time."""
     async with transaction(connection):
         return await (await connection.execute(LOAD, [run_id])).fetchall()
+
+
+async def lock_and_tell_time(connection: AsyncDatabase, run_id: UUID) -> float:
+    """Tell a time by the database's clock at which nobody else holds a run's row.
+
+    Whoever held it before has committed; whoever takes it later sees a later time.
+    """
+    async with transaction(connection):
+        await connection.execute(LOCK_ONE, [run_id])
+        row = await (await connection.execute(TIME)).fetchone()
+    return float(row[0]) if row is not None else 0.0
 
 
 async def read_inbox(connection: AsyncDatabase, run_id: UUID) -> list[Received]:

@@ -130,3 +130,10 @@ def test_no_body_is_ever_too_large(event_type: str, reference: str, filler: int,
     }
     metadata = {"m": "z" * (MAX_METADATA_BYTES - 10)}
     body(event_type, payload, client_reference=reference, metadata=metadata)
+
+
+def test_of_a_wait_it_is_told_which_step_for_what_and_where_to_call() -> None:
+    wait = {"kind": "call", "until": "2026-11-26T07:00:00+00:00", "place": "0", "resume_url": "https://llmteam.test/r"}
+    told = body("step.waiting", wait, step_id="hold", activation=2, metadata={"a": 1})
+    assert (told["status"], told["step_id"], told["activation"], told["wait"]) == ("waiting", "hold", 2, wait)
+    assert told["metadata"] == {"a": 1}

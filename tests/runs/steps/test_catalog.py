@@ -78,7 +78,11 @@ CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[str]]] = {
         [],
     ),
     "transform": ({"expression": TEXT, "mapping": {"type": "object", "additionalProperties": True}}, {"default"}, []),
-    "wait": ({"seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 158_112_000}, "until": TEXT}, set(), []),
+    "wait": (
+        {"seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 158_112_000}, "until": TEXT},
+        {"call"},
+        [],
+    ),
     "fail": (
         {
             "code": {**TEXT, "pattern": "^[A-Z][A-Z0-9_]*$"},

@@ -1,4 +1,4 @@
-"""A wait step waits for a number of seconds or until a time."""
+"""A wait step waits for a number of seconds, until a time, or for a call of its link."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -78,3 +78,74 @@ def test_waits_for_exactly_one_thing():
     assert len(errors()) == len(errors(seconds=1, until="2027-01-02T09:00:00Z")) == 1
     assert "exactly one" in errors()[0]
     assert errors(seconds="{{ input.seconds }}") == errors(until="{{ input.due }}") == []
+
+
+async def test_waits_for_a_call_for_a_day_or_as_long_as_it_says():
+    assert await waiting(call={}) == Wait("call", seconds=86_400)
+    assert await waiting({"h": 2}, call={"timeout_hours": "{{ input.h }}", "schema": {}}) == Wait("call", seconds=7_200)
+
+
+async def test_when_nobody_calls_it_leaves_by_timeout_where_an_edge_does():
+    call = make_call(WaitStep(), {"call": {"timeout_hours": 2}}, {"input": 1}, output_ports=("output", "timeout"))
+    assert await WaitStep().look(call) == Emit({"timeout": {"timeout_hours": 2, "input": 1}})
+    with pytest.raises(StepFailed) as caught:
+        await WaitStep().look(make_call(WaitStep(), {"call": {}}, {"input": 1}, output_ports=("output",)))
+    assert (caught.value.code, caught.value.message) == ("WAIT_TIMED_OUT", "Nobody called within 24 hours.")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"timeout_hours": 0},
+        {"timeout_hours": 24 * 366 * 5 + 1},
+        {"schema": {"type": "nonsense"}},
+        {"schema": {"$ref": "https://example.com/schema"}},
+        {"schema": {"const": "{{ input.x }}"}},
+        {"timeout": 24},
+        "yes",
+    ],
+)
+def test_refuses_a_call_that_cannot_be_waited_for(call: Any):
+    assert errors(call={"timeout_hours": 24, "schema": {"type": "object"}}) == []
+    assert len(errors(call=call)) == 1
+
+
+def links(steps: dict[str, Any], edges: list[str]) -> list[tuple[str, str, str]]:
+    found = validate(document(steps, edges), registry().catalog).findings
+    about = {"NO_RESUME_URL", "NOT_UPSTREAM", "MAY_NOT_HAVE_RUN"}
+    return [(one.severity, one.code, one.pointer) for one in found if one.code in about]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "steps.hold.resume_url",
+        "steps['hold']['resume_url']",
+        "steps.hold?.resume_url",
+        "{'link': steps.hold.resume_url}",
+        "get(steps, 'hold.resume_url', null)",
+    ],
+)
+def test_a_link_may_be_named_before_the_step_that_waits_and_beside_it(text: str):
+    hold: dict[str, Any] = {"call": {}}
+    before = {"a": {"expression": text}, "hold:wait": hold, "b": {"expression": "steps.hold.output"}}
+    assert links(before, ["a -> hold", "hold -> b"]) == []
+    beside: dict[str, Any] = {"a": {}, "hold:wait": hold, "b": {"expression": text}}
+    assert links(beside, ["a -> hold", "a -> b"]) == []
+
+
+def test_a_link_that_nobody_waits_for_is_found():
+    naming = {"expression": "steps.hold.resume_url"}
+    at = "/steps/0/config/expression"
+    assert links({"a": naming, "hold:wait": {"call": {}}}, ["a -> hold"]) == []
+    assert links({"a": naming, "hold:wait": {"seconds": 1}}, ["a -> hold"]) == [("error", "NO_RESUME_URL", at)]
+    assert links({"a": naming, "hold": {}}, ["a -> hold"]) == [("error", "NO_RESUME_URL", at)]
+    assert links({"a": naming, "b": {}}, ["a -> b"]) == [("error", "NOT_UPSTREAM", at)]
+    late = ("warning", "NO_RESUME_URL", "/steps/1/config/expression")
+    assert links({"hold:wait": {"call": {}}, "a": naming}, ["hold -> a"]) == [late]
+    assert links({"hold:wait": {"call": {}}, "a": naming}, ["hold -> a", "a -> hold ? output == 'again'"]) == []
+
+
+def test_what_a_step_that_has_not_run_gave_is_still_refused():
+    steps = {"a": {"expression": "[steps.hold.resume_url, steps.hold.output]"}, "hold:wait": {"call": {}}}
+    assert links(steps, ["a -> hold"]) == [("error", "NOT_UPSTREAM", "/steps/0/config/expression")]

@@ -1,0 +1,168 @@
+"""What a call of a link does to its run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from django.db import connection
+from django.db.models.fields.json import KeyTextTransform
+
+from audit.services import record
+from kernel.errors import ErrorItem
+from kernel.schemas import judge
+from kernel.values import Json, check_size, pointer_of
+from runs.commands import tell_run
+from runs.core import EventType
+from runs.core.places import is_same_place
+from runs.errors import CallRefused, LinkOver, LinkUnknown, TooManyEarlyCalls
+from runs.metrics import CALLS
+from runs.models import Run, RunEvent, Signal, SignalKind
+from runs.resuming.links import Link
+from runs.selectors import OUTCOMES
+from tenants.context import reading_scope, tenant_scope
+
+MOST_EARLY_CALLS: Final = 20
+"""So many calls a run keeps that came before it waited for them."""
+_OF_CALLS: Final = (SignalKind.CALL, SignalKind.EARLY_CALL)
+
+
+class Reception(StrEnum):
+    """What became of a call."""
+
+    RESUMED = "resumed"
+    KEPT = "kept"
+    """The run does not wait for it yet; it goes on at once when it comes to that."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An activation that waits for a call, or did. ``until`` is when its time ends."""
+
+    is_open: bool
+    until: datetime
+
+
+def take_call(*, link: Link, body: Json) -> Reception:
+    """Resume a run that waits for a call, or keep the call for it. The first call wins.
+
+    The run's row is locked, so of a call and another, the end of its time or a cancel one wins and the others are told.
+
+    Args:
+        link: What was called.
+        body: What was sent.
+
+    Raises:
+        LinkUnknown: The run is gone, or has no such step.
+        LinkOver: Nobody waits for it any more.
+        CallRefused: The body does not fit; the link can be called again.
+        TooManyEarlyCalls: The run keeps no more calls.
+        ValueTooLarge: The body is larger than a value may be.
+        ComputeLimit: The schema and the body are too large for each other; other errors of the compute pool as well.
+    """
+    check_size(body)
+    _check_body(link, body)
+    with tenant_scope(link.tenant_id):
+        run = Run.objects.select_for_update(of=("self",), no_key=True).filter(id=link.run_id).first()
+        if run is None:
+            raise LinkUnknown
+        reception = _decide(run, link)
+        told = {"step_id": link.step_id, "place": link.place, "body": body}
+        if reception is Reception.RESUMED:
+            tell_run(run, SignalKind.CALL, told)
+        else:
+            Signal.objects.create(tenant_id=run.tenant_id, run=run, kind=SignalKind.EARLY_CALL, payload=told)
+        record(
+            tenant=run.tenant,
+            action=f"run.call_{reception}",
+            actor="link",
+            object_type="run",
+            object_id=str(run.id),
+            after={"step_id": link.step_id},
+        )
+    CALLS.labels(reception).inc()
+    return reception
+
+
+def look_at_call(*, link: Link) -> Reception:
+    """Say what a call would do now; changes nothing.
+
+    Raises:
+        LinkUnknown: As ``take_call``; ``LinkOver`` and ``TooManyEarlyCalls`` as well.
+    """
+    with reading_scope(link.tenant_id):
+        run = Run.objects.filter(id=link.run_id).first()
+        if run is None:
+            raise LinkUnknown
+        return _decide(run, link)
+
+
+def _check_body(link: Link, body: Json) -> None:
+    """Hold a body against the schema of the step, before anything is locked."""
+    with reading_scope(link.tenant_id):
+        run = Run.objects.select_related("revision").filter(id=link.run_id).first()
+        if run is None:
+            raise LinkUnknown
+        config = _config_of(run, link.step_id)
+    schema = (config.get("call") or {}).get("schema")
+    found = [] if schema is None else judge(link.tenant_id, body, schema)
+    if found:
+        items = [
+            ErrorItem(code=one.keyword.upper(), detail=one.sentence, pointer=pointer_of([*one.path])) for one in found
+        ]
+        raise CallRefused(errors=items)
+
+
+def _config_of(run: Run, step_id: str) -> Mapping[str, Any]:
+    for step in run.revision.definition["steps"]:
+        if step["step_id"] == step_id:
+            config: Mapping[str, Any] = step["config"]
+            return config
+    raise LinkUnknown
+
+
+def _decide(run: Run, link: Link) -> Reception:
+    """Say what becomes of a call: what was recorded, and what the inbox holds, decide."""
+    if run.is_over:
+        raise LinkOver(f"The run is {run.status}: nobody waits for this call any more.")
+    waits = _waits_of(run, link)
+    unheard = _unheard(run, link)
+    is_open = [one for one in waits if one.is_open]
+    if len(is_open) > unheard:
+        if _now() < is_open[unheard].until:
+            return Reception.RESUMED
+        raise LinkOver("The time for this call has passed.")
+    if waits or unheard:
+        raise LinkOver("Somebody has called already, or the run has gone on without.")
+    if run.signals.filter(kind=SignalKind.EARLY_CALL, applied_seq=None).count() >= MOST_EARLY_CALLS:
+        raise TooManyEarlyCalls
+    return Reception.KEPT
+
+
+def _waits_of(run: Run, link: Link) -> list[_Waiting]:
+    """Read which activations wait at the link's place, or did, oldest first."""
+    kinds = (EventType.STEP_STARTED, EventType.STEP_WAITING, EventType.STEP_RETRYING, *OUTCOMES)
+    events = RunEvent.objects.filter(run=run, step_id=link.step_id, type__in=kinds).order_by("seq")
+    last = dict(events.values_list("activation", "type"))
+    until: dict[int | None, datetime] = {}
+    for event in events.filter(type=EventType.STEP_WAITING):
+        if is_same_place(str(event.payload.get("place", "")), link.place):
+            until[event.activation] = datetime.fromisoformat(event.payload["until"])
+    return [_Waiting(last[one] == EventType.STEP_WAITING, time) for one, time in until.items()]
+
+
+def _unheard(run: Run, link: Link) -> int:
+    """Count the calls of the link that no event has told yet; bodies are not read."""
+    rows = run.signals.filter(kind__in=_OF_CALLS, applied_seq=None)
+    called = rows.values_list(KeyTextTransform("step_id", "payload"), KeyTextTransform("place", "payload"))
+    return sum(step_id == link.step_id and is_same_place(place, link.place) for step_id, place in called)
+
+
+def _now() -> datetime:
+    """Read the database's clock, which goes on while a lock is waited for."""
+    with connection.cursor() as cursor:
+        cursor.execute("select clock_timestamp()")
+        row = cursor.fetchone()
+    now: datetime = row[0]
+    return now

@@ -1,0 +1,48 @@
+"""The page behind a link by which a run is resumed, and what a call of it does."""
+
+from typing import Any, Final
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from kernel.errors import LlmteamError
+from runs.metrics import CALLS
+from runs.resuming.links import read_link
+from runs.resuming.services import Reception, look_at_call, take_call
+from tenants.content_security import policy
+
+_STATUSES: Final = {Reception.RESUMED: 200, Reception.KEPT: 202}
+
+
+class ResumeView(APIView):
+    """A link is all that is needed: whoever holds it may call it, once."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    schema = None
+
+    def get(self, request: Request, token: str) -> HttpResponse:
+        """Show what a call would do; nothing is changed, however often mail scanners and browsers look."""
+        status, reception, detail = 200, "", ""
+        try:
+            reception = look_at_call(link=read_link(token))
+        except LlmteamError as error:
+            status, detail = error.status, error.detail
+        told = {"reception": reception, "detail": detail}
+        response = render(request._request, "resuming/resume.html", told, status=status)  # noqa: SLF001 - the page's tags ask Django's
+        response["Content-Security-Policy"] = policy(style_src="'self'")
+        return response
+
+    def post(self, request: Request, token: str) -> Response:
+        """Resume the run with the body."""
+        body: Any = request.data
+        try:
+            reception = take_call(link=read_link(token), body=body)
+        except LlmteamError as error:
+            CALLS.labels(error.code).inc()
+            raise
+        return Response({"outcome": reception.value}, status=_STATUSES[reception])
