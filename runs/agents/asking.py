@@ -4,9 +4,11 @@ import time
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from kernel.values import Json
 from runs.agents.config import AgentBudget, AgentFallback
 from runs.agents.cut import kept_text
 from runs.agents.fallback import ModelFailed
+from runs.agents.seen import answered, failure_of, sent_to_model
 from runs.providers.base import CompletionReply, CompletionRequest
 from runs.providers.errors import refused
 from runs.providers.tokens import estimate_input
@@ -50,13 +52,22 @@ class Asker:
         await self.call.reserve(self._hold(request, price))
         endpoint = replace(self.model.endpoint, model=self.name)
         async with self.call.outside(endpoint, patient=bool(self.call.usage)):
+            await self.call.announce(sent_to_model(self.model, self.name, request))
             started = time.monotonic()
             timed = replace(request, timeout_seconds=self._seconds_left())
-            reply = await self.model.provider.complete(timed, on_delta=self.call.stream)
+            try:
+                reply = await self.model.provider.complete(timed, on_delta=self.call.stream)
+            except StepFailed as failure:
+                self._tell("action.failed", failure_of(failure.details, failure.code), started)
+                raise
         self.call.usage.append(self._usage(reply, price, started))
+        self._tell("action.completed", answered(self.model, reply), started)
         if reply.finish_reason == "refused":
             raise refused(kept_text(reply.text) if reply.text else None)
         return reply
+
+    def _tell(self, event_type: str, told: dict[str, Json], started: float) -> None:
+        self.call.record(event_type, {**told, "duration_ms": round((time.monotonic() - started) * 1000)})
 
     def _seconds_left(self) -> float:
         """For the next call: the connection's time, within the attempt's."""

@@ -9,10 +9,11 @@ import httpx
 from kernel.egress import EgressClient
 from runs.connections.credentials import Credentials, build_credentials
 from runs.connections.facts import ConnectionFacts
+from runs.connections.redaction import hidden_texts
 from runs.providers.registry import ProviderUnknown, build_provider, default_base_url
 from runs.runtime import Runtime, host_of
 from runs.steps.base import Client, Endpoint, LanguageModel, StepFailed
-from tenants.connections.options import HttpOptions, read_options
+from tenants.connections.options import HttpOptions, ModelOptions, read_options
 
 Found = TypeVar("Found")
 KINDS: Final = {"llm": "a language model", "http": "an HTTP API"}
@@ -117,6 +118,8 @@ class Directory:
     def _make_model(self, facts: ConnectionFacts) -> LanguageModel:
         is_own_way = facts.auth == "provider"
         credentials = None if is_own_way else self._credentials(facts)
+        hidden = hidden_texts(facts.open_secret()) if is_own_way else ()
+        options = read_options(ModelOptions, facts.options)
         try:
             address = facts.base_url or default_base_url(facts.provider)
             provider = build_provider(
@@ -126,6 +129,8 @@ class Directory:
                 secret=facts.open_secret() or None if is_own_way else None,
                 headers=facts.headers,
                 authorise=None if credentials is None else credentials.put_on,
+                stream=options.stream,
+                schema_mode=options.schema_mode,
             )
         except ProviderUnknown:
             message = f"The provider {facts.provider} of the connection {facts.ref} is not installed on this worker."
@@ -139,6 +144,7 @@ class Directory:
             model=facts.model,
             endpoint=_endpoint(facts, address),
             timeout_seconds=facts.timeout_seconds,
+            secrets=(lambda: hidden) if credentials is None else credentials.secrets,
         )
 
     def _credentials(self, facts: ConnectionFacts) -> Credentials:

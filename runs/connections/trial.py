@@ -1,21 +1,26 @@
 """Trying a connection: one small call, and what came of it in words."""
 
+import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from threading import BoundedSemaphore
-from typing import Final
+from typing import Any, Final, cast
+from uuid import UUID
 
 import httpx
 from asgiref.sync import async_to_sync
 
 from kernel.egress import EgressClient, open_client
 from kernel.errors import LimitReached, LlmteamError
+from kernel.ids import new_id
 from kernel.values import Json
 from runs.connections.directory import Directory
 from runs.connections.facts import ConnectionFacts
+from runs.engine.middleware import build_middleware, close_middleware
 from runs.providers.base import CompletionRequest, Message
 from runs.runtime import Runtime
-from runs.steps.base import StepFailed
+from runs.steps.base import Defer, RuntimeContext, StepCall, StepConfig, StepFailed
 from tenants.connections.selectors import get_connection
 from tenants.connections.services import policy_of
 from tenants.context import tenant_scope
@@ -25,6 +30,7 @@ from tenants.recording import record
 TRIAL_SECONDS: Final = 15.0
 MOST_TRIALS: Final = 2
 _running = BoundedSemaphore(MOST_TRIALS)
+log = logging.getLogger(__name__)
 
 
 class TrialsUnderWay(LimitReached):
@@ -32,6 +38,13 @@ class TrialsUnderWay(LimitReached):
 
     code = "TRIALS_UNDER_WAY"
     title = "Other connections are being tried; try again in a moment"
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """Whose call it is: all that gates ask of a context."""
+
+    tenant_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +62,8 @@ def try_connection(*, tenant: Tenant, actor: str, ref: str) -> Trial:
     """Make one small call through a connection, as a step would.
 
     An HTTP API is asked for its base address: any answer but 401, 403 and 5xx will do. A language model is asked for a
-    few tokens. Takes at most 15 s.
+    few tokens, in the way steps ask it. The call counts for limits and circuits, and is none while those are closed.
+    Takes at most 15 s.
 
     Raises:
         ConnectionNotFound: The tenant has none of this name.
@@ -78,44 +92,82 @@ def facts_of(row: Connection) -> ConnectionFacts:
 
 async def _try(facts: ConnectionFacts, tenant: Tenant) -> Trial:
     started = time.monotonic()
+    links = build_middleware()
+    try:
+        async with open_client(policy_of(tenant), timeout_seconds=TRIAL_SECONDS, owner=tenant.id) as client:
+            return await _outcome(facts, _call(tenant, links), client, started)
+    finally:
+        await close_middleware(links)
+
+
+async def _outcome(facts: ConnectionFacts, call: StepCall, client: EgressClient, started: float) -> Trial:
+    directory = Directory(Runtime(), lambda: client)
     status: int | None = None
-    async with open_client(policy_of(tenant), timeout_seconds=TRIAL_SECONDS, owner=tenant.id) as client:
-        directory = Directory(Runtime(), lambda: client)
-        try:
-            if facts.kind == "llm":
-                detail = await _ask_model(directory, facts)
-            else:
-                detail, status = await _get_base(directory, facts, client)
-            return Trial(True, "OK", detail, _since(started), status)
-        except StepFailed as failure:
-            found = failure.details.get("status")
-            status = found if isinstance(found, int) else None
-            return Trial(False, failure.code, failure.message, _since(started), status)
-        except LlmteamError as error:
-            return Trial(False, error.code, error.detail, _since(started))
+    try:
+        if facts.kind == "llm":
+            detail = await _ask_model(call, directory, facts)
+        else:
+            detail, status = await _get_base(call, directory, facts, client)
+        return Trial(True, "OK", detail, _since(started), status)
+    except Defer as closed:
+        until = closed.until.isoformat(timespec="seconds")
+        return Trial(False, closed.reason.upper(), f"The connection's own limit is reached until {until}.", 0)
+    except StepFailed as failure:
+        found = failure.details.get("status")
+        status = found if isinstance(found, int) else None
+        words = failure.details.get("provider_message")
+        detail = failure.message if words is None else f"{failure.message} It says: {words}"
+        return Trial(False, failure.code, detail, _since(started), status)
+    except LlmteamError as error:
+        return Trial(False, error.code, error.detail, _since(started))
 
 
-async def _ask_model(directory: Directory, facts: ConnectionFacts) -> str:
+def _call(tenant: Tenant, links: Sequence[Any]) -> StepCall:
+    """Make an attempt that passes the gates as a step's does, and does not wait at a circuit that is open."""
+    return StepCall(
+        run_id=new_id(),
+        step_id="test",
+        activation=1,
+        attempt=1,
+        config=StepConfig(),
+        inputs={},
+        names={},
+        context=cast("RuntimeContext", _Owner(tenant.id)),
+        next_key=lambda: new_id().hex,
+        record=lambda _kind, _payload: None,
+        log=logging.LoggerAdapter(log, {}),
+        deadline=time.monotonic() + TRIAL_SECONDS,
+        routes_errors=True,
+        gates=[link.gate for link in links if hasattr(link, "gate")],
+    )
+
+
+async def _ask_model(call: StepCall, directory: Directory, facts: ConnectionFacts) -> str:
     model = directory.language_model(facts.ref, facts)
     if not model.model:
         raise StepFailed("LLM_MODEL_MISSING", "The connection names no model, so there is none to ask.")
-    reply = await model.provider.complete(
-        CompletionRequest(
-            model=model.model, messages=[Message("user", "Say OK.")], max_tokens=16, timeout_seconds=TRIAL_SECONDS
+    async with call.outside(replace(model.endpoint, model=model.model)):
+        reply = await model.provider.complete(
+            CompletionRequest(
+                model=model.model, messages=[Message("user", "Say OK.")], max_tokens=16, timeout_seconds=TRIAL_SECONDS
+            ),
+            on_delta=call.stream,
         )
-    )
     return f"The model {reply.model} answered."
 
 
-async def _get_base(directory: Directory, facts: ConnectionFacts, client: EgressClient) -> tuple[str, int]:
+async def _get_base(
+    call: StepCall, directory: Directory, facts: ConnectionFacts, client: EgressClient
+) -> tuple[str, int]:
     connected = directory.client(facts.ref, facts)
-    request = client.build_request("GET", connected.base_url)
-    await connected.authorise(request)
-    response = await client.send(request)
-    status = response.status_code
-    if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN} or status >= 500:
-        message = f"The host answered with status {status}."
-        raise StepFailed("HTTP_STATUS", message, details={"status": status})
+    async with call.outside(connected.endpoint):
+        request = client.build_request("GET", connected.base_url)
+        await connected.authorise(request)
+        response = await client.send(request)
+        status = response.status_code
+        if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN} or status >= 500:
+            message = f"The host answered with status {status}."
+            raise StepFailed("HTTP_STATUS", message, host_failed=status >= 500, details={"status": status})
     return f"The host answered with status {status}.", status
 
 

@@ -20,10 +20,13 @@ class CallShape(serializers.Serializer[Any]):
     attempt = serializers.IntegerField()
     started_at = serializers.DateTimeField()
     sent = JsonObject(
-        help_text="What was sent: of an HTTP call `method`, `url`, `headers`, `body`, `idempotency_key`, `connection`."
+        help_text="What was sent: of an HTTP call `method`, `url`, `headers`, `body`, `idempotency_key`, `connection`; "
+        "of a language model's `connection`, `host`, `model`, `messages`, `turns`, `tools`, `max_tokens`."
     )
     result = JsonObject(
-        required=False, help_text="What came of it: `status` or `code`, and `duration_ms`. Absent while nobody knows."
+        required=False,
+        help_text="What came of it: `status` or `code`, and `duration_ms`; of a language model `answer`, "
+        "`finish_reason`, `tool_calls`, `reasoning`. Absent while nobody knows.",
     )
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kernel.egress import ConnectionFailed, DeadlineExceeded
+from kernel.egress import OF_TRUST, ConnectionFailed, DeadlineExceeded
 from kernel.errors import LlmteamError
 from kernel.values import Json
 from runs.steps.base import StepFailed
@@ -187,5 +187,7 @@ def _limit(complaint: Complaint) -> str | None:
 
 def failure_on_the_way(error: LlmteamError) -> StepFailed:
     """Say what the guarded client ran into: a policy's refusal stays one, whichever SDK it came through."""
+    if isinstance(error, ConnectionFailed) and error.reason in OF_TRUST:
+        return StepFailed(error.code, error.detail, details=error.extra)
     code = _OF_EGRESS.get(type(error))
     return StepFailed(error.code, error.detail) if code is None else failed(code)

@@ -1,6 +1,7 @@
 """What a step may use of the world outside: connections, language models, stored prompts, and what they take."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -88,6 +89,7 @@ class LanguageModel:
         model: The connection's default model; empty where it has none.
         endpoint: Where its calls go.
         timeout_seconds: For one call, if the connection says.
+        secrets: Gives what must not be shown of a call.
     """
 
     ref: str
@@ -96,6 +98,7 @@ class LanguageModel:
     model: str
     endpoint: Endpoint
     timeout_seconds: float | None = None
+    secrets: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

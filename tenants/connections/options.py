@@ -1,7 +1,7 @@
 """Options of connections: what the other end is like, beyond where it is and how it knows us."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,6 +26,13 @@ class HttpOptions(Options):
 
 class ModelOptions(Options):
     """What a language model's service is like."""
+
+    stream: Literal["auto", "always", "never"] = Field(
+        "auto", description="Whether answers come in pieces; `auto` asks once for a whole one where none came"
+    )
+    schema_mode: Literal["auto", "json_schema", "json_object", "prompt"] = Field(
+        "auto", description="How an answer by schema is asked for; `auto` finds out what the service takes"
+    )
 
 
 Kept = TypeVar("Kept", bound=Options)

@@ -74,7 +74,11 @@ class ConnectionFields(Strict):
         required=False, allow_null=True, min_value=1, max_value=10_000, help_text="Calls of one worker at a time."
     )
     allows_tools = serializers.BooleanField(required=False, help_text="A model may call it as a tool; false.")
-    options = JsonObject(required=False, help_text="What the other end is like: `honours_idempotency_key` of an API.")
+    options = JsonObject(
+        required=False,
+        help_text="What the other end is like: `honours_idempotency_key` of an API; `stream` and `schema_mode` of a "
+        "language model.",
+    )
     is_active = serializers.BooleanField(required=False, help_text="true by default.")
 
     def validate_headers(self, value: dict[str, str]) -> dict[str, str]:

@@ -80,6 +80,30 @@ def test_a_language_model_answers_a_few_tokens(acme: Customer, api: Api, provide
         assert nameless["code"] == "LLM_MODEL_MISSING"
 
 
+def test_a_try_passes_the_gates_that_steps_pass(acme: Customer, api: Api, server: CountingServer) -> None:
+    server.route("GET", "/", Answer(status=503))
+    connection = {"kind": "http", "base_url": f"{server.url}/", "requests_per_minute": 11}
+    for _ in range(10):
+        assert tried(api(acme), connection)["code"] == "HTTP_STATUS"
+    shut = tried(api(acme), connection)
+    assert (shut["ok"], shut["code"], server.count()) == (False, "CIRCUIT_OPEN", 10)
+    assert "HTTP_STATUS 503" in shut["detail"]
+    with CountingServer() as other:
+        eleventh, limited = [tried(api(acme), {**connection, "base_url": other.url}) for _ in range(2)]
+        assert (eleventh["code"], limited["ok"], limited["code"], other.count()) == ("OK", False, "RATE_LIMIT", 1)
+
+
+def test_a_model_is_tried_as_steps_ask_it(acme: Customer, api: Api, server: CountingServer) -> None:
+    server.route("POST", "/v1/chat/completions", Answer(body={"error": {"code": 429, "message": "Slow down"}}))
+    connection = {"kind": "llm", "provider": "openai", "base_url": f"{server.url}/v1", "model": "m-1"}
+    found = tried(api(acme), connection)
+    assert (found["ok"], found["code"]) == (False, "LLM_RATE_LIMITED")
+    assert found["detail"].endswith("It says: Slow down")
+    assert server.calls[0].json()["stream"] is True
+    tried(api(acme), {**connection, "options": {"stream": "never"}})
+    assert "stream" not in server.calls[1].json()
+
+
 def test_another_tenant_s_is_unknown(acme: Customer, globex: Customer, api: Api, server: CountingServer) -> None:
     tried(api(acme), {"kind": "http", "base_url": server.url})
     assert api(globex).post("/api/v1/connections/one/test").status_code == 404

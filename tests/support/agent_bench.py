@@ -154,6 +154,16 @@ class AgentBench:
         return self.server.asked
 
     @property
+    def tool_journal(self) -> list[tuple[str, dict[str, Any]]]:
+        """What the journal tells of calls of tools."""
+        found, is_model = [], False
+        for kind, payload in self.journal:
+            is_model = "messages" in payload if kind == "action.started" else is_model
+            if not is_model:
+                found.append((kind, payload))
+        return found
+
+    @property
     def usage(self) -> Sequence[Any]:
         """What the last attempt took."""
         assert self.call is not None

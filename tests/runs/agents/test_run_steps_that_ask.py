@@ -14,6 +14,7 @@ from segments.prompts.services import archive_prompt, save_prompt
 from tenants.connections.rules import ConnectionWish
 from tenants.connections.services import save_connection
 from tenants.context import unscoped
+from tenants.errors import ConnectionInvalid
 from tenants.models import Tenant
 from tenants.roles import ensure_roles
 from tests.support.agent_bench import wants
@@ -174,10 +175,26 @@ def test_a_tool_is_called_with_the_tenant_s_secret_and_journalled(
         run = run_steps(tenant, ask_step(prompt="x", tools=[tool]))
         assert '"total":12' in run.output
         assert shop.calls[0].headers["authorization"] == "Bearer canary-of-the-shop"
-    assert [kind for kind in event_types(run.id) if kind.startswith("action")] == [
-        "action.started ask", "action.completed ask"
-    ]  # fmt: skip
+    actions = [event for event in events_of(run.id) if event.type.startswith("action")]
+    assert [event.type.removeprefix("action.") for event in actions] == ["started", "completed"] * 3
+    assert [event.payload.get("model") for event in actions[::2]] == ["m-1", None, "m-1"], "the tool's between"
     assert "canary-of-the-shop" not in str([event.payload for event in events_of(run.id)])
+
+
+def test_a_connection_s_options_hold_for_its_steps(tenant: Tenant, models: ModelServer, host: Host) -> None:
+    schema = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}
+    models.script = lambda _asked: Reply('{"n": 1}')
+    connect_model(tenant, models, "plain", options={"stream": "never", "schema_mode": "prompt"})
+    forget(host)
+    for ref in ("default", "plain"):
+        assert run_steps(tenant, ask_step(llm_ref=ref, prompt="x", response_schema=schema)).output == {"n": 1}
+    streamed, whole = (asked.body for asked in models.asked)
+    assert (streamed["stream"], streamed["response_format"]["type"]) == (True, "json_schema")
+    assert {"stream", "response_format"}.isdisjoint(whole)
+    for option in ({"stream": "sometimes"}, {"schema_mode": "strict"}, {"honours_idempotency_key": True}):
+        with pytest.raises(ConnectionInvalid) as refused:
+            connect_model(tenant, models, "plain", options=option)
+        assert refused.value.errors[0].pointer == f"/options/{next(iter(option))}"
 
 
 def test_two_tenants_ask_with_their_own_keys_and_a_third_is_told(

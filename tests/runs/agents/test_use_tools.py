@@ -58,7 +58,7 @@ async def test_arguments_beside_the_path_of_a_post_are_its_body(bench: AgentBenc
 async def test_each_call_is_journalled_with_its_key(bench: AgentBench) -> None:
     bench.says(wants("look_up", no="7"), "Done.")
     await bench.ask(prompt="x", tools=[LOOK_UP])
-    (started, began), (ended, facts) = bench.journal
+    (started, began), (ended, facts) = bench.tool_journal
     assert (started, ended, facts["status"]) == ("action.started", "action.completed", 200)
     assert began["idempotency_key"] == bench.tools.calls[0].idempotency_key
 
@@ -129,7 +129,7 @@ async def test_what_fails_at_the_other_side_is_told_to_the_model(bench: AgentBen
     assert await bench.ask(prompt="x", tools=[LOOK_UP]) == "There is none."
     (answer,) = told(bench.asked[1])
     assert (answer["error"], answer["status"], answer["response"]) == ("HTTP_STATUS", 404, {"why": "no such order"})
-    assert [kind for kind, _ in bench.journal] == ["action.started", "action.failed"]
+    assert [kind for kind, _ in bench.tool_journal] == ["action.started", "action.failed"]
 
 
 async def test_what_an_answer_says_is_data(bench: AgentBench) -> None:
@@ -167,7 +167,7 @@ async def test_a_gate_of_a_tool_that_stays_closed_puts_the_step_off(bench: Agent
     bench.seconds = 5
     assert (await bench.put_off(prompt="x", tools=[LOOK_UP], fallback=["main"])).reason == "circuit"
     assert len(bench.asked) == 1
-    assert bench.journal == []
+    assert bench.tool_journal == []
 
 
 async def test_a_limit_in_the_middle_is_waited_for_so_that_nothing_is_asked_twice(bench: AgentBench) -> None:

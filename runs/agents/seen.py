@@ -1,0 +1,61 @@
+"""What a model is asked and what it answers, as journals show it: redacted, and no more than tells what it was."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from kernel.values import Json
+from runs.providers.base import CompletionReply, CompletionRequest, Message, ToolCall
+from runs.steps.base import LanguageModel
+from runs.steps.sent import shown
+
+MOST_TURNS: Final = 20
+
+
+def sent_to_model(model: LanguageModel, name: str, request: CompletionRequest) -> dict[str, Json]:
+    """Give a request as ``action.started`` has it: the last turns as they are filled in, and the names of the tools."""
+    turns: list[Json] = [_turn(message) for message in request.messages[-MOST_TURNS:]]
+    sent: dict[str, Json] = {
+        "connection": model.ref,
+        "host": model.endpoint.host,
+        "model": name,
+        "turns": len(request.messages),
+        "messages": shown(turns, model.secrets()),
+        "max_tokens": request.max_tokens,
+    }
+    if request.tools:
+        sent["tools"] = [tool.name for tool in request.tools]
+    if request.idempotency_key is not None:
+        sent["idempotency_key"] = request.idempotency_key
+    return sent
+
+
+def answered(model: LanguageModel, reply: CompletionReply) -> dict[str, Json]:
+    """Give an answer as ``action.completed`` has it: the text, the calls of tools, and why it ended."""
+    told: dict[str, Json] = {
+        "model": reply.model,
+        "finish_reason": reply.finish_reason,
+        "answer": shown(reply.text, model.secrets()),
+    }
+    if reply.reasoning:
+        told["reasoning"] = shown(reply.reasoning, model.secrets())
+    if reply.tool_calls:
+        told["tool_calls"] = shown([_call(call) for call in reply.tool_calls], model.secrets())
+    if reply.request_id is not None:
+        told["request_id"] = reply.request_id
+    return told
+
+
+def _turn(message: Message) -> dict[str, Json]:
+    turn: dict[str, Json] = {"role": message.role, "content": message.text}
+    if message.tool_calls:
+        turn["tool_calls"] = [_call(call) for call in message.tool_calls]
+    return turn
+
+
+def _call(call: ToolCall) -> dict[str, Json]:
+    return {"name": call.name, "arguments": call.arguments}
+
+
+def failure_of(details: Mapping[str, Json], code: str) -> dict[str, Json]:
+    """Give a failure as ``action.failed`` has it."""
+    return {"code": code, **({"status": details["status"]} if "status" in details else {})}
