@@ -6,7 +6,7 @@ from runs.core.events import Command, Complete, Event, EventType, Fail, Ref, Rej
 from runs.core.retries import next_retry
 from runs.core.routing import emit_ports, route, route_error
 from runs.core.scope import Scope
-from runs.core.state import Activation, Phase, State, input_values, new_state
+from runs.core.state import Activation, Phase, RunFacts, State, input_values, new_state
 
 __all__ = [
     "Activation",
@@ -18,6 +18,7 @@ __all__ = [
     "Phase",
     "Ref",
     "Reject",
+    "RunFacts",
     "Scope",
     "Skip",
     "Start",

@@ -52,7 +52,7 @@ def _step_started(state: State, event: Event) -> None:
             state.doomed[key] = "cancelled"
         token.place = Place.ACTIVE
         token.activation = key[1]
-        activation = state.active[key] = Activation(*key, token, 0, event.seq)
+        activation = state.active[key] = Activation(*key, token, 0, event.seq, event.at)
         state.counts[key[0]] = key[1]
         state.activations += 1
     state.running += 1
@@ -123,9 +123,18 @@ def _step_failed(state: State, event: Event) -> None:
     error = _error_of(event, "error")
     if event.payload["edges"]:
         state.values[event.seq] = {"error": error}
-        _spread(state, state.plan.steps[token.step_id], token, event, token.lineage)
+        _spread(state, state.plan.steps[token.step_id], token, event, _past_failure(state, token, event.seq))
     else:
         _fail_outwards(state, token, error)
+
+
+def _past_failure(state: State, token: Token, seq: int) -> Mapping[str, int]:
+    """Have the steps behind a routed failure know of it, and of what its step gave before."""
+    if token.step_id not in state.plan.referenced:
+        return token.lineage
+    before = token.lineage.get(token.step_id)
+    state.routed_failures[seq] = before if before is None else state.routed_failures.get(before, before)
+    return {**token.lineage, token.step_id: seq}
 
 
 def _error_of(event: Event, member: str) -> dict[str, Json]:

@@ -42,7 +42,7 @@ REPLAYED_FROM = "replayed_from"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fact. ``attempt`` counts the starts of an activation from 1.
+    """One fact. ``attempt`` counts the starts of an activation from 1; ``at`` is when, in seconds since 1970.
 
     Payloads: ``segment.started {input}``; ``step.started {inputs: {port: ref | [ref]}}``;
     ``step.completed {ports: {port: value}, edges: [index]}`` or, when every port carries the same value,
@@ -62,6 +62,7 @@ class Event:
     step_id: str | None = None
     activation: int | None = None
     attempt: int | None = None
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from kernel.values import Json
-from runs.core.scope import EdgeScope, Scope
+from runs.core.scope import CONDITIONS, EdgeScope, Scope
 from runs.core.state import State, Token
 from segments.expressions import Account, AccountEmpty, ExpressionError
 from segments.plan import PlanEdge, PlanStep
@@ -66,6 +66,11 @@ def own_output(step: PlanStep, ports: Mapping[str, Json]) -> Json:
     return ports[step.primary_port] if step.primary_port in ports else next(iter(ports.values()), None)
 
 
+def own_facts(output: Json, error: Json = None) -> dict[str, Json]:
+    """Give what ``steps.<id>`` is of a step to the conditions of its own edges."""
+    return {"output": output} if error is None else {"output": output, "error": error}
+
+
 def deciding_edges(step: PlanStep, ports: Mapping[str, Json]) -> list[tuple[PlanEdge, str]]:
     """Give the edges whose conditions decide when these ports are emitted, each with its port."""
     return [
@@ -78,7 +83,7 @@ def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope, holds: Holds 
 
     Behind a condition that cannot be evaluated nothing is decided: neither its edge fires nor the ``else`` beside it.
     """
-    steps: dict[str, Json] = {step.step_id: {"output": own_output(step, ports)}}
+    steps: dict[str, Json] = {step.step_id: own_facts(own_output(step, ports), ports.get("error"))}
     fired: list[int] = []
     decided: set[str] = set()
     failed: tuple[PlanEdge, ExpressionError] | tuple[()] = ()
@@ -103,9 +108,11 @@ def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope, holds: Holds 
 
 def route_error(state: State, token: Token, error: Mapping[str, Json]) -> tuple[int, ...]:
     """Return the edges that take a failure; conditions that cannot be evaluated, or take too much, take nothing."""
-    holds = within(Account(ERROR_ROUTING_UNITS))
+    account = Account(ERROR_ROUTING_UNITS)
+    scope = Scope(state, token, state.active.get((token.step_id, token.activation)))
+    account.draws = scope.draws(CONDITIONS)
     try:
-        routing = route(state.plan.steps[token.step_id], {"error": dict(error)}, Scope(state, token), holds)
+        routing = route(state.plan.steps[token.step_id], {"error": dict(error)}, scope, within(account))
     except AccountEmpty:
         return ()
     return routing.edges if routing.failed is None else ()

@@ -2,29 +2,40 @@
 
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from kernel.values import Json
 from runs.core.places import place_of
-from runs.core.state import State, Token, input_values
+from runs.core.state import Activation, State, Token, input_values
+from segments.expressions import Draws, written_time
 
 _STEPS = re.compile(r"steps\b(?:\s*\.\s*(\w+)|\s*\[\s*\\?[\"'](\w+)\\?[\"']\s*\]|\s*,\s*\\?[\"'](\w+))?")
 """``steps`` in the text of expressions, and the step that is named behind it, if one is in plain sight."""
+
+CONDITIONS: Final = "conditions"
+"""The piece of work that decides where a step's output leads."""
 
 
 class Scope(Mapping[str, Json]):
     """Names of one activation, computed when asked for; the keys of an object input come last.
 
+    ``works`` counts the pieces of work of one attempt, which draw from clock and chance each for themselves.
     ``resume_url`` writes the link of a step and a place; without it there is no ``steps.<id>.resume_url``.
     """
 
     def __init__(
-        self, state: State, token: Token, *, run_id: str = "", resume_url: Callable[[str, str], str] | None = None
+        self,
+        state: State,
+        token: Token,
+        activation: Activation | None = None,
+        *,
+        resume_url: Callable[[str, str], str] | None = None,
     ) -> None:
         self._resume_url = resume_url
         self._state = state
         self._token = token
-        self._run_id = run_id
+        self._activation = activation
+        self.works = 0
         self.inputs = input_values(state, token.inputs)
 
     @property
@@ -46,7 +57,7 @@ class Scope(Mapping[str, Json]):
 
     def __iter__(self) -> Iterator[str]:
         value = self.input
-        names = ["input", "inputs", "steps", "run", *self.inputs]
+        names = [*_ALWAYS_RESERVED, *self.inputs]
         if self._item_frame() is not None:
             names.extend(("item", "index"))
         if isinstance(value, dict):
@@ -69,6 +80,8 @@ class Scope(Mapping[str, Json]):
             return self._run()
         if name == "steps":
             return self._steps()
+        if name == "tenant":
+            return self._tenant()
         return self._item(name)
 
     def _item(self, name: str) -> Json:
@@ -88,6 +101,8 @@ class Scope(Mapping[str, Json]):
         facts: dict[str, Json] = {"inputs": self.inputs}
         if "run" in text:
             facts["run"] = self._run()
+        if "tenant" in text:
+            facts["tenant"] = self._tenant()
         if "steps" in text:
             facts["steps"] = self._steps(_named_steps(text))
         found = self._item_frame()
@@ -95,13 +110,32 @@ class Scope(Mapping[str, Json]):
             facts["item"] = [self._item_at(*found), found[1]]
         return facts
 
+    def draws(self, work: str) -> Draws | None:
+        """Say what the next piece of work may draw: the same in every attempt, by whatever host.
+
+        Conditions of edges draw for themselves, however often what is before them was tried.
+        """
+        activation = self._activation
+        if activation is None:
+            return None
+        self.works += 1
+        part = work if work == CONDITIONS else self.works
+        seed = (self._state.facts.run_id, activation.step_id, activation.activation, part)
+        return Draws(round(activation.began_at, 6), seed)
+
     def _run(self) -> dict[str, Json]:
-        return {"input": self._state.run_input, "id": self._run_id}
+        facts = self._state.facts
+        attempt = None if self._activation is None else self._activation.attempt
+        started_at = written_time(facts.started_at)
+        return {"input": self._state.run_input, "id": facts.run_id, "started_at": started_at, "attempt": attempt}
+
+    def _tenant(self) -> dict[str, Json]:
+        return {"slug": self._state.facts.tenant}
 
     def _steps(self, named: Container[str] | None = None) -> dict[str, Json]:
         """The steps upstream by id, and those that may be called; with some named, the others are empty."""
         steps: dict[str, dict[str, Json]] = {
-            step_id: {"output": self._state.output_of(step_id, seq)} if named is None or step_id in named else {}
+            step_id: self._step(step_id, seq) if named is None or step_id in named else {}
             for step_id, seq in self._token.lineage.items()
         }
         for step_id in self._state.plan.called if self._resume_url is not None else ():
@@ -119,6 +153,14 @@ class Scope(Mapping[str, Json]):
             raise LookupError("nobody said how links are written")
         return self._resume_url(step_id, place_of(self._token, step_id))
 
+    def _step(self, step_id: str, seq: int) -> dict[str, Json]:
+        """What a step gave last, and why it failed if it has done so since then and an edge took the failure."""
+        state = self._state
+        if seq not in state.routed_failures:
+            return {"output": state.output_of(step_id, seq)}
+        before, error = state.routed_failures[seq], state.values[seq]["error"]
+        return {"error": error} if before is None else {"output": state.output_of(step_id, before), "error": error}
+
     def _item_at(self, seq: int, index: int) -> Json:
         return self._state.items[seq][index]
 
@@ -134,11 +176,15 @@ class CarriedScope(Scope):
     """The names of an activation of another process, as ``Scope.carried`` gave them."""
 
     def __init__(self, facts: Mapping[str, Any]) -> None:
+        self.works = 0
         self.inputs = facts["inputs"]
         self._facts = facts
 
     def _run(self) -> dict[str, Json]:
         return cast("dict[str, Json]", self._facts["run"])
+
+    def _tenant(self) -> dict[str, Json]:
+        return cast("dict[str, Json]", self._facts["tenant"])
 
     def _steps(self, named: Container[str] | None = None) -> dict[str, Json]:
         return cast("dict[str, Json]", self._facts["steps"])
@@ -180,8 +226,8 @@ class EdgeScope(Mapping[str, Json]):
         return sum(1 for _name in self)
 
 
-_ALWAYS_RESERVED = frozenset({"input", "inputs", "run", "steps"})
-_RESERVED = _ALWAYS_RESERVED | {"item", "index"}
+_ALWAYS_RESERVED = ("input", "inputs", "run", "steps", "tenant")
+_RESERVED = frozenset({*_ALWAYS_RESERVED, "item", "index"})
 
 
 def _named_steps(text: str) -> frozenset[str] | None:

@@ -104,13 +104,14 @@ class Phase(StrEnum):
 
 @dataclass(slots=True)
 class Activation:
-    """A started activation without an outcome. ``consumed`` counts the attempts that a retry policy counts."""
+    """A started activation without an outcome: since when, and how many attempts count for its retry policy."""
 
     step_id: str
     activation: int
     token: Token
     attempt: int
     started_seq: int
+    began_at: float = 0.0
     consumed: int = 0
     phase: Phase = Phase.RUNNING
 
@@ -124,11 +125,21 @@ ActivationKey = tuple[str, int]
 GatheringKey = tuple[str, Key]
 
 
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What expressions may know of a run beside its journal: its id, when it began, its tenant's short name."""
+
+    run_id: str = ""
+    started_at: float = 0.0
+    tenant: str = ""
+
+
 @dataclass(slots=True)
 class State:
     """The run as its journal tells it. Only ``apply`` changes it.
 
     Attributes:
+        routed_failures: Failures that an edge took, by their event: the event of the step's success before, if any.
         active: Started activations without an outcome, oldest first.
         activations: How many activations were started or rejected in all.
         failing: Gatherings that are certain to fail once the attempts in flight have ended.
@@ -154,6 +165,8 @@ class State:
     tokens_made: int = 0
     activations: int = 0
     running: int = 0
+    facts: RunFacts = RunFacts()
+    routed_failures: dict[int, int | None] = field(default_factory=dict)
     over: bool = False
     failure: Mapping[str, Json] | None = None
 
@@ -183,9 +196,9 @@ class State:
         return {step_id: self.output_of(step_id) for step_id in exits if step_id in self.latest}
 
 
-def new_state(plan: Plan) -> State:
-    """Return the state of a run of which nothing is known yet."""
-    return State(plan)
+def new_state(plan: Plan, facts: RunFacts | None = None) -> State:
+    """Return the state of a run of whose journal nothing is known yet."""
+    return State(plan, facts=facts or RunFacts())
 
 
 def input_values(state: State, inputs: Mapping[str, Json]) -> dict[str, Json]:

@@ -13,7 +13,7 @@ from kernel.errors import LlmteamError
 from kernel.values import Json, normalise
 from runs.core import Scope, emit_ports, route
 from runs.core.routing import Routing, deciding_edges, own_output, within
-from runs.core.scope import EdgeScope
+from runs.core.scope import CONDITIONS, EdgeScope
 from runs.core.state import Activation
 from runs.deltas import Delta
 from runs.engine.errors import LeaseLost, RunRefused
@@ -189,6 +189,7 @@ class Attempt:
         """
         step = self.step.plan_step
         scope = self.scope
+        scope.works = 0
         step_type = self.step.handler.step_type
         config: Any = step.config
         if self.step.has_templates:
@@ -239,6 +240,7 @@ class Attempt:
             TooLargeHere: Who executes this attempt waits for it in the event loop.
             StepFailed: COMPUTE_LIMIT.
         """
+        self._account.draws = draws = self.scope.draws(function)
         if self._account.left > 0:
             try:
                 return FUNCTIONS[function](arguments, with_names(names, found), self._account)
@@ -246,7 +248,7 @@ class Attempt:
                 self._account.left = 0
         if self._waits_here:
             raise TooLargeHere
-        return await compute(self._claimed.tenant_id, function, arguments, self.scope, found)
+        return await compute(self._claimed.tenant_id, function, arguments, self.scope, found, draws=draws)
 
     def _next_key(self) -> str:
         """Return the same key for the same ordinal in every attempt of this activation, by whatever host."""
@@ -287,11 +289,12 @@ class Attempt:
         """Choose the edges; raises AccountEmpty where their conditions take more than an account has."""
         if not self.step.has_conditions:
             return route(self.step.plan_step, ports, self.scope)
+        account.draws = self.scope.draws(CONDITIONS)
         return route(self.step.plan_step, ports, self.scope, within(account))
 
     async def _route_elsewhere(self, ports: Mapping[str, Json]) -> Routing:
         self._account.left = 0
-        decided: Any = await self._compute("conditions", self._conditions(ports), self.scope, None)
+        decided: Any = await self._compute(CONDITIONS, self._conditions(ports), self.scope, None)
 
         def holds(edge: PlanEdge, _names: EdgeScope) -> object:
             found = decided[str(edge.index)]

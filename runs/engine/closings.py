@@ -20,7 +20,7 @@ MESSAGE_CHARACTERS = 2_000
 def event_of(row: Sequence[Any]) -> Event:
     """Read an event from what ``store.journals.load_journal`` returns."""
     seq, event_type, step_id, activation, attempt, payload, _ = row
-    return Event(seq, EventType(event_type), orjson.loads(payload), step_id, activation, attempt)
+    return Event(seq, EventType(event_type), orjson.loads(payload), step_id, activation, attempt, at_of(row))
 
 
 def at_of(row: Sequence[Any]) -> float:

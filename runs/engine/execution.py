@@ -13,6 +13,7 @@ from runs.core import (
     Fail,
     Phase,
     Reject,
+    RunFacts,
     Scope,
     Skip,
     Start,
@@ -57,7 +58,9 @@ class Execution:
     """
 
     def __init__(self, claimed: Claimed, ready: ReadyPlan, journal: Journal, around: Surroundings) -> None:
-        self.state: State = new_state(ready.plan)
+        self.state: State = new_state(
+            ready.plan, RunFacts(str(claimed.run_id), claimed.started_at, claimed.tenant_slug)
+        )
         self._claimed = claimed
         self._resume_url = partial(resume_url, claimed.tenant_id, claimed.run_id)
         self._ready = ready
@@ -339,7 +342,7 @@ class Execution:
             claimed=self._claimed,
             activation=activation,
             step=step,
-            scope=Scope(self.state, activation.token, run_id=str(self._claimed.run_id), resume_url=self._resume_url),
+            scope=Scope(self.state, activation.token, activation, resume_url=self._resume_url),
             deadline=time.monotonic() + min(seconds_left, step.plan_step.timeout_seconds or seconds_left),
             context=self._around.contexts.get(self._claimed.tenant_id),
             tell=self._around.deltas.tell,

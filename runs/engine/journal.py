@@ -127,7 +127,7 @@ class Journal:
         Raises:
             ValueTooLarge: A value in it is over its bound, or the journal would be; nothing was recorded.
         """
-        event = Event(self.seq + 1, event_type, payload, step_id, activation, attempt)
+        event = Event(self.seq + 1, event_type, payload, step_id, activation, attempt, self._now())
         row, stored = self._write(event)
         self.seq += 1
         self.size += len(stored)
@@ -158,7 +158,7 @@ class Journal:
         Raises:
             ValueTooLarge: As for ``append``.
         """
-        row, stored = self._write(Event(self.seq + 1, event_type, payload))
+        row, stored = self._write(Event(self.seq + 1, event_type, payload, at=self._now()))
         closing.row = row
         closing.last_seq = self.seq + 1
         closing.size_after = self.size + len(stored)
@@ -181,13 +181,17 @@ class Journal:
         run_id, seq, _, event_type, _, _, _, at, _ = row
         return seq, "deliver", (new_id(), run_id, seq, event_type, at, ends)
 
+    def _now(self) -> float:
+        """The time of the next event, never before that of the last one."""
+        self._latest = max(self._latest, self.clock.now())
+        return self._latest
+
     def _write(self, event: Event) -> tuple[Row, bytes]:
         """Write an event as the table has it; return the stored bytes of its payload too."""
         payload = dump_json(dict(event.payload))
         stored = payload.encode()
         if event.type in CARRIES_VALUES:
             self._check_size(event, len(stored))
-        self._latest = at = max(self._latest, self.clock.now())
         row: Row = (
             self.run_id,
             event.seq,
@@ -196,7 +200,7 @@ class Journal:
             event.step_id,
             event.activation,
             event.attempt,
-            at,
+            event.at,
             payload,
         )
         return row, stored

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sized
 from typing import Any, Final, TypeAlias, cast
 
 from kernel.values import Json, normalise
+from runs.core.routing import own_facts
 from runs.core.scope import EdgeScope, Scope
 from runs.steps.comparisons import NotComparable, compare
 from runs.work.errors import told
@@ -75,7 +76,7 @@ def conditions(arguments: Mapping[str, Any], names: Names, account: Account) -> 
         By index of the edge, as text: true, false, or the error as ``runs.work.errors.told`` writes it.
     """
     values = arguments["values"]
-    own = {arguments["step_id"]: {"output": values[0]}}
+    own = {arguments["step_id"]: own_facts(values[0])}
     decided: dict[str, Json] = {}
     for index, number, source in arguments["edges"]:
         try:

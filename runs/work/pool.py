@@ -17,6 +17,7 @@ from runs.core.scope import Scope
 from runs.steps.base import Defer, StepFailed
 from runs.work.errors import read_error
 from runs.work.functions import WHAT
+from segments.expressions import Draws
 
 FUNCTION: Final = "step_work"
 COMPUTE: Final = "compute"
@@ -25,12 +26,18 @@ PATIENCE_SECONDS: Final = 5.0
 AGAIN_SECONDS: Final = 0.1
 DEFER_SECONDS: Final = 1.0
 TURN_SECONDS: Final = 0.005
-_LEVELS: Final = {"inputs": 1, "run": 1, "steps": 2, "item": 0}
+_LEVELS: Final = {"inputs": 1, "run": 1, "tenant": 1, "steps": 2, "item": 0}
 """How many levels of objects of a scope's facts are ours; below stand values."""
 
 
 async def compute(
-    tenant: Hashable, function: str, arguments: Mapping[str, Any], scope: Scope, found: Mapping[str, Json] | None
+    tenant: Hashable,
+    function: str,
+    arguments: Mapping[str, Any],
+    scope: Scope,
+    found: Mapping[str, Json] | None,
+    *,
+    draws: Draws | None = None,
 ) -> Json:
     """Do a piece of work in another process; the event loop goes on meanwhile.
 
@@ -40,6 +47,7 @@ async def compute(
         arguments: Its arguments.
         scope: The names it may use.
         found: More names, which win.
+        draws: What it may draw from clock and chance.
 
     Raises:
         ExpressionError: As the function; LlmteamError as well.
@@ -47,7 +55,7 @@ async def compute(
         Defer: The pool has no room.
     """
     try:
-        payload = await _packed(function, arguments, scope, found)
+        payload = await _packed(function, arguments, scope, found, draws)
         answer = orjson.loads(await _patiently(tenant, payload))
     except ComputeLimit as error:
         raise StepFailed(error.code, f"{WHAT[function]} too much: {error.detail}") from error
@@ -68,7 +76,13 @@ async def _patiently(tenant: Hashable, payload: bytes) -> bytes:
         await asyncio.sleep(AGAIN_SECONDS)
 
 
-async def _packed(function: str, arguments: Mapping[str, Any], scope: Scope, found: Mapping[str, Json] | None) -> bytes:
+async def _packed(
+    function: str,
+    arguments: Mapping[str, Any],
+    scope: Scope,
+    found: Mapping[str, Json] | None,
+    draws: Draws | None = None,
+) -> bytes:
     """Write all the work needs as one JSON text, value by value, with turns for others in between.
 
     Raises:
@@ -80,7 +94,8 @@ async def _packed(function: str, arguments: Mapping[str, Any], scope: Scope, fou
     facts = {name: await writer.write(fact, levels=_LEVELS[name]) for name, fact in scope.carried(source).items()}
     written = {**texts, "values": [await writer.write(value) for value in arguments.get("values", ())]}
     others = await writer.write(found or {}, levels=1)
-    return orjson.dumps({"function": function, "arguments": written, "scope": facts, "found": others})
+    drawn = None if draws is None else draws.to_json()
+    return orjson.dumps({"function": function, "arguments": written, "scope": facts, "found": others, "draws": drawn})
 
 
 class _Writer:

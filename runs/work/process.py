@@ -10,7 +10,7 @@ from kernel.values import Json, ValueTooLarge
 from runs.core.scope import CarriedScope
 from runs.work.errors import told
 from runs.work.functions import FUNCTIONS
-from segments.expressions import Account, ExpressionError
+from segments.expressions import Account, Draws, ExpressionError
 
 MAX_ANSWER_BYTES: Final = 4 << 20
 """What the loop that asked can take in without holding anybody up; a value of a run has a quarter of it."""
@@ -20,7 +20,8 @@ def do_work(payload: bytes) -> bytes:
     """Do a piece of work.
 
     Args:
-        payload: JSON with ``function``, ``arguments``, ``scope`` (``Scope.carried``) and ``found``, names that win.
+        payload: JSON with ``function``, ``arguments``, ``scope`` (``Scope.carried``), ``found``, names that win, and
+            ``draws`` (``Draws.to_json``).
 
     Returns:
         JSON with ``value``, or ``error`` as ``runs.work.errors.told`` writes it.
@@ -29,8 +30,10 @@ def do_work(payload: bytes) -> bytes:
     names: Any = CarriedScope(asked["scope"])
     if asked["found"]:
         names = ChainMap(asked["found"], names)
+    account = Account()
+    account.draws = asked["draws"] and Draws.from_json(asked["draws"])
     try:
-        made: Json = FUNCTIONS[asked["function"]](asked["arguments"], names, Account())
+        made: Json = FUNCTIONS[asked["function"]](asked["arguments"], names, account)
     except (ExpressionError, LlmteamError) as error:
         return orjson.dumps({"error": told(error)})
     answer = orjson.dumps({"value": made})

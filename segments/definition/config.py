@@ -14,7 +14,7 @@ from kernel.errors import ErrorItem, Invalid
 from kernel.values import Json, pointer_of
 from segments.catalog import ExpressionText, PathText, PromptText, StepConfig, StepType, StoredPromptRef, UrlText
 from segments.definition.findings import Path
-from segments.expressions import Account, Expression, Form, Names, parse, parse_template
+from segments.expressions import Account, Expression, ExpressionError, Form, Names, parse, parse_template
 
 
 class ConfigInvalid(Invalid):
@@ -138,7 +138,7 @@ def fill_config(
         AccountEmpty: It takes more than the account has.
     """
     filling = _Filling(kinds, names, account)
-    return {key: filling.filled(value, key, kinds[key]) if key in kinds else value for key, value in config.items()}
+    return {key: filling.part(value, key, key, kinds[key]) if key in kinds else value for key, value in config.items()}
 
 
 def read_config(step_type: StepType, filled: Mapping[str, Json]) -> StepConfig:
@@ -237,9 +237,10 @@ class _Filling:
             )
         if isinstance(value, list):
             each = f"{place}.*"
-            return [self.filled(item, each, self.kinds.get(each, kind)) for item in value]
+            return [self.part(item, f"[{index}]", each, kind) for index, item in enumerate(value)]
         if isinstance(value, dict):
-            return {key: self._part(item, _below(self.kinds, place, key), kind) for key, item in value.items()}
+            below = self.kinds
+            return {key: self.part(item, f".{key}", _below(below, place, key), kind) for key, item in value.items()}
         return value
 
     def _as_text_below(self, value: Json, place: str) -> Json:
@@ -253,5 +254,9 @@ class _Filling:
     def _as_text(self, value: Json) -> Json:
         return value if value is None else self.account.text_of(value)
 
-    def _part(self, value: Json, place: str, above: TextKind) -> Json:
-        return self.filled(value, place, self.kinds.get(place, above))
+    def part(self, value: Json, name: str, place: str, above: TextKind) -> Json:
+        """Fill in a part; an error in it is told with the names of all parts around it, such as `headers.x[0]`."""
+        try:
+            return self.filled(value, place, self.kinds.get(place, above))
+        except ExpressionError as error:
+            raise error.under(name) from None

@@ -2,6 +2,7 @@
 
 from segments.expressions.account import Account
 from segments.expressions.address import climbs
+from segments.expressions.draws import Draws
 from segments.expressions.errors import (
     AddressRefused,
     ExpressionError,
@@ -12,6 +13,7 @@ from segments.expressions.errors import (
 )
 from segments.expressions.evaluator import Names
 from segments.expressions.expression import Expression, parse
+from segments.expressions.functions.date_texts import written_time
 from segments.expressions.limits import AccountEmpty
 from segments.expressions.template import Form, Template, parse_template
 
@@ -19,6 +21,7 @@ __all__ = [
     "Account",
     "AccountEmpty",
     "AddressRefused",
+    "Draws",
     "Expression",
     "ExpressionError",
     "ExpressionFailed",
@@ -31,4 +34,5 @@ __all__ = [
     "climbs",
     "parse",
     "parse_template",
+    "written_time",
 ]

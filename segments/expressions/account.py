@@ -3,6 +3,7 @@
 from typing import Final
 
 from kernel.values import Json
+from segments.expressions.draws import Draws
 from segments.expressions.evaluator import Names
 from segments.expressions.expression import Expression, Readings, parse
 from segments.expressions.limits import FUEL, AccountEmpty, Fuel
@@ -17,14 +18,16 @@ UNITS_PER_CHARACTER: Final = 20
 class Account:
     """The work that some evaluations may still do together; each may do no more than it may by itself.
 
-    What an evaluation gives does not depend on the account: either its value, or ``AccountEmpty``.
+    What an evaluation gives does not depend on the account: either its value, or ``AccountEmpty``. ``draws`` is what
+    the evaluations may draw from clock and chance.
     """
 
-    __slots__ = ("_part_of", "left")
+    __slots__ = ("_part_of", "draws", "left")
 
     def __init__(self, units: int = UNLIMITED, *, part_of: "Account | None" = None) -> None:
         """Start with some units; what is spent is spent of the larger account too, and no more than that has."""
         self.left = units
+        self.draws: Draws | None = None
         self._part_of = part_of
 
     def spend(self, units: int) -> None:
@@ -100,7 +103,7 @@ class Account:
             left = self._part_of.left
         if left <= 0:
             raise AccountEmpty
-        return Fuel(min(FUEL, left))
+        return Fuel(min(FUEL, left), self.draws)
 
     def _charge_reading(self, before: int) -> None:
         """Charge for what was read of sources since a count; what is remembered costs nothing."""

@@ -48,6 +48,11 @@ class ExpressionError(Exception):
         self.place = self.place or place
         return self
 
+    def under(self, part: str) -> Self:
+        """Say which part of a config the place so far is in."""
+        self.place = part + self.place
+        return self
+
     def sentence(self) -> str:
         """Give the line with the place of the expression before it, where that is known."""
         return f"{self.place}: {self}" if self.place else str(self)

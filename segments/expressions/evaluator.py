@@ -88,12 +88,15 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         if name in self.names:
             return self.names[name]
         if name in FUNCTIONS:
-            raise ExpressionFailed(f"{quoted(name)} is a function.", hint=f"call it: `{name}(x)`")
+            argument = "x" if FUNCTIONS[name].least else ""
+            raise ExpressionFailed(f"{quoted(name)} is a function.", hint=f"call it: `{name}({argument})`")
         candidates = (*self.local, *self.names)
         raise MissingName(f"The name {quoted(name)} is not known here.", wanted=name, candidates=candidates)
 
     def _eval_attribute(self, node: ast.Attribute) -> Json:
-        base = self._eval(node.value)
+        value = node.value
+        is_local = type(value) is ast.Name and value.id in self.local
+        base: Any = self.local[cast("ast.Name", value).id] if is_local else self._eval(value)
         kind = kind_of(base)
         if kind == "object":
             if node.attr in base:

@@ -7,11 +7,11 @@ from functools import lru_cache
 from kernel.values import Json
 from segments.expressions.errors import ExpressionSyntaxError
 from segments.expressions.evaluator import Evaluator, Names
-from segments.expressions.foreign import foreign_hint
 from segments.expressions.limits import MAX_SOURCE, Fuel
 from segments.expressions.parser import Parser
 from segments.expressions.references import References, references_of
 from segments.expressions.values import plain
+from segments.expressions.wording import foreign_hint
 
 CACHED_EXPRESSIONS = 1_024
 

@@ -4,24 +4,27 @@ The figures keep every evaluation below 50 ms and 32 MiB whatever the expression
 waits for it, an evaluation draws its fuel from an account (`segments.expressions.account`), which keeps it far below.
 """
 
+from typing import Any
+
+from segments.expressions.draws import Draws
 from segments.expressions.errors import LimitPassed
 
 MAX_SOURCE = 2_000  # characters
 MAX_DEPTH = 30  # brackets, prefix operators, conditionals inside each other
 MAX_NODES = 500
 MAX_HEIGHT = 100  # nodes inside each other, such as the terms of a long sum
-MAX_TEXT = 100_000  # characters of a text that an expression makes
+MAX_TEXT = 1_000_000  # characters of a text that an expression makes
 MAX_LIST = 10_000  # values of a list or object that an expression makes
 MAX_INTEGER = 2**53  # beyond it JSON readers disagree about the number
 MAX_RESULT = 1_048_576  # bytes of the result as JSON
 MAX_RESULT_DEPTH = 64
-FUEL = 60_000  # one unit is the work of one node, some 0.3 microseconds
+FUEL = 130_000  # one unit is the work of one node, some 0.3 microseconds
 
-CALL_UNITS = 4  # for calling a function or method, before its own work
+CALL_UNITS = 5  # for calling a function or method, before its own work
 CHARACTERS_PER_UNIT = 32
 VALUES_PER_UNIT = 8
-BYTES_PER_UNIT = 64  # of data copied into a result
-UNITS_PER_CONTAINER = 0.75  # of the same
+BYTES_PER_UNIT = 40  # of data copied into a result
+UNITS_PER_CONTAINER = 1.5  # of the same
 
 
 class AccountEmpty(Exception):
@@ -32,14 +35,28 @@ class Fuel:
     """The work an evaluation may still do.
 
     With less than an evaluation may have by itself it is drawn from an account: when it is used up, the account is.
+
+    Attributes:
+        left: The units that are left.
+        is_shared: Whether it was drawn from an account that has less than an evaluation may have.
+        draws: What the evaluation may draw from clock and chance; None where no run executes a step.
     """
 
-    __slots__ = ("_full", "left")
+    __slots__ = ("_patterns", "draws", "is_shared", "left")
 
-    def __init__(self, units: int = FUEL) -> None:
-        """Start with some units."""
+    def __init__(self, units: int = FUEL, draws: Draws | None = None) -> None:
+        """Start with some units, and with what the evaluation may draw from clock and chance."""
         self.left = units
-        self._full = units >= FUEL
+        self.is_shared = units < FUEL
+        self.draws = draws
+        self._patterns: dict[str, Any] | None = None
+
+    @property
+    def patterns(self) -> dict[str, Any]:
+        """The regular expressions this evaluation has paid for, compiled."""
+        if self._patterns is None:
+            self._patterns = {}
+        return self._patterns
 
     def spend(self, units: int) -> None:
         """Take units away before the work is done.
@@ -89,13 +106,23 @@ class Fuel:
             raise too_many_values()
         self.spend(values // VALUES_PER_UNIT)
 
+    def grow_list(self, values: int) -> None:
+        """Charge for one more value of a list or object, which has this many then.
+
+        Raises:
+            LimitPassed: It holds too many values, or too little fuel is left.
+        """
+        if values > MAX_LIST:
+            raise too_many_values()
+        self.spend(1)
+
     def exhausted(self) -> Exception:
         """Give the error of an evaluation that has worked for too long."""
-        if not self._full:
+        if self.is_shared:
             return AccountEmpty()
         return LimitPassed(
             f"The expression does too much work on this data: it may do {FUEL} units.",
-            hint="work on a part of the list, or in a step before",
+            hint="use functions that take a list, such as `group_by`, or do a part of it in a step before",
         )
 
 

@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from segments.expressions.displays import Displays
-from segments.expressions.errors import ExpressionSyntaxError, quoted
+from segments.expressions.errors import ExpressionFailed, ExpressionSyntaxError, quoted
 from segments.expressions.functions import FUNCTIONS
+from segments.expressions.functions.patterns import PATTERNS, check_pattern
 from segments.expressions.lexer import Kind, Token
 from segments.expressions.limits import MAX_INTEGER
 from segments.expressions.nodes import Coalesce, OptionalChain, OptionalLink
@@ -258,6 +259,7 @@ class Parser(Displays):
         complaint = FUNCTIONS[name].complaint(len(arguments), [keyword.arg or "" for keyword in keywords])
         if complaint:
             raise ExpressionSyntaxError(f"{quoted(name)} {complaint}", position=position)
+        _check_constant_pattern(name, arguments)
         return self.make(ast.Call(func=callee, args=arguments, keywords=keywords), position)
 
     def _argument(self, arguments: list[ast.expr], keywords: list[ast.keyword]) -> None:
@@ -308,6 +310,16 @@ class Parser(Displays):
             return self.make(ast.Tuple(elts=elements, ctx=ast.Load()), start)
         self._in_brackets.add(id(elements[0]))
         return elements[0]
+
+
+def _check_constant_pattern(name: str, arguments: list[ast.expr]) -> None:
+    """Find what is wrong with a regular expression that stands in the source."""
+    pattern = arguments[1] if name in PATTERNS else None
+    if isinstance(pattern, ast.Constant) and isinstance(pattern.value, str):
+        try:
+            check_pattern(pattern.value)
+        except ExpressionFailed as error:
+            raise ExpressionSyntaxError(error.message, position=pattern.col_offset, hint=error.hint) from None
 
 
 def _leaf(token: Token) -> ast.expr:

@@ -12,9 +12,9 @@ from segments.expressions import address
 from segments.expressions.errors import ExpressionError, ExpressionSyntaxError, LimitPassed
 from segments.expressions.evaluator import Names
 from segments.expressions.expression import Expression, Readings, expression_of, parse, parse_tree
-from segments.expressions.foreign import foreign_hint
 from segments.expressions.limits import MAX_RESULT, MAX_SOURCE, Fuel
 from segments.expressions.values import text_of
+from segments.expressions.wording import foreign_hint
 
 CACHED_TEMPLATES = 512
 SINGLE_BRACES = re.compile(r"\{([^\W\d]\w*)\}")

@@ -56,6 +56,9 @@ KINDS: dict[type, str] = {
 }
 
 
+MISSING: Any = object()
+"""Stands for an argument that was not given."""
+
 NAMED = {"object": "an object", "null": "null", "unknown": "something that is not JSON"}
 
 
@@ -86,6 +89,19 @@ def need(kind: str, value: Json, owner: str) -> Any:
     """
     if kind_of(value) != kind:
         raise ExpressionFailed(f"{owner} needs a {kind}, not {named(value)}.")
+    return value
+
+
+def need_list(fuel: Fuel, value: Json, owner: str) -> list[Json]:
+    """Return a list that is about to be gone through.
+
+    Raises:
+        ExpressionFailed: It is something else, or too long to be gone through.
+    """
+    if not isinstance(value, list):
+        hint = "use `keys(x)`, `values(x)` or `items(x)`" if kind_of(value) == "object" else None
+        raise ExpressionFailed(f"{owner} needs a list, not {named(value)}.", hint=hint)
+    fuel.read_list(len(value))
     return value
 
 
@@ -120,7 +136,7 @@ def computed(fuel: Fuel, number: float) -> int | float:
     Raises:
         LimitPassed: JSON cannot hold it.
     """
-    fuel.spend(1)
+    fuel.spend(3)
     return finite(float(f"{number:.15g}") if type(number) is float else number)
 
 

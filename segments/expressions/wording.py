@@ -1,8 +1,10 @@
 """Advice in errors: the nearest name, and what to write instead of the words of other languages."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
+from typing import Final
 
 from segments.expressions.errors import quoted
 
@@ -76,11 +78,22 @@ ELSEWHERE = {
     "Number": "use `float(x)` or `int(x)`",
     "String": "use `str(x)`",
     "Boolean": "use `bool(x)`",
-    "isinstance": "compare with a value: `x is null`",
+    "isinstance": "use `is_text(x)`, `is_number(x)`, `is_list(x)`, ...",
+    "typeof": "use `type(x)`",
+    "Date": "use `now()` and `date(x)`",
+    "DateTime": "use `now()` and `date(x)`",
+    "formatDate": "use `date_format(x, '%d.%m.%Y')`",
+    "strftime": "use `date_format(x, '%d.%m.%Y')`",
+    "toISOString": "use `date(x)`",
+    "addDays": "use `date_add(x, 3, 'days')`",
+    "regex": "use `matches(text, pattern)`, `find`, `replace_re`, `split_re`",
+    "test": "use `matches(text, pattern)`",
+    "match": "use `find(text, pattern)`",
+    "encodeURIComponent": "use `urlencode(text)`",
+    "groupby": "use `group_by(list, 'key')`",
     "map": COMPREHENSION,
     "filter": COMPREHENSION,
     "forEach": COMPREHENSION,
-    "find": "`find` is a method of texts; for lists " + COMPREHENSION,
     "some": "use `any(x.ready for x in list)`",
     "every": "use `all(x.ready for x in list)`",
     "reduce": "use `sum(x.amount for x in list)`",
@@ -116,3 +129,35 @@ def nearest(wanted: str, candidates: Iterable[object]) -> str | None:
     by_lower_case = {name.lower(): name for name in reversed(names)}
     close = get_close_matches(wanted[:LONGEST_CANDIDATE].lower(), by_lower_case, n=1, cutoff=0.6)
     return f"did you mean {quoted(by_lower_case[close[0]])}?" if close else None
+
+
+_LOOKED_AT: Final = 4_000  # characters
+
+# The first that is found tells; all are linear in the text.
+_SPELLINGS: Final = tuple(
+    (re.compile(pattern), hint)
+    for pattern, hint in (
+        (r"\{\{\s*#\s*(?:if|unless)\b", "write a conditional: `{{ a if condition else b }}`"),
+        (r"\{\{\s*#\s*(?:each|with)\b", "write a comprehension: `{{ [x.name for x in list] }}`"),
+        (r"\{\{\s*#", "`{{#a.b#}}` is `{{ steps.a.output.b }}` here, and `{{ input.b }}` what comes in"),
+        (r"\{\{\{", "two braces are enough: `{{ input.name }}`"),
+        (r"\A\s*=\s*\{\{", "leave out the `=` before the braces"),
+        (r"\$json\b", "names have no prefix: `$json.name` is `input.name` here"),
+        (r"\$(?:node\b|\()", "names have no prefix: what a step gave is `steps.<step_id>.output`"),
+        (r"\$(?:input|items)\b", "names have no prefix: what comes in is `input`"),
+        (r"\$(?:env|vars|secrets)\b", "names have no prefix: keep secrets in a connection, and give the rest as input"),
+        (r"\$(?:execution|workflow|run)\b", "names have no prefix: the run is `run`, as in `run.id`"),
+        (r"(?<![\w.])\d+\.[A-Za-z_]", "what a step gave is `steps.<step_id>.output`, by its id and not its number"),
+    )
+)
+_BRACED: Final = re.compile(r"\{\{[^{}'\"]*\}\}")
+
+
+def foreign_hint(text: str) -> str | None:
+    """Say what to write instead of another canvas's spelling in a text that cannot be read; None where it has none."""
+    beginning = text[:_LOOKED_AT]
+    found = next((hint for pattern, hint in _SPELLINGS if pattern.search(beginning)), None)
+    braced = _BRACED.search(beginning)
+    if found is None and braced is not None and braced.group() != beginning.strip():
+        return "an expression has no braces around names: `input.a`, not `{{ input.a }}`"
+    return found

@@ -87,9 +87,19 @@ def test_refuses_what_does_not_fit_once_it_is_filled_in_and_shows_no_value():
     assert "Ann" not in str(caught.value)
 
 
-def test_lets_the_error_of_a_template_through():
-    with pytest.raises(ExpressionError):
-        resolved("llm_agent", model="{{ input.nothing }}")
+@pytest.mark.parametrize(
+    ("type_id", "config", "place"),
+    [
+        ("llm_agent", {"model": "{{ input.nothing }}"}, "model"),
+        ("http_action", {"headers": {"a": "b", "x-id": "{{ input.nothing }}"}}, "headers.x-id"),
+        ("http_action", {"body": {"lines": [1, {"id": "{{ input.nothing }}"}]}}, "body.lines[1].id"),
+    ],
+)
+def test_the_error_of_a_template_names_its_field(type_id: str, config: dict[str, Any], place: str):
+    with pytest.raises(ExpressionError) as caught:
+        resolved(type_id, **config)
+    assert caught.value.place == place
+    assert caught.value.sentence().startswith(f"{place}: The object has no key `nothing`.")
 
 
 def test_reads_a_key_under_its_other_spelling():

@@ -84,7 +84,7 @@ class Simulation:
     def finish(self, activation: Activation) -> None:
         step = self.plan.steps[activation.step_id]
         where = (activation.step_id, activation.activation, activation.attempt)
-        scope = Scope(self.state, activation.token)
+        scope = Scope(self.state, activation.token, activation)
         result = self.answer(step, activation, scope)
         if not isinstance(result, Exception):
             items = result.get("*items*")

@@ -133,7 +133,8 @@ set owner = %(worker)s, epoch = epoch + 1, wake_at = null, status = 'running', w
 where id = any(%(ids)s)
 returning id, tenant_id, revision_id, segment_id, semantics, epoch, input::text, last_seq, journal_bytes, digest,
   timeout_seconds, extract(epoch from deadline_at)::float8, losses, signals_pending, traceparent,
-  callback_events
+  callback_events, extract(epoch from started_at)::float8,
+  (select t.slug from tenants_tenant t where t.id = runs_run.tenant_id)
 """
 
 # As the sweep frees the runs of a dead host; the time since the claim was nobody's, but it is short.
@@ -179,6 +180,8 @@ class Claimed:
     signals_pending: bool
     traceparent: str = ""
     callback_events: Sequence[str] | None = None
+    started_at: float = 0.0
+    tenant_slug: str = ""
     purpose: Purpose = Purpose.EXECUTE
     step_types: tuple[str, ...] = ()
 

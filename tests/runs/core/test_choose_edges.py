@@ -31,7 +31,13 @@ def test_a_step_sees_its_input_its_ports_the_run_and_the_keys_of_an_object() -> 
         "input": {"price": 3, "input": "shadowed"},
         "inputs": {"input": {"price": 3, "input": "shadowed"}},
         "steps": {},
-        "run": {"input": {"price": 3, "input": "shadowed"}, "id": ""},
+        "run": {
+            "input": {"price": 3, "input": "shadowed"},
+            "id": "",
+            "started_at": "1970-01-01T00:00:00Z",
+            "attempt": 1,
+        },
+        "tenant": {"slug": ""},
         "price": 3,
     }
 
@@ -60,6 +66,41 @@ def test_an_upstream_steps_output_is_that_of_its_latest_activation_among_the_anc
     run = play(drawn(drawing), {"loop": twice}, run_input="x")
     assert seen == [{"first": {"output": "first(x)"}}, {"first": {"output": "first(1)"}}]
     assert run.journal[-1].type is EventType.SEGMENT_COMPLETED
+
+
+def test_behind_a_routed_failure_a_step_has_its_error_and_what_it_gave_before() -> None:
+    drawing = """
+        work work
+        again choice
+        mend work
+        end work
+        work -> again
+        again.left -> work
+        again.right -> end
+        work.error -> mend ? steps.work.error.code == code
+        mend -> end ? steps.work.error.step_id == 'work'
+    """
+    seen: list[Json] = []
+
+    def work(activation: Activation, scope: Scope) -> Mapping[str, Json]:
+        if activation.activation == 2:
+            return fails(activation, scope)
+        return {"output": "given"}
+
+    def mend(_activation: Activation, scope: Scope) -> Mapping[str, Json]:
+        seen.append(scope["steps"])
+        return {"output": "mended"}
+
+    answers = {"work": work, "again": lambda _a, _scope: {"left": 1}, "mend": mend}
+    run = play(drawn(drawing), answers)
+    assert run.started() == ["work", "again", "work", "mend", "end"]
+    (steps,) = seen
+    assert isinstance(steps, dict)
+    of_work = steps["work"]
+    assert isinstance(of_work, dict)
+    assert of_work["output"] == "given"
+    assert isinstance(of_work["error"], dict)
+    assert of_work["error"]["code"] == "BROKEN"
 
 
 def test_a_parallel_branch_is_no_ancestor() -> None:
@@ -193,4 +234,4 @@ def test_the_names_at_an_item_and_on_an_edge_can_be_listed() -> None:
 
     drawing = "split parallel_split items=input output=branch_1\na work\nsplit.branch_1 -> a"
     play(drawn(drawing), {"a": look}, run_input=[{"sku": "x"}])
-    assert listed == [["index", "input", "inputs", "item", "run", "sku", "steps"]]
+    assert listed == [["index", "input", "inputs", "item", "run", "sku", "steps", "tenant"]]

@@ -1,34 +1,32 @@
-"""The functions of the language. Each takes the fuel first and charges before it works."""
+"""Functions of numbers, texts, lists and objects."""
 
 import math
 import re
 from collections.abc import Callable, Mapping
 from functools import cmp_to_key
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from kernel.errors import LlmteamError
-from kernel.values import Json, parse_json
+from kernel.values import Json
 from segments.expressions import methods
 from segments.expressions.errors import ExpressionFailed, LimitPassed
 from segments.expressions.limits import MAX_TEXT, Fuel
 from segments.expressions.operators import add, contains
-from segments.expressions.signature import Signature, signature_of
 from segments.expressions.values import (
+    MISSING,
     MadeList,
     MadeObject,
     before,
     distinct,
     finite,
-    json_text,
     kind_of,
     named,
     need,
     need_integer,
+    need_list,
     text_of,
 )
 
 NUMBER = re.compile(r"\s*[+-]?(?:[0-9]{1,17}(?:\.[0-9]{0,17})?|\.[0-9]{1,17})(?:[eE][+-]?[0-9]{1,3})?\s*", re.ASCII)
-MISSING: Any = object()
 
 
 def length(fuel: Fuel, value: Json, /) -> Json:
@@ -40,18 +38,18 @@ def length(fuel: Fuel, value: Json, /) -> Json:
 
 def any_of(fuel: Fuel, values: Json, /) -> Json:
     """Tell whether a value of a list holds."""
-    return any(_listed(fuel, values, "`any`"))
+    return any(need_list(fuel, values, "`any`"))
 
 
 def all_of(fuel: Fuel, values: Json, /) -> Json:
     """Tell whether all values of a list hold."""
-    return all(_listed(fuel, values, "`all`"))
+    return all(need_list(fuel, values, "`all`"))
 
 
 def total(fuel: Fuel, values: Json, start: Json = 0, /) -> Json:
     """Add the numbers of a list; true counts as 1."""
     sum_: Json = start
-    for value in _listed(fuel, values, "`sum`"):
+    for value in need_list(fuel, values, "`sum`"):
         fuel.spend(2)
         sum_ = add(fuel, sum_, int(value) if isinstance(value, bool) else value)
     return sum_
@@ -68,7 +66,7 @@ def largest(fuel: Fuel, /, *values: Json, default: Json = MISSING) -> Json:
 
 
 def _extreme(fuel: Fuel, values: tuple[Json, ...], default: Json, wins: Callable[[Json, Json], bool]) -> Json:
-    listed = _listed(fuel, values[0], "The smallest or largest of one value") if len(values) == 1 else list(values)
+    listed = need_list(fuel, values[0], "The smallest or largest of one value") if len(values) == 1 else list(values)
     if not listed:
         if default is MISSING:
             raise ExpressionFailed("An empty list has no smallest or largest value.", hint="give `default=`")
@@ -83,7 +81,7 @@ def _extreme(fuel: Fuel, values: tuple[Json, ...], default: Json, wins: Callable
 
 def in_order(fuel: Fuel, values: Json, /, *, reverse: Json = False) -> Json:
     """Sort a list of numbers, of texts or of lists; equal values keep their order."""
-    listed = _listed(fuel, values, "`sorted`")
+    listed = need_list(fuel, values, "`sorted`")
     fuel.make_list(len(listed))
     kinds = {kind_of(value) for value in listed}
     if kinds <= {"number"} or kinds == {"text"}:
@@ -105,7 +103,7 @@ def backwards(fuel: Fuel, values: Json, /) -> Json:
     if isinstance(values, str):
         fuel.make_text(len(values))
         return values[::-1]
-    listed = _listed(fuel, values, "`reversed`")
+    listed = need_list(fuel, values, "`reversed`")
     fuel.make_list(len(listed))
     return listed[::-1]
 
@@ -131,6 +129,22 @@ def rounded_up(fuel: Fuel, number: Json, /) -> Json:
 def absolute(fuel: Fuel, number: Json, /) -> Json:
     """Drop the sign of a number."""
     return finite(abs(need("number", number, "`abs`")))
+
+
+def _defaulted(read: Callable[[Fuel, Json], Json]) -> Callable[..., Json]:
+    """Make a function that takes a default for values which cannot be read."""
+
+    def function(fuel: Fuel, value: Json, default: Json = MISSING, /) -> Json:
+        try:
+            return read(fuel, value)
+        except LimitPassed:
+            raise
+        except ExpressionFailed:
+            if default is MISSING:
+                raise
+            return default
+
+    return function
 
 
 def to_whole(fuel: Fuel, value: Json, /) -> Json:
@@ -181,7 +195,7 @@ def to_list(fuel: Fuel, value: Json = None, /) -> Json:
         return list(value)
     if kind_of(value) == "object":
         return methods.keys(fuel, value)
-    listed = _listed(fuel, value, "`list`")
+    listed = need_list(fuel, value, "`list`")
     fuel.make_list(len(listed))
     return list(listed)
 
@@ -190,7 +204,7 @@ def to_object(fuel: Fuel, value: Json, /) -> Json:
     """Make an object of a list of pairs."""
     if kind_of(value) == "object":
         return value
-    listed = _listed(fuel, value, "`dict`")
+    listed = need_list(fuel, value, "`dict`")
     fuel.make_list(len(listed))
     made = MadeObject()
     for pair in listed:
@@ -206,11 +220,6 @@ def to_set(fuel: Fuel, values: Json = None, /) -> Json:
     return distinct(fuel, cast("list[Json]", to_list(fuel, values)))
 
 
-def unique(fuel: Fuel, values: Json, /) -> Json:
-    """List the values of a list once each, in the order of their first appearance."""
-    return list(distinct(fuel, _listed(fuel, values, "`unique`")))
-
-
 def counting(fuel: Fuel, start: Json, stop: Json = None, step: Json = 1, /) -> Json:
     """List the whole numbers from a start up to, not including, a stop."""
     first, last, by = (need_integer(x, "`range`") for x in ((0, start, step) if stop is None else (start, stop, step)))
@@ -223,7 +232,7 @@ def counting(fuel: Fuel, start: Json, stop: Json = None, step: Json = 1, /) -> J
 
 def in_parallel(fuel: Fuel, /, *values: Json) -> Json:
     """List the first values of some lists, then the second, up to the end of the shortest."""
-    listed = [_listed(fuel, value, "`zip`") for value in values]
+    listed = [need_list(fuel, value, "`zip`") for value in values]
     count = min((len(one) for one in listed), default=0)
     fuel.make_list(count)
     fuel.spend(count * len(listed))
@@ -232,7 +241,7 @@ def in_parallel(fuel: Fuel, /, *values: Json) -> Json:
 
 def numbered(fuel: Fuel, values: Json, start: Json = 0, /) -> Json:
     """List the pairs of number and value of a list."""
-    listed = _listed(fuel, values, "`enumerate`")
+    listed = need_list(fuel, values, "`enumerate`")
     fuel.make_list(len(listed))
     fuel.spend(len(listed))
     first = need_integer(start, "`enumerate`")
@@ -261,7 +270,7 @@ def look_up(fuel: Fuel, value: Json, path: Json, default: Json = None, /) -> Jso
 def joined(fuel: Fuel, values: Json, separator: Json = "", /) -> Json:
     """Join the values of a list to a text; what is no text is written as text."""
     glue = cast("str", need("text", separator, "`join`"))
-    texts = [text_of(fuel, value) for value in _listed(fuel, values, "`join`")]
+    texts = [text_of(fuel, value) for value in need_list(fuel, values, "`join`")]
     fuel.spend(len(texts))
     fuel.make_text(sum(map(len, texts)) + len(glue) * max(len(texts) - 1, 0))
     return glue.join(texts)
@@ -272,38 +281,12 @@ def has(fuel: Fuel, container: Json, item: Json, /) -> Json:
     return contains(fuel, item, container)
 
 
-def read_json(fuel: Fuel, text: Json, /) -> Json:
-    """Read a text as JSON."""
-    source = cast("str", need("text", text, "`parse_json`"))
-    if len(source) > MAX_TEXT:
-        raise LimitPassed(f"`parse_json` reads at most {MAX_TEXT} characters.")
-    fuel.spend(len(source) // 8)
-    try:
-        return parse_json(source)
-    except LlmteamError:
-        raise ExpressionFailed("The text is not JSON.") from None
-
-
-def write_json(fuel: Fuel, value: Json, /) -> Json:
-    """Write a value as compact JSON."""
-    return json_text(fuel, value)
-
-
 def as_it_is(fuel: Fuel, value: Json, /) -> Json:
     """Give a value back: where a template escapes values, one that is `raw(...)` is not."""
     return value
 
 
-def _listed(fuel: Fuel, value: Json, owner: str) -> list[Json]:
-    """Return a list that is about to be gone through."""
-    if not isinstance(value, list):
-        hint = "use `keys(x)`, `values(x)` or `items(x)`" if kind_of(value) == "object" else None
-        raise ExpressionFailed(f"{owner} needs a list, not {named(value)}.", hint=hint)
-    fuel.read_list(len(value))
-    return value
-
-
-_CALLS: dict[str, Callable[..., Json]] = {
+BASICS: Final[dict[str, Callable[..., Json]]] = {
     "len": length,
     "size": length,
     "any": any_of,
@@ -313,13 +296,12 @@ _CALLS: dict[str, Callable[..., Json]] = {
     "max": largest,
     "sorted": in_order,
     "reversed": backwards,
-    "unique": unique,
     "round": rounded,
     "floor": rounded_down,
     "ceil": rounded_up,
     "abs": absolute,
-    "int": to_whole,
-    "float": to_fraction,
+    "int": _defaulted(to_whole),
+    "float": _defaulted(to_fraction),
     "str": to_text,
     "bool": to_boolean,
     "list": to_list,
@@ -339,8 +321,5 @@ _CALLS: dict[str, Callable[..., Json]] = {
     "lower": methods.lower,
     "trim": methods.strip,
     "contains": has,
-    "parse_json": read_json,
-    "to_json": write_json,
     "raw": as_it_is,
 }
-FUNCTIONS: dict[str, Signature] = {name: signature_of(call, leading=1) for name, call in _CALLS.items()}
