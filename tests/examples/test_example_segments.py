@@ -15,16 +15,20 @@ def read(path: Path) -> dict[str, Any]:
     return segment
 
 
-def test_there_are_six_small_ones_two_whole_ones_and_the_greeting() -> None:
+def test_there_are_ten_small_ones_two_whole_ones_and_the_greeting() -> None:
     assert [path.relative_to(EXAMPLES).as_posix() for path in FILES] == [
         "greeting_step/segment.json",
         "return_desk/segment.json",
         "segments/ask_model.json",
+        "segments/compensate_and_report.json",
+        "segments/due_in_days.json",
         "segments/error_port.json",
         "segments/hello.json",
         "segments/items.json",
         "segments/loop.json",
         "segments/parallel_http.json",
+        "segments/partner_callback.json",
+        "segments/poll_until_done.json",
         "support_desk/segment.json",
     ]
 

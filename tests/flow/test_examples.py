@@ -18,6 +18,8 @@ from tests.support.platform import Platform, running_platform
 FIRST_SEGMENT = Path(__file__).parents[2] / "docs" / "howto" / "first-segment.md"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = ("ask_model", "error_port", "hello", "items", "loop", "parallel_http")
+WAITING = ("compensate_and_report", "due_in_days", "partner_callback", "poll_until_done")
+"""Shown in ``test_wait_examples.py``, each with a server of its own."""
 pytestmark = pytest.mark.django_db
 
 
@@ -62,7 +64,7 @@ def with_shop(example: dict[str, Any], shop: Shop) -> dict[str, Any]:
 
 
 def test_none_is_left_out() -> None:
-    assert sorted(path.stem for path in (EXAMPLES / "segments").glob("*.json")) == sorted(NAMES)
+    assert sorted(path.stem for path in (EXAMPLES / "segments").glob("*.json")) == sorted([*NAMES, *WAITING])
 
 
 @pytest.mark.parametrize("name", NAMES)

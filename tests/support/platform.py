@@ -35,6 +35,10 @@ class Platform:
         run: dict[str, Any] = answer.json()
         return run
 
+    def look(self, run: dict[str, Any]) -> dict[str, Any]:
+        """The run as it is now."""
+        return dict(self.caller.get(run["links"]["self"]).json())
+
     def over(self, run: dict[str, Any]) -> dict[str, Any]:
         """Wait until a run is over."""
         answer = self.caller.get(f"/api/v1/runs/{run['run_id']}?wait={WAIT_SECONDS}").json()
