@@ -31,7 +31,9 @@ from tests.support.engine import (
     wait_until_over,
 )
 from tests.support.host import running_host
+from tests.support.http_server import Answer, CountingServer
 from tests.support.segments import segment, step
+from tests.support.worker import running_worker
 
 OVER = {"status": 410, "code": "LINK_OVER"}
 UNKNOWN = {"status": 404, "code": "LINK_UNKNOWN"}
@@ -346,3 +348,23 @@ def test_a_call_that_is_taken_when_its_time_ends_is_heard(acme: Tenant) -> None:
             wait_for(lambda: utc_now() > until + timedelta(seconds=0.5))
         assert wait_until_over(run_id) == ["completed"]
     assert get_run(run_id).output["answer"] == "in time"
+
+
+def test_a_killed_worker_takes_no_call_along(acme: Tenant, server: CountingServer) -> None:
+    """The worker owns the run, as something else of it is in flight, and is killed before the call."""
+    server.route("GET", "/slow", Answer(body={"ok": True}, delay_seconds=5))
+    edges = [{"from": "begin", "to": "hold"}, {"from": "begin", "to": "slow"}]
+    slow = step("slow", "http_action", url=f"{server.url}/slow", method="GET")
+    run_id = queue_run(acme, segment(step("begin", "transform"), waits_for_call(), slow, edges=edges))
+    with running_worker("worker-1") as first:
+        (link,) = links_of(run_id)
+        wait_for(lambda: server.count() == 1)
+        first.kill()
+        assert get_run(run_id).owner is not None
+        assert post(link, "heard").status_code == 200
+        assert problem(post(link, "again")) == OVER
+        server.route("GET", "/slow", Answer(body={"ok": True}))
+        with running_worker("worker-2"):
+            assert wait_until_over(run_id, seconds=40) == ["completed"]
+    assert get_run(run_id).output["hold"] == "heard"
+    assert event_types(run_id).count("step.waiting hold") == 1
