@@ -17,6 +17,20 @@ class ValueNotFound(NotFound):
     title = "There is no such value"
 
 
+class CircuitNotFound(NotFound):
+    """The tenant has no open circuit of this name."""
+
+    code = "CIRCUIT_NOT_FOUND"
+    title = "There is no such open circuit"
+
+
+class CircuitsUnknown(Unavailable):
+    """Redis, which keeps the circuits, does not answer."""
+
+    code = "CIRCUITS_UNKNOWN"
+    title = "Which circuits are open is not known now, as Redis does not answer"
+
+
 class RunAlreadyOver(Conflict):
     """The run has ended, which forbids the command; `extra` has its state."""
 

@@ -4,6 +4,7 @@ from django.urls import path
 
 from runs import command_views, views
 from runs.callbacks import views as callback_views
+from runs.circuits.views import CircuitsView, ResetCircuitView
 from runs.connections.views import ConnectionTestView
 from runs.events.sse import streams
 from runs.events.views import RunEventsView, TenantEventsView, TicketsView
@@ -15,6 +16,8 @@ from runs.waiting import waits
 urlpatterns = [
     path("catalog/<str:type_id>/test", waits(CatalogTestView.as_view()), name="catalog_test"),
     path("connections/<str:ref>/test", ConnectionTestView.as_view(), name="connection_test"),
+    path("circuits", CircuitsView.as_view(), name="circuits"),
+    path("circuits/<str:circuit_id>/reset", ResetCircuitView.as_view(), name="reset_circuit"),
     path("segments/<str:segment_id>/runs", waits(views.StartSegmentView.as_view()), name="start_segment"),
     path("runs", waits(views.RunsView.as_view()), name="runs"),
     path("runs/<str:run_id>", waits(views.RunView.as_view()), name="run"),

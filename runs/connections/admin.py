@@ -1,9 +1,12 @@
 """The console's page of connections, with a button that tries one."""
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 
+from runs.circuits.page import show_circuits
 from runs.connections.trial import TrialsUnderWay, try_connection
 from tenants.connections.admin import ConnectionAdmin
 from tenants.console import NoQuestionsForm, Question, act, actor_of, is_confirmed
@@ -16,8 +19,21 @@ MOST_AT_ONCE = 5
 class TriedConnectionAdmin(ConnectionAdmin):
     """Where tenants' steps may call, and whether they can."""
 
+    list_before_template = "console/connections.html"
     actions = ["try_connections"]
     actions_detail = ["try_one"]
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page of open circuits."""
+        circuits = self.admin_site.admin_view(self.circuits_view)
+        return [path("circuits/", circuits, name="tenants_connection_circuits"), *super().get_urls()]
+
+    def circuits_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what calls are kept away from; who may try a connection may close its circuit."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        around = {**self.admin_site.each_context(request), "opts": self.opts}
+        return show_circuits(request, around, may_reset=self.has_try_permission(request))
 
     def has_try_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Let those try one who may change it: its secret is shown to its host."""

@@ -169,6 +169,8 @@ def test_what_is_answered_is_what_is_described(
         ("get", "/api/v1/tenant/notifications"): client.get("/api/v1/tenant/notifications"),
         ("delete", "/api/v1/tenant/notifications"): client.delete("/api/v1/tenant/notifications"),
         ("get", "/api/v1/tenant/limits"): client.get("/api/v1/tenant/limits"),
+        ("get", "/api/v1/circuits"): client.get("/api/v1/circuits"),
+        ("post", "/api/v1/circuits/{circuit_id}/reset"): client.post("/api/v1/circuits/nowhere/reset"),
         ("post", "/api/v1/ws-tickets"): client.post("/api/v1/ws-tickets"),
         ("get", "/api/v1/me"): client.get("/api/v1/me"),
         ("put", "/api/v1/connections/{ref}"): client.put("/api/v1/connections/default", LLM_EXAMPLE),

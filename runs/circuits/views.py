@@ -1,0 +1,76 @@
+"""The API's routes about open circuits."""
+
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from runs.circuits.listing import list_circuits, reset_circuit
+from runs.circuits.shapes import CircuitFields
+from runs.errors import CircuitNotFound, CircuitsUnknown
+from runs.serializers import NoFields
+from tenants.requests import caller_of, read_fields
+
+
+class CircuitShape(CircuitFields):
+    """A circuit that keeps calls away from what failed."""
+
+    circuit_id = serializers.CharField()
+    opened_at = serializers.DateTimeField(help_text="When it opened last.")
+    trips = serializers.IntegerField(help_text="How often in a row it has opened.")
+
+
+class CircuitsShape(serializers.Serializer[Any]):
+    """All that are open, the latest first."""
+
+    data = CircuitShape(many=True)  # type: ignore[assignment]  # the name callers know
+
+
+class CircuitsView(APIView):
+    """Where calls are not made now."""
+
+    required_scopes: ClassVar = {"GET": "tenant:read"}
+    refusals: ClassVar = {"GET": (CircuitsUnknown,)}
+
+    @extend_schema(
+        operation_id="list_circuits",
+        summary="List open circuits",
+        description="What the tenant's calls are kept away from, since it failed: hosts, and models of connections. "
+        "At most a thousand, the latest first.",
+        responses=CircuitsShape,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer all."""
+        found = list_circuits(caller_of(request).tenant)
+        return Response({"data": [_body(asdict(circuit)) for circuit in found]})
+
+
+class ResetCircuitView(APIView):
+    """Closing one by hand."""
+
+    required_scopes: ClassVar = {"POST": "tenant:write"}
+    refusals: ClassVar = {"POST": (CircuitNotFound, CircuitsUnknown)}
+
+    @extend_schema(
+        operation_id="reset_circuit",
+        summary="Close a circuit",
+        description="Calls go again at once, and what they go to has to prove itself. Runs that wait for it go on at "
+        "the time they were told, after at most five minutes.",
+        request=NoFields,
+        responses={204: None},
+    )
+    def post(self, request: Request, circuit_id: str) -> Response:
+        """Close it."""
+        caller = caller_of(request)
+        read_fields(NoFields, request.data or {})
+        reset_circuit(tenant=caller.tenant, actor=caller.actor, circuit_id=circuit_id)
+        return Response(status=204)
+
+
+def _body(told: dict[str, Any]) -> dict[str, Any]:
+    """Fill a ``CircuitShape``."""
+    return {name: value for name, value in told.items() if name != "tenant_id" and (name != "model" or value)}
