@@ -53,6 +53,15 @@ CALLS: Final = Counter("llmteam_calls", "Calls of runs that wait for one, by wha
 ANSWERS_LEFT_OUT: Final = Counter(
     "llmteam_answers_left_out", "Answers not sent because their tenant left too much of others unread."
 )
+MEMORY_HELD: Final = Gauge("llmteam_memory_held_bytes", "About what the runs of this process hold in memory.")
+MEMORY_BUDGET: Final = Gauge("llmteam_memory_budget_bytes", "What the runs of this process may hold in memory.")
+CLAIMS_HELD_BACK: Final = Counter("llmteam_claims_held_back", "Times nothing was claimed because memory was short.")
+RUNS_RELEASED_FOR_MEMORY: Final = Counter(
+    "llmteam_runs_released_for_memory", "Runs given back to the queue because memory was short."
+)
+RUNS_OUT_OF_MEMORY: Final = Counter(
+    "llmteam_runs_out_of_memory", "Values refused because their run would have held more than its share of memory."
+)
 
 _models: set[tuple[str, str]] = set()
 

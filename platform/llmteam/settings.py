@@ -217,6 +217,7 @@ COMPUTE_SECONDS = environment.number("COMPUTE_SECONDS", 5, least=0.1, most=60)
 COMPUTE_MEMORY_MIB = environment.whole("COMPUTE_MEMORY_MIB", 512, least=192, most=16_384)
 COMPUTE_WAITING = environment.whole("COMPUTE_WAITING", 32, least=1, most=10_000)
 
+WORKER_MEMORY_MIB = environment.whole("WORKER_MEMORY_MIB", 256, least=32, most=1_048_576)
 UNSENT_MIB_PER_TENANT = environment.whole("UNSENT_MIB_PER_TENANT", 32, least=4, most=1024)
 
 AUDIT_RECORDER = "audit.services.record"

@@ -177,6 +177,12 @@ class State:
             raise TypeError("a reference names its event by number")
         return self.items[seq][item] if isinstance(item, int) else self.values[seq][str(ref["port"])]
 
+    def forget(self) -> None:
+        """Let go of everything large, as a run does that is over: garbage in cycles would stay for long."""
+        self.run_input = None
+        for kept in (self.values, self.items, self.ready, self.active, self.gatherings, self.members, self.kept):
+            kept.clear()
+
     def output_of(self, step_id: str, seq: int | None = None) -> Json:
         """Read what a step emitted last (or at ``seq``): its primary port's value, else its first port's; else null."""
         at = self.latest.get(step_id) if seq is None else seq

@@ -169,6 +169,10 @@ class Attempt:
         self._waits_here = False
         return await self.step.handler.look(await self.prepare())
 
+    def forget(self) -> None:
+        """Let go of what was called and answered, once the outcome is recorded."""
+        self.call = self._answer = None
+
     async def abandon(self) -> None:
         """Let the handler clean up after a cancelled attempt; what it raises is logged."""
         if self.call is None:

@@ -7,6 +7,7 @@ from typing import Any
 from celery import bootsteps
 from django.conf import settings
 
+from kernel.process_memory import be_frugal
 from runs.engine.exposition import Exposition
 from runs.engine.thread import start_host, stop_host
 
@@ -31,6 +32,7 @@ class EngineStep(bootsteps.StartStopStep):
     def start(self, worker: Any) -> None:
         """Start the host."""
         log.info("worker %s starts", worker.hostname)
+        be_frugal()
         _spare_the_collector()
         self._exposition.start()
         start_host(worker.hostname)

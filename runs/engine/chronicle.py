@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from kernel.values import Json, normalise
-from runs.core import Event, EventType, State, apply, next_retry, route_error
+from runs.core import Event, EventType, Phase, State, apply, decide, next_retry, route_error
 from runs.core.events import USAGE
 from runs.core.state import ActivationKey
 from runs.engine.closings import at_of, event_of
@@ -44,6 +44,7 @@ class Chronicle:
     def fold(self, row: Sequence[Any]) -> None:
         """Take in an event that an earlier owner recorded, as ``store.journals.load_journal`` returns it."""
         event = event_of(row)
+        self._journal.hold_again(event, row[5])
         apply(self.state, event)
         self.orders.fold(event)
         self.waits.fold(event, at_of(row))
@@ -82,6 +83,13 @@ class Chronicle:
         self._journal.active = len(self.state.active)
         self._spending.record(event, usage)
         return event
+
+    def has_work(self, now: float) -> bool:
+        """Whether the run has more to do than to wait again."""
+        if self.orders.is_pausing:
+            return False
+        is_in_flight = any(one.phase is Phase.RUNNING for one in self.state.active.values())
+        return is_in_flight or bool(decide(self.state, self.waits.due(now)))
 
     def fail(self, key: ActivationKey, failure: StepFailed, retry: RetryPolicy, usage: Sequence[Json] = ()) -> None:
         """Record that an attempt failed: its activation waits for another one, or has failed for good."""

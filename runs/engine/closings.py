@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from kernel.values import Json, dump_json
+from kernel.values import Json, ValueTooLarge, dump_json
 from runs.circuits.wording import open_sentence
 from runs.core import Event, EventType
 from runs.engine.journal import Closing, Journal
@@ -49,13 +49,12 @@ def begun(input_text: str | None) -> dict[str, Json]:
 
 
 def completed(journal: Journal, output: Json) -> Closing:
-    """End a run with its output.
-
-    Raises:
-        ValueTooLarge: The output, or the journal with it, is over its bound.
-    """
-    closing = Closing(RunStatus.COMPLETED, over=True, output=dump_json(output))
-    journal.end_with(closing, EventType.SEGMENT_COMPLETED, {"output": output})
+    """End a run with its output, or with an error where the output, or the journal with it, is over its bound."""
+    try:
+        closing = Closing(RunStatus.COMPLETED, over=True, output=dump_json(output))
+        journal.end_with(closing, EventType.SEGMENT_COMPLETED, {"output": output})
+    except ValueTooLarge as error:
+        return failed(journal, run_error(error.code, error.detail))
     return closing
 
 

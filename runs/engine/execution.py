@@ -11,7 +11,6 @@ from runs.core import (
     Complete,
     EventType,
     Fail,
-    Phase,
     Reject,
     RunFacts,
     Scope,
@@ -91,6 +90,11 @@ class Execution:
         self._draining = True
         self._wake.set()
 
+    def shed(self) -> None:
+        """Give the run up as ``drain`` does, and drop the pure work in flight: the next owner does it again."""
+        self._flights.cancel_pure()
+        self.drain()
+
     def cut_short(self) -> None:
         """Stop the attempts in flight; they are recorded as to be tried again, at no cost.
 
@@ -108,6 +112,8 @@ class Execution:
         for attempt in self._flights:
             self._flights.cancel(attempt)
         self._spending.close()
+        self.state.forget()
+        self._parked.let_go()
 
     async def run(self) -> None:
         """Execute until the run is over or given up.
@@ -181,8 +187,8 @@ class Execution:
         if not self._claimed.last_seq:
             self._record(EventType.SEGMENT_STARTED, closings.begun(self._claimed.input_text))
             return
-        rows = await self._around.ask(lambda connection: journals.load_journal(connection, self._claimed.run_id))
-        for row in rows:
+        self._journal.hold(-self._journal.held)
+        async for row in self._around.recorded(self._claimed.run_id, last_seq=self._claimed.last_seq):
             self._chronicle.fold(row)
             if self._turns.are_over(time.monotonic()):
                 await asyncio.sleep(0)
@@ -194,7 +200,7 @@ class Execution:
             if self._flights.get(key) is not None:
                 pass  # it is in flight here, so nothing is lost
             elif fate is Fate.EXECUTE:
-                await self._execute_pure(self._attempt(key))
+                await self._execute_all([self._attempt(key)])
             elif fate is Fate.TRY_AGAIN:
                 self._chronicle.try_again(key, reason="owner_lost", at=self._around.clock.now(), consumed=False)
             elif fate is Fate.FAIL:
@@ -219,9 +225,7 @@ class Execution:
                 self._begin(command, pure)
             if self._turns.are_over(time.monotonic()):
                 await asyncio.sleep(0)
-        for attempt in pure:
-            if attempt.key not in self.state.doomed:
-                await self._execute_pure(attempt)
+        await self._execute_all(pure)
         if self._journal.is_full:
             await self._around.writer.commit(self._journal)
         return False
@@ -245,6 +249,16 @@ class Execution:
         else:
             self._flights.add(attempt)
 
+    async def _execute_all(self, pure: Sequence[Attempt]) -> None:
+        """Execute pure attempts; once the run is to be given away, the next owner executes those that are left."""
+        for attempt in pure:
+            if self._draining:
+                return
+            if attempt.key not in self.state.doomed:
+                await self._execute_pure(attempt)
+            if self._journal.is_large:
+                await self._around.writer.commit(self._journal)
+
     async def _execute_pure(self, attempt: Attempt) -> None:
         """Execute an attempt here, or where its work is too large for that, beside everything else."""
         began = time.monotonic()
@@ -253,6 +267,7 @@ class Execution:
             self._flights.launch_now(attempt)
         else:
             self._settle(attempt, outcome)
+            attempt.forget()
         if self._turns.are_over(self._note(attempt, began)):
             await asyncio.sleep(0)
 
@@ -299,17 +314,11 @@ class Execution:
             reason = told_by(orders.cancel)["reason"]
             return await self._close(closings.cancelled(self._journal, reason=reason, signal_ids=orders.held))
         self._parked.hear()
-        if self._claimed.purpose is Purpose.COMMAND and self._journal.taken and self._has_work():
+        now = self._around.clock.now()
+        if self._claimed.purpose is Purpose.COMMAND and self._journal.taken and self._chronicle.has_work(now):
             # It was claimed past its tenant's cap; to go on it needs a slot like any other.
-            return await self._close(closings.released(now=self._around.clock.now(), status=RunStatus.QUEUED))
+            return await self._close(closings.released(now=now, status=RunStatus.QUEUED))
         return False
-
-    def _has_work(self) -> bool:
-        """Whether there is more to do than to wait again."""
-        if self._orders.is_pausing:
-            return False
-        is_in_flight = any(one.phase is Phase.RUNNING for one in self.state.active.values())
-        return is_in_flight or bool(decide(self.state, self._chronicle.waits.due(self._around.clock.now())))
 
     async def _time_out(self) -> bool:
         waiting_for = list(self._chronicle.waits.describe())
@@ -320,11 +329,7 @@ class Execution:
     async def _end(self, command: Complete | Fail) -> bool:
         if isinstance(command, Fail):
             return await self._close(closings.failed(self._journal, command.error))
-        try:
-            closing = closings.completed(self._journal, command.output)
-        except ValueTooLarge as error:
-            closing = closings.failed(self._journal, closings.run_error(error.code, error.detail))
-        return await self._close(closing)
+        return await self._close(closings.completed(self._journal, command.output))
 
     async def _close(self, closing: Closing) -> bool:
         if closing.row is not None:
@@ -358,6 +363,7 @@ class Execution:
         now = time.monotonic()
         for attempt, outcome in self._flights.landed():
             self._settle(attempt, outcome)
+            attempt.forget()
             now = self._note(attempt, began=now)
             if self._turns.are_over(now):
                 await asyncio.sleep(0)

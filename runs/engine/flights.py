@@ -7,6 +7,7 @@ from typing import Any, Final
 from runs.core.state import ActivationKey
 from runs.engine.attempts import Attempt
 from runs.engine.outcomes import Outcome
+from segments.catalog import Effect
 
 LAUNCHED_AT_ONCE: Final = 16
 """Attempts that begin in one turn of the event loop."""
@@ -84,6 +85,12 @@ class Flights:
         if attempt.task is not None:
             attempt.task.cancel()
         self._attempts.pop(attempt.key, None)
+
+    def cancel_pure(self) -> None:
+        """End attempts that do pure work; whoever makes them again comes to the same."""
+        for attempt in self:
+            if attempt.step.plan_step.effect is Effect.PURE:
+                self.cancel(attempt)
 
     async def _execute(self, attempt: Attempt) -> None:
         outcome = await self._in_turns(attempt.execute())

@@ -15,12 +15,14 @@ from runs.engine.absences import Absences
 from runs.engine.errors import HostLost
 from runs.engine.inbox import listen_for_signals
 from runs.engine.lease import Beat, Lease, Watch
+from runs.engine.memory.budget import MIB, MemoryBudget
+from runs.engine.memory.returning import return_memory_forever
 from runs.engine.runner import Runner
 from runs.engine.store.claims import Claimed, claim_runs, disown_unknown
 from runs.engine.store.connection import AsyncDatabase, build_pool
 from runs.engine.surroundings import AWAY, Surroundings
 from runs.engine.sweeper import SECOND_LOOK_SECONDS, Sweeper
-from runs.metrics import RUNS_OWNED
+from runs.metrics import CLAIMS_HELD_BACK, RUNS_OWNED
 from runs.queue import ring_now
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ class Host:
         self._absences = Absences(patience_seconds=settings.STEP_TYPE_PATIENCE_SECONDS)
         self._around = Surroundings(build_pool("host", size=POOL_SIZE))
         self.watchdog = self._around.watchdog
+        self._memory = MemoryBudget(settings.WORKER_MEMORY_MIB * MIB, self.runners.values)
         self._last_tick = time.monotonic()
         self._is_sure = False
         self._in_doubt_until = 0.0
@@ -69,6 +72,7 @@ class Host:
         """Be a host until ``stop``; returns when everything is released."""
         self._loop = asyncio.get_running_loop()
         await self._around.open()
+        self._around.in_background(return_memory_forever(self._memory))
         self._tick()
         lease = self._lease()
         lease.start()
@@ -103,6 +107,7 @@ class Host:
 
     def _tick(self) -> None:
         self._last_tick = time.monotonic()
+        self._memory.tick()
         asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
 
     def _begin_to_stop(self) -> None:
@@ -194,8 +199,11 @@ class Host:
 
     async def _claim(self, *, also_when_full: bool) -> int:
         is_alone = self._is_alone()
-        room = 0 if is_alone else int(settings.WORKER_CAPACITY) - len(self.runners)
+        room = 0 if is_alone else min(self._memory.room, int(settings.WORKER_CAPACITY) - len(self.runners))
         if self.worker_id is None or not self._is_sure or (room <= 0 and not also_when_full):
+            return 0
+        if not self._memory.room:
+            CLAIMS_HELD_BACK.inc()
             return 0
         claimed: list[Claimed] = []
         async with self._around.pool.connection() as connection:
@@ -218,7 +226,7 @@ class Host:
         return any(runner.is_suspect for runner in self.runners.values())
 
     def _start(self, claimed: Claimed) -> None:
-        runner = self.runners[claimed.run_id] = Runner(claimed, self._around)
+        runner = self.runners[claimed.run_id] = Runner(claimed, self._around, self._memory)
         RUNS_OWNED.set(len(self.runners))
         task = asyncio.create_task(self._run(runner))
         self._tasks.add(task)

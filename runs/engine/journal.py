@@ -11,11 +11,16 @@ from kernel.ids import new_id
 from kernel.values import MAX_VALUE_BYTES, Json, ValueTooLarge, check_size, dump_json
 from runs.core.events import OF_TASKS, Event, EventType
 from runs.engine.clock import DatabaseClock
+from runs.engine.memory.weights import weight_of
+from runs.metrics import RUNS_OUT_OF_MEMORY
 from runs.models import RunStatus
 
 MAX_JOURNAL_BYTES: Final = 64 * 1024 * 1024
 BUFFERED_EVENTS: Final = 256
 BUFFERED_BYTES: Final = 1024 * 1024
+UNLIMITED: Final = 1 << 62
+TOLD_BYTES: Final = 16 * 1024
+"""Smaller changes of what a run holds are told together."""
 
 Row: TypeAlias = tuple[UUID, int, UUID, str, str | None, int | None, int | None, float, str]
 """As the table has it: run, seq, tenant, type, step, activation, attempt, time, payload."""
@@ -32,6 +37,13 @@ CARRIES_VALUES: Final = frozenset(
         EventType.ACTION_FAILED,
     }
 )
+
+
+class MemoryLimit(ValueTooLarge):
+    """A run would hold more than its share of a worker's memory."""
+
+    code = "MEMORY_LIMIT"
+    title = "The run takes too much memory"
 
 
 def chain(digest: bytes, payload: bytes) -> bytes:
@@ -74,8 +86,10 @@ class Journal:
     moves the latter. Between the two lie ``rows``, and ``taken``: the commands that events among them take, each with
     the number of its event. ``seen`` has all that were ever taken here. ``side`` has what is written along with events
     (``accompany``), also that the run's callback is told of events in ``callback_events``; ``usage`` the run's sums as
-    JSON, once there are any. ``trouble`` says why nothing more can be
-    written; ``notify`` is called when it is set. ``has_progressed``: this owner has committed an outcome.
+    JSON, once there are any. ``trouble`` says why nothing more can be written; ``notify`` is called when it is set.
+    ``held`` is about what the run's events take in memory, ``memory_limit`` the most that may be; ``grow`` is told of
+    changes, so that ``told`` is what it knows of.
+    ``has_progressed``: this owner has committed an outcome.
     """
 
     run_id: UUID
@@ -98,6 +112,10 @@ class Journal:
     waiters: "list[tuple[int, Future[None]]]" = field(default_factory=list)
     trouble: Exception | None = None
     notify: Callable[[], None] | None = None
+    held: int = 0
+    memory_limit: int = UNLIMITED
+    grow: Callable[[int], None] | None = None
+    told: int = 0
     misses: int = 0
     has_progressed: bool = False
     committed_seq: int = 0
@@ -107,6 +125,11 @@ class Journal:
 
     def __post_init__(self) -> None:
         self.committed_seq, self.committed_size, self.committed_digest = self.seq, self.size, self.digest
+
+    @property
+    def is_large(self) -> bool:
+        """Whether so many bytes are buffered that they are to be written before there are more."""
+        return self.buffered >= BUFFERED_BYTES
 
     @property
     def is_full(self) -> bool:
@@ -125,10 +148,12 @@ class Journal:
         """Record a fact with the next number.
 
         Raises:
-            ValueTooLarge: A value in it is over its bound, or the journal would be; nothing was recorded.
+            ValueTooLarge: A value in it is over its bound, or the journal would be, or what the run holds in memory;
+                nothing was recorded.
         """
         event = Event(self.seq + 1, event_type, payload, step_id, activation, attempt, self._now())
         row, stored = self._write(event)
+        self._hold(event, row[8], len(stored))
         self.seq += 1
         self.size += len(stored)
         self.buffered += len(stored)
@@ -173,8 +198,41 @@ class Journal:
         self.taken.clear()
         self.side.clear()
         self.closing = None
+        self.hold(-self.buffered)
         self.buffered = 0
         self.seq, self.size, self.digest = self.committed_seq, self.committed_size, self.committed_digest
+
+    def hold(self, change: int) -> None:
+        """Count what the run takes more in memory, or less."""
+        self.held += change
+        if not -TOLD_BYTES < self.held - self.told < TOLD_BYTES:
+            self._tell_of_memory()
+
+    def let_go(self) -> None:
+        """Count nothing any more: the run is not here any longer."""
+        self.held = 0
+        self._tell_of_memory()
+
+    def _tell_of_memory(self) -> None:
+        change, self.told = self.held - self.told, self.held
+        if self.grow is not None:
+            self.grow(change)
+
+    def hold_again(self, event: Event, text: str) -> None:
+        """Count an event that was recorded before, given its payload's text, too."""
+        self.hold(weight_of(text, event.payload))
+
+    def _hold(self, event: Event, text: str, size: int) -> None:
+        """Count an event and its row; those that only tell of a failure or a start always fit."""
+        weight = weight_of(text, event.payload)
+        limit = self.memory_limit
+        if self.held - self.buffered + weight > limit and event.type in CARRIES_VALUES:
+            RUNS_OUT_OF_MEMORY.inc()
+            raise MemoryLimit(
+                f"The run would hold more than the {limit} bytes of memory that a worker has for it.",
+                extra={"limit": limit},
+            )
+        self.hold(weight + size)
 
     def _delivery(self, row: Row, *, ends: bool) -> SideRow:
         """Have the run's callback told of an event, as ``store.deliveries.INSERT`` takes it."""

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 import orjson
 
@@ -45,6 +45,10 @@ class Parked:
     def unheard(self) -> tuple[int, ...]:
         """The news that no event has told yet."""
         return tuple(news.signal_id for news in self.chronicle.orders.news if news.signal_id not in self.journal.seen)
+
+    def let_go(self) -> None:
+        """Refer to the run no more, so that all it had is freed at once."""
+        self.attempt_of, self.settle = _not_here, _not_here
 
     def park(self, attempt: Attempt, wait: Wait) -> None:
         """Record that an activation waits, and hear what came too early for that."""
@@ -135,3 +139,7 @@ class Parked:
             self.settle(attempt, StepFailed(str(error["code"]), str(error["message"])))
         else:
             self.settle(attempt, attempt.answer({str(answer["port"]): answer["value"]}))
+
+
+def _not_here(*_: object) -> NoReturn:
+    raise RuntimeError("the run has been given up")

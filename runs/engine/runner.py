@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable
+from uuid import UUID
 
 from runs.core import EventType
 from runs.engine import closings
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.execution import Execution
 from runs.engine.journal import Closing, Journal
+from runs.engine.memory.budget import MemoryBudget
 from runs.engine.orders import Orders, told_by
 from runs.engine.plans import PlanUnavailable
 from runs.engine.store import journals
@@ -21,7 +23,7 @@ log = logging.getLogger(__name__)
 class Runner:
     """Executes one run and makes sure that it is given up properly: ended, parked, released or stalled."""
 
-    def __init__(self, claimed: Claimed, around: Surroundings) -> None:
+    def __init__(self, claimed: Claimed, around: Surroundings, memory: MemoryBudget) -> None:
         self.claimed = claimed
         self._around = around
         self._execution: Execution | None = None
@@ -36,13 +38,32 @@ class Runner:
             size=claimed.journal_bytes,
             digest=claimed.digest,
             callback_events=frozenset(claimed.callback_events or ()),
+            memory_limit=memory.share_bytes,
+            grow=memory.add,
         )
+        # Until its journal is read and counted, as much as that has.
+        self._journal.hold(claimed.journal_bytes + len(claimed.input_text or ""))
 
     @property
     def is_suspect(self) -> bool:
         """Whether the run may kill its host: it has lost several, and no outcome was committed since."""
         has_lost = self.claimed.losses >= LOSSES_TO_BE_ALONE and not self._journal.has_progressed
         return has_lost and self.claimed.purpose is Purpose.EXECUTE and not self._is_to_be_stalled
+
+    @property
+    def tenant_id(self) -> UUID:
+        """The run's tenant."""
+        return self.claimed.tenant_id
+
+    @property
+    def held_bytes(self) -> int:
+        """About what the run takes in memory."""
+        return self._journal.held
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the run is released as soon as what is in flight has ended."""
+        return self._draining
 
     @property
     def _is_to_be_stalled(self) -> bool:
@@ -59,6 +80,16 @@ class Runner:
         self._draining = True
         if self._execution is not None:
             self._execution.drain()
+
+    def shed(self) -> None:
+        """Start nothing more, drop the pure work in flight, and release the run when the rest has ended."""
+        self._draining = True
+        if self._execution is not None:
+            self._execution.shed()
+
+    def refuse_more(self) -> None:
+        """Have the run hold no more values than it does."""
+        self._journal.memory_limit = self._journal.held
 
     def cut_short(self) -> None:
         """Stop what is in flight."""
@@ -84,6 +115,7 @@ class Runner:
         finally:
             if self._execution is not None:
                 self._execution.abort()
+            self._journal.let_go()
 
     async def _execute(self) -> None:
         if self.claimed.purpose is Purpose.STALL:
@@ -91,6 +123,10 @@ class Runner:
         if self._is_to_be_stalled:
             message = f"{self.claimed.losses} workers in a row were lost while they executed this run."
             await self._give_up(lambda: closings.stalled(self._journal, code="OWNERS_LOST", message=message))
+            return
+        if self._draining:
+            # Its journal is not even read.
+            await self._around.writer.close(self._journal, closings.released(now=self._around.clock.now()))
             return
         ready = await self._around.plans.get(self.claimed.revision_id, self.claimed.semantics)
         execution = self._execution = Execution(self.claimed, ready, self._journal, self._around)

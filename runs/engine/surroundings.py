@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
+from uuid import UUID
 
 import psycopg
 
@@ -16,6 +18,7 @@ from runs.engine.middleware import build_middleware, close_middleware
 from runs.engine.plans import Plans
 from runs.engine.reservations import Reservations
 from runs.engine.slices import Turns
+from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase, Pool
 from runs.engine.tariffs import Tariffs
 from runs.engine.watchdog import Watchdog
@@ -76,6 +79,15 @@ class Surroundings:
         """Ask the database; for attempts, whose time is the step's and who are put off when there is no answer."""
         async with self.pool.connection() as connection:
             return await question(connection)
+
+    async def recorded(self, run_id: UUID, *, last_seq: int) -> AsyncIterator[tuple[Any, ...]]:
+        """Read a run's journal up to an event, some of it at a time."""
+        seq = 0
+        while seq < last_seq:
+            rows = await self.ask(partial(journals.load_journal, run_id=run_id, after=seq))
+            for row in rows:
+                yield row
+            seq = rows[-1][0]
 
     def in_background(self, work: Coroutine[Any, Any, Any]) -> None:
         """Let something run that nobody waits for."""

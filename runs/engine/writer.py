@@ -277,6 +277,7 @@ def _committed(piece: Slice) -> None:
     del journal.taken[: len(piece.taken)]
     del journal.side[: len(piece.side)]
     journal.buffered -= piece.buffered
+    journal.hold(-piece.buffered)
     still_waiting = []
     for seq, done in journal.waiters:
         if seq > piece.last_seq:

@@ -131,7 +131,8 @@ set owner = %(worker)s, epoch = epoch + 1, wake_at = null, status = 'running', w
     deadline_at = statement_timestamp() + make_interval(secs => coalesce(seconds_left, timeout_seconds)),
     seconds_left = null
 where id = any(%(ids)s)
-returning id, tenant_id, revision_id, segment_id, semantics, epoch, input::text, last_seq, journal_bytes, digest,
+returning id, tenant_id, revision_id, segment_id, semantics, epoch, case when last_seq = 0 then input::text end,
+  last_seq, journal_bytes, digest,
   timeout_seconds, extract(epoch from deadline_at)::float8, losses, signals_pending, traceparent,
   callback_events, extract(epoch from started_at)::float8,
   (select t.slug from tenants_tenant t where t.id = runs_run.tenant_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from runs.engine.store import budgets, deliveries
@@ -69,8 +69,14 @@ TIME = "select extract(epoch from clock_timestamp())::float8"
 STILL_THERE = "select id from runs_run where id = any(%s)"
 LOAD = """
 select seq, type, step_id, activation, attempt, payload::text, extract(epoch from created_at)::float8
-from runs_runevent where run_id = %s order by seq
+from (
+  select *, sum(bytes) over (order by seq) - bytes as bytes_before
+  from runs_runevent where run_id = %s and seq > %s and seq <= %s
+) following
+where bytes_before < %s order by seq
 """
+LOAD_EVENTS: Final = 2_000
+LOAD_BYTES: Final = 4 * 1024 * 1024
 INBOX = "select id, kind, payload::text from runs_signal where run_id = %s and applied_seq is null order by id"
 DEFINITION = "select definition::text from segments_revision where id = %s"
 
@@ -141,10 +147,11 @@ async def runs_still_there(connection: AsyncDatabase, run_ids: Sequence[UUID]) -
         return {run_id for (run_id,) in await (await connection.execute(STILL_THERE, [list(run_ids)])).fetchall()}
 
 
-async def load_journal(connection: AsyncDatabase, run_id: UUID) -> list[tuple[Any, ...]]:
-    """Read a run's journal as rows of seq, type, step_id, activation, attempt, payload text, time."""
+async def load_journal(connection: AsyncDatabase, run_id: UUID, *, after: int) -> list[tuple[Any, ...]]:
+    """Read on in a run's journal: some rows of seq, type, step_id, activation, attempt, payload text, time."""
     async with transaction(connection):
-        return await (await connection.execute(LOAD, [run_id])).fetchall()
+        values = [run_id, after, after + LOAD_EVENTS, LOAD_BYTES]
+        return await (await connection.execute(LOAD, values)).fetchall()
 
 
 async def lock_and_tell_time(connection: AsyncDatabase, run_id: UUID) -> float:
