@@ -23,6 +23,7 @@ class ResumeView(APIView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
+    accepts_form = True
     schema = None
 
     def get(self, request: Request, token: str) -> HttpResponse:

@@ -18,9 +18,7 @@ class FailConfig(StepConfig):
     """What the run's error says."""
 
     code: str = Field(description="The error's code, in capitals: ORDER_REFUSED", pattern="^[A-Z][A-Z0-9_]*$")
-    message: str | None = Field(
-        None, description="The error's message: one sentence for people", coerce_numbers_to_str=True
-    )
+    message: str | None = Field(None, description="The error's message: one sentence for people")
     details: dict[str, Any] | None = Field(None, description="More of it, for programs")
 
     @field_validator("code")

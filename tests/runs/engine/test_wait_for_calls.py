@@ -5,18 +5,21 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
 from django.db import connections
+from prometheus_client import REGISTRY
+from rest_framework.test import APIClient
 
 from audit.models import Entry
 from kernel.clock import utc_now
 from runs.commands import command_run
 from runs.models import SignalKind
 from runs.replay import replay_run
-from runs.resuming.links import read_link
-from runs.resuming.services import Reception, take_call
+from runs.resuming.links import read_link, resume_url
+from runs.resuming.services import MOST_EARLY_CALLS, Reception, take_call
 from tenants.context import tenant_scope, unscoped
 from tenants.models import Tenant
 from tests.support.calls import get, links_of, parked, post, problem, told_before, waits_for_call
@@ -38,10 +41,15 @@ from tests.support.worker import running_worker
 OVER = {"status": 410, "code": "LINK_OVER"}
 UNKNOWN = {"status": 404, "code": "LINK_UNKNOWN"}
 SECOND = 1 / 3600
+FORM = "application/x-www-form-urlencoded"
 
 
 def command(tenant: Tenant, run_id: UUID, kind: SignalKind) -> None:
     command_run(tenant=tenant, actor="key:tests", run_id=run_id, command=kind)
+
+
+def counted(outcome: str) -> float:
+    return REGISTRY.get_sample_value("llmteam_calls_total", {"outcome": outcome}) or 0.0
 
 
 def test_a_step_before_it_knows_the_link_and_a_call_of_it_resumes_the_run(acme: Tenant) -> None:
@@ -54,8 +62,10 @@ def test_a_step_before_it_knows_the_link_and_a_call_of_it_resumes_the_run(acme: 
         (waits,) = run.waiting_for
         assert (waits["kind"], waits["ref"], waits["resume_url"]) == ("call", "hold#1", link)
         assert (run.owner, run.deadline_at) == (None, None)
+        before = counted("resumed")
         answer = post(link, {"paid": True})
         assert (answer.status_code, answer.json()) == (200, {"outcome": "resumed"})
+        assert counted("resumed") == before + 1
         assert wait_until_over(run_id) == ["completed"]
         assert get_run(run_id).output == {"told": link, "answer": {"paid": True}}
         assert problem(post(link, {"paid": False})) == OVER
@@ -163,6 +173,25 @@ def test_a_run_ends_though_nobody_takes_an_early_call(acme: Tenant) -> None:
         assert post(link, {}).status_code == 202
         assert wait_until_over(run_id) == ["completed"]
         assert problem(post(link, {})) == OVER
+
+
+def test_a_run_keeps_a_bounded_number_of_early_calls_and_says_so(acme: Tenant) -> None:
+    run_id = queue_run(acme, told_before())
+    links = [resume_url(acme.id, run_id, "hold", f"0_9-{item}") for item in range(MOST_EARLY_CALLS + 1)]
+    assert {post(link, {}).status_code for link in links[:-1]} == {202}
+    refused = post(links[-1], {})
+    assert problem(refused) == {"status": 409, "code": "TOO_MANY_EARLY_CALLS"}
+    assert len(signals_of(run_id)) == MOST_EARLY_CALLS
+    assert not get_run(run_id).signals_pending, "so it takes no slot before its turn"
+
+
+def test_a_form_may_be_sent_as_well(acme: Tenant) -> None:
+    run_id = queue_run(acme, told_before())
+    with running_host():
+        (link,) = links_of(run_id)
+        assert APIClient().post(urlsplit(link).path, "paid=yes&n=2", content_type=FORM).status_code == 200
+        assert wait_until_over(run_id) == ["completed"]
+    assert get_run(run_id).output["answer"] == {"paid": "yes", "n": "2"}
 
 
 def test_each_item_has_a_link_of_its_own(acme: Tenant) -> None:
