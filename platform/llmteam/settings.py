@@ -127,6 +127,7 @@ OIDC_ISSUER = environment.issuer("OIDC_ISSUER", plain_allowed=DEVELOPMENT or DEB
 OIDC_CLIENT_ID = environment.text("OIDC_CLIENT_ID", "")
 OIDC_CLIENT_SECRET = environment.text("OIDC_CLIENT_SECRET", "")
 OIDC_SCOPES = environment.text("OIDC_SCOPES", "openid email profile")
+OIDC_EMAILS_VERIFIED = environment.flag("OIDC_EMAILS_VERIFIED", default=False)
 if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
     raise ImproperlyConfigured("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.")
 SIGN_IN_HOURS = environment.number("SIGN_IN_HOURS", 12, least=0.01, most=720)

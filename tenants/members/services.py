@@ -30,11 +30,13 @@ INVITATION_DAYS: Final = 14
 def invite_member(*, tenant: Tenant, actor: str, email: str, role: str, groups: Sequence[str]) -> Invitation:
     """Invite somebody by e-mail, for 14 days. Inviting them again renews the open invitation, and mails again.
 
-    A worker mails it, within a second or so.
+    A worker mails it, within a second or so. Who is a member already, of this tenant only, is invited to come with
+    another account, as after a move to another provider: role and groups stay theirs.
 
     Raises:
         MemberInvalid: The e-mail or a group's name cannot be one.
-        MemberExists: They are a member already, perhaps deactivated.
+        MemberExists: They are a member already, and cannot get another account this way: deactivated, never signed
+            in, a member elsewhere too, or an operator.
         InvitationsLimited: Too many were sent, by the tenant or to this address.
     """
     if found := email_problems(email) + group_problems(groups):
@@ -43,7 +45,8 @@ def invite_member(*, tenant: Tenant, actor: str, email: str, role: str, groups: 
     check_may_invite(tenant, address)
     with tenant_scope(tenant.id):
         _lock(tenant)
-        if Membership.objects.filter(user__email__iexact=address).exists():
+        known = list(Membership.objects.select_related("user").filter(user__email__iexact=address)[:2])
+        if known and not (len(known) == 1 and _has_account(known[0]) and may_get_account(known[0])):
             raise MemberExists
         row = Invitation.objects.filter(email=address, accepted_at=None, revoked_at=None).first()
         row = row or Invitation(tenant=tenant, email=address)
@@ -51,8 +54,23 @@ def invite_member(*, tenant: Tenant, actor: str, email: str, role: str, groups: 
         row.expires_at = utc_now() + timedelta(days=INVITATION_DAYS)
         row.mailed_at, row.mail_error = None, ""
         row.save()
-        _tell(tenant, "member.invited", actor, "invitation", row.id, after={"role": role, "groups": list(row.groups)})
+        said: dict[str, Json] = {"role": role, "groups": list(row.groups)}
+        for member in known:
+            said = {"to_link_an_account_of": str(member.id)}
+        _tell(tenant, "member.invited", actor, "invitation", row.id, after=said)
     return row
+
+
+def may_get_account(member: Membership) -> bool:
+    """Whether their tenant may let a member sign in with a further account.
+
+    Never who may use the console, and never who belongs to another tenant too: the account would open that as well.
+    """
+    user = member.user
+    if not user.is_active or user.is_staff or user.is_superuser or member.deactivated_at is not None:
+        return False
+    with unscoped("an account opens every tenant its person belongs to"):
+        return not user.memberships.exclude(tenant_id=member.tenant_id).exists()
 
 
 def revoke_invitation(*, tenant: Tenant, actor: str, invitation_id: UUID) -> None:
@@ -76,6 +94,8 @@ def revoke_invitation(*, tenant: Tenant, actor: str, invitation_id: UUID) -> Non
 def accept_invitations(*, user: User, email: str, tenant: Tenant | None = None) -> list[Membership]:
     """Make somebody a member wherever an open invitation names their e-mail, which the caller has seen verified.
 
+    Not where a member with another account has this e-mail: the invitation is that member's.
+
     Args:
         user: Who has signed in.
         email: Their verified e-mail.
@@ -84,7 +104,10 @@ def accept_invitations(*, user: User, email: str, tenant: Tenant | None = None) 
     with unscoped("invitations of every tenant are looked for"):
         found = Invitation.objects.select_related("tenant").select_for_update(of=("self",))
         rows = [row for row in found.filter(email=email.lower(), accepted_at=None, revoked_at=None) if row.is_open]
-        return [_accept(row, user) for row in rows if tenant is None or row.tenant_id == tenant.id]
+        mine = [row for row in rows if tenant is None or row.tenant_id == tenant.id]
+        others = Membership.objects.filter(user__email__iexact=email).exclude(user=user)
+        taken = set(others.filter(tenant__in=[row.tenant_id for row in mine]).values_list("tenant_id", flat=True))
+        return [_accept(row, user) for row in mine if row.tenant_id not in taken]
 
 
 def join_by_domain(*, tenant: Tenant, user: User) -> Membership:
@@ -228,6 +251,10 @@ def _accept(row: Invitation, user: User) -> Membership:
     after: dict[str, Json] = {"invitation_id": str(row.id), "joined": created, **_said(member)}
     _tell(row.tenant, "invitation.accepted", f"member:{member.id}", "member", member.id, after=after)
     return member
+
+
+def _has_account(member: Membership) -> bool:
+    return member.user.identities.exists()
 
 
 def _locked(tenant: Tenant, member_id: UUID) -> Membership:

@@ -71,8 +71,8 @@ class IdentityProviderAdmin(ConsoleAdmin):
     ordering = ["-id"]
     autocomplete_fields = ["tenant"]
     fields = [
-        "tenant", "issuer", "client_id", "new_secret", "scopes", "groups_claim", "group_map", "role_map",
-        "allowed_domains", "is_active", "created_at",
+        "tenant", "issuer", "client_id", "new_secret", "scopes", "emails_verified", "groups_claim", "group_map",
+        "roles_claim", "role_map", "allowed_domains", "is_active", "created_at",
     ]  # fmt: skip
     readonly_fields = ["created_at"]
 

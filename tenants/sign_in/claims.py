@@ -14,16 +14,27 @@ LONGEST_EMAIL: Final = 254
 Claims = Mapping[str, Json]
 
 
-def verified_email(claims: Claims) -> str | None:
+def verified_email(claims: Claims, *, trusted: bool = False) -> str | None:
     """Read the e-mail, in lower case; None unless the provider says, as a boolean, that it has verified it.
 
-    None, too, if it is not ASCII: lower case makes letters of other alphabets into ASCII ones, and so one address
-    into another's.
+    Args:
+        claims: What the provider says.
+        trusted: Whether its e-mails count as verified where it says nothing of it, or says so as a text. One that it
+            calls unverified never does.
+    """
+    said = claims.get("email_verified")
+    is_verified = said is True or (trusted and (said is None or (isinstance(said, str) and said.lower() == "true")))
+    return told_email(claims) if is_verified else None
+
+
+def told_email(claims: Claims) -> str | None:
+    """Read the e-mail, in lower case, verified or not.
+
+    None if it is not ASCII: lower case makes letters of other alphabets into ASCII ones, and so one address into
+    another's.
     """
     email = claims.get("email")
-    if claims.get("email_verified") is not True or not isinstance(email, str):
-        return None
-    if len(email) > LONGEST_EMAIL or not email.isascii():
+    if not isinstance(email, str) or len(email) > LONGEST_EMAIL or not email.isascii():
         return None
     try:
         validate_email(email)
@@ -39,24 +50,45 @@ def merged(signed: Claims, told: Claims) -> Claims:
     return {**told, **signed, **{name: source.get(name) for name in ("email", "email_verified")}}
 
 
-def listed_groups(claims: Claims, name: str) -> list[str]:
-    """Read a claim that lists groups, or names one."""
-    found = claims.get(name) if name else None
-    listed = found if isinstance(found, list) else [found]
-    return [group for group in listed if isinstance(group, str)]
+def claim_at(claims: object, name: str) -> Json:
+    """Read a claim by its name, or by a path of names with dots between them; None where there is none.
 
-
-def mapped_groups(listed: list[str], group_map: Mapping[str, str]) -> list[str] | None:
-    """Tell which reviewer groups somebody is in; None where the provider has no say."""
-    if not group_map:
+    A name may have dots itself: ``https://acme.example/groups``, or a client in ``resource_access.my.client.roles``.
+    """
+    if not isinstance(claims, Mapping):
         return None
+    if name in claims:
+        value: Json = claims[name]
+        return value
+    dots = (place for place, letter in enumerate(name) if letter == "." and name[:place] in claims)
+    found = (claim_at(claims[name[:place]], name[place + 1 :]) for place in dots)
+    return next((value for value in found if value is not None), None)
+
+
+def listed_groups(claims: Claims, name: str) -> list[str] | None:
+    """Read a claim that lists groups, or names one; None where the provider does not tell them."""
+    found = claim_at(claims, name) if name else None
+    if isinstance(found, str):
+        return [found]
+    return [group for group in found if isinstance(group, str)] if isinstance(found, list) else None
+
+
+def why_untold(claims: Claims, name: str) -> str:
+    """Say why a claim lists no groups: ``absent``, ``unreadable``, or ``overage``, too many for the token."""
+    if claim_at(claims, name) is not None:
+        return "unreadable"
+    elsewhere = claims.get("_claim_names")
+    is_elsewhere = isinstance(elsewhere, Mapping) and name in elsewhere
+    return "overage" if is_elsewhere or claims.get("hasgroups") in (True, "true") else "absent"
+
+
+def mapped_groups(listed: list[str], group_map: Mapping[str, str]) -> list[str]:
+    """Tell which reviewer groups somebody is in."""
     return list(dict.fromkeys(group_map[name] for name in listed if name in group_map))
 
 
-def mapped_role(listed: list[str], role_map: Mapping[str, str]) -> str | None:
-    """Tell somebody's role: of several the one with most rights, of none reviewer; None where it has no say."""
-    if not role_map:
-        return None
+def mapped_role(listed: list[str], role_map: Mapping[str, str]) -> str:
+    """Tell somebody's role: of several the one with most rights, of none reviewer."""
     found = {role_map[name] for name in listed if name in role_map}
     return next((role for role in ROLES_BY_RANK if role in found), "reviewer")
 

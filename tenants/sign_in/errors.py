@@ -72,7 +72,16 @@ class TokenRefused(SignInRefused):
         self.reason = reason
 
 
-class NotInvited(SignInRefused):
+class PersonRefused(SignInRefused):
+    """The provider vouches for the person, but they may not come in. The page alone names their e-mail."""
+
+    def __init__(self, email: str | None = None) -> None:
+        """Keep the e-mail that was refused, as far as the provider tells it."""
+        super().__init__()
+        self.email = email
+
+
+class NotInvited(PersonRefused):
     """Nobody knows the account, and nobody has invited its verified e-mail."""
 
     code = "NOT_INVITED"
@@ -88,7 +97,7 @@ class EmailUnverified(NotInvited):
     advice = gettext_noop("Have it verified there, then sign in again.")
 
 
-class Deactivated(SignInRefused):
+class Deactivated(PersonRefused):
     """The person was a member."""
 
     code = "DEACTIVATED"

@@ -6,15 +6,22 @@ from dataclasses import dataclass
 from typing import Final
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from kernel.errors import LlmteamError
 from kernel.values import Json, parse_json
 from tenants.sign_in.errors import TokenRefused
 
-ALGORITHMS: Final[Mapping[str, str]] = {"RS256": "RSA", "ES256": "EC"}
+ALGORITHMS: Final[Mapping[str, str]] = {
+    **{f"{family}{bits}": "RSA" for family in ("RS", "PS") for bits in (256, 384, 512)},
+    **dict.fromkeys(("ES256", "ES384", "ES512"), "EC"),
+    "EdDSA": "OKP",
+}
 """The signatures that are believed, and the kind of key each needs. Never ``none``; never one that needs a secret."""
+CURVES: Final[Mapping[str, str]] = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
 LEEWAY_SECONDS: Final = 60
 LONGEST: Final = 32 * 1024
 LEAST_RSA_BITS: Final = 2048
@@ -99,15 +106,17 @@ def _key(header: Claims, keys: Sequence[Mapping[str, Json]]) -> jwt.PyJWK:
         found = jwt.PyJWK(dict(fitting[0]), algorithm=alg)
     except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
         raise TokenRefused("key") from error
-    if not _is_strong(found.key):
+    if not _is_strong(found.key, alg):
         raise TokenRefused("key")
     return found
 
 
-def _is_strong(key: object) -> bool:
+def _is_strong(key: object, alg: str) -> bool:
     if isinstance(key, RSAPublicKey):
         return key.key_size >= LEAST_RSA_BITS
-    return isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)
+    if isinstance(key, EllipticCurvePublicKey):
+        return key.curve.name == CURVES.get(alg)
+    return isinstance(key, Ed25519PublicKey | Ed448PublicKey)
 
 
 def _payload(token: str, key: jwt.PyJWK, alg: str) -> Claims:

@@ -44,8 +44,25 @@ class IdentityProvider(models.Model):
     client_id = models.CharField(max_length=300)
     client_secret = SealedField(help_text="Sealed.")
     scopes = models.CharField(max_length=300, default=DEFAULT_SCOPES, help_text="Asked for, separated by spaces.")
+    emails_verified = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Its e-mails count as verified where it sends no email_verified, or sends it as a text, as Entra ID "
+        "does. Only for a provider whose people cannot choose their e-mail themselves.",
+    )
     groups_claim = models.CharField(
-        max_length=100, blank=True, default="groups", help_text="The claim that lists a person's groups."
+        max_length=100,
+        blank=True,
+        default="groups",
+        help_text="The claim that lists a person's groups; a path has dots: realm_access.roles.",
+    )
+    roles_claim = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The claim that lists what the role map reads: resource_access.llmteam.roles. Empty: the one of "
+        "groups.",
     )
     group_map = JsonTextField(
         default=dict, blank=True, help_text='Reviewer group by value of the claim: {"finance-eu": "finance"}.'

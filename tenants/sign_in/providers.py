@@ -24,7 +24,8 @@ class Provider:
         key: What a sign-in under way is bound to: ``installation``, or the id of a tenant's provider.
         tenant: The only one it signs people into; None for the installation's.
         policy: What may be called on its behalf.
-        groups_claim: Where its tokens list groups; the maps say what they mean.
+        emails_verified: Whether its e-mails count as verified where it does not say so itself.
+        groups_claim: Where its tokens list groups; the map says what they mean. ``roles_claim`` and its map alike.
     """
 
     key: str
@@ -33,8 +34,10 @@ class Provider:
     client_secret: str = field(repr=False)
     scopes: str
     policy: Policy
+    emails_verified: bool = False
     tenant: Tenant | None = None
     groups_claim: str = ""
+    roles_claim: str = ""
     group_map: Mapping[str, str] = field(default_factory=dict)
     role_map: Mapping[str, str] = field(default_factory=dict)
     allowed_domains: tuple[str, ...] = ()
@@ -51,6 +54,7 @@ def installation_provider() -> Provider | None:
         client_secret=settings.OIDC_CLIENT_SECRET,
         scopes=settings.OIDC_SCOPES,
         policy=build_policy(allow_hosts=settings.EGRESS_ALLOW_HOSTS, allow_cidrs=settings.EGRESS_ALLOW_CIDRS),
+        emails_verified=settings.OIDC_EMAILS_VERIFIED,
     )
 
 
@@ -83,8 +87,10 @@ def _find(**wanted: object) -> Provider | None:
         client_secret=open_from(row, "client_secret"),
         scopes=row.scopes,
         policy=policy_of(row.tenant),
+        emails_verified=row.emails_verified,
         tenant=row.tenant,
         groups_claim=row.groups_claim,
+        roles_claim=row.roles_claim or row.groups_claim,
         group_map=row.group_map,
         role_map=row.role_map,
         allowed_domains=tuple(domain.lower() for domain in row.allowed_domains),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.db import IntegrityError
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from kernel.clock import utc_now
 from kernel.ids import new_id
@@ -14,10 +14,19 @@ from tenants.context import unscoped
 from tenants.members.errors import LastAdmin
 from tenants.members.models import Invitation
 from tenants.members.selectors import memberships_of
-from tenants.members.services import accept_invitations, change_member, join_by_domain
+from tenants.members.services import accept_invitations, change_member, join_by_domain, may_get_account
 from tenants.models import Identity, Membership, User
 from tenants.recording import record
-from tenants.sign_in.claims import Claims, listed_groups, mapped_groups, mapped_role, name_of, verified_email
+from tenants.sign_in.claims import (
+    Claims,
+    listed_groups,
+    mapped_groups,
+    mapped_role,
+    name_of,
+    told_email,
+    verified_email,
+    why_untold,
+)
 from tenants.sign_in.errors import Deactivated, EmailUnverified, NotInvited, SignInRefused, TokenRefused
 from tenants.sign_in.providers import Provider
 
@@ -35,9 +44,9 @@ class SignedIn:
 def sign_in(*, provider: Provider, claims: Claims) -> SignedIn:
     """Find the person an account stands for, and bring their memberships up to date.
 
-    An account is known by issuer and subject. An unknown one is let in only where its verified e-mail is invited, is
-    that of a member an operator has made who never signed in, or is of a domain the provider's tenant lets join. If it
-    is refused nothing stays written.
+    An account is known by issuer and subject. An unknown one is let in only where its verified e-mail is invited (a
+    member who is invited again gets it as a further account), is that of a member without an account, or is of a domain
+    the provider's tenant lets join. If it is refused nothing stays written.
 
     Args:
         provider: Who vouches.
@@ -72,20 +81,20 @@ def refuse(*, provider: Provider | None, error: SignInRefused) -> None:
 
 def _sign_in(provider: Provider, claims: Claims) -> SignedIn:
     with unscoped("a person signs in before a tenant is chosen"):
-        email = verified_email(claims)
+        email = verified_email(claims, trusted=provider.emails_verified)
         identity = Identity.objects.select_related("user").filter(issuer=provider.issuer, subject=claims["sub"]).first()
         if identity is None:
             identity = _new_identity(provider, claims, email)
         user = identity.user
         if not user.is_active:
-            raise Deactivated
+            raise Deactivated(email)
         if email is not None:
             _join(provider, user, email)
         if provider.tenant is not None:
             _follow_groups(provider, user, claims)
         members = members_for(user=user, provider=provider)
         if not members:
-            raise Deactivated if _was_member(user, provider) else NotInvited
+            raise Deactivated(email) if _was_member(user, provider) else NotInvited(email)
         identity.last_used_at = utc_now()
         identity.save(update_fields=["last_used_at"])
         for member in members[:1] if provider.tenant is None else members:
@@ -106,18 +115,27 @@ def _was_member(user: User, provider: Provider) -> bool:
 
 def _new_identity(provider: Provider, claims: Claims, email: str | None) -> Identity:
     if email is None:
-        raise EmailUnverified
-    if not _is_expected(provider, email):
-        raise NotInvited
-    user = _never_signed_in(provider, email) or _new_user(claims, email)
-    return Identity.objects.create(user=user, issuer=provider.issuer, subject=str(claims["sub"]))
+        raise EmailUnverified(told_email(claims))
+    found = _without_account(provider, email) or _invited_again(provider, email)
+    if found is None and not (_is_invited(provider, email) or _may_join(provider, email)):
+        raise NotInvited(email)
+    user = found or _new_user(claims, email)
+    identity = Identity.objects.create(user=user, issuer=provider.issuer, subject=str(claims["sub"]))
+    if found is not None:
+        _tell_of_link(provider, identity)
+    return identity
 
 
-def _is_expected(provider: Provider, email: str) -> bool:
-    open_ones = Invitation.objects.filter(email=email, accepted_at=None, revoked_at=None, expires_at__gt=utc_now())
-    if provider.tenant is not None:
-        open_ones = open_ones.filter(tenant=provider.tenant)
-    return open_ones.exists() or _never_signed_in(provider, email) is not None or _may_join(provider, email)
+def _open_invitations(provider: Provider, email: str) -> QuerySet[Invitation]:
+    found = Invitation.objects.filter(email=email, accepted_at=None, revoked_at=None, expires_at__gt=utc_now())
+    return found if provider.tenant is None else found.filter(tenant=provider.tenant)
+
+
+def _is_invited(provider: Provider, email: str) -> bool:
+    """Whether somebody new is invited: not to a tenant that knows the e-mail as a member's."""
+    invited = set(_open_invitations(provider, email).values_list("tenant", flat=True))
+    known = Membership.objects.filter(user__email__iexact=email, tenant__in=invited)
+    return bool(invited - set(known.values_list("tenant", flat=True)))
 
 
 def _may_join(provider: Provider, email: str) -> bool:
@@ -127,8 +145,8 @@ def _may_join(provider: Provider, email: str) -> bool:
     return not Membership.objects.filter(tenant=provider.tenant, user__email__iexact=email).exists()
 
 
-def _never_signed_in(provider: Provider, email: str) -> User | None:
-    """Find the one person with this e-mail whom an operator has made a member, and who has no account yet.
+def _without_account(provider: Provider, email: str) -> User | None:
+    """Find the one member with this e-mail who has no account: an operator made them, or their accounts were unlinked.
 
     Never one who may use the console: an account would open that too. Never one of another tenant as well, for a
     tenant's own provider.
@@ -139,6 +157,15 @@ def _never_signed_in(provider: Provider, email: str) -> User | None:
         return None
     tenants = {one.tenant_id for one in rows[0].memberships.all()}
     return rows[0] if provider.tenant is None or tenants == {provider.tenant.id} else None
+
+
+def _invited_again(provider: Provider, email: str) -> User | None:
+    """Find the member whom their tenant, the only one they belong to, has invited to come with another account."""
+    tenants = _open_invitations(provider, email).values("tenant")
+    for member in Membership.objects.select_related("user").filter(user__email__iexact=email, tenant__in=tenants):
+        if may_get_account(member):
+            return member.user
+    return None
 
 
 def _new_user(claims: Claims, email: str) -> User:
@@ -161,15 +188,33 @@ def _join(provider: Provider, user: User, email: str) -> None:
 
 
 def _follow_groups(provider: Provider, user: User, claims: Claims) -> None:
-    """Take over what the provider says of somebody's groups and role, save that the last admin stays one."""
-    listed = listed_groups(claims, provider.groups_claim)
-    groups, role = mapped_groups(listed, provider.group_map), mapped_role(listed, provider.role_map)
+    """Take over what the provider says of somebody's groups and role, save that the last admin stays one.
+
+    What it does not tell stays, and the audit is told why.
+    """
     for member in members_for(user=user, provider=provider):
-        new_groups = groups if groups is not None and sorted(groups) != sorted(member.groups) else None
-        if new_groups is not None:
-            change_member(tenant=member.tenant, actor=_actor(provider), member_id=member.id, groups=new_groups)
-        if role is not None and role != member.role:
-            _change_role(provider, member, role)
+        if provider.group_map and _is_told(provider, member, claims, provider.groups_claim, kept="groups"):
+            groups = mapped_groups(listed_groups(claims, provider.groups_claim) or [], provider.group_map)
+            if sorted(groups) != sorted(member.groups):
+                change_member(tenant=member.tenant, actor=_actor(provider), member_id=member.id, groups=groups)
+        if provider.role_map and _is_told(provider, member, claims, provider.roles_claim, kept="role"):
+            role = mapped_role(listed_groups(claims, provider.roles_claim) or [], provider.role_map)
+            if role != member.role:
+                _change_role(provider, member, role)
+
+
+def _is_told(provider: Provider, member: Membership, claims: Claims, claim: str, *, kept: str) -> bool:
+    if listed_groups(claims, claim) is not None:
+        return True
+    record(
+        tenant=member.tenant,
+        action=f"sign_in.{kept}_kept",
+        actor=_actor(provider),
+        object_type="member",
+        object_id=str(member.id),
+        after={"claim": claim, "reason": why_untold(claims, claim)},
+    )
+    return False
 
 
 def _change_role(provider: Provider, member: Membership, role: str) -> None:
@@ -181,6 +226,18 @@ def _change_role(provider: Provider, member: Membership, role: str) -> None:
 
 def _actor(provider: Provider) -> str:
     return f"identity_provider:{provider.key}"
+
+
+def _tell_of_link(provider: Provider, identity: Identity) -> None:
+    for member in members_for(user=identity.user, provider=provider):
+        record(
+            tenant=member.tenant,
+            action="member.account_linked",
+            actor=f"member:{member.id}",
+            object_type="member",
+            object_id=str(member.id),
+            after={"identity_provider": provider.key, "issuer": identity.issuer},
+        )
 
 
 def _tell_of(member: Membership, provider: Provider) -> None:

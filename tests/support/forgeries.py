@@ -1,6 +1,8 @@
 """Forged, replayed and mixed-up logins: what is done to each, and the reason it is refused for."""
 
 import base64
+import hashlib
+import hmac
 import time
 import warnings
 from collections.abc import Callable
@@ -92,9 +94,6 @@ def by_the_hand(header: dict[str, Any], signature: bytes = b"") -> Forge:
 
 def hmac_with(secret: Callable[[], bytes]) -> Forge:
     def forge(world: World) -> Any:
-        import hashlib  # noqa: PLC0415 - for this forgery alone
-        import hmac  # noqa: PLC0415 - for this forgery alone
-
         begun = begin(world.client)
         unsigned = by_hand({"alg": "HS256", "kid": "k1"}, world.claims(begun)).removesuffix(".")
         mac = hmac.digest(secret(), unsigned.encode(), hashlib.sha256)
@@ -117,12 +116,12 @@ def with_a_weak_key(world: World) -> Any:
         return with_published(WEAK_KEY)(world)
 
 
-def with_published(key: Any, **more: Any) -> Forge:
+def with_published(key: Any, used: str = "RS256", **more: Any) -> Forge:
     """Sign with a key the issuer publishes itself, that is not to be believed all the same."""
 
     def forge(world: World) -> Any:
         world.issuer.keys = [jwk_of(key, "k7", **more)]
-        return world.come_signed(key, kid="k7")
+        return world.come_signed(key, used, kid="k7")
 
     return forge
 
@@ -306,8 +305,10 @@ FORGERIES: dict[str, tuple[Forge, int, str, str | None]] = {
     "alg None, spelled otherwise": (by_the_hand({"alg": "nOnE", "kid": "k1"}), 403, "TOKEN_REFUSED", "alg"),
     "alg HS256 with the public key": (hmac_with(lambda: public_text(RSA_KEY)), 403, "TOKEN_REFUSED", "alg"),
     "alg HS256 with our secret": (hmac_with(CLIENT_SECRET.encode), 403, "TOKEN_REFUSED", "alg"),
-    "alg RS384": (signed(RSA_KEY, "RS384"), 403, "TOKEN_REFUSED", "alg"),
-    "alg PS256": (signed(RSA_KEY, "PS256"), 403, "TOKEN_REFUSED", "alg"),
+    "alg RS384 with another key": (signed(OTHER_KEY, "RS384"), 403, "TOKEN_REFUSED", "signature"),
+    "alg PS256, key of RS256": (with_published(RSA_KEY, "PS256", alg="RS256"), 403, "TOKEN_REFUSED", "kid"),
+    "alg ES384, key of ES256": (by_the_hand({"alg": "ES384", "kid": "k2"}, b"x" * 96), 403, "TOKEN_REFUSED", "key"),
+    "alg EdDSA, RSA key": (by_the_hand({"alg": "EdDSA", "kid": "k1"}, b"x" * 64), 403, "TOKEN_REFUSED", "kid"),
     "alg a list": (by_the_hand({"alg": ["RS256"], "kid": "k1"}), 403, "TOKEN_REFUSED", "alg"),
     "alg ES256, RSA key": (by_the_hand({"alg": "ES256", "kid": "k1"}, b"x" * 64), 403, "TOKEN_REFUSED", "kid"),
     "no signature": (by_the_hand({"alg": "RS256", "kid": "k1"}), 403, "TOKEN_REFUSED", "signature"),

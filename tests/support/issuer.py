@@ -11,7 +11,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.test import Client
 
@@ -26,6 +26,9 @@ RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 WEAK_KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - to be refused
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
+EC_KEY_384 = ec.generate_private_key(ec.SECP384R1())
+EC_KEY_521 = ec.generate_private_key(ec.SECP521R1())
+ED_KEY = ed25519.Ed25519PrivateKey.generate()
 MISSING = object()
 """Takes a claim out."""
 
@@ -36,7 +39,8 @@ def public_text(key: rsa.RSAPrivateKey) -> bytes:
 
 def jwk_of(key: Any, kid: str | None, **more: Any) -> dict[str, Any]:
     """A public key as providers publish it."""
-    kind = jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
+    kinds = {rsa.RSAPrivateKey: jwt.algorithms.RSAAlgorithm, ed25519.Ed25519PrivateKey: jwt.algorithms.OKPAlgorithm}
+    kind = next((found for of, found in kinds.items() if isinstance(key, of)), jwt.algorithms.ECAlgorithm)
     found: dict[str, Any] = json.loads(kind.to_jwk(key.public_key()))
     found = {name: value for name, value in found.items() if name != "key_ops"}
     return {**found, "use": "sig", **({} if kid is None else {"kid": kid}), **more}

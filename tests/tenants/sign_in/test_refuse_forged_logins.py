@@ -82,13 +82,15 @@ def test_a_refusal_through_a_tenant_s_provider_is_told_in_the_tenant_s_audit(wor
     assert (entry.tenant_id, entry.object_id) == (world.globex.tenant.id, str(row.id))
 
 
-def test_a_refusal_names_no_address_and_no_secret(world: World) -> None:
+def test_who_is_refused_is_told_by_which_e_mail_and_nobody_else_is(world: World) -> None:
     answer = world.come_saying(
         sub="sub-eve", userinfo={"sub": "sub-eve", "email": "e@e.example", "email_verified": True}
     )
     (entry,) = refusals()
-    for text in ("e@e.example", "sub-eve", CLIENT_SECRET):
+    assert "You came as e@e.example." in answer.text
+    for text in ("sub-eve", CLIENT_SECRET):
         assert text not in answer.text
+    for text in ("e@e.example", "sub-eve", CLIENT_SECRET):
         assert text not in str([entry.after, entry.object_id])
 
 
