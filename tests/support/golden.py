@@ -88,6 +88,12 @@ STORIES: dict[str, dict[str, Any]] = {
         ),
     ),
     "run_failed": segment(step("one"), _FAILS),
+    "wait_and_fail": segment(
+        step("hold", "wait", seconds=0.05),
+        step("called", "wait", call={"timeout_hours": 0.1 / 3600}),
+        step("stop", "fail", code="NOBODY_CALLED", message="Nobody called for {{ run.input.n }}."),
+        edges=_edges("hold -> called", "called.timeout -> stop"),
+    ),
     "fan_out_without_a_join": segment(
         step("one"), step("left"), step("right", seconds=0.3), edges=_edges("one -> left", "one -> right")
     ),
