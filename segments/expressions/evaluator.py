@@ -169,7 +169,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         try:
             left = self._eval(node.left)
         except MissingName:
-            self.fuel.spend(5)
+            self.fuel.spend(9)
             left = None
         return cast("Json", self._eval(node.right) if left is None else left)
 
@@ -201,6 +201,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         if kind_of(value) == "number":
             if spec.endswith("d") and type(value) is not int:
                 raise ExpressionFailed(f"The format {quoted(spec)} needs a whole number.")
+            self.fuel.spend(1)
             return format(finite(value), spec)
         if not TEXT_FORMAT.fullmatch(spec):
             raise ExpressionFailed(f"The format {quoted(spec)} does not fit {named(value)}.")
@@ -234,7 +235,8 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
                 self.fuel.make_list(len(made) + len(more))
                 made.update(more)
             else:
-                made[_key(self._eval(key))] = self._eval(value)
+                name = key.value if type(key) is ast.Constant else self._eval(key)
+                made[_key(cast("Json", name))] = self._eval(value)
         return made
 
     def _eval_comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> MadeList:

@@ -18,13 +18,13 @@ MAX_LIST = 10_000  # values of a list or object that an expression makes
 MAX_INTEGER = 2**53  # beyond it JSON readers disagree about the number
 MAX_RESULT = 1_048_576  # bytes of the result as JSON
 MAX_RESULT_DEPTH = 64
-FUEL = 130_000  # one unit is the work of one node, some 0.3 microseconds
+FUEL = 90_000  # one unit is the work of one node, some 0.3 microseconds
 
-CALL_UNITS = 5  # for calling a function or method, before its own work
+CALL_UNITS = 6  # for calling a function or method, before its own work
 CHARACTERS_PER_UNIT = 32
 VALUES_PER_UNIT = 8
 BYTES_PER_UNIT = 40  # of data copied into a result
-UNITS_PER_CONTAINER = 1.5  # of the same
+UNITS_PER_CONTAINER = 1.25  # of the same
 
 
 class AccountEmpty(Exception):

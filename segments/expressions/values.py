@@ -195,7 +195,7 @@ def _inner_pairs(fuel: Fuel, one: Any, other: Any) -> list[tuple[Any, Any]] | No
     """Pair the values of two lists or two objects; None when they cannot be equal."""
     if len(one) != len(other):
         return None
-    fuel.spend(2 * len(one))
+    fuel.spend(1 + 2 * len(one))
     if isinstance(one, list):
         return list(zip(one, other, strict=True))
     if any(key not in other for key in one):

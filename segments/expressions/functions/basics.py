@@ -92,7 +92,7 @@ def in_order(fuel: Fuel, values: Json, /, *, reverse: Json = False) -> Json:
         return sorted(cast("list[Any]", listed), reverse=bool(reverse))
 
     def order(left: Json, right: Json) -> int:
-        fuel.spend(5)
+        fuel.spend(8)
         return -1 if before(fuel, left, right) else int(before(fuel, right, left))
 
     return sorted(listed, key=cmp_to_key(order), reverse=bool(reverse))

@@ -175,7 +175,7 @@ def _second(pair: tuple[Json, Json]) -> Any:
 
 
 def _compared(fuel: Fuel, left: Json, right: Json) -> int:
-    fuel.spend(5)
+    fuel.spend(8)
     return -1 if before(fuel, left, right) else int(before(fuel, right, left))
 
 

@@ -33,12 +33,14 @@ def data() -> dict[str, Any]:
         "deep": nested(5_000),
         "alike": ["z" * 90_000 + str(i) for i in range(11)],
         "few": [1, 2, 3],
+        "rows": [{"id": n, "name": f"name {n}", "total": n * 1.5, "in": {"city": "Riga"}} for n in range(9_000)],
         "ab": "".join("ab"[number * number % 7 % 2] for number in range(200_000)),
         "mixed": [{"k": [number % 3, str(number)]} for number in range(9_000)],
     }
 
 
 HOSTILE = """
+[r for r in rows] | [r for r in rows if r.total >= 0] | [r.in for r in rows] | [[r] for r in rows]
 text | numbers | objects | empty | keys | deep | texts | [deep] == [deep] | deep == deep | deep < deep | deep in deep
 [deep] | text in other | 'b' in text | ('a' * 50000 + 'b') in text | text == other | text < other | text.upper()
 text.split('a') | text.split('b') | blank.split() | blank.strip() | text.strip('bcdefghijkl a')
@@ -149,8 +151,6 @@ def test_large_but_legal_data_passes(source: str, data: dict[str, Any]) -> None:
         "'\\n'.join(f'{r.id}: {r.total:.2f} EUR' for r in rows)",
         "join([r.name for r in rows], ', ')",
         "[{'id': r.id, 'name': r.name} for r in rows]",
-        "sum(r.quantity * r.total for r in rows)",
-        "csv(pick(rows, 'id', 'name'))",
     ],
 )
 def test_ten_thousand_rows_stay_within_bounds(source: str) -> None:
