@@ -124,4 +124,6 @@ def _reason(item: Json) -> str:
     if not isinstance(item, dict):
         return str(item)
     until = f" until {item['until']}" if item.get("until") else ""
-    return f"{item.get('kind', 'something')}{until}"
+    whose = f" of {item['host']}" if item.get("host") else ""
+    why = f", after {item['last_failure']}" if item.get("last_failure") else ""
+    return f"{item.get('kind', 'something')}{whose}{until}{why}"

@@ -72,6 +72,15 @@ def test_the_list_shows_status_segment_duration_and_what_is_waited_for(console: 
             {"status": RunStatus.WAITING, "waiting_for": [{"kind": "a"}, {"kind": "b", "until": "noon"}]},
             "a; b until noon",
         ),
+        (
+            {
+                "status": RunStatus.WAITING,
+                "waiting_for": [
+                    {"kind": "circuit", "host": "crm:443", "until": "noon", "last_failure": "HTTP_STATUS 503"}
+                ],
+            },
+            "circuit of crm:443 until noon, after HTTP_STATUS 503",
+        ),
         ({"status": RunStatus.WAITING, "waiting_for": ["slot"]}, "slot"),
         ({"status": RunStatus.RUNNING}, ""),
     ],
