@@ -1,6 +1,6 @@
 """What operators do to runs from the console: pause, resume, cancel, replay; each asked about first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,12 +8,26 @@ from django import forms
 from django.contrib import messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from kernel.errors import Conflict, Invalid
 from runs.commands import REPLIES, Reply, command_run
 from runs.models import Run, RunStatus, SignalKind
 from runs.replay import replay_run
-from tenants.console import MOST_AT_ONCE, Question, ReadOnlyAdmin, ReasonForm, act, actor_of, is_confirmed
+from tenants.console import (
+    MOST_AT_ONCE,
+    Question,
+    ReadOnlyAdmin,
+    ReasonForm,
+    act,
+    actor_of,
+    change_link,
+    is_confirmed,
+)
+
+MOST_NAMED: Final = 5
 
 
 class ReplayForm(forms.Form):
@@ -22,6 +36,7 @@ class ReplayForm(forms.Form):
     from_activation = forms.CharField(
         max_length=80,
         required=False,
+        widget=UnfoldAdminTextInputWidget,
         help_text="step_id#n: outcomes recorded before it began stand. Empty for the whole run.",
     )
 
@@ -96,11 +111,17 @@ class RunActs(ReadOnlyAdmin):
             return self.ask(request, _question(REPLAY, runs, runs), form=form)
         wanted = form.cleaned_data["from_activation"] or None
 
+        made: list[Run] = []
+
         def replay(run: Run) -> None:
-            replay_run(tenant=run.tenant, actor=actor_of(request), run_id=run.id, from_activation=wanted)
+            started = replay_run(tenant=run.tenant, actor=actor_of(request), run_id=run.id, from_activation=wanted)
+            made.append(started.run)
 
         done, refused = _each(runs, replay)
-        self.message_user(request, f"Started again: {done}.")
+        if refused and not done:
+            form.add_error("from_activation", f"None of these runs has begun an activation {wanted}.")
+            return self.ask(request, _question(REPLAY, runs, runs), form=form)
+        self.message_user(request, _started_again(made))
         if refused:
             self.message_user(request, f"Without an activation {wanted}: {refused}.", messages.WARNING)
         return None
@@ -158,6 +179,12 @@ def _each(runs: QuerySet[Run], do: Callable[[Run], None]) -> tuple[int, int]:
         except (Conflict, Invalid):
             refused += 1
     return done, refused
+
+
+def _started_again(runs: Sequence[Run]) -> SafeString:
+    """Say how many runs were started, with a link to each of the first."""
+    named = [change_link(run, f"…{str(run.id)[-12:]}") for run in runs[:MOST_NAMED]]
+    return format_html("Started again: {}. {}", len(runs), format_html_join(" ", "{}", ((link,) for link in named)))
 
 
 def _open_to(command: SignalKind, runs: QuerySet[Run]) -> QuerySet[Run]:

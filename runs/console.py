@@ -86,14 +86,16 @@ def journal_page(run: Run, *, wanted: str | None) -> JournalPage:
 def runs_today() -> list[Figure]:
     """Count the runs that were made since midnight UTC, by status; those of statuses with none are left out.
 
-    Ids begin with the time they were made, so only today's part of the table is read.
+    Each leads to the list of just these. Ids begin with the time they were made, so only today's part of the table is
+    read.
     """
     midnight = utc_now().replace(hour=0, minute=0, second=0, microsecond=0)
     first_id = UUID(int=int(midnight.timestamp() * 1000) << 80)
     counted = Run.objects.filter(id__gte=first_id).order_by().values_list("status").annotate(Count("id"))
     counts: dict[str, int] = dict(counted)
+    today = {"created_at_from": midnight.date().isoformat()}
     return [
-        Figure(status.label, counts[status], changelist_url("runs.run", status__exact=status.value))
+        Figure(status.label, counts[status], changelist_url("runs.run", status__exact=status.value, **today))
         for status in RunStatus
         if status in counts
     ]

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, cast
 from uuid import UUID
 
@@ -201,6 +202,24 @@ class ReadOnlyAdmin(ConsoleAdmin):
         return False
 
 
+class _Label(tuple[Any, str]):
+    """A value and its text; a page that shows no labels shows the text."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self[1]
+
+
+def _labelled(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def answer(*args: Any) -> Any:
+        found = method(*args)
+        return _Label(found) if isinstance(found, tuple) else found
+
+    return answer
+
+
 def column(
     description: str, *, ordering: str | None = None, colours: Mapping[Any, str] | None = None
 ) -> Callable[[Method], Method]:
@@ -211,7 +230,10 @@ def column(
         ordering: The field it is sorted by.
         colours: By value, the colour of its label; the method returns the value, or the value and its text.
     """
-    return cast("Callable[[Method], Method]", display(description=description, ordering=ordering, label=colours))
+    decorate = display(description=description, ordering=ordering, label=colours)
+    if colours is None:
+        return cast("Callable[[Method], Method]", decorate)
+    return cast("Callable[[Method], Method]", lambda method: decorate(_labelled(method)))
 
 
 def act(description: str, *, permission: str, url_path: str | None = None) -> Callable[[Method], Method]:

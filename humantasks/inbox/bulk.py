@@ -117,10 +117,10 @@ def _decide(tenant: Tenant, person: Person, pick: Pick, answer: Answer) -> Repor
 
 
 def _refused(tenant: Tenant, person: Person, pick: Pick, error: LlmteamError) -> Report:
-    title = str(wording.REFUSED.get(error.code, error.title))
     if isinstance(error, TaskNotFound):
-        return Report(str(pick.task_id), pick.task_id, title)
+        return Report(str(pick.task_id), pick.task_id, wording.refused_title(error.code, error.title))
     task = selectors.get_task(tenant=tenant, person=person, task_id=pick.task_id)
+    title = wording.refused_title(error.code, error.title, status=task.status)
     if isinstance(error, AnswerInvalid):
         return Report(task.title, pick.task_id, wording.problem_text(error.errors[0]))
     return Report(task.title, pick.task_id, f"{title}. {refused_text(task, error)}")

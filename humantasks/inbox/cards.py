@@ -94,7 +94,14 @@ def outcome_of(task: HumanTask) -> tuple[str, str]:
         return "", ""
     if task.status != TaskStatus.COMPLETED:
         return str(wording.ENDS[task.status]), "ended"
-    return decision_text(task.decision, task.choice, task.choices), LOOKS.get(Decision(task.decision), "ended")
+    return decided_text(task, task.decision, task.choice), LOOKS.get(Decision(task.decision), "ended")
+
+
+def decided_text(task: HumanTask, decision: str, choice: str) -> str:
+    """Say what was decided about a task, in the words of what it asks."""
+    if task.task_type == TaskType.INPUT and decision == Decision.APPROVED:
+        return str(wording.SENT)
+    return decision_text(decision, choice, task.choices)
 
 
 def decision_text(decision: str, choice: str, choices: Sequence[object] = ()) -> str:

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from django.utils.translation import gettext
 
-from humantasks.inbox.cards import decision_text
+from humantasks.inbox.cards import decided_text
+from humantasks.models import HumanTask
 from runs.models import RunEvent
 
 Told = Mapping[str, Any]
@@ -21,20 +22,21 @@ class HistoryLine:
     text: str
 
 
-def history_lines(events: Iterable[RunEvent]) -> list[HistoryLine]:
+def history_lines(task: HumanTask, events: Iterable[RunEvent]) -> list[HistoryLine]:
     """Tell events as people would; what the journal does not say is not made up."""
-    return [HistoryLine(event.created_at, _SENTENCES[event.type](event.payload)) for event in events if _is_told(event)]
+    told = [event for event in events if _is_told(event)]
+    return [HistoryLine(event.created_at, _SENTENCES[event.type](task, event.payload)) for event in told]
 
 
 def _is_told(event: RunEvent) -> bool:
     return event.type in _SENTENCES
 
 
-def _created(told: Told) -> str:
+def _created(task: HumanTask, told: Told) -> str:
     return gettext("Asked: %(whom)s") % {"whom": _whom(told)}
 
 
-def _assigned(told: Told) -> str:
+def _assigned(task: HumanTask, told: Told) -> str:
     by = _name(told.get("by"))
     if "claimed_by" in told:
         if told["claimed_by"] is None:
@@ -43,14 +45,14 @@ def _assigned(told: Told) -> str:
     return gettext("%(name)s handed it on to %(whom)s") % {"name": by, "whom": _whom(told)}
 
 
-def _escalated(told: Told) -> str:
+def _escalated(task: HumanTask, told: Told) -> str:
     return gettext("Nobody answered in time; now asked: %(whom)s") % {"whom": _whom(told)}
 
 
-def _completed(told: Told) -> str:
+def _completed(task: HumanTask, told: Told) -> str:
     if told.get("decision") is None:
         return gettext("Nobody answered in time")
-    what = decision_text(str(told["decision"]), str(told.get("choice") or ""))
+    what = decided_text(task, str(told["decision"]), str(told.get("choice") or ""))
     return gettext("%(name)s decided: %(what)s") % {"name": _name(told.get("decided_by")), "what": what}
 
 
@@ -67,7 +69,7 @@ def _whom(told: Told) -> str:
     return str(told.get("asked") or "") or gettext("every reviewer")
 
 
-_SENTENCES: Final[Mapping[str, Callable[[Told], str]]] = {
+_SENTENCES: Final[Mapping[str, Callable[[HumanTask, Told], str]]] = {
     "human.task_created": _created,
     "human.task_assigned": _assigned,
     "human.task_escalated": _escalated,

@@ -12,7 +12,7 @@ from humantasks import rules, selectors
 from humantasks.facts import facts_of
 from humantasks.inbox import wording
 from humantasks.inbox.answering import Tried, task_form
-from humantasks.inbox.cards import LOOKS, Card, card_of, decision_text
+from humantasks.inbox.cards import LOOKS, Card, card_of, decided_text
 from humantasks.inbox.fields import Field, Kind
 from humantasks.inbox.history import HistoryLine, history_lines
 from humantasks.inbox.showing import Node, show
@@ -144,7 +144,7 @@ def task_page(
             can_claim=_can_claim(task, facts, person),
             can_release=rules.may_release(facts, person) is None,
             votes=[_vote(decision, task) for decision in task.decisions.all()],
-            history=history_lines(selectors.history_of(task)),
+            history=history_lines(task, selectors.history_of(task)),
             answer=answer,
             why_not="" if refusal is None or not task.is_open else refusal_text(refusal.reason, refusal.detail),
             notices=[*_notices(tried, has_form=answer is not None), *(Notice("good", text) for text in said)],
@@ -221,7 +221,7 @@ def _problem(item: ErrorItem, field: Field | None) -> Problem:
 def _notices(tried: Tried | None, *, has_form: bool) -> list[Notice]:
     if tried is None or tried.error is None:
         return []
-    title = str(wording.REFUSED.get(tried.error.code, tried.error.title))
+    title = wording.refused_title(tried.error.code, tried.error.title, status=tried.task.status)
     return [Notice("bad", title, refused_text(tried.task, tried.error), () if has_form else _typed_texts(tried))]
 
 
@@ -251,7 +251,7 @@ def refused_text(task: HumanTask, error: LlmteamError) -> str:
 def _how_it_ended(task: HumanTask) -> str:
     when = f"{task.ended_at:%Y-%m-%d %H:%M} UTC" if task.ended_at else ""
     if task.decision:
-        what = decision_text(task.decision, task.choice, task.choices)
+        what = decided_text(task, task.decision, task.choice)
         return gettext("%(name)s has decided: %(what)s, %(when)s. Your answer was not taken.") % {
             "name": task.decided_by_name,
             "what": what,
@@ -295,7 +295,7 @@ def _vote(decision: TaskDecision, task: HumanTask) -> ShownVote:
     has_own = decision.data is not None
     return ShownVote(
         name=decision.name,
-        text=decision_text(decision.decision, decision.choice, task.choices),
+        text=decided_text(task, decision.decision, decision.choice),
         look=LOOKS.get(Decision(decision.decision), "ended"),
         at=decision.created_at,
         comment=decision.comment,

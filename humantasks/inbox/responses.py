@@ -3,12 +3,16 @@
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Final, Protocol, cast
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from humantasks import selectors
+from humantasks.errors import TaskOver
 from humantasks.inbox import wording
 from humantasks.people import person_of
 from humantasks.rules import Person
@@ -32,20 +36,26 @@ class MemberRequest(Protocol):
 
 
 def inbox_page(*methods: str) -> Callable[[View], View]:
-    """Make a view a page of the inbox: a refusal of a service is a page as well, with the status it has in the API."""
+    """Make a view a page of the inbox: a refusal of a service is a page as well, with the status it has in the API.
+
+    Who enters an address again that only takes forms is led to the task it is about.
+    """
 
     def decorated(view: View) -> View:
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             try:
                 return view(request, *args, **kwargs)
             except LlmteamError as error:
-                return refused(request, error)
+                return refused(request, error, task_id=kwargs.get("task_id"))
 
         guarded = require_http_methods(list(methods))(member_required(answer))
 
         @wraps(view)
         def bounded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            response = guarded(request, *args, **kwargs)
+            if request.method in {"GET", "HEAD"} and "GET" not in methods:
+                response: HttpResponse = HttpResponseRedirect(reverse("inbox:task", kwargs=kwargs))
+            else:
+                response = guarded(request, *args, **kwargs)
             response["Content-Security-Policy"] = policy(**SOURCES, form_action=form_targets(request))
             response["Cache-Control"] = "no-store"
             return response
@@ -67,12 +77,20 @@ def page(request: HttpRequest, template: str, context: Mapping[str, Any], *, sta
     return render(request, f"inbox/{template}.html", dict(context), status=status)
 
 
-def refused(request: HttpRequest, error: LlmteamError) -> HttpResponse:
+def refused(request: HttpRequest, error: LlmteamError, *, task_id: UUID | None = None) -> HttpResponse:
     """Render a refusal: what it was, why, and the way back."""
-    title = wording.REFUSED.get(error.code, error.title)
+    title = wording.refused_title(error.code, error.title, status=_status_of(request, error, task_id))
     detail = wording.REASONS.get(str(error.extra.get("reason", "")), error.detail)
     context = {"title": title, "detail": "" if str(detail) == str(error.title) else detail}
     return page(request, "refused", context, status=error.status)
+
+
+def _status_of(request: HttpRequest, error: LlmteamError, task_id: UUID | None) -> str:
+    """Read how a task ended that took no act because it is over."""
+    if not isinstance(error, TaskOver) or task_id is None:
+        return ""
+    tenant, person = who(request)
+    return str(selectors.get_task(tenant=tenant, person=person, task_id=task_id).status)
 
 
 def go_to(request: HttpRequest, address: str, *, said: str) -> HttpResponse:

@@ -19,20 +19,48 @@ def as_schema(value: object) -> Schema:
 
 
 def resolve(schema: Schema, root: Schema) -> Schema:
-    """Follow references inside the document; what a schema says beside its reference wins.
+    """Follow references inside the document, sole parts (``allOf`` of one) and unions of one schema with null.
 
-    A reference to elsewhere, to nothing or in a circle leaves a schema that says nothing but its own words.
+    What a schema says beside its reference, part or union wins. One that leads elsewhere, to nothing or in a circle
+    leaves a schema that says nothing but its own words.
     """
-    own: dict[str, Any] = {}
+    own: dict[str, Any] = dict(schema)
+    is_optional = False
     for _ in range(MOST_HOPS):
-        own = {**schema, **own}
-        if "$ref" not in schema:
-            break
-        schema = _target(schema["$ref"], root)
-    else:
-        return {key: own[key] for key in ("title", "description") if key in own}
-    own.pop("$ref", None)
-    return own
+        word, inner, may_be_null = _wrapped(own, root)
+        if not word:
+            return _or_null(own) if is_optional else own
+        is_optional = is_optional or may_be_null
+        del own[word]
+        own = {**inner, **own}
+    return {key: own[key] for key in ("title", "description") if key in own}
+
+
+def _wrapped(schema: Schema, root: Schema) -> tuple[str, Schema, bool]:
+    """Tell what a schema only wraps: the word it does so with, the schema inside, and whether null will do as well."""
+    if "$ref" in schema:
+        return "$ref", _target(schema["$ref"], root), False
+    for word in ("allOf", "anyOf", "oneOf"):
+        parts = schema.get(word)
+        if not isinstance(parts, list):
+            continue
+        real = [part for part in parts if not _is_null(part)]
+        if len(real) == 1 and isinstance(real[0], Mapping) and (word == "allOf") == (len(parts) == 1):
+            return word, real[0], word != "allOf"
+    return "", EMPTY, False
+
+
+def _is_null(part: object) -> bool:
+    return isinstance(part, Mapping) and part.get("type") == "null"
+
+
+def _or_null(schema: Mapping[str, Any]) -> Schema:
+    types = types_of(schema)
+    values = schema.get("enum")
+    added: dict[str, Any] = {"type": [*types, "null"]} if types and "null" not in types else {}
+    if isinstance(values, list) and None not in values:
+        added["enum"] = [*values, None]
+    return {**schema, **added}
 
 
 def types_of(schema: Schema) -> tuple[str, ...]:

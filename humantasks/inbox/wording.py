@@ -33,6 +33,8 @@ DECISIONS: Final[Mapping[str, Words]] = {
     "rejected": _("Rejected"),
     "modified": _("Changed"),
 }
+SENT: Final = _("Sent")
+"""What became of a task that asks for input: nobody approves anything there."""
 ENDS: Final[Mapping[str, Words]] = {"timed_out": _("Timed out"), "cancelled": _("Cancelled")}
 REASONS: Final[Mapping[str, Words]] = {
     "over": _("The task is over already."),
@@ -45,6 +47,11 @@ REASONS: Final[Mapping[str, Words]] = {
     "decided_already": _("You have decided already."),
     "cannot_take": _("That member reads tasks only, and cannot take one."),
 }
+OVER: Final[Mapping[str, Words]] = {
+    "timed_out": _("The time for this is over"),
+    "cancelled": _("This is not asked any more"),
+}
+"""Why a task takes no answer that ended without a decision."""
 REFUSED: Final[Mapping[str, Words]] = {
     "TASK_OVER": _("This was decided already"),
     "TASK_CHANGED": _("This has changed since you opened it"),
@@ -90,6 +97,12 @@ _FORMATS: Final[Mapping[Kind, str]] = {
     Kind.INTEGER: "NOT_AN_INTEGER",
     Kind.NUMBER: "NOT_A_NUMBER",
 }
+
+
+def refused_title(code: str, title: str, *, status: str = "") -> str:
+    """Say in a few words why nothing was done, to a task of this status."""
+    over = OVER.get(status) if code == "TASK_OVER" else None
+    return str(over or REFUSED.get(code, title))
 
 
 def problem_text(problem: ErrorItem, field: Field | None = None) -> str:

@@ -28,6 +28,7 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
         self.UserModel = get_user_model()
         self.provider = provider
         self.signed_in: SignedIn | None = None
+        self.id_token = ""
         if provider is not None:
             self.OIDC_RP_CLIENT_ID = provider.client_id
             self.OIDC_RP_CLIENT_SECRET = provider.client_secret
@@ -53,11 +54,19 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
         return fetch_object(self._provider, metadata.token_endpoint, form=form, basic=(name, secret))
 
     def verify_token(self, token: object, **kwargs: Any) -> Claims:
-        """Believe the ID token, or refuse."""
-        provider = self._provider
-        keys = directory.keys(provider, kid=key_id(token))
+        """Believe the ID token, or refuse. Keys are looked up again once: one may be new under its old id."""
+        provider, kid = self._provider, key_id(token)
         expected = Expected(provider.issuer, provider.client_id, str(kwargs["nonce"]))
-        return read_id_token(token, keys=keys, expected=expected, now=time.time())
+        keys = directory.keys(provider, kid=kid)
+        try:
+            claims = read_id_token(token, keys=keys, expected=expected, now=time.time())
+        except TokenRefused as refusal:
+            if refusal.reason not in {"signature", "kid"}:
+                raise
+            keys = directory.keys(provider, kid=kid, unfit=True)
+            claims = read_id_token(token, keys=keys, expected=expected, now=time.time())
+        self.id_token = str(token)
+        return claims
 
     def get_userinfo(self, access_token: object, id_token: object, payload: Claims) -> Claims:
         """Ask what else is known of the person; nothing of it counts unless it is about the token's subject."""

@@ -57,14 +57,19 @@ class Directory:
         """
         return self._find(provider).metadata
 
-    def keys(self, provider: Provider, *, kid: str | None) -> Keys:
-        """Give a provider's keys; looks again, at most each 30 s, when none of them has the id that is asked for.
+    def keys(self, provider: Provider, *, kid: str | None, unfit: bool = False) -> Keys:
+        """Give a provider's keys; looks again, at most each 30 s, when none of them will do.
+
+        Args:
+            provider: Whose.
+            kid: The id of the key that is asked for.
+            unfit: Whether the one that is known by this id was tried in vain: another may have taken its place.
 
         Raises:
             ProviderFailed: It does not tell them.
         """
         known = self._find(provider)
-        if any(key.get("kid") == kid for key in known.keys):
+        if not unfit and any(key.get("kid") == kid for key in known.keys):
             return known.keys
         with self._lock:
             may_ask = time.monotonic() >= known.refetch_from

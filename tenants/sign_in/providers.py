@@ -59,8 +59,17 @@ def installation_provider() -> Provider | None:
 
 
 def provider_of_tenant(slug: str) -> Provider | None:
-    """Find a tenant's own provider by the tenant's short name; None when there is none that is active."""
-    return _find(tenant__slug=slug) if "\x00" not in slug else None
+    """Find a tenant's own provider by its short name as people write it; None when there is none that is active.
+
+    Where two names differ by their case only, each is found as it is written.
+    """
+    wanted = slug.strip()
+    if not wanted or "\x00" in wanted:
+        return None
+    with unscoped("a tenant is looked up before anybody is known"):
+        slugs = list(Tenant.objects.filter(slug__iexact=wanted).values_list("slug", flat=True))
+    exact = wanted if wanted in slugs or len(slugs) != 1 else slugs[0]
+    return _find(tenant__slug=exact)
 
 
 def provider_by_key(key: object) -> Provider | None:

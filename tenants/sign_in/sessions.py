@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user, login, logout
@@ -25,12 +25,19 @@ SIGN_OUT_AT: Final = "sign_out_at"
 """Where a session keeps the origin its person is sent to when they sign out."""
 
 
-def begin_session(request: HttpRequest, provider: Provider, signed_in: SignedIn) -> None:
+ID_TOKEN: Final = "id_token"  # noqa: S105 - a name
+"""Where a session keeps the ID token its person came with: providers want it back when they sign out."""
+LONGEST_HINT: Final = 4_000
+"""Of an ID token, in characters: it goes into an address, and servers refuse long ones."""
+
+
+def begin_session(request: HttpRequest, provider: Provider, signed_in: SignedIn, *, id_token: str) -> None:
     """Put a new session in the place of the one there is. It ends at a fixed time, whatever is asked meanwhile."""
     with unscoped("a person signs in before a tenant is chosen"):
         request.session.flush()
         login(request, signed_in.user, backend=NAME)
     request.session[PROVIDER] = provider.key
+    request.session[ID_TOKEN] = id_token if len(id_token) <= LONGEST_HINT else ""
     request.session[SIGN_OUT_AT] = _origin(end_session_address(provider))
     request.session.set_expiry(utc_now() + timedelta(hours=settings.SIGN_IN_HOURS))
     if len(signed_in.members) == 1:
@@ -56,12 +63,17 @@ def _origin(address: str | None) -> str:
     return f"{url.scheme}://{url.netloc}" if _PLAIN_HOST.fullmatch(url.netloc) else ""
 
 
-def end_session(request: HttpRequest) -> Provider | None:
-    """Sign the person out; answers through which provider they had come."""
-    provider = provider_by_key(request.session.get(PROVIDER))
+def end_session(request: HttpRequest, *, back: str) -> str:
+    """Sign the person out; answers where they are sent: to their provider, which sends them back, or straight back."""
+    provider, id_token = provider_by_key(request.session.get(PROVIDER)), request.session.get(ID_TOKEN)
     with unscoped("a person may be signed out of no tenant"):
         logout(request)
-    return provider
+    address = None if provider is None else end_session_address(provider)
+    if provider is None or address is None:
+        return back
+    said = {"client_id": provider.client_id, "post_logout_redirect_uri": back}
+    query = urlencode({**said, "id_token_hint": id_token} if id_token else said)
+    return f"{address}{'&' if '?' in address else '?'}{query}"
 
 
 def choices(request: HttpRequest) -> list[Membership]:

@@ -28,7 +28,7 @@ from tenants.sign_in.metadata import directory
 from tenants.sign_in.pages import signed_in_member
 from tenants.sign_in.providers import Provider, installation_provider, provider_by_key, provider_of_tenant
 from tenants.sign_in.services import refuse
-from tenants.sign_in.sessions import begin_session, choices, choose, end_session, end_session_address
+from tenants.sign_in.sessions import begin_session, choices, choose, end_session
 from tenants.sign_in.states import bind_state, take_state
 from tenants.sign_in.strangers import check_may_begin, is_worth_an_entry
 
@@ -128,7 +128,7 @@ class CallbackView(View):
             raise
         if backend.signed_in is None:
             raise ProviderFailed
-        begin_session(request, provider, backend.signed_in)
+        begin_session(request, provider, backend.signed_in, id_token=backend.id_token)
         if len(backend.signed_in.members) > 1:
             return HttpResponseRedirect(f"{reverse('choose_tenant')}?{urlencode({'next': begun['next']})}")
         return HttpResponseRedirect(begun["next"])
@@ -166,13 +166,8 @@ class LogoutView(View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Sign out."""
-        provider = end_session(request)
-        back = request.build_absolute_uri(reverse("sign_in"))
-        address = None if provider is None else end_session_address(provider)
-        if provider is None or address is None:
-            return HttpResponseRedirect(back, status=SEE_OTHER)
-        query = urlencode({"client_id": provider.client_id, "post_logout_redirect_uri": back})
-        return HttpResponseRedirect(f"{address}{'&' if '?' in address else '?'}{query}", status=SEE_OTHER)
+        address = end_session(request, back=request.build_absolute_uri(reverse("sign_in")))
+        return HttpResponseRedirect(address, status=SEE_OTHER)
 
 
 def _authenticated(request: HttpRequest, provider: Provider, begun: dict[str, str]) -> ProviderBackend:

@@ -1,7 +1,9 @@
 """The runs' list and a run's page: what they show, and how much they ask of the database."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib import admin
@@ -11,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from kernel.clock import utc_now
-from runs.console import waits_for
+from runs.console import runs_today, waits_for
 from runs.models import Run, RunEvent, RunStatus, Worker
 from tenants.context import unscoped
 from tenants.models import User
@@ -194,3 +196,40 @@ def test_a_list_counts_no_further_than_anybody_pages(console: Client, acme_world
     counting = [sql for sql in queries_of(console, RUNS) if "COUNT(" in sql.upper() and "runs_run" in sql]
     assert counting
     assert all("LIMIT 10000" in sql for sql in counting)
+
+
+def test_the_status_on_a_run_s_page_is_a_word(console: Client, acme_world: World) -> None:
+    page = console.get(run_page(a_run(acme_world.revision, status=RunStatus.FAILED).pk)).text
+    assert "Failed" in page
+    assert "(&#x27;failed" not in page
+
+
+def test_a_tile_leads_to_what_it_counts(console: Client, acme_world: World) -> None:
+    old = a_run(acme_world.revision, status=RunStatus.FAILED)
+    with unscoped("a run of another day"):
+        Run.objects.filter(id=old.pk).update(id=UUID(int=1 << 80), created_at=datetime(2020, 1, 1, tzinfo=UTC))
+        (before,) = [figure.count for figure in runs_today() if figure.name == "Failed"] or [0]
+    a_run(acme_world.revision, status=RunStatus.FAILED)
+    with unscoped("as the console counts"):
+        (tile,) = [figure for figure in runs_today() if figure.name == "Failed"]
+    listed = console.get(tile.address).context["cl"]
+    assert (tile.count, listed.result_count) == (before + 1, before + 1)
+    assert console.get(RUNS).context["cl"].result_count > before + 1, "all days have more"
+
+
+def test_a_replay_shows_its_field_says_what_it_does_not_find_and_leads_to_the_new_run(
+    console: Client, acme_world: World
+) -> None:
+    run = a_run(acme_world.revision, status=RunStatus.COMPLETED)
+    asked = {"action": "replay_runs", "_selected_action": [str(run.pk)], "confirmed": "1"}
+    refused = console.post(RUNS, {**asked, "from_activation": "nope#3"}, follow=True)
+    assert "None of these runs has begun an activation nope#3." in refused.text
+    assert "Started again" not in refused.text
+    field = re.search(r'<input[^>]*name="from_activation"[^>]*>', refused.text)
+    assert field is not None
+    assert "border" in field[0], "a field without the console's look has neither border nor background"
+    answer = console.post(RUNS, asked, follow=True)
+    with unscoped("looking at what was written"):
+        new = Run.objects.get(replay_of=run.pk)
+    assert f'href="{run_page(new.pk)}"' in answer.text
+    assert "Started again: 1." in answer.text

@@ -177,11 +177,13 @@ def come_back(client: Client, begun: Begun, code: str, **query: str) -> Any:
     return client.get("/oidc/callback/", {"state": begun["state"], "code": code, **query})
 
 
-def sign_in(client: Client, issuer: Issuer, subject: str, email: str, *, more: Any = (), **query: str) -> Any:
-    """Sign in honestly; ``more`` are further claims of userinfo."""
+def sign_in(
+    client: Client, issuer: Issuer, subject: str, email: str, *, more: Any = (), signed: Any = (), **query: str
+) -> Any:
+    """Sign in honestly; ``more`` are further claims of userinfo, ``signed`` of the ID token."""
     begun = begin(client, **query)
     userinfo = {"sub": subject, "email": email, "email_verified": True, **dict(more)}
-    code = issuer.code_for(begun, sign(issuer.claims(begun, subject)), userinfo=userinfo)
+    code = issuer.code_for(begun, sign(issuer.claims(begun, subject, **dict(signed))), userinfo=userinfo)
     return come_back(client, begun, code)
 
 

@@ -104,6 +104,52 @@ def test_an_input_is_sent(acme: Customer, ann: Membership) -> None:
     assert again(task).decisions.get().data == {"amount": 120, "reason": "damaged"}
 
 
+OPTIONAL = {
+    "type": "object",
+    "properties": {
+        "note": {"anyOf": [{"type": "string"}, {"type": "null"}], "title": "Note", "default": None},
+        "days": {"anyOf": [{"type": "integer"}, {"type": "null"}], "title": "Days"},
+    },
+}
+
+
+def test_what_pydantic_calls_optional_is_a_field_of_its_kind(acme: Customer, ann: Membership) -> None:
+    task, browser = a_task(acme.tenant, "input", form=OPTIONAL, data={}), client_of(ann)
+    assert "Write a whole number" in send(browser, task, "approved", data__days="soon").text
+    assert send(browser, task, "approved", data__note="hello", data__days="3").status_code == 303
+    assert again(task).decisions.get().data == {"note": "hello", "days": 3}
+    empty = a_task(acme.tenant, "input", form=OPTIONAL, data={})
+    assert send(browser, empty, "approved").status_code == 303, "both may be left out"
+
+
+def test_an_input_that_was_sent_is_not_called_approved(acme: Customer, ann: Membership) -> None:
+    task, browser = a_task(acme.tenant, "input", form=REFUND, data={}), client_of(ann)
+    assert send(browser, task, "approved", data__amount="120", data__reason="damaged").status_code == 303
+    assert f"Sent: “{task.title}”" in browser.get("/inbox/").text
+    page = browser.get(f"/inbox/tasks/{task.id}/").text
+    assert "Sent" in page
+    assert "Approved" not in page
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(TaskStatus.TIMED_OUT, "The time for this is over"), (TaskStatus.CANCELLED, "This is not asked any more")],
+)
+def test_an_answer_that_comes_too_late_is_told_why(
+    acme: Customer, ann: Membership, status: TaskStatus, said: str
+) -> None:
+    task, browser = a_task(acme.tenant), client_of(ann)
+    shown = browser.get(f"/inbox/tasks/{task.id}/").context["page"].answer.content_hash
+    with tenant_scope(acme.tenant.id):
+        HumanTask.objects.filter(id=task.id).update(status=status, ended_at=utc_now())
+    late = browser.post(f"/inbox/tasks/{task.id}/decide/", {"decision": "approved", "content_hash": shown})
+    claimed = browser.post(f"/inbox/tasks/{task.id}/claim/")
+    for answer in (late, claimed):
+        assert answer.status_code == 409
+        assert said in answer.text
+        assert "decided already" not in answer.text
+
+
 def test_a_choice_is_sent(acme: Customer, ann: Membership) -> None:
     task = a_task(acme.tenant, "choice", choices=[{"value": "left", "label": "To the left"}, {"value": "right"}])
     browser = client_of(ann)

@@ -168,7 +168,7 @@ def test_refusals_are_bounded_in_the_same_way(acme: Customer, ann: Membership) -
     task = a_task(acme.tenant)
     browser = client_of(ann)
     gone = browser.get("/inbox/tasks/01890000-0000-7000-8000-000000000000/")
-    wrong_method = browser.get(f"/inbox/tasks/{task.id}/claim/")
+    wrong_method = browser.put(f"/inbox/tasks/{task.id}/claim/")
     stranger = Client().get("/inbox/")
     assert [answer.status_code for answer in (gone, wrong_method)] == [404, 405]
     for answer in (gone, wrong_method, stranger):

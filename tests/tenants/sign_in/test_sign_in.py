@@ -1,6 +1,7 @@
 """Honest people sign in, and get where they belong."""
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
@@ -11,7 +12,19 @@ from tenants.members.models import Invitation
 from tenants.members.services import deactivate_member, invite_member, reactivate_member
 from tenants.models import Identity, Membership, Tenant, User
 from tests.conftest import Customer
-from tests.support.issuer import CLIENT_ID, EC_KEY, Issuer, begin, come_back, give_provider, sign, sign_in
+from tests.support.issuer import (
+    CLIENT_ID,
+    EC_KEY,
+    OTHER_KEY,
+    RSA_KEY,
+    Issuer,
+    begin,
+    come_back,
+    give_provider,
+    jwk_of,
+    sign,
+    sign_in,
+)
 from tests.support.tasks import make_member
 
 ANN = "ann@acme.example"
@@ -145,6 +158,32 @@ def test_keys_are_fetched_once_and_again_when_they_have_changed(acme: Customer, 
     assert len(fetched) == 2, "strangers cannot make us ask again and again"
 
 
+def test_a_key_replaced_under_its_old_id_is_fetched_again_once(acme: Customer, issuer: Issuer, client: Client) -> None:
+    invite(acme.tenant)
+    assert sign_in(client, issuer, "sub-ann", ANN).status_code == 302
+
+    def come_signed_with(key: Any) -> int:
+        begun = begin(client)
+        code = issuer.code_for(begun, sign(issuer.claims(begun, "sub-ann"), key), userinfo={"sub": "sub-ann"})
+        return int(come_back(client, begun, code).status_code)
+
+    issuer.keys = [jwk_of(OTHER_KEY, "k1")]
+    assert come_signed_with(OTHER_KEY) == 302
+    assert {come_signed_with(RSA_KEY) for _ in range(3)} == {403}
+    assert len([call for call in issuer.server.calls if call.path == "/keys"]) == 2, "strangers cannot have us ask on"
+
+
+@pytest.mark.parametrize("written", ["Acme", " ACME "])
+def test_a_tenant_is_found_however_its_short_name_is_written(
+    acme: Customer, second_issuer: Issuer, client: Client, written: str
+) -> None:
+    give_provider(acme.tenant, second_issuer)
+    assert client.get("/oidc/login/", {"tenant": written}).status_code == 302
+    Tenant.objects.create(slug="ACME", name="Another")
+    assert client.get("/oidc/login/", {"tenant": "acme"}).status_code == 302
+    assert client.get("/oidc/login/", {"tenant": "ACME"}).status_code == 404, "it has no provider, and is not acme"
+
+
 def test_a_session_ends_at_its_time_for_posts_too(
     acme: Customer, issuer: Issuer, client: Client, settings: Any
 ) -> None:
@@ -181,7 +220,11 @@ def test_signing_out_ends_the_session_here_and_asks_the_provider_to(
     answer = client.post("/oidc/logout/")
     assert answer.status_code == 303
     assert answer["Location"].startswith(f"{issuer.url}/logout?client_id={CLIENT_ID}&post_logout_redirect_uri=http")
+    hint = parse_qs(urlsplit(answer["Location"]).query)["id_token_hint"][0]
+    assert hint == next(iter(issuer.sayings.values())).id_token, "or else some providers end on a page of theirs"
     assert me(client).status_code == 401
+    sign_in(client, issuer, "sub-ann", ANN, signed={"long": "x" * 4_000})
+    assert "id_token_hint" not in client.post("/oidc/logout/")["Location"], "no address is too long for servers"
 
 
 def test_signing_out_without_the_form_s_token_does_nothing(acme: Customer, issuer: Issuer) -> None:
