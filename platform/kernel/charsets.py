@@ -6,6 +6,7 @@ text's length, and imports a module for a name it does not know. So names are lo
 
 import codecs
 import re
+from contextlib import suppress
 from typing import Final
 
 _LABEL: Final = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:+-]{1,40})""", re.IGNORECASE)
@@ -56,6 +57,10 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_IN_XML: Final = re.compile(rb"""\s*<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._:+-]{1,40})""", re.IGNORECASE)
+_IN_HTML: Final = re.compile(rb"""<meta\s[^>]*?charset\s*=\s*["']?([A-Za-z0-9._:+-]{1,40})""", re.IGNORECASE)
+_LONGEST_DECLARATION: Final = 200
+_LONGEST_HEAD: Final = 1_024
 WIDE: Final = ("utf-16", "utf-32")
 """How the names of codecs begin whose text holds zero bytes."""
 
@@ -76,26 +81,36 @@ def mark_of(content: bytes) -> str | None:
     return next((codec for mark, codec in _MARKS if content.startswith(mark)), None)
 
 
-def decode(content: bytes, label: str | None) -> str:
+def declared_in(content: bytes) -> str | None:
+    """Give the charset an XML declaration or an HTML page's head names."""
+    found = _IN_XML.match(content[:_LONGEST_DECLARATION]) or _IN_HTML.search(content[:_LONGEST_HEAD])
+    return found[1].decode("ascii") if found else None
+
+
+def decode(content: bytes, label: str | None, *, in_any_case: bool = False) -> str:
     """Read text.
 
-    A charset that is unknown says nothing: then a byte order mark counts, then UTF-8 where the bytes are that, then
-    windows-1252, which takes all bytes.
+    By its byte order mark, else in the charset it is said to have, or says itself that it has, where that is known and
+    the bytes are of it; else as UTF-8, and last as windows-1252, which takes all bytes.
 
     Args:
         content: The text's bytes.
         label: The charset it is said to have, if any.
+        in_any_case: Whether it is text for sure. If not, bytes that are not of a charset we know have to be UTF-8.
 
     Raises:
-        UnicodeDecodeError: The bytes are not of the known charset that is named; or none is named, and they are neither
-            UTF-8 nor begin with a mark.
+        UnicodeDecodeError: It may be no text: it is not of the charset it is said to have, and not UTF-8.
     """
-    codec = codec_of(label) if label is not None else None
-    if codec is not None:
-        return content.decode(codec)
-    try:
-        return content.decode(mark_of(content) or "utf-8")
-    except UnicodeDecodeError:
-        if label is None:
-            raise
-        return content.decode("cp1252", errors="replace")
+    declared = declared_in(content)
+    for codec in (mark_of(content), _known(label), _known(declared), "utf-8"):
+        if codec is not None:
+            with suppress(UnicodeDecodeError):
+                return content.decode(codec)
+    says_nothing = label is not None and codec_of(label) is None
+    if not (in_any_case or says_nothing or declared):
+        return content.decode("utf-8")
+    return content.decode("cp1252", errors="replace")
+
+
+def _known(label: str | None) -> str | None:
+    return codec_of(label) if label else None

@@ -15,7 +15,7 @@ import httpx
 from kernel.charsets import codec_of, label_of
 from kernel.egress.backend import AsyncBoundedStream, SyncBoundedStream, until
 from kernel.egress.body import MAX_BODY_BYTES, BodyReader
-from kernel.egress.errors import BodyUnreadable, DeadlineExceeded
+from kernel.egress.errors import DeadlineExceeded
 from kernel.egress.failures import connection_failed
 from kernel.egress.pool import KEEPALIVE_SECONDS, AsyncConnections
 from kernel.egress.progress import PROGRESS, Progress, current
@@ -55,7 +55,6 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
             EgressBlocked: The backend refused.
             ConnectionFailed: No connection, or it broke.
             DeadlineExceeded: A wait took too long.
-            BodyUnreadable: The answer has an encoding we did not ask for.
         """
         core_request = _core_request(request)
         progress = request.extensions.get(PROGRESS) or Progress()
@@ -67,11 +66,7 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
             current.reset(token)
         raw = _AsyncRawBody(response, core_request.url.origin, connection, self._connections)
         headers = httpx.Headers(response.headers)
-        try:
-            reader = BodyReader(headers.get("content-encoding", ""), self._limit)
-        except BodyUnreadable:
-            await raw.aclose()
-            raise
+        reader = BodyReader(headers.get("content-encoding", ""), self._limit)
         return _response(response, headers, reader, _AsyncBody(raw, reader, request.extensions.get(DEADLINE)))
 
     async def aclose(self) -> None:
@@ -105,11 +100,7 @@ class SyncGuardedTransport(httpx.BaseTransport):
             response = self._pool.handle_request(_core_request(request))
         raw = cast("Any", response.stream)
         headers = httpx.Headers(response.headers)
-        try:
-            reader = BodyReader(headers.get("content-encoding", ""), self._limit)
-        except BodyUnreadable:
-            raw.close()
-            raise
+        reader = BodyReader(headers.get("content-encoding", ""), self._limit)
         return _response(response, headers, reader, _SyncBody(raw, reader, deadline))
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -13,11 +14,14 @@ from kernel.errors import LlmteamError
 from kernel.values import Json
 from runs.connections.redaction import redact
 from runs.steps.base import StepFailed
-from runs.steps.http.reading import LARGEST_IN_PLACE, Unreadable, read_content, read_large
-from runs.steps.retry_after import retry_after_seconds
+from runs.steps.http.reading import LARGEST_IN_PLACE, ResponseAs, Unreadable, excerpt, read_content, read_large
+from runs.steps.retry_after import seconds_to_wait
 
 MAX_ERROR_BODY_BYTES: Final = 4096
+MOST_SHOWN: Final = 2_000
+"""Characters of a longer one."""
 _RETRYABLE_STATUSES: Final = frozenset((408, 425, 429))
+_STATUSES_OF_LIMITS: Final = frozenset((403, 408, 425, 429, *range(500, 600)))
 _NEXT: Final = re.compile(r'<([^<>]*)>[^,<]*;\s*rel="?(?:[^",;]*\s)?next(?:\s[^",;]*)?"?(?=[\s,;]|$)', re.IGNORECASE)
 
 
@@ -37,13 +41,16 @@ class Answer:
     headers: Mapping[str, str]
     content: bytes = field(repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    response_as: ResponseAs = "auto"
     _found: _Found | None = field(default=None, init=False, repr=False)
 
     @classmethod
-    def of(cls, response: httpx.Response, secrets: tuple[str, ...]) -> "Answer":
-        """Take a response that was read to its end, and cut out what the host should not have sent back."""
+    def of(
+        cls, response: httpx.Response, content: bytes, secrets: tuple[str, ...], response_as: ResponseAs = "auto"
+    ) -> "Answer":
+        """Take a response, and cut out what the host should not have sent back."""
         headers = {name.lower(): str(redact(value, secrets)) for name, value in response.headers.items()}
-        return cls(response.status_code, headers, response.content, secrets)
+        return cls(response.status_code, headers, content, secrets, response_as)
 
     @property
     def next_link(self) -> str | None:
@@ -59,7 +66,9 @@ class Answer:
         """
         if len(self.content) > LARGEST_IN_PLACE and self._found is None:
             try:
-                self._found = _Found(await read_large(tenant, self.content, self._content_type, self.secrets))
+                self._found = _Found(
+                    await read_large(tenant, self.content, self._content_type, self.secrets, self.response_as)
+                )
             except Unreadable as error:
                 self._found = _Found(failure=error)
             except LlmteamError as error:
@@ -75,44 +84,45 @@ class Answer:
         """
         if self._found is None:
             try:
-                self._found = _Found(read_content(self.content, self._content_type, self.secrets))
+                self._found = _Found(read_content(self.content, self._content_type, self.secrets, self.response_as))
             except Unreadable as error:
                 self._found = _Found(failure=error)
         failure = self._found.failure
         if failure is not None:
-            raise StepFailed(failure.code, failure.message, details=failure.details)
+            raise StepFailed(failure.code, failure.message, details={**failure.details, "status": self.status})
         return self._found.value
 
     @property
     def _content_type(self) -> str:
         return self.headers.get("content-type", "")
 
-    def check(self, accepted: Collection[int]) -> None:
-        """Refuse a status that is an error, and an answer no run can hold.
+    def check_status(self, accepted: Collection[int]) -> None:
+        """Refuse a status that is an error.
+
+        A refusal by 403 that says how long to wait is one for too many calls, and passes.
 
         Raises:
-            StepFailed: HTTP_STATUS, with what the host says about it where that is short and readable; or as
-                ``value``.
+            StepFailed: HTTP_STATUS, with what the host says about it, or the beginning of that.
         """
         if 200 <= self.status < 300 or self.status in accepted:
-            _ = self.value
             return
+        seconds = seconds_to_wait(self.headers) if self.status in _STATUSES_OF_LIMITS else None
+        is_limit = self.status == httpx.codes.FORBIDDEN and seconds is not None
         details: dict[str, Json] = {"status": self.status}
         if (said := self._said()) is not None:
             details["response"] = said
         raise StepFailed(
             "HTTP_STATUS",
             f"The host answered with status {self.status}.",
-            retryable=self.status in _RETRYABLE_STATUSES or self.status >= 500,
-            retry_after_seconds=retry_after_seconds(self.headers.get("retry-after")),
+            retryable=is_limit or self.status in _RETRYABLE_STATUSES or self.status >= 500,
+            retry_after_seconds=seconds,
             host_failed=self.status >= 500,
             details=details,
         )
 
     def _said(self) -> Json:
-        if len(self.content) > MAX_ERROR_BODY_BYTES:
-            return None
-        try:
-            return self.value
-        except StepFailed:
-            return None
+        """Give what the host says about its status: read where that is short, else its beginning as text."""
+        if len(self.content) <= MAX_ERROR_BODY_BYTES:
+            with suppress(Unreadable):
+                return read_content(self.content, self._content_type, self.secrets)
+        return excerpt(self.content, self._content_type, self.secrets, MOST_SHOWN)

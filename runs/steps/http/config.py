@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
+from runs.steps.http.reading import ResponseAs
 from segments.catalog import (
     ON_CIRCUIT_OPEN,
     ConnectionRef,
@@ -101,6 +102,9 @@ class HttpActionConfig(StepConfig):
     )
     accept_statuses: Annotated[list[int], _Unset] = Field([], description="Statuses beside 200 to 299 that are fine")
     on_circuit_open: Annotated[OnCircuitOpen | SkipJsonSchema[None], _Unset] = Field(None, description=ON_CIRCUIT_OPEN)
+    response_as: Annotated[ResponseAs, _Unset] = Field(
+        "auto", description="How the answer is read: by its type, as JSON, as text, or not at all, which gives null"
+    )
     select: Annotated[OptionalText, ExpressionText()] = Field(
         None, description="Expression over `response` and `status` that cuts the answer to what is kept"
     )

@@ -1,5 +1,6 @@
 """One call: through the gates, guarded, journalled before and behind; its answer, or why there is none."""
 
+import asyncio
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from runs.steps.http.answer import Answer
 from runs.steps.http.request import OutgoingRequest
 from runs.steps.http.sent import sent_over_http
 
+READ_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
+UNREAD = " With `response_as: none` the answer is not read."
 NOT_REPEATED = (
     f"{IN_DOUBT} Where the server honours the header Idempotency-Key, say `honours_idempotency_key: true`: "
     "then it is tried again."
@@ -58,8 +61,8 @@ class _Exchange:
         try:
             async with self.call.outside(self.request.endpoint, patient=patient):
                 answer = await self._answer()
-                await answer.read(self.call.context.tenant_id)
-                answer.check(accepted)
+                answer.check_status(accepted)
+                await self._read(answer)
         except StepFailed as failure:
             self._tell("action.failed", {"code": failure.code, "status": failure.details.get("status")})
             raise
@@ -75,12 +78,28 @@ class _Exchange:
         """Send; once more with fresh credentials where the host does not take those that were kept."""
         client = self.request.client
         await self._announce()
-        response = await self._send()
+        response, content = await self._send()
         if response.status_code == httpx.codes.UNAUTHORIZED and client is not None and client.renew():
-            response = await self._send()
-        return Answer.of(response, client.secrets() if client is not None else ())
+            response, content = await self._send()
+        return Answer.of(response, content, client.secrets() if client is not None else (), self.request.response_as)
 
-    async def _send(self) -> httpx.Response:
+    async def _read(self, answer: Answer) -> None:
+        """Have the answer read. Where reading has to wait, the call is not made again for that, if it may not be."""
+        tenant_id = self.call.context.tenant_id
+        for seconds in (*READ_AGAIN_SECONDS, None):
+            try:
+                await answer.read(tenant_id)
+            except StepFailed as failure:
+                if not failure.retryable or self.request.is_repeatable:
+                    raise
+                if seconds is None:
+                    raise StepFailed(failure.code, f"{failure.message} {IN_DOUBT}") from failure
+                await asyncio.sleep(seconds)
+            else:
+                break
+        _ = answer.value
+
+    async def _send(self) -> tuple[httpx.Response, bytes]:
         call, request = self.call, self.request
         client = await call.context.http_client()
         try:
@@ -90,13 +109,29 @@ class _Exchange:
             if request.client is not None:
                 await request.client.authorise(built)
             call.is_in_doubt = not request.is_repeatable
-            response: httpx.Response = await client.send(built)
+            response: httpx.Response = await client.send(built, stream=True)
+            content = await self._content(response)
         except (ConnectionFailed, DeadlineExceeded) as error:
             raise self._unanswered(error) from error
         except (EgressBlocked, HeaderRefused, BodyTooLarge, BodyUnreadable) as error:
-            raise StepFailed(error.code, error.detail) from error
+            remedy = UNREAD if isinstance(error, BodyTooLarge | BodyUnreadable) else ""
+            raise StepFailed(error.code, f"{error.detail}{remedy}") from error
         call.is_in_doubt = False
-        return response
+        return response, content
+
+    async def _content(self, response: httpx.Response) -> bytes:
+        """Read the body, unless nobody wants it; an error's status counts whatever its body is like."""
+        is_error = response.status_code >= httpx.codes.BAD_REQUEST
+        try:
+            if self.request.response_as == "none" and not is_error:
+                return b""
+            return await response.aread()
+        except (BodyTooLarge, BodyUnreadable):
+            if is_error:
+                return b""
+            raise
+        finally:
+            await response.aclose()
 
     async def _announce(self) -> None:
         """Have the journal hold what is sent; of what the connection adds it has the connection's name only."""

@@ -5,7 +5,8 @@ Of a large answer that is done in the compute pool.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import orjson
@@ -20,7 +21,17 @@ LARGEST_IN_PLACE: Final = 64 * 1024
 FUNCTION: Final = "http_content"
 """What the compute pool calls ``read_bytes``."""
 
-_BINARY: Final = re.compile(r"(image(?!/svg)|audio|video|font)/.*|application/(pdf|zip|gzip|x-tar|wasm|vnd\..*)")
+ResponseAs = Literal["auto", "json", "text", "none"]
+"""How an answer is read: by its type, as JSON, as text, or not at all."""
+
+_BINARY: Final = re.compile(r"(image(?!/svg)|audio|video|font)/.*|application/(pdf|zip|gzip|x-tar|wasm)")
+_JSON: Final = re.compile(r"(application|text)/(x-)?json|.*\+json")
+_TEXT: Final = re.compile(
+    r"text/.*|.*[/+]xml|application/(javascript|ecmascript|x-www-form-urlencoded|.*yaml|sql|graphql)|"
+)
+_BLANK: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_EXCERPT_BYTES: Final = 8_192
 
 
 class Unreadable(Exception):
@@ -38,32 +49,48 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def read_content(content: bytes, content_type: str, secrets: Sequence[str]) -> Json:
-    """Parse JSON, decode other text; an empty content is null.
+def read_content(content: bytes, content_type: str, secrets: Sequence[str], response_as: ResponseAs = "auto") -> Json:
+    """Read the content of an answer; without one it is null, and so is JSON that is blank.
 
     Raises:
-        Unreadable: RESPONSE_BINARY, or a value no run can hold.
+        Unreadable: RESPONSE_BINARY, MALFORMED_JSON, or a value no run can hold.
     """
-    if not content:
-        return None
     kind = media_type(content_type)
+    is_json = response_as == "json" or (response_as == "auto" and _JSON.fullmatch(kind) is not None)
+    if not content or response_as == "none" or (is_json and _BLANK.fullmatch(content)):
+        return None
     try:
-        if kind == "application/json" or kind.endswith("+json"):
-            return redact(parse_json(content, big_integers="text"), secrets)
-        return redact(normalise(_text(content, kind, label_of(content_type))), secrets)
+        if is_json:
+            return redact(parse_json(_json_text(content, label_of(content_type)), big_integers="text"), secrets)
+        return redact(normalise(_text(content, kind, content_type, in_any_case=response_as == "text")), secrets)
     except LlmteamError as error:
         items: list[Json] = [{"code": item.code, "detail": item.detail} for item in error.errors]
-        raise Unreadable(error.code, error.detail, {"errors": items}) from error
+        raise Unreadable(error.code, f"{error.detail} {_REMEDY}", {"errors": items}) from error
 
 
-async def read_large(tenant: UUID, content: bytes, content_type: str, secrets: Sequence[str]) -> Json:
-    """Do the same while the event loop goes on.
+_REMEDY: Final = "With `response_as` the step takes the answer as `text`, or not at all (`none`)."
+
+
+def excerpt(content: bytes, content_type: str, secrets: Sequence[str], most: int) -> str | None:
+    """Give the beginning of an answer as text, secrets cut out; None where it is no text."""
+    beginning = content[: _EXCERPT_BYTES + max(map(len, secrets), default=0)]
+    try:
+        text = _text(beginning, media_type(content_type), content_type, in_any_case=True)
+    except Unreadable:
+        return None
+    return str(redact(_CONTROL.sub("\ufffd", text), secrets))[:most]
+
+
+async def read_large(
+    tenant: UUID, content: bytes, content_type: str, secrets: Sequence[str], response_as: ResponseAs
+) -> Json:
+    """Do what ``read_content`` does while the event loop goes on.
 
     Raises:
         Unreadable: As ``read_content``.
         ComputeLimit: Reading it takes too much; other errors of the compute pool as well.
     """
-    head = orjson.dumps([content_type, list(secrets)])
+    head = orjson.dumps([content_type, list(secrets), response_as])
     found: Any = orjson.loads(await compute_pool().run(tenant, FUNCTION, head + b"\n" + content))
     if "code" in found:
         raise Unreadable(found["code"], found["message"], found["details"])
@@ -74,24 +101,37 @@ async def read_large(tenant: UUID, content: bytes, content_type: str, secrets: S
 def read_bytes(payload: bytes) -> bytes:
     """Read content in a compute process."""
     head, _, content = payload.partition(b"\n")
-    content_type, secrets = orjson.loads(head)
+    content_type, secrets, response_as = orjson.loads(head)
     try:
-        return orjson.dumps({"value": read_content(content, content_type, secrets)})
+        return orjson.dumps({"value": read_content(content, content_type, secrets, response_as)})
     except Unreadable as error:
         return orjson.dumps({"code": error.code, "message": error.message, "details": error.details})
 
 
-def _text(content: bytes, kind: str, label: str | None) -> str:
-    codec = codec_of(label or "") or mark_of(content) or ""
-    if _BINARY.fullmatch(kind) or (b"\0" in content and not codec.startswith(WIDE)):
+def _json_text(content: bytes, label: str | None) -> bytes | str:
+    """Give JSON in its charset: UTF-8, unless it names another one that it is of, or begins with another's mark."""
+    codec = mark_of(content) or codec_of(label or "") or "utf-8"
+    if not codec.startswith("utf-8"):
+        with suppress(UnicodeDecodeError):
+            return content.decode(codec)
+    return content
+
+
+def _text(content: bytes, kind: str, content_type: str, *, in_any_case: bool) -> str:
+    label = label_of(content_type)
+    codec = mark_of(content) or codec_of(label or "") or ""
+    is_binary = _BINARY.fullmatch(kind) and not in_any_case
+    if is_binary or (b"\0" in content and not codec.startswith(WIDE)):
         raise _binary(kind)
     try:
-        return decode(content, label)
+        return decode(content, label, in_any_case=in_any_case or _TEXT.fullmatch(kind) is not None)
     except UnicodeDecodeError:
         raise _binary(kind) from None
 
 
 def _binary(kind: str) -> Unreadable:
     what = kind[:100] or "of no named type"
-    message = f"The answer is binary ({what}); a step takes JSON and text only."
+    message = (
+        f"The answer is binary ({what}); a step takes JSON and text only. With `response_as: none` it is not read."
+    )
     return Unreadable("RESPONSE_BINARY", message, {"content_type": kind[:100]})

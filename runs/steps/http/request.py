@@ -12,7 +12,7 @@ from kernel.values import Json, dump_json
 from runs.runtime import host_of
 from runs.steps.base import Client, Endpoint, StepCall, StepFailed
 from runs.steps.http.config import HttpActionConfig
-from runs.steps.http.reading import media_type
+from runs.steps.http.reading import ResponseAs, media_type
 from segments.expressions import climbs
 from tenants.connections.options import HttpOptions
 
@@ -36,6 +36,7 @@ class OutgoingRequest:
         client: Puts its credentials on it at the last moment; None for a bare URL.
         body: The content as a value, for those who look at what was sent.
         is_repeatable: Whether sending it twice has the effect of sending it once.
+        response_as: How the answer is read.
     """
 
     method: str
@@ -46,6 +47,7 @@ class OutgoingRequest:
     client: Client | None = None
     body: Json = None
     is_repeatable: bool = True
+    response_as: ResponseAs = "auto"
 
     @property
     def endpoint(self) -> Endpoint:
@@ -85,7 +87,17 @@ async def build_request(config: HttpActionConfig, call: StepCall) -> OutgoingReq
     body, content = _content(config, call, headers)
     url = with_query(_bare_url(config.url) if config.url else _below(client, config.path or ""), config.query)
     is_repeatable = config.method in IDEMPOTENT or _honours_key(config, client)
-    return OutgoingRequest(config.method, url, headers, content, _timeout(config, client), client, body, is_repeatable)
+    return OutgoingRequest(
+        method=config.method,
+        url=url,
+        headers=headers,
+        content=content,
+        timeout_seconds=_timeout(config, client),
+        client=client,
+        body=body,
+        is_repeatable=is_repeatable,
+        response_as=config.response_as,
+    )
 
 
 def _honours_key(config: HttpActionConfig, client: Client | None) -> bool:

@@ -52,7 +52,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[str]]] = {
             "retry_count": {"type": "integer", "default": 3, "minimum": 0},
         },
         {"url", "query", "body", "timeout_seconds", "accept_statuses", "select", "pagination"}
-        | {"honours_idempotency_key", "on_circuit_open"},
+        | {"honours_idempotency_key", "on_circuit_open", "response_as"},
         ["client_ref", "path"],
     ),
     "human_task": (

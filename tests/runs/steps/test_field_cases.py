@@ -21,6 +21,7 @@ async def test_a_server_as_it_is(bench: Bench, url: str, case: dict[str, Any]) -
         failure = await bench.fail(case["step"], value=case.get("input"), is_filled=False)
         assert failure.code == case["error"]
         assert failure.retryable is case.get("retryable", False)
+        assert failure.retry_after_seconds == case.get("retry_after")
         assert case.get("details", {}).items() <= failure.details.items()
     else:
         emitted = await bench.run(case["step"], value=case.get("input"), is_filled=False)

@@ -170,11 +170,13 @@ async def test_a_retry_after_that_cannot_be_read_counts_as_none(bench: Bench, ur
     assert (failure.retryable, failure.retry_after_seconds) == (True, None)
 
 
-async def test_a_long_or_unreadable_refusal_is_left_out_of_the_error(bench: Bench, url: str) -> None:
-    for body in (b"x" * 5000, b"\xff\xff"):
+async def test_of_a_long_refusal_the_error_has_the_beginning_and_of_a_binary_one_nothing(
+    bench: Bench, url: str
+) -> None:
+    for body, shown in ((b"x" * 5000, {"response": "x" * 2000}), (b"\xff\0\xff", {})):
         bench.server.route("POST", "/s", Answer(status=500, body=body))
         failure = await bench.fail({"url": f"{url}/s"})
-        assert failure.details == {"status": 500}
+        assert failure.details == {"status": 500, **shown}
 
 
 async def test_a_timeout_is_retryable(bench: Bench, url: str) -> None:

@@ -61,7 +61,7 @@ async def test_a_large_answer_is_read_beside_the_loop_and_is_the_same(
         ("application/json", b'{"a": 1, "a": 2}' + b" " * 100_000, "MALFORMED_JSON"),
         ("application/json", b'["' + b"a" * 100_000 + b'\\u0000"]', "VALUE_REFUSED"),
         ("application/octet-stream", b"\0" * 100_000, "RESPONSE_BINARY"),
-        ("text/plain; charset=utf-8", b"\xff" * 100_000, "RESPONSE_BINARY"),
+        ("application/x-thing; charset=utf-8", b"\xff" * 100_000, "RESPONSE_BINARY"),
         ("image/png", b"a" * 100_000, "RESPONSE_BINARY"),
     ],
 )
