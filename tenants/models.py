@@ -173,7 +173,7 @@ class CallbackSecret(models.Model):
         return f"callback secret of {self.tenant_id}"
 
 
-from tenants.connections.models import Connection, ConnectionAuth, ConnectionKind  # noqa: E402 - it needs the tenant
+from tenants.connections.models import Connection, ConnectionAuth, ConnectionKind, SecretPlace  # noqa: E402 - it needs the tenant
 from tenants.members.models import Invitation  # noqa: E402 - as above
 from tenants.sign_in.models import Identity, IdentityProvider  # noqa: E402 - as above
 
@@ -188,6 +188,7 @@ __all__ = [
     "Invitation",
     "Membership",
     "Role",
+    "SecretPlace",
     "Tenant",
     "User",
 ]

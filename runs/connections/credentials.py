@@ -7,10 +7,11 @@ from typing import Protocol
 
 import httpx
 
-from kernel.egress import EgressClient
+from kernel.egress import EgressClient, HeaderRefused, check_headers
 from runs.connections.facts import ConnectionFacts
 from runs.connections.oauth2 import ClientCredentials
 from runs.connections.redaction import hidden_texts
+from runs.steps.base import StepFailed
 
 
 class Credentials(Protocol):
@@ -49,6 +50,25 @@ class InHeader:
     def secrets(self) -> tuple[str, ...]:
         """Give the secret's spellings."""
         return self.hidden
+
+
+class ByDigest:
+    """Answers the host's challenge (RFC 7616); the guarded client does so, by ``http_auth``."""
+
+    def __init__(self, username: str, secret: str) -> None:
+        self.http_auth = httpx.DigestAuth(username, secret)
+        self._hidden = hidden_texts(secret, username)
+
+    async def put_on(self, request: httpx.Request) -> None:
+        """Add nothing before there is a challenge."""
+
+    def renew(self) -> bool:
+        """Nothing is stale."""
+        return False
+
+    def secrets(self) -> tuple[str, ...]:
+        """Give the secret's spellings."""
+        return self._hidden
 
 
 @dataclass(frozen=True)
@@ -93,17 +113,35 @@ def build_credentials(facts: ConnectionFacts, *, secret: str, http_client: Calla
         facts: The connection.
         secret: Its secret, open.
         http_client: Gives the tenant's guarded client, for tokens.
+
+    Raises:
+        StepFailed: CONNECTION_UNUSABLE: the secret cannot be sent in a header.
     """
-    hidden = hidden_texts(secret, facts.username)
-    if facts.auth == "bearer":
-        return InHeader("Authorization", f"Bearer {secret}", hidden)
-    if facts.auth == "basic":
-        basic = base64.b64encode(f"{facts.username}:{secret}".encode()).decode()
-        return InHeader("Authorization", f"Basic {basic}", hidden)
-    if facts.auth == "header":
-        return InHeader(facts.auth_name, secret, hidden)
+    if facts.auth == "digest":
+        return ByDigest(facts.username, secret)
     if facts.auth == "query":
         return InQuery(facts.auth_name, secret)
     if facts.auth == "oauth2":
         return ClientCredentials(facts, secret=secret, http_client=http_client)
+    if facts.auth in {"bearer", "basic", "header"}:
+        return _in_header(facts, *_header(facts, secret), hidden_texts(secret, facts.username))
     return NoCredentials()
+
+
+def _header(facts: ConnectionFacts, secret: str) -> tuple[str, str]:
+    """Give the header that shows a secret, and its value."""
+    if facts.auth == "header":
+        return facts.auth_name, secret
+    if facts.auth == "bearer":
+        return "Authorization", f"Bearer {secret}"
+    return "Authorization", f"Basic {base64.b64encode(f'{facts.username}:{secret}'.encode()).decode()}"
+
+
+def _in_header(facts: ConnectionFacts, name: str, value: str, hidden: tuple[str, ...]) -> InHeader:
+    """Make a header; a secret that was saved before its rules, or for another auth, may not fit into one."""
+    try:
+        check_headers([(name, value)])
+    except HeaderRefused as error:
+        message = f"The secret of the connection {facts.ref} cannot be sent in a header: save it again."
+        raise StepFailed("CONNECTION_UNUSABLE", message) from error
+    return InHeader(name, value, hidden)

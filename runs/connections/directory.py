@@ -38,6 +38,11 @@ class ConnectedClient:
             request.headers.setdefault(name, value)
         await self.credentials.put_on(request)
 
+    @property
+    def http_auth(self) -> httpx.Auth | None:
+        """What answers the host's challenges, where the credentials do."""
+        return getattr(self.credentials, "http_auth", None)
+
     def renew(self) -> bool:
         """Forget credentials that may be stale; return whether another try may be let in."""
         return self.credentials.renew()

@@ -27,6 +27,9 @@ class ConnectionFacts:
     token_url: str
     client_id: str
     scope: str
+    audience: str
+    resource: str
+    secret_in: str
     sealed: str = field(repr=False)
     timeout_seconds: float | None
     requests_per_minute: int | None

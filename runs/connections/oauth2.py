@@ -1,10 +1,12 @@
 """OAuth 2 client credentials (RFC 6749, 4.4): a token fetched once, used until shortly before its end."""
 
 import asyncio
+import base64
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
+from urllib.parse import quote_plus
 
 import httpx
 
@@ -12,8 +14,9 @@ from kernel.egress import EgressClient
 from kernel.errors import LlmteamError
 from kernel.values import parse_json
 from runs.connections.facts import ConnectionFacts
-from runs.connections.redaction import hidden_texts
+from runs.connections.redaction import hidden_texts, redact
 from runs.steps.base import StepFailed
+from tenants.models import SecretPlace
 
 TOKEN_TIMEOUT_SECONDS: Final = 10.0
 DEFAULT_LIFETIME_SECONDS: Final = 300.0
@@ -23,7 +26,9 @@ EARLY_SECONDS: Final = 30.0
 
 LONGEST_ANSWER: Final = 64 * 1024
 
-_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
+LONGEST_WORDS: Final = 300
+LONGEST_LIFETIME_SECONDS: Final = 3.2e8
+_TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
 
 class ClientCredentials:
@@ -56,40 +61,74 @@ class ClientCredentials:
 
     def secrets(self) -> tuple[str, ...]:
         """Give the spellings of the secret and the token."""
-        return (*hidden_texts(self._secret, self._facts.client_id), *hidden_texts(self._token))
+        client_id, secret = self._facts.client_id, self._secret
+        encoded = hidden_texts(quote_plus(secret), quote_plus(client_id))
+        return (*encoded, *hidden_texts(secret, client_id), *hidden_texts(self._token))
 
     async def _fetch(self) -> tuple[str, float]:
-        fields = {"grant_type": "client_credentials", **({"scope": self._facts.scope} if self._facts.scope else {})}
+        facts = self._facts
+        fields = {"grant_type": "client_credentials", "scope": facts.scope, "audience": facts.audience}
+        fields |= {"resource": facts.resource}
+        headers = {"Accept": "application/json"}
+        if facts.secret_in == SecretPlace.BODY:
+            fields |= {"client_id": facts.client_id, "client_secret": self._secret}
+        else:
+            headers["Authorization"] = _basic(facts.client_id, self._secret)
         try:
             response = await self._http_client().post(
-                self._facts.token_url,
-                data=fields,
-                auth=(self._facts.client_id, self._secret),
-                headers={"Accept": "application/json"},
+                facts.token_url,
+                data={name: value for name, value in fields.items() if value},
+                headers=headers,
                 timeout=TOKEN_TIMEOUT_SECONDS,
             )
         except LlmteamError as error:
             raise self._unavailable(error.detail) from error
+        answer = _answer_of(response)
         if response.status_code >= 500 or response.status_code == 429:
-            raise self._unavailable(f"it answered with status {response.status_code}.")
+            raise self._unavailable(f"it answered with status {response.status_code}.{self._words(answer)}")
         if not response.is_success:
-            raise StepFailed(
-                "OAUTH2_REFUSED",
-                f"The token server of the connection {self._facts.ref} refused: status {response.status_code}.",
-            )
-        return self._read(response)
+            raise self._refused(f"refused: status {response.status_code}.{self._words(answer)}")
+        return self._read(answer)
 
-    def _read(self, response: httpx.Response) -> tuple[str, float]:
-        try:
-            answer: Any = parse_json(response.content[:LONGEST_ANSWER], big_integers="text")
-            token, lifetime = str(answer["access_token"]), float(answer.get("expires_in", DEFAULT_LIFETIME_SECONDS))
-        except (LlmteamError, LookupError, TypeError, ValueError, AttributeError):
-            token, lifetime = "", 0.0
-        if _TOKEN.fullmatch(token) is None:
-            message = f"The token server of the connection {self._facts.ref} answered without a token."
-            raise StepFailed("OAUTH2_REFUSED", message)
-        return token, lifetime
+    def _read(self, answer: Mapping[str, Any]) -> tuple[str, float]:
+        token = answer.get("access_token")
+        if not isinstance(token, str) or _TOKEN.fullmatch(token) is None:
+            raise self._refused(f"answered without a token.{self._words(answer)}")
+        return token, _lifetime(answer.get("expires_in"))
+
+    def _words(self, answer: Mapping[str, Any]) -> str:
+        """Give what the server says about a refusal, without our secret."""
+        said = [answer.get(name) for name in ("error", "error_description", "message")]
+        words = ": ".join(str(redact(text, self.secrets()))[:LONGEST_WORDS] for text in said if isinstance(text, str))
+        return f" It says: {words}" if words else ""
+
+    def _refused(self, what: str) -> StepFailed:
+        return StepFailed("OAUTH2_REFUSED", f"The token server of the connection {self._facts.ref} {what}")
 
     def _unavailable(self, why: str) -> StepFailed:
         message = f"No token for the connection {self._facts.ref}: {why}"
         return StepFailed("OAUTH2_UNAVAILABLE", message, retryable=True)
+
+
+def _basic(client_id: str, secret: str) -> str:
+    """Write Basic credentials of a client, both parts form-encoded (RFC 6749, 2.3.1)."""
+    both = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+    return f"Basic {base64.b64encode(both.encode()).decode()}"
+
+
+def _answer_of(response: httpx.Response) -> Mapping[str, Any]:
+    """Read an answer; what is no object says nothing."""
+    try:
+        found = parse_json(response.content[:LONGEST_ANSWER], big_integers="text")
+    except LlmteamError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _lifetime(told: object) -> float:
+    """Read a lifetime in seconds; one that is not told, or makes no sense, is taken to be short."""
+    try:
+        seconds = float(told) if isinstance(told, int | float | str) else 0.0
+    except ValueError:
+        seconds = 0.0
+    return seconds if 0 < seconds < LONGEST_LIFETIME_SECONDS else DEFAULT_LIFETIME_SECONDS

@@ -163,7 +163,7 @@ async def _get_base(
     async with call.outside(connected.endpoint):
         request = client.build_request("GET", connected.base_url)
         await connected.authorise(request)
-        response = await client.send(request)
+        response = await client.send(request, auth=getattr(connected, "http_auth", None))
         status = response.status_code
         if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN} or status >= 500:
             message = f"The host answered with status {status}."

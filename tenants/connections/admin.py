@@ -44,7 +44,7 @@ class ConnectionForm(Form):
                 self._check_ref(tenant, cleaned["ref"])
             providers = import_string(settings.PROVIDER_NAMES)()
             found = [*problems(wish_of(cleaned), policy=policy_of(tenant), providers=providers)]
-            found += secret_problems(self.secret_wish)
+            found += secret_problems(self.secret_wish, wish_of(cleaned))
             again = None if self.secret_wish is not KEEP else secret_needed_again(self.instance, wish_of(cleaned))
             for item in [*found, again] if again else found:
                 self.add_error(*_placed(item, self.fields))
@@ -91,6 +91,9 @@ class ConnectionAdmin(ConsoleAdmin):
                     "token_url",
                     "client_id",
                     "scope",
+                    "audience",
+                    "resource",
+                    "secret_in",
                     "secret_state",
                     "new_secret",
                     "clear_secret",

@@ -27,7 +27,15 @@ class ConnectionAuth(models.TextChoices):
     BASIC = "basic", "Authorization: Basic"
     HEADER = "header", "In a header"
     QUERY = "query", "In the query"
+    DIGEST = "digest", "Digest"
     OAUTH2 = "oauth2", "OAuth 2 client credentials"
+
+
+class SecretPlace(models.TextChoices):
+    """Where a token server is shown the client's secret."""
+
+    HEADER = "header", "In the header"
+    BODY = "body", "In the body"
 
 
 class Connection(models.Model):
@@ -51,6 +59,14 @@ class Connection(models.Model):
     token_url = models.CharField(max_length=2000, blank=True, help_text="For OAuth 2.")
     client_id = models.CharField(max_length=200, blank=True, help_text="For OAuth 2.")
     scope = models.CharField(max_length=500, blank=True, help_text="For OAuth 2.")
+    audience = models.CharField(max_length=500, blank=True, help_text="For OAuth 2, where the server wants one.")
+    resource = models.CharField(max_length=2000, blank=True, help_text="For OAuth 2, where the server wants one.")
+    secret_in = models.CharField(
+        max_length=8,
+        choices=SecretPlace,
+        blank=True,
+        help_text="For OAuth 2: where the secret goes; the header.",
+    )
     secret = SealedField(help_text="The key, token, password or client secret; sealed.")
     secret_set_at = models.DateTimeField(null=True, editable=False)
     timeout_seconds = models.FloatField(null=True, blank=True, help_text="For one call. Empty: the step's own.")
@@ -75,6 +91,9 @@ class Connection(models.Model):
             models.UniqueConstraint(fields=["tenant", "ref"], name="connection_ref_once"),
             models.CheckConstraint(condition=Q(kind__in=ConnectionKind.values), name="connection_kind_known"),
             models.CheckConstraint(condition=Q(auth__in=ConnectionAuth.values), name="connection_auth_known"),
+            models.CheckConstraint(
+                condition=Q(secret_in__in=["", *SecretPlace.values]), name="connection_secret_place_known"
+            ),
         ]
         indexes = [models.Index(fields=["tenant", "-created_at", "-id"], name="connection_by_tenant")]
 

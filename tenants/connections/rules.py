@@ -20,9 +20,14 @@ POINTERS: Final[Mapping[str, str]] = {
     "username": "/auth/username",
     "token_url": "/auth/token_url",
     "client_id": "/auth/client_id",
+    "audience": "/auth/audience",
+    "resource": "/auth/resource",
+    "secret_in": "/auth/secret_in",
 }
 """Where callers write what a connection keeps flat."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_IN_HEADERS: Final = frozenset({ConnectionAuth.BEARER, ConnectionAuth.HEADER, ConnectionAuth.PROVIDER})
+_NOT_IN_HEADERS: Final = re.compile(r"[^\x20-\x7e]|^ | $")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.~-]{1,100}")
 
 
@@ -41,6 +46,9 @@ class ConnectionWish:
     token_url: str = ""
     client_id: str = ""
     scope: str = ""
+    audience: str = ""
+    resource: str = ""
+    secret_in: str = ""
     timeout_seconds: float | None = None
     requests_per_minute: int | None = None
     max_concurrency: int | None = None
@@ -71,11 +79,16 @@ def problems(wish: ConnectionWish, *, policy: Policy, providers: Collection[str]
     yield from option_problems(wish.kind, wish.options)
 
 
-def secret_problems(secret: object) -> Iterator[ErrorItem]:
-    """Refuse a secret that no header can carry: a line end pasted along with a key."""
-    if isinstance(secret, str) and _CONTROL.search(secret):
+def secret_problems(secret: object, wish: ConnectionWish) -> Iterator[ErrorItem]:
+    """Refuse a secret that cannot be sent: a line end pasted along with a key, or what no header carries."""
+    if not isinstance(secret, str):
+        return
+    if _CONTROL.search(secret):
         hint = "Paste it without line ends or tabs."
         yield _item("secret", "CONTROL_CHARACTER", "The secret has a line end or another control character.", hint)
+    elif wish.shown_auth in _IN_HEADERS and (found := _NOT_IN_HEADERS.search(secret)):
+        detail = f"Character {found.start() + 1} of the secret (U+{ord(found[0]):04X}) cannot be sent in a header."
+        yield _item("secret", "CHARACTER_REFUSED", detail, "Paste the secret alone, without blanks around it.")
 
 
 def moved_host(before: ConnectionWish, after: ConnectionWish) -> bool:
@@ -100,13 +113,13 @@ def _of_kind(wish: ConnectionWish, providers: Collection[str]) -> Iterator[Error
 def _of_auth(wish: ConnectionWish) -> Iterator[ErrorItem]:
     needed = {
         ConnectionAuth.BASIC: ("username",),
+        ConnectionAuth.DIGEST: ("username",),
         ConnectionAuth.HEADER: ("auth_name",),
         ConnectionAuth.QUERY: ("auth_name",),
         ConnectionAuth.OAUTH2: ("token_url", "client_id"),
     }
     auth = wish.shown_auth
-    if auth == ConnectionAuth.PROVIDER and wish.kind != ConnectionKind.LLM:
-        yield _item("auth", "NOT_OF_THIS_KIND", "Only a language model has a provider to show the secret to.")
+    yield from _of_another_kind(wish)
     for name in needed.get(ConnectionAuth(auth), ()):
         if not getattr(wish, name):
             yield _item(name, "MISSING_FIELD", f"The auth {auth} needs {name}.")
@@ -114,6 +127,17 @@ def _of_auth(wish: ConnectionWish) -> Iterator[ErrorItem]:
         yield _item("auth_name", "INVALID", "A header's or parameter's name has letters, digits, hyphens only.")
     if auth == ConnectionAuth.HEADER and wish.auth_name:
         yield from _refusal("auth_name", {wish.auth_name: "x"})
+
+
+def _of_another_kind(wish: ConnectionWish) -> Iterator[ErrorItem]:
+    auth = wish.shown_auth
+    if auth == ConnectionAuth.DIGEST and wish.kind != ConnectionKind.HTTP:
+        yield _item("auth", "NOT_OF_THIS_KIND", "Only an HTTP API is shown the secret by digest.")
+    if auth == ConnectionAuth.PROVIDER and wish.kind != ConnectionKind.LLM:
+        yield _item("auth", "NOT_OF_THIS_KIND", "Only a language model has a provider to show the secret to.")
+    for name in ("audience", "resource", "secret_in"):
+        if getattr(wish, name) and auth != ConnectionAuth.OAUTH2:
+            yield _item(name, "NOT_OF_THIS_KIND", f"Only the auth oauth2 has {name}.")
 
 
 def _of_url(name: str, url: str, policy: Policy) -> Iterator[ErrorItem]:

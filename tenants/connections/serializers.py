@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from tenants.connections.models import Connection, ConnectionAuth, ConnectionKind
+from tenants.connections.models import Connection, ConnectionAuth, ConnectionKind, SecretPlace
 from tenants.connections.rules import ConnectionWish
 from tenants.connections.services import KEEP
 from tenants.requests import Strict
@@ -27,12 +27,17 @@ class AuthFields(Strict):
 
     type = serializers.ChoiceField(choices=ConnectionAuth.choices)
     name = serializers.CharField(required=False, max_length=100, help_text="The header's or query parameter's name.")
-    username = serializers.CharField(required=False, max_length=200, help_text="For `basic`; the secret is the rest.")
+    username = serializers.CharField(required=False, max_length=200, help_text="For `basic` and `digest`.")
     token_url = serializers.CharField(required=False, max_length=2000, help_text="For `oauth2`.")
     client_id = serializers.CharField(
         required=False, max_length=200, help_text="For `oauth2`; the secret is the client's secret."
     )
     scope = serializers.CharField(required=False, max_length=500, help_text="For `oauth2`.")
+    audience = serializers.CharField(required=False, max_length=500, help_text="For `oauth2`.")
+    resource = serializers.CharField(required=False, max_length=2000, help_text="For `oauth2`.")
+    secret_in = serializers.ChoiceField(
+        choices=SecretPlace.choices, required=False, help_text="For `oauth2`: where the secret goes; `header`."
+    )
 
 
 @extend_schema_serializer(
@@ -127,6 +132,7 @@ def connection_body(row: Connection) -> dict[str, Any]:
     """Fill a ``ConnectionShape``."""
     options = {"name": row.auth_name, "username": row.username, "token_url": row.token_url}
     options |= {"client_id": row.client_id, "scope": row.scope}
+    options |= {"audience": row.audience, "resource": row.resource, "secret_in": row.secret_in}
     return {
         "ref": row.ref,
         "kind": row.kind,

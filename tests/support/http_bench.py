@@ -1,6 +1,7 @@
 """One tenant and one server for http_action, without an engine around it."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -31,14 +32,14 @@ class Context:
     egress: EgressClient
     bases: dict[str, str]
     tenant_id: UUID = field(default_factory=new_id)
-    connected: dict[str, Client] = field(default_factory=dict)
+    connected: dict[str, Callable[[], Client]] = field(default_factory=dict)
 
     async def http_client(self) -> EgressClient:
         return self.egress
 
     async def client(self, ref: str) -> Client:
         if ref in self.connected:
-            return self.connected[ref]
+            return self.connected[ref]()
         if ref not in self.bases:
             raise StepFailed("CONNECTION_UNKNOWN", f"There is no connection named {ref}.")
         return PlainClient(ref, self.bases[ref])
@@ -59,7 +60,7 @@ class Bench:
         row = Connection(ref=ref, kind="http", tenant_id=self.context.tenant_id, **wish)
         seal_into(row, "secret", secret)
         directory = Directory(Runtime(), lambda: self.context.egress)
-        self.context.connected[ref] = directory.client(ref, facts_of(row))
+        self.context.connected[ref] = partial(directory.client, ref, facts_of(row))
 
     async def run(
         self,

@@ -74,6 +74,23 @@ def test_a_secret_stays_when_it_is_left_out_and_goes_with_null(acme: Customer, a
     assert (cleared["has_secret"], cleared["secret_set_at"]) == (False, None)
 
 
+@pytest.mark.parametrize(
+    ("secret", "place"),
+    [("sk-abc\u200b123456", "7 of the secret (U+200B)"), ("abc123456 ", "10"), (" abc", "1 "), ("pass\u2013word", "5")],
+)
+def test_a_secret_that_no_header_carries_is_refused_with_the_place_and_never_repeated(
+    acme: Customer, api: Api, secret: str, place: str
+) -> None:
+    connection = {**CRM, "auth": {"type": "bearer"}, "secret": secret.strip().encode("ascii", "ignore").decode()}
+    assert api(acme).put("/api/v1/connections/crm", connection).status_code == 201
+    refused = api(acme).put("/api/v1/connections/crm", {**connection, "secret": secret})
+    assert (refused.status_code, codes(refused)) == (422, [("/secret", "CHARACTER_REFUSED")])
+    assert f"Character {place}" in refused.json()["errors"][0]["detail"]
+    assert secret not in refused.content.decode()
+    basic = {**connection, "auth": {"type": "basic", "username": "us"}, "secret": secret}
+    assert api(acme).put("/api/v1/connections/crm", basic).status_code == 200
+
+
 def test_a_kept_secret_never_goes_to_another_host(acme: Customer, api: Api) -> None:
     client = api(acme)
     client.put("/api/v1/connections/crm", CRM)

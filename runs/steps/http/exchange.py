@@ -109,7 +109,9 @@ class _Exchange:
             if request.client is not None:
                 await request.client.authorise(built)
             call.is_in_doubt = not request.is_repeatable
-            response: httpx.Response = await client.send(built, stream=True)
+            response: httpx.Response = await client.send(
+                built, stream=True, auth=getattr(request.client, "http_auth", None)
+            )
             content = await self._content(response)
         except (ConnectionFailed, DeadlineExceeded) as error:
             raise self._unanswered(error) from error

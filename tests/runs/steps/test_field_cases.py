@@ -1,12 +1,14 @@
 """http_action with servers as they are: every case of `tests/cases/field.json` that is about them."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.support.field_cases import answers_of, http_cases
 from tests.support.http_bench import Bench
+from tests.support.http_server import Answer, RecordedRequest
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
@@ -14,12 +16,14 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 @pytest.mark.parametrize("case", http_cases())
 async def test_a_server_as_it_is(bench: Bench, url: str, case: dict[str, Any]) -> None:
     case = json.loads(json.dumps(case).replace("SERVER", url))
+    answer = in_turn(answers_of(case.get("upstream", [{"body": {"n": 1}}])))
     for method in METHODS:
-        bench.server.route(method, "/*", answers_of(case.get("upstream", [{"body": {"n": 1}}])))
+        bench.server.route(method, "/*", answer)
     bench.connect("crm", {"base_url": f"{url}/base", **case.get("connection", {})})
     if "error" in case:
         failure = await bench.fail(case["step"], value=case.get("input"), is_filled=False)
         assert failure.code == case["error"]
+        assert case.get("message", "") in failure.message
         assert failure.retryable is case.get("retryable", False)
         assert failure.retry_after_seconds == case.get("retry_after")
         assert case.get("details", {}).items() <= failure.details.items()
@@ -30,6 +34,11 @@ async def test_a_server_as_it_is(bench: Bench, url: str, case: dict[str, Any]) -
     for call, expected in zip(bench.server.calls, case.get("sent", bench.server.calls), strict=True):
         if isinstance(expected, dict):
             assert_sent(call, expected)
+
+
+def in_turn(answers: list[Answer]) -> Callable[[RecordedRequest], Answer]:
+    left = iter(answers)
+    return lambda _request: next(left, answers[-1])
 
 
 def assert_sent(call: Any, expected: dict[str, Any]) -> None:
