@@ -12,8 +12,9 @@ from runs.agents.config import PLACE, AgentTool
 from runs.inputs import misfits
 from runs.providers.base import Tool, ToolCall
 from runs.steps.base import Client, StepCall, StepFailed
+from runs.steps.http.body import with_query
 from runs.steps.http.exchange import exchange
-from runs.steps.http.request import IDEMPOTENT, OutgoingRequest, below, honours_key, with_query
+from runs.steps.http.request import IDEMPOTENT, OutgoingRequest, below, honours_key
 
 MOST_RESULT_BYTES: Final = 16 * 1024
 TIMEOUT_SECONDS: Final = 30.0

@@ -9,8 +9,16 @@ FAMILIES: Final = (
 """Whoever reads a code that begins so may rely on the platform having given it."""
 OTHERS: Final = frozenset(
     {
-        *("ACTIVATION_LIMIT", "ARGUMENTS_INVALID", "BRANCH_FAILED", "ENGINE_ERROR", "HEADER_REFUSED", "INTERNAL_ERROR"),
-        *("ITEMS_NOT_A_LIST", "ITEMS_TOO_MANY", "MALFORMED_JSON", "MEMORY_LIMIT", "NOT_COMPARABLE", "OUTCOME_UNKNOWN"),
+        *("ACTIVATION_LIMIT", "ARGUMENTS_INVALID", "BODY_REFUSED", "BRANCH_FAILED", "ENGINE_ERROR", "HEADER_REFUSED"),
+        *(
+            "INTERNAL_ERROR",
+            "ITEMS_NOT_A_LIST",
+            "ITEMS_TOO_MANY",
+            "MALFORMED_JSON",
+            "MEMORY_LIMIT",
+            "NOT_COMPARABLE",
+            "OUTCOME_UNKNOWN",
+        ),
         *("PATH_REFUSED", "PRICE_UNKNOWN", "REQUEST_TIMED_OUT", "TOOL_NOT_ALLOWED"),
     }
 )

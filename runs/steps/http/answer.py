@@ -1,6 +1,5 @@
 """What a host answered, as a value of a run: parsed by its type, its secrets cut out."""
 
-import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from kernel.errors import LlmteamError
 from kernel.values import Json
 from runs.connections.redaction import redact
 from runs.steps.base import StepFailed
+from runs.steps.http.links import next_link
 from runs.steps.http.reading import LARGEST_IN_PLACE, ResponseAs, Unreadable, excerpt, read_content, read_large
 from runs.steps.retry_after import seconds_to_wait
 
@@ -22,7 +22,6 @@ MOST_SHOWN: Final = 2_000
 """Characters of a longer one."""
 _RETRYABLE_STATUSES: Final = frozenset((408, 425, 429))
 _STATUSES_OF_LIMITS: Final = frozenset((403, 408, 425, 429, *range(500, 600)))
-_NEXT: Final = re.compile(r'<([^<>]*)>[^,<]*;\s*rel="?(?:[^",;]*\s)?next(?:\s[^",;]*)?"?(?=[\s,;]|$)', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +54,7 @@ class Answer:
     @property
     def next_link(self) -> str | None:
         """The next page, as the header ``Link`` names it (RFC 8288)."""
-        found = _NEXT.search(self.headers.get("link", ""))
-        return found[1] if found else None
+        return next_link(self.headers.get("link", ""))
 
     async def read(self, tenant: UUID) -> None:
         """Read the content, so that ``value`` is there at once; of a large one without holding the event loop.

@@ -37,18 +37,33 @@ OptionalText = Annotated[str | SkipJsonSchema[None], _Unset]
 
 
 class Pagination(BaseModel):
-    """How the pages of an answer follow each other; one way of the three.
+    """How the pages of an answer follow each other; one way of the five.
 
-    Expressions see ``response``, ``status`` and ``headers`` (lower case) of the page just read.
+    Expressions see ``response``, ``status`` and ``headers`` (lower case) of the page just read, its number ``page``,
+    from 1, and ``count``, how many items came so far.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     next_link: bool = Field(False, description="Follow the header `Link` with rel=next")
-    next: OptionalText = Field(None, description="Expression that gives the next page's URL or path; null ends")
-    cursor: OptionalText = Field(None, description="Expression that gives the next page's cursor; null or empty ends")
-    parameter: OptionalText = Field(None, description="Query parameter the cursor is sent in")
-    items: OptionalText = Field(None, description="Expression that gives a page's list; the answer itself without it")
+    next: Annotated[OptionalText, ExpressionText()] = Field(
+        None, description="Expression that gives the next page's URL or path; null ends"
+    )
+    cursor: Annotated[OptionalText, ExpressionText()] = Field(
+        None, description="Expression that gives the next page's cursor; null or empty ends"
+    )
+    page: OptionalText = Field(None, description="Parameter that takes the next page's number; an empty page ends")
+    offset: OptionalText = Field(None, description="Parameter that takes how many items came; an empty page ends")
+    start: Annotated[int | SkipJsonSchema[None], _Unset] = Field(
+        None, ge=0, description="Number of the first page (1), or the first offset (0)"
+    )
+    parameter: OptionalText = Field(None, description="Parameter the cursor is sent in")
+    parameter_in: Annotated[Literal["query", "body"] | SkipJsonSchema[None], _Unset] = Field(
+        None, description="Where the parameter stands; in a body that is a JSON object, else in the query"
+    )
+    items: Annotated[OptionalText, ExpressionText()] = Field(
+        None, description="Expression that gives a page's list; the answer itself without it"
+    )
     max_pages: int = Field(DEFAULT_PAGES, ge=1, le=MAX_PAGES, description="More pages than this fail the step")
 
     @field_validator("next", "cursor", "items")
@@ -63,8 +78,9 @@ class Pagination(BaseModel):
 
     @model_validator(mode="after")
     def _goes_one_way(self) -> Self:
-        if [self.next_link, self.next is not None, self.cursor is not None].count(True) != 1:
-            raise PydanticCustomError("ways", "Give one of next_link, next and cursor.")
+        others = (self.next, self.cursor, self.page, self.offset)
+        if [self.next_link, *(way is not None for way in others)].count(True) != 1:
+            raise PydanticCustomError("ways", "Give one of next_link, next, cursor, page and offset.")
         if (self.cursor is None) != (self.parameter is None):
             raise PydanticCustomError("ways", "cursor and parameter go together.")
         return self
@@ -79,7 +95,7 @@ class HttpActionConfig(StepConfig):
     client_ref: Annotated[OptionalText, ConnectionRef("http")] = Field(
         None, description="Name of a base address the operator configured"
     )
-    method: Literal["GET", "POST", "PUT", "DELETE", "PATCH"] = "POST"
+    method: Literal["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"] = "POST"
     path: Annotated[OptionalText, PathText()] = Field(None, description="Path below the client's base address")
     headers: Annotated[
         dict[str, str], BeforeValidator(_without_null, json_schema_input_type=dict[str, str]), _Unset

@@ -1,6 +1,8 @@
 """Reading an answer page by page, as far as a config says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import httpx
 
 from kernel.values import Json, ValueTooLarge, check_size
 from runs.steps.base import StepCall, StepFailed
@@ -23,21 +25,26 @@ async def read_pages(
         StepFailed: A page failed; a page came again; there are more than ``max_pages``; all is too large.
     """
     items: list[Json] = []
-    seen: set[str] = set()
-    request: OutgoingRequest | None = first
+    seen: set[tuple[str, bytes | None]] = set()
+    request: OutgoingRequest | None = _first(pagination, first)
     status = 0
     while request is not None:
-        if request.url in seen:
+        if (request.url, request.content) in seen:
             raise StepFailed("PAGINATION_LOOP", "A page names itself or an earlier one as the next.")
         if len(seen) == pagination.max_pages:
             message = f"There are more than {pagination.max_pages} pages; raise max_pages, or ask for larger ones."
             raise StepFailed("PAGINATION_LIMIT", message, details={"limit": pagination.max_pages})
         answer = await exchange(call, request, accepted=config.accept_statuses, patient=bool(seen))
-        seen.add(request.url)
-        status, page = answer.status, Page(call, answer)
-        items += await _items(pagination, page)
+        seen.add((request.url, request.content))
+        status = answer.status
+        if status == httpx.codes.NO_CONTENT:
+            break
+        page = Page(call, answer, number=len(seen), count=len(items))
+        found = await _items(pagination, page)
+        items += found
         _check(items)
-        request = await _following(pagination, request, page)
+        page = replace(page, count=len(items))
+        request = await _following(pagination, request, page) if found or not _is_counted(pagination) else None
     return items, status
 
 
@@ -59,10 +66,13 @@ class Page:
 
     call: StepCall
     answer: Answer
+    number: int
+    count: int
 
     async def evaluate(self, place: str, expression: str) -> Json:
         """Evaluate an expression of ``pagination``; raises as the function."""
         found: dict[str, Json] = {"status": self.answer.status, "headers": dict(self.answer.headers)}
+        found |= {"page": self.number, "count": self.count}
         return await evaluate(self.call, f"pagination.{place}", expression, response=self.answer.value, **found)
 
 
@@ -81,10 +91,36 @@ async def _following(pagination: Pagination, request: OutgoingRequest, page: Pag
     if pagination.next is not None:
         found = await page.evaluate("next", pagination.next)
         return request.at(_text("pagination.next", found)) if found not in (None, "", False) else None
+    if _is_counted(pagination):
+        return _counted(pagination, request, page.number, page.count)
     found = await page.evaluate("cursor", pagination.cursor or "")
     if found in (None, "", False):
         return None
-    return request.with_parameter(pagination.parameter or "", _text("pagination.cursor", found))
+    value = found if isinstance(found, int) and found is not True else _text("pagination.cursor", found)
+    return _with(pagination, request, pagination.parameter or "", value)
+
+
+def _is_counted(pagination: Pagination) -> bool:
+    return pagination.page is not None or pagination.offset is not None
+
+
+def _first(pagination: Pagination, request: OutgoingRequest) -> OutgoingRequest:
+    """Ask for the first page by its number, where pages are counted and a first number is given."""
+    return request if pagination.start is None else _counted(pagination, request, 0, 0)
+
+
+def _counted(pagination: Pagination, request: OutgoingRequest, number: int, count: int) -> OutgoingRequest:
+    """Ask for the page behind so many pages, and so many items."""
+    if pagination.page is not None:
+        first = 1 if pagination.start is None else pagination.start
+        return _with(pagination, request, pagination.page, first + number)
+    return _with(pagination, request, pagination.offset or "", (pagination.start or 0) + count)
+
+
+def _with(pagination: Pagination, request: OutgoingRequest, name: str, value: Json) -> OutgoingRequest:
+    """Set a parameter: where the config says, else in a body that is a JSON object and in no query that has it."""
+    place = pagination.parameter_in or ("body" if request.takes_member(name) else "query")
+    return request.with_member(name, value) if place == "body" else request.with_parameter(name, str(value))
 
 
 def _text(place: str, found: Json) -> str:

@@ -11,6 +11,7 @@ from django.conf import settings
 from kernel.values import Json, dump_json
 from runs.runtime import host_of
 from runs.steps.base import Client, Endpoint, StepCall, StepFailed
+from runs.steps.http.body import body_of, with_query
 from runs.steps.http.config import HttpActionConfig
 from runs.steps.http.reading import ResponseAs, media_type
 from segments.expressions import climbs
@@ -18,7 +19,6 @@ from tenants.connections.options import HttpOptions
 
 IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 """Methods that have the same effect however often they are sent (RFC 9110, 9.2.2)."""
-_METHODS_WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
 _ORIGIN: Final = re.compile(r"[^/?#]*//[^/?#]*")
 _KEPT_IN_PATH: Final = "/%:@!$&'()*+,;=~?#[]-._"
 
@@ -65,15 +65,31 @@ class OutgoingRequest:
             StepFailed: PAGE_ELSEWHERE: the page is on another host, which is not to see the credentials.
         """
         absolute = urljoin(self.url, url)
-        if urlsplit(absolute)[:2] != urlsplit(self.url)[:2]:
+        if _origin(absolute) != _origin(self.url):
             raise StepFailed("PAGE_ELSEWHERE", "The next page is on another host than the first.")
         return replace(self, url=absolute)
+
+    def takes_member(self, name: str) -> bool:
+        """Whether the body is a JSON object, and the query does not hold the name."""
+        query = parse_qsl(self.url.partition("#")[0].partition("?")[2], keep_blank_values=True)
+        is_json = media_type(self.headers.get("content-type", "")) == "application/json"
+        return is_json and isinstance(self.body, dict) and all(key != name for key, _ in query)
+
+    def with_member(self, name: str, value: Json) -> "OutgoingRequest":
+        """Give the same request with a member of its body, which is a JSON object, set."""
+        body = {**self.body, name: value} if isinstance(self.body, dict) else {name: value}
+        return replace(self, body=body, content=dump_json(body).encode())
 
     def with_parameter(self, name: str, value: str) -> "OutgoingRequest":
         """Give the same request with a query parameter set."""
         bare, _, query = self.url.partition("#")[0].partition("?")
         pairs = [(key, text) for key, text in parse_qsl(query, keep_blank_values=True) if key != name]
         return replace(self, url=f"{bare}?{urlencode([*pairs, (name, value)])}")
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Give scheme and host with port, as they are compared: in lower case, a default port named."""
+    return urlsplit(url).scheme.lower(), host_of(url)
 
 
 async def build_request(config: HttpActionConfig, call: StepCall) -> OutgoingRequest:
@@ -84,7 +100,7 @@ async def build_request(config: HttpActionConfig, call: StepCall) -> OutgoingReq
     """
     client = await call.context.client(config.client_ref) if config.client_ref else None
     headers = {name.lower(): value for name, value in config.headers.items()}
-    body, content = _content(config, call, headers)
+    body, content = body_of(config, call, headers)
     url = with_query(_bare_url(config.url) if config.url else _below(client, config.path or ""), config.query)
     is_repeatable = config.method in IDEMPOTENT or _honours_key(config, client)
     return OutgoingRequest(
@@ -129,20 +145,6 @@ def below(base_url: str, path: str) -> str:
     return f"{base_url.rstrip('/')}/{quote(path.lstrip('/'), safe=_KEPT_IN_PATH)}"
 
 
-def with_query(url: str, query: Mapping[str, Json]) -> str:
-    """Add parameters; a list repeats its parameter, null leaves it out."""
-    pairs = [
-        (name, item if isinstance(item, str) else dump_json(item))
-        for name, value in query.items()
-        for item in (value if isinstance(value, list) else [value])
-        if item is not None
-    ]
-    if not pairs:
-        return url
-    bare, hash_mark, fragment = url.partition("#")
-    return f"{bare}{'&' if '?' in bare else '?'}{urlencode(pairs)}{hash_mark}{fragment}"
-
-
 def _below(client: Client | None, path: str) -> str:
     if client is None:
         raise StepFailed("CONFIG_INVALID", "Either url, or client_ref and path, must be given.")
@@ -159,25 +161,3 @@ def _timeout(config: HttpActionConfig, client: Client | None) -> float:
     """The step's own time, else the connection's, else the default."""
     of_client = client.timeout_seconds if client is not None else None
     return config.timeout_seconds if of_client is None or "timeout_seconds" in config.model_fields_set else of_client
-
-
-def _content(config: HttpActionConfig, call: StepCall, headers: dict[str, str]) -> tuple[Json, bytes | None]:
-    """Give the body and encode it; name its type in `headers`, unless the segment did.
-
-    A configured text goes out as it is; an object goes out as a form where the segment says so; else JSON.
-    """
-    if "body" in config.model_fields_set:
-        body: Json = config.body
-        if isinstance(body, str):
-            headers.setdefault("content-type", "text/plain; charset=utf-8")
-            return body, body.encode()
-        if body is None:
-            return None, None
-    elif config.method in _METHODS_WITH_BODY:
-        body = call.input
-    else:
-        return None, None
-    content_type = headers.setdefault("content-type", "application/json")
-    if isinstance(body, dict) and media_type(content_type) == "application/x-www-form-urlencoded":
-        return body, with_query("", body)[1:].encode()
-    return body, dump_json(body).encode()

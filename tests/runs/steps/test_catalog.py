@@ -46,7 +46,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[str]]] = {
     "http_action": (
         {
             "client_ref": TEXT,
-            "method": {**TEXT, "enum": ["GET", "POST", "PUT", "DELETE", "PATCH"], "default": "POST"},
+            "method": {**TEXT, "enum": ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"], "default": "POST"},
             "path": TEXT,
             "headers": {"type": "object", "additionalProperties": TEXT},
             "retry_count": {"type": "integer", "default": 3, "minimum": 0},

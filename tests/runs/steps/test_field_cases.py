@@ -1,5 +1,7 @@
 """http_action with servers as they are: every case of `tests/cases/field.json` that is about them."""
 
+import email
+import email.policy
 import json
 from collections.abc import Callable
 from typing import Any
@@ -44,4 +46,20 @@ def in_turn(answers: list[Answer]) -> Callable[[RecordedRequest], Answer]:
 def assert_sent(call: Any, expected: dict[str, Any]) -> None:
     headers = {name: call.headers.get(name) for name in expected.get("headers", {})}
     found = {"method": call.method, "target": call.target, "headers": headers, "body": call.body.decode("latin-1")}
+    if "parts" in expected:
+        found["parts"] = parts_of(call)
     assert {name: found[name] for name in expected} == expected
+
+
+def parts_of(call: RecordedRequest) -> list[list[str | None]]:
+    """Read the parts of a body: name, filename, content as latin-1."""
+    head = f"Content-Type: {call.headers['content-type']}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + call.body, policy=email.policy.HTTP)
+    return [
+        [
+            str(part.get_param("name", header="content-disposition")),
+            part.get_filename(),
+            part.get_payload(decode=True).decode("latin-1"),
+        ]
+        for part in message.iter_parts()
+    ]

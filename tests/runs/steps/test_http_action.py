@@ -288,7 +288,7 @@ def test_the_card_is_the_public_contract() -> None:
     assert schema["required"] == ["client_ref", "path"]
     properties = schema["properties"]
     assert properties["client_ref"]["type"] == properties["path"]["type"] == "string"
-    assert properties["method"]["enum"] == ["GET", "POST", "PUT", "DELETE", "PATCH"]
+    assert properties["method"]["enum"] == ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]
     assert properties["method"]["default"] == "POST"
     assert properties["headers"]["additionalProperties"] == {"type": "string"}
     assert (properties["retry_count"]["type"], properties["retry_count"]["default"]) == ("integer", 3)
