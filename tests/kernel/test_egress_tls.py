@@ -1,6 +1,7 @@
 """TLS: the certificate is checked against the name, though the socket goes to the judged address."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from kernel.egress import ConnectionFailed, build_policy, open_client, open_sync_client
+from kernel.egress import ConnectionFailed, EgressClient, build_policy, open_client, open_sync_client
+from kernel.egress.errors import OF_TRUST, Reason
 from tests.support.certificates import write_certificate
+from tests.support.http_server import Answer, CountingServer
 
 NAME = "shop.example.com"
 
@@ -23,7 +26,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @asynccontextmanager
-async def tls_server(certificate: Path, seen: list[str]) -> AsyncIterator[int]:
+async def tls_server(certificate: Path, seen: list[str], *, wants_certificate: bool = False) -> AsyncIterator[int]:
     """Answer "ok" over TLS on loopback and note the server names asked for."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -35,6 +38,10 @@ async def tls_server(certificate: Path, seen: list[str]) -> AsyncIterator[int]:
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
+    if wants_certificate:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # with 1.3 its alert may be lost in the reset behind it
+        context.load_verify_locations(certificate)
     context.sni_callback = lambda _socket, name, _context: seen.append(name)
     server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
     async with server:
@@ -64,3 +71,47 @@ async def test_an_unknown_authority_is_not_trusted(certificate: Path) -> None:
     ):
         with pytest.raises(ConnectionFailed):
             await client.get(f"https://{NAME}:{port}/")
+
+
+async def reason_of(client: EgressClient, url: str) -> tuple[Reason, str]:
+    with pytest.raises(ConnectionFailed) as error:
+        await client.get(url, timeout=5)
+    assert "127.0.0.1" not in error.value.detail
+    assert error.value.extra == {"reason": error.value.reason.value}
+    return error.value.reason, error.value.detail
+
+
+async def test_a_failure_says_whose_it_is(certificate: Path) -> None:
+    policy = build_policy(allow_hosts=[f"{NAME}:*", "other.example.com:*"], allow_cidrs=["127.0.0.1/32"])
+    trust = ssl.create_default_context(cafile=str(certificate))
+    with CountingServer() as plain:
+        plain.route("GET", "/", Answer(body="ok"))
+        async with tls_server(certificate, []) as port, tls_server(certificate, [], wants_certificate=True) as strict:
+            async with open_client(policy, resolver=lambda *_: ["127.0.0.1"], ssl_context=trust) as client:
+                assert (await client.get(f"https://{NAME}:{port}/")).text == "ok"
+                found = {
+                    "other host": await reason_of(client, f"https://other.example.com:{port}/"),
+                    "wants ours": await reason_of(client, f"https://{NAME}:{strict}/"),
+                    "plain": await reason_of(client, f"https://{NAME}:{plain.port}/"),
+                    "nobody": await reason_of(client, f"https://{NAME}:9/"),
+                }
+            async with open_client(policy, resolver=lambda *_: ["127.0.0.1"]) as stranger:
+                found["own authority"] = await reason_of(stranger, f"https://{NAME}:{port}/")
+    assert {case: reason for case, (reason, _) in found.items()} == {
+        "other host": Reason.CERTIFICATE,
+        "wants ours": Reason.CLIENT_CERTIFICATE,
+        "plain": Reason.NOT_TLS,
+        "nobody": Reason.REFUSED,
+        "own authority": Reason.CERTIFICATE,
+    }
+    assert "another host" in found["other host"][1]
+    assert "authority" in found["own authority"][1]
+    assert {found[case][0] for case in found} - OF_TRUST == {Reason.REFUSED}
+
+
+async def test_a_name_nobody_knows_says_so() -> None:
+    def unknown(*_: object) -> list[str]:
+        raise socket.gaierror
+
+    async with open_client(build_policy(), resolver=unknown) as client:
+        assert (await reason_of(client, "https://shop.example.com/"))[0] is Reason.UNKNOWN_NAME

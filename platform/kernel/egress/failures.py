@@ -78,10 +78,13 @@ def _reason_of(error: BaseException) -> Reason | None:
     return None
 
 
-def _reason_of_tls(error: ssl.SSLError) -> Reason:
+def _reason_of_tls(error: ssl.SSLError) -> Reason | None:
+    """Read an error of TLS; one without a reason only says that TLS waits for more, or has ended."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return Reason.CERTIFICATE
-    told = error.reason or ""
+    told = error.reason
+    if not told:
+        return None
     if any(part in told for part in _NOT_TLS):
         return Reason.NOT_TLS
     if any(part in told for part in _OF_OUR_CERTIFICATE):
