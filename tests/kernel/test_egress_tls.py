@@ -3,8 +3,9 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @asynccontextmanager
-async def tls_server(certificate: Path, seen: list[str], *, wants_certificate: bool = False) -> AsyncIterator[int]:
+async def tls_server(certificate: Path, seen: list[str]) -> AsyncIterator[int]:
     """Answer "ok" over TLS on loopback and note the server names asked for."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -38,10 +39,6 @@ async def tls_server(certificate: Path, seen: list[str], *, wants_certificate: b
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    if wants_certificate:
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.maximum_version = ssl.TLSVersion.TLSv1_2  # with 1.3 its alert may be lost in the reset behind it
-        context.load_verify_locations(certificate)
     context.sni_callback = lambda _socket, name, _context: seen.append(name)
     server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
     async with server:
@@ -73,6 +70,27 @@ async def test_an_unknown_authority_is_not_trusted(certificate: Path) -> None:
             await client.get(f"https://{NAME}:{port}/")
 
 
+@contextmanager
+def server_that_wants_certificates(certificate: Path) -> Iterator[int]:
+    """Shake hands once with a client that shows no certificate, and refuse it with an alert."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # with 1.3 the client has sent its request before it is refused
+    context.load_verify_locations(certificate)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(ssl.SSLError):
+                context.wrap_socket(connection, server_side=True)
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(5)
+
+
 async def reason_of(client: EgressClient, url: str) -> tuple[Reason, str]:
     with pytest.raises(ConnectionFailed) as error:
         await client.get(url, timeout=5)
@@ -86,15 +104,16 @@ async def test_a_failure_says_whose_it_is(certificate: Path) -> None:
     trust = ssl.create_default_context(cafile=str(certificate))
     with CountingServer() as plain:
         plain.route("GET", "/", Answer(body="ok"))
-        async with tls_server(certificate, []) as port, tls_server(certificate, [], wants_certificate=True) as strict:
+        async with tls_server(certificate, []) as port:
             async with open_client(policy, resolver=lambda *_: ["127.0.0.1"], ssl_context=trust) as client:
                 assert (await client.get(f"https://{NAME}:{port}/")).text == "ok"
                 found = {
                     "other host": await reason_of(client, f"https://other.example.com:{port}/"),
-                    "wants ours": await reason_of(client, f"https://{NAME}:{strict}/"),
                     "plain": await reason_of(client, f"https://{NAME}:{plain.port}/"),
                     "nobody": await reason_of(client, f"https://{NAME}:9/"),
                 }
+                with server_that_wants_certificates(certificate) as strict:
+                    found["wants ours"] = await reason_of(client, f"https://{NAME}:{strict}/")
             async with open_client(policy, resolver=lambda *_: ["127.0.0.1"]) as stranger:
                 found["own authority"] = await reason_of(stranger, f"https://{NAME}:{port}/")
     assert {case: reason for case, (reason, _) in found.items()} == {

@@ -79,11 +79,11 @@ def _reason_of(error: BaseException) -> Reason | None:
 
 
 def _reason_of_tls(error: ssl.SSLError) -> Reason | None:
-    """Read an error of TLS; one without a reason only says that TLS waits for more, or has ended."""
+    """Read an error of TLS; some only say that TLS waits for more, or that the connection has ended."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return Reason.CERTIFICATE
     told = error.reason
-    if not told:
+    if not told or "EOF" in told:
         return None
     if any(part in told for part in _NOT_TLS):
         return Reason.NOT_TLS

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0011_options_of_connections"),
+        ("tenants", "0012_dialects_of_providers"),
     ]
 
     operations = [
