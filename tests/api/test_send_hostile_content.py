@@ -117,6 +117,15 @@ def test_forms_are_read_by_starts_only(client: APIClient) -> None:
         check_problem(client.generic(*START_SAVED, text, content_type=form))
 
 
+def test_forms_have_a_bound_of_their_own(client: APIClient) -> None:
+    form = "application/x-www-form-urlencoded"
+    text = "input=%22" + "%20" * 21_000 + "%22"
+    assert client.generic(*START_SAVED, text, content_type=form).status_code == 202
+    refused = check_problem(client.generic(*START_SAVED, text + "&metadata=" + "x" * 4_000, content_type=form))
+    assert (refused["status"], refused["limit"]) == (413, 65_536)
+    assert refused["detail"] == "A form may have at most 65536 bytes."
+
+
 def test_a_graph_of_ten_thousand_steps_is_refused(client: APIClient) -> None:
     steps = [{"step_id": f"s{n}", "type": "transform", "config": {}} for n in range(10_000)]
     edges = [{"from": f"s{n}", "to": f"s{n + 1}"} for n in range(9_999)]

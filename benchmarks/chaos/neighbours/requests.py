@@ -16,6 +16,7 @@ IN_PLACE = {
 }
 RATES = {"REQUESTS_PER_MINUTE_PER_TENANT": "10000000", "REQUESTS_IN_FLIGHT_PER_TENANT": "100000"}
 AT_ONCE = {"segments.judgements:LARGEST_AT_ONCE": 1 << 60}
+FORMS = {"llmteam.api.content:MAX_FORM_BYTES": 1 << 60}
 STEPS = 1_000
 GRAPH_EDGES = 4_000
 FORM_FIELDS = 900
@@ -100,5 +101,5 @@ ATTACKS = {
     "validate_calls": Attack("graphs of 1,000 steps and 4,000 edges to be judged", validate_calls, RATES, AT_ONCE),
     "huge_graphs": Attack("graphs of 1,000 steps saved and started", huge_graphs, RATES, AT_ONCE),
     "catalog_tests": Attack("300 heavy expressions tried out on 100 connections", catalog_tests, RATES, INLINE),
-    "form_posts": Attack("forms of 900 fields and 0.9 MB", form_posts, RATES),
+    "form_posts": Attack("forms of 900 fields and 0.9 MB", form_posts, RATES, FORMS),
 }
