@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from kernel.clock import utc_now
 from kernel.errors import LlmteamError
@@ -46,6 +46,7 @@ from tenants.faults import DATABASE, platform_fault
 
 log = logging.getLogger(__name__)
 
+Done = TypeVar("Done")
 ANSWER_UNITS: Final = 20_000
 """Fuel for the conditions behind an answer from outside, which is recorded at once."""
 
@@ -245,14 +246,33 @@ class Attempt:
             StepFailed: COMPUTE_LIMIT.
         """
         self._account.draws = draws = self.scope.draws(function)
-        if self._account.left > 0:
-            try:
-                return FUNCTIONS[function](arguments, with_names(names, found), self._account)
-            except AccountEmpty:
-                self._account.left = 0
+        try:
+            return self._do_here(
+                function, lambda: FUNCTIONS[function](arguments, with_names(names, found), self._account)
+            )
+        except AccountEmpty:
+            self._account.left = 0
         if self._waits_here:
             raise TooLargeHere
         return await compute(self._claimed.tenant_id, function, arguments, self.scope, found, draws=draws)
+
+    def _do_here(self, function: str, work: Callable[[], Done]) -> Done:
+        """Do pure work in the event loop.
+
+        Raises:
+            AccountEmpty: It is too large for that, or was so lately.
+        """
+        backoff = self.step.inline[function]
+        if self._account.left <= 0 or not backoff.is_tried():
+            raise AccountEmpty
+        try:
+            done = work()
+        except AccountEmpty:
+            if self._account.left < 0:  # else it was the account of the round
+                backoff.was_too_large()
+            raise
+        backoff.fitted()
+        return done
 
     def _next_key(self) -> str:
         """Return the same key for the same ordinal in every attempt of this activation, by whatever host."""
@@ -280,14 +300,18 @@ class Attempt:
     async def _completed(self, answer: Emit) -> Succeeded:
         step = self.step.plan_step
         ports = emit_ports(step, answer.ports if answer.is_normal else _normalised(answer.ports))
-        try:
-            routing = self._route_here(ports, self._account)
-        except AccountEmpty:
-            routing = await self._route_elsewhere(ports)
+        routing = await self._routing(ports) if self.step.has_conditions else route(step, ports, self.scope)
         items = answer.items
         if items is not None and not answer.is_normal:
             items = cast("list[Json]", normalise(items, big_integers="text"))
         return self._succeeded(ports, routing, items)
+
+    async def _routing(self, ports: Mapping[str, Json]) -> Routing:
+        """Choose the edges, by conditions."""
+        try:
+            return self._do_here("conditions", lambda: self._route_here(ports, self._account))
+        except AccountEmpty:
+            return await self._route_elsewhere(ports)
 
     def _route_here(self, ports: Mapping[str, Json], account: Account) -> Routing:
         """Choose the edges; raises AccountEmpty where their conditions take more than an account has."""

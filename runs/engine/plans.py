@@ -1,9 +1,9 @@
 """Compiled revisions, with the handlers of their steps, kept between runs."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict, defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.conf import settings
@@ -22,6 +22,7 @@ from segments.plan import SEMANTICS, Plan, PlanStep
 from segments.plan.compilation import compile_plan
 
 KEPT_PLANS = 256
+MOST_SPARED = 31
 SMALL_CHARACTERS = 4_000
 """Texts of revisions up to this length are compiled in the event loop, in some milliseconds; others in a thread."""
 
@@ -30,12 +31,40 @@ class PlanUnavailable(Exception):
     """This host cannot execute the revision; the text says why, for people."""
 
 
+class InlineBackoff:
+    """Which attempts of a step try a kind of pure work in the event loop.
+
+    Each time in a row it is too large for that, more of the next attempts are spared the try, up to ``MOST_SPARED``.
+    """
+
+    __slots__ = ("_left", "_spared")
+
+    def __init__(self) -> None:
+        self._left = self._spared = 0
+
+    def is_tried(self) -> bool:
+        """Whether the next attempt tries; asked once by each."""
+        if not self._left:
+            return True
+        self._left -= 1
+        return False
+
+    def fitted(self) -> None:
+        """Note that the work was done in the event loop."""
+        self._spared = 0
+
+    def was_too_large(self) -> None:
+        """Note that it was begun there in vain."""
+        self._left = self._spared = min(2 * self._spared + 1, MOST_SPARED)
+
+
 @dataclass(frozen=True, slots=True)
 class ReadyStep:
     """A step of a plan, with what executes it; ``output_ports`` are those with an edge, in the order of the edges.
 
     ``run`` is the handler's, with the middleware chain around it. ``has_templates``: its config has to be filled in;
-    ``has_conditions``: some of its edges have conditions; ``routes_errors``: some leave by its error port.
+    ``has_conditions``: some of its edges have conditions; ``routes_errors``: some leave by its error port;
+    ``inline``: by function of ``runs.work.functions``.
     """
 
     plan_step: PlanStep
@@ -45,6 +74,7 @@ class ReadyStep:
     has_templates: bool
     has_conditions: bool
     routes_errors: bool
+    inline: Mapping[str, InlineBackoff] = field(default_factory=lambda: defaultdict(InlineBackoff))
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,14 @@ def test_small_work_never_leaves_the_loop(platform: Platform) -> None:
     assert metric("llmteam_compute_seconds_count") > before
 
 
+def test_what_was_too_large_for_the_loop_is_not_tried_there_by_the_next(platform: Platform) -> None:
+    segment, small = steps_in_a_row(f"{HEAVY} + 0"), {"n": [1]}
+    platform.output(segment, INPUT)
+    begun = metric("llmteam_compute_seconds_count")
+    assert [platform.output(segment, small) for _ in range(3)] == [1] * 3
+    assert metric("llmteam_compute_seconds_count") == begun + 1
+
+
 def test_a_killed_process_is_replaced(platform: Platform) -> None:
     killed = metric("llmteam_compute_killed_total", reason="time")
     assert to_its_end(platform, REFUSED["3,000 expressions in a mapping"])["error"]["code"] == "COMPUTE_LIMIT"
