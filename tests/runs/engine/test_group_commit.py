@@ -80,6 +80,27 @@ def test_what_many_runs_record_at_once_is_one_transaction(acme: Tenant) -> None:
     assert len(transactions_of(run_ids)) == 1
 
 
+def test_a_neighbours_commit_waits_for_little_of_what_another_tenant_records(acme: Tenant, globex: Tenant) -> None:
+    queue_runs(acme, DOCUMENT, 12)
+    queue_runs(globex, DOCUMENT, 1)
+
+    async def scenario() -> None:
+        journals = await claimed_journals()
+        for journal in journals:
+            text = "x" * (900_000 if journal.tenant_id == acme.id else 1)
+            journal.append(ACTION, {"text": text}, step_id="one", activation=1, attempt=1)
+        (neighbours,) = [journal for journal in journals if journal.tenant_id == globex.id]
+        others = [journal for journal in journals if journal is not neighbours]
+        async with running_writer() as writer:
+            commits = asyncio.gather(*(writer.commit(journal) for journal in others))
+            await writer.commit(neighbours)
+            assert (writer.batches, sum(journal.committed_seq for journal in others) <= 4) == (1, True)
+            await commits
+            assert writer.batches >= 3
+
+    in_loop(scenario)
+
+
 def test_the_row_tells_the_length_size_and_digest_of_what_is_stored(acme: Tenant) -> None:
     (run_id,) = queue_runs(acme, DOCUMENT, 1)
 
