@@ -57,9 +57,8 @@ class Execution:
     """
 
     def __init__(self, claimed: Claimed, ready: ReadyPlan, journal: Journal, around: Surroundings) -> None:
-        self.state: State = new_state(
-            ready.plan, RunFacts(str(claimed.run_id), claimed.started_at, claimed.tenant_slug)
-        )
+        facts = RunFacts(str(claimed.run_id), claimed.started_at, claimed.tenant_slug)
+        self.state: State = new_state(ready.plan, facts)
         self._claimed = claimed
         self._resume_url = partial(resume_url, claimed.tenant_id, claimed.run_id)
         self._ready = ready
@@ -75,7 +74,7 @@ class Execution:
         self._recovered = False
         self._wake = asyncio.Event()
         self._turns = around.turns
-        self._flights = Flights(self._wake.set, partial(around.turns.share, claimed.tenant_id))
+        self._flights = Flights(self._wake.set, around.turns, claimed.tenant_id)
         self._skips = Skips(self._chronicle, self._flights, self._parked, around.in_background)
         self._round = Account(ROUND_UNITS)
         journal.notify = self._wake.set
@@ -191,7 +190,7 @@ class Execution:
         async for row in self._around.recorded(self._claimed.run_id, last_seq=self._claimed.last_seq):
             self._chronicle.fold(row)
             if self._turns.are_over(time.monotonic()):
-                await asyncio.sleep(0)
+                await self._turns.wait(self._claimed.tenant_id)
 
     async def _recover(self) -> bool:
         """Settle the attempts an earlier owner left without an outcome; return whether the run was given up."""
@@ -224,7 +223,7 @@ class Execution:
             else:
                 self._begin(command, pure)
             if self._turns.are_over(time.monotonic()):
-                await asyncio.sleep(0)
+                await self._turns.wait(self._claimed.tenant_id)
         await self._execute_all(pure)
         if self._journal.is_full:
             await self._around.writer.commit(self._journal)
@@ -269,7 +268,7 @@ class Execution:
             self._settle(attempt, outcome)
             attempt.forget()
         if self._turns.are_over(self._note(attempt, began)):
-            await asyncio.sleep(0)
+            await self._turns.wait(self._claimed.tenant_id)
 
     def _note(self, attempt: Attempt, began: float) -> float:
         """Tell the watchdog how long the work for an attempt took; return the time."""
@@ -299,6 +298,8 @@ class Execution:
         await self._wake.wait()
         self._wake.clear()
         timer.cancel()
+        if self._turns.must_wait(self._claimed.tenant_id):
+            await self._turns.wait(self._claimed.tenant_id)
         return False
 
     async def _read_inbox(self) -> bool:
@@ -366,7 +367,7 @@ class Execution:
             attempt.forget()
             now = self._note(attempt, began=now)
             if self._turns.are_over(now):
-                await asyncio.sleep(0)
+                await self._turns.wait(self._claimed.tenant_id)
                 now = time.monotonic()
 
     def _settle(self, attempt: Attempt, outcome: Outcome) -> None:

@@ -1,12 +1,14 @@
 """The attempts of one run that are in flight beside its own work."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Final
+from uuid import UUID
 
 from runs.core.state import ActivationKey
 from runs.engine.attempts import Attempt
 from runs.engine.outcomes import Outcome
+from runs.engine.slices import Turns
 from segments.catalog import Effect
 
 LAUNCHED_AT_ONCE: Final = 16
@@ -18,14 +20,14 @@ class Flights:
 
     Args:
         wake: Called when there is an outcome to fetch.
-        in_turns: Does an attempt's work in the turns of its tenant.
+        turns: The turns of the event loop; an attempt waits for one before it begins.
+        tenant_id: Whose they are.
     """
 
-    def __init__(
-        self, wake: Callable[[], None], in_turns: Callable[[Coroutine[Any, Any, Outcome]], Awaitable[Outcome]]
-    ) -> None:
+    def __init__(self, wake: Callable[[], None], turns: Turns, tenant_id: UUID) -> None:
         self._wake = wake
-        self._in_turns = in_turns
+        self._turns = turns
+        self._tenant_id = tenant_id
         self._attempts: dict[ActivationKey, Attempt] = {}
         self._to_launch: list[Attempt] = []
         self._outcomes: list[tuple[Attempt, Outcome]] = []
@@ -93,6 +95,8 @@ class Flights:
                 self.cancel(attempt)
 
     async def _execute(self, attempt: Attempt) -> None:
-        outcome = await self._in_turns(attempt.execute())
+        if self._turns.is_shared and self._turns.must_wait(self._tenant_id):
+            await self._turns.wait(self._tenant_id)
+        outcome = await attempt.execute()
         self._outcomes.append((attempt, outcome))
         self._wake()

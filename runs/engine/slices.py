@@ -2,31 +2,25 @@
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Coroutine, Generator
-from types import coroutine
-from typing import Any, Final, TypeVar
+from collections import Counter, deque
+from typing import Final
 from uuid import UUID
 
 from runs.engine.watchdog import Watchdog
 
-Answer = TypeVar("Answer")
-
 FREE_SECONDS: Final = 0.002
-"""What all runs do in one round of the loop before the rest of them wait for their turns."""
-ALONE_SECONDS: Final = 0.02
-"""The same while all of them are one tenant's: then the rest go on in the next round, as they come.
-
-The fewer rounds the work of many runs takes, the fewer commits."""
-SHARED_SECONDS: Final = 2.0
-"""How long a tenant counts that has had work here."""
+"""What runs do in one round of the loop before the rest of them wait for their turns."""
 SLICE_SECONDS: Final = 0.002
-"""What one does whose turn it is; with the work of one attempt on top it stays far below 20 ms."""
+"""What those do together whose turn it is; with the work of one attempt on top it stays far below 20 ms."""
+ALONE_SECONDS: Final = 0.02
+"""The same while all runs are one tenant's: the fewer rounds the work of many runs takes, the fewer commits."""
+RUN_SECONDS: Final = 0.005
+"""What one run does in one go while all are one tenant's."""
+SHARED_SECONDS: Final = 2.0
+"""How long the loop counts as shared after a second tenant's last run has gone."""
 MOST_AT_ONCE: Final = 64
-"""Turns given for one round of the loop while little is done in them; together they have one slice."""
+"""Turns given for one round of the loop while little is done in them."""
 KEPT_TENANTS: Final = 4_096
-BEGIN: Final = object()
-NEXT_ROUND: Final = (None,)
 
 INLINE_UNITS: Final = 6_000
 """Fuel for the pure work of one attempt in the event loop, some 2 ms."""
@@ -40,74 +34,69 @@ class Turns:
     What goes on after a wait does so at once while the loop's round is young. The rest wait for their tenants' turns,
     and the tenant goes first whose last turn is longest ago: however many runs one tenant has ready, another's waits
     for a slice of one of them.
+
+    Attributes:
+        is_shared: Whether several tenants have runs here.
     """
 
     def __init__(self, watchdog: Watchdog) -> None:
+        self.is_shared = False
         self._watchdog = watchdog
-        self._waiting: dict[UUID, deque[asyncio.Future[None]]] = {}
-        self._last_turns: dict[UUID, int] = {}
+        self._runs: Counter[UUID] = Counter()
+        self._waiting: dict[
+            int, deque[asyncio.Future[None]]
+        ] = {}  # by the tenant's number, which costs less than its id
+        self._last_turns: dict[int, int] = {}
         self._turns = 0
         self._is_granting = False
         self._at_once = 1
         self._granted_at = 0.0
         self._ends = 0.0
         self._slice_ends = 0.0
-        self._latest: UUID | None = None
-        self._shared_until = 0.0
 
-    @coroutine
-    def share(self, tenant_id: UUID, work: Coroutine[Any, Any, Answer]) -> Generator[Any, None, Answer]:
-        """Do a tenant's work in its turns: it waits for one before it begins, and whenever it has waited for a thing.
+    def run_came(self, tenant_id: UUID) -> None:
+        """Take into account that a tenant has one more run here."""
+        self._runs[tenant_id] += 1
+        self.is_shared = self.is_shared or len(self._runs) > 1
 
-        Raises whatever the work raises, also when it is cancelled.
-        """
-        wait: Any = BEGIN
-        thrown: BaseException | None = None
-        while True:
-            try:
-                if wait is not BEGIN:
-                    yield wait
-                again = False
-                while (turn := self._ask(tenant_id, again=again)) is not None:
-                    yield from turn
-                    if turn is not NEXT_ROUND and self._begins():
-                        break
-                    again = turn is not NEXT_ROUND
-            except BaseException as error:  # it is the work that is cancelled
-                thrown = error
-            try:
-                wait = work.send(None) if thrown is None else work.throw(thrown)
-            except StopIteration as end:
-                answer: Answer = end.value
-                return answer
-            thrown = None
+    def run_went(self, tenant_id: UUID) -> None:
+        """Take into account that it has one less."""
+        self._runs[tenant_id] -= 1
+        if not self._runs[tenant_id]:
+            del self._runs[tenant_id]
+            asyncio.get_running_loop().call_later(SHARED_SECONDS, self._count_tenants)
 
     def are_over(self, now: float) -> bool:
-        """Whether the present slice is used up, by the monotonic clock; ``asyncio.sleep(0)`` lets others go on."""
+        """Whether the present slice is used up, by the monotonic clock; then others go first (``wait``)."""
         return now >= self._ends
 
-    def _ask(self, tenant_id: UUID, *, again: bool) -> Any:
-        """Let work go on now (None), or say what it waits for: the loop's next round, or a turn.
-
-        ``again``: it had a turn that others of its round have used up.
-        """
+    def must_wait(self, tenant_id: UUID) -> bool:
+        """Begin a slice for what goes on after a wait, or say that it has to ``wait`` for its turn."""
         now = time.monotonic()
-        if tenant_id != self._latest:
-            self._shared_until = 0.0 if self._latest is None else now + SHARED_SECONDS
-            self._latest = tenant_id
-        is_shared = now < self._shared_until
-        ends = max(self._watchdog.began, self._granted_at) + (FREE_SECONDS if is_shared else ALONE_SECONDS)
-        if now < ends and tenant_id not in self._waiting:
-            self._ends = min(ends, now + SLICE_SECONDS)
-            return None
-        if not is_shared and not self._waiting:
-            return NEXT_ROUND
+        began = max(self._granted_at, self._watchdog.began)
+        left = began + (FREE_SECONDS if self.is_shared else ALONE_SECONDS) - now
+        if left <= 0 or (self._waiting and tenant_id.int in self._waiting):
+            return True
+        self._ends = now + (min(RUN_SECONDS, left))
+        return False
+
+    async def wait(self, tenant_id: UUID) -> None:
+        """Return when it is the tenant's turn."""
+        await self._ask(tenant_id, again=False)
+        while not self._begins():
+            await self._ask(tenant_id, again=True)
+
+    def _count_tenants(self) -> None:
+        self.is_shared = len(self._runs) > 1
+
+    def _ask(self, tenant_id: UUID, *, again: bool) -> "asyncio.Future[None]":
+        """Take a place behind the tenant's others, or before them where those of its last round used up the slice."""
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()
         if not self._is_granting:
             self._is_granting = True
             loop.call_soon(self._grant, loop)
-        turns = self._waiting.setdefault(tenant_id, deque())
+        turns = self._waiting.setdefault(tenant_id.int, deque())
         if again:
             turns.appendleft(turn)
         else:
@@ -118,14 +107,17 @@ class Turns:
         """Begin what has a turn, unless those before it in this round have used up the slice."""
         now = time.monotonic()
         if not self._slice_ends:
-            self._slice_ends = now + SLICE_SECONDS
-        self._ends = self._slice_ends
+            self._slice_ends = now + self._slice()
+        self._ends = min(self._slice_ends, now + RUN_SECONDS)
         return now < self._ends
+
+    def _slice(self) -> float:
+        return SLICE_SECONDS if self.is_shared else ALONE_SECONDS
 
     def _grant(self, loop: asyncio.AbstractEventLoop) -> None:
         """Give turns for the loop's next round; those of the last were taken just before."""
         now = time.monotonic()
-        is_short = now - self._watchdog.began < SLICE_SECONDS / 2
+        is_short = now - self._watchdog.began < self._slice() / 2
         self._at_once = min(2 * self._at_once, MOST_AT_ONCE) if is_short else max(1, self._at_once // 2)
         self._granted_at = now
         self._slice_ends = 0.0
@@ -139,14 +131,16 @@ class Turns:
         if granted:
             loop.call_soon(self._grant, loop)
 
-    def _next_turn(self) -> asyncio.Future[None]:
-        tenant_id = min(self._waiting, key=lambda one: self._last_turns.get(one, 0))
-        turns = self._waiting[tenant_id]
+    def _next_turn(self) -> "asyncio.Future[None]":
+        tenant, *others = self._waiting
+        if others:
+            tenant = min(self._waiting, key=lambda one: self._last_turns.get(one, 0))
+        turns = self._waiting[tenant]
         turn = turns.popleft()
         if not turns:
-            del self._waiting[tenant_id]
+            del self._waiting[tenant]
         if len(self._last_turns) > KEPT_TENANTS:
             self._last_turns.clear()
         self._turns += 1
-        self._last_turns[tenant_id] = self._turns
+        self._last_turns[tenant] = self._turns
         return turn

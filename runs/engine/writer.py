@@ -211,9 +211,9 @@ class Writer:
 
 def _in_turn(dirty: Mapping[int, Journal]) -> Iterator[tuple[int, Journal]]:
     """Give the journals of tenants in turn, each tenant's in their order."""
-    by_tenant: dict[UUID, list[tuple[int, Journal]]] = {}
+    by_tenant: dict[int, list[tuple[int, Journal]]] = {}
     for key, journal in dirty.items():
-        by_tenant.setdefault(journal.tenant_id, []).append((key, journal))
+        by_tenant.setdefault(journal.tenant_id.int, []).append((key, journal))
     for turn in zip_longest(*by_tenant.values()):
         yield from filter(None, turn)
 

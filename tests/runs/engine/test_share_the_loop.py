@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from prometheus_client import REGISTRY
 
+from runs.engine import slices
 from runs.engine.slices import Turns
 from runs.engine.watchdog import Watchdog, watched_loop
 from tenants.models import Tenant
@@ -31,23 +32,27 @@ def work(seconds: float) -> None:
 
 
 class Loop:
-    """A watched loop whose runs take turns; ``went`` has the tenants in the order in which their work went on."""
+    """A watched loop shared by two tenants; ``went`` has them in the order in which their work went on."""
 
     def __init__(self) -> None:
         self.watchdog = Watchdog()
         self.turns = Turns(self.watchdog)
+        self.turns.run_came(ACME)
+        self.turns.run_came(GLOBEX)
         self.went: list[str] = []
 
-    def run(self, *works: "tuple[str, Coroutine[Any, Any, None]]") -> None:
+    def run(self, *works: Coroutine[Any, Any, None]) -> None:
         async def main() -> None:
-            tenants = {"acme": ACME, "globex": GLOBEX}
-            await asyncio.gather(*(self.turns.share(tenants[name], one) for name, one in works))
+            await asyncio.gather(*works)
 
         with asyncio.Runner(loop_factory=partial(watched_loop, self.watchdog)) as runner:
             runner.run(main())
 
     async def steps(self, tenant: str, *, count: int, seconds: float = 0.003) -> None:
+        tenant_id = ACME if tenant == "acme" else GLOBEX
         for _ in range(count):
+            if self.turns.must_wait(tenant_id):
+                await self.turns.wait(tenant_id)
             work(seconds)
             self.went.append(tenant)
             await asyncio.sleep(0)
@@ -55,54 +60,51 @@ class Loop:
 
 def test_tenants_go_on_in_turn_however_many_runs_one_has() -> None:
     loop = Loop()
-    many = [("acme", loop.steps("acme", count=2)) for _ in range(20)]
-    loop.run(*many, ("globex", loop.steps("globex", count=5)))
+    loop.run(*[loop.steps("acme", count=2) for _ in range(20)], loop.steps("globex", count=5))
     last = max(place for place, tenant in enumerate(loop.went) if tenant == "globex")
     assert (loop.went.count("acme"), last < 20) == (40, True), loop.went
 
 
 def test_short_work_takes_turns_together() -> None:
-    rounds = 0
-    loop = Loop()
+    loop, rounds = Loop(), 0
 
     async def count_rounds() -> None:
         nonlocal rounds
-        while len(loop.went) < 64:
+        while len(loop.went) < 65:
             rounds += 1
             await asyncio.sleep(0)
 
-    async def begin_late() -> None:
-        work(0.003)
-
-    short = [("acme", loop.steps("acme", count=1, seconds=0.0)) for _ in range(64)]
-    loop.run(("acme", begin_late()), *short, ("globex", count_rounds()))
+    short = [loop.steps("acme", count=1, seconds=0.0) for _ in range(64)]
+    loop.run(loop.steps("acme", count=1), *short, count_rounds())
     assert rounds < 40
 
 
 def test_work_that_is_cancelled_while_it_waits_for_its_turn_holds_up_nobody() -> None:
-    loop, told = Loop(), []
-
-    async def waits_for_ever() -> None:
-        try:
-            await asyncio.get_running_loop().create_future()
-        except asyncio.CancelledError:
-            told.append("cancelled")
-            raise
+    loop = Loop()
 
     async def main() -> None:
-        cancelled = asyncio.create_task(loop.turns.share(ACME, waits_for_ever()))
+        waits = [asyncio.create_task(loop.steps("acme", count=1)) for _ in range(4)]
         await asyncio.sleep(0)
-        work(0.003)
-        waits = [asyncio.create_task(loop.turns.share(ACME, loop.steps("acme", count=1))) for _ in range(3)]
-        await asyncio.sleep(0)
-        waits[0].cancel()
-        cancelled.cancel()
-        await asyncio.wait([*waits, cancelled])
-        assert [task.cancelled() for task in (*waits, cancelled)] == [True, False, False, True]
+        waits[1].cancel()
+        await asyncio.wait(waits)
+        assert [task.cancelled() for task in waits] == [False, True, False, False]
 
-    with asyncio.Runner(loop_factory=partial(watched_loop, loop.watchdog)) as runner:
-        runner.run(main())
-    assert (told, loop.went) == (["cancelled"], ["acme"] * 3)
+    loop.run(main())
+    assert loop.went == ["acme"] * 3
+
+
+def test_a_loop_is_shared_for_as_long_as_several_tenants_have_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "SHARED_SECONDS", 0.0)
+    loop, seen = Loop(), []
+
+    async def main() -> None:
+        seen.append(loop.turns.is_shared)
+        loop.turns.run_went(GLOBEX)
+        await asyncio.sleep(0.01)
+        seen.append(loop.turns.is_shared)
+
+    loop.run(main())
+    assert seen == [True, False]
 
 
 def test_a_run_waits_for_few_of_the_runs_another_tenant_has_ready(acme: Tenant, globex: Tenant) -> None:
