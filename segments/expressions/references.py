@@ -3,7 +3,7 @@
 import ast
 from dataclasses import dataclass, field
 
-from segments.expressions.nodes import OptionalLink
+from segments.expressions.nodes import Coalesce, OptionalLink
 
 STEPS = "steps"
 RESUME_URL = "resume_url"
@@ -41,12 +41,9 @@ class _Search:
             self.called_steps.add(called)
             self._all(list(node.args[2:]) if isinstance(node, ast.Call) else [], bound)
         elif (step := _step_of(node)) is not None and STEPS not in bound:
-            self.names.add(STEPS)
-            self.steps.add(step)
-            if isinstance(node, ast.Call):
-                self._all(list(node.args[2:]), bound)
-            else:
-                self.needed_steps.add(step)
+            self._step(node, step, bound)
+        elif isinstance(node, Coalesce):
+            self._coalesce(node, bound)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             self._all([*node.args, *node.keywords], bound)
         else:
@@ -55,6 +52,22 @@ class _Search:
     def _all(self, nodes: list[ast.AST], bound: frozenset[str]) -> None:
         for node in nodes:
             self.visit(node, bound)
+
+    def _step(self, node: ast.AST, step: str, bound: frozenset[str]) -> None:
+        """Note a step; `get(steps, ...)` and `steps?.a` can do without it."""
+        self.names.add(STEPS)
+        self.steps.add(step)
+        if isinstance(node, ast.Call):
+            self._all(list(node.args[2:]), bound)
+        elif not isinstance(getattr(node, "value", None), OptionalLink):
+            self.needed_steps.add(step)
+
+    def _coalesce(self, node: Coalesce, bound: frozenset[str]) -> None:
+        """Look at `left ?? right`: what the left side names need not be there."""
+        needed_elsewhere = set(self.needed_steps)
+        self.visit(node.left, bound)
+        self.needed_steps = needed_elsewhere
+        self.visit(node.right, bound)
 
     def _name(self, node: ast.Name, bound: frozenset[str]) -> None:
         if node.id not in bound:

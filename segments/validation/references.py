@@ -1,14 +1,22 @@
 """Rules about expressions and templates: can they be read, and can the steps they name have run."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
+from kernel.errors import LlmteamError
+from kernel.values import dump_json, parse_json
 from segments.definition.config import ConfigText, TextKind, config_texts
 from segments.definition.findings import Place, shown
 from segments.expressions import Expression, ExpressionSyntaxError, Template, parse, parse_template
 from segments.validation.context import Context
 
 MAX_TEXTS = 20_000
+_FIELD: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_QUOTED: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
+_STAND_IN: Final = "7104981263"
+"""A number that stands for each template's value, inside strings and outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,22 @@ def _read(context: Context, found: ConfigText, place: Place) -> tuple[Expression
     for name in dict.fromkeys(template.single_brace_names):
         message = f"'{{{name}}}' is read as '{{{{ {name} }}}}' where an input has that name."
         context.findings.info("SINGLE_BRACE_TEMPLATE", message, place, hint="write double braces")
+    if template.expressions and not is_prompt and _is_json_with_templates_in_strings(found.text):
+        message = "The text is JSON with a template inside a string; a value with a quote or a line break breaks it."
+        hint = "write the JSON itself, not as a text; or `{{ json(value) }}` without quotes around it"
+        context.findings.warning("TEMPLATE_IN_JSON_TEXT", message, place, hint=hint)
     return template.expressions
+
+
+def _is_json_with_templates_in_strings(text: str) -> bool:
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        parsed = parse_json(_FIELD.sub(_STAND_IN, text))
+    except LlmteamError:
+        return False
+    strings = _QUOTED.findall(dump_json(parsed))
+    return any(_STAND_IN in string for string in strings)
 
 
 def _on_edges(context: Context) -> Iterator[_Use]:

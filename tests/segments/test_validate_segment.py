@@ -233,6 +233,11 @@ CASES: dict[str, tuple[Any, Any, list[tuple[str, str, str]]]] = {
         document({"a": {"mapping": {"x": ["input.a", "input."]}}}),
         [("error", "EXPRESSION_SYNTAX", "/steps/0/config/mapping/x/1")],
     ),
+    "a template inside a string of JSON text": (
+        document({"a:http_action": {**CALL, "body": '{"n": {{ json(input.name) }}, "m": {"x": ["b"]}}'}}),
+        document({"a:http_action": {**CALL, "body": '{"n": {{ json(input.name) }}, "m": {"x": ["{{ input.x }}!"]}}'}}),
+        [("warning", "TEMPLATE_IN_JSON_TEXT", "/steps/0/config/body")],
+    ),
     "a template that cannot be read": (
         document({"a:http_action": {**CALL, "headers": {"x-id": "{{ input.id }}"}}}),
         document({"a:http_action": {**CALL, "headers": {"x-id": "{{ input. }}"}}}),

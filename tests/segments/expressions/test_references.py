@@ -34,6 +34,12 @@ CASES = [
 
 
 NEEDED = [
+    ("steps.a.output ?? 1", set()),
+    ("steps.a.output ?? steps.b.output", {"b"}),
+    ("default(steps.a.output, steps.b.output, 0)", set()),
+    ("steps.a.x + (steps.a.y ?? 1)", {"a"}),
+    ("steps?.a?.output", set()),
+    ("steps.a?.output", {"a"}),
     ("steps.a.output + get(steps, 'b.output', 0)", {"a"}),
     ("get(steps, 'a.output', steps.b.output)", {"b"}),
     ("get(steps, 'a.output', 0) + steps.a.output", {"a"}),
