@@ -4,7 +4,7 @@ from typing import Literal, cast
 
 from pydantic import Field
 
-from runs.steps.base import Effect, Emit, Port, StepCall, StepConfig, StepFailed, StepHandler, StepType
+from llmteam.plugin import Effect, Emit, Port, StepCall, StepConfig, StepFailed, StepHandler, StepType
 
 GREETINGS = {"en": "Hello, {name}!", "de": "Hallo, {name}!", "fr": "Bonjour, {name} !"}
 

@@ -1,0 +1,68 @@
+"""Public names for packages that add step types, providers and middleware; others may change without notice."""
+
+from kernel.egress import ConnectionFailed, DeadlineExceeded, EgressBlocked
+from runs.providers.base import (
+    CompletionReply,
+    CompletionRequest,
+    Message,
+    Provider,
+    ProviderFactory,
+    ProviderOptions,
+    TokenCount,
+    Tool,
+    ToolCall,
+)
+from runs.providers.errors import failed, failure_on_the_way
+from runs.providers.tokens import counted, estimate_input, estimate_tokens
+from runs.steps.base import (
+    Defer,
+    Effect,
+    Emit,
+    ExpressionText,
+    Middleware,
+    Next,
+    Port,
+    RuntimeContext,
+    StepCall,
+    StepConfig,
+    StepFailed,
+    StepHandler,
+    StepType,
+    Wait,
+)
+from segments.expressions import ExpressionError
+
+__all__ = [
+    "CompletionReply",
+    "CompletionRequest",
+    "ConnectionFailed",
+    "DeadlineExceeded",
+    "Defer",
+    "Effect",
+    "EgressBlocked",
+    "Emit",
+    "ExpressionError",
+    "ExpressionText",
+    "Message",
+    "Middleware",
+    "Next",
+    "Port",
+    "Provider",
+    "ProviderFactory",
+    "ProviderOptions",
+    "RuntimeContext",
+    "StepCall",
+    "StepConfig",
+    "StepFailed",
+    "StepHandler",
+    "StepType",
+    "TokenCount",
+    "Tool",
+    "ToolCall",
+    "Wait",
+    "counted",
+    "estimate_input",
+    "estimate_tokens",
+    "failed",
+    "failure_on_the_way",
+]
