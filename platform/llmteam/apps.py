@@ -44,8 +44,8 @@ def _compute_pool() -> ComputePool:
     )
 
 
-class ConsoleConfig(admin_apps.AdminConfig):
-    """Django's admin, with our site in the place of its own."""
+class ConsoleConfig(admin_apps.SimpleAdminConfig):
+    """Django's admin, with our site in the place of its own; it is loaded with the routes, which a worker has not."""
 
     default = False
     default_site = "llmteam.admin_site.OperatorSite"

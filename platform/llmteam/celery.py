@@ -9,6 +9,8 @@ import celery.apps.worker
 from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
+# Django's checks of routes and models load all that a web process has; a worker that takes over has no time for it.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("llmteam")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -22,7 +22,6 @@ SECRET_KEYS = environment.keys("SECRET_KEYS", derived_from=SECRET_KEY if DEVELOP
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 
 INSTALLED_APPS = [
-    "daphne",
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "llmteam.apps.ConsoleConfig",

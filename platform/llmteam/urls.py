@@ -5,6 +5,8 @@ from django.urls import include, path
 
 from llmteam import metrics
 
+admin.autodiscover()
+
 urlpatterns = [
     path("api/", include("llmteam.api.urls")),
     path("admin/", admin.site.urls),

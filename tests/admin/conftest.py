@@ -1,11 +1,14 @@
 """Who looks at the console, and what there is to see."""
 
 import pytest
+from django.contrib import admin
 from django.test import Client
 
 from tenants.models import User
 from tests.conftest import Customer
 from tests.support.console import World, a_world
+
+admin.autodiscover()  # tests are made from the registry before any route is loaded
 
 
 @pytest.fixture
