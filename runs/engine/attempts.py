@@ -17,7 +17,7 @@ from runs.core.scope import CONDITIONS, EdgeScope
 from runs.core.state import Activation
 from runs.deltas import Delta
 from runs.engine.errors import LeaseLost, RunRefused
-from runs.engine.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere
+from runs.engine.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere, normalised_ports
 from runs.engine.plans import ReadyStep
 from runs.engine.store.claims import Claimed
 from runs.engine.waits import PLATFORM
@@ -154,7 +154,7 @@ class Attempt:
         The conditions of its edges may take no more than fits between others' turns.
         """
         try:
-            emitted = emit_ports(self.step.plan_step, _normalised(ports))
+            emitted = emit_ports(self.step.plan_step, normalised_ports(ports))
             return self._succeeded(emitted, self._route_here(emitted, Account(ANSWER_UNITS)))
         except AccountEmpty:
             return StepFailed("COMPUTE_LIMIT", f"{WHAT['conditions']} too much for an answer from outside.")
@@ -299,7 +299,7 @@ class Attempt:
 
     async def _completed(self, answer: Emit) -> Succeeded:
         step = self.step.plan_step
-        ports = emit_ports(step, answer.ports if answer.is_normal else _normalised(answer.ports))
+        ports = emit_ports(step, answer.ports if answer.is_normal else normalised_ports(answer.ports))
         routing = await self._routing(ports) if self.step.has_conditions else route(step, ports, self.scope)
         items = answer.items
         if items is not None and not answer.is_normal:
@@ -387,15 +387,6 @@ class Attempt:
         type_id = self.step.plan_step.type_id
         log.exception("step type %s failed in an unforeseen way", type_id)  # noqa: LOG004 - called while handling it
         return StepFailed("STEP_CRASHED", f"The step type {type_id} failed in an unforeseen way.")
-
-
-def _normalised(ports: Mapping[str, Any]) -> dict[str, Json]:
-    """Normalise values by port; the same object on several ports stays one."""
-    done: dict[int, Json] = {}
-    for value in ports.values():
-        if id(value) not in done:
-            done[id(value)] = normalise(value, big_integers="text")
-    return {str(port): done[id(value)] for port, value in ports.items()}
 
 
 def _arrivals(inputs: Mapping[str, Json]) -> tuple[Json, ...]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from kernel.clock import utc_now
 from kernel.values import Json, ValueRefused, normalise
@@ -59,3 +59,12 @@ def error_object(failure: StepFailed, *, key: ActivationKey, attempts: int) -> d
         "attempts": attempts,
         "details": details,
     }
+
+
+def normalised_ports(ports: Mapping[str, Any]) -> dict[str, Json]:
+    """Normalise values by port; the same object on several ports stays one."""
+    done: dict[int, Json] = {}
+    for value in ports.values():
+        if id(value) not in done:
+            done[id(value)] = normalise(value, big_integers="text")
+    return {str(port): done[id(value)] for port, value in ports.items()}
