@@ -12,6 +12,8 @@ from runs.providers.errors import failed
 
 DIALECT: Final = "openai"
 CALLS: Final = "calls"
+MOST_LOOKS: Final = 64
+"""How often the arguments of a call are looked at for whether they are complete."""
 REASONING: Final = ("reasoning_content", "reasoning")
 SENT_BACK: Final = ("reasoning_content", "reasoning_details")
 """What a service that gave them wants back with the calls of its tools."""
@@ -97,6 +99,7 @@ class _Call:
         self._arguments: list[str] = []
         self._object: Json = None
         self._extra: Json = None
+        self._looks = 0
 
     def is_other(self, piece: Any) -> bool:
         """Tell whether a piece begins another call: under another id, or with a name behind one that is complete."""
@@ -126,6 +129,9 @@ class _Call:
     def _is_complete(self) -> bool:
         if self._object is not None:
             return True
+        self._looks += 1
+        if self._looks > MOST_LOOKS:
+            return False
         try:
             return isinstance(json.loads("".join(self._arguments)), dict)
         except (ValueError, RecursionError):

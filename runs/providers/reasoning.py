@@ -4,6 +4,10 @@ from typing import Final
 
 from runs.providers.decoding import joined, unfinished
 
+MOST_BLOCKS: Final = 8
+"""How often a model may begin to think before it answers; whatever comes then is the answer."""
+MOST_BLANKS: Final = 1_000
+"""Characters that are held back to see whether an answer begins with reasoning."""
 _TAGS: Final = (
     ("<think>", "</think>"),
     ("<thought>", "</thought>"),
@@ -22,7 +26,7 @@ def without_reasoning(text: str) -> tuple[str, str]:
     """
     thoughts: list[str] = []
     answer = text
-    while (closer := _closer_at(answer.lstrip())) is not None:
+    while len(thoughts) < MOST_BLOCKS and (closer := _closer_at(answer.lstrip())) is not None:
         opener = next(opener for opener, end in _TAGS if end == closer)
         thought, _, answer = answer.lstrip().removeprefix(opener).partition(closer)
         thoughts.append(thought)
@@ -46,6 +50,7 @@ class Speech:
         self._held = ""
         self._closer: str | None = None
         self._has_begun = False
+        self._blocks = 0
 
     def add(self, piece: str) -> str:
         """Take the next piece; returns what can be heard now."""
@@ -72,8 +77,10 @@ class Speech:
                     return False
                 self._held, self._closer = rest.lstrip(), None
             text = self._held.lstrip()
-            self._closer = _closer_at(text)
+            self._closer = _closer_at(text) if self._blocks < MOST_BLOCKS else None
             if self._closer is None:
-                self._has_begun = bool(text) and not any(opener.startswith(text) for opener, _ in _TAGS)
+                is_open = not text or any(opener.startswith(text) for opener, _ in _TAGS)
+                self._has_begun = not is_open or len(self._held) > MOST_BLANKS
                 return self._has_begun
             self._held = text
+            self._blocks += 1

@@ -10,6 +10,7 @@ from kernel.egress import EgressClient
 from runs.providers.base import CompletionReply
 from runs.providers.decoding import mended
 from runs.providers.event_stream import MOST_EVENT_BYTES, MOST_EVENTS, split_events
+from runs.providers.reasoning import MOST_BLOCKS
 from runs.providers.registry import build_provider
 from runs.steps.base import StepFailed
 from tests.support.http_server import Answer, CountingServer
@@ -106,6 +107,20 @@ async def test_a_stream_that_floods_ends_the_call_at_once(ask: Ask, flood: bytes
             await ask(streamed(flood, *end), streamed=True)
     assert failure.value.code == "LLM_REPLY_UNREADABLE"
     assert holds.longest < MOST_HELD
+
+
+async def test_blanks_without_end_are_read_in_turns(ask: Ask) -> None:
+    pieces = [delta(" " * 80) for _ in range(20_000)]
+    async with measured_holds() as holds:
+        reply = await ask(streamed(*pieces, delta("end", "stop"), b"data: [DONE]\n\n"), streamed=True)
+    assert reply.text.endswith("end")
+    assert holds.longest < MOST_HELD
+
+
+async def test_a_model_begins_to_think_a_few_times_only(ask: Ask) -> None:
+    for blocks in (1, MOST_BLOCKS, 100_000):
+        text = (await ask(whole("<think></think>" * blocks + "end"))).text
+        assert text == "<think></think>" * max(0, blocks - MOST_BLOCKS) + "end"
 
 
 def with_calls(calls: Any) -> dict[str, Any]:
