@@ -6,6 +6,7 @@ from django import forms
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.http import HttpRequest
+from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
@@ -72,9 +73,9 @@ class IdentityProviderAdmin(ConsoleAdmin):
     autocomplete_fields = ["tenant"]
     fields = [
         "tenant", "issuer", "client_id", "new_secret", "scopes", "emails_verified", "groups_claim", "group_map",
-        "roles_claim", "role_map", "allowed_domains", "is_active", "created_at",
+        "roles_claim", "role_map", "allowed_domains", "to_register", "is_active", "created_at",
     ]  # fmt: skip
-    readonly_fields = ["created_at"]
+    readonly_fields = ["to_register", "created_at"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Keep whose it is: its secret is sealed for that tenant."""
@@ -85,6 +86,12 @@ class IdentityProviderAdmin(ConsoleAdmin):
         if isinstance(db_field, ArrayField):
             kwargs |= {"widget": UnfoldAdminTextInputWidget, "help_text": f"{db_field.help_text} Separated by commas."}
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    @column("to register at the provider")
+    def to_register(self, row: Any) -> str:
+        """Write the addresses the provider has to know."""
+        back, out = (f"{settings.PUBLIC_URL}{reverse(name)}" for name in ("oidc_authentication_callback", "sign_in"))
+        return f"redirect URI {back}, post-logout redirect URI {out}"
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Seal the secret, save, and tell the audit what is said now, never the secret."""

@@ -74,7 +74,7 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
         if address is None:
             return {}
         if not isinstance(access_token, str) or not access_token.isascii() or not access_token.isprintable():
-            raise ProviderFailed
+            raise ProviderFailed("It gave no access token to ask userinfo with.")
         told = fetch_object(self._provider, address, headers={"Authorization": f"Bearer {access_token}"})
         if told.get("sub") != payload["sub"]:
             raise TokenRefused("userinfo_sub")

@@ -52,7 +52,7 @@ class ProviderRefused(SignInRefused):
 
 
 class ProviderFailed(SignInRefused):
-    """The provider does not answer, or not in a form that can be used."""
+    """The provider does not answer, or not in a form that can be used; ``detail`` tells log and audit what is wrong."""
 
     code = "PROVIDER_FAILED"
     status = Malformed.status

@@ -1,11 +1,13 @@
 """What is asked of providers, through the one door out: small JSON documents, in 5 seconds, no redirects."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 
-from kernel.egress import open_sync_client
+from kernel.egress import EgressBlocked, open_sync_client
 from kernel.errors import LlmteamError
 from kernel.values import Json, parse_json
 from tenants.sign_in.errors import ProviderFailed
@@ -13,6 +15,9 @@ from tenants.sign_in.providers import Provider
 
 TIMEOUT_SECONDS: Final = 5.0
 MOST_BYTES: Final = 256 * 1024
+MOST_TOLD: Final = 300
+OK: Final = 200
+_ERROR_NAME: Final = re.compile(r"[a-z_]{1,40}")
 
 
 def fetch_object(
@@ -47,9 +52,39 @@ def fetch_object(
             )
             auth = None if basic is None else httpx.BasicAuth(*basic)
             response = client.send(request, auth=auth, follow_redirects=False)
-            found = parse_json(response.content, big_integers="text") if response.status_code == 200 else None
+            found = parse_json(response.content, big_integers="text") if response.status_code == OK else None
+    except EgressBlocked as error:
+        raise ProviderFailed(f"{_place(url)} may not be called: {error.detail}; {_remedy(url)}") from error
     except LlmteamError as error:
-        raise ProviderFailed from error
+        raise ProviderFailed(f"{_place(url)}: {error.detail}") from error
+    if response.status_code != OK:
+        raise ProviderFailed(f"{_place(url)} answered {response.status_code}{_oauth_error(response.content)}.")
     if not isinstance(found, dict):
-        raise ProviderFailed
+        raise ProviderFailed(f"{_place(url)} answered no JSON object.")
     return found
+
+
+def _place(url: str) -> str:
+    """Write an address without its query."""
+    return url.partition("?")[0][:MOST_TOLD]
+
+
+def _remedy(url: str) -> str:
+    """Say what lets a host inside be called."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return "the address cannot be read."
+    hosts = f"add {parts.hostname}:{port} to EGRESS_ALLOW_HOSTS or to the tenant's own"
+    return f"for a host inside, {hosts}, and its network to EGRESS_ALLOW_CIDRS."
+
+
+def _oauth_error(body: bytes) -> str:
+    """Read the error's name from an answer, as ``invalid_client``: names are safe to tell, other words are not."""
+    try:
+        found = parse_json(body, big_integers="text")
+    except LlmteamError:
+        return ""
+    name = found.get("error") if isinstance(found, dict) else None
+    return f" with {name}" if isinstance(name, str) and _ERROR_NAME.fullmatch(name) else ""

@@ -8,7 +8,7 @@ from typing import Final
 
 from kernel.values import Json
 from tenants.sign_in.errors import ProviderFailed
-from tenants.sign_in.fetching import fetch_object
+from tenants.sign_in.fetching import MOST_TOLD, fetch_object
 from tenants.sign_in.providers import Provider
 
 REMEMBERED_SECONDS: Final = 3600.0
@@ -106,7 +106,8 @@ directory = Directory()
 def _fetch_metadata(provider: Provider) -> Metadata:
     told = fetch_object(provider, f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration")
     if told.get("issuer") != provider.issuer:
-        raise ProviderFailed
+        said = str(told.get("issuer"))[:MOST_TOLD]
+        raise ProviderFailed(f"It calls itself {said!r}, and is set up as {provider.issuer!r}: every character counts.")
     methods = told.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     return Metadata(
         authorization_endpoint=_address(told, "authorization_endpoint"),
@@ -122,7 +123,7 @@ def _fetch_metadata(provider: Provider) -> Metadata:
 def _fetch_keys(provider: Provider, metadata: Metadata) -> Keys:
     keys = fetch_object(provider, metadata.jwks_uri).get("keys")
     if not isinstance(keys, list):
-        raise ProviderFailed
+        raise ProviderFailed("Its jwks_uri lists no keys.")
     return tuple(key for key in keys if isinstance(key, dict))
 
 
@@ -132,5 +133,5 @@ def _address(told: Mapping[str, Json], name: str) -> str:
     issuer = str(told.get("issuer", ""))
     schemes = ("https://", "http://") if issuer.startswith("http://") else ("https://",)
     if not isinstance(found, str) or not found.startswith(schemes):
-        raise ProviderFailed
+        raise ProviderFailed(f"Its discovery document has no {name} that begins with {' or '.join(schemes)}.")
     return found

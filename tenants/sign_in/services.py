@@ -1,5 +1,6 @@
 """Who an account is, and what a sign-in changes."""
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -27,8 +28,17 @@ from tenants.sign_in.claims import (
     verified_email,
     why_untold,
 )
-from tenants.sign_in.errors import Deactivated, EmailUnverified, NotInvited, SignInRefused, TokenRefused
+from tenants.sign_in.errors import (
+    Deactivated,
+    EmailUnverified,
+    NotInvited,
+    ProviderFailed,
+    SignInRefused,
+    TokenRefused,
+)
 from tenants.sign_in.providers import Provider
+
+log = logging.getLogger(__name__)
 
 _NOT_IN_NAMES: Final = re.compile(r"[^\w.@+-]")
 
@@ -67,6 +77,9 @@ def refuse(*, provider: Provider | None, error: SignInRefused) -> None:
     """Tell the audit that nobody was signed in: the tenant's if it has a part in it, else the installation's."""
     reason = error.reason if isinstance(error, TokenRefused) else None
     after: dict[str, Json] = {"code": error.code, "reason": reason}
+    if isinstance(error, ProviderFailed):
+        after["detail"] = error.detail
+        log.warning("identity provider %s failed: %s", "unknown" if provider is None else provider.key, error.detail)
     with unscoped("nobody is known"):
         record(
             tenant=None if provider is None else provider.tenant,

@@ -113,6 +113,7 @@ def test_a_tenant_gets_a_provider_whose_secret_nobody_reads(console: Client, acm
     page = console.get(reverse("admin:tenants_identityprovider_change", args=[row.pk])).text
     entries = [str([one.before, one.after]) for one in rows(Entry)]
     assert "a secret of theirs" not in page + "".join(entries)
+    assert "/oidc/callback/, post-logout redirect URI http" in page, "what to register there"
     assert save(console, acme, row, new_secret="", client_id="others").status_code == 302
     (row,) = rows(IdentityProvider)
     assert (row.client_id, open_from(row, "client_secret")) == ("others", "a secret of theirs")

@@ -59,7 +59,9 @@ def test_the_forged_one_is_refused_where_its_honest_twin_is_let_in(world: World,
     assert world.client.get("/api/v1/me").status_code == 401
     assert people() == before
     (entry,) = refusals()
+    detail = entry.after.pop("detail", None)
     assert (entry.after, entry.outcome, entry.actor) == ({"code": code, "reason": reason}, "refused", "anonymous")
+    assert (detail is not None) == (code == "PROVIDER_FAILED"), "what a provider does wrong is told in words"
 
 
 def test_bob_signs_in_when_nothing_is_forged(world: World) -> None:
@@ -95,22 +97,36 @@ def test_who_is_refused_is_told_by_which_e_mail_and_nobody_else_is(world: World)
 
 
 @pytest.mark.parametrize(
-    "more",
+    ("more", "why"),
     [
-        {"issuer": "http://another.example"},
-        {"authorization_endpoint": "javascript:alert(1)"},
-        {"token_endpoint": None},
-        {"jwks_uri": "http://10.0.0.1/keys"},
+        (
+            {"issuer": "http://another.example"},
+            "It calls itself 'http://another.example', and is set up as 'http://127",
+        ),
+        ({"authorization_endpoint": "javascript:alert(1)"}, "has no authorization_endpoint that begins with https://"),
+        ({"token_endpoint": None}, "has no token_endpoint"),
+        ({"jwks_uri": "http://10.0.0.1/keys"}, "add 10.0.0.1:80 to EGRESS_ALLOW_HOSTS"),
+        ({"jwks_uri": "http://10.0.0.1:1e9/keys"}, "the address cannot be read"),
     ],
     ids=str,
 )
 def test_a_provider_that_describes_itself_wrongly_is_refused_before_anybody_is_sent_there(
-    world: World, more: dict[str, Any]
+    world: World, more: dict[str, Any], why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.issuer.more = more
     answer = world.client.get("/oidc/login/")
     assert (answer.status_code, "PROVIDER_FAILED" in answer.text) == (400, True)
-    assert len(refusals()) == 1
+    (entry,) = refusals()
+    assert why in entry.after["detail"]
+    assert why in caplog.text, "the log says the same"
+
+
+def test_a_client_the_provider_refuses_is_told_as_that(world: World) -> None:
+    refusal = Answer(401, {"error": "invalid_client", "error_description": "secret of ours"})
+    world.issuer.server.route("POST", "/token", refusal)
+    assert world.come_saying().status_code == 400
+    (entry,) = refusals()
+    assert entry.after["detail"] == f"{world.issuer.url}/token answered 401 with invalid_client."
 
 
 def test_a_provider_that_does_not_answer_costs_five_seconds(world: World) -> None:
