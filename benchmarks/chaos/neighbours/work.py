@@ -84,7 +84,10 @@ ATTACKS = {
     "items": Attack(
         "runs that split and join 5,000 items",
         items,
-        without={**INLINE, "runs.engine.slices:SLICE_SECONDS": 60.0, "runs.engine.slices:FREE_SECONDS": 60.0},
+        without={
+            **INLINE,
+            **{f"runs.engine.slices:{name}_SECONDS": 60.0 for name in ("FREE", "SLICE", "ALONE", "RUN")},
+        },
     ),
     "loops": Attack(
         "runs that carry 0.9 MB round a loop",
