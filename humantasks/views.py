@@ -42,6 +42,7 @@ class TasksView(APIView):
     """The tasks of the caller's tenant."""
 
     required_scopes: ClassVar = {"GET": READ}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (CursorRefused,)}
 
     @extend_schema(
@@ -68,6 +69,7 @@ class TaskReportView(APIView):
     """How long people take."""
 
     required_scopes: ClassVar = {"GET": READ}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (errors.ReportRefused,)}
 
     @extend_schema(

@@ -15,11 +15,11 @@ from runs.journals.streaming import ChunksResponse
 from runs.models import SignalKind
 from runs.presentation import run_body, run_location, runs_location
 from runs.replay import replay_run
-from runs.requests import once_of, wait_seconds_of
+from runs.requests import answer_wish_of, once_of
 from runs.selectors import read_run_id
 from runs.views import READ, START_PARAMETERS, START_RESPONSES, WRITE, started_response
 from runs.waiting import RunResponse
-from tenants.requests import Strict, caller_of, read_fields, read_query
+from tenants.requests import caller_of, read_fields
 
 COMMANDED = {202: serializers.RunShape}
 REFUSED_COMMANDS = (errors.RunNotFound, errors.RunAlreadyOver)
@@ -88,6 +88,7 @@ class ReplayRunView(APIView):
     """A run again."""
 
     required_scopes: ClassVar = {"POST": WRITE}
+    reads_query: ClassVar = {"POST"}
     refusals: ClassVar = {
         "POST": (
             errors.RunNotFound,
@@ -112,10 +113,10 @@ class ReplayRunView(APIView):
     )
     def post(self, request: Request, run_id: str) -> RunResponse:
         """Start the new run, or find the one an earlier request made."""
-        fields, caller, wait_seconds = (
+        fields, caller, wish = (
             read_fields(serializers.ReplayFields, request.data),
             caller_of(request),
-            wait_seconds_of(request),
+            answer_wish_of(request),
         )
         started = replay_run(
             tenant=caller.tenant,
@@ -125,7 +126,7 @@ class ReplayRunView(APIView):
             once=once_of(request, replay=run_id),
             **_with_callback(fields, request),
         )
-        return started_response(request, started, wait_seconds=wait_seconds)
+        return started_response(request, started, wish=wish)
 
 
 class RunSnapshotView(APIView):
@@ -144,7 +145,6 @@ class RunSnapshotView(APIView):
     )
     def get(self, request: Request, run_id: str) -> Response:
         """Answer the document."""
-        read_query(Strict, request)
         return ChunksResponse(snapshot_run(tenant=caller_of(request).tenant, run_id=read_run_id(run_id)))
 
 

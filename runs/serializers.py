@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from django.db import models
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
@@ -162,6 +163,20 @@ class InlineStartForm(InlineStart):
     )
 
 
+class Until(models.TextChoices):
+    """What a caller waits for."""
+
+    OVER = "over", "The run's end"
+    PARKED = "parked", "The run's end, or that it waits for a person or a call"
+
+
+class OnFailure(models.TextChoices):
+    """How a run that has failed is answered."""
+
+    RUN = "run", "As every run, with a 200"
+    ERROR = "error", "As a problem whose status says whose fault it is, with the run in it"
+
+
 class WaitQuery(Strict):
     """How long a caller would wait for the end."""
 
@@ -170,6 +185,18 @@ class WaitQuery(Strict):
         min_value=0,
         help_text="Seconds to wait for the run's end: over within them is a 200, else a 202. "
         f"At most {MAX_WAIT_SECONDS} are waited, 0 by default.",
+    )
+    until = serializers.ChoiceField(
+        choices=Until.choices,
+        required=False,
+        help_text="`over` waits for the end only; `parked`, the default, also answers when the run waits for a person "
+        "or a call.",
+    )
+    on_failure = serializers.ChoiceField(
+        choices=OnFailure.choices,
+        required=False,
+        help_text="`error` answers a run that is over and did not complete as a problem with the status of its error's "
+        "kind, and the run in its member `run`. `run`, the default, answers it as every run.",
     )
 
 

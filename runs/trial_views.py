@@ -13,7 +13,7 @@ from runs import errors
 from runs.journals.activations import first_step
 from runs.models import Run
 from runs.presentation import error_member, run_links, run_location, run_usage, step_body
-from runs.requests import once_of, wait_seconds_of
+from runs.requests import answer_wish_of, once_of
 from runs.serializers import IDEMPOTENCY_KEY, PREFER, ErrorShape, LinksShape, ObjectField, WaitQuery
 from runs.trials import try_step_type
 from runs.waiting import RunResponse
@@ -47,6 +47,7 @@ class CatalogTestView(APIView):
     """One step of a type, tried out."""
 
     required_scopes: ClassVar = {"POST": "runs:write"}
+    reads_query: ClassVar = {"POST"}
     refusals: ClassVar = {
         "POST": (
             StepTypeNotFound,
@@ -87,9 +88,9 @@ class CatalogTestView(APIView):
             tenant=caller.tenant, api_key=caller.api_key, actor=caller.actor, type_id=type_id, once=once, **fields
         )
         show = partial(trial_body, request=request)
-        wait = wait_seconds_of(request, default=WAIT_SECONDS)
+        wish = answer_wish_of(request, default=WAIT_SECONDS)
         location = run_location(started.run.id, request)
-        response = RunResponse(started.run, show, wait_seconds=wait, location=location)
+        response = RunResponse(started.run, show, wish=wish, location=location)
         if started.replayed:
             response["Idempotent-Replayed"] = "true"
         return response

@@ -18,7 +18,7 @@ from runs.journals.activations import list_steps
 from runs.journals.stored_values import PointerRefused, find_value
 from runs.journals.streaming import ChunksResponse
 from runs.presentation import run_body, run_location, runs_location, step_body
-from runs.requests import once_of, wait_seconds_of
+from runs.requests import AnswerWish, answer_wish_of, once_of
 from runs.waiting import RunResponse
 from segments.errors import RevisionNotFound, SegmentArchived, SegmentInvalid, SegmentNotFound
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
@@ -50,6 +50,7 @@ class StartSegmentView(APIView):
     """Runs of a saved segment."""
 
     required_scopes: ClassVar = {"POST": WRITE}
+    reads_query: ClassVar = {"POST"}
     refusals: ClassVar = {"POST": (SegmentNotFound, RevisionNotFound, SegmentArchived, *REFUSED_STARTS)}
     accepts_form = True
 
@@ -76,6 +77,7 @@ class RunsView(APIView):
     """All runs of the caller's tenant."""
 
     required_scopes: ClassVar = {"GET": READ, "POST": WRITE}
+    reads_query: ClassVar = {"GET", "POST"}
     refusals: ClassVar = {"GET": (CursorRefused,), "POST": (SegmentInvalid, *REFUSED_STARTS)}
     accepts_form = True
 
@@ -117,6 +119,7 @@ class RunView(APIView):
     """One run."""
 
     required_scopes: ClassVar = {"GET": READ}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (errors.RunNotFound,)}
 
     @extend_schema(
@@ -129,17 +132,16 @@ class RunView(APIView):
     )
     def get(self, request: Request, run_id: str) -> Response:
         """Answer the run as it is, or as it is once it is over."""
-        seconds = wait_seconds_of(request)
+        wish = answer_wish_of(request)
         run = selectors.get_run(tenant=caller_of(request).tenant, run_id=selectors.read_run_id(run_id))
-        if not seconds:
-            return Response(run_body(run, request))
-        return RunResponse(run, lambda run: run_body(run, request), wait_seconds=seconds)
+        return RunResponse(run, partial(run_body, request=request), wish=wish, is_read=not wish.wait_seconds)
 
 
 class RunStepsView(APIView):
     """The activations of a run."""
 
     required_scopes: ClassVar = {"GET": READ}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (errors.RunNotFound, CursorRefused)}
 
     @extend_schema(
@@ -161,6 +163,7 @@ class RunValueView(APIView):
     """A value of a run's journal."""
 
     required_scopes: ClassVar = {"GET": READ}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (errors.RunNotFound, errors.ValueNotFound, PointerRefused)}
 
     @extend_schema(
@@ -182,7 +185,7 @@ class RunValueView(APIView):
 
 
 def _start(request: Request, wish: services.Wish, *, segment_id: str | None) -> RunResponse:
-    caller, wait_seconds = caller_of(request), wait_seconds_of(request)
+    caller, answer = caller_of(request), answer_wish_of(request)
     started = services.start_run(
         tenant=caller.tenant,
         api_key=caller.api_key,
@@ -190,14 +193,14 @@ def _start(request: Request, wish: services.Wish, *, segment_id: str | None) -> 
         wish=wish,
         once=once_of(request, segment_id=segment_id),
     )
-    return started_response(request, started, wait_seconds=wait_seconds)
+    return started_response(request, started, wish=answer)
 
 
-def started_response(request: Request, started: Started, *, wait_seconds: float) -> RunResponse:
+def started_response(request: Request, started: Started, *, wish: AnswerWish) -> RunResponse:
     """Answer a start with its run, and where that can be read."""
     location = run_location(started.run.id, request)
     show = partial(run_body, request=request)
-    response = RunResponse(started.run, show, wait_seconds=wait_seconds, location=location)
+    response = RunResponse(started.run, show, wish=wish, location=location)
     if started.replayed:
         response["Idempotent-Replayed"] = "true"
     return response

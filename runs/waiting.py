@@ -8,20 +8,26 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any, Final, TypeGuard
-from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseBase
 from rest_framework.response import Response
 
+from kernel.errors import PROBLEM
 from runs.events.hub import the_hub
+from runs.failures import failed_run_problem
 from runs.models import OVER, Run, RunStatus
+from runs.requests import AnswerWish
 from runs.selectors import get_run
+from runs.serializers import OnFailure, Until
 
 RESTS: Final = {RunStatus.PAUSED, RunStatus.STALLED, *OVER}
 """Where only a person or nobody moves a run on: whoever waits is answered at once. Retries and timers pass."""
+FOR_OTHERS: Final = {"human", "call"}
+"""Kinds of waits that end when somebody outside does something."""
 
 View = Callable[..., HttpResponseBase]
 AsyncView = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
@@ -32,28 +38,58 @@ class RunResponse(Response):
 
     Attributes:
         run: The run as it was read last.
-        wait_seconds: How long the caller would wait; 0 for an answer that stands.
+        wish: How the caller would be answered.
     """
 
-    def __init__(self, run: Run, show: Callable[[Run], Any], *, wait_seconds: float = 0, location: str = "") -> None:
+    def __init__(
+        self,
+        run: Run,
+        show: Callable[[Run], Any],
+        *,
+        wish: AnswerWish | None = None,
+        location: str = "",
+        is_read: bool = False,
+    ) -> None:
+        """Take the answer as it stands now.
+
+        Args:
+            run: The run.
+            show: Writes a body.
+            wish: What the caller asks for.
+            location: Where the run can be read.
+            is_read: The run was asked for and here it is: a 200, whether it is over or not.
+        """
         super().__init__()
         self.run = run
-        self.wait_seconds = wait_seconds
+        self.wish = wish or AnswerWish()
         self._show = show
         self._location = location
+        self._is_read = is_read
         self.show_run(run)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the run is where the caller waits for."""
+        if self.run.status in RESTS:
+            return True
+        waits_for = {wait["kind"] for wait in self.run.waiting_for}
+        return self.wish.until == Until.PARKED and self.run.status == RunStatus.WAITING and bool(waits_for & FOR_OTHERS)
 
     def show_run(self, run: Run) -> None:
         """Answer with this state of the run: 200 when it is over, else 202 and where to look again."""
         self.run = run
         self.data = self._show(run)
-        self.status_code = 200 if run.is_over else 202
+        self.status_code = 200 if run.is_over or self._is_read else 202
+        if self.wish.on_failure == OnFailure.ERROR and run.is_over and run.status != RunStatus.COMPLETED:
+            self.data = failed_run_problem(run, self.data)
+            self.status_code = self.data["status"]
+            self.content_type = PROBLEM
         if self._location:
             self["Location"] = self._location
-        if run.is_over:
-            self.headers.pop("Retry-After", None)
-        else:
+        if self.status_code == HTTPStatus.ACCEPTED:
             self["Retry-After"] = "1"
+        else:
+            self.headers.pop("Retry-After", None)
 
     def read_again(self) -> None:
         """Read the run once more. Should the database be away now, what was read before still stands."""
@@ -74,15 +110,14 @@ def waits(view: View) -> AsyncView:
     async def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response = await sync_to_async(call)(request, *args, **kwargs)
         if _is_to_wait(response):
-            await _until_rest(response.run.id, response.wait_seconds)
-            await sync_to_async(response.read_again)()
+            await _wait_for_rest(response)
         return response
 
     return answer
 
 
 def _is_to_wait(response: HttpResponseBase) -> TypeGuard[RunResponse]:
-    return isinstance(response, RunResponse) and response.wait_seconds > 0 and response.run.status not in RESTS
+    return isinstance(response, RunResponse) and response.wish.wait_seconds > 0 and not response.is_at_rest
 
 
 def _render(response: HttpResponseBase) -> None:
@@ -92,11 +127,20 @@ def _render(response: HttpResponseBase) -> None:
         response.render = None  # type: ignore[method-assign, assignment]  # Django asks whether it can be called
 
 
-async def _until_rest(run_id: UUID, seconds: float) -> None:
-    """Return when the run is over or waits itself, at the latest after ``seconds``, or when this process stops."""
+async def _wait_for_rest(response: RunResponse) -> None:
+    """Return when the run is where its caller waits for, when their time is over, or when this process stops.
+
+    The run is read where it may be there, and once more at the end.
+    """
     hub = the_hub()
-    with hub.watching(("run", run_id), ask_at_once=True) as watch, contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            while watch.status not in RESTS and not hub.is_closing:
+    read_again = sync_to_async(response.read_again)
+    with hub.watching(("run", response.run.id), ask_at_once=True) as watch, contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(response.wish.wait_seconds):
+            while not hub.is_closing and watch.status not in RESTS:
                 await watch.changed.wait()
                 watch.changed.clear()
+                if watch.status == RunStatus.WAITING and response.wish.until == Until.PARKED:
+                    await read_again()
+                    if response.is_at_rest:
+                        return
+    await read_again()

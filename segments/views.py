@@ -26,6 +26,7 @@ class CatalogView(APIView):
     """The step types a segment may use."""
 
     required_scopes: ClassVar = {"GET": READ}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (NotAvailable,)}
 
     @extend_schema(
@@ -96,6 +97,7 @@ class SegmentsView(APIView):
     """All segments of the caller's tenant."""
 
     required_scopes: ClassVar = {"GET": READ, "POST": WRITE}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {
         "GET": (CursorRefused,),
         "POST": (errors.SegmentExists, errors.SegmentInvalid, NotAvailable),
@@ -193,6 +195,7 @@ class RevisionsView(APIView):
     """All revisions of a segment."""
 
     required_scopes: ClassVar = {"GET": READ}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (errors.SegmentNotFound, CursorRefused)}
 
     @extend_schema(

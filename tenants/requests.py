@@ -32,7 +32,7 @@ class Strict(serializers.Serializer[Any]):
             self._refuse_unavailable(data)
             unknown = [name for name in data if name not in self.fields]
             if unknown:
-                known = ", ".join(f"`{name}`" for name in self.fields)
+                known = ", ".join(f"`{name}`" for name in self.fields) or "none"
                 raise serializers.ValidationError(
                     {
                         name: [serializers.ErrorDetail(f"There is no such field; known are {known}.", "UNKNOWN_FIELD")]
@@ -75,15 +75,15 @@ def read_query(query: type[Strict], request: Request) -> dict[str, Any]:
     """Read the address's parameters.
 
     Raises:
-        Invalid: A parameter is unknown, sent twice, or has a wrong value; all are told.
+        Invalid: A parameter is unknown, sent twice with different values, or has a wrong value; all are told.
         NotAvailable: A parameter is announced only.
     """
     sent = request.query_params
-    twice = [name for name in sent if len(sent.getlist(name)) > 1]
+    twice = [name for name in sent if len(set(sent.getlist(name))) > 1]
     if twice:
         raise Invalid(
             errors=[
-                ErrorItem(code="SENT_TWICE", detail=f"The parameter `{name[:64]}` is sent twice.") for name in twice
+                ErrorItem(code="SENT_TWICE", detail=f"The parameter `{name[:64]}` has two values.") for name in twice
             ]
         )
     return read_fields(query, sent.dict())

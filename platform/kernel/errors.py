@@ -17,10 +17,13 @@ turns any of them into `application/problem+json`. The tree:
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
     from kernel.values import Json
+
+PROBLEM: Final = "application/problem+json"
+PROBLEM_TYPE_ROOT: Final = "urn:llmteam:problem:"
 
 
 @dataclass(frozen=True, slots=True)

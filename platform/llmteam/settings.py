@@ -251,7 +251,10 @@ REST_FRAMEWORK = {
         "llmteam.api.authentication.KeyAuthentication",
         "llmteam.api.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["llmteam.api.authentication.HasScope"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "llmteam.api.authentication.HasScope",
+        "llmteam.api.parameters.ReadsItsQuery",
+    ],
     "DEFAULT_PARSER_CLASSES": ["llmteam.api.content.JsonParser", "llmteam.api.content.FormParser"],
     "DEFAULT_RENDERER_CLASSES": ["llmteam.api.content.JsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "llmteam.api.content.AlwaysJson",

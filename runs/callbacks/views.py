@@ -16,7 +16,7 @@ from runs.errors import CallbackRefused, DeliveryNotFound, RunNotFound
 from runs.presentation import runs_location
 from runs.selectors import read_run_id
 from tenants.callback_secrets import callback_secret_age
-from tenants.requests import NotAvailable, PageQuery, Strict, caller_of, read_fields, read_query
+from tenants.requests import NotAvailable, PageQuery, caller_of, read_fields, read_query
 from tenants.shapes import page_shape
 
 READ, WRITE, SIGN = "runs:read", "runs:write", "webhooks:write"
@@ -29,6 +29,7 @@ class DeliveriesView(APIView):
     """All deliveries of the caller's tenant."""
 
     required_scopes: ClassVar = {"GET": READ}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (CursorRefused,)}
 
     @extend_schema(
@@ -49,6 +50,7 @@ class RunDeliveriesView(APIView):
     """What the callback of one run was told."""
 
     required_scopes: ClassVar = {"GET": READ}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (RunNotFound, CursorRefused)}
 
     @extend_schema(
@@ -106,7 +108,6 @@ class CallbackSecretView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Answer its age."""
-        read_query(Strict, request)
         age = callback_secret_age(tenant=caller_of(request).tenant)
         return Response(secret_body(None, None) if age is None else secret_body(age.created_at, age.before_until))
 
@@ -141,7 +142,6 @@ class NotificationsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Answer the host."""
-        read_query(Strict, request)
         return Response(notification_body(selectors.find_notifications(tenant=caller_of(request).tenant)))
 
     @extend_schema(

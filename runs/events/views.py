@@ -36,6 +36,7 @@ class RunEventsView(APIView):
     """The journal of a run."""
 
     required_scopes: ClassVar = {"GET": SCOPE}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (RunNotFound, CursorRefused)}
 
     @extend_schema(
@@ -72,6 +73,7 @@ class TenantEventsView(APIView):
     """The journals of all runs of the caller's tenant."""
 
     required_scopes: ClassVar = {"GET": SCOPE}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (CursorRefused,)}
 
     @extend_schema(

@@ -19,6 +19,7 @@ class UsageView(APIView):
     """What the tenant's model calls took."""
 
     required_scopes: ClassVar = {"GET": READ}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (UsageTooDetailed,)}
 
     @extend_schema(

@@ -22,6 +22,7 @@ class PromptsView(APIView):
     """All stored prompts of the caller's tenant."""
 
     required_scopes: ClassVar = {"GET": READ}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (CursorRefused,)}
 
     @extend_schema(
@@ -102,6 +103,7 @@ class PromptVersionsView(APIView):
     """All versions of a stored prompt."""
 
     required_scopes: ClassVar = {"GET": READ}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (errors.PromptNotFound, CursorRefused)}
 
     @extend_schema(

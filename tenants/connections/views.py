@@ -21,6 +21,7 @@ class ConnectionsView(APIView):
     """All connections of the caller's tenant."""
 
     required_scopes: ClassVar = {"GET": READ}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (CursorRefused,)}
 
     @extend_schema(

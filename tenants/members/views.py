@@ -35,6 +35,7 @@ class MembersView(APIView):
     """The members of the caller's tenant."""
 
     required_scopes: ClassVar = {"GET": READ}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {"GET": (CursorRefused,)}
 
     @extend_schema(
@@ -175,6 +176,7 @@ class InvitationsView(APIView):
     """The invitations of the caller's tenant."""
 
     required_scopes: ClassVar = {"GET": READ, "POST": WRITE}
+    reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {
         "GET": (CursorRefused,),
         "POST": (errors.MemberInvalid, errors.MemberExists, errors.InvitationsLimited),

@@ -33,6 +33,7 @@ BY_OBJECT = {
     "segments/<str:segment_id>/runs": {"POST"},
     "connections/<str:ref>": {"GET", "PUT", "DELETE"},
     "connections/<str:ref>/test": {"POST"},
+    "circuits/<str:circuit_id>/reset": {"POST"},
     "prompts/<str:template_id>": {"GET", "PUT", "DELETE"},
     "prompts/<str:template_id>/versions": {"GET"},
     "prompts/<str:template_id>/versions/<str:number>": {"GET"},
@@ -74,6 +75,7 @@ OF_THE_CALLER = {
     "human-tasks": {"GET"},
     "human-tasks/report": {"GET"},
     "connections": {"GET"},
+    "circuits": {"GET"},
     "tokens": {"POST"},
     "prompts": {"GET"},
     "segments": {"GET", "POST"},
@@ -108,6 +110,7 @@ class Foreign:
     member_id: str
     invitation_id: str
     ref: str = CANARY
+    circuit_id: str = CANARY
     template_id: str = CANARY
     number: str = "1"
     seq: str = "1"

@@ -2,11 +2,13 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import psutil
 import pytest
 
+from runs.failures import failed_run_problem
 from runs.models import Run, RunStatus
 from tenants.context import unscoped
 from tests.conftest import Customer
@@ -104,3 +106,60 @@ def test_a_run_that_only_a_person_moves_on_is_answered_at_once_and_a_parked_retr
         answer = caller.get(f"/api/v1/runs/{run_id}?wait=1")
         assert (answer.status_code, answer.json()["status"]) == (202, status)
         assert int(time.monotonic() - began) == patience
+
+
+ASKS = {
+    "segment_id": "asks",
+    "entrypoint": "ask",
+    "steps": [{"step_id": "ask", "type": "human_task", "config": {"task_type": "approval", "title": "May it?"}}],
+    "edges": [],
+}
+DIVIDES = {"segment": steps_in_a_row("input / 0"), "input": 1}
+
+
+def test_who_waits_is_answered_when_a_person_is_asked(acme: Customer, server: ServerProcess) -> None:
+    with running_worker(), server.caller(acme.key) as caller:
+        began = time.monotonic()
+        answer = caller.post("/api/v1/runs?wait=50", json={"segment": ASKS})
+        assert (answer.status_code, answer.json()["status"]) == (202, "waiting"), answer.text
+        assert time.monotonic() - began < 40
+        began = time.monotonic()
+        still = caller.get(answer.headers["Location"], params={"wait": 1, "until": "over"})
+        assert (still.status_code, still.json()["status"]) == (202, "waiting")
+        assert time.monotonic() - began >= 1
+        at_once = caller.get(answer.headers["Location"], params={"wait": 50, "until": "parked"})
+        assert at_once.json()["waiting_for"][0]["kind"] == "human"
+
+
+def test_a_run_that_did_not_complete_is_a_problem_where_the_caller_asks_for_it(
+    acme: Customer, server: ServerProcess
+) -> None:
+    with running_worker(), server.caller(acme.key) as caller:
+        as_usual = caller.post("/api/v1/runs?wait=20", json=DIVIDES)
+        assert (as_usual.status_code, as_usual.json()["status"]) == (200, "failed")
+        answer = caller.post("/api/v1/runs?wait=20&on_failure=error", json=DIVIDES)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
+        problem = answer.json()
+        assert problem["code"] == as_usual.json()["error"]["code"] == problem["run"]["error"]["code"]
+        assert problem["detail"] == as_usual.json()["error"]["message"]
+        assert caller.get(problem["run"]["links"]["self"]).status_code == 200
+        assert caller.get(problem["run"]["links"]["self"] + "?on_failure=error").status_code == 422
+        assert caller.post("/api/v1/runs?wait=20&on_failure=error", json=BODY).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "answered"),
+    [
+        (RunStatus.CANCELLED, None, 409),
+        (RunStatus.TIMED_OUT, {"code": "RUN_TIMED_OUT"}, 504),
+        (RunStatus.FAILED, {"code": "HTTP_STATUS"}, 502),
+        (RunStatus.FAILED, {"code": "LLM_RATE_LIMITED"}, 502),
+        (RunStatus.FAILED, {"code": "CIRCUIT_OPEN"}, 503),
+        (RunStatus.FAILED, {"code": "BUDGET_EXCEEDED"}, 402),
+        (RunStatus.FAILED, {"code": "STEP_CRASHED"}, 500),
+        (RunStatus.FAILED, {"code": "ORDER_REFUSED"}, 422),
+        (RunStatus.FAILED, {"code": "BRANCH_FAILED", "details": {"causes": [{"code": "HTTP_STATUS"}]}}, 502),
+    ],
+)
+def test_the_status_says_whose_fault_it_is(status: RunStatus, error: dict[str, Any] | None, answered: int) -> None:
+    assert failed_run_problem(Run(status=status, error=error), {})["status"] == answered

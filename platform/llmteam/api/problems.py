@@ -14,6 +14,8 @@ from rest_framework.response import Response
 
 from audit.types import REQUEST
 from kernel.errors import (
+    PROBLEM,
+    PROBLEM_TYPE_ROOT,
     ErrorItem,
     Invalid,
     LlmteamError,
@@ -28,8 +30,6 @@ from kernel.values import pointer_of
 from llmteam.api.content import UnsupportedContent
 from tenants.faults import DATABASE, platform_fault
 
-CONTENT_TYPE = "application/problem+json"
-TYPE_ROOT = "urn:llmteam:problem:"
 MAX_ERRORS = 200
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def answer(error: Exception, context: Mapping[str, Any]) -> Response:
     if known.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request %s failed", REQUEST.get().request_id, exc_info=error)
     headers = _headers(known, error)
-    return Response(problem(known), status=known.status, content_type=CONTENT_TYPE, headers=headers)
+    return Response(problem(known), status=known.status, content_type=PROBLEM, headers=headers)
 
 
 def translate(error: Exception) -> LlmteamError:
@@ -100,10 +100,10 @@ def problem(error: LlmteamError) -> dict[str, Any]:
     extra = {name: value for name, value in error.extra.items() if name != "retry_after"}
     return {
         **extra,
-        "type": TYPE_ROOT + error.code,
+        "type": PROBLEM_TYPE_ROOT + error.code,
         "title": error.title,
         "status": error.status,
-        "detail": error.detail,
+        "detail": _detail(error),
         "code": error.code,
         "errors": [
             {
@@ -117,6 +117,15 @@ def problem(error: LlmteamError) -> dict[str, Any]:
         ],
         "request_id": request.request_id,
     }
+
+
+def _detail(error: LlmteamError) -> str:
+    """Say what happened; where that is only what always happens, say the first finding, its place and how many more."""
+    if not error.errors or error.detail != error.title:
+        return error.detail
+    first, more = error.errors[0], len(error.errors) - 1
+    found = f"{first.pointer}: {first.detail}" if first.pointer else first.detail
+    return f"{found} ({more} more in `errors`.)" if more else found
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -140,7 +149,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _plain(error: LlmteamError) -> HttpResponse:
-    return HttpResponse(orjson.dumps(problem(error)), status=error.status, content_type=CONTENT_TYPE)
+    return HttpResponse(orjson.dumps(problem(error)), status=error.status, content_type=PROBLEM)
 
 
 def _is_api(request: HttpRequest) -> bool:

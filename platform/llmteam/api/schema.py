@@ -9,10 +9,10 @@ from drf_spectacular.plumbing import ComponentRegistry
 from drf_spectacular.settings import spectacular_settings
 from rest_framework import serializers
 
-from kernel.errors import Invalid, LlmteamError, TooLarge
+from kernel.errors import PROBLEM, Invalid, LlmteamError, TooLarge
 from kernel.values import MalformedJson, ValueRefused
 from llmteam.api.content import UnsupportedContent
-from llmteam.api.problems import CONTENT_TYPE, DatabaseAway, problem
+from llmteam.api.problems import DatabaseAway, problem
 from tenants.errors import CsrfMissing, KeyMissing, KeyRefused, ScopeMissing
 
 _EXAMPLE_REQUEST_ID: Final = "01a20c5a-67bc-70b7-a9c6-60e0d8130e1f"
@@ -101,5 +101,5 @@ class Schema(AutoSchema):
         }
         return {
             "description": HTTPStatus(status).phrase,
-            "content": {CONTENT_TYPE: {"schema": shape, "examples": examples}},
+            "content": {PROBLEM: {"schema": shape, "examples": examples}},
         }

@@ -13,9 +13,9 @@ from django.http import parse_cookie
 
 from audit.types import REQUEST, RequestContext
 from kernel.admission import REQUESTER, Admission, Bounds, Kind, Share, share_of_address
-from kernel.errors import LimitReached
+from kernel.errors import PROBLEM, LimitReached
 from kernel.ids import new_id
-from llmteam.api.problems import CONTENT_TYPE, problem
+from llmteam.api.problems import problem
 from llmteam.web.metrics import REQUESTS_IN_FLIGHT, REQUESTS_REFUSED, STREAMS
 from llmteam.web.rates import RequestRates
 from runs.events.outflow import Application, Receive, Scope, Send
@@ -134,7 +134,7 @@ async def _refuse(scope: Scope, send: Send, error: LimitReached) -> None:
         return
     content = orjson.dumps(body)
     headers = [
-        (b"content-type", CONTENT_TYPE.encode()),
+        (b"content-type", PROBLEM.encode()),
         (b"content-length", str(len(content)).encode()),
         (b"retry-after", str(error.extra["retry_after"]).encode()),
         (b"x-request-id", request_id.encode()),

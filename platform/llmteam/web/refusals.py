@@ -5,9 +5,9 @@ from typing import Final
 
 import orjson
 
-from kernel.errors import LimitReached, LlmteamError, Malformed, TooLarge, Unavailable
+from kernel.errors import PROBLEM, LimitReached, LlmteamError, Malformed, TooLarge, Unavailable
 from llmteam.api.content import MAX_BODY_BYTES
-from llmteam.api.problems import CONTENT_TYPE, problem
+from llmteam.api.problems import problem
 
 RETRY_SECONDS: Final = 10
 
@@ -57,7 +57,7 @@ def written(error: LlmteamError) -> bytes:
     body = orjson.dumps(problem(error))
     lines = [
         f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
-        f"Content-Type: {CONTENT_TYPE}",
+        f"Content-Type: {PROBLEM}",
         f"Content-Length: {len(body)}",
         "Connection: close",
     ]

@@ -1,0 +1,49 @@
+"""Parameters of addresses: none is accepted and ignored, on no route."""
+
+import pytest
+
+from tests.api.test_keep_tenants_apart import Api, call, methods_of, routes
+from tests.conftest import Customer
+from tests.support.definitions import steps_in_a_row
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_parameter_that_a_route_does_not_read_is_refused(acme: Customer, api: Api) -> None:
+    client = api(acme)
+    asked = 0
+    for path, pattern in routes():
+        address = "/api/v1/" + path.replace("<str:type_id>", "transform").replace("<str:", "").replace(">", "")
+        for method in methods_of(pattern):
+            answer = call(client, method, f"{address}?with=limit")
+            assert answer.status_code == 422, (method, address)
+            if method == "GET" or method not in getattr(pattern.callback.cls, "reads_query", ()):  # type: ignore[union-attr]
+                assert answer.json()["errors"][0]["pointer"] == "/with", (method, address)
+                asked += 1
+    assert asked > 50
+
+
+def test_a_start_refuses_it_too_once_its_body_is_read(acme: Customer, api: Api) -> None:
+    body = {"segment": steps_in_a_row("input")}
+    assert api(acme).post("/api/v1/runs", body).status_code == 202
+    refused = api(acme).post("/api/v1/runs?with=limit", body)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/with")
+
+
+def test_equal_values_are_one(acme: Customer, api: Api) -> None:
+    client = api(acme)
+    assert client.get("/api/v1/runs?limit=5&limit=5").status_code == 200
+    refused = client.get("/api/v1/runs?limit=5&limit=6")
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "SENT_TWICE")
+
+
+def test_the_detail_is_the_first_finding_its_place_and_how_many_more_there_are(acme: Customer, api: Api) -> None:
+    client = api(acme)
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}, "m": {"type": "integer"}}}
+    row = steps_in_a_row("input", segment_id="row", input_schema=schema)
+    assert client.put("/api/v1/segments/row", row).status_code == 201
+    one = client.post("/api/v1/segments/row/runs", {"input": {"n": "x", "m": 1}}).json()
+    assert (one["code"], one["detail"].partition(":")[0]) == ("INPUT_INVALID", "/input/n")
+    two = client.post("/api/v1/segments/row/runs", {"input": {"n": "x", "m": "y"}}).json()
+    assert two["detail"].endswith(" (1 more in `errors`.)")
+    assert client.get("/api/v1/runs?limit=0").json()["detail"].startswith("/limit: ")
