@@ -23,7 +23,8 @@ class Platform:
 
     def run(self, segment: dict[str, Any], run_input: Any = None) -> dict[str, Any]:
         """Start a run of an inline segment and wait until it is over."""
-        answer = self.caller.post(f"/api/v1/runs?wait={WAIT_SECONDS}", json={"segment": segment, "input": run_input})
+        body = {"segment": segment, "input": run_input}
+        answer = self.caller.post(f"/api/v1/runs?wait={WAIT_SECONDS}&until=over", json=body)
         assert answer.status_code == 200, answer.text
         run: dict[str, Any] = answer.json()
         return run
@@ -41,7 +42,7 @@ class Platform:
 
     def over(self, run: dict[str, Any]) -> dict[str, Any]:
         """Wait until a run is over."""
-        answer = self.caller.get(f"/api/v1/runs/{run['run_id']}?wait={WAIT_SECONDS}").json()
+        answer = self.caller.get(f"/api/v1/runs/{run['run_id']}?wait={WAIT_SECONDS}&until=over").json()
         assert answer["status"] in {"completed", "failed", "cancelled", "timed_out"}, answer
         return dict(answer)
 
