@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from runs import errors, serializers
+from runs.answer_wishes import answer_wish_of
 from runs.callbacks.serializers import callback_wish
 from runs.commands import command_run
 from runs.journals.snapshots import snapshot_run
@@ -15,7 +16,7 @@ from runs.journals.streaming import ChunksResponse
 from runs.models import SignalKind
 from runs.presentation import run_body, run_location, runs_location
 from runs.replay import replay_run
-from runs.requests import answer_wish_of, once_of
+from runs.requests import once_of
 from runs.selectors import read_run_id
 from runs.views import READ, START_PARAMETERS, START_RESPONSES, WRITE, started_response
 from runs.waiting import RunResponse

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from django.db import models
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
@@ -20,7 +19,6 @@ from tenants.shapes import JsonObject
 
 MAX_TIMEOUT_SECONDS = 30 * 24 * 3600
 MAX_PRIORITY = 10
-MAX_WAIT_SECONDS = 55
 MAX_METADATA_BYTES = 16 * 1024
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -31,9 +29,6 @@ IDEMPOTENCY_KEY = OpenApiParameter(
         "1 to 255 printable ASCII characters, kept for 24 hours. The same key and request answer with the first run "
         "as it is now and `Idempotent-Replayed: true`; the same key with another request is a 422."
     ),
-)
-PREFER = OpenApiParameter(
-    "Prefer", str, OpenApiParameter.HEADER, description="`wait=N`: as the parameter `wait`, which wins over it."
 )
 
 
@@ -160,43 +155,6 @@ class InlineStartForm(InlineStart):
     )
     callback = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
         required=False, help_text="A JSON object, as in the JSON body."
-    )
-
-
-class Until(models.TextChoices):
-    """What a caller waits for."""
-
-    OVER = "over", "The run's end"
-    PARKED = "parked", "The run's end, or that it waits for a person or a call"
-
-
-class OnFailure(models.TextChoices):
-    """How a run that has failed is answered."""
-
-    RUN = "run", "As every run, with a 200"
-    ERROR = "error", "As a problem whose status says whose fault it is, with the run in it"
-
-
-class WaitQuery(Strict):
-    """How long a caller would wait for the end."""
-
-    wait = FiniteFloat(
-        required=False,
-        min_value=0,
-        help_text="Seconds to wait for the run's end: over within them is a 200, else a 202. "
-        f"At most {MAX_WAIT_SECONDS} are waited, 0 by default.",
-    )
-    until = serializers.ChoiceField(
-        choices=Until.choices,
-        required=False,
-        help_text="`over` waits for the end only; `parked`, the default, also answers when the run waits for a person "
-        "or a call.",
-    )
-    on_failure = serializers.ChoiceField(
-        choices=OnFailure.choices,
-        required=False,
-        help_text="`error` answers a run that is over and did not complete as a problem with the status of its error's "
-        "kind, and the run in its member `run`. `run`, the default, answers it as every run.",
     )
 
 

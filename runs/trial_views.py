@@ -10,11 +10,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from runs import errors
+from runs.answer_wishes import PREFER, WaitQuery, answer_wish_of
 from runs.journals.activations import first_step
 from runs.models import Run
 from runs.presentation import error_member, run_links, run_location, run_usage, step_body
-from runs.requests import answer_wish_of, once_of
-from runs.serializers import IDEMPOTENCY_KEY, PREFER, ErrorShape, LinksShape, ObjectField, WaitQuery
+from runs.requests import once_of
+from runs.serializers import IDEMPOTENCY_KEY, ErrorShape, LinksShape, ObjectField
 from runs.trials import try_step_type
 from runs.waiting import RunResponse
 from segments.errors import SegmentInvalid, StepTypeNotFound

@@ -12,13 +12,14 @@ from rest_framework.views import APIView
 from kernel.compute.errors import COMPUTE_REFUSALS
 from kernel.paging import CursorRefused, page_body
 from runs import errors, selectors, serializers, services
+from runs.answer_wishes import PREFER, AnswerWish, WaitQuery, answer_wish_of
 from runs.callbacks.selectors import callbacks_of
 from runs.idempotency import Started
 from runs.journals.activations import list_steps
 from runs.journals.stored_values import PointerRefused, find_value
 from runs.journals.streaming import ChunksResponse
 from runs.presentation import run_body, run_location, runs_location, step_body
-from runs.requests import AnswerWish, answer_wish_of, once_of
+from runs.requests import once_of
 from runs.waiting import RunResponse
 from segments.errors import RevisionNotFound, SegmentArchived, SegmentInvalid, SegmentNotFound
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
@@ -27,8 +28,8 @@ from tenants.shapes import page_shape
 
 READ, WRITE = "runs:read", "runs:write"
 START_PARAMETERS: Final[list[OpenApiParameter | type[Strict]]] = [
-    serializers.WaitQuery,
-    serializers.PREFER,
+    WaitQuery,
+    PREFER,
     serializers.IDEMPOTENCY_KEY,
 ]
 REFUSED_STARTS = (
@@ -127,7 +128,7 @@ class RunView(APIView):
         summary="Read a run",
         description="Without `wait` always a 200. With it the answer comes when the run is over (200), waits itself, "
         "or the time is up (202).",
-        parameters=[serializers.WaitQuery, serializers.PREFER],
+        parameters=[WaitQuery, PREFER],
         responses=START_RESPONSES,
     )
     def get(self, request: Request, run_id: str) -> Response:

@@ -17,12 +17,11 @@ from django.http import HttpRequest, HttpResponseBase
 from rest_framework.response import Response
 
 from kernel.errors import PROBLEM
+from runs.answer_wishes import AnswerWish, OnFailure, Until
 from runs.events.hub import the_hub
 from runs.failures import failed_run_problem
 from runs.models import OVER, Run, RunStatus
-from runs.requests import AnswerWish
 from runs.selectors import get_run
-from runs.serializers import OnFailure, Until
 
 RESTS: Final = {RunStatus.PAUSED, RunStatus.STALLED, *OVER}
 """Where only a person or nobody moves a run on: whoever waits is answered at once. Retries and timers pass."""
