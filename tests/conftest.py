@@ -12,6 +12,7 @@ from tenants.models import Tenant
 from tenants.roles import ensure_roles
 from tenants.services import create_api_key, create_tenant
 from tests.support import pooler
+from tests.support.emptying import empty_patiently
 from tests.support.server import ServerProcess, running_server
 
 
@@ -27,7 +28,9 @@ class Customer:
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     with django_db_blocker.unblock():
         ensure_roles()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        empty_patiently(patch)
+        yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         # A killed process's session may end a moment after it, and would keep the database from being dropped.
         cursor.execute(

@@ -14,7 +14,7 @@ from tests.support.host import running_host
 from tests.support.http_server import Answer, CountingServer
 from tests.support.segments import segment, step
 
-ANSWER = 3.0
+ANSWER = 5.0
 """Seconds of a slow answer: longer than any delay of this machine."""
 STEPS = 200
 MOST_CALLS = 20
