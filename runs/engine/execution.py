@@ -161,11 +161,13 @@ class Execution:
         its time nobody does.
         """
         waits, now = self._chronicle.waits, self._around.clock.now()
-        if any(waits.kind(key) == CALL for key in waits.to_look_at(now)):
+        due = waits.to_look_at(now)
+        if due and any(waits.kind(key) == CALL for key in due):
             now = await self._around.ask(partial(journals.lock_and_tell_time, run_id=self._claimed.run_id))
             if await self._read_inbox():
                 return True
-        for key in waits.to_look_at(now):
+            due = waits.to_look_at(now)
+        for key in due:
             if key not in self.state.doomed:
                 await self._parked.look(key)
             self._signalled = True

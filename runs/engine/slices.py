@@ -43,9 +43,8 @@ class Turns:
         self.is_shared = False
         self._watchdog = watchdog
         self._runs: Counter[UUID] = Counter()
-        self._waiting: dict[
-            int, deque[asyncio.Future[None]]
-        ] = {}  # by the tenant's number, which costs less than its id
+        # By the tenants' numbers, which cost less than their ids.
+        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
         self._last_turns: dict[int, int] = {}
         self._turns = 0
         self._is_granting = False
@@ -73,11 +72,13 @@ class Turns:
     def must_wait(self, tenant_id: UUID) -> bool:
         """Begin a slice for what goes on after a wait, or say that it has to ``wait`` for its turn."""
         now = time.monotonic()
-        began = max(self._granted_at, self._watchdog.began)
-        left = began + (FREE_SECONDS if self.is_shared else ALONE_SECONDS) - now
+        if not self.is_shared:
+            self._ends = now + FREE_SECONDS
+            return False
+        left = max(self._granted_at, self._watchdog.began) + FREE_SECONDS - now
         if left <= 0 or (self._waiting and tenant_id.int in self._waiting):
             return True
-        self._ends = now + (min(RUN_SECONDS, left))
+        self._ends = now + min(RUN_SECONDS, left)
         return False
 
     async def wait(self, tenant_id: UUID) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 from uuid import UUID
@@ -120,7 +120,7 @@ class Writer:
     def _take(self) -> list[Slice]:
         batch: list[Slice] = []
         events = size = 0
-        for key, journal in list(_in_turn(self._dirty)):
+        for key, journal in _in_turn(self._dirty):
             if batch and (events + len(journal.rows) > BATCH_EVENTS or size + journal.buffered > BATCH_BYTES):
                 break
             del self._dirty[key]
@@ -209,13 +209,24 @@ class Writer:
             await connection.close()
 
 
-def _in_turn(dirty: Mapping[int, Journal]) -> Iterator[tuple[int, Journal]]:
+def _in_turn(dirty: Mapping[int, Journal]) -> list[tuple[int, Journal]]:
     """Give the journals of tenants in turn, each tenant's in their order."""
+    if not _are_of_several(dirty):
+        return list(dirty.items())
     by_tenant: dict[int, list[tuple[int, Journal]]] = {}
     for key, journal in dirty.items():
         by_tenant.setdefault(journal.tenant_id.int, []).append((key, journal))
-    for turn in zip_longest(*by_tenant.values()):
-        yield from filter(None, turn)
+    return [entry for turn in zip_longest(*by_tenant.values()) for entry in turn if entry is not None]
+
+
+def _are_of_several(dirty: Mapping[int, Journal]) -> bool:
+    known = None
+    for journal in dirty.values():
+        tenant = journal.tenant_id.int
+        if known is not None and tenant != known:
+            return True
+        known = tenant
+    return False
 
 
 def _tell_nobody(advance: Advance) -> None:

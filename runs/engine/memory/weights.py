@@ -8,7 +8,7 @@ from kernel.values import Json
 
 EVENT_BYTES: Final = 256
 """What the engine keeps of an event beside the values in it."""
-SMALL_BYTES: Final = 128
+SMALL_BYTES: Final = 512
 SMALL_FACTOR: Final = 4
 """A text below this size is not looked into: its values seldom take more than so many times its size."""
 OBJECT_BYTES: Final = 200
@@ -28,9 +28,10 @@ def weight_of(text: str, payload: Mapping[str, Json]) -> int:
         text: Its payload as JSON.
         payload: The same; of it, only what a split says of its items is looked at.
     """
-    items, edges = payload.get("items"), payload.get("edges")
-    if isinstance(items, list) and isinstance(edges, list):
-        return values_weight(text) + TOKEN_BYTES * len(items) * len(edges)
+    if "items" in payload:
+        items, edges = payload["items"], payload.get("edges")
+        if isinstance(items, list) and isinstance(edges, list):
+            return values_weight(text) + TOKEN_BYTES * len(items) * len(edges)
     return values_weight(text)
 
 
