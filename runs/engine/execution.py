@@ -144,9 +144,7 @@ class Execution:
         commands = self._decide()
         if commands:
             return await self._carry_out(commands)
-        if self._flights.wait_for_launch:
-            return await self._launch()
-        return await self._rest()
+        return await (self._launch() if self._flights.wait_for_launch else self._rest())
 
     async def _launch(self) -> bool:
         """Let the attempts begin whose starts were recorded, then rest unless something has come up meanwhile."""
