@@ -126,7 +126,7 @@ def test_a_choice_and_an_input_are_answered(desk: Desk, visit: Visit, device: st
             visitor.look("input")
         page.get_by_label("Call back on").fill("2026-12-24")
         page.get_by_role("button", name="Send").click()
-        expect(page.get_by_text(re.compile("^Approved: .* The run goes on."))).to_be_visible()
+        expect(page.get_by_text(re.compile("^Sent: .* The run goes on."))).to_be_visible()
     desk.end(chosen)
     assert desk.end(filled)["output"]["pay"] == {"when": "2026-12-24"}
 
