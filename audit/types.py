@@ -1,4 +1,4 @@
-"""What a request tells about itself, for whoever writes an entry while it is served."""
+"""Facts of the request being served, for entries written meanwhile."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How fast runs are claimed from queues of different length; run by ``python -m benchmarks --only CLAIM``.
+"""Claim benchmark: the rate from queues of different length; run by ``python -m benchmarks --only CLAIM``.
 
 A hundred due runs of ten tenants are claimed, twenty at a time, and ended, again and again: alone; at the head of a
 queue of 200,000 beside 200,000 finished runs; beside 400,000 parked ones, which wait for a time to come; alone again.

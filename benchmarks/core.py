@@ -1,4 +1,4 @@
-"""What a step costs the pure core in runs of different size; run by ``python -m benchmarks --only CORE``.
+"""Core benchmark: the cost of a step in runs of different size; run by ``python -m benchmarks --only CORE``.
 
 No database, no clock, no handlers: a minimal shell answers every start at once. The cost of a step is not to grow with
 the run: a thousand steps may cost 1.5 times as much each as ten, which is what noise on a shared machine needs.

@@ -1,4 +1,4 @@
-"""How soon the runs of a dead worker go on, and who owns them after many faults of every kind."""
+"""Takeover experiments: the time until a dead worker's runs go on, and their owners after many faults."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a person sends from a task's page: read, sent to the service, and kept for them where it was refused."""
+"""Answers from a task's page: read, sent to the service, and kept for their author where refused."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Live counts: a WebSocket that tells a member how much waits for them, whenever that changes."""
+"""WebSocket of live counts: the number of tasks that wait for a member, at each change."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What the journal tells of a task, in sentences."""
+"""History of a task in sentences, from the journal."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How every page of the inbox is answered: to members only, never kept by a browser, with no script but our own."""
+"""Responses of the inbox's pages: for members only, not kept by browsers, with no script but our own."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
