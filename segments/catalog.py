@@ -108,6 +108,7 @@ class Port:
     """One port on a card.
 
     ``stands_in``: an output by which a value leaves in place of what the other ports have, as an error does.
+    ``is_fact``: an output that expressions read as ``steps.<id>.<name>``, without an edge from it.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Port:
     default: Json = None
     schema: Mapping[str, Json] | None = None
     stands_in: bool = False
+    is_fact: bool = False
 
     def to_dict(self) -> dict[str, Json]:
         """Write the port as the catalog shows it: ``default`` and ``schema`` only when set."""
@@ -182,6 +184,11 @@ class StepType:
     def data_ports(self) -> tuple[str, ...]:
         """The ports a success leaves by."""
         return tuple(port.name for port in self.output_ports if port.name not in self.stand_ins)
+
+    @property
+    def fact_ports(self) -> tuple[str, ...]:
+        """The outputs that expressions read as ``steps.<id>.<name>``."""
+        return tuple(port.name for port in self.output_ports if port.is_fact)
 
     @property
     def stand_ins(self) -> frozenset[str]:

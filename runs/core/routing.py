@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from kernel.values import Json
 from runs.core.scope import CONDITIONS, EdgeScope, Scope
-from runs.core.state import State, Token
+from runs.core.state import State, Token, step_facts
 from segments.expressions import Account, AccountEmpty, ExpressionError
 from segments.plan import PlanEdge, PlanStep
 
@@ -61,14 +61,10 @@ class Routing(NamedTuple):
         }
 
 
-def own_output(step: PlanStep, ports: Mapping[str, Json]) -> Json:
-    """Give what a step has just emitted as ``steps.<id>.output`` has it for the conditions of its own edges."""
-    return ports[step.primary_port] if step.primary_port in ports else next(iter(ports.values()), None)
-
-
-def own_facts(output: Json, error: Json = None) -> dict[str, Json]:
-    """Give what ``steps.<id>`` is of a step to the conditions of its own edges."""
-    return {"output": output} if error is None else {"output": output, "error": error}
+def own_facts(step: PlanStep, ports: Mapping[str, Json]) -> dict[str, Json]:
+    """Give what ``steps.<id>`` is of a step, or of its failure, to the conditions of its own edges."""
+    error = ports.get("error")
+    return step_facts(step, ports) if error is None else {**step_facts(step, ports), "error": error}
 
 
 def deciding_edges(step: PlanStep, ports: Mapping[str, Json]) -> list[tuple[PlanEdge, str]]:
@@ -83,7 +79,7 @@ def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope, holds: Holds 
 
     Behind a condition that cannot be evaluated nothing is decided: neither its edge fires nor the ``else`` beside it.
     """
-    steps: dict[str, Json] = {step.step_id: own_facts(own_output(step, ports), ports.get("error"))}
+    steps: dict[str, Json] = {step.step_id: own_facts(step, ports)}
     fired: list[int] = []
     decided: set[str] = set()
     failed: tuple[PlanEdge, ExpressionError] | tuple[()] = ()

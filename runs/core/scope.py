@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from kernel.values import Json
 from runs.core.places import place_of
-from runs.core.state import Activation, State, Token, input_values
+from runs.core.state import Activation, State, Token, input_values, step_facts
 from segments.expressions import Draws, written_time
 
 _STEPS = re.compile(r"steps\b(?:\s*\.\s*(\w+)|\s*\[\s*\\?[\"'](\w+)\\?[\"']\s*\]|\s*,\s*\\?[\"'](\w+))?")
@@ -156,10 +156,11 @@ class Scope(Mapping[str, Json]):
     def _step(self, step_id: str, seq: int) -> dict[str, Json]:
         """What a step gave last, and why it failed if it has done so since then and an edge took the failure."""
         state = self._state
+        step = state.plan.steps[step_id]
         if seq not in state.routed_failures:
-            return {"output": state.output_of(step_id, seq)}
+            return step_facts(step, state.values[seq])
         before, error = state.routed_failures[seq], state.values[seq]["error"]
-        return {"error": error} if before is None else {"output": state.output_of(step_id, before), "error": error}
+        return {"error": error} if before is None else {**step_facts(step, state.values[before]), "error": error}
 
     def _item_at(self, seq: int, index: int) -> Json:
         return self._state.items[seq][index]
@@ -201,7 +202,7 @@ class EdgeScope(Mapping[str, Json]):
 
     Keys of that value are names too, before the ports of the step and the keys of its input.
 
-    ``own`` is what that step has just emitted, as ``steps.<id>.output`` gives it to the steps after it.
+    ``own`` is what that step has just emitted, as ``steps.<id>`` has it for the steps after it.
     """
 
     def __init__(self, scope: Scope, output: Json, own: Mapping[str, Json]) -> None:

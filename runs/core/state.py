@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from kernel.values import Json
 from runs.core.events import Ref, emitted
-from segments.plan import Plan
+from segments.plan import Plan, PlanStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +188,7 @@ class State:
         at = self.latest.get(step_id) if seq is None else seq
         if at is None:
             return None
-        ports = self.values[at]
-        primary = self.plan.steps[step_id].primary_port
-        if primary in ports:
-            return ports[primary]
-        return next(iter(ports.values()), None)
+        return primary_value(self.plan.steps[step_id], self.values[at])
 
     def output(self) -> Json:
         """Read the run's output: the value of the one step without outgoing edges, else an object of all of them."""
@@ -214,6 +210,16 @@ def input_values(state: State, inputs: Mapping[str, Json]) -> dict[str, Json]:
         for port, ref in inputs.items()
         if isinstance(ref, dict | list)
     }
+
+
+def primary_value(step: PlanStep, ports: Mapping[str, Json]) -> Json:
+    """Read the value of a step's primary port among those it emitted; else of its first; else null."""
+    return ports[step.primary_port] if step.primary_port in ports else next(iter(ports.values()), None)
+
+
+def step_facts(step: PlanStep, ports: Mapping[str, Json]) -> dict[str, Json]:
+    """Give what ``steps.<id>`` is of what a step emitted: its output, and the ports of its card that are facts."""
+    return {"output": primary_value(step, ports), **{name: ports[name] for name in step.fact_ports if name in ports}}
 
 
 def remember(state: State, step_id: str, seq: int, payload: Mapping[str, Json]) -> None:

@@ -12,7 +12,7 @@ from kernel.clock import utc_now
 from kernel.errors import LlmteamError
 from kernel.values import Json, normalise
 from runs.core import Scope, emit_ports, route
-from runs.core.routing import Routing, deciding_edges, own_output, within
+from runs.core.routing import Routing, deciding_edges, own_facts, within
 from runs.core.scope import CONDITIONS, EdgeScope
 from runs.core.state import Activation
 from runs.deltas import Delta
@@ -335,15 +335,19 @@ class Attempt:
     def _conditions(self, ports: Mapping[str, Json]) -> dict[str, Any]:
         """Give the conditions that decide where ports lead, for ``runs.work.functions.conditions``."""
         step = self.step.plan_step
-        values = [own_output(step, ports)]
-        numbers = {id(values[0]): 0}
-        edges = []
-        for edge, port in deciding_edges(step, ports):
-            number = numbers.setdefault(id(ports[port]), len(values))
-            if number == len(values):
-                values.append(ports[port])
-            edges.append((edge.index, number, edge.condition.source if edge.condition else ""))
-        return {"step_id": step.step_id, "edges": edges, "values": values}
+        facts = own_facts(step, ports)
+        edges = [(edge, ports[port]) for edge, port in deciding_edges(step, ports)]
+        values = {id(value): value for value in (*facts.values(), *(value for _edge, value in edges))}
+        number = {one: index for index, one in enumerate(values)}
+        return {
+            "step_id": step.step_id,
+            "own": {name: number[id(value)] for name, value in facts.items()},
+            "edges": [
+                (edge.index, number[id(value)], edge.condition.source if edge.condition else "")
+                for edge, value in edges
+            ],
+            "values": list(values.values()),
+        }
 
     def _succeeded(self, ports: dict[str, Json], routing: Routing, items: list[Json] | None = None) -> Succeeded:
         edges: list[Json] = list(routing.edges)

@@ -1,6 +1,7 @@
 """The step that calls another system over HTTP, through the guarded client."""
 
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
 
 from kernel.values import Json, ValueTooLarge, check_size
 from runs.steps.base import Emit, StepCall, StepFailed, StepHandler
@@ -9,6 +10,9 @@ from runs.steps.http.exchange import exchange
 from runs.steps.http.pages import evaluate, read_pages
 from runs.steps.http.request import build_request
 from segments.catalog import Port, StepType
+
+LONGEST_HEADER: Final = 2_000
+"""Characters of an answer's header that are kept."""
 
 
 class HttpAction(StepHandler):
@@ -25,7 +29,8 @@ class HttpAction(StepHandler):
         input_ports=(Port("body", "object", "What to send"),),
         output_ports=(
             Port("response", "object", "The parsed answer"),
-            Port("status", "integer", "The HTTP status"),
+            Port("status", "integer", "The HTTP status", is_fact=True),
+            Port("headers", "object", "The headers that `response_headers` names", required=False, is_fact=True),
             Port("error", "object", "Why the call failed", required=False),
         ),
         examples=({"client_ref": "crm", "method": "GET", "path": "/customers/{{ input.customer_id }}"},),
@@ -42,10 +47,18 @@ class HttpAction(StepHandler):
         request = await build_request(config, call)
         if config.pagination is None:
             answer = await exchange(call, request, accepted=config.accept_statuses)
-            value, status = answer.value, answer.status
+            value = answer.value
         else:
-            value, status = await read_pages(call, config, config.pagination, request)
-        return Emit({"response": await _selected(config, call, value, status), "status": status}, is_normal=True)
+            value, answer = await read_pages(call, config, config.pagination, request)
+        ports = {"response": await _selected(config, call, value, answer.status), "status": answer.status}
+        if config.response_headers:
+            ports["headers"] = _kept(answer.headers, config.response_headers)
+        return Emit(ports, is_normal=True)
+
+
+def _kept(headers: Mapping[str, str], names: Sequence[str]) -> dict[str, Json]:
+    """Give the headers of an answer that are to be kept, the beginning of a long one."""
+    return {name: headers[name][:LONGEST_HEADER] for name in names if name in headers}
 
 
 async def _selected(config: HttpActionConfig, call: StepCall, answer: Json, status: int) -> Json:

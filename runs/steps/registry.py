@@ -5,12 +5,13 @@ import inspect
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import entry_points
+from typing import Final
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
 from runs.steps.base import StepHandler
-from segments.catalog import Catalog, Role, StepType
+from segments.catalog import ERROR_PORT, Catalog, Role, StepType
 
 ENTRY_POINT_GROUP = "llmteam.steps"
 
@@ -24,6 +25,9 @@ BUILTIN = (
     "runs.steps.wait.WaitStep",
     "runs.steps.fail.FailRun",
 )
+
+TAKEN_FACTS: Final = frozenset({"output", ERROR_PORT, "resume_url"})
+"""What expressions read of every step."""
 
 
 class StepRegistry:
@@ -92,6 +96,8 @@ def _step_type(listed: object, place: str) -> StepType:
         raise ImproperlyConfigured(f"{place} has no attribute 'step_type' with a StepType.")
     if not step_type.output_ports and step_type.role is not Role.END:
         raise ImproperlyConfigured(f"{place} has a step type without an output port.")
+    if taken := TAKEN_FACTS.intersection(step_type.fact_ports):
+        raise ImproperlyConfigured(f"{place} has a fact named '{min(taken)}', which steps.<id> has already.")
     return step_type
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sized
 from typing import Any, Final, TypeAlias, cast
 
 from kernel.values import Json, normalise
-from runs.core.routing import own_facts
 from runs.core.scope import EdgeScope, Scope
 from runs.steps.comparisons import NotComparable, compare
 from runs.work.errors import told
@@ -70,13 +69,13 @@ def condition(arguments: Mapping[str, Any], names: Names, account: Account) -> J
 def conditions(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
     """Tell which conditions of a step's ``edges`` hold: each has its index, a number in ``values``, and its source.
 
-    ``values`` has the step's own output first, then what its ports emitted.
+    ``own`` has, by name, what ``steps.<id>`` is of the step, each a number in ``values`` too.
 
     Returns:
         By index of the edge, as text: true, false, or the error as ``runs.work.errors.told`` writes it.
     """
     values = arguments["values"]
-    own = {arguments["step_id"]: own_facts(values[0])}
+    own = {arguments["step_id"]: {name: values[number] for name, number in arguments["own"].items()}}
     decided: dict[str, Json] = {}
     for index, number, source in arguments["edges"]:
         try:

@@ -178,6 +178,7 @@ class _OwnFacts(TypedDict):
     primary_port: str
     port_aliases: Mapping[str, str]
     key_ports: tuple[str, ...]
+    fact_ports: tuple[str, ...]
     join: JoinPolicy | None
     items: bool
 
@@ -197,6 +198,7 @@ def _own_facts(segment: Segment, step: Step, step_type: StepType, ports: StepPor
         "primary_port": ports.outputs[0] if step_type.role is Role.SPLIT else step_type.primary_port,
         "port_aliases": ports.aliases,
         "key_ports": ports.key_ports,
+        "fact_ports": step_type.fact_ports,
         "join": _join(step, step_type),
         "items": _splits_items(step, step_type),
     }

@@ -100,7 +100,7 @@ class GatherPoint:
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
-    """One step, compiled."""
+    """One step, compiled. ``fact_ports`` are the outputs that expressions read as ``steps.<id>.<name>``."""
 
     step_id: str
     order: int
@@ -116,6 +116,7 @@ class PlanStep:
     primary_port: str
     port_aliases: Mapping[str, str]
     key_ports: tuple[str, ...]
+    fact_ports: tuple[str, ...]
     edges: tuple[PlanEdge, ...]
     join: JoinPolicy | None
     items: bool

@@ -251,3 +251,22 @@ def test_the_journal_tells_of_the_call_without_what_the_connection_adds(
     (started,) = [event for event in events_of(found.id) if event.type == "action.started"]
     assert started.payload["url"] == f"{server.url}/api/ok?page=2"
     assert server.calls[0].query == {"page": ["2"], "key": [CANARY]}
+
+
+def test_steps_read_status_and_headers_of_an_answer_without_an_edge(
+    acme: Tenant, host: Host, server: CountingServer
+) -> None:
+    server.route("GET", "/api/made", Answer(status=201, body={"n": 1}, headers={"Location": "/made/7"}))
+    connect(acme, server)
+    document = call_step("/made", response_headers=["Location"])
+    read = {
+        "step_id": "read",
+        "type": "transform",
+        "config": {"expression": "[steps.call.status, steps.call.headers.location, steps.call.output.n]"},
+    }
+    condition = "steps.call.status == 201 and steps.call.headers.location == '/made/7'"
+    edge = {"from": "call", "to": "read", "condition": condition}
+    found = run(acme, {**document, "steps": [*document["steps"], read], "edges": [edge]})
+    assert (found.status, found.output) == ("completed", [201, "/made/7", 1])
+    (completed,) = [one for one in events_of(found.id) if one.type == "step.completed" and one.step_id == "call"]
+    assert completed.payload["ports"] == {"response": {"n": 1}, "status": 201, "headers": {"location": "/made/7"}}

@@ -2,7 +2,8 @@
 
 A case has `id` and `about`; `step`, an http_action (SERVER stands for the stand-in's address); `connection`, what `crm`
 is; `upstream`, what the other side answers, one after the other (`bytes`: a body as latin-1; `raw`: all there is on the
-wire); then `sent`, what arrived, and `response` and `status` of the step, or its `error`, `retryable`, `details`.
+wire); then `sent`, what arrived, and `response`, `status` and `headers` of the step, or its `error`, `retryable`,
+`details`.
 """
 
 import json

@@ -12,8 +12,8 @@ from segments.plan import SEMANTICS, Plan
 from segments.plan.compilation import compile_plan
 
 
-def stand_in(type_id: str, *outputs: str) -> StepType:
-    """A step type for graphs: any config, any inputs, the given output ports."""
+def stand_in(type_id: str, *outputs: str, facts: tuple[str, ...] = ()) -> StepType:
+    """A step type for graphs: any config, any inputs, the given output ports, some of them facts."""
     return StepType(
         type_id=type_id,
         display_name=type_id,
@@ -23,7 +23,7 @@ def stand_in(type_id: str, *outputs: str) -> StepType:
         color="#000000",
         config=StepConfig,
         input_ports=(Port("input"),),
-        output_ports=tuple(Port(name) for name in outputs),
+        output_ports=tuple(Port(name, is_fact=name in facts) for name in outputs),
         effect=Effect.EXTERNAL,
     )
 
@@ -31,6 +31,7 @@ def stand_in(type_id: str, *outputs: str) -> StepType:
 CATALOG = Catalog(
     {
         "work": stand_in("work", "output", "error"),
+        "call": stand_in("call", "response", "status", "headers", "error", facts=("status", "headers")),
         "choice": stand_in("choice", "left", "right", "both", "error"),
         "parallel_split": ParallelSplit.step_type,
         "parallel_join": ParallelJoin.step_type,

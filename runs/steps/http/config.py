@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -22,6 +22,10 @@ DEFAULT_TIMEOUT_SECONDS = 30.0
 MAX_TIMEOUT_SECONDS = 300.0
 DEFAULT_PAGES = 10
 MAX_PAGES = 100
+MOST_HEADERS = 20
+_NEVER_KEPT = frozenset(
+    ("authentication-info", "authorization", "cookie", "proxy-authorization", "set-cookie", "set-cookie2")
+)
 
 
 def _without_default(schema: dict[str, Any]) -> None:
@@ -86,6 +90,16 @@ class Pagination(BaseModel):
         return self
 
 
+def _kept_header(name: str) -> str:
+    """Take the name of a header that may be journalled."""
+    if name.lower() in _NEVER_KEPT:
+        raise PydanticCustomError("credential", "{name} holds credentials and is not kept.", {"name": name})
+    return name.lower()
+
+
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$"), AfterValidator(_kept_header)]
+
+
 class HttpActionConfig(StepConfig):
     """What to call and what to make of the answer."""
 
@@ -120,6 +134,10 @@ class HttpActionConfig(StepConfig):
     on_circuit_open: Annotated[OnCircuitOpen | SkipJsonSchema[None], _Unset] = Field(None, description=ON_CIRCUIT_OPEN)
     response_as: Annotated[ResponseAs, _Unset] = Field(
         "auto", description="How the answer is read: by its type, as JSON, as text, or not at all, which gives null"
+    )
+    response_headers: Annotated[list[HeaderName], Field(max_length=MOST_HEADERS), _Unset] = Field(
+        [],
+        description="Headers of the answer that are kept as the port `headers`, names in lower case; none without it",
     )
     select: Annotated[OptionalText, ExpressionText()] = Field(
         None, description="Expression over `response` and `status` that cuts the answer to what is kept"

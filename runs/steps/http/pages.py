@@ -15,20 +15,19 @@ from segments.expressions import ExpressionError
 
 async def read_pages(
     call: StepCall, config: HttpActionConfig, pagination: Pagination, first: OutgoingRequest
-) -> tuple[list[Json], int]:
+) -> tuple[list[Json], Answer]:
     """Call page after page until there is none.
 
     Returns:
-        The items of all pages, and the last page's status.
+        The items of all pages, and the answer with the last page.
 
     Raises:
         StepFailed: A page failed; a page came again; there are more than ``max_pages``; all is too large.
     """
     items: list[Json] = []
     seen: set[tuple[str, bytes | None]] = set()
-    request: OutgoingRequest | None = _first(pagination, first)
-    status = 0
-    while request is not None:
+    request = _first(pagination, first)
+    while True:
         if (request.url, request.content) in seen:
             raise StepFailed("PAGINATION_LOOP", "A page names itself or an earlier one as the next.")
         if len(seen) == pagination.max_pages:
@@ -36,16 +35,17 @@ async def read_pages(
             raise StepFailed("PAGINATION_LIMIT", message, details={"limit": pagination.max_pages})
         answer = await exchange(call, request, accepted=config.accept_statuses, patient=bool(seen))
         seen.add((request.url, request.content))
-        status = answer.status
-        if status == httpx.codes.NO_CONTENT:
-            break
+        if answer.status == httpx.codes.NO_CONTENT:
+            return items, answer
         page = Page(call, answer, number=len(seen), count=len(items))
         found = await _items(pagination, page)
         items += found
         _check(items)
         page = replace(page, count=len(items))
-        request = await _following(pagination, request, page) if found or not _is_counted(pagination) else None
-    return items, status
+        following = await _following(pagination, request, page) if found or not _is_counted(pagination) else None
+        if following is None:
+            return items, answer
+        request = following
 
 
 async def evaluate(call: StepCall, place: str, expression: str, **found: Json) -> Json:

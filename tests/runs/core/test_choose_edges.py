@@ -70,7 +70,7 @@ def test_an_upstream_steps_output_is_that_of_its_latest_activation_among_the_anc
 
 def test_behind_a_routed_failure_a_step_has_its_error_and_what_it_gave_before() -> None:
     drawing = """
-        work work
+        work call
         again choice
         mend work
         end work
@@ -85,7 +85,7 @@ def test_behind_a_routed_failure_a_step_has_its_error_and_what_it_gave_before() 
     def work(activation: Activation, scope: Scope) -> Mapping[str, Json]:
         if activation.activation == 2:
             return fails(activation, scope)
-        return {"output": "given"}
+        return {"response": "given", "status": 200}
 
     def mend(_activation: Activation, scope: Scope) -> Mapping[str, Json]:
         seen.append(scope["steps"])
@@ -98,9 +98,42 @@ def test_behind_a_routed_failure_a_step_has_its_error_and_what_it_gave_before() 
     assert isinstance(steps, dict)
     of_work = steps["work"]
     assert isinstance(of_work, dict)
-    assert of_work["output"] == "given"
+    assert (of_work["output"], of_work["status"]) == ("given", 200)
     assert isinstance(of_work["error"], dict)
     assert of_work["error"]["code"] == "BROKEN"
+
+
+def test_ports_that_are_facts_are_read_of_a_step_without_an_edge_from_them() -> None:
+    drawing = """
+        ask call
+        use work
+        after work
+        ask -> use ? steps.ask.status == 201 and steps.ask.headers.etag == 'x' and steps.ask.output == 'made'
+        use -> after ? steps.ask.status == 201
+    """
+    seen: list[Json] = []
+
+    def look(_activation: Activation, scope: Scope) -> Mapping[str, Json]:
+        seen.append(scope["steps"])
+        return {"output": "used"}
+
+    answers = {"ask": lambda _a, _s: {"response": "made", "status": 201, "headers": {"etag": "x"}}, "after": look}
+    run = play(drawn(drawing), answers)
+    assert run.started() == ["ask", "use", "after"]
+    assert seen == [{"ask": {"output": "made", "status": 201, "headers": {"etag": "x"}}}]
+
+
+def test_a_fact_that_was_not_emitted_and_a_port_that_is_none_are_not_there() -> None:
+    drawing = "ask call\nwork work output=output,status\nend work\nask -> work\nwork -> end ? steps.ask and steps.work"
+    answers = {"ask": lambda _a, _s: {"response": 1, "status": 200}, "work": lambda _a, _s: {"output": {"status": 5}}}
+    seen: list[Json] = []
+
+    def look(_activation: Activation, scope: Scope) -> Mapping[str, Json]:
+        seen.append(scope["steps"])
+        return {"output": None}
+
+    play(drawn(drawing), {**answers, "end": look})
+    assert seen == [{"ask": {"output": 1, "status": 200}, "work": {"output": {"status": 5}}}]
 
 
 def test_a_parallel_branch_is_no_ancestor() -> None:

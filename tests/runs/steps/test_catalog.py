@@ -52,7 +52,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[str]]] = {
             "retry_count": {"type": "integer", "default": 3, "minimum": 0},
         },
         {"url", "query", "body", "timeout_seconds", "accept_statuses", "select", "pagination"}
-        | {"honours_idempotency_key", "on_circuit_open", "response_as"},
+        | {"honours_idempotency_key", "on_circuit_open", "response_as", "response_headers"},
         ["client_ref", "path"],
     ),
     "human_task": (
@@ -108,7 +108,7 @@ INPUTS = {
 }
 OUTPUTS = {
     "llm_agent": {"output": ("string", True), "truncated": ERROR, "error": ERROR},
-    "http_action": {"response": OBJECT, "status": ("integer", True), "error": ERROR},
+    "http_action": {"response": OBJECT, "status": ("integer", True), "headers": ERROR, "error": ERROR},
     "human_task": {"approved": OBJECT, "rejected": OBJECT, "modified": OBJECT, "timeout": ERROR},
     "condition": {"true": ANY, "false": ANY, "error": ERROR},
     "parallel_split": {"branch_1": ANY, "branch_2": ANY},

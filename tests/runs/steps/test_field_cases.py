@@ -33,6 +33,7 @@ async def test_a_server_as_it_is(bench: Bench, url: str, case: dict[str, Any]) -
         emitted = await bench.run(case["step"], value=case.get("input"), is_filled=False)
         assert emitted.ports["response"] == case.get("response", {"n": 1})
         assert emitted.ports["status"] == case.get("status", 200)
+        assert emitted.ports.get("headers") == case.get("headers")
     for call, expected in zip(bench.server.calls, case.get("sent", bench.server.calls), strict=True):
         if isinstance(expected, dict):
             assert_sent(call, expected)

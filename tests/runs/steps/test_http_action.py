@@ -247,6 +247,9 @@ async def test_a_failed_call_is_journalled_with_its_code(bench: Bench, url: str)
         {"url": "https://a.example/", "timeout_seconds": 301},
         {"url": "https://a.example/", "headers": {"a": 1}},
         {"url": "https://a.example/", "accept_statuses": ["x"]},
+        {"url": "https://a.example/", "response_headers": ["Set-Cookie"]},
+        {"url": "https://a.example/", "response_headers": ["no name"]},
+        {"url": "https://a.example/", "response_headers": [f"X-{number}" for number in range(21)]},
         {"url": "https://a.example/", "pagination": {}},
         {"url": "https://a.example/", "pagination": {"next": "response.next", "next_link": True}},
         {"url": "https://a.example/", "pagination": {"cursor": "response.cursor"}},
@@ -258,6 +261,8 @@ async def test_a_failed_call_is_journalled_with_its_code(bench: Bench, url: str)
 def test_a_wrong_config_is_refused_at_save(config: dict[str, Any]) -> None:
     assert HttpActionConfig.model_validate({"url": "https://a.example/"}).method == "POST"
     assert HttpActionConfig.model_validate({"client_ref": "shop", "path": ""}).retry_count == 3
+    kept = [f"X-{number}" for number in range(20)]
+    assert HttpActionConfig.model_validate({"url": "https://a.example/", "response_headers": kept}).response_headers
     with pytest.raises(ValidationError):
         HttpActionConfig.model_validate(config)
 
@@ -282,6 +287,7 @@ def test_the_card_is_the_public_contract() -> None:
     assert [(port["name"], port["type"], port["required"]) for port in card["output_ports"]] == [
         ("response", "object", True),
         ("status", "integer", True),
+        ("headers", "object", False),
         ("error", "object", False),
     ]
     schema = card["config_schema"]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -28,6 +29,12 @@ class NoPorts(StepHandler):
         return Emit({})
 
 
+class TakenFact(Probe):
+    """A type with a fact named as what every step has."""
+
+    step_type = replace(Probe.step_type, output_ports=(Port("output"), Port("error", is_fact=True)))
+
+
 class NoType:
     """No step type at all."""
 
@@ -55,6 +62,7 @@ def test_is_made_once():
         ({"a": Probe, "b": Probe}, "b repeats the step type 'probe'"),
         ({"a": Unfinished}, "a must be a subclass of StepHandler with a method 'run'"),
         ({"a": NoPorts}, "a has a step type without an output port"),
+        ({"a": TakenFact}, "a has a fact named 'error', which steps.<id> has already"),
         ({"a": NoType}, "a has no attribute 'step_type'"),
         ({"a": Probe()}, "a must be a subclass"),
     ],

@@ -52,8 +52,11 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     (
         "conditions",
         {
-            "step_id": "second", "values": [{"x": 1}, [1, 2]],
-            "edges": [(3, 0, "output.x == 1"), (4, 1, "output[5]"), (5, 1, "steps.second.output.x == 1")],
+            "step_id": "second", "own": {"output": 0, "status": 2}, "values": [{"x": 1}, [1, 2], 201],
+            "edges": [
+                (3, 0, "output.x == 1"), (4, 1, "output[5]"), (5, 1, "steps.second.output.x == 1"),
+                (6, 1, "steps.second.status == 201"), (7, 1, "steps.second.headers"),
+            ],
         },
     ),
 ]  # fmt: skip
