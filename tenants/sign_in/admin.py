@@ -4,17 +4,25 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.postgres.fields import ArrayField
-from django.http import HttpRequest
-from django.urls import reverse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from tenants.connections.services import policy_of
-from tenants.console import ConsoleAdmin, ReadOnlyAdmin, column
+from tenants.console import ConsoleAdmin, ReadOnlyAdmin, act, column
 from tenants.models import IdentityProvider
 from tenants.sealing import seal_into
+from tenants.sign_in.errors import SignInRefused
+from tenants.sign_in.providers import INSTALLATION, Provider, provider_to_try
 from tenants.sign_in.rules import domain_problems, issuer_problem, map_problem
+from tenants.sign_in.sending import send_to_provider
+from tenants.sign_in.states import Purpose
+from tenants.sign_in.trial import RIGHT, Verdict, look_up
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[IdentityProvider]
@@ -76,6 +84,57 @@ class IdentityProviderAdmin(ConsoleAdmin):
         "roles_claim", "role_map", "allowed_domains", "to_register", "is_active", "created_at",
     ]  # fmt: skip
     readonly_fields = ["to_register", "created_at"]
+    list_before_template = "console/identity_providers.html"
+    actions_detail = ["try_it"]
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages of a trial."""
+        tried, begun = (self.admin_site.admin_view(view) for view in (self.try_view, self.begin_view))
+        own = [
+            path("installation/try/", tried, {"key": INSTALLATION}, name="tenants_identityprovider_try_installation"),
+            path("<str:key>/try/begin/", begun, name="tenants_identityprovider_try_begin"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def has_try_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Let those try one who may change it."""
+        return request.user.has_perm(RIGHT)
+
+    @act("Try it", permission="try", url_path="try")
+    def try_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask the provider what people's sign-ins ask it."""
+        return self.try_view(request, key=object_id)
+
+    def try_view(self, request: HttpRequest, *, key: str) -> HttpResponse:
+        """Show what a provider says of itself, and offer a whole sign-in."""
+        findings = look_up(self._provider_to_try(request, key))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Try a provider",
+            "findings": findings,
+            "works": all(one.verdict is not Verdict.FAILED for one in findings),
+            "begin": reverse("admin:tenants_identityprovider_try_begin", args=[key]),
+            "to_register": self.to_register(None),
+        }
+        return TemplateResponse(request, "console/trial.html", context)
+
+    def begin_view(self, request: HttpRequest, *, key: str) -> HttpResponse:
+        """Send the operator to a provider, and from there to a page that says what came of it."""
+        provider, back = self._provider_to_try(request, key), self.list_url()
+        try:
+            return send_to_provider(request, provider, next_url=back, purpose=Purpose.TRIAL)
+        except SignInRefused as error:
+            self.message_user(request, error.detail, messages.ERROR)
+            return HttpResponseRedirect(back)
+
+    def _provider_to_try(self, request: HttpRequest, key: str) -> Provider:
+        if not self.has_try_permission(request):
+            raise PermissionDenied
+        provider = provider_to_try(key)
+        if provider is None:
+            raise Http404("There is no such provider.")
+        return provider
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Keep whose it is: its secret is sealed for that tenant."""

@@ -1,6 +1,8 @@
 """The code flow of mozilla-django-oidc, with one provider of many and none of its ways to fetch, believe and match."""
 
+import re
 import time
+from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -10,14 +12,26 @@ from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
 from tenants.models import User
 from tenants.sign_in.claims import merged
-from tenants.sign_in.errors import ProviderFailed, TokenRefused
+from tenants.sign_in.errors import ProviderFailed, ProviderRefused, TokenRefused
 from tenants.sign_in.fetching import fetch_object
 from tenants.sign_in.id_tokens import Claims, Expected, key_id, read_id_token
 from tenants.sign_in.metadata import directory
 from tenants.sign_in.providers import Provider
-from tenants.sign_in.services import SignedIn, sign_in
+from tenants.sign_in.services import SignedIn, rehearse_sign_in, sign_in
+from tenants.sign_in.states import Begun, Purpose
 
 NAME: Final = "tenants.sign_in.backend.ProviderBackend"
+_ERROR_NAME: Final = re.compile(r"[a-z_]{1,40}")
+
+
+class Stage(StrEnum):
+    """How far a provider's answer has been followed, in the order of going."""
+
+    ANSWER = "answer"
+    CODE = "code"
+    ID_TOKEN = "ID token"  # noqa: S105 - a name
+    USERINFO = "userinfo"
+    PERSON = "person"
 
 
 class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the library has no types
@@ -28,10 +42,27 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
         self.UserModel = get_user_model()
         self.provider = provider
         self.signed_in: SignedIn | None = None
+        self.claims: Claims = {}
         self.id_token = ""
+        self.stage = Stage.ANSWER
+        self.purpose = Purpose.SIGN_IN
         if provider is not None:
             self.OIDC_RP_CLIENT_ID = provider.client_id
             self.OIDC_RP_CLIENT_SECRET = provider.client_secret
+
+    def redeem(self, request: HttpRequest, begun: Begun) -> None:
+        """Follow a provider's answer to the person it vouches for; ``stage`` says how far it went.
+
+        Raises:
+            SignInRefused: Whatever is wrong with the answer, or with the person.
+        """
+        provider, issuer = self._provider, request.GET.get("iss")
+        if issuer != provider.issuer and (issuer is not None or directory.metadata(provider).names_itself):
+            raise TokenRefused("iss_of_answer")
+        if "error" in request.GET or not request.GET.get("code"):
+            raise ProviderRefused(_answered_error(request))
+        self.stage, self.purpose = Stage.CODE, begun.purpose
+        self.authenticate(request, nonce=begun.nonce, code_verifier=begun.code_verifier)
 
     def authenticate(self, request: HttpRequest | None, **kwargs: Any) -> User | None:
         """Redeem the code in a callback's address.
@@ -56,6 +87,7 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
     def verify_token(self, token: object, **kwargs: Any) -> Claims:
         """Believe the ID token, or refuse. Keys are looked up again once: one may be new under its old id."""
         provider, kid = self._provider, key_id(token)
+        self.stage = Stage.ID_TOKEN
         expected = Expected(provider.issuer, provider.client_id, str(kwargs["nonce"]))
         keys = directory.keys(provider, kid=kid)
         try:
@@ -82,8 +114,11 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
 
     def get_or_create_user(self, access_token: object, id_token: object, payload: Claims) -> User:
         """Find the person; what the signed token says goes before what userinfo says."""
-        claims = merged(payload, self.get_userinfo(access_token, id_token, payload))
-        self.signed_in = sign_in(provider=self._provider, claims=claims)
+        self.stage = Stage.USERINFO
+        self.claims = merged(payload, self.get_userinfo(access_token, id_token, payload))
+        self.stage = Stage.PERSON
+        act = rehearse_sign_in if self.purpose is Purpose.TRIAL else sign_in
+        self.signed_in = act(provider=self._provider, claims=self.claims)
         return self.signed_in.user
 
     def store_tokens(self, access_token: object, id_token: object) -> None:
@@ -94,3 +129,9 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
         if self.provider is None:
             raise TypeError("this backend was made to know sessions again")
         return self.provider
+
+
+def _answered_error(request: HttpRequest) -> str:
+    """Read the name of an answer's error; its other words may be anybody's."""
+    name = request.GET.get("error", "")
+    return f"It answered {name}." if _ERROR_NAME.fullmatch(name) else "It answered neither a code nor an error's name."

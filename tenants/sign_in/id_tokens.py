@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import jwt
@@ -26,6 +27,7 @@ LEEWAY_SECONDS: Final = 60
 LONGEST: Final = 32 * 1024
 LEAST_RSA_BITS: Final = 2048
 LONGEST_SUBJECT: Final = 255
+MOST_TOLD: Final = 300
 
 Claims = Mapping[str, Json]
 
@@ -79,6 +81,11 @@ def read_id_token(token: object, *, keys: Sequence[Mapping[str, Json]], expected
     return claims
 
 
+def algorithms_of(key: Mapping[str, Json]) -> list[str]:
+    """Tell which signatures by a published key would be believed; none for a weak key, or one not for signing."""
+    return [alg for alg in ALGORITHMS if _fits(key, alg) and _is_strong(_read_key(key, alg), alg)]
+
+
 def _header(token: object) -> Claims:
     if not isinstance(token, str) or len(token) > LONGEST or not token.isascii():
         raise TokenRefused("form")
@@ -98,20 +105,28 @@ def _header(token: object) -> Claims:
 def _key(header: Claims, keys: Sequence[Mapping[str, Json]]) -> jwt.PyJWK:
     """Find the key the token names; one that names none is believed only where there is but one key."""
     alg, kid = str(header["alg"]), header.get("kid")
-    fitting = [key for key in keys if key.get("kty") == ALGORITHMS[alg] and key.get("use") in (None, "sig")]
-    fitting = [key for key in fitting if key.get("alg") in (None, alg) and (kid is None or key.get("kid") == kid)]
+    fitting = [key for key in keys if _fits(key, alg) and (kid is None or key.get("kid") == kid)]
     if len(fitting) != 1:
         raise TokenRefused("kid")
-    try:
-        found = jwt.PyJWK(dict(fitting[0]), algorithm=alg)
-    except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
-        raise TokenRefused("key") from error
-    if not _is_strong(found.key, alg):
+    found = _read_key(fitting[0], alg)
+    if found is None or not _is_strong(found, alg):
         raise TokenRefused("key")
     return found
 
 
-def _is_strong(key: object, alg: str) -> bool:
+def _fits(key: Mapping[str, Json], alg: str) -> bool:
+    return key.get("kty") == ALGORITHMS[alg] and key.get("use") in (None, "sig") and key.get("alg") in (None, alg)
+
+
+def _read_key(published: Mapping[str, Json], alg: str) -> jwt.PyJWK | None:
+    try:
+        return jwt.PyJWK(dict(published), algorithm=alg)
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _is_strong(found: jwt.PyJWK | None, alg: str) -> bool:
+    key = None if found is None else found.key
     if isinstance(key, RSAPublicKey):
         return key.key_size >= LEAST_RSA_BITS
     if isinstance(key, EllipticCurvePublicKey):
@@ -132,22 +147,22 @@ def _payload(token: str, key: jwt.PyJWK, alg: str) -> Claims:
 
 def _check_audience(claims: Claims, expected: Expected) -> None:
     if claims.get("iss") != expected.issuer:
-        raise TokenRefused("iss")
+        raise TokenRefused("iss", compared=_compared(claims.get("iss"), expected.issuer))
     audience = claims.get("aud")
     listed = audience if isinstance(audience, list) else [audience]
     if expected.client_id not in listed:
-        raise TokenRefused("aud")
+        raise TokenRefused("aud", compared=_compared(audience, expected.client_id))
     if ("azp" in claims or len(listed) > 1) and claims.get("azp") != expected.client_id:
-        raise TokenRefused("azp")
+        raise TokenRefused("azp", compared=_compared(claims.get("azp"), expected.client_id))
 
 
 def _check_times(claims: Claims, now: float) -> None:
     if _time(claims, "exp") <= now - LEEWAY_SECONDS:
-        raise TokenRefused("exp")
+        raise TokenRefused("exp", compared=_clocks(claims, "exp", now))
     if _time(claims, "iat") > now + LEEWAY_SECONDS:
-        raise TokenRefused("iat")
+        raise TokenRefused("iat", compared=_clocks(claims, "iat", now))
     if "nbf" in claims and _time(claims, "nbf") > now + LEEWAY_SECONDS:
-        raise TokenRefused("nbf")
+        raise TokenRefused("nbf", compared=_clocks(claims, "nbf", now))
 
 
 def _time(claims: Claims, name: str) -> float:
@@ -155,3 +170,17 @@ def _time(claims: Claims, name: str) -> float:
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise TokenRefused(name)
     return found
+
+
+def _compared(said: Json, wanted: str) -> str:
+    return f"It says {str(said)[:MOST_TOLD]!r}; set up is {wanted!r}."
+
+
+def _clocks(claims: Claims, name: str, now: float) -> str:
+    """Write a time a token says beside ours; it may be none a calendar has."""
+    ours = datetime.fromtimestamp(int(now), UTC).isoformat()
+    try:
+        said = datetime.fromtimestamp(int(_time(claims, name)), UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return f"Our clock shows {ours}."
+    return f"It says {said}; our clock shows {ours}."

@@ -77,13 +77,16 @@ class Directory:
                 max(known.refetch_from, time.monotonic() + REFETCH_SECONDS) if may_ask else (known.refetch_from)
             )
         if may_ask:
-            known.keys = _fetch_keys(provider, known.metadata)
+            known.keys = fetch_keys(provider, known.metadata)
         return known.keys
 
-    def forget(self) -> None:
-        """Ask all again."""
+    def forget(self, provider: Provider | None = None) -> None:
+        """Ask a provider again; None: all."""
         with self._lock:
-            self._known.clear()
+            if provider is None:
+                self._known.clear()
+            else:
+                self._known.pop((provider.key, provider.issuer), None)
 
     def _find(self, provider: Provider) -> _Known:
         name = (provider.key, provider.issuer)
@@ -91,8 +94,8 @@ class Directory:
             found = self._known.get(name)
         if found is not None and time.monotonic() < found.until:
             return found
-        metadata = _fetch_metadata(provider)
-        known = _Known(metadata, _fetch_keys(provider, metadata), time.monotonic() + REMEMBERED_SECONDS, 0.0)
+        metadata = fetch_metadata(provider)
+        known = _Known(metadata, fetch_keys(provider, metadata), time.monotonic() + REMEMBERED_SECONDS, 0.0)
         with self._lock:
             self._known[name] = known
             if len(self._known) > MOST_REMEMBERED:
@@ -103,7 +106,12 @@ class Directory:
 directory = Directory()
 
 
-def _fetch_metadata(provider: Provider) -> Metadata:
+def fetch_metadata(provider: Provider) -> Metadata:
+    """Ask a provider for its addresses now.
+
+    Raises:
+        ProviderFailed: It does not tell them, or tells another issuer's.
+    """
     told = fetch_object(provider, f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration")
     if told.get("issuer") != provider.issuer:
         said = str(told.get("issuer"))[:MOST_TOLD]
@@ -120,7 +128,12 @@ def _fetch_metadata(provider: Provider) -> Metadata:
     )
 
 
-def _fetch_keys(provider: Provider, metadata: Metadata) -> Keys:
+def fetch_keys(provider: Provider, metadata: Metadata) -> Keys:
+    """Ask a provider for its keys now.
+
+    Raises:
+        ProviderFailed: It does not tell them.
+    """
     keys = fetch_object(provider, metadata.jwks_uri).get("keys")
     if not isinstance(keys, list):
         raise ProviderFailed("Its jwks_uri lists no keys.")

@@ -25,6 +25,7 @@ class Provider:
         tenant: The only one it signs people into; None for the installation's.
         policy: What may be called on its behalf.
         emails_verified: Whether its e-mails count as verified where it does not say so itself.
+        is_active: Whether people may sign in through it.
         groups_claim: Where its tokens list groups; the map says what they mean. ``roles_claim`` and its map alike.
     """
 
@@ -35,6 +36,7 @@ class Provider:
     scopes: str
     policy: Policy
     emails_verified: bool = False
+    is_active: bool = True
     tenant: Tenant | None = None
     groups_claim: str = ""
     roles_claim: str = ""
@@ -69,11 +71,17 @@ def provider_of_tenant(slug: str) -> Provider | None:
     with unscoped("a tenant is looked up before anybody is known"):
         slugs = list(Tenant.objects.filter(slug__iexact=wanted).values_list("slug", flat=True))
     exact = wanted if wanted in slugs or len(slugs) != 1 else slugs[0]
-    return _find(tenant__slug=exact)
+    return _find(is_active=True, tenant__slug=exact)
 
 
 def provider_by_key(key: object) -> Provider | None:
     """Find the provider a sign-in was begun with; None when it is not there any more."""
+    provider = provider_to_try(key)
+    return provider if provider is not None and provider.is_active else None
+
+
+def provider_to_try(key: object) -> Provider | None:
+    """Find a provider by its key, an inactive one too: it is tried before people may use it."""
     if key == INSTALLATION:
         return installation_provider()
     row_id = parse_id(key)
@@ -82,11 +90,7 @@ def provider_by_key(key: object) -> Provider | None:
 
 def _find(**wanted: object) -> Provider | None:
     with unscoped("a provider is looked up before anybody is known"):
-        row = (
-            IdentityProvider.objects.select_related("tenant")
-            .filter(is_active=True, tenant__is_active=True, **wanted)
-            .first()
-        )
+        row = IdentityProvider.objects.select_related("tenant").filter(tenant__is_active=True, **wanted).first()
     if row is None:
         return None
     return Provider(
@@ -97,6 +101,7 @@ def _find(**wanted: object) -> Provider | None:
         scopes=row.scopes,
         policy=policy_of(row.tenant),
         emails_verified=row.emails_verified,
+        is_active=row.is_active,
         tenant=row.tenant,
         groups_claim=row.groups_claim,
         roles_claim=row.roles_claim or row.groups_claim,

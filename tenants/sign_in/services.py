@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models import Count, QuerySet
 
 from kernel.clock import utc_now
@@ -73,11 +73,23 @@ def sign_in(*, provider: Provider, claims: Claims) -> SignedIn:
         return _sign_in(provider, claims)  # the same account came twice at once, and is known now
 
 
+def rehearse_sign_in(*, provider: Provider, claims: Claims) -> SignedIn:
+    """Do what ``sign_in`` does, then take all of it back: nothing is written, and nobody is signed in.
+
+    Raises:
+        PersonRefused: As ``sign_in``.
+    """
+    with unscoped("a provider is tried with somebody's account"), transaction.atomic():
+        found = _sign_in(provider, claims)
+        transaction.set_rollback(True)
+    return found
+
+
 def refuse(*, provider: Provider | None, error: SignInRefused) -> None:
     """Tell the audit that nobody was signed in: the tenant's if it has a part in it, else the installation's."""
     reason = error.reason if isinstance(error, TokenRefused) else None
     after: dict[str, Json] = {"code": error.code, "reason": reason}
-    if isinstance(error, ProviderFailed):
+    if isinstance(error, ProviderFailed | TokenRefused):
         after["detail"] = error.detail
         log.warning("identity provider %s failed: %s", "unknown" if provider is None else provider.key, error.detail)
     with unscoped("nobody is known"):

@@ -1,6 +1,8 @@
 """Sign-ins under way: each bound to its session and its provider, good for one callback within ten minutes."""
 
 import time
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from django.contrib.auth import SESSION_KEY
@@ -16,15 +18,41 @@ STATES: Final = "oidc_states"
 LIVES_SECONDS: Final = 600
 
 
-def bind_state(request: HttpRequest, state: str, *, provider_key: str, next_url: str) -> None:
-    """Add to a state that the library has just made whom it is for, and where the person wanted to go."""
-    request.session[STATES][state] |= {"provider": provider_key, "next": next_url}
+class Purpose(StrEnum):
+    """What becomes of an account once its provider has vouched for it."""
+
+    SIGN_IN = "sign_in"
+    TRIAL = "trial"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A sign-in under way.
+
+    Attributes:
+        nonce: What the ID token has to repeat.
+        code_verifier: What redeems the code (PKCE).
+        provider: The key of the provider it was begun with.
+        next: Where the person wanted to go.
+        purpose: What it is for.
+    """
+
+    nonce: str
+    code_verifier: str
+    provider: str
+    next: str
+    purpose: Purpose
+
+
+def bind_state(request: HttpRequest, state: str, *, provider_key: str, next_url: str, purpose: Purpose) -> None:
+    """Add to a state that the library has just made what it is for, and where the person wanted to go."""
+    request.session[STATES][state] |= {"provider": provider_key, "next": next_url, "purpose": purpose.value}
     request.session.modified = True
     if SESSION_KEY not in request.session:
         request.session.set_expiry(LIVES_SECONDS)  # a stranger's session is kept no longer than what is under way
 
 
-def take_state(request: HttpRequest) -> dict[str, str]:
+def take_state(request: HttpRequest) -> Begun:
     """Take the state a callback names out of its session. Of any number who show one at once one gets it.
 
     Raises:
@@ -39,10 +67,11 @@ def take_state(request: HttpRequest) -> dict[str, str]:
         request.session = SessionStore(key)
         states = request.session.get(STATES, {})
         found = states.pop(request.GET.get("state", ""), None)
-        if found is None or "provider" not in found:
+        if found is None or "purpose" not in found:
             raise StateRefused
         request.session.modified = True
         request.session.save()
     if found["added_on"] < time.time() - LIVES_SECONDS:
         raise StateRefused
-    return {name: str(found[name]) for name in ("nonce", "code_verifier", "provider", "next")}
+    said = {name: str(found[name]) for name in ("nonce", "code_verifier", "provider", "next")}
+    return Begun(**said, purpose=Purpose(found["purpose"]))

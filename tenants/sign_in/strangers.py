@@ -8,13 +8,21 @@ from prometheus_client import Counter
 from tenants.addresses import share_of
 from tenants.rate_limits import per_seconds, rate_limits
 from tenants.sign_in.errors import SignInRefused, TokenRefused, TooManySignIns
+from tenants.sign_in.providers import Provider
+from tenants.sign_in.services import refuse
 
 REFUSALS: Final = Counter("llmteam_sign_in_refusals", "People who were not signed in.", ["code", "written"])
 _REFUSALS_WRITTEN: Final = per_seconds("sign_in_refusal_written", 1, 60)
 _SIGN_INS_BEGUN: Final = per_seconds("sign_in_begun", 30, 60)
 
 
-def is_worth_an_entry(request: HttpRequest, error: SignInRefused) -> bool:
+def tell(request: HttpRequest, provider: Provider | None, error: SignInRefused) -> None:
+    """Tell the audit of a refusal, once a minute of each kind from an address: strangers cannot fill it."""
+    if _is_worth_an_entry(request, error):
+        refuse(provider=provider, error=error)
+
+
+def _is_worth_an_entry(request: HttpRequest, error: SignInRefused) -> bool:
     """Count a refusal; say whether it is the first of its kind from this address in a minute."""
     kind = f"{error.code}/{error.reason if isinstance(error, TokenRefused) else ''}"
     is_first = rate_limits().hit(_REFUSALS_WRITTEN, kind, _share(request))

@@ -2,7 +2,7 @@
 
 from functools import wraps
 from typing import Any, Final
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,25 +12,17 @@ from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.generic import View
-from mozilla_django_oidc.views import OIDCAuthenticationRequestView
 
 from tenants.content_security import policy
 from tenants.sign_in.backend import ProviderBackend
-from tenants.sign_in.errors import (
-    NoProvider,
-    ProviderFailed,
-    ProviderRefused,
-    SignInRefused,
-    StateRefused,
-    TokenRefused,
-)
-from tenants.sign_in.metadata import directory
+from tenants.sign_in.errors import NoProvider, ProviderFailed, SignInRefused, StateRefused
 from tenants.sign_in.pages import signed_in_member
 from tenants.sign_in.providers import Provider, installation_provider, provider_by_key, provider_of_tenant
-from tenants.sign_in.services import refuse
+from tenants.sign_in.sending import send_to_provider
 from tenants.sign_in.sessions import begin_session, choices, choose, end_session
-from tenants.sign_in.states import bind_state, take_state
-from tenants.sign_in.strangers import check_may_begin, is_worth_an_entry
+from tenants.sign_in.states import Purpose, take_state
+from tenants.sign_in.strangers import tell
+from tenants.sign_in.trial import show_trial
 
 SOURCES: Final = {f"{kind}_src": "'self'" for kind in ("style", "img", "font")}
 ANY_PROVIDER: Final = "'self' https:" if settings.SECURE_SSL_REDIRECT else "'self' https: http:"
@@ -68,17 +60,10 @@ class SignInView(View):
 
 
 @method_decorator(page, name="dispatch")
-class LoginView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the library has no types
+class LoginView(View):
     """Sends somebody to a provider: ``?tenant=`` names a tenant's own by the tenant's short name."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        """Take no settings: the library's would name one provider for all."""
-        View.__init__(self, **kwargs)
-
-    def get_settings(self, name: str, *default: Any) -> Any:
-        """Answer the library: what the provider asks for, PKCE and a nonce always."""
-        own = {"OIDC_RP_SCOPES": self.provider.scopes, "OIDC_USE_NONCE": True, "OIDC_USE_PKCE": True}
-        return own.get(name, default[0] if default else None)
+    http_method_names = ["get"]  # noqa: RUF012 - as Django declares it
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Begin.
@@ -91,17 +76,7 @@ class LoginView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the lib
         provider = installation_provider() if slug is None else provider_of_tenant(slug)
         if provider is None:
             raise NoProvider
-        self.provider = provider
-        self.OIDC_RP_CLIENT_ID = provider.client_id
-        check_may_begin(request)
-        self.OIDC_OP_AUTH_ENDPOINT = _endpoint(request, provider)
-        answer: HttpResponseRedirect = super().get(request)
-        state = parse_qs(urlsplit(answer.url).query)["state"][0]
-        bind_state(request, state, provider_key=provider.key, next_url=_next(request))
-        if "?" in self.OIDC_OP_AUTH_ENDPOINT:  # the library writes a second question mark
-            own = answer.url.removeprefix(f"{self.OIDC_OP_AUTH_ENDPOINT}?")
-            return HttpResponseRedirect(f"{self.OIDC_OP_AUTH_ENDPOINT}&{own}")
-        return answer
+        return send_to_provider(request, provider, next_url=_next(request))
 
 
 @method_decorator(page, name="dispatch")
@@ -111,7 +86,7 @@ class CallbackView(View):
     http_method_names = ["get"]  # noqa: RUF012 - as Django declares it
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Sign the person in, or say why not.
+        """Sign the person in, or say why not; of a trial, say what came of it.
 
         Raises:
             SignInRefused: Whatever is wrong; the audit has been told.
@@ -119,19 +94,22 @@ class CallbackView(View):
         provider: Provider | None = None
         try:
             begun = take_state(request)
-            provider = provider_by_key(begun["provider"])
+            if begun.purpose is Purpose.TRIAL:
+                return show_trial(request, begun)
+            provider = provider_by_key(begun.provider)
             if provider is None:
                 raise StateRefused
-            backend = _authenticated(request, provider, begun)
+            backend = ProviderBackend(provider)
+            backend.redeem(request, begun)
         except SignInRefused as error:
-            _tell(request, provider, error)
+            tell(request, provider, error)
             raise
         if backend.signed_in is None:
             raise ProviderFailed
         begin_session(request, provider, backend.signed_in, id_token=backend.id_token)
         if len(backend.signed_in.members) > 1:
-            return HttpResponseRedirect(f"{reverse('choose_tenant')}?{urlencode({'next': begun['next']})}")
-        return HttpResponseRedirect(begun["next"])
+            return HttpResponseRedirect(f"{reverse('choose_tenant')}?{urlencode({'next': begun.next})}")
+        return HttpResponseRedirect(begun.next)
 
 
 @method_decorator(page, name="dispatch")
@@ -168,36 +146,6 @@ class LogoutView(View):
         """Sign out."""
         address = end_session(request, back=request.build_absolute_uri(reverse("sign_in")))
         return HttpResponseRedirect(address, status=SEE_OTHER)
-
-
-def _authenticated(request: HttpRequest, provider: Provider, begun: dict[str, str]) -> ProviderBackend:
-    """Redeem the code of a callback.
-
-    Raises:
-        SignInRefused: Whatever is wrong.
-    """
-    issuer = request.GET.get("iss")
-    if issuer != provider.issuer and (issuer is not None or directory.metadata(provider).names_itself):
-        raise TokenRefused("iss_of_answer")
-    if "error" in request.GET or not request.GET.get("code"):
-        raise ProviderRefused
-    backend = ProviderBackend(provider)
-    backend.authenticate(request, nonce=begun["nonce"], code_verifier=begun["code_verifier"])
-    return backend
-
-
-def _endpoint(request: HttpRequest, provider: Provider) -> str:
-    try:
-        return directory.metadata(provider).authorization_endpoint
-    except SignInRefused as error:
-        _tell(request, provider, error)
-        raise
-
-
-def _tell(request: HttpRequest, provider: Provider | None, error: SignInRefused) -> None:
-    """Tell the audit of a refusal, once a minute of each kind from an address: strangers cannot fill it."""
-    if is_worth_an_entry(request, error):
-        refuse(provider=provider, error=error)
 
 
 def _ways(request: HttpRequest) -> dict[str, Any]:

@@ -166,8 +166,13 @@ def by_hand(header: Mapping[str, Any], claims: Mapping[str, Any], signature: byt
 
 
 def begin(client: Client, **query: str) -> Begun:
-    """Be sent to the issuer."""
-    answer = client.get("/oidc/login/", query)
+    """Be sent to the issuer, to sign in."""
+    return begin_at(client, "/oidc/login/", **query)
+
+
+def begin_at(client: Client, address: str, **query: str) -> Begun:
+    """Be sent to the issuer by a page of ours."""
+    answer = client.get(address, query)
     assert answer.status_code == 302, answer.content.decode()
     return Begun({name: values[0] for name, values in parse_qs(urlsplit(answer["Location"]).query).items()})
 

@@ -14,6 +14,7 @@ from audit.models import Entry
 from tenants.context import unscoped
 from tenants.members.services import invite_member
 from tenants.models import Identity, Membership, User
+from tenants.sign_in.errors import TOKEN_FAULTS
 from tests.conftest import Customer
 from tests.support.forgeries import ANN, BOB, FORGERIES, World
 from tests.support.http_server import Answer
@@ -61,7 +62,9 @@ def test_the_forged_one_is_refused_where_its_honest_twin_is_let_in(world: World,
     (entry,) = refusals()
     detail = entry.after.pop("detail", None)
     assert (entry.after, entry.outcome, entry.actor) == ({"code": code, "reason": reason}, "refused", "anonymous")
-    assert (detail is not None) == (code == "PROVIDER_FAILED"), "what a provider does wrong is told in words"
+    in_words = code in {"PROVIDER_FAILED", "TOKEN_REFUSED"}
+    assert (detail is not None) == in_words, "what a provider does wrong is told in words"
+    assert code != "TOKEN_REFUSED" or detail.startswith(TOKEN_FAULTS[reason])
 
 
 def test_bob_signs_in_when_nothing_is_forged(world: World) -> None:

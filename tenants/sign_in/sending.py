@@ -1,0 +1,57 @@
+"""Beginning of a sign-in: somebody is sent to a provider, with what their answer is recognised by."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.http import HttpRequest, HttpResponseRedirect
+from django.views.generic import View
+from mozilla_django_oidc.views import OIDCAuthenticationRequestView
+
+from tenants.sign_in.errors import SignInRefused
+from tenants.sign_in.metadata import directory
+from tenants.sign_in.providers import Provider
+from tenants.sign_in.states import Purpose, bind_state
+from tenants.sign_in.strangers import check_may_begin, tell
+
+
+class _Sending(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the library has no types
+    """The library's request, with one provider of many."""
+
+    def __init__(self, provider: Provider, endpoint: str) -> None:
+        """Take no settings: the library's would name one provider for all."""
+        View.__init__(self)
+        self.provider = provider
+        self.OIDC_RP_CLIENT_ID = provider.client_id
+        self.OIDC_OP_AUTH_ENDPOINT = endpoint
+
+    def get_settings(self, name: str, *default: Any) -> Any:
+        """Answer the library: what the provider asks for, PKCE and a nonce always."""
+        own = {"OIDC_RP_SCOPES": self.provider.scopes, "OIDC_USE_NONCE": True, "OIDC_USE_PKCE": True}
+        return own.get(name, default[0] if default else None)
+
+
+def send_to_provider(
+    request: HttpRequest, provider: Provider, *, next_url: str, purpose: Purpose = Purpose.SIGN_IN
+) -> HttpResponseRedirect:
+    """Begin a sign-in, bound to the request's session.
+
+    Raises:
+        TooManySignIns: From this address.
+        ProviderFailed: It does not tell its addresses.
+    """
+    check_may_begin(request)
+    endpoint = _endpoint(request, provider)
+    answer: HttpResponseRedirect = _Sending(provider, endpoint).get(request)
+    state = parse_qs(urlsplit(answer.url).query)["state"][0]
+    bind_state(request, state, provider_key=provider.key, next_url=next_url, purpose=purpose)
+    if "?" in endpoint:  # the library writes a second question mark
+        return HttpResponseRedirect(f"{endpoint}&{answer.url.removeprefix(f'{endpoint}?')}")
+    return answer
+
+
+def _endpoint(request: HttpRequest, provider: Provider) -> str:
+    try:
+        return directory.metadata(provider).authorization_endpoint
+    except SignInRefused as error:
+        tell(request, provider, error)
+        raise

@@ -1,0 +1,158 @@
+"""Trial of a provider: discovery, keys and a whole sign-in, as people's go; nothing of it stays."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from django.contrib.auth import get_user
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from tenants.context import unscoped
+from tenants.models import User
+from tenants.recording import record
+from tenants.sign_in.backend import ProviderBackend, Stage
+from tenants.sign_in.claims import listed_groups, told_email, why_untold
+from tenants.sign_in.errors import PersonRefused, ProviderRefused, SignInRefused, StateRefused
+from tenants.sign_in.id_tokens import algorithms_of
+from tenants.sign_in.metadata import directory, fetch_keys, fetch_metadata
+from tenants.sign_in.providers import Provider, provider_to_try
+from tenants.sign_in.services import SignedIn
+from tenants.sign_in.states import Begun
+
+MOST_TOLD: Final = 300
+RIGHT: Final = "tenants.change_identityprovider"
+"""What an operator may do who may try one: its secret is shown to its host."""
+
+
+class Verdict(StrEnum):
+    """What is found of a part."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A part of a sign-in, and what came of it in words."""
+
+    part: str
+    verdict: Verdict
+    words: str
+
+
+def look_up(provider: Provider) -> list[Finding]:
+    """Ask a provider for its addresses and keys now; what this process remembers of it is forgotten."""
+    directory.forget(provider)
+    try:
+        metadata = fetch_metadata(provider)
+    except SignInRefused as error:
+        return [Finding("discovery", Verdict.FAILED, error.detail)]
+    found = [Finding("discovery", Verdict.PASSED, f"It sends people to {metadata.authorization_endpoint}.")]
+    try:
+        keys = fetch_keys(provider, metadata)
+    except SignInRefused as error:
+        return [*found, Finding("keys", Verdict.FAILED, error.detail)]
+    usable = {alg for key in keys for alg in algorithms_of(key)}
+    if not usable:
+        words = f"It publishes {len(keys)} keys, and none whose signature would be believed."
+        return [*found, Finding("keys", Verdict.FAILED, words)]
+    words = f"It publishes {len(keys)} keys, for {', '.join(sorted(usable))}."
+    return [*found, Finding("keys", Verdict.PASSED, words)]
+
+
+def show_trial(request: HttpRequest, begun: Begun) -> HttpResponse:
+    """Follow the answer to a trial as a sign-in would, and show what came of each part. Nobody is signed in.
+
+    Raises:
+        StateRefused: Whoever comes back may not try the provider, or it is gone.
+    """
+    provider, user = provider_to_try(begun.provider), get_user(request)
+    if provider is None or not (isinstance(user, User) and _may_try(user)):
+        raise StateRefused
+    findings = _follow(request, provider, begun)
+    with unscoped("an operator has tried a provider"):
+        record(
+            tenant=provider.tenant,
+            action="identity_provider.tried",
+            actor=f"user:{user.pk}",
+            object_type="identity_provider",
+            object_id=provider.key,
+            after={one.part: one.verdict.value for one in findings},
+        )
+    context = {
+        "provider": provider,
+        "findings": findings,
+        "works": all(one.verdict is not Verdict.FAILED for one in findings),
+        "back": begun.next,
+    }
+    return render(request, "pages/trial.html", context)
+
+
+def _may_try(user: User) -> bool:
+    with unscoped("rights of an operator"):
+        return user.is_active and user.is_staff and user.has_perm(RIGHT)
+
+
+def _follow(request: HttpRequest, provider: Provider, begun: Begun) -> list[Finding]:
+    directory.forget(provider)
+    backend = ProviderBackend(provider)
+    try:
+        backend.redeem(request, begun)
+    except PersonRefused as error:
+        return [*_passed(backend.stage), _refused_person(error), *_groups(provider, backend)]
+    except SignInRefused as error:
+        words = f"{error.detail} {_own_words(request) if isinstance(error, ProviderRefused) else ''}".rstrip()
+        return [*_passed(backend.stage), Finding(backend.stage.value, Verdict.FAILED, words)]
+    if backend.signed_in is None:
+        return [*_passed(backend.stage), Finding(backend.stage.value, Verdict.FAILED, "It answered with nobody.")]
+    return [*_passed(backend.stage), _let_in(backend, backend.signed_in), *_groups(provider, backend)]
+
+
+def _passed(reached: Stage) -> list[Finding]:
+    words = {
+        Stage.ANSWER: "It sent you back to the address that is registered.",
+        Stage.CODE: "It redeemed the code for tokens: client id and secret are right.",
+        Stage.ID_TOKEN: "Its ID token says what was asked for, and its signature is good.",
+        Stage.USERINFO: "Its userinfo is about the same person, or it has none.",
+    }
+    stages = list(Stage)
+    return [Finding(stage.value, Verdict.PASSED, words[stage]) for stage in stages[: stages.index(reached)]]
+
+
+def _own_words(request: HttpRequest) -> str:
+    said = request.GET.get("error_description", "")[:MOST_TOLD]
+    return f"In its own words: {said}" if said else ""
+
+
+def _let_in(backend: ProviderBackend, signed_in: SignedIn) -> Finding:
+    where = ", ".join(f"{one.role} of {one.tenant.name}" for one in signed_in.members)
+    came = told_email(backend.claims) or "an account without an e-mail"
+    return Finding(
+        Stage.PERSON.value,
+        Verdict.PASSED,
+        f"You came as {came}, subject {backend.claims['sub']}; it would open: {where}.",
+    )
+
+
+def _refused_person(error: PersonRefused) -> Finding:
+    """Say why the account would not be let in: as a rule nothing is wrong with its provider."""
+    came = "" if error.email is None else f"You came as {error.email}. "
+    return Finding(Stage.PERSON.value, Verdict.NOTE, f"{came}{error.title} {error.advice} ({error.code})")
+
+
+def _groups(provider: Provider, backend: ProviderBackend) -> list[Finding]:
+    """Say whether the claims that the maps read are told; only a tenant's provider has maps."""
+    found = []
+    for part, claim, is_read in (
+        ("groups", provider.groups_claim, provider.group_map),
+        ("roles", provider.roles_claim, provider.role_map),
+    ):
+        if not is_read:
+            continue
+        listed = listed_groups(backend.claims, claim)
+        reason = why_untold(backend.claims, claim)
+        words = f"{claim} is {reason}: what members have stays." if listed is None else f"{claim} lists {len(listed)}."
+        found.append(Finding(part, Verdict.NOTE if listed is None else Verdict.PASSED, words))
+    return found
