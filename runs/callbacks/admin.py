@@ -83,7 +83,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     change_form_outer_after_template = "console/attempts.html"
     fields = [
         "webhook", "state", "type", "target", "run_link", "seq", "tenant", "host", "attempts", "tries", "created_at",
-        "next_at", "ended_at", "shown_body", "see_also",
+        "next_at", "is_queued", "ended_at", "shown_body", "see_also",
     ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:

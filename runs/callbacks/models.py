@@ -17,6 +17,7 @@ class RunCallback(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     host = models.CharField(max_length=260, help_text="The host and port it goes to.")
     address = SealedField()
+    url_hash = models.CharField(max_length=32, blank=True, default="", db_default="")
     runs_url = models.TextField(help_text="Where the caller reads runs.")
 
     objects = TenantManager()
@@ -31,6 +32,7 @@ class NotificationTarget(models.Model):
     tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.CASCADE, related_name="+")
     host = models.CharField(max_length=260, help_text="The host and port it goes to.")
     address = SealedField()
+    url_hash = models.CharField(max_length=32, blank=True, default="", db_default="")
     runs_url = models.TextField(help_text="Where the tenant reads runs.")
     updated_at = models.DateTimeField(default=utc_now)
 
@@ -62,6 +64,8 @@ class Delivery(models.Model):
 
     A host that sends it moves ``next_at`` to when it counts as lost, so a killed host's delivery is sent again.
     ``body`` is written before the first try and never changes: every try sends the same bytes.
+    Of those with the same ``url_hash`` one at most is claimed; others that are due meanwhile are queued, out of the way
+    of whoever looks for what is due. Whoever settles the one that is claimed lets the first of the queue out.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -73,10 +77,20 @@ class Delivery(models.Model):
         max_length=16, choices=DeliveryTarget, default=DeliveryTarget.CALLBACK, db_default=DeliveryTarget.CALLBACK
     )
     host = models.CharField(max_length=260, help_text="The host and port it goes to.")
+    url_hash = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Keyed hash of tenant and URL; empty for what is older than this column, and goes by itself.",
+    )
     status = models.CharField(max_length=16, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
     body = models.TextField(blank=True, default="", help_text="What is sent; empty before the first try.")
     next_at = models.DateTimeField(null=True, default=utc_now, help_text="When it is tried next.")
     is_claimed = models.BooleanField(default=False, help_text="A try is under way.")
+    is_queued = models.BooleanField(
+        default=False, db_default=False, help_text="Due, behind another delivery to the same URL."
+    )
     tries = models.PositiveSmallIntegerField(default=0, help_text="Since it was begun, or begun anew.")
     attempts = models.PositiveIntegerField(default=0, help_text="All tries.")
     created_at = models.DateTimeField(default=utc_now)
@@ -95,9 +109,25 @@ class Delivery(models.Model):
                 | (~Q(status="pending") & Q(next_at__isnull=True, is_claimed=False, ended_at__isnull=False)),
                 name="delivery_ends_once",
             ),
+            models.CheckConstraint(
+                condition=Q(is_queued=False) | Q(status="pending", is_claimed=False),
+                name="delivery_queues_while_pending",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "url_hash"],
+                condition=Q(is_claimed=True) & ~Q(url_hash=""),
+                name="delivery_one_at_a_time",
+            ),
         ]
         indexes = [
-            models.Index(fields=["tenant", "host", "next_at"], condition=Q(status="pending"), name="delivery_due"),
+            models.Index(
+                fields=["tenant", "host", "next_at"],
+                condition=Q(status="pending", is_queued=False),
+                name="delivery_due",
+            ),
+            models.Index(
+                fields=["tenant", "url_hash", "next_at", "id"], condition=Q(is_queued=True), name="delivery_queue"
+            ),
             models.Index(fields=["tenant", "-created_at", "-id"], name="delivery_by_tenant"),
         ]
 

@@ -1,9 +1,13 @@
 """What a callback needs and nobody is shown again: its URL and the caller's own headers, sealed together."""
 
+import hashlib
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import orjson
+from django.conf import settings
 
 from runs.callbacks.models import NotificationTarget, RunCallback
 from tenants.sealing import open_from, seal_into
@@ -18,9 +22,19 @@ class Address:
 
 
 def seal_address(row: RunCallback | NotificationTarget, address: Address) -> None:
-    """Put an address into the row of a run's callback, or a tenant's target, sealed."""
+    """Put an address into the row of a run's callback, or a tenant's target, sealed, and the hash of its URL."""
     headers = [list(header) for header in address.headers]
     seal_into(row, "address", orjson.dumps([address.url, headers]).decode())
+    row.url_hash = hash_url(row.tenant_id, address.url)
+
+
+def hash_url(tenant_id: UUID, url: str) -> str:
+    """Hash a tenant's URL, so that what goes to the same one is known while it stays sealed.
+
+    Keyed, so that nobody who reads rows finds out by guessing.
+    """
+    key = hmac.digest(settings.SECRET_KEY.encode(), b"llmteam callback url v1", hashlib.sha256)
+    return hmac.digest(key, tenant_id.bytes + url.encode(), hashlib.sha256)[:16].hex()
 
 
 def open_address(row: RunCallback | NotificationTarget) -> Address:

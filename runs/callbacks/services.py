@@ -84,28 +84,42 @@ def set_notifications(*, tenant: Tenant, actor: str, address: Address, runs_url:
         row = NotificationTarget.objects.filter(tenant=tenant).first()
         before: Json = None if row is None else {"host": row.host}
         row = row or NotificationTarget(tenant=tenant)
+        hash_before = row.url_hash
         row.host, row.runs_url, row.updated_at = host_of(target), runs_url, utc_now()
         seal_address(row, address)
         row.save()
-        _pending_of(tenant).update(host=row.host)
+        _pending_of(tenant).update(host=row.host, url_hash=row.url_hash, is_queued=False)
+        _dissolve_queue(tenant, hash_before)
         sign_for(tenant)
         _tell_of_target(tenant, actor, "set", before, {"host": row.host})
     return row
 
 
 def clear_notifications(*, tenant: Tenant, actor: str) -> None:
-    """Tell a tenant nothing more; what is pending is given up. Repeating it changes nothing."""
+    """Tell a tenant nothing more; what is pending is given up, what is under way once its try has failed.
+
+    Repeating it changes nothing.
+    """
     with tenant_scope(tenant.id):
         row = NotificationTarget.objects.select_for_update().filter(tenant=tenant).first()
         if row is None:
             return
-        _pending_of(tenant).update(status=DeliveryStatus.BLOCKED, next_at=None, is_claimed=False, ended_at=Now())
+        _pending_of(tenant).update(status=DeliveryStatus.BLOCKED, next_at=None, is_queued=False, ended_at=Now())
+        _dissolve_queue(tenant, row.url_hash)
         _tell_of_target(tenant, actor, "cleared", {"host": row.host}, None)
         row.delete()
 
 
 def _pending_of(tenant: Tenant) -> QuerySet[Delivery]:
-    return Delivery.objects.filter(tenant=tenant, target=DeliveryTarget.TENANT, status=DeliveryStatus.PENDING)
+    """Choose what is to be told the tenant. What is under way is left to the host that sends it."""
+    return Delivery.objects.filter(
+        tenant=tenant, target=DeliveryTarget.TENANT, status=DeliveryStatus.PENDING, is_claimed=False
+    )
+
+
+def _dissolve_queue(tenant: Tenant, url_hash: str) -> None:
+    """Have what is queued looked at anew, as the first of the queue may have been taken out of it."""
+    Delivery.objects.filter(tenant=tenant, url_hash=url_hash, is_queued=True).update(is_queued=False)
 
 
 def _tell_of_target(tenant: Tenant, actor: str, verb: str, before: Json, after: Json) -> None:
@@ -135,4 +149,6 @@ def rotate_secret(*, tenant: Tenant, actor: str) -> NewCallbackSecret:
 
 
 def _begin_anew(delivery: Delivery) -> None:
-    Delivery.objects.filter(id=delivery.id).update(status=DeliveryStatus.PENDING, next_at=Now(), tries=0, ended_at=None)
+    Delivery.objects.filter(id=delivery.id).update(
+        status=DeliveryStatus.PENDING, next_at=Now(), tries=0, ended_at=None, is_queued=False
+    )

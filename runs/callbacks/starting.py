@@ -79,7 +79,12 @@ def tell_of_copied_start(run: Run) -> None:
     """Have a callback that wants to know of the start told of one that was copied into the run's journal."""
     if EventType.SEGMENT_STARTED in (run.callback_events or ()):
         Delivery.objects.create(
-            tenant_id=run.tenant_id, run=run, seq=1, type=EventType.SEGMENT_STARTED, host=run.callback.host
+            tenant_id=run.tenant_id,
+            run=run,
+            seq=1,
+            type=EventType.SEGMENT_STARTED,
+            host=run.callback.host,
+            url_hash=run.callback.url_hash,
         )
 
 

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 AT_ONCE: Final = 50
 """How many deliveries one host sends at a time."""
 PER_TARGET: Final = 10
-"""How many of them to one target of one tenant."""
+"""How many of them to one target of one tenant, each to another URL."""
 LEASE_TIMEOUTS: Final = 2
 """A host that has not settled a delivery for so many timeouts counts as lost, and the delivery is tried again."""
 AWAY_SECONDS: Final = 1.0
@@ -95,22 +95,23 @@ class Deliverer:
         if self._connection is None:
             self._connection = await connect("deliverer")
         await self._settle(self._connection)
-        sweep = settings.SWEEP_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the hosts
+        pause = settings.SWEEP_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the hosts
         room = AT_ONCE - len(self._sending)
-        if self._stopping or room <= 0:
-            return sweep
-        next_due = await self._claim(self._connection, room)
-        return sweep if next_due is None else max(LEAST_PAUSE_SECONDS, min(sweep, next_due))
+        if not self._stopping and room > 0:
+            next_due = await self._claim(self._connection, room)
+            pause = pause if next_due is None else min(pause, next_due)
+        return max(LEAST_PAUSE_SECONDS, 0 if self._settled else pause)
 
     async def _settle(self, connection: AsyncDatabase) -> None:
         settled, self._settled = self._settled, []
         if not settled:
             return
         try:
-            await deliveries.settle(connection, settled)
+            left = await deliveries.settle(connection, settled)
         except (psycopg.Error, OSError):
             self._settled = settled + self._settled
             raise
+        self._settled = left + self._settled
 
     async def _claim(self, connection: AsyncDatabase, room: int) -> float | None:
         """Take what is due and begin to send it, once what is to be sent is kept."""
@@ -132,7 +133,7 @@ class Deliverer:
             log.warning("%d deliveries were under way on hosts that are gone; they are sent again", len(claim.lost))
         for one, body in begun:
             self._begin(one, body)
-        return claim.next_due_seconds
+        return 0 if claim.has_queued else claim.next_due_seconds
 
     def _begin(self, delivery: ClaimedDelivery, body: str) -> None:
         task = asyncio.create_task(self._deliver(delivery, body))

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from kernel.clock import utc_now
 from runs.callbacks.payload import ENDS
-from runs.callbacks.sealing import Address
+from runs.callbacks.sealing import Address, hash_url
 from runs.callbacks.starting import CallbackWish
-from runs.models import Delivery, DeliveryAttempt, Run
+from runs.models import Delivery, DeliveryAttempt, Run, RunEvent
 from runs.services import Wish, start_run
 from tenants.callback_secrets import rotate_callback_secret
 from tenants.context import unscoped
@@ -67,6 +67,19 @@ def delivery_of(run_id: UUID) -> Delivery:
 def log_of(run_id: UUID) -> list[DeliveryAttempt]:
     with unscoped("tests look everywhere"):
         return list(DeliveryAttempt.objects.filter(delivery__run_id=run_id).order_by("delivery__seq", "number"))
+
+
+def set_many_due(run_id: UUID, count: int, *, urls: int = 1) -> None:
+    """Have a run tell more and more, as if it were so many runs with callbacks to so many URLs of one host."""
+    with unscoped("rows for a test"):
+        run = Run.objects.select_related("callback").get(id=run_id)
+        facts = {"tenant_id": run.tenant_id, "run_id": run_id, "type": "segment.resumed"}
+        hashes = [run.callback.url_hash, *(hash_url(run.tenant_id, f"url {number}") for number in range(1, urls))]
+        seqs = range(1_000, 1_000 + count)
+        RunEvent.objects.bulk_create(RunEvent(seq=seq, payload={}, **facts) for seq in seqs)
+        Delivery.objects.bulk_create(
+            Delivery(seq=seq, host=run.callback.host, url_hash=hashes[seq % urls], **facts) for seq in seqs
+        )
 
 
 def set_due(run_id: UUID) -> None:

@@ -3,16 +3,22 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from runs.callbacks.models import Delivery, DeliveryStatus
 from runs.engine.store.connection import AsyncDatabase, columns, transaction
 
+URL_LOCK: Final = 0x6C6C6D75
+"""First key of the advisory locks of URLs; the second is a hash of the tenant and the URL's hash."""
+MOST_CANDIDATES: Final = 200
+"""How many deliveries a claim looks at; each may hold a lock."""
+
 # A caller whose run ends at once may not listen yet, as it has just been told that the run began.
 INSERT = """
-insert into runs_delivery (id, tenant_id, run_id, seq, type, host, status, body, next_at, is_claimed, tries, attempts,
-                           created_at)
-select e.id, c.tenant_id, e.run_id, e.seq, e.type, c.host, 'pending', '',
+insert into runs_delivery (id, tenant_id, run_id, seq, type, host, url_hash, status, body, next_at, is_claimed, tries,
+                           attempts, created_at)
+select e.id, c.tenant_id, e.run_id, e.seq, e.type, c.host, c.url_hash, 'pending', '',
   to_timestamp(e.at) + case when e.ends and to_timestamp(e.at) < r.started_at + interval '2 s'
                             then interval '2 s' else interval '0' end,
   false, 0, 0, to_timestamp(e.at)
@@ -26,10 +32,10 @@ on conflict (run_id, seq, target) do nothing
 
 # What becomes of human tasks is told the tenant, if it has said where.
 NOTIFY = """
-insert into runs_delivery (id, tenant_id, run_id, seq, type, target, host, status, body, next_at, is_claimed, tries,
-                           attempts, created_at)
-select e.id, n.tenant_id, e.run_id, e.seq, e.type, 'tenant', n.host, 'pending', '', to_timestamp(e.at), false, 0, 0,
-  to_timestamp(e.at)
+insert into runs_delivery (id, tenant_id, run_id, seq, type, target, host, url_hash, status, body, next_at, is_claimed,
+                           tries, attempts, created_at)
+select e.id, n.tenant_id, e.run_id, e.seq, e.type, 'tenant', n.host, n.url_hash, 'pending', '', to_timestamp(e.at),
+  false, 0, 0, to_timestamp(e.at)
 from unnest(%b::uuid[], %b::uuid[], %b::int[], %b::text[], %b::float8[])
   as e(id, run_id, seq, type, at)
 join runs_run r on r.id = e.run_id
@@ -38,20 +44,21 @@ order by e.id
 on conflict (run_id, seq, target) do nothing
 """
 
-# Each target's earliest is looked up in the index of what is pending, so that a target with a hundred thousand costs
-# what one with a single delivery does. Of the targets with something due each tenant's are taken in turn; those of an
-# inactive tenant wait.
-CLAIM = """
+# Each target's earliest is looked up in the index of what is pending and not queued, so that a target with a hundred
+# thousand costs what one with a single delivery does. Of the targets with something due each tenant's are taken in
+# turn; those of an inactive tenant wait. Whoever claims or settles deliveries to a URL holds its lock until it commits,
+# so that what the next statement sees of them stands; those to a URL that another host is looking at are left to it.
+FIND = """
 with recursive target as (
   (
-    select tenant_id, host, next_at from runs_delivery where status = 'pending'
+    select tenant_id, host, next_at from runs_delivery where status = 'pending' and not is_queued
     order by tenant_id, host, next_at limit 1
   )
   union all
   select following.tenant_id, following.host, following.next_at from target t
   cross join lateral (
     select d.tenant_id, d.host, d.next_at from runs_delivery d
-    where d.status = 'pending' and (d.tenant_id, d.host) > (t.tenant_id, t.host)
+    where d.status = 'pending' and not d.is_queued and (d.tenant_id, d.host) > (t.tenant_id, t.host)
     order by d.tenant_id, d.host, d.next_at limit 1
   ) following
 )
@@ -59,8 +66,7 @@ with recursive target as (
   select * from unnest(%(tenants)s::uuid[], %(hosts)s::text[], %(sending)s::int[]) as b(tenant_id, host, sending)
 )
 , open as (
-  select t.tenant_id, t.host, %(per_target)s - coalesce(b.sending, 0) as room,
-    row_number() over (partition by t.tenant_id order by t.next_at) as turn
+  select t.tenant_id, t.host, row_number() over (partition by t.tenant_id order by t.next_at) as turn
   from target t join tenants_tenant tenant on tenant.id = t.tenant_id and tenant.is_active
   left join busy b on b.tenant_id = t.tenant_id and b.host = t.host
   where t.next_at <= statement_timestamp() and coalesce(b.sending, 0) < %(per_target)s
@@ -69,19 +75,66 @@ with recursive target as (
   select * from open order by turn limit %(room)s
 )
 , due as (
-  select found.id, found.is_claimed,
+  select found.id, found.tenant_id, found.url_hash,
     row_number() over (partition by found.tenant_id order by found.next_at, found.id) as turn
   from first_in_line f
   cross join lateral (
-    select d.id, d.tenant_id, d.is_claimed, d.next_at from runs_delivery d
-    where d.status = 'pending' and d.tenant_id = f.tenant_id and d.host = f.host
+    select d.id, d.tenant_id, d.url_hash, d.next_at from runs_delivery d
+    where d.status = 'pending' and not d.is_queued and d.tenant_id = f.tenant_id and d.host = f.host
       and d.next_at <= statement_timestamp()
-    order by d.next_at limit least(f.room, %(room)s)
+    order by d.next_at limit %(room)s
     for no key update skip locked
   ) found
 )
+, seen as materialized (
+  select * from due order by turn, id limit %(most)s
+)
+, candidate as (
+  select id from seen
+  where url_hash = '' or pg_try_advisory_xact_lock(%(lock)s, hashtext(tenant_id::text || url_hash))
+)
+select candidate.id,
+  (select extract(epoch from min(next_at) - statement_timestamp())::float8 from target
+   where next_at > statement_timestamp())
+from (select 1) always left join candidate on true
+"""
+
+# To each URL the earliest goes, save where another is under way; what is due behind it is queued. One whose host is
+# gone is still the one under way.
+TAKE = """
+with busy as (
+  select * from unnest(%(tenants)s::uuid[], %(hosts)s::text[], %(sending)s::int[]) as b(tenant_id, host, sending)
+)
+, candidate as (
+  select d.id, d.tenant_id, d.host, d.url_hash, d.is_claimed, d.next_at,
+    row_number() over (
+      partition by d.tenant_id, d.url_hash, case when d.url_hash = '' then d.id end
+      order by d.is_claimed desc, d.next_at, d.id
+    ) as place,
+    not d.is_claimed and d.url_hash <> '' and exists (
+      select 1 from runs_delivery other
+      where other.tenant_id = d.tenant_id and other.url_hash = d.url_hash and other.is_claimed and other.url_hash <> ''
+    ) as is_behind
+  from runs_delivery d where d.id = any(%(candidates)s)
+)
+, first as (
+  select *, row_number() over (partition by tenant_id, host order by next_at, id) as at_host
+  from candidate where place = 1 and not is_behind
+)
 , picked as (
-  select id, is_claimed from due order by turn, id limit %(room)s
+  select f.id, f.tenant_id, f.url_hash, f.is_claimed from first f
+  left join busy b on b.tenant_id = f.tenant_id and b.host = f.host
+  where f.at_host <= %(per_target)s - coalesce(b.sending, 0)
+  order by row_number() over (partition by f.tenant_id order by f.next_at, f.id), f.id
+  limit %(room)s
+)
+, queued as (
+  update runs_delivery d set is_queued = true
+  from candidate c
+  where d.id = c.id and c.url_hash <> '' and (c.is_behind or c.place > 1 and exists (
+    select 1 from picked p where p.tenant_id = c.tenant_id and p.url_hash = c.url_hash
+  ))
+  returning d.id
 )
 , taken as (
   update runs_delivery d
@@ -90,9 +143,7 @@ with recursive target as (
   from picked where d.id = picked.id
   returning d.id, picked.is_claimed
 )
-select taken.id, taken.is_claimed,
-  (select extract(epoch from min(next_at) - statement_timestamp())::float8 from target
-   where next_at > statement_timestamp())
+select taken.id, taken.is_claimed, exists (select 1 from queued)
 from (select 1) always left join taken on true
 """
 
@@ -122,15 +173,21 @@ insert into runs_deliveryattempt (tenant_id, delivery_id, number, at, error_code
 select tenant_id, id, attempts - 1, clock_timestamp(), 'HOST_LOST', '' from runs_delivery where id = any(%s)
 on conflict (delivery_id, number) do nothing
 """
+OF_URLS = """
+select id, tenant_id, url_hash, url_hash = '' or pg_try_advisory_xact_lock(%s, hashtext(tenant_id::text || url_hash))
+from runs_delivery where id = any(%s)
+"""
 LOCK = "select id from runs_delivery where id = any(%s) order by id for no key update"
 
-# A delivery somebody else tries meanwhile is theirs to settle, save that it arrived.
+# A delivery somebody else tries meanwhile is theirs to settle, save that it arrived. What the tenant is told goes where
+# the tenant is by now.
 SETTLE = """
 with told as (
-  select e.*, d.tenant_id from unnest(
+  select e.*, d.tenant_id, n.host as host_now, n.url_hash as hash_now from unnest(
     %b::uuid[], %b::int[], %b::text[], %b::float8[], %b::float8[], %b::int[], %b::int[], %b::text[], %b::text[]
   ) as e(id, number, status, delay, at, duration_ms, status_code, error_code, response)
   join runs_delivery d on d.id = e.id
+  left join runs_notificationtarget n on n.tenant_id = d.tenant_id and d.target = 'tenant' and e.status = 'pending'
 )
 , logged as (
   insert into runs_deliveryattempt
@@ -143,9 +200,20 @@ with told as (
 update runs_delivery d
 set status = told.status, is_claimed = false,
     next_at = case when told.status = 'pending' then clock_timestamp() + make_interval(secs => told.delay) end,
-    ended_at = case when told.status <> 'pending' then clock_timestamp() end
+    ended_at = case when told.status <> 'pending' then clock_timestamp() end,
+    host = coalesce(told.host_now, d.host), url_hash = coalesce(told.hash_now, d.url_hash)
 from told
 where d.id = told.id and d.status = 'pending' and (d.attempts = told.number or told.status = 'delivered')
+"""
+LET_OUT = """
+update runs_delivery d set is_queued = false
+from (select * from unnest(%s::uuid[], %s::text[]) as l(tenant_id, url_hash)) line
+cross join lateral (
+  select q.id from runs_delivery q
+  where q.tenant_id = line.tenant_id and q.url_hash = line.url_hash and q.is_queued
+  order by q.next_at, q.id limit 1
+) first
+where d.id = first.id
 """
 
 
@@ -199,10 +267,14 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a claim took, and the seconds until something else is due, if anything is."""
+    """What a claim took, and the seconds until something else is due, if anything is.
+
+    ``has_queued``: it has put deliveries into queues, and there may be others behind them.
+    """
 
     taken: Sequence[UUID]
     lost: Sequence[UUID]
+    has_queued: bool
     next_due_seconds: float | None
 
 
@@ -214,7 +286,7 @@ async def claim(
     per_target: int,
     lease_seconds: float,
 ) -> Claim:
-    """Take up to ``room`` deliveries that are due, inside the caller's transaction.
+    """Take up to ``room`` deliveries that are due, one to a URL, inside the caller's transaction.
 
     Args:
         connection: With a transaction open.
@@ -231,13 +303,20 @@ async def claim(
         "per_target": per_target,
         "room": room,
         "lease": lease_seconds,
+        "lock": URL_LOCK,
+        "most": MOST_CANDIDATES,
     }
-    rows = await (await connection.execute(CLAIM, asked)).fetchall()
+    found = await (await connection.execute(FIND, asked)).fetchall()
+    asked["candidates"] = [delivery_id for delivery_id, _ in found if delivery_id is not None]
+    next_due_seconds = found[0][1]
+    if not asked["candidates"]:
+        return Claim((), (), False, next_due_seconds)
+    rows = await (await connection.execute(TAKE, asked)).fetchall()
     taken = [row for row in rows if row[0] is not None]
     lost = [delivery_id for delivery_id, was_claimed, _ in taken if was_claimed]
     if lost:
         await connection.execute(LOG_LOST, [lost])
-    return Claim([row[0] for row in taken], lost, rows[0][2])
+    return Claim([row[0] for row in taken], lost, rows[0][2], next_due_seconds)
 
 
 async def read(connection: AsyncDatabase, delivery_ids: Sequence[UUID]) -> list[ClaimedDelivery]:
@@ -253,26 +332,35 @@ async def write_bodies(connection: AsyncDatabase, bodies: Iterable[tuple[UUID, s
         await connection.execute(WRITE_BODIES, columns(rows))
 
 
-async def settle(connection: AsyncDatabase, settled: Sequence[Settled]) -> None:
-    """Log tries and say what becomes of their deliveries, in a transaction of its own. May be repeated."""
+async def settle(connection: AsyncDatabase, settled: Sequence[Settled]) -> list[Settled]:
+    """Log tries and say what becomes of their deliveries, in a transaction of its own. May be repeated.
+
+    Returns:
+        What is to be settled later: another host is looking at its URL.
+    """
     async with transaction(connection):
-        await connection.execute(LOCK, [sorted(one.delivery_id for one in settled)])
-        await connection.execute(
-            SETTLE,
-            columns(
-                [
-                    (
-                        one.delivery_id,
-                        one.number,
-                        one.status.value,
-                        one.delay_seconds,
-                        one.at,
-                        one.duration_ms,
-                        one.status_code,
-                        one.error_code,
-                        one.response,
-                    )
-                    for one in settled
-                ]
-            ),
-        )
+        asked = [URL_LOCK, [one.delivery_id for one in settled]]
+        rows = await (await connection.execute(OF_URLS, asked)).fetchall()
+        mine = {row[0] for row in rows if row[3]}
+        others = {row[0] for row in rows if not row[3]}
+        ending = [one for one in settled if one.delivery_id in mine]
+        if ending:
+            await connection.execute(LOCK, [sorted(mine)])
+            await connection.execute(SETTLE, columns([_told(one) for one in ending]))
+            urls = sorted({(row[1], row[2]) for row in rows if row[3] and row[2]})
+            await connection.execute(LET_OUT, columns(urls) or [[], []])
+    return [one for one in settled if one.delivery_id in others]
+
+
+def _told(one: Settled) -> tuple[Any, ...]:
+    return (
+        one.delivery_id,
+        one.number,
+        one.status.value,
+        one.delay_seconds,
+        one.at,
+        one.duration_ms,
+        one.status_code,
+        one.error_code,
+        one.response,
+    )

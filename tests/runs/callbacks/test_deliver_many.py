@@ -5,25 +5,22 @@ from collections import Counter
 from uuid import UUID
 
 from runs.engine.deliverer import AT_ONCE, PER_TARGET
-from runs.models import Delivery, Run, RunEvent
+from runs.models import Delivery
 from tenants.context import unscoped
 from tenants.models import Tenant
-from tests.support.callbacks import DOCUMENT, deliveries_of, log_of, start_with_callback, wait_for_status
+from tests.support.callbacks import (
+    DOCUMENT,
+    deliveries_of,
+    log_of,
+    set_many_due,
+    start_with_callback,
+    wait_for_status,
+)
 from tests.support.engine import get_run, queue_run, wait_for, wait_until_over
 from tests.support.host import running_host
 from tests.support.http_server import Answer, CountingServer
 
 MANY = 1_000
-
-
-def set_many_due(run_id: UUID, count: int) -> None:
-    """Have a run's end told again and again, as if it were so many runs."""
-    with unscoped("rows for a test"):
-        run = Run.objects.get(id=run_id)
-        facts = {"tenant_id": run.tenant_id, "run_id": run_id, "type": "segment.resumed"}
-        seqs = range(1_000, 1_000 + count)
-        RunEvent.objects.bulk_create(RunEvent(seq=seq, payload={}, **facts) for seq in seqs)
-        Delivery.objects.bulk_create(Delivery(seq=seq, host=run.callback.host, **facts) for seq in seqs)
 
 
 def undelivered(run_id: UUID) -> int:
@@ -36,7 +33,7 @@ def test_a_thousand_due_at_once_do_not_keep_runs_waiting(acme: Tenant, receiver:
     with running_host():
         wait_for_status(told, "delivered")
         wait_until_over(told)
-        set_many_due(told, MANY)
+        set_many_due(told, MANY, urls=AT_ONCE)
         wait_for(lambda: receiver.count() > 50)
         began = time.monotonic()
         others = [start_with_callback(acme, f"{receiver.url}/hook", is_quick=True) for _ in range(5)]
@@ -54,7 +51,7 @@ def test_a_target_that_hangs_keeps_no_other_waiting(acme: Tenant, receiver: Coun
         hanging.route("POST", "/hook", Answer(200, delay_seconds=3))
         stuck = start_with_callback(acme, f"{hanging.url}/hook", events=["segment.started"])
         wait_for(lambda: hanging.count() == 1)
-        set_many_due(stuck, AT_ONCE * 2)
+        set_many_due(stuck, AT_ONCE * 2, urls=AT_ONCE)
         wait_for(lambda: hanging.count() == PER_TARGET)
         other = start_with_callback(acme, f"{receiver.url}/hook")
         wait_for_status(other, "delivered")
