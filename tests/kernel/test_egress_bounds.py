@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+import brotli
 import pytest
 
 from kernel.egress import (
@@ -15,10 +16,12 @@ from kernel.egress import (
     DeadlineExceeded,
     EgressClient,
     build_policy,
+    decompression,
     open_client,
     open_sync_client,
 )
 from kernel.egress.body import MAX_BODY_BYTES
+from kernel.egress.decompression import MAX_BROTLI_WINDOW, accepted_encodings, brotli_window
 from kernel.errors import Invalid, Unavailable
 from tests.support.http_server import Answer, CountingServer
 
@@ -26,6 +29,10 @@ Fetch = Any
 
 
 # Bodies
+
+
+def quickly(data: bytes) -> bytes:
+    return bytes(brotli.compress(data, quality=1))
 
 
 @pytest.mark.parametrize(
@@ -36,6 +43,8 @@ Fetch = Any
         ("deflate", zlib.compress),
         ("deflate", lambda data: zlib.compress(data)[2:-4]),
         ("gzip, deflate", lambda data: zlib.compress(gzip.compress(data))),
+        ("br", brotli.compress),
+        ("br, gzip", lambda data: gzip.compress(brotli.compress(data))),
         ("identity", lambda data: data),
     ],
 )
@@ -54,6 +63,8 @@ async def test_a_compressed_body_is_read(fetch: Fetch, server: CountingServer, e
         ("gzip", gzip.compress(b"x" * 1000, mtime=0)[:-9]),
         ("gzip", gzip.compress(b"x", mtime=0) + b"more"),
         ("deflate", b"\xff\xff\xff"),
+        ("br", brotli.compress(b"x" * 1000)[:-2]),
+        ("br", brotli.compress(b"x") + b"more"),
         ("gzip, gzip, gzip", gzip.compress(b"x", mtime=0)),
     ],
 )
@@ -67,12 +78,36 @@ async def test_a_body_that_cannot_be_decompressed_is_an_error(
         await fetch("GET", f"{server.url}/bad")
 
 
+async def test_brotli_is_asked_for_where_its_library_is(
+    fetch: Fetch, server: CountingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.route("GET", "/br", Answer(body=brotli.compress(b"x"), headers={"Content-Encoding": "br"}))
+    assert (await fetch("GET", f"{server.url}/br")).content == b"x"
+    assert server.calls[0].headers["accept-encoding"] == accepted_encodings() == "gzip, deflate, br"
+    monkeypatch.setattr(decompression, "brotli", None)
+    assert accepted_encodings() == "gzip, deflate"
+    with pytest.raises(BodyUnreadable, match="not asked for"):
+        await fetch("GET", f"{server.url}/br")
+
+
+@pytest.mark.parametrize("bits", range(10, 25))
+async def test_the_window_of_brotli_is_bounded(fetch: Fetch, server: CountingServer, bits: int) -> None:
+    body = brotli.compress(b"x" * 100, lgwin=bits)
+    assert brotli_window(body[0]) == bits
+    server.route("GET", "/br", Answer(body=body, headers={"Content-Encoding": "br"}))
+    if bits <= MAX_BROTLI_WINDOW:
+        assert (await fetch("GET", f"{server.url}/br")).content == b"x" * 100
+    else:
+        with pytest.raises(BodyUnreadable, match="more than 4 MiB"):
+            await fetch("GET", f"{server.url}/br")
+
+
 async def test_a_head_answer_may_name_an_encoding(fetch: Fetch, server: CountingServer) -> None:
     server.route("HEAD", "/c", Answer(headers={"Content-Encoding": "gzip"}))
     assert (await fetch("HEAD", f"{server.url}/c")).status_code == 200
 
 
-@pytest.mark.parametrize("encoding", ["identity", "gzip", "deflate", "gzip, gzip"])
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "deflate", "gzip, gzip", "br", "br, br"])
 async def test_a_body_over_the_bound_is_an_error_however_small_on_the_wire(
     fetch: Fetch, server: CountingServer, encoding: str
 ) -> None:
@@ -81,6 +116,8 @@ async def test_a_body_over_the_bound_is_an_error_however_small_on_the_wire(
         "gzip": gzip.compress,
         "deflate": zlib.compress,
         "gzip, gzip": lambda data: gzip.compress(gzip.compress(data)),
+        "br": quickly,
+        "br, br": lambda data: quickly(quickly(data)),
     }
     wrap = wrappers[encoding]
     server.route("GET", "/fits", Answer(body=wrap(b"0" * MAX_BODY_BYTES), headers={"Content-Encoding": encoding}))

@@ -4,6 +4,7 @@ import gzip
 import zlib
 from typing import Any
 
+import brotli
 import pytest
 
 from kernel.egress import BodyUnreadable, EgressClient
@@ -86,7 +87,13 @@ def test_the_end_of_a_head_is_seen_however_it_is_cut(size: int) -> None:
         bound.count(b"X: a\r\n" * (MAX_LINES + 1))
 
 
-WRAPS = {"gzip": gzip.compress, "deflate": zlib.compress, "gzip, gzip": lambda data: gzip.compress(gzip.compress(data))}
+WRAPS = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "gzip, gzip": lambda data: gzip.compress(gzip.compress(data)),
+    "br": brotli.compress,
+    "br, br": lambda data: brotli.compress(brotli.compress(data)),
+}
 
 
 @pytest.mark.parametrize("encoding", WRAPS)

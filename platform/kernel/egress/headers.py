@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable
 
-from kernel.egress.body import ACCEPT_ENCODING
+from kernel.egress.decompression import accepted_encodings
 from kernel.egress.errors import HeaderRefused
 
-OWN_HEADERS = {"accept-encoding": ACCEPT_ENCODING, "user-agent": "llmteam"}
+OWN_HEADERS = {"accept-encoding": accepted_encodings(), "user-agent": "llmteam"}
 
 _REFUSED = frozenset(
     (
