@@ -2,7 +2,7 @@
 # Paths are relative to this file's folder, so a folder name with spaces does no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check fix bench chaos browser lock
+.PHONY: help venv run demo test check fix bench pairs chaos browser lock
 .DELETE_ON_ERROR:
 
 # The settings refuse to start without a secret unless development is asked for.
@@ -45,6 +45,9 @@ fix: $(READY) ## format, and repair what the linter can
 
 bench: $(READY) ## figures of this machine, next to the floor; ONLY=W1,LONE REPEATS=1
 	@exec .venv/bin/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(REPEATS),--repeats $(REPEATS))
+
+pairs: $(READY) ## what a change costs: this checkout and another, FOLDER=../before, a round of each in turn; ONLY=W1 ROUNDS=15
+	@exec .venv/bin/python -m benchmarks.pairs $(FOLDER) $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 chaos: $(READY) ## parts broken under load: nothing is lost; ONLY=worker_killed SEED=1; ONLY=differential GRAPHS=1000; ONLY=neighbours ATTACK=mapping SECONDS=10
 	@exec .venv/bin/python -m benchmarks.chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) \

@@ -1,0 +1,1 @@
+"""Comparison of two checkouts on one machine, in turns."""
