@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import quote
@@ -13,8 +14,8 @@ from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 from tenants.models import User
 from tenants.sign_in.claims import merged
 from tenants.sign_in.errors import ProviderFailed, ProviderRefused, TokenRefused
-from tenants.sign_in.fetching import fetch_object
-from tenants.sign_in.id_tokens import Claims, Expected, key_id, read_id_token
+from tenants.sign_in.fetching import fetch_object, fetch_userinfo
+from tenants.sign_in.id_tokens import Claims, Expected, key_id, read_id_token, read_userinfo
 from tenants.sign_in.metadata import directory
 from tenants.sign_in.providers import Provider
 from tenants.sign_in.services import SignedIn, rehearse_sign_in, sign_in
@@ -43,7 +44,7 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
         self.provider = provider
         self.signed_in: SignedIn | None = None
         self.claims: Claims = {}
-        self.id_token = ""
+        self.id_token = self._nonce = ""
         self.stage = Stage.ANSWER
         self.purpose = Purpose.SIGN_IN
         if provider is not None:
@@ -85,18 +86,10 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
         return fetch_object(self._provider, metadata.token_endpoint, form=form, basic=(name, secret))
 
     def verify_token(self, token: object, **kwargs: Any) -> Claims:
-        """Believe the ID token, or refuse. Keys are looked up again once: one may be new under its old id."""
-        provider, kid = self._provider, key_id(token)
+        """Believe the ID token, or refuse."""
         self.stage = Stage.ID_TOKEN
-        expected = Expected(provider.issuer, provider.client_id, str(kwargs["nonce"]))
-        keys = directory.keys(provider, kid=kid)
-        try:
-            claims = read_id_token(token, keys=keys, expected=expected, now=time.time())
-        except TokenRefused as refusal:
-            if refusal.reason not in {"signature", "kid"}:
-                raise
-            keys = directory.keys(provider, kid=kid, unfit=True)
-            claims = read_id_token(token, keys=keys, expected=expected, now=time.time())
+        self._nonce = str(kwargs["nonce"])
+        claims = self._believed(token, read_id_token)
         self.id_token = str(token)
         return claims
 
@@ -107,10 +100,28 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
             return {}
         if not isinstance(access_token, str) or not access_token.isascii() or not access_token.isprintable():
             raise ProviderFailed("It gave no access token to ask userinfo with.")
-        told = fetch_object(self._provider, address, headers={"Authorization": f"Bearer {access_token}"})
+        told: Claims | str = fetch_userinfo(self._provider, address, access_token=access_token)
+        if isinstance(told, str):
+            try:
+                told = self._believed(told, read_userinfo)
+            except TokenRefused as refusal:
+                raise refusal.about("userinfo") from refusal
         if told.get("sub") != payload["sub"]:
             raise TokenRefused("userinfo_sub")
         return told
+
+    def _believed(self, token: Any, read: Callable[..., Claims]) -> Claims:
+        """Read a signed token. Keys are looked up again once: one may be new under its old id."""
+        provider, kid = self._provider, key_id(token)
+        expected = Expected(provider.issuer, provider.client_id, self._nonce)
+        keys = directory.keys(provider, kid=kid)
+        try:
+            return read(token, keys=keys, expected=expected, now=time.time())
+        except TokenRefused as refusal:
+            if refusal.reason not in {"signature", "kid"}:
+                raise
+            keys = directory.keys(provider, kid=kid, unfit=True)
+            return read(token, keys=keys, expected=expected, now=time.time())
 
     def get_or_create_user(self, access_token: object, id_token: object, payload: Claims) -> User:
         """Find the person; what the signed token says goes before what userinfo says."""

@@ -8,23 +8,25 @@ from django.utils.translation import gettext_noop
 
 from kernel.errors import LimitReached, LlmteamError, Malformed, Refused
 
+ID_TOKEN: Final = "ID token"  # noqa: S105 - what people call it
 TOKEN_FAULTS: Final[Mapping[str, str]] = {
-    "alg": "Its ID token is signed in a way that is never believed. Have it sign with RS256, or another of RS, PS and "
+    "alg": "Its {token} is signed in a way that is never believed. Have it sign with RS256, or another of RS, PS and "
     "ES with 256, 384 or 512 bits, or EdDSA.",
-    "aud": "Its ID token is for another client: compare the client id.",
-    "azp": "Its ID token names another client, or none, as the one it was issued to (azp).",
-    "exp": "Its ID token has expired, or has no time of expiry: compare the clocks.",
-    "form": "It sent no signed ID token.",
-    "header": "Its ID token has a header that cannot be read, or that asks for more than is understood (crit).",
-    "iat": "Its ID token was issued in the future, or does not say when: compare the clocks.",
-    "iss": "Its ID token names another issuer: every character counts, a slash at the end too.",
+    "aud": "Its {token} is for another client: compare the client id.",
+    "azp": "Its {token} names another client, or none, as the one it was issued to (azp).",
+    "encrypted": "Its {token} is encrypted, which is not read: have it signed only.",
+    "exp": "Its {token} has expired, or has no time of expiry: compare the clocks.",
+    "form": "It sent no signed {token}.",
+    "header": "Its {token} has a header that cannot be read, or that asks for more than is understood (crit).",
+    "iat": "Its {token} was issued in the future, or does not say when: compare the clocks.",
+    "iss": "Its {token} names another issuer: every character counts, a slash at the end too.",
     "iss_of_answer": "Its answer names another issuer, or none though it announces one (RFC 9207).",
-    "key": "The key of its ID token's signature is too weak, or of another kind than the signature.",
-    "kid": "None of the keys it publishes is the one its ID token names, or several are.",
-    "nbf": "Its ID token is not valid yet: compare the clocks.",
-    "nonce": "Its ID token does not repeat the nonce it was asked with, so it may be of another sign-in.",
-    "signature": "The signature of its ID token does not fit the key it publishes.",
-    "sub": "Its ID token does not say whom it is about (sub), or in over 255 characters.",
+    "key": "The key of the {token}'s signature is too weak, or of another kind than the signature.",
+    "kid": "None of the keys it publishes is the one the {token} names, or several are.",
+    "nbf": "Its {token} is not valid yet: compare the clocks.",
+    "nonce": "Its {token} does not repeat the nonce it was asked with, so it may be of another sign-in.",
+    "signature": "The signature of the {token} does not fit the key it publishes.",
+    "sub": "Its {token} does not say whom it is about (sub), or in over 255 characters.",
     "userinfo_sub": "Its userinfo is about somebody else than its ID token (sub).",
 }
 """What a provider's token does wrong, in words, by the reason that log and audit name."""
@@ -88,10 +90,16 @@ class TokenRefused(SignInRefused):
     code = "TOKEN_REFUSED"
     title = gettext_noop("The answer of your company's sign-in service cannot be trusted.")
 
-    def __init__(self, reason: str, *, compared: str = "") -> None:
+    def __init__(self, reason: str, *, compared: str = "", token: str = ID_TOKEN) -> None:
         """Keep the reason, and what was compared: of tokens only that whose signature was found good."""
-        super().__init__(f"{TOKEN_FAULTS[reason]} {compared}".rstrip())
-        self.reason = reason
+        super().__init__(f"{TOKEN_FAULTS[reason].format(token=token)} {compared}".rstrip())
+        self.reason = reason if token == ID_TOKEN else f"{token}_{reason}"
+        self._parts = reason, compared
+
+    def about(self, token: str) -> "TokenRefused":
+        """Say the same of another kind of token."""
+        reason, compared = self._parts
+        return TokenRefused(reason, compared=compared, token=token)
 
 
 class PersonRefused(SignInRefused):

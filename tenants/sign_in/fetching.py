@@ -40,6 +40,29 @@ def fetch_object(
     Raises:
         ProviderFailed: It may not be called, does not answer in time or with 200, or answers no JSON object.
     """
+    return _read_object(url, _answered(provider, url, form=form, headers=headers, basic=basic))
+
+
+def fetch_userinfo(provider: Provider, url: str, *, access_token: str) -> dict[str, Json] | str:
+    """Read what is known of a person: an object, or the text of a signed answer (``application/jwt``), not judged yet.
+
+    Raises:
+        ProviderFailed: As ``fetch_object``.
+    """
+    headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json, application/jwt"}
+    response = _answered(provider, url, headers=headers)
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return response.text.strip() if kind == "application/jwt" else _read_object(url, response)
+
+
+def _answered(
+    provider: Provider,
+    url: str,
+    *,
+    form: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    basic: tuple[str, str] | None = None,
+) -> httpx.Response:
     try:
         with open_sync_client(
             provider.policy, timeout_seconds=TIMEOUT_SECONDS, max_body_bytes=MOST_BYTES, owner=provider.key
@@ -52,13 +75,20 @@ def fetch_object(
             )
             auth = None if basic is None else httpx.BasicAuth(*basic)
             response = client.send(request, auth=auth, follow_redirects=False)
-            found = parse_json(response.content, big_integers="text") if response.status_code == OK else None
     except EgressBlocked as error:
         raise ProviderFailed(f"{_place(url)} may not be called: {error.detail}; {_remedy(url)}") from error
     except LlmteamError as error:
         raise ProviderFailed(f"{_place(url)}: {error.detail}") from error
     if response.status_code != OK:
         raise ProviderFailed(f"{_place(url)} answered {response.status_code}{_oauth_error(response.content)}.")
+    return response
+
+
+def _read_object(url: str, response: httpx.Response) -> dict[str, Json]:
+    try:
+        found = parse_json(response.content, big_integers="text")
+    except LlmteamError as error:
+        raise ProviderFailed(f"{_place(url)}: {error.detail}") from error
     if not isinstance(found, dict):
         raise ProviderFailed(f"{_place(url)} answered no JSON object.")
     return found

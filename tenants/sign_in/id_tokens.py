@@ -28,6 +28,8 @@ LONGEST: Final = 32 * 1024
 LEAST_RSA_BITS: Final = 2048
 LONGEST_SUBJECT: Final = 255
 MOST_TOLD: Final = 300
+ENCRYPTED_DOTS: Final = 4
+"""A JWE has five parts, a signed token three."""
 
 Claims = Mapping[str, Json]
 
@@ -81,6 +83,22 @@ def read_id_token(token: object, *, keys: Sequence[Mapping[str, Json]], expected
     return claims
 
 
+def read_userinfo(token: str, *, keys: Sequence[Mapping[str, Json]], expected: Expected, now: float) -> Claims:
+    """Check a signed answer of userinfo as an ID token, save for what it need not say: a nonce, and times.
+
+    Returns:
+        Its claims; whom they are about is for the caller to compare.
+
+    Raises:
+        TokenRefused: Anything is not as it must be.
+    """
+    header = _header(token)
+    claims = _payload(token, _key(header, keys), str(header["alg"]))
+    _check_audience(claims, expected)
+    _check_times({"exp": now, "iat": now, **claims}, now)
+    return claims
+
+
 def algorithms_of(key: Mapping[str, Json]) -> list[str]:
     """Tell which signatures by a published key would be believed; none for a weak key, or one not for signing."""
     return [alg for alg in ALGORITHMS if _fits(key, alg) and _is_strong(_read_key(key, alg), alg)]
@@ -89,6 +107,8 @@ def algorithms_of(key: Mapping[str, Json]) -> list[str]:
 def _header(token: object) -> Claims:
     if not isinstance(token, str) or len(token) > LONGEST or not token.isascii():
         raise TokenRefused("form")
+    if token.count(".") == ENCRYPTED_DOTS:
+        raise TokenRefused("encrypted")
     try:
         encoded = token.partition(".")[0]
         header = parse_json(jwt.utils.base64url_decode(encoded))

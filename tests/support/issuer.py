@@ -51,7 +51,8 @@ class Saying:
     """What the issuer answers for one code."""
 
     id_token: Any
-    userinfo: Mapping[str, Any] | None
+    userinfo: Mapping[str, Any] | str | None
+    """A text is a signed answer."""
     challenge: str
     access_token: str = "access-1"
 
@@ -123,7 +124,7 @@ class Issuer:
         begun: Begun,
         id_token: Any,
         *,
-        userinfo: Mapping[str, Any] | None,
+        userinfo: Mapping[str, Any] | str | None,
         **more: Any,
     ) -> str:
         """Make a code that stands for a token and what userinfo says."""
@@ -144,7 +145,10 @@ class Issuer:
     def _userinfo(self, request: RecordedRequest) -> Answer:
         shown = request.headers.get("authorization", "").removeprefix("Bearer ")
         saying = next((one for one in self.sayings.values() if one.access_token == shown), None)
-        return Answer(401) if saying is None else Answer(body=saying.userinfo)
+        if saying is None:
+            return Answer(401)
+        kind = {"Content-Type": "application/jwt"} if isinstance(saying.userinfo, str) else {}
+        return Answer(body=saying.userinfo, headers=kind)
 
 
 def s256(verifier: str) -> str:

@@ -64,7 +64,7 @@ def test_the_forged_one_is_refused_where_its_honest_twin_is_let_in(world: World,
     assert (entry.after, entry.outcome, entry.actor) == ({"code": code, "reason": reason}, "refused", "anonymous")
     in_words = code in {"PROVIDER_FAILED", "TOKEN_REFUSED"}
     assert (detail is not None) == in_words, "what a provider does wrong is told in words"
-    assert code != "TOKEN_REFUSED" or detail.startswith(TOKEN_FAULTS[reason])
+    assert code != "TOKEN_REFUSED" or detail.startswith(TOKEN_FAULTS[reason].format(token="ID token"))
 
 
 def test_bob_signs_in_when_nothing_is_forged(world: World) -> None:

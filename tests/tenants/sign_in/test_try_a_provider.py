@@ -222,7 +222,7 @@ def test_a_token_signed_with_an_unpublished_key_is_told_as_that(
     begun = begin(console, provider)
     token = sign(second_issuer.claims(begun, "sub-ann"), OTHER_KEY)
     page = come_back(console, begun, second_issuer.code_for(begun, token, userinfo=TOLD)).text
-    assert "The signature of its ID token does not fit the key it publishes." in page
+    assert "The signature of the ID token does not fit the key it publishes." in page
 
 
 def test_who_may_not_change_providers_tries_none(provider: IdentityProvider, second_issuer: Issuer) -> None:
