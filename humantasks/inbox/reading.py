@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Final, TypeAlias
 
 from humantasks.inbox.fields import ABSENT, Absent, Field, Kind, Value
+from humantasks.inbox.schemas import takes_text
 from kernel.errors import ErrorItem, LlmteamError
 from kernel.values import MAX_SAFE_INTEGER, Json, parse_json
 
@@ -21,6 +22,7 @@ _SPACES: Final = re.compile(r"[\s\u00a0\u2009\u202f']")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,300}(?:\.[0-9]{1,300})?(?:[eE][+-]?[0-9]{1,3})?")
 _AMBIGUOUS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 _LONGEST_NUMBER: Final = 400
+_BEGINS_JSON: Final = '{["'
 
 
 class Unreadable(Exception):
@@ -300,10 +302,13 @@ def _lines(field: Field, text: str) -> Json:
     return [read(field, line) for line in lines]
 
 
-def _json(_field: Field, text: str) -> Json:
+def _json(field: Field, text: str) -> Json:
+    """Read JSON; where a text would do as well, what does not begin as JSON is one."""
     try:
         return parse_json(text)
     except LlmteamError:
+        if takes_text(field.schema or {}) and text.strip()[0] not in _BEGINS_JSON:
+            return text.strip()
         raise Unreadable("NOT_JSON") from None
 
 

@@ -84,6 +84,16 @@ def is_nullable(schema: Schema) -> bool:
     return "null" in types_of(schema)
 
 
+def takes_text(schema: Schema) -> bool:
+    """Whether a text is one of several kinds of values that fit."""
+    branches = [schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())] if _has_lists(schema) else [schema]
+    return any("string" in types_of(branch) for branch in branches if isinstance(branch, Mapping))
+
+
+def _has_lists(schema: Schema) -> bool:
+    return all(isinstance(schema.get(word, []), list) for word in ("anyOf", "oneOf"))
+
+
 def says_nothing(schema: Schema) -> bool:
     """Whether a schema only talks about the value, and any value fits it."""
     return schema.keys() <= _WORDS
@@ -98,8 +108,8 @@ def choices_of(schema: Schema) -> list[tuple[Json, str | None]]:
         return _once([(value, None) for value in listed])
     for word in ("oneOf", "anyOf"):
         branches = schema.get(word)
-        if isinstance(branches, list) and branches and all(_is_constant(branch) for branch in branches):
-            return _once([(branch["const"], text_of(branch, "title") or None) for branch in branches])
+        if isinstance(branches, list) and _are_constants(branches):
+            return _once([(branch.get("const"), text_of(branch, "title") or None) for branch in branches])
     return []
 
 
@@ -139,8 +149,12 @@ def _target(reference: object, root: Schema) -> Schema:
     return as_schema(found)
 
 
-def _is_constant(branch: object) -> bool:
-    return isinstance(branch, Mapping) and "const" in branch
+def _are_constants(branches: Sequence[object]) -> bool:
+    """Whether each branch is one value; null may be written as a type."""
+    constants = [isinstance(branch, Mapping) and "const" in branch for branch in branches]
+    return any(constants) and all(
+        is_constant or _is_null(branch) for is_constant, branch in zip(constants, branches, strict=True)
+    )
 
 
 def _once(choices: list[tuple[Json, str | None]]) -> list[tuple[Json, str | None]]:

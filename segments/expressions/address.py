@@ -79,9 +79,9 @@ class _Address:
         segments = _PATH_END.split(self.text, maxsplit=1)[0].split("/") if self.filled else []
         for number in self.filled:
             if not segments[number]:
-                raise AddressRefused("A value in the path is empty.", hint=_HINT)
+                raise AddressRefused("A value in the path is empty", hint=_HINT)
             if climbs(segments[number]):
-                raise AddressRefused("A value in the path makes a segment of dots.", hint=_HINT)
+                raise AddressRefused("A value in the path makes a segment of dots", hint=_HINT)
 
 
 def _escaped(value: str, kept: str = "") -> str:

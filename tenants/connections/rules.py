@@ -26,8 +26,18 @@ POINTERS: Final[Mapping[str, str]] = {
 }
 """Where callers write what a connection keeps flat."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_IN_HEADERS: Final = frozenset({ConnectionAuth.BEARER, ConnectionAuth.HEADER, ConnectionAuth.PROVIDER})
 _NOT_IN_HEADERS: Final = re.compile(r"[^\x20-\x7e]|^ | $")
+_NOT_IN_TOKENS: Final = re.compile(r"[^\x21-\x7e]")
+_INVISIBLE_OR_AROUND: Final = re.compile(r"[\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u2060\ufeff]|^\s|\s$")
+_REFUSED_IN_SECRETS: Final[Mapping[str, re.Pattern[str]]] = {
+    ConnectionAuth.BEARER: _NOT_IN_TOKENS,
+    ConnectionAuth.PROVIDER: _NOT_IN_TOKENS,
+    ConnectionAuth.HEADER: _NOT_IN_HEADERS,
+    ConnectionAuth.QUERY: _INVISIBLE_OR_AROUND,
+    ConnectionAuth.OAUTH2: _INVISIBLE_OR_AROUND,
+}
+"""What a secret cannot hold, by the way it is shown; a password may hold anything."""
+_OWN_PATHS: Final = ("/chat/completions", "/completions", "/messages")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.~-]{1,100}")
 
 
@@ -86,9 +96,10 @@ def secret_problems(secret: object, wish: ConnectionWish) -> Iterator[ErrorItem]
     if _CONTROL.search(secret):
         hint = "Paste it without line ends or tabs."
         yield _item("secret", "CONTROL_CHARACTER", "The secret has a line end or another control character.", hint)
-    elif wish.shown_auth in _IN_HEADERS and (found := _NOT_IN_HEADERS.search(secret)):
-        detail = f"Character {found.start() + 1} of the secret (U+{ord(found[0]):04X}) cannot be sent in a header."
-        yield _item("secret", "CHARACTER_REFUSED", detail, "Paste the secret alone, without blanks around it.")
+    elif (refused := _REFUSED_IN_SECRETS.get(wish.shown_auth)) and (found := refused.search(secret)):
+        place = f"Character {found.start() + 1} of the secret (U+{ord(found[0]):04X})"
+        detail = f"{place} cannot be part of what the auth {wish.shown_auth} sends."
+        yield _item("secret", "CHARACTER_REFUSED", detail, "Paste the secret alone, without blanks or words around it.")
 
 
 def moved_host(before: ConnectionWish, after: ConnectionWish) -> bool:
@@ -102,12 +113,21 @@ def _of_kind(wish: ConnectionWish, providers: Collection[str]) -> Iterator[Error
         if wish.provider not in providers:
             hint = f"One of {', '.join(sorted(providers))}."
             yield _item("provider", "UNKNOWN_PROVIDER", "There is no such provider of language models.", hint)
+        yield from _of_model_address(wish.base_url)
         return
     if not wish.base_url:
         yield _item("base_url", "MISSING_FIELD", "A connection to an HTTP API needs a base_url.")
     for name in ("provider", "model"):
         if getattr(wish, name):
             yield _item(name, "NOT_OF_THIS_KIND", f"Only a connection to a language model has a {name}.")
+
+
+def _of_model_address(base_url: str) -> Iterator[ErrorItem]:
+    path = urlsplit(base_url).path.rstrip("/")
+    if path.endswith(_OWN_PATHS):
+        own = next(end for end in _OWN_PATHS if path.endswith(end))
+        detail = f"The provider adds {own} to a base_url itself."
+        yield _item("base_url", "INVALID", detail, f"Leave {own} out.")
 
 
 def _of_auth(wish: ConnectionWish) -> Iterator[ErrorItem]:
@@ -123,6 +143,10 @@ def _of_auth(wish: ConnectionWish) -> Iterator[ErrorItem]:
     for name in needed.get(ConnectionAuth(auth), ()):
         if not getattr(wish, name):
             yield _item(name, "MISSING_FIELD", f"The auth {auth} needs {name}.")
+    if auth == ConnectionAuth.BASIC and ":" in wish.username:
+        yield _item(
+            "username", "INVALID", "A user name of basic auth holds no colon: the host would take it for its end."
+        )
     if wish.auth_name and not _NAME.fullmatch(wish.auth_name):
         yield _item("auth_name", "INVALID", "A header's or parameter's name has letters, digits, hyphens only.")
     if auth == ConnectionAuth.HEADER and wish.auth_name:

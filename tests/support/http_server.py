@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -139,6 +140,10 @@ class CountingServer:
         """Forget the requests so far."""
         with self._lock:
             self._calls.clear()
+
+    def speak_tls(self, context: ssl.SSLContext) -> None:
+        """Shake hands with whoever connects from now on."""
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     def start(self) -> Self:
         """Serve until `stop`."""

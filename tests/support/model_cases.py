@@ -10,6 +10,12 @@ from tests.support.http_server import Answer, CountingServer
 FIELD = Path(__file__).parent.parent / "cases" / "field.json"
 PATHS = {"openai": ("/v1", "/v1/chat/completions"), "anthropic": ("", "/v1/messages")}
 Case = dict[str, Any]
+LOOK: dict[str, Any] = {
+    "name": "look",
+    "client_ref": "shop",
+    "path": "/orders/{number}",
+    "parameters": {"type": "object", "required": ["number"], "properties": {"number": {"type": "string"}}},
+}
 
 
 def model_cases(kind: str) -> list[Any]:
@@ -24,8 +30,34 @@ def serve(case: Case, server: CountingServer, bench: AgentBench) -> None:
     """Have a server answer as a case says, one answer after the other, and connect the bench to it."""
     dialect = case.get("dialect", "openai")
     base, path = PATHS[dialect]
-    server.route("POST", path, [_answer(one) for one in case["answers"]])
+    server.route("POST", path, answers_of(case))
     bench.model("main", dialect, base_url=server.url + base, **case.get("connection", {}))
+
+
+def answers_of(case: Case) -> list[Answer]:
+    """Give what the service answers, one after the other."""
+    return [_answer(one) for one in case["answers"]]
+
+
+def look_at_request(body: dict[str, Any], right: dict[str, Any]) -> None:
+    """Look at what a case says of the last request."""
+    assert {name: body.get(name) for name in right.get("sent", {})} == right.get("sent", {})
+    assert set(body).isdisjoint(right.get("absent", ()))
+    turns = body["messages"]
+    if "ids" in right:
+        assert [call["id"] for turn in turns for call in turn.get("tool_calls", ())] == right["ids"]
+        assert [turn["tool_call_id"] for turn in turns if "tool_call_id" in turn] == right["ids"]
+    if "sent_back" in right:
+        parts = [
+            part
+            for turn in turns
+            for part in (
+                turn,
+                *turn.get("tool_calls", ()),
+                *(turn["content"] if isinstance(turn["content"], list) else ()),
+            )
+        ]
+        assert any(right["sent_back"].items() <= part.items() for part in parts)
 
 
 def _answer(told: dict[str, Any]) -> Answer:

@@ -23,7 +23,7 @@ from runs.steps.http.request import OutgoingRequest
 from runs.steps.http.sent import sent_over_http
 
 READ_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
-UNREAD = " With `response_as: none` the answer is not read."
+UNREAD = "; with `response_as: none` it is not read."
 NOT_REPEATED = (
     f"{IN_DOUBT} Where the server honours the header Idempotency-Key, say `honours_idempotency_key: true`: "
     "then it is tried again."

@@ -11,14 +11,7 @@ import pytest
 from runs.steps.base import StepFailed
 from tests.support.agent_bench import AgentBench
 from tests.support.http_server import Answer, CountingServer
-from tests.support.model_cases import FIELD, Case, model_cases, serve
-
-LOOK: dict[str, Any] = {
-    "name": "look",
-    "client_ref": "shop",
-    "path": "/orders/{number}",
-    "parameters": {"type": "object", "required": ["number"], "properties": {"number": {"type": "string"}}},
-}
+from tests.support.model_cases import FIELD, LOOK, Case, look_at_request, model_cases, serve
 
 
 @pytest.fixture
@@ -41,7 +34,7 @@ async def play(case: Case, bench: AgentBench, field: CountingServer) -> None:
         assert await bench.ask(**config) == right["output"]
     assert len(field.calls) == len(case["answers"])
     assert [call.path for call in bench.tools.calls] == right.get("tools", [])
-    _look_at_request(field.calls[-1].json(), right)
+    look_at_request(field.calls[-1].json(), right)
     if "heard" in right:
         assert "".join(bench.heard) == right["heard"]
 
@@ -55,27 +48,6 @@ def _look_at_failure(failure: StepFailed, right: dict[str, Any]) -> None:
     assert {name: value for name, value in found.items() if name in right} == {
         name: right[name] for name in found if name in right
     }
-
-
-def _look_at_request(body: dict[str, Any], right: dict[str, Any]) -> None:
-    """Look at the last request."""
-    assert {name: body.get(name) for name in right.get("sent", {})} == right.get("sent", {})
-    assert set(body).isdisjoint(right.get("absent", ()))
-    turns = body["messages"]
-    if "ids" in right:
-        assert [call["id"] for turn in turns for call in turn.get("tool_calls", ())] == right["ids"]
-        assert [turn["tool_call_id"] for turn in turns if "tool_call_id" in turn] == right["ids"]
-    if "sent_back" in right:
-        parts = [
-            part
-            for turn in turns
-            for part in (
-                turn,
-                *turn.get("tool_calls", ()),
-                *(turn["content"] if isinstance(turn["content"], list) else ()),
-            )
-        ]
-        assert any(right["sent_back"].items() <= part.items() for part in parts)
 
 
 @pytest.mark.parametrize("case", model_cases("cut_answer"))
