@@ -1,5 +1,6 @@
 """Compiled schemas, and the ones used last."""
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -18,6 +19,9 @@ PATTERN_BYTES: Final = 128 * 1024
 MOST_KEPT_BYTES: Final = 64 * 1024 * 1024
 _BYTES_PER_CHARACTER: Final = 24  # of a compiled schema, by its text; measured
 _META: Final = "https://json-schema.org/draft/2020-12/schema"
+_TIME: Final = re.compile(
+    r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::(?:[0-5][0-9]|60)(?:\.[0-9]{1,9})?)?(?:Z|z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
+)
 
 
 class SchemaUnusable(Exception):
@@ -106,6 +110,11 @@ def is_linear_pattern(pattern: str) -> bool:
     return True
 
 
+def _is_time(text: str) -> bool:
+    """Whether a text is a time of day: with an offset, as RFC 3339 has it, or without, as pydantic and zod write it."""
+    return _TIME.fullmatch(text) is not None
+
+
 @cache
 def _meta() -> jsonschema_rs.Validator:
     return jsonschema_rs.Draft202012Validator({"$ref": _META}, offline=True)
@@ -117,6 +126,7 @@ def _compile(schema: Any, *, formats: bool) -> jsonschema_rs.Validator:
         return jsonschema_rs.Draft202012Validator(
             schema,
             validate_formats=formats,
+            formats={"time": _is_time},
             offline=True,
             mask="the value",
             pattern_options=jsonschema_rs.RegexOptions(size_limit=PATTERN_BYTES, dfa_size_limit=PATTERN_BYTES),

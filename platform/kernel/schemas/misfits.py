@@ -1,6 +1,6 @@
 """Where a value does not fit a schema."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -98,7 +98,25 @@ def quick_misfits(value: Json, schema: Mapping[str, Json], *, formats: bool = Fa
 
 
 def _told(validator: jsonschema_rs.Validator, value: Json) -> list[Misfit]:
-    return [_misfit(error) for error in islice(validator.iter_errors(value), MOST_MISFITS)]
+    told = (misfit for error in validator.iter_errors(value) for misfit in _misfits(error))
+    return list(islice(told, MOST_MISFITS))
+
+
+def _misfits(error: jsonschema_rs.ValidationError) -> Iterable[Misfit]:
+    """Tell of a union what is wrong with the one of its schemas that was meant, where that is plain."""
+    branches: Sequence[Any] = getattr(error.kind, "context", ())
+    meant = [branch for branch in branches if not any(_is_of_another_kind(inner, error) for inner in branch)]
+    if len(meant) != 1:
+        yield _misfit(error)
+        return
+    for inner in meant[0]:
+        yield from _misfits(inner)
+
+
+def _is_of_another_kind(inner: jsonschema_rs.ValidationError, union: jsonschema_rs.ValidationError) -> bool:
+    """Whether a schema of a union is for another type of value, or for objects marked by another constant."""
+    keyword, depth = inner.schema_path[-1], len(inner.instance_path) - len(union.instance_path)
+    return (keyword == "type" and depth == 0) or (keyword == "const" and depth <= 1)
 
 
 def _misfit(error: jsonschema_rs.ValidationError) -> Misfit:
