@@ -81,6 +81,7 @@ class HumanTask(models.Model):
         ]
         indexes = [
             models.Index(fields=["tenant", "-created_at", "-id"], name="task_by_tenant"),
+            models.Index(fields=["tenant", "-ended_at", "-id"], condition=~Q(status="open"), name="task_ended"),
             models.Index(fields=["tenant", "-priority", "due_at", "id"], condition=Q(status="open"), name="task_open"),
         ]
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from humantasks import rules
 from humantasks.errors import TaskNotFound
 from humantasks.facts import facts_of
-from humantasks.models import HumanTask, TaskDecision
+from humantasks.models import HumanTask, Notice, NoticeKind, TaskDecision
 from humantasks.rules import ADMIN, AUDITOR, PROGRAM, Person
 from humantasks.types import Priority, TaskStatus
 from kernel.clock import utc_now
@@ -68,7 +68,9 @@ def count_open_tasks() -> dict[str, int]:
 
 
 def list_tasks(*, tenant: Tenant, person: Person, query: TaskQuery) -> Page[HumanTask]:
-    """Read one page of the tasks somebody may see, newest first. What is decided about is a link where it is large.
+    """Read one page of the tasks somebody may see, newest first; of those that are done, the last to end.
+
+    What is decided about is a link where it is large.
 
     Raises:
         CursorRefused: Not a cursor of ours.
@@ -77,7 +79,8 @@ def list_tasks(*, tenant: Tenant, person: Person, query: TaskQuery) -> Page[Huma
         rows = _filtered(person, query).defer("data").annotate(data_bytes=bytes_of("data"))
         rows = rows.annotate(small_data=Case(When(data_bytes__lte=VALUE_BYTES, then="data")))
         weight = bytes_of("small_data", "form", "choices", "description")
-        page: Page[HumanTask] = newest_page(rows, cursor=query.cursor, limit=query.limit, weight=weight)
+        by = "ended_at" if query.box == DONE else "created_at"
+        page: Page[HumanTask] = newest_page(rows, cursor=query.cursor, limit=query.limit, weight=weight, by=by)
     for task in page.rows:
         size: int = getattr(task, "data_bytes")  # noqa: B009 - the model has no such field
         is_small = size <= VALUE_BYTES
@@ -128,6 +131,33 @@ def get_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
         if task is None or not rules.may_see(facts_of(task), person):
             raise TaskNotFound
         return task
+
+
+def find_former_task(*, person: Person, task_id: UUID) -> HumanTask | None:
+    """Read a task that was asked of somebody: a mail told them, or the journal says who was asked before.
+
+    None where neither is so. To be called inside the tenant's scope.
+    """
+    task = _rows().filter(id=task_id).first()
+    if task is None or person.member_id is None:
+        return None
+    was_told = Notice.objects.filter(task=task, member_id=person.member_id).exists()
+    before = (event.payload.get("before") for event in history_of(task))
+    return task if was_told or any(_was_among(asked, person) for asked in before) else None
+
+
+def last_move(task: HumanTask) -> str | None:
+    """Tell how a task came to those who are asked now: the kind of mail about it; None where it never moved."""
+    moves = task.notices.filter(kind__in=[NoticeKind.ESCALATED, NoticeKind.DELEGATED])
+    return moves.order_by("-created_at", "-id").values_list("kind", flat=True).first()
+
+
+def _was_among(asked: object, person: Person) -> bool:
+    """Whether somebody is among those the journal names."""
+    if not isinstance(asked, dict) or person.role == AUDITOR:
+        return False
+    by_name = asked.get("assignee_id") == str(person.member_id)
+    return by_name or bool(asked.get("is_for_all")) or not person.groups.isdisjoint(asked.get("candidate_groups") or [])
 
 
 def get_tasks(*, tenant: Tenant, person: Person, task_ids: Sequence[UUID]) -> list[HumanTask]:

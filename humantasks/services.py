@@ -21,7 +21,7 @@ from humantasks.opening import (
 )
 from humantasks.people import Asked, active_members, person_of, shown_name
 from humantasks.rules import Person, Refusal, TaskFacts, Vote
-from humantasks.types import Answer, Outcome, TaskStatus
+from humantasks.types import Answer, Outcome, TaskStatus, TaskType
 from kernel.actors import key_of
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
@@ -121,6 +121,19 @@ def decide_task(
         return _again(task)
 
 
+def find_problems(*, tenant: Tenant, task: HumanTask, answer: Answer) -> list[ErrorItem]:
+    """Tell everything that keeps an answer from fitting a task as it was read; nothing is decided.
+
+    Raises:
+        ComputeLimit: The form and the data are too large for each other; other errors of the compute pool as well.
+    """
+    with reading_scope(tenant.id):
+        facts = facts_of(task)
+    brings_data = rules.brings_data(task.task_type, answer)
+    misfits = forms.check(tenant.id, facts.form or {}, cast("Json", answer.data)) if brings_data else []
+    return rules.problems(facts, answer, misfits)
+
+
 def _form_to_fit(tenant: Tenant, person: Person, task_id: UUID, answer: Answer) -> Mapping[str, Json] | None:
     """Read the form that an answer's data has to fit, so that it is judged before anything is locked.
 
@@ -187,6 +200,8 @@ def _allow(task: HumanTask, refusal: Refusal | None) -> None:
 
 def _how_it_ended(task: HumanTask) -> str:
     when = f"{task.ended_at:%Y-%m-%d %H:%M} UTC"
+    if task.status == TaskStatus.COMPLETED and task.task_type == TaskType.INPUT:
+        return f"{task.decided_by_name} has sent the data of this task, at {when}."
     if task.status == TaskStatus.COMPLETED:
         return f"{task.decided_by_name} has decided this task: {task.choice or task.decision}, at {when}."
     if task.status == TaskStatus.TIMED_OUT:

@@ -48,7 +48,8 @@ class TasksView(APIView):
     @extend_schema(
         operation_id="list_human_tasks",
         summary="List human tasks",
-        description="Newest first: those the caller may see. A key sees all of its tenant, a member what they are "
+        description="Newest first, in `done` the last to end: those the caller may see. A key sees all of its tenant, "
+        "a member what they are "
         "asked, and an admin or auditor all.",
         parameters=[TaskListQuery],
         responses=page_shape("HumanTaskPage", TaskShape()),

@@ -94,9 +94,14 @@ def bytes_of(*fields: str) -> Any:
 
 
 def newest_page(
-    rows: models.QuerySet[Row], *, cursor: str | None, limit: int, weight: Expression | None = None
+    rows: models.QuerySet[Row],
+    *,
+    cursor: str | None,
+    limit: int,
+    weight: Expression | None = None,
+    by: str = "created_at",
 ) -> Page[Row]:
-    """Read one page of rows that have ``created_at`` and a unique ``id``, newest first.
+    """Read one page of rows that have a unique ``id``, those with the latest time first.
 
     Rows added meanwhile never repeat or push out a row of a later page. To be called inside a tenant's scope.
 
@@ -105,21 +110,22 @@ def newest_page(
         cursor: Where the page starts; None for the first.
         limit: Rows a page.
         weight: The bytes of what is large in a row. With it the page ends where 4 MiB are read.
+        by: The time that orders them; every row has one.
 
     Raises:
         CursorRefused: Not a cursor of ours.
     """
     if cursor:
         after = read_cursor(cursor)
-        rows = rows.filter(Q(created_at__lt=after.at) | Q(created_at=after.at, id__lt=after.id))
-    rows = rows.order_by("-created_at", "-id")
+        rows = rows.filter(Q(**{f"{by}__lt": after.at}) | Q(**{by: after.at}, id__lt=after.id))
+    rows = rows.order_by(f"-{by}", "-id")
+
+    def cursor_of(row: Row) -> str:
+        return write_cursor(Position(at=getattr(row, by), id=row.pk))
+
     shown = limit
     if weight is not None:
         sizes = list(rows.values_list(weight, flat=True)[: limit + 1])
         shown = min(limit, max(1, fitting(sizes, READ_BYTES)))
     found = list(rows[: shown + 1])
-    return Page(found[:shown], _cursor_of(found[shown - 1]) if len(found) > shown else None, _cursor_of)
-
-
-def _cursor_of(row: models.Model) -> str:
-    return write_cursor(Position(at=getattr(row, "created_at"), id=row.pk))  # noqa: B009 - the rows' type promises no field
+    return Page(found[:shown], cursor_of(found[shown - 1]) if len(found) > shown else None, cursor_of)

@@ -106,16 +106,18 @@ def decide(*, tenant: Tenant, person: Person, task_id: UUID, typed: Typed) -> Tr
     is_current = task.is_open and typed.content_hash == task.content_hash
     form = task_form(task)
     reading = read_form(form, typed.fields) if form is not None and is_current else None
-    found = _unreadable(task, typed, form, reading)
-    if found and reading is not None:
-        return Tried(task, typed, problems=found, form=reading.form)
+    unread = _unreadable(task, typed, form, reading)
     answer = Answer(typed.decision, _data(task, typed, reading), typed.choice, typed.comment)
     try:
+        if unread:
+            found = services.find_problems(tenant=tenant, task=task, answer=answer)
+            changed = [item for item in unread if item.code == CHANGES_WITHOUT_MODIFIED]
+            return _invalid(task, typed, [*found, *changed], reading)
         services.decide_task(
             tenant=tenant, person=person, task_id=task_id, answer=answer, content_hash=typed.content_hash
         )
     except AnswerInvalid as error:
-        return _invalid(task, typed, error, reading)
+        return _invalid(task, typed, error.errors, reading)
     except REFUSALS as error:
         task = selectors.get_task(tenant=tenant, person=person, task_id=task_id)
         return Tried(task, typed, error=error, form=_recalled(task, typed))
@@ -152,16 +154,19 @@ def _data(task: HumanTask, typed: Typed, reading: Reading | None) -> object:
     return reading.value
 
 
-def _invalid(task: HumanTask, typed: Typed, error: AnswerInvalid, reading: Reading | None) -> Tried:
-    """Sort what the service has found: at the form's fields, or about the answer as a whole."""
+def _invalid(task: HumanTask, typed: Typed, found: Sequence[ErrorItem], reading: Reading | None) -> Tried:
+    """Sort what was found: at the form's fields, or about the answer as a whole. What could not be read is there."""
     if reading is None:
-        return Tried(task, typed, problems=error.errors)
-    of_data = [item for item in error.errors if (item.pointer or "").startswith("/data")]
-    placed, homeless = place_problems(
-        reading.form, [replace(item, pointer=(item.pointer or "").removeprefix("/data")) for item in of_data]
-    )
-    others = [item for item in error.errors if item not in of_data]
-    return Tried(task, typed, problems=[*problems_in(placed), *homeless, *others], form=placed)
+        return Tried(task, typed, problems=found)
+    others = [item for item in found if not _is_of_data(item)]
+    of_data = [replace(item, pointer=str(item.pointer).removeprefix("/data")) for item in found if _is_of_data(item)]
+    placed, homeless = place_problems(reading.form, of_data)
+    about_all = [replace(item, pointer="/data") for item in homeless]
+    return Tried(task, typed, problems=[*problems_in(placed), *about_all, *others], form=placed)
+
+
+def _is_of_data(item: ErrorItem) -> bool:
+    return (item.pointer or "").startswith("/data") and item.code != CHANGES_WITHOUT_MODIFIED
 
 
 def _recalled(task: HumanTask, typed: Typed) -> Field | None:

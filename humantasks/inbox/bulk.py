@@ -14,6 +14,7 @@ from humantasks.facts import facts_of
 from humantasks.inbox import wording
 from humantasks.inbox.answering import read_comment
 from humantasks.inbox.cards import Card, card_of
+from humantasks.inbox.gone import what_became_of
 from humantasks.inbox.pages import refusal_text, refused_text
 from humantasks.inbox.responses import inbox_page, page, who
 from humantasks.inbox.showing import Node, show
@@ -118,9 +119,11 @@ def _decide(tenant: Tenant, person: Person, pick: Pick, answer: Answer) -> Repor
 
 def _refused(tenant: Tenant, person: Person, pick: Pick, error: LlmteamError) -> Report:
     if isinstance(error, TaskNotFound):
-        return Report(str(pick.task_id), pick.task_id, wording.refused_title(error.code, error.title))
+        gone = what_became_of(tenant=tenant, person=person, task_id=pick.task_id)
+        title, why_not = (gone.title, gone.detail) if gone else (wording.refused_title(error.code, error.title), "")
+        return Report(title, pick.task_id, why_not or title)
     task = selectors.get_task(tenant=tenant, person=person, task_id=pick.task_id)
-    title = wording.refused_title(error.code, error.title, status=task.status)
+    title = wording.refused_title(error.code, error.title, task.status)
     if isinstance(error, AnswerInvalid):
         return Report(task.title, pick.task_id, wording.problem_text(error.errors[0]))
     return Report(task.title, pick.task_id, f"{title}. {refused_text(task, error)}")

@@ -104,6 +104,32 @@ def decided_text(task: HumanTask, decision: str, choice: str) -> str:
     return decision_text(decision, choice, task.choices)
 
 
+def who_decided_text(task: HumanTask, name: str, decision: str, choice: str) -> str:
+    """Say who decided what about a task, in the words of what it asks."""
+    told = {"name": name, "what": decided_text(task, decision, choice)}
+    if task.task_type == TaskType.INPUT and decision == Decision.APPROVED:
+        return gettext("%(name)s sent it") % told
+    return gettext("%(name)s decided: %(what)s") % told
+
+
+def how_it_ended(task: HumanTask) -> str:
+    """Say in a sentence who ended a task, how and when."""
+    what = decided_text(task, task.decision, task.choice)
+    told = {"name": task.decided_by_name, "what": what, "when": wording.moment_text(task.ended_at)}
+    if not task.decision:
+        return gettext("It ended without a decision, %(when)s.") % told
+    if task.task_type == TaskType.INPUT:
+        return gettext("%(name)s has sent it, %(when)s.") % told
+    return gettext("%(name)s has decided: %(what)s, %(when)s.") % told
+
+
+def asked_names(task: HumanTask) -> list[str]:
+    """List who is asked, in words."""
+    names = [shown_name(task.assignee)] if task.assignee is not None else []
+    names += [gettext("Group %(name)s") % {"name": group} for group in task.candidate_groups]
+    return [*names, gettext("Every reviewer")] if task.is_for_all else names
+
+
 def decision_text(decision: str, choice: str, choices: Sequence[object] = ()) -> str:
     """Say what was decided: what was chosen, where there was a choice."""
     if not choice:

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from django.utils.translation import gettext
 
-from humantasks.inbox.cards import decided_text
-from humantasks.models import HumanTask
+from humantasks.inbox.cards import decided_text, who_decided_text
+from humantasks.models import HumanTask, TaskDecision
 from runs.models import RunEvent
 
 Told = Mapping[str, Any]
@@ -22,14 +22,25 @@ class HistoryLine:
     text: str
 
 
-def history_lines(task: HumanTask, events: Iterable[RunEvent]) -> list[HistoryLine]:
-    """Tell events as people would; what the journal does not say is not made up."""
-    told = [event for event in events if _is_told(event)]
-    return [HistoryLine(event.created_at, _SENTENCES[event.type](task, event.payload)) for event in told]
+def history_lines(
+    task: HumanTask, events: Iterable[RunEvent], decisions: Iterable[TaskDecision] = ()
+) -> list[HistoryLine]:
+    """Tell events as people would, oldest first; what the journal does not say is not made up.
+
+    Of a task that takes several people, the journal tells the end only: each decision is told as well.
+    """
+    told = [
+        HistoryLine(event.created_at, _SENTENCES[event.type](task, event.payload))
+        for event in events
+        if event.type in _SENTENCES
+    ]
+    votes = [HistoryLine(vote.created_at, _voted(task, vote)) for vote in decisions] if task.voters > 1 else []
+    return sorted([*told, *votes], key=lambda line: line.at)
 
 
-def _is_told(event: RunEvent) -> bool:
-    return event.type in _SENTENCES
+def _voted(task: HumanTask, vote: TaskDecision) -> str:
+    name = _name({"name": vote.name, "key": vote.key, "member_id": vote.member_id})
+    return who_decided_text(task, name, vote.decision, vote.choice)
 
 
 def _created(task: HumanTask, told: Told) -> str:
@@ -52,8 +63,10 @@ def _escalated(task: HumanTask, told: Told) -> str:
 def _completed(task: HumanTask, told: Told) -> str:
     if told.get("decision") is None:
         return gettext("Nobody answered in time")
-    what = decided_text(task, str(told["decision"]), str(told.get("choice") or ""))
-    return gettext("%(name)s decided: %(what)s") % {"name": _name(told.get("decided_by")), "what": what}
+    decision, choice = str(told["decision"]), str(told.get("choice") or "")
+    if task.voters > 1:
+        return gettext("That decided it: %(what)s") % {"what": decided_text(task, decision, choice)}
+    return who_decided_text(task, _name(told.get("decided_by")), decision, choice)
 
 
 def _name(person: object) -> str:

@@ -12,7 +12,7 @@ from humantasks import rules, selectors
 from humantasks.facts import facts_of
 from humantasks.inbox import wording
 from humantasks.inbox.answering import Tried, task_form
-from humantasks.inbox.cards import LOOKS, Card, card_of, decided_text
+from humantasks.inbox.cards import LOOKS, Card, asked_names, card_of, decided_text, how_it_ended
 from humantasks.inbox.fields import Field, Kind
 from humantasks.inbox.history import HistoryLine, history_lines
 from humantasks.inbox.showing import Node, show
@@ -137,14 +137,14 @@ def task_page(
             description=task.description,
             run_id=task.run_id,
             data=_data(task),
-            asked=_asked(task),
+            asked=asked_names(task),
             four_eyes=task.four_eyes,
             members=_members(facts, person),
             holding=_holding(task, facts, person),
             can_claim=_can_claim(task, facts, person),
             can_release=rules.may_release(facts, person) is None,
             votes=[_vote(decision, task) for decision in task.decisions.all()],
-            history=history_lines(task, selectors.history_of(task)),
+            history=history_lines(task, selectors.history_of(task), task.decisions.all()),
             answer=answer,
             why_not="" if refusal is None or not task.is_open else refusal_text(refusal.reason, refusal.detail),
             notices=[*_notices(tried, has_form=answer is not None), *(Notice("good", text) for text in said)],
@@ -221,7 +221,7 @@ def _problem(item: ErrorItem, field: Field | None) -> Problem:
 def _notices(tried: Tried | None, *, has_form: bool) -> list[Notice]:
     if tried is None or tried.error is None:
         return []
-    title = wording.refused_title(tried.error.code, tried.error.title, status=tried.task.status)
+    title = wording.refused_title(tried.error.code, tried.error.title, tried.task.status, tried.task.task_type)
     return [Notice("bad", title, refused_text(tried.task, tried.error), () if has_form else _typed_texts(tried))]
 
 
@@ -240,32 +240,12 @@ def _recalled_texts(form: Field) -> list[tuple[str, str]]:
 def refused_text(task: HumanTask, error: LlmteamError) -> str:
     """Say why a task took no answer: who was first, or what has changed."""
     if error.code == "TASK_OVER":
-        return _how_it_ended(task)
+        return f"{how_it_ended(task)} {gettext('Your answer was not taken.')}"
     if error.code == "TASK_CHANGED":
         return gettext("Nothing was decided. Look at it again: what you typed is kept.")
     if error.code == "TASK_TAKEN" and task.claimed_by is not None:
         return gettext("%(name)s has claimed it.") % {"name": shown_name(task.claimed_by)}
     return refusal_text(str(error.extra.get("reason", "")), error.detail)
-
-
-def _how_it_ended(task: HumanTask) -> str:
-    when = f"{task.ended_at:%Y-%m-%d %H:%M} UTC" if task.ended_at else ""
-    if task.decision:
-        what = decided_text(task, task.decision, task.choice)
-        return gettext("%(name)s has decided: %(what)s, %(when)s. Your answer was not taken.") % {
-            "name": task.decided_by_name,
-            "what": what,
-            "when": when,
-        }
-    return gettext("It ended without a decision, %(when)s. Your answer was not taken.") % {"when": when}
-
-
-def _asked(task: HumanTask) -> list[str]:
-    names = [shown_name(task.assignee)] if task.assignee is not None else []
-    names += [gettext("Group %(name)s") % {"name": group} for group in task.candidate_groups]
-    if task.is_for_all:
-        names.append(gettext("Every reviewer"))
-    return names
 
 
 def _members(facts: TaskFacts, person: Person) -> Sequence[Mapping[str, str]]:

@@ -7,7 +7,7 @@ does not show stays as it was.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from math import isfinite
 from typing import Final, TypeAlias
 
@@ -23,6 +23,7 @@ _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,300}(?:\.[0-9]{1,300})?(?:[eE][+-]?[0
 _AMBIGUOUS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 _LONGEST_NUMBER: Final = 400
 _BEGINS_JSON: Final = '{["'
+_NOWHERE: Final = Field(pointer="", place="", kind=Kind.SHOWN, label="")
 
 
 class Unreadable(Exception):
@@ -80,9 +81,11 @@ def problems_in(form: Field) -> Iterable[ErrorItem]:
 def place_problems(form: Field, problems: Iterable[ErrorItem]) -> tuple[Field, list[ErrorItem]]:
     """Put findings where they belong: at the field they point at, else at the nearest one around it.
 
+    What is found at a field that could not be read, or around it, is left out: it was judged without what was typed.
+
     Args:
-        form: The form.
-        problems: Findings whose pointers begin at the form's value.
+        form: The form, as it was read.
+        problems: Findings whose pointers begin at the value that was read.
 
     Returns:
         The form with the findings, and those that point at nothing it asks.
@@ -90,8 +93,11 @@ def place_problems(form: Field, problems: Iterable[ErrorItem]) -> tuple[Field, l
     placed: dict[str, list[ErrorItem]] = {}
     homeless = []
     shown = set(_pointers(form))
+    unread = [problem.pointer or "" for problem in problems_in(form)]
     for problem in problems:
-        pointer = problem.pointer or ""
+        pointer = _pointer_in(form, problem.pointer or "")
+        if any(_is_around(pointer, other) or _is_around(other, pointer) for other in unread):
+            continue
         while pointer and pointer not in shown:
             pointer = pointer.rpartition("/")[0]
         if pointer in shown:
@@ -99,6 +105,23 @@ def place_problems(form: Field, problems: Iterable[ErrorItem]) -> tuple[Field, l
         else:
             homeless.append(problem)
     return _with_problems(form, placed), homeless
+
+
+def _is_around(outer: str, inner: str) -> bool:
+    return f"{inner}/".startswith(f"{outer}/")
+
+
+def _pointer_in(form: Field, pointer: str) -> str:
+    """Translate a place in the value that was read into the form's: removed entries of a list count there only."""
+    field, found = form, form.pointer
+    for token in pointer.split("/")[1:]:
+        entries = [inner for inner in field.fields if inner.name not in field.texts] if field.kind == Kind.ITEMS else []
+        if entries and token.isdecimal() and int(token) < len(entries):
+            found = entries[int(token)].pointer
+        else:
+            found = f"{found}/{token}"
+        field = next((inner for inner in field.fields if inner.pointer == found), _NOWHERE)
+    return found
 
 
 def _pointers(form: Field) -> Iterable[str]:
@@ -231,7 +254,7 @@ def _text(_field: Field, text: str) -> Json:
     return text
 
 
-def _email(_field: Field, text: str) -> Json:
+def _stripped(_field: Field, text: str) -> Json:
     return text.strip()
 
 
@@ -294,6 +317,14 @@ def _date_time(_field: Field, text: str) -> Json:
     return at.isoformat().replace("+00:00", "Z")
 
 
+def _time(_field: Field, text: str) -> Json:
+    """Read a time of day. It has an offset only where one was typed: which one holds depends on the day."""
+    try:
+        return time.fromisoformat(text.strip()).isoformat().replace("+00:00", "Z")
+    except ValueError:
+        raise Unreadable("NOT_A_TIME") from None
+
+
 def _lines(field: Field, text: str) -> Json:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if field.item == "string":
@@ -315,11 +346,13 @@ def _json(field: Field, text: str) -> Json:
 _READERS: Final = {
     Kind.TEXT: _text,
     Kind.LONG_TEXT: _text,
-    Kind.EMAIL: _email,
+    Kind.EMAIL: _stripped,
+    Kind.URI: _stripped,
     Kind.INTEGER: _integer,
     Kind.NUMBER: _number,
     Kind.DATE: _date,
     Kind.DATE_TIME: _date_time,
+    Kind.TIME: _time,
     Kind.LINES: _lines,
     Kind.JSON: _json,
 }

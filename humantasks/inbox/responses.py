@@ -12,8 +12,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from humantasks import selectors
-from humantasks.errors import TaskOver
+from humantasks.errors import TaskNotFound, TaskOver
 from humantasks.inbox import wording
+from humantasks.inbox.cards import how_it_ended
+from humantasks.inbox.gone import what_became_of
 from humantasks.people import person_of
 from humantasks.rules import Person
 from kernel.errors import LlmteamError
@@ -21,7 +23,7 @@ from tenants.content_security import policy
 from tenants.context import reading_scope
 from tenants.models import Membership, Tenant
 from tenants.sign_in.pages import member_required
-from tenants.sign_in.sessions import form_targets
+from tenants.sign_in.sessions import choices, form_targets
 
 SOURCES: Final = {f"{kind}_src": "'self'" for kind in ("script", "style", "img", "font", "connect")}
 SEE_OTHER: Final = 303
@@ -79,18 +81,28 @@ def page(request: HttpRequest, template: str, context: Mapping[str, Any], *, sta
 
 def refused(request: HttpRequest, error: LlmteamError, *, task_id: UUID | None = None) -> HttpResponse:
     """Render a refusal: what it was, why, and the way back."""
-    title = wording.refused_title(error.code, error.title, status=_status_of(request, error, task_id))
-    detail = wording.REASONS.get(str(error.extra.get("reason", "")), error.detail)
-    context = {"title": title, "detail": "" if str(detail) == str(error.title) else detail}
+    context = _explained(request, error, task_id)
+    if context is None:
+        detail = wording.REASONS.get(str(error.extra.get("reason", "")), error.detail)
+        title = wording.refused_title(error.code, error.title)
+        context = {"title": title, "detail": "" if str(detail) == str(error.title) else detail}
     return page(request, "refused", context, status=error.status)
 
 
-def _status_of(request: HttpRequest, error: LlmteamError, task_id: UUID | None) -> str:
-    """Read how a task ended that took no act because it is over."""
-    if not isinstance(error, TaskOver) or task_id is None:
-        return ""
+def _explained(request: HttpRequest, error: LlmteamError, task_id: UUID | None) -> dict[str, object] | None:
+    """Say of a task that is over, or not to be seen any more, what became of it."""
+    if task_id is None or not isinstance(error, TaskOver | TaskNotFound):
+        return None
     tenant, person = who(request)
-    return str(selectors.get_task(tenant=tenant, person=person, task_id=task_id).status)
+    if isinstance(error, TaskOver):
+        task = selectors.get_task(tenant=tenant, person=person, task_id=task_id)
+        title = wording.refused_title(error.code, error.title, task.status, task.task_type)
+        return {"title": title, "detail": how_it_ended(task)}
+    gone = what_became_of(tenant=tenant, person=person, task_id=task_id, elsewhere=choices(request))
+    if gone is None:
+        return None
+    address = reverse("inbox:task", args=[task_id])
+    return {"title": gone.title, "detail": gone.detail, "switch_to": gone.switch_to, "next": address}
 
 
 def go_to(request: HttpRequest, address: str, *, said: str) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Final
 
 from humantasks.inbox.fields import Absent, Kind, Option, Value
@@ -136,12 +136,25 @@ def _shown_date_time(text: str) -> str | None:
     return plain.isoformat(timespec="seconds" if plain.second else "minutes")
 
 
-def _shown_email(text: str) -> str | None:
+def _shown_time(text: str) -> str | None:
+    """Write a time of day as a browser's widget does; None for one the widget cannot hold: with an offset."""
+    try:
+        at = time.fromisoformat(text)
+    except ValueError:
+        return None
+    return text if text in {f"{at:%H:%M}", f"{at:%H:%M:%S}"} else None
+
+
+def _shown_line(text: str) -> str | None:
     return text if text == text.strip() and len(text.splitlines()) == 1 else None
 
 
 _FORMATS: Final[Mapping[str, tuple[Kind, Callable[[str], str | None]]]] = {
     "date": (Kind.DATE, _shown_date),
     "date-time": (Kind.DATE_TIME, _shown_date_time),
-    "email": (Kind.EMAIL, _shown_email),
+    "time": (Kind.TIME, _shown_time),
+    "email": (Kind.EMAIL, _shown_line),
+    "idn-email": (Kind.EMAIL, _shown_line),
+    "uri": (Kind.URI, _shown_line),
+    "iri": (Kind.URI, _shown_line),
 }

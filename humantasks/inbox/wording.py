@@ -1,13 +1,16 @@
 """The sentences of the inbox, in the reader's language."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 
+from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from humantasks.inbox.fields import Field, Kind
+from humantasks.inbox.schemas import EMPTY, number_of, text_of
 from kernel.errors import ErrorItem
 
 Words = str | Promise
@@ -35,6 +38,7 @@ DECISIONS: Final[Mapping[str, Words]] = {
 }
 SENT: Final = _("Sent")
 """What became of a task that asks for input: nobody approves anything there."""
+SENT_ALREADY: Final = _("This was sent already")
 ENDS: Final[Mapping[str, Words]] = {"timed_out": _("Timed out"), "cancelled": _("Cancelled")}
 REASONS: Final[Mapping[str, Words]] = {
     "over": _("The task is over already."),
@@ -68,6 +72,10 @@ _PROBLEMS: Final[Mapping[str, Words]] = {
     "NUMBER_TOO_LARGE": _("This number is too large."),
     "NOT_A_DATE": _("Write a date as year-month-day, for example 2026-11-27."),
     "NOT_A_DATE_TIME": _("Write a date and a time, for example 2026-11-27T10:30."),
+    "NOT_A_TIME": _("Write a time as hour:minute, for example 10:30."),
+    "NOT_AN_EMAIL": _("Write an e-mail address, for example name@example.com."),
+    "NOT_AN_ADDRESS": _("Write a whole address, for example https://example.com/page."),
+    "NOT_A_UUID": _("Write an id such as 01a20c5e-0f10-757c-bbf4-2950405a5b83."),
     "NOT_A_CHOICE": _("Choose one of the values."),
     "ENUM": _("Choose one of the values."),
     "NOT_JSON": _("This cannot be read. Keep quotation marks, brackets and commas as they were."),
@@ -80,44 +88,57 @@ _PROBLEMS: Final[Mapping[str, Words]] = {
     "ONESELF": _("Nobody stands in for themselves."),
     "UNIQUEITEMS": _("No two entries may be equal."),
     "PATTERN": _("This does not have the form that is asked for."),
+    "FORMAT": _("This does not have the form that is asked for."),
     "ADDITIONALPROPERTIES": _("There is a member that the form does not have."),
+    "CONST": _("This must be the one value that is allowed."),
+    "ANYOF": _("This does not fit what is asked for."),
+    "ONEOF": _("This does not fit what is asked for."),
+    "NOT": _("This does not fit what is asked for."),
+    "TYPE": _("This does not fit what is asked for."),
 }
 _BOUNDED: Final[Mapping[str, tuple[str, Words]]] = {
     "MINIMUM": ("minimum", _("This must be at least %(bound)s.")),
     "MAXIMUM": ("maximum", _("This must be at most %(bound)s.")),
-    "EXCLUSIVEMINIMUM": ("minimum", _("This must be more than %(bound)s.")),
-    "EXCLUSIVEMAXIMUM": ("maximum", _("This must be less than %(bound)s.")),
-    "MINLENGTH": ("min_length", _("This needs at least %(bound)s characters.")),
-    "MAXLENGTH": ("max_length", _("This may have at most %(bound)s characters.")),
+    "EXCLUSIVEMINIMUM": ("exclusiveMinimum", _("This must be more than %(bound)s.")),
+    "EXCLUSIVEMAXIMUM": ("exclusiveMaximum", _("This must be less than %(bound)s.")),
+    "MINLENGTH": ("minLength", _("This needs at least %(bound)s characters.")),
+    "MAXLENGTH": ("maxLength", _("This may have at most %(bound)s characters.")),
+    "MINITEMS": ("minItems", _("This needs at least %(bound)s entries.")),
+    "MAXITEMS": ("maxItems", _("This may have at most %(bound)s entries.")),
+    "MULTIPLEOF": ("multipleOf", _("This must be a multiple of %(bound)s.")),
 }
-_FORMATS: Final[Mapping[Kind, str]] = {
-    Kind.EMAIL: "EMAIL",
-    Kind.DATE: "NOT_A_DATE",
-    Kind.DATE_TIME: "NOT_A_DATE_TIME",
-    Kind.INTEGER: "NOT_AN_INTEGER",
-    Kind.NUMBER: "NOT_A_NUMBER",
+_KINDS: Final[Mapping[Kind, str]] = {Kind.INTEGER: "NOT_AN_INTEGER", Kind.NUMBER: "NOT_A_NUMBER"}
+_FORMATS: Final[Mapping[str, str]] = {
+    "date": "NOT_A_DATE",
+    "date-time": "NOT_A_DATE_TIME",
+    "time": "NOT_A_TIME",
+    "email": "NOT_AN_EMAIL",
+    "idn-email": "NOT_AN_EMAIL",
+    "uri": "NOT_AN_ADDRESS",
+    "iri": "NOT_AN_ADDRESS",
+    "uuid": "NOT_A_UUID",
 }
 
 
-def refused_title(code: str, title: str, *, status: str = "") -> str:
-    """Say in a few words why nothing was done, to a task of this status."""
-    over = OVER.get(status) if code == "TASK_OVER" else None
-    return str(over or REFUSED.get(code, title))
+def refused_title(code: str, title: str, status: str = "", task_type: str = "") -> str:
+    """Say in a few words why nothing was done, to a task of this status and type."""
+    over = OVER.get(status) or (SENT_ALREADY if task_type == "input" else None)
+    return str(over if code == "TASK_OVER" and over else REFUSED.get(code, title))
 
 
 def problem_text(problem: ErrorItem, field: Field | None = None) -> str:
     """Say what is wrong, with the field's own bounds; what has no sentence here is told as it was found."""
-    if field is not None and problem.code in _BOUNDED:
-        attribute, sentence = _BOUNDED[problem.code]
-        bound = getattr(field, attribute)
-        if bound is not None:
-            return str(sentence) % {"bound": bound}
-    if field is not None and problem.code in {"FORMAT", "TYPE"}:
-        if field.kind == Kind.EMAIL:
-            return gettext("Write an e-mail address, for example name@example.com.")
-        code = _FORMATS.get(field.kind)
-        return str(_PROBLEMS[code]) if code else problem.detail
-    return str(_PROBLEMS.get(problem.code, problem.detail))
+    schema = EMPTY if field is None else field.schema or EMPTY
+    if problem.code in _BOUNDED:
+        word, sentence = _BOUNDED[problem.code]
+        bound = number_of(schema, word)
+        return problem.detail if bound is None else str(sentence) % {"bound": bound}
+    code = problem.code
+    if code == "TYPE" and field is not None:
+        code = _KINDS.get(field.kind, code)
+    elif code == "FORMAT":
+        code = _FORMATS.get(text_of(schema, "format"), code)
+    return str(_PROBLEMS.get(code, problem.detail))
 
 
 def code_text(code: str) -> str:
@@ -147,6 +168,11 @@ def quorum_text(approvals: int, needed: int, voters: int) -> str:
         "needed": needed,
         "voters": voters,
     }
+
+
+def moment_text(value: datetime | None) -> str:
+    """Write an instant in UTC: 27 November 2026, 10:30 UTC; nothing for none."""
+    return "" if value is None else f"{formats.date_format(value.astimezone(UTC), 'j E Y, H:i')} UTC"
 
 
 def times_text(count: int) -> str:

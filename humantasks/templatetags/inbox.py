@@ -1,7 +1,7 @@
 """How the inbox writes fields, figures and times."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Final
 
 from django import template
@@ -22,7 +22,13 @@ register = template.Library()
 
 LEAST_GROUPED: Final = 10_000
 MOST_ROWS: Final = 16
-INPUT_TYPES: Final = {Kind.DATE: "date", Kind.DATE_TIME: "datetime-local", Kind.EMAIL: "email"}
+INPUT_TYPES: Final = {
+    Kind.DATE: "date",
+    Kind.DATE_TIME: "datetime-local",
+    Kind.TIME: "time",
+    Kind.EMAIL: "email",
+    Kind.URI: "url",
+}
 INPUT_MODES: Final = {Kind.INTEGER: "numeric", Kind.NUMBER: "decimal"}
 
 
@@ -152,10 +158,8 @@ def day(value: date) -> str:
 
 @register.filter
 def moment(value: datetime | None) -> str:
-    """Write an instant in UTC: 27 November 2026, 10:30 UTC."""
-    if value is None:
-        return ""
-    return f"{formats.date_format(value.astimezone(UTC), 'j E Y, H:i')} UTC"
+    """Write an instant: 27 November 2026, 10:30 UTC."""
+    return wording.moment_text(value)
 
 
 @register.filter

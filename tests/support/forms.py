@@ -2,7 +2,7 @@
 
 from humantasks.inbox.fields import Field, Kind
 
-ONE_LINE = {Kind.TEXT, Kind.EMAIL, Kind.INTEGER, Kind.NUMBER, Kind.DATE, Kind.DATE_TIME}
+ONE_LINE = {Kind.TEXT, Kind.EMAIL, Kind.INTEGER, Kind.NUMBER, Kind.DATE, Kind.DATE_TIME, Kind.TIME, Kind.URI}
 
 
 def posted_of(form: Field) -> dict[str, list[str]]:
@@ -20,6 +20,6 @@ def posted_of(form: Field) -> dict[str, list[str]]:
         text = text.replace("\n", "").replace("\r", "")
     else:
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
-    if form.kind == Kind.EMAIL:
+    if form.kind in {Kind.EMAIL, Kind.URI}:
         text = text.strip()
     return {form.name: [text]}

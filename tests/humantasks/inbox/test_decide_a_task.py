@@ -1,12 +1,10 @@
 """Deciding works by a plain form; what was refused says why, at its place, and nothing typed is lost."""
 
 import re
-from typing import Any
 
 import pytest
-from django.http import HttpResponse
-from django.test import Client
 
+from humantasks.inbox.wording import moment_text
 from humantasks.models import HumanTask
 from humantasks.services import claim_task, decide_task
 from humantasks.types import Answer, TaskStatus
@@ -16,7 +14,7 @@ from tenants.context import tenant_scope
 from tenants.models import Membership
 from tests.conftest import Customer
 from tests.support.forms import posted_of
-from tests.support.inbox import INVOICE, a_task, again, as_person, client_of
+from tests.support.inbox import INVOICE, a_task, again, as_person, client_of, send
 
 REFUND = {
     "type": "object",
@@ -27,17 +25,6 @@ REFUND = {
     },
     "required": ["amount", "reason"],
 }
-
-
-def send(browser: Client, task: HumanTask, decision: str, *, form: bool = True, **fields: Any) -> HttpResponse:
-    """Post what the task's page would, with some fields typed anew; spaces in names stand for slashes."""
-    page = browser.get(f"/inbox/tasks/{task.id}/").context["page"]
-    posted: dict[str, Any] = {"decision": decision, "content_hash": page.answer.content_hash, "comment": ""}
-    if form and page.answer.form is not None:
-        posted |= posted_of(page.answer.form)
-    posted |= {name.replace("__", "/"): value for name, value in fields.items()}
-    answer: Any = browser.post(f"/inbox/tasks/{task.id}/decide/", posted)
-    return answer  # type: ignore[no-any-return]  # the client's answers have no types
 
 
 @pytest.mark.parametrize(("decision", "outcome"), [("approved", "Approved"), ("rejected", "Rejected")])
@@ -219,7 +206,7 @@ def test_the_first_decision_wins_and_the_second_is_told_who_when_and_what(
     answer = browser.post(f"/inbox/tasks/{task.id}/decide/", posted)
     assert answer.status_code == 409
     assert "This was decided already" in answer.text
-    assert f"Bob has decided: Rejected, {again(task).ended_at:%Y-%m-%d %H:%M} UTC" in answer.text
+    assert f"Bob has decided: Rejected, {moment_text(again(task).ended_at)}. Your answer was not taken." in answer.text
     assert again(task).decision == "rejected"
 
 
