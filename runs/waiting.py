@@ -129,16 +129,16 @@ def _render(response: HttpResponseBase) -> None:
 async def _wait_for_rest(response: RunResponse) -> None:
     """Return when the run is where its caller waits for, when their time is over, or when this process stops.
 
-    The run is read where it may be there, and once more at the end.
+    What the hub tells may be of a moment before the caller's last command, so the run is read before it is answered.
     """
     hub = the_hub()
     read_again = sync_to_async(response.read_again)
     with hub.watching(("run", response.run.id), ask_at_once=True) as watch, contextlib.suppress(TimeoutError):
         async with asyncio.timeout(response.wish.wait_seconds):
-            while not hub.is_closing and watch.status not in RESTS:
+            while not hub.is_closing:
                 await watch.changed.wait()
                 watch.changed.clear()
-                if watch.status == RunStatus.WAITING and response.wish.until == Until.PARKED:
+                if watch.status in RESTS or watch.status == RunStatus.WAITING:
                     await read_again()
                     if response.is_at_rest:
                         return

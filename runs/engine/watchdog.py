@@ -96,5 +96,6 @@ class WatchedSelector(selectors.DefaultSelector):
 
 
 def watched_loop(watchdog: Watchdog) -> asyncio.AbstractEventLoop:
-    """Make a loop that a watchdog watches."""
+    """Make a loop that a watchdog watches; in the thread that runs it, whose processor time is measured."""
+    watchdog.turn_began()
     return asyncio.SelectorEventLoop(WatchedSelector(watchdog))

@@ -3,13 +3,17 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import httpx
 import psutil
 import pytest
+import redis
+from django.conf import settings
 
 from runs.failures import failed_run_problem
 from runs.models import Run, RunStatus
+from runs.notices import CHANNEL, Advance, write_notice
 from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
@@ -68,6 +72,21 @@ def test_without_a_worker_the_wait_ends_with_a_202(acme: Customer, server: Serve
         read = caller.get(answer.headers["Location"])
         assert (read.status_code, read.json()["run_id"]) == (200, answer.json()["run_id"])
         assert caller.get(answer.headers["Location"], params={"wait": "0.2"}).status_code == 202
+
+
+def test_late_news_of_a_pause_ends_no_wait_of_a_run_that_was_resumed(acme: Customer, server: ServerProcess) -> None:
+    with server.caller(acme.key) as caller:
+        run = caller.post("/api/v1/runs", json=BODY).json()
+        late = write_notice([Advance(acme.tenant.id, UUID(run["run_id"]), 1, RunStatus.PAUSED)])
+        with ThreadPoolExecutor(1) as pool, redis.Redis.from_url(settings.REDIS_URL) as valkey:
+            answer = pool.submit(caller.get, run["links"]["self"], params={"wait": 2})
+            heard = 0
+            while not answer.done():
+                heard += valkey.publish(CHANNEL, late)
+                time.sleep(0.1)
+        assert heard, "the server listens"
+        assert (answer.result().status_code, answer.result().json()["status"]) == (202, "queued")
+        assert answer.result().elapsed.total_seconds() >= 1.9
 
 
 def test_many_who_wait_hold_no_thread_and_all_hear_of_the_end(acme: Customer, server: ServerProcess) -> None:

@@ -124,9 +124,11 @@ order by r.id limit %s
 for no key update of r skip locked
 """
 
+# A paused run is also claimed for a wait that is over: it is to be paused again, unless it is resumed meanwhile.
 TAKE = """
 update runs_run
 set owner = %(worker)s, epoch = epoch + 1, wake_at = null, status = 'running', waiting_for = '[]', error = null,
+    pause_requested = pause_requested or status = 'paused',
     started_at = coalesce(started_at, statement_timestamp()),
     deadline_at = statement_timestamp() + make_interval(secs => coalesce(seconds_left, timeout_seconds)),
     seconds_left = null

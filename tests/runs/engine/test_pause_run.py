@@ -1,3 +1,4 @@
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -5,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from kernel.clock import utc_now
 from runs.commands import command_run
 from runs.models import Run, RunStatus, SignalKind
 from tenants.context import unscoped
@@ -20,6 +22,7 @@ from tests.support.engine import (
 )
 from tests.support.host import running_host
 from tests.support.http_server import Answer, CountingServer
+from tests.support.journals import claim, register_host
 from tests.support.segments import segment, step
 
 TWICE = {"max_attempts": 2}
@@ -112,6 +115,23 @@ def test_a_parked_run_is_claimed_to_be_paused(acme: Tenant) -> None:
         pause(acme, run_id)
         wait_for(has_status(run_id, RunStatus.PAUSED))
     assert event_types(run_id)[-2:] == ["step.retrying slow", "segment.paused"]
+
+
+def test_a_resume_is_taken_while_a_worker_looks_at_a_wait_of_the_paused_run(acme: Tenant) -> None:
+    run_id = queue_run(acme, segment(step("nap", "wait", seconds=60), step("next")))
+    with running_host():
+        wait_for(has_status(run_id, RunStatus.WAITING))
+        pause(acme, run_id)
+        wait_for(has_status(run_id, RunStatus.PAUSED))
+    with unscoped("tests let the time of a wait come"):
+        Run.objects.filter(id=run_id).update(wake_at=utc_now())
+    worker_id = register_host(lease_seconds=3)
+    assert [claimed.run_id for claimed in asyncio.run(claim(worker_id))] == [run_id]
+    assert get_run(run_id).status == "running"
+    assert get_run(run_id).pause_requested, "it is on its way back to its pause"
+    resume(acme, run_id)
+    with running_host():
+        wait_for(lambda: applied(run_id) == ["pause: segment.paused", "resume: segment.resumed"])
 
 
 def test_a_queued_run_is_paused_past_the_cap_and_resumed_below_it(acme: Tenant) -> None:
