@@ -5,6 +5,7 @@ from django.urls import path
 from tenants import views
 from tenants.connections.views import ConnectionsView, ConnectionView
 from tenants.members import views as members
+from tenants.sign_in.accounts import views as accounts
 
 urlpatterns = [
     path("me", views.MeView.as_view(), name="me"),
@@ -14,6 +15,8 @@ urlpatterns = [
     path("members/<str:member_id>/deactivate", members.DeactivateMemberView.as_view(), name="deactivate_member"),
     path("members/<str:member_id>/reactivate", members.ReactivateMemberView.as_view(), name="reactivate_member"),
     path("members/<str:member_id>/absence", members.AbsenceView.as_view(), name="absence"),
+    path("members/<str:member_id>/accounts", accounts.AccountsView.as_view(), name="member_accounts"),
+    path("members/<str:member_id>/accounts/<str:account_id>", accounts.AccountView.as_view(), name="member_account"),
     path("invitations", members.InvitationsView.as_view(), name="invitations"),
     path("invitations/<str:invitation_id>", members.InvitationView.as_view(), name="invitation"),
     path("connections", ConnectionsView.as_view(), name="connections"),

@@ -58,10 +58,17 @@ def memberships_of(*, user: User) -> list[Membership]:
         return list(found.select_related("tenant", "user").order_by("tenant__name"))
 
 
-def current_member(*, user: User, tenant_id: UUID) -> Membership | None:
-    """Read somebody's active membership of one active tenant; None as soon as it is deactivated."""
+def current_member(*, user: User, tenant_id: UUID, came_with: UUID | None = None) -> Membership | None:
+    """Read somebody's active membership of one active tenant; None as soon as it is deactivated.
+
+    Args:
+        user: Who.
+        tenant_id: Of which tenant.
+        came_with: The account they came with, by its id: None as soon as that is unlinked.
+    """
     with tenant_scope(tenant_id):
         found = _active().filter(user=user, tenant__is_active=True)
+        found = found if came_with is None else found.filter(user__identities=came_with)
         return found.select_related("tenant", "user").first()
 
 

@@ -1,6 +1,7 @@
 """Who a session belongs to, and for which tenant."""
 
 from typing import Final
+from uuid import UUID
 
 from django.contrib.auth import get_user
 from django.http import HttpRequest
@@ -12,6 +13,9 @@ from tenants.models import Membership, User
 
 TENANT: Final = "tenant_id"
 """Where a session keeps the tenant its person has chosen."""
+
+IDENTITY: Final = "identity_id"
+"""Where a session keeps the account its person came with: unlinked, it opens nothing any more."""
 
 
 def member_of_session(request: HttpRequest) -> Membership | None:
@@ -26,4 +30,5 @@ def _find_member(request: HttpRequest) -> Membership | None:
     tenant_id = parse_id(str(request.session.get(TENANT, "")))
     if not isinstance(user, User) or tenant_id is None:
         return None
-    return current_member(user=user, tenant_id=tenant_id)
+    came_with = request.session.get(IDENTITY)
+    return current_member(user=user, tenant_id=tenant_id, came_with=None if came_with is None else UUID(came_with))

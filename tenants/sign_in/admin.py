@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -14,9 +15,21 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from tenants.connections.services import policy_of
-from tenants.console import ConsoleAdmin, ReadOnlyAdmin, act, column
-from tenants.models import IdentityProvider
+from tenants.console import (
+    MOST_AT_ONCE,
+    ConsoleAdmin,
+    NoQuestionsForm,
+    Question,
+    ReadOnlyAdmin,
+    act,
+    actor_of,
+    column,
+    is_confirmed,
+)
+from tenants.models import Identity, IdentityProvider, User
 from tenants.sealing import seal_into
+from tenants.sign_in.accounts.errors import LAST_ACCOUNT
+from tenants.sign_in.accounts.services import unlink
 from tenants.sign_in.errors import SignInRefused
 from tenants.sign_in.providers import INSTALLATION, Provider, provider_to_try
 from tenants.sign_in.rules import domain_problems, issuer_problem, map_problem
@@ -173,8 +186,44 @@ class IdentityAdmin(ReadOnlyAdmin):
     search_fields = ["subject", "issuer", "user__email"]
     ordering = ["-id"]
     fields = ["user", "issuer", "subject", "created_at", "last_used_at"]
+    actions = ["unlink_accounts"]
+    actions_detail = ["unlink"]
+
+    def has_unlink_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Let those unlink one who may delete it."""
+        return request.user.has_perm("tenants.delete_identity")
+
+    @act("Unlink accounts", permission="unlink")
+    def unlink_accounts(self, request: HttpRequest, rows: QuerySet[Identity]) -> HttpResponse | None:
+        """Unlink the chosen accounts, after asking."""
+        if not is_confirmed(request):
+            return self.ask(request, _unlink_question(rows), form=NoQuestionsForm())
+        chosen = list(rows.order_by("id")[:MOST_AT_ONCE])
+        for row in chosen:
+            unlink(identity=row, actor=actor_of(request), allow_last=True)
+        self.message_user(request, f"Unlinked: {len(chosen)}.")
+        return None
+
+    @act("Unlink", permission="unlink", url_path="unlink")
+    def unlink(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask whether to unlink this account."""
+        rows = self.get_queryset(request).filter(pk=object_id)
+        return self.ask(request, _unlink_question(rows), form=NoQuestionsForm(), ids=[object_id])
 
     @column("last sign-in", ordering="last_used_at")
     def last_used(self, row: Any) -> Any:
         """Tell when it was used last."""
         return row.last_used_at
+
+
+def _unlink_question(rows: QuerySet[Identity]) -> Question:
+    chosen = set(rows.values_list("pk", flat=True)[:MOST_AT_ONCE])
+    people = User.objects.filter(identities__in=chosen).exclude(identities__in=Identity.objects.exclude(pk__in=chosen))
+    return Question(
+        action="unlink_accounts",
+        title="Unlink accounts",
+        sentence="Nobody signs in with them any more, and sessions begun with them are refused at once. Who loses "
+        f"their last one: {LAST_ACCOUNT[0].lower()}{LAST_ACCOUNT[1:]}",
+        button="Unlink",
+        counts=[("will be unlinked", len(chosen)), ("people lose their last one", people.distinct().count())],
+    )

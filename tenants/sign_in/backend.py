@@ -18,11 +18,14 @@ from tenants.sign_in.fetching import fetch_object, fetch_userinfo
 from tenants.sign_in.id_tokens import Claims, Expected, key_id, read_id_token, read_userinfo
 from tenants.sign_in.metadata import directory
 from tenants.sign_in.providers import Provider
-from tenants.sign_in.services import SignedIn, rehearse_sign_in, sign_in
-from tenants.sign_in.states import Begun, Purpose
+from tenants.sign_in.services import SignedIn, sign_in
+from tenants.sign_in.states import Begun
 
 NAME: Final = "tenants.sign_in.backend.ProviderBackend"
 _ERROR_NAME: Final = re.compile(r"[a-z_]{1,40}")
+
+Act = Callable[..., SignedIn]
+"""Takes ``provider`` and ``claims``; raises ``SignInRefused``."""
 
 
 class Stage(StrEnum):
@@ -38,15 +41,20 @@ class Stage(StrEnum):
 class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the library has no types
     """Signs one person in through one provider. Without one, as Django makes it, it only knows sessions again."""
 
-    def __init__(self, provider: Provider | None = None) -> None:
-        """Take no settings: the library's would name one provider for all."""
+    def __init__(self, provider: Provider | None = None, *, act: Act = sign_in) -> None:
+        """Take no settings: the library's would name one provider for all.
+
+        Args:
+            provider: Whose answers are followed.
+            act: What becomes of the account its answer vouches for.
+        """
         self.UserModel = get_user_model()
         self.provider = provider
         self.signed_in: SignedIn | None = None
         self.claims: Claims = {}
         self.id_token = self._nonce = ""
         self.stage = Stage.ANSWER
-        self.purpose = Purpose.SIGN_IN
+        self.act = act
         if provider is not None:
             self.OIDC_RP_CLIENT_ID = provider.client_id
             self.OIDC_RP_CLIENT_SECRET = provider.client_secret
@@ -62,7 +70,7 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
             raise TokenRefused("iss_of_answer")
         if "error" in request.GET or not request.GET.get("code"):
             raise ProviderRefused(_answered_error(request))
-        self.stage, self.purpose = Stage.CODE, begun.purpose
+        self.stage = Stage.CODE
         self.authenticate(request, nonce=begun.nonce, code_verifier=begun.code_verifier)
 
     def authenticate(self, request: HttpRequest | None, **kwargs: Any) -> User | None:
@@ -128,8 +136,7 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
         self.stage = Stage.USERINFO
         self.claims = merged(payload, self.get_userinfo(access_token, id_token, payload))
         self.stage = Stage.PERSON
-        act = rehearse_sign_in if self.purpose is Purpose.TRIAL else sign_in
-        self.signed_in = act(provider=self._provider, claims=self.claims)
+        self.signed_in = self.act(provider=self._provider, claims=self.claims)
         return self.signed_in.user
 
     def store_tokens(self, access_token: object, id_token: object) -> None:

@@ -1,5 +1,6 @@
 """Beginning of a sign-in: somebody is sent to a provider, with what their answer is recognised by."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,10 +18,10 @@ from tenants.sign_in.strangers import check_may_begin, tell
 class _Sending(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the library has no types
     """The library's request, with one provider of many."""
 
-    def __init__(self, provider: Provider, endpoint: str) -> None:
+    def __init__(self, provider: Provider, endpoint: str, asked: Mapping[str, str]) -> None:
         """Take no settings: the library's would name one provider for all."""
         View.__init__(self)
-        self.provider = provider
+        self.provider, self.asked = provider, asked
         self.OIDC_RP_CLIENT_ID = provider.client_id
         self.OIDC_OP_AUTH_ENDPOINT = endpoint
 
@@ -29,11 +30,29 @@ class _Sending(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the libr
         own = {"OIDC_RP_SCOPES": self.provider.scopes, "OIDC_USE_NONCE": True, "OIDC_USE_PKCE": True}
         return own.get(name, default[0] if default else None)
 
+    def get_extra_params(self, request: HttpRequest) -> dict[str, str]:
+        """Answer the library: what else the provider is asked."""
+        return dict(self.asked)
+
 
 def send_to_provider(
-    request: HttpRequest, provider: Provider, *, next_url: str, purpose: Purpose = Purpose.SIGN_IN
+    request: HttpRequest,
+    provider: Provider,
+    *,
+    next_url: str,
+    purpose: Purpose = Purpose.SIGN_IN,
+    person: str = "",
+    **asked: str,
 ) -> HttpResponseRedirect:
     """Begin a sign-in, bound to the request's session.
+
+    Args:
+        request: Of the browser that is sent.
+        provider: Where to.
+        next_url: Where the person goes in the end.
+        purpose: What becomes of the account they come back with.
+        person: Whose account is linked.
+        asked: Further parameters of the request, as ``prompt``.
 
     Raises:
         TooManySignIns: From this address.
@@ -41,9 +60,9 @@ def send_to_provider(
     """
     check_may_begin(request)
     endpoint = _endpoint(request, provider)
-    answer: HttpResponseRedirect = _Sending(provider, endpoint).get(request)
+    answer: HttpResponseRedirect = _Sending(provider, endpoint, asked).get(request)
     state = parse_qs(urlsplit(answer.url).query)["state"][0]
-    bind_state(request, state, provider_key=provider.key, next_url=next_url, purpose=purpose)
+    bind_state(request, state, provider_key=provider.key, next_url=next_url, purpose=purpose, person=person)
     if "?" in endpoint:  # the library writes a second question mark
         return HttpResponseRedirect(f"{endpoint}&{answer.url.removeprefix(f'{endpoint}?')}")
     return answer

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, QuerySet
 
 from kernel.clock import utc_now
-from kernel.ids import new_id
+from kernel.ids import new_id, parse_id
 from kernel.values import Json
 from tenants.context import unscoped
 from tenants.members.errors import LastAdmin
@@ -45,10 +45,11 @@ _NOT_IN_NAMES: Final = re.compile(r"[^\w.@+-]")
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A person, and where they may go: never empty."""
+    """A person, where they may go, which is never empty, and the account they came with."""
 
     user: User
     members: list[Membership]
+    identity: Identity
 
 
 def sign_in(*, provider: Provider, claims: Claims) -> SignedIn:
@@ -124,7 +125,13 @@ def _sign_in(provider: Provider, claims: Claims) -> SignedIn:
         identity.save(update_fields=["last_used_at"])
         for member in members[:1] if provider.tenant is None else members:
             _tell_of(member, provider)
-        return SignedIn(user, members)
+        return SignedIn(user, members, identity)
+
+
+def account_of(*, user: User, account_id: object) -> Identity | None:
+    """Read an account by its id, if it is this person's. To be called in ``unscoped``."""
+    wanted = parse_id(account_id)
+    return None if wanted is None else Identity.objects.select_related("user").filter(user=user, id=wanted).first()
 
 
 def members_for(*, user: User, provider: Provider) -> list[Membership]:

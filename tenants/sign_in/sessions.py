@@ -11,13 +11,13 @@ from django.http import HttpRequest
 
 from kernel.clock import utc_now
 from tenants.context import unscoped
-from tenants.members.sessions import TENANT
+from tenants.members.sessions import IDENTITY, TENANT
 from tenants.models import Membership, User
 from tenants.sign_in.backend import NAME
 from tenants.sign_in.errors import ProviderFailed
 from tenants.sign_in.metadata import directory
 from tenants.sign_in.providers import Provider, provider_by_key
-from tenants.sign_in.services import SignedIn, members_for
+from tenants.sign_in.services import SignedIn, account_of, members_for
 
 PROVIDER: Final = "identity_provider"
 _PLAIN_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
@@ -37,6 +37,7 @@ def begin_session(request: HttpRequest, provider: Provider, signed_in: SignedIn,
         request.session.flush()
         login(request, signed_in.user, backend=NAME)
     request.session[PROVIDER] = provider.key
+    request.session[IDENTITY] = str(signed_in.identity.id)
     request.session[ID_TOKEN] = id_token if len(id_token) <= LONGEST_HINT else ""
     request.session[SIGN_OUT_AT] = _origin(end_session_address(provider))
     request.session.set_expiry(utc_now() + timedelta(hours=settings.SIGN_IN_HOURS))
@@ -81,6 +82,9 @@ def choices(request: HttpRequest) -> list[Membership]:
     provider, user = provider_by_key(request.session.get(PROVIDER)), get_user(request)
     if provider is None or not isinstance(user, User):
         return []
+    with unscoped("a person has not chosen a tenant yet"):
+        if account_of(user=user, account_id=request.session.get(IDENTITY)) is None:
+            return []  # the account they came with was unlinked meanwhile
     return members_for(user=user, provider=provider)
 
 

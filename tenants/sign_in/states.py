@@ -23,6 +23,7 @@ class Purpose(StrEnum):
 
     SIGN_IN = "sign_in"
     TRIAL = "trial"
+    LINK = "link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Begun:
         provider: The key of the provider it was begun with.
         next: Where the person wanted to go.
         purpose: What it is for.
+        person: Whose account is linked; empty for other purposes.
     """
 
     nonce: str
@@ -42,11 +44,15 @@ class Begun:
     provider: str
     next: str
     purpose: Purpose
+    person: str
 
 
-def bind_state(request: HttpRequest, state: str, *, provider_key: str, next_url: str, purpose: Purpose) -> None:
+def bind_state(
+    request: HttpRequest, state: str, *, provider_key: str, next_url: str, purpose: Purpose, person: str
+) -> None:
     """Add to a state that the library has just made what it is for, and where the person wanted to go."""
-    request.session[STATES][state] |= {"provider": provider_key, "next": next_url, "purpose": purpose.value}
+    said = {"provider": provider_key, "next": next_url, "purpose": purpose.value, "person": person}
+    request.session[STATES][state] |= said
     request.session.modified = True
     if SESSION_KEY not in request.session:
         request.session.set_expiry(LIVES_SECONDS)  # a stranger's session is kept no longer than what is under way
@@ -73,5 +79,5 @@ def take_state(request: HttpRequest) -> Begun:
         request.session.save()
     if found["added_on"] < time.time() - LIVES_SECONDS:
         raise StateRefused
-    said = {name: str(found[name]) for name in ("nonce", "code_verifier", "provider", "next")}
+    said = {name: str(found[name]) for name in ("nonce", "code_verifier", "provider", "next", "person")}
     return Begun(**said, purpose=Purpose(found["purpose"]))

@@ -17,7 +17,7 @@ from tenants.sign_in.errors import PersonRefused, ProviderRefused, SignInRefused
 from tenants.sign_in.id_tokens import algorithms_of
 from tenants.sign_in.metadata import directory, fetch_keys, fetch_metadata
 from tenants.sign_in.providers import Provider, provider_to_try
-from tenants.sign_in.services import SignedIn
+from tenants.sign_in.services import SignedIn, rehearse_sign_in
 from tenants.sign_in.states import Begun
 
 MOST_TOLD: Final = 300
@@ -97,7 +97,7 @@ def _may_try(user: User) -> bool:
 
 def _follow(request: HttpRequest, provider: Provider, begun: Begun) -> list[Finding]:
     directory.forget(provider)
-    backend = ProviderBackend(provider)
+    backend = ProviderBackend(provider, act=rehearse_sign_in)
     try:
         backend.redeem(request, begun)
     except PersonRefused as error:

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import View
 
 from tenants.content_security import policy
+from tenants.sign_in.accounts.linking import finish_linking
 from tenants.sign_in.backend import ProviderBackend
 from tenants.sign_in.errors import NoProvider, ProviderFailed, SignInRefused, StateRefused
 from tenants.sign_in.pages import signed_in_member
@@ -86,7 +87,7 @@ class CallbackView(View):
     http_method_names = ["get"]  # noqa: RUF012 - as Django declares it
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Sign the person in, or say why not; of a trial, say what came of it.
+        """Sign the person in, link their account, or say why not; of a trial, say what came of it.
 
         Raises:
             SignInRefused: Whatever is wrong; the audit has been told.
@@ -99,6 +100,9 @@ class CallbackView(View):
             provider = provider_by_key(begun.provider)
             if provider is None:
                 raise StateRefused
+            if begun.purpose is Purpose.LINK:
+                finish_linking(request, provider, begun)
+                return HttpResponseRedirect(begun.next)
             backend = ProviderBackend(provider)
             backend.redeem(request, begun)
         except SignInRefused as error:

@@ -19,7 +19,7 @@ from runs.models import Delivery, Run, RunStatus, Signal, SignalKind
 from segments.models import PromptTemplate, Segment
 from tenants.console import MOST_AT_ONCE
 from tenants.context import unscoped
-from tenants.models import ApiKey, CallbackSecret, Connection, Invitation, Membership, User
+from tenants.models import ApiKey, CallbackSecret, Connection, Identity, Invitation, Membership, User
 from tests.support.console import World, a_run
 
 Done = Callable[[], bool]
@@ -91,6 +91,11 @@ def taken_back(world: World) -> tuple[Model, Done]:
     return row, lambda: Invitation.objects.get(id=row.id).revoked_at is not None
 
 
+def unlinked(world: World) -> tuple[Model, Done]:
+    row = Identity.objects.get(user__memberships__tenant=world.tenant)
+    return row, lambda: not Identity.objects.filter(id=row.id).exists()
+
+
 def given_back(world: World) -> tuple[Model, Done]:
     task = HumanTask.objects.get(run=world.run)
     assert task.claimed_by_id is not None
@@ -124,6 +129,7 @@ ACTIONS: dict[tuple[str, str], tuple[Callable[[World], tuple[Model, Done]], str]
     ("tenants.Membership", "deactivate_members"): (deactivated, "member.deactivated"),
     ("tenants.Membership", "reactivate_members"): (reactivated, "member.reactivated"),
     ("tenants.Invitation", "revoke_invitations"): (taken_back, "invitation.revoked"),
+    ("tenants.Identity", "unlink_accounts"): (unlinked, "member.account_unlinked"),
     ("segments.Segment", "archive_segments"): (archived, "segment.archived"),
     ("segments.PromptTemplate", "archive_prompts"): (prompt_archived, "prompt.archived"),
     ("tenants.Connection", "try_connections"): (tried, "connection.tested"),
@@ -142,6 +148,7 @@ BUTTONS = {
     ("tenants.Membership", "deactivate"): "deactivate_members",
     ("tenants.Membership", "reactivate"): "reactivate_members",
     ("tenants.Invitation", "revoke"): "revoke_invitations",
+    ("tenants.Identity", "unlink"): "unlink_accounts",
     ("segments.Segment", "archive"): "archive_segments",
     ("segments.PromptTemplate", "archive_one"): "archive_prompts",
     ("tenants.Connection", "try_one"): "try_connections",

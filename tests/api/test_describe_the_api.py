@@ -24,6 +24,7 @@ from runs.models import Delivery, DeliveryAttempt
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
 from tenants.connections.serializers import LLM_EXAMPLE
 from tenants.context import tenant_scope
+from tenants.models import Identity
 from tests.conftest import Customer
 from tests.support.server import ServerProcess, running_server
 from tests.support.tasks import make_member
@@ -103,6 +104,7 @@ def test_what_is_answered_is_what_is_described(
     assert saved.json()["definition"]["steps"] == TWO_STEPS["steps"]
     delivery = a_failed_delivery(acme, run_id)
     task, member = an_open_task(acme, run_id), make_member(acme.tenant, "ann")
+    account = Identity.objects.create(user=member.user, issuer="https://login.example.com", subject="ann")
     answers = {
         ("put", "/api/v1/segments/{segment_id}"): saved,
         ("post", "/api/v1/segments/{segment_id}/runs"): started,
@@ -130,6 +132,10 @@ def test_what_is_answered_is_what_is_described(
             f"/api/v1/members/{member.id}/absence", {"away_from": "2026-12-24T00:00:00Z"}
         ),
         ("delete", "/api/v1/members/{member_id}/absence"): client.delete(f"/api/v1/members/{member.id}/absence"),
+        ("get", "/api/v1/members/{member_id}/accounts"): client.get(f"/api/v1/members/{member.id}/accounts"),
+        ("delete", "/api/v1/members/{member_id}/accounts/{account_id}"): client.delete(
+            f"/api/v1/members/{member.id}/accounts/{account.id}?allow_last=true"
+        ),
         ("get", "/api/v1/invitations"): client.get("/api/v1/invitations"),
         ("post", "/api/v1/invitations"): client.post("/api/v1/invitations", {"email": "bob@acme.example"}),
         ("delete", "/api/v1/invitations/{invitation_id}"): client.delete(f"/api/v1/invitations/{member.id}"),

@@ -16,7 +16,8 @@ from rest_framework.test import APIClient
 from humantasks.models import HumanTask
 from kernel.ids import new_id
 from runs.models import Delivery, DeliveryAttempt, RunEvent
-from tenants.context import tenant_scope
+from tenants.context import tenant_scope, unscoped
+from tenants.models import Identity
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 from tests.support.tasks import make_member
@@ -41,6 +42,8 @@ BY_OBJECT = {
     "members/<str:member_id>/deactivate": {"POST"},
     "members/<str:member_id>/reactivate": {"POST"},
     "members/<str:member_id>/absence": {"PUT", "DELETE"},
+    "members/<str:member_id>/accounts": {"GET"},
+    "members/<str:member_id>/accounts/<str:account_id>": {"DELETE"},
     "invitations/<str:invitation_id>": {"DELETE"},
     "human-tasks/<str:task_id>": {"GET"},
     "human-tasks/<str:task_id>/claim": {"POST"},
@@ -109,6 +112,7 @@ class Foreign:
     task_id: str
     member_id: str
     invitation_id: str
+    account_id: str
     ref: str = CANARY
     circuit_id: str = CANARY
     template_id: str = CANARY
@@ -187,7 +191,9 @@ def foreign(globex: Customer, api: Api) -> Foreign:
     invited = client.post("/api/v1/invitations", {"email": f"{CANARY}@example.com", "groups": [CANARY]})
     assert invited.status_code == 201
     member = make_member(globex.tenant, CANARY, CANARY)
-    ids = (run.json()["run_id"], delivery.id, task.id, member.id, invited.json()["invitation_id"])
+    with unscoped("rows for a test"):
+        account = Identity.objects.create(user=member.user, issuer=f"https://{CANARY}.example", subject=CANARY)
+    ids = (run.json()["run_id"], delivery.id, task.id, member.id, invited.json()["invitation_id"], account.id)
     return Foreign(CANARY, *map(str, ids))
 
 
@@ -211,7 +217,7 @@ def test_every_route_has_an_entry_with_its_methods() -> None:
 def test_a_foreign_object_is_as_unknown_as_one_that_never_was(
     acme: Customer, foreign: Foreign, api: Api, method: str, route: str
 ) -> None:
-    never = Foreign(NEVER, *(str(new_id()) for _ in range(5)), NEVER)
+    never = Foreign(NEVER, *(str(new_id()) for _ in range(6)), NEVER)
     refused = call(api(acme), method, foreign.address(route))
     unknown = call(api(acme), method, never.address(route))
     assert without_ids(refused, foreign) == without_ids(unknown, foreign)

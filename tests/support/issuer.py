@@ -174,9 +174,9 @@ def begin(client: Client, **query: str) -> Begun:
     return begin_at(client, "/oidc/login/", **query)
 
 
-def begin_at(client: Client, address: str, **query: str) -> Begun:
+def begin_at(client: Client, address: str, *, method: str = "GET", **said: str) -> Begun:
     """Be sent to the issuer by a page of ours."""
-    answer = client.get(address, query)
+    answer = client.get(address, said) if method == "GET" else client.post(address, said)
     assert answer.status_code == 302, answer.content.decode()
     return Begun({name: values[0] for name, values in parse_qs(urlsplit(answer["Location"]).query).items()})
 

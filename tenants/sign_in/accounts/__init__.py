@@ -1,0 +1,1 @@
+"""Accounts that members sign in with: listed, linked, unlinked."""
