@@ -101,12 +101,14 @@ def list_runs(
     client_reference: str | None = None,
     created_after: datetime | None = None,
     created_before: datetime | None = None,
+    since: datetime | None = None,
+    ended_after: datetime | None = None,
     is_test: bool = False,
 ) -> Page[Run]:
-    """Read one page of runs, newest first. Filters add up; of ``status`` one must hold; times are exclusive.
+    """Read one page of runs, newest first. Filters add up; of ``status`` one must hold.
 
-    Inputs and outputs over 16 KiB are links to the run, and of what a run waits for the first hundred are told. Runs
-    that try a step type out are a list of their own (``is_test``).
+    Times are exclusive, but for ``since``. Inputs and outputs over 16 KiB are links to the run, and of what a run waits
+    for the first hundred are told. Runs that try a step type out are a list of their own (``is_test``).
 
     Raises:
         CursorRefused: Not a cursor of ours.
@@ -118,6 +120,8 @@ def list_runs(
         ("client_reference", client_reference),
         ("created_at__gt", created_after),
         ("created_at__lt", created_before),
+        ("created_at__gte", since),
+        ("ended_at__gt", ended_after),
     ):
         if value:
             wanted &= Q((condition, value))

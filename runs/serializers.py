@@ -190,6 +190,8 @@ class RunListQuery(PageQuery):
     client_reference = serializers.CharField(required=False, max_length=255)
     created_after = serializers.DateTimeField(required=False, help_text="RFC 3339.")
     created_before = serializers.DateTimeField(required=False, help_text="RFC 3339.")
+    since = serializers.DateTimeField(required=False, help_text="Runs created at this time or later (RFC 3339).")
+    ended_after = serializers.DateTimeField(required=False, help_text="Runs that ended after this time (RFC 3339).")
     is_test = serializers.BooleanField(default=False, help_text="Runs that try a step type out, instead of the others.")
 
     def validate_status(self, value: str) -> list[str]:

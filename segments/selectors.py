@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils.module_loading import import_string
 
 from kernel.canonical import content_hash
@@ -126,7 +127,9 @@ def _revision(revision_id: UUID) -> Revision:
     return revision
 
 
-def list_segments(*, tenant: Tenant, cursor: str | None, limit: int, archived: bool = False) -> Page[Segment]:
+def list_segments(
+    *, tenant: Tenant, cursor: str | None, limit: int, archived: bool = False, q: str | None = None
+) -> Page[Segment]:
     """Read one page of segments, newest first.
 
     Args:
@@ -134,12 +137,14 @@ def list_segments(*, tenant: Tenant, cursor: str | None, limit: int, archived: b
         cursor: Where the page starts; None for the first.
         limit: Rows a page.
         archived: Read the archived ones instead of the others.
+        q: A text that their id or name has, in any case.
 
     Raises:
         CursorRefused: Not a cursor of ours.
     """
+    has_text = Q(segment_id__icontains=q) | Q(name__icontains=q) if q else Q()
     with tenant_scope(tenant.id):
-        rows = Segment.objects.filter(archived_at__isnull=not archived).select_related("current_revision")
+        rows = Segment.objects.filter(has_text, archived_at__isnull=not archived).select_related("current_revision")
         rows = rows.defer("current_revision__definition", "current_revision__step_types")
         return newest_page(rows, cursor=cursor, limit=limit, weight=bytes_of("description"))
 

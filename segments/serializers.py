@@ -132,6 +132,9 @@ class SegmentListQuery(PageQuery):
     """Filters of the segment list."""
 
     archived = serializers.BooleanField(default=False, help_text="List the archived segments instead.")
+    q = serializers.CharField(
+        required=False, max_length=100, help_text="Only segments that have this text in their id or name, in any case."
+    )
 
 
 def refuse_idempotency_key(request: Request) -> None:

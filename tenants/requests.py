@@ -21,7 +21,10 @@ class NotAvailable(Invalid):
 
 
 class Strict(serializers.Serializer[Any]):
-    """Fields of a body or a query. A member it does not know is an error, and so is one that is announced only."""
+    """Fields of a body or a query. A member it does not know is an error, and so is one that is announced only.
+
+    Null in an optional field that has no use for it counts as left out: many clients write all the fields they know.
+    """
 
     not_available: ClassVar[dict[str, str]] = {}
     """By field: the sentence a caller gets who sends it."""
@@ -29,6 +32,7 @@ class Strict(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         """Check the members' names first, all at once."""
         if isinstance(data, dict):
+            data = {name: value for name, value in data.items() if value is not None or not self._is_left_out(name)}
             self._refuse_unavailable(data)
             unknown = [name for name in data if name not in self.fields]
             if unknown:
@@ -40,6 +44,17 @@ class Strict(serializers.Serializer[Any]):
                     }
                 )
         return super().to_internal_value(data)
+
+    def _is_left_out(self, name: str) -> bool:
+        """Whether null in a member means that it is not there."""
+        field = self.fields.get(name)
+        if field is None:
+            return name in self.not_available
+        try:
+            field.validate_empty_values(None)
+        except serializers.ValidationError:
+            return not field.required
+        return False
 
     def _refuse_unavailable(self, data: dict[str, Any]) -> None:
         items = [

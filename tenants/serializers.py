@@ -7,7 +7,7 @@ from rest_framework import serializers
 from tenants.models import ApiKey, Membership
 from tenants.requests import Strict
 from tenants.tokens import MOST_SECONDS
-from tenants.types import Caller
+from tenants.types import SCOPES, Caller
 
 
 class TenantShape(serializers.Serializer[Any]):
@@ -35,6 +35,24 @@ class MeMemberShape(serializers.Serializer[Any]):
     name = serializers.CharField()
     role = serializers.CharField()
     groups = serializers.ListField(child=serializers.CharField())
+
+
+class MeQuery(Strict):
+    """What the caller must be able to do."""
+
+    scopes = serializers.CharField(
+        required=False,
+        max_length=1000,
+        help_text="Scopes, separated by commas: a key that lacks one of them is answered with a 403 that names it.",
+    )
+
+    def validate_scopes(self, value: str) -> list[str]:
+        """Split, and refuse what is no scope."""
+        wanted = [scope.strip() for scope in value.split(",")]
+        unknown = [scope for scope in wanted if scope not in SCOPES]
+        if unknown:
+            raise serializers.ValidationError(f"There is no scope {unknown[0]!r}.", "UNKNOWN_SCOPE")
+        return wanted
 
 
 class MeShape(serializers.Serializer[Any]):

@@ -10,9 +10,10 @@ from rest_framework.views import APIView
 from tenants import errors
 from tenants.members.errors import MemberRefused
 from tenants.members.selectors import find_active_member
-from tenants.requests import caller_of, read_fields
-from tenants.serializers import MeShape, TokenFields, TokenShape, me_body
+from tenants.requests import caller_of, read_fields, read_query
+from tenants.serializers import MeQuery, MeShape, TokenFields, TokenShape, me_body
 from tenants.services import create_token
+from tenants.tokens import lacking
 
 
 class TokensView(APIView):
@@ -49,13 +50,21 @@ class MeView(APIView):
     """Who calls."""
 
     required_scopes: ClassVar = {"GET": ""}
+    reads_query: ClassVar = {"GET"}
+    refusals: ClassVar = {"GET": (errors.ScopeMissing,)}
 
     @extend_schema(
         operation_id="read_me",
         summary="Who am I?",
         description="The tenant, the key or the member, and the scopes of the caller: the test of a credential.",
+        parameters=[MeQuery],
         responses=MeShape,
     )
     def get(self, request: Request) -> Response:
         """Answer what the key is."""
-        return Response(me_body(caller_of(request)))
+        caller, wanted = caller_of(request), read_query(MeQuery, request)
+        missing = lacking(wanted.get("scopes", ()), caller.scopes)
+        if missing:
+            named = ", ".join(f"`{scope}`" for scope in missing)
+            raise errors.ScopeMissing(f"The caller lacks {named}.", extra={"scope": missing[0]})
+        return Response(me_body(caller))

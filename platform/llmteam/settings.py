@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "llmteam.metrics.count_requests",
     "llmteam.api.middleware.request_context",
+    "llmteam.api.paths.without_last_slash",
     "llmteam.api.cors.Cors",
     "llmteam.browser_policy.browser_policy",
     "llmteam.api.inline.Security",
@@ -271,6 +272,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "llmteam.api.nulls.allow_nulls"],
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
