@@ -108,7 +108,7 @@ def test_what_the_process_needs_and_has_not_makes_it_unready(
 ) -> None:
     tenant = make_tenant()
     wish = ConnectionWish(kind="http", base_url="https://crm.example", auth="bearer")
-    save_connection(tenant=tenant, actor="system", ref="crm", wish=wish, secret="a secret of theirs")
+    save_connection(tenant=tenant, actor="system", ref="crm", wish=wish, secret="a-secret-of-theirs")
     monkeypatch.setattr(connection, "close", lambda: None)
     assert health.check_parts() == ALL_OK
     broken(settings)
