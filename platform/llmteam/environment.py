@@ -4,6 +4,7 @@ import base64
 import hashlib
 import ipaddress
 import os
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -76,6 +77,22 @@ def choice(name: str, default: str, *, of: Sequence[str]) -> str:
     if value not in of:
         raise ImproperlyConfigured(f"{name} is {value!r}; write one of: {', '.join(of)}.")
     return value
+
+
+def certificates(name: str) -> str:
+    """Read the path of a file of certificates in PEM; empty for none.
+
+    Raises:
+        ImproperlyConfigured: It cannot be read, or holds no certificate.
+    """
+    path = text(name, "")
+    if path:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+        except OSError as error:
+            why = "holds no certificate in PEM" if isinstance(error, ssl.SSLError) else "cannot be read"
+            raise ImproperlyConfigured(f"{name} is {path!r}; that file {why}.") from None
+    return path
 
 
 def words(name: str) -> list[str]:

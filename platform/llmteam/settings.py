@@ -227,6 +227,7 @@ PROVIDER_NAMES = "runs.providers.registry.provider_names"
 
 EGRESS_ALLOW_HOSTS = environment.words("EGRESS_ALLOW_HOSTS")
 EGRESS_ALLOW_CIDRS = environment.words("EGRESS_ALLOW_CIDRS")
+EGRESS_CA_FILE = environment.certificates("EGRESS_CA_FILE")
 HTTP_HOST_CONCURRENCY = environment.whole("HTTP_HOST_CONCURRENCY", 100, least=1, most=10_000)
 HTTP_CLIENTS = environment.pairs("HTTP_CLIENTS")
 RUNTIME_SETUP = environment.words("RUNTIME_SETUP")

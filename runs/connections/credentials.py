@@ -11,6 +11,7 @@ from kernel.egress import EgressClient, HeaderRefused, check_headers
 from runs.connections.facts import ConnectionFacts
 from runs.connections.oauth2 import ClientCredentials
 from runs.connections.redaction import hidden_texts
+from runs.connections.trust import ConnectionTrust
 from runs.steps.base import StepFailed
 
 
@@ -106,13 +107,20 @@ class NoCredentials:
         return ()
 
 
-def build_credentials(facts: ConnectionFacts, *, secret: str, http_client: Callable[[], EgressClient]) -> Credentials:
+def build_credentials(
+    facts: ConnectionFacts,
+    *,
+    secret: str,
+    http_client: Callable[[], EgressClient],
+    trust: ConnectionTrust | None = None,
+) -> Credentials:
     """Make what a connection shows.
 
     Args:
         facts: The connection.
         secret: Its secret, open.
         http_client: Gives the tenant's guarded client, for tokens.
+        trust: Its TLS, if it has its own; for tokens as well.
 
     Raises:
         StepFailed: CONNECTION_UNUSABLE: the secret cannot be sent in a header.
@@ -122,7 +130,7 @@ def build_credentials(facts: ConnectionFacts, *, secret: str, http_client: Calla
     if facts.auth == "query":
         return InQuery(facts.auth_name, secret)
     if facts.auth == "oauth2":
-        return ClientCredentials(facts, secret=secret, http_client=http_client)
+        return ClientCredentials(facts, secret=secret, http_client=http_client, trust=trust)
     if facts.auth in {"bearer", "basic", "header"}:
         return _in_header(facts, *_header(facts, secret), hidden_texts(secret, facts.username))
     return NoCredentials()

@@ -1,6 +1,6 @@
 """A tenant's connections, ready to be used: made once of what the database says, and again when that has changed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -10,12 +10,14 @@ from kernel.egress import EgressClient
 from runs.connections.credentials import Credentials, build_credentials
 from runs.connections.facts import ConnectionFacts
 from runs.connections.redaction import hidden_texts
+from runs.connections.trust import ConnectionTrust
 from runs.providers.registry import ProviderUnknown, build_provider, default_base_url
 from runs.runtime import Runtime, host_of
 from runs.steps.base import Client, Endpoint, LanguageModel, StepFailed
 from tenants.connections.options import HttpOptions, ModelOptions, read_options
 
 Found = TypeVar("Found")
+PutOn = Callable[[httpx.Request], Awaitable[None]]
 KINDS: Final = {"llm": "a language model", "http": "an HTTP API"}
 
 
@@ -31,9 +33,12 @@ class ConnectedClient:
     headers: Mapping[str, str]
     options: HttpOptions
     credentials: Credentials = field(repr=False)
+    trust: ConnectionTrust | None = None
 
     async def authorise(self, request: httpx.Request) -> None:
         """Put the connection's headers and credentials on a request, unless it has those headers already."""
+        if self.trust is not None:
+            await self.trust.put_on(request)
         for name, value in self.headers.items():
             request.headers.setdefault(name, value)
         await self.credentials.put_on(request)
@@ -109,6 +114,7 @@ class Directory:
         return made
 
     def _make_client(self, facts: ConnectionFacts) -> Client:
+        trust = ConnectionTrust.of(facts)
         return ConnectedClient(
             ref=facts.ref,
             base_url=facts.base_url,
@@ -117,12 +123,14 @@ class Directory:
             allows_tools=facts.allows_tools,
             headers=facts.headers,
             options=read_options(HttpOptions, facts.options),
-            credentials=self._credentials(facts),
+            credentials=self._credentials(facts, trust),
+            trust=trust,
         )
 
     def _make_model(self, facts: ConnectionFacts) -> LanguageModel:
         is_own_way = facts.auth == "provider"
-        credentials = None if is_own_way else self._credentials(facts)
+        trust = ConnectionTrust.of(facts)
+        credentials = None if is_own_way else self._credentials(facts, trust)
         hidden = hidden_texts(facts.open_secret()) if is_own_way else ()
         options = read_options(ModelOptions, facts.options)
         try:
@@ -133,7 +141,7 @@ class Directory:
                 base_url=facts.base_url or None,
                 secret=facts.open_secret() or None if is_own_way else None,
                 headers=facts.headers,
-                authorise=None if credentials is None else credentials.put_on,
+                authorise=_all_of([part.put_on for part in (trust, credentials) if part is not None]),
                 stream=options.stream,
                 schema_mode=options.schema_mode,
             )
@@ -152,8 +160,18 @@ class Directory:
             secrets=(lambda: hidden) if credentials is None else credentials.secrets,
         )
 
-    def _credentials(self, facts: ConnectionFacts) -> Credentials:
-        return build_credentials(facts, secret=facts.open_secret(), http_client=self._http_client)
+    def _credentials(self, facts: ConnectionFacts, trust: ConnectionTrust | None) -> Credentials:
+        return build_credentials(facts, secret=facts.open_secret(), http_client=self._http_client, trust=trust)
+
+
+def _all_of(parts: Sequence[PutOn]) -> PutOn | None:
+    """Put several things on a request; None where there are none."""
+
+    async def put_on(request: httpx.Request) -> None:
+        for part in parts:
+            await part(request)
+
+    return put_on if parts else None
 
 
 def unknown(ref: str) -> StepFailed:

@@ -11,7 +11,7 @@ from tenants.sealing import open_sealed
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFacts:
-    """One connection; ``sealed`` is its secret as stored."""
+    """One connection; ``sealed`` is its secret as stored, ``tls_key`` its private key as stored."""
 
     id: UUID
     tenant_id: UUID
@@ -30,6 +30,9 @@ class ConnectionFacts:
     audience: str
     resource: str
     secret_in: str
+    tls_ca: str
+    tls_certificate: str
+    tls_key: str = field(repr=False)
     sealed: str = field(repr=False)
     timeout_seconds: float | None
     requests_per_minute: int | None
@@ -45,9 +48,14 @@ class ConnectionFacts:
         Raises:
             CannotOpen: It was sealed with a key this process has not.
         """
-        return open_sealed(
-            self.sealed, tenant_id=self.tenant_id, table="tenants_connection", row_id=self.id, field="secret"
-        )
+        return self._open(self.sealed, "secret")
+
+    def open_tls_key(self) -> str:
+        """Open the private key of the client certificate; as ``open_secret``."""
+        return self._open(self.tls_key, "tls_key")
+
+    def _open(self, sealed: str, name: str) -> str:
+        return open_sealed(sealed, tenant_id=self.tenant_id, table="tenants_connection", row_id=self.id, field=name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from kernel.errors import LlmteamError
 from kernel.values import parse_json
 from runs.connections.facts import ConnectionFacts
 from runs.connections.redaction import hidden_texts, redact
+from runs.connections.trust import ConnectionTrust
 from runs.steps.base import StepFailed
 from tenants.models import SecretPlace
 
@@ -34,10 +35,18 @@ _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 class ClientCredentials:
     """Shows a bearer token that the token server gives for the client's secret. One fetch at a time."""
 
-    def __init__(self, facts: ConnectionFacts, *, secret: str, http_client: Callable[[], EgressClient]) -> None:
+    def __init__(
+        self,
+        facts: ConnectionFacts,
+        *,
+        secret: str,
+        http_client: Callable[[], EgressClient],
+        trust: ConnectionTrust | None = None,
+    ) -> None:
         self._facts = facts
         self._secret = secret
         self._http_client = http_client
+        self._trust = trust
         self._fetching = asyncio.Lock()
         self._token = ""
         self._until = 0.0
@@ -80,6 +89,7 @@ class ClientCredentials:
                 data={name: value for name, value in fields.items() if value},
                 headers=headers,
                 timeout=TOKEN_TIMEOUT_SECONDS,
+                extensions={} if self._trust is None else await self._trust.extensions(),
             )
         except LlmteamError as error:
             raise self._unavailable(error.detail) from error

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from threading import BoundedSemaphore
 from typing import Any, Final, cast
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid import UUID
 import httpx
 from asgiref.sync import async_to_sync
 
+from kernel.clock import utc_now
 from kernel.egress import EgressClient, open_client
 from kernel.errors import LimitReached, LlmteamError
 from kernel.ids import new_id
@@ -21,6 +23,7 @@ from runs.engine.middleware import build_middleware, close_middleware
 from runs.providers.base import CompletionRequest, Message
 from runs.runtime import Runtime
 from runs.steps.base import Defer, RuntimeContext, StepCall, StepConfig, StepFailed
+from tenants.connections.certificates import expires_at
 from tenants.connections.selectors import get_connection
 from tenants.connections.services import policy_of
 from tenants.context import tenant_scope
@@ -29,6 +32,8 @@ from tenants.recording import record
 
 TRIAL_SECONDS: Final = 15.0
 MOST_TRIALS: Final = 2
+DAYS_OF_WARNING: Final = 30
+"""How long before a certificate expires a trial says so."""
 _running = BoundedSemaphore(MOST_TRIALS)
 log = logging.getLogger(__name__)
 
@@ -108,7 +113,7 @@ async def _outcome(facts: ConnectionFacts, call: StepCall, client: EgressClient,
             detail = await _ask_model(call, directory, facts)
         else:
             detail, status = await _get_base(call, directory, facts, client)
-        return Trial(True, "OK", detail, _since(started), status)
+        return Trial(True, "OK", detail + _expiry(facts), _since(started), status)
     except Defer as closed:
         until = closed.until.isoformat(timespec="seconds")
         return Trial(False, closed.reason.upper(), f"The connection's own limit is reached until {until}.", 0)
@@ -169,6 +174,14 @@ async def _get_base(
             message = f"The host answered with status {status}."
             raise StepFailed("HTTP_STATUS", message, host_failed=status >= 500, details={"status": status})
     return f"The host answered with status {status}.", status
+
+
+def _expiry(facts: ConnectionFacts) -> str:
+    """Say when a certificate expires, if that is soon."""
+    known = {"client certificate": expires_at(facts.tls_certificate), "CA certificate": expires_at(facts.tls_ca)}
+    soon = utc_now() + timedelta(days=DAYS_OF_WARNING)
+    told = [f" Its {what} expires on {end:%Y-%m-%d}." for what, end in known.items() if end is not None and end < soon]
+    return "".join(told)
 
 
 def _since(started: float) -> int:

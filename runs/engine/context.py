@@ -131,7 +131,9 @@ class TenantContexts:
     def policy(self, hosts: tuple[str, ...]) -> Policy:
         """Give what a tenant may call: what the installation allows, and its own hosts inside."""
         allowed = [*settings.EGRESS_ALLOW_HOSTS, *hosts]
-        return build_policy(allow_hosts=allowed, allow_cidrs=settings.EGRESS_ALLOW_CIDRS)
+        return build_policy(
+            allow_hosts=allowed, allow_cidrs=settings.EGRESS_ALLOW_CIDRS, ca_file=settings.EGRESS_CA_FILE
+        )
 
     async def close(self) -> None:
         """Close every connection."""

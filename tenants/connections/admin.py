@@ -9,18 +9,34 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
+from kernel.clock import utc_now
 from kernel.errors import ErrorItem
+from tenants.connections.certificates import LONGEST_PEM, expires_at
 from tenants.connections.models import Connection
-from tenants.connections.rules import POINTERS, REF, ConnectionWish, problems, secret_problems
-from tenants.connections.services import KEEP, delete_connection, policy_of, save_connection, secret_needed_again
+from tenants.connections.rules import POINTERS, REF, ConnectionWish, problems, secret_problems, tls_problems
+from tenants.connections.services import (
+    KEEP,
+    delete_connection,
+    policy_of,
+    save_connection,
+    secret_needed_again,
+    wished_tls_key,
+)
 from tenants.console import ConsoleAdmin, actor_of, column
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[Connection]
 else:
     Form = forms.ModelForm
+
+
+class SecretTextarea(UnfoldAdminTextareaWidget):  # type: ignore[misc]  # unfold has no types
+    """A text of several lines that goes in and is not shown again, not even beside its error."""
+
+    def format_value(self, value: Any) -> None:
+        """Show nothing."""
 
 
 class ConnectionForm(Form):
@@ -35,6 +51,14 @@ class ConnectionForm(Form):
     )
     clear_secret = forms.BooleanField(required=False, help_text="Forget the secret that is kept.")
 
+    new_tls_key = forms.CharField(
+        required=False,
+        max_length=LONGEST_PEM,
+        label="Private key",
+        widget=SecretTextarea,
+        help_text="PEM, of the client certificate. Left empty, the one that is kept stays.",
+    )
+
     def clean(self) -> dict[str, Any]:
         """Hold it to the rules the API has."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -45,6 +69,8 @@ class ConnectionForm(Form):
             providers = import_string(settings.PROVIDER_NAMES)()
             found = [*problems(wish_of(cleaned), policy=policy_of(tenant), providers=providers)]
             found += secret_problems(self.secret_wish, wish_of(cleaned))
+            key = wished_tls_key(self.instance, wish_of(cleaned), self.tls_key_wish)
+            found += tls_problems(wish_of(cleaned), key, now=utc_now())
             again = None if self.secret_wish is not KEEP else secret_needed_again(self.instance, wish_of(cleaned))
             for item in [*found, again] if again else found:
                 self.add_error(*_placed(item, self.fields))
@@ -63,6 +89,11 @@ class ConnectionForm(Form):
             return self.cleaned_data["new_secret"]
         return None if self.cleaned_data["clear_secret"] else KEEP
 
+    @property
+    def tls_key_wish(self) -> object:
+        """Say what becomes of the private key."""
+        return self.cleaned_data["new_tls_key"] or KEEP
+
 
 class ConnectionAdmin(ConsoleAdmin):
     """Where tenants' steps may call."""
@@ -78,7 +109,7 @@ class ConnectionAdmin(ConsoleAdmin):
     search_fields = ["ref", "base_url", "tenant__slug"]
     ordering = ["-id"]
     autocomplete_fields = ["tenant"]
-    readonly_fields = ["secret_state", "created_at", "updated_at"]
+    readonly_fields = ["secret_state", "tls_state", "created_at", "updated_at"]
     fieldsets = [
         (None, {"fields": ["tenant", "ref", "kind", "provider", "base_url", "model", "headers", "is_active"]}),
         (
@@ -100,6 +131,7 @@ class ConnectionAdmin(ConsoleAdmin):
                 ]
             },
         ),
+        ("TLS", {"fields": ["tls_ca", "tls_certificate", "new_tls_key", "tls_state"]}),
         ("Bounds", {"fields": ["timeout_seconds", "requests_per_minute", "max_concurrency", "allows_tools"]}),
         ("The other end", {"fields": ["options"]}),
         ("History", {"fields": ["created_at", "updated_at"]}),
@@ -118,6 +150,13 @@ class ConnectionAdmin(ConsoleAdmin):
         """Tell whether there is one, never what it is."""
         return f"kept since {row.secret_set_at:%Y-%m-%d %H:%M} UTC" if row.secret_set_at else "none"
 
+    @column("certificates")
+    def tls_state(self, row: Connection) -> str:
+        """Tell when certificates expire, and whether there is a private key."""
+        known = {"CA": expires_at(row.tls_ca), "client certificate": expires_at(row.tls_certificate)}
+        told = [f"{what} valid until {end:%Y-%m-%d}" for what, end in known.items() if end is not None]
+        return ", ".join([*told, *(["private key kept"] if row.tls_key else [])]) or "none"
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save through the service, which tells the audit."""
         row, _ = save_connection(
@@ -126,6 +165,7 @@ class ConnectionAdmin(ConsoleAdmin):
             ref=obj.ref,
             wish=wish_of(form.cleaned_data),
             secret=form.secret_wish,
+            tls_key=form.tls_key_wish,
         )
         obj.__dict__.update(row.__dict__)
 
@@ -149,6 +189,6 @@ def wish_of(cleaned: Mapping[str, Any]) -> ConnectionWish:
 def _placed(item: ErrorItem, fields: Mapping[str, Any]) -> tuple[str | None, str]:
     pointer = item.pointer or ""
     name = next((name for name, one in POINTERS.items() if one == pointer), pointer.removeprefix("/"))
-    name = "new_secret" if name == "secret" else name
+    name = {"secret": "new_secret", "tls_key": "new_tls_key"}.get(name, name)
     text = item.detail if item.hint is None else f"{item.detail} {item.hint}"
     return (name if name in fields else None), text

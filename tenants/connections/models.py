@@ -69,6 +69,17 @@ class Connection(models.Model):
     )
     secret = SealedField(help_text="The key, token, password or client secret; sealed.")
     secret_set_at = models.DateTimeField(null=True, editable=False)
+    tls_ca = models.TextField(
+        blank=True,
+        verbose_name="CA certificates",
+        help_text="PEM. Trusted for this connection instead of all others. Empty: those of the installation.",
+    )
+    tls_certificate = models.TextField(
+        blank=True,
+        verbose_name="client certificate",
+        help_text="PEM. Shown where the host asks for one; the client's own first, then those that lead to its CA.",
+    )
+    tls_key = SealedField(help_text="The private key of the client certificate; sealed.")
     timeout_seconds = models.FloatField(null=True, blank=True, help_text="For one call. Empty: the step's own.")
     requests_per_minute = models.PositiveIntegerField(
         null=True, blank=True, help_text="More wait. Empty: as many as come."

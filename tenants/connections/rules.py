@@ -3,12 +3,14 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
 from kernel.egress import EgressBlocked, HeaderRefused, Policy, check_headers, check_url
 from kernel.errors import ErrorItem
 from kernel.values import Json
+from tenants.connections.certificates import certificate_problems
 from tenants.connections.models import ConnectionAuth, ConnectionKind
 from tenants.connections.options import option_problems
 
@@ -23,6 +25,9 @@ POINTERS: Final[Mapping[str, str]] = {
     "audience": "/auth/audience",
     "resource": "/auth/resource",
     "secret_in": "/auth/secret_in",
+    "tls_ca": "/tls/ca",
+    "tls_certificate": "/tls/certificate",
+    "tls_key": "/tls/key",
 }
 """Where callers write what a connection keeps flat."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -59,6 +64,8 @@ class ConnectionWish:
     audience: str = ""
     resource: str = ""
     secret_in: str = ""
+    tls_ca: str = ""
+    tls_certificate: str = ""
     timeout_seconds: float | None = None
     requests_per_minute: int | None = None
     max_concurrency: int | None = None
@@ -100,6 +107,20 @@ def secret_problems(secret: object, wish: ConnectionWish) -> Iterator[ErrorItem]
         place = f"Character {found.start() + 1} of the secret (U+{ord(found[0]):04X})"
         detail = f"{place} cannot be part of what the auth {wish.shown_auth} sends."
         yield _item("secret", "CHARACTER_REFUSED", detail, "Paste the secret alone, without blanks or words around it.")
+
+
+def tls_problems(wish: ConnectionWish, key: str, *, now: datetime) -> Iterator[ErrorItem]:
+    """Tell what is wrong with what a connection has for TLS.
+
+    Args:
+        wish: The connection.
+        key: The private key of its client certificate, new or kept; empty for none.
+        now: When it is to be valid.
+    """
+    has_any = bool(wish.tls_ca or wish.tls_certificate or key)
+    if has_any and urlsplit(wish.base_url).scheme == "http":
+        yield _item("tls_ca", "NOT_TLS", "The base_url begins with http, so certificates have no use.", "Write https.")
+    yield from certificate_problems(wish.tls_ca, wish.tls_certificate, key, now=now)
 
 
 def moved_host(before: ConnectionWish, after: ConnectionWish) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from tenants.connections.certificates import LONGEST_PEM, expires_at
 from tenants.connections.models import Connection, ConnectionAuth, ConnectionKind, SecretPlace
 from tenants.connections.rules import ConnectionWish
 from tenants.connections.services import KEEP
@@ -40,6 +41,23 @@ class AuthFields(Strict):
     )
 
 
+class TlsFields(Strict):
+    """Certificates for TLS, in PEM."""
+
+    ca = serializers.CharField(
+        required=False, max_length=LONGEST_PEM, help_text="Authorities of the host, trusted instead of all others."
+    )
+    certificate = serializers.CharField(
+        required=False, max_length=LONGEST_PEM, help_text="Client certificate, first, and those that lead to its CA."
+    )
+    key = serializers.CharField(
+        required=False,
+        write_only=True,
+        max_length=LONGEST_PEM,
+        help_text="Private key of the client certificate, not encrypted. Left out it stays; it is never shown.",
+    )
+
+
 @extend_schema_serializer(
     examples=[
         OpenApiExample("A language model", LLM_EXAMPLE, request_only=True),
@@ -71,6 +89,7 @@ class ConnectionFields(Strict):
         trim_whitespace=False,
         help_text="Key, token, password or client secret. Left out it stays, null clears it; it is never shown.",
     )
+    tls = TlsFields(required=False, help_text="Left out, the public authorities are trusted and nothing is shown.")
     timeout_seconds = serializers.FloatField(required=False, allow_null=True, min_value=0.1, max_value=600)
     requests_per_minute = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=1_000_000, help_text="Calls over it wait."
@@ -97,13 +116,31 @@ class ConnectionFields(Strict):
         fields = dict(self.validated_data)
         fields.pop("secret", None)
         auth = fields.pop("auth", {})
+        tls = {f"tls_{name}": value for name, value in fields.pop("tls", {}).items() if name != "key"}
         renamed = {"type": "auth", "name": "auth_name"}
-        return ConnectionWish(**fields, **{renamed.get(name, name): value for name, value in auth.items()})
+        return ConnectionWish(**fields, **tls, **{renamed.get(name, name): value for name, value in auth.items()})
 
     @property
     def secret_wish(self) -> object:
         """Say what becomes of the secret: a text, None, or ``KEEP``."""
         return self.validated_data.get("secret", KEEP)
+
+    @property
+    def tls_key_wish(self) -> object:
+        """Say what becomes of the private key: a text, or ``KEEP``."""
+        return self.validated_data.get("tls", {}).get("key", KEEP)
+
+
+class TlsShape(serializers.Serializer[Any]):
+    """What a connection has for TLS, without its private key."""
+
+    ca = serializers.CharField(allow_null=True)
+    ca_expires_at = serializers.DateTimeField(allow_null=True, help_text="When the first of them is valid no more.")
+    certificate = serializers.CharField(allow_null=True)
+    expires_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the client certificate, or one of its chain, is valid no more."
+    )
+    has_key = serializers.BooleanField()
 
 
 class ConnectionShape(serializers.Serializer[Any]):
@@ -118,6 +155,7 @@ class ConnectionShape(serializers.Serializer[Any]):
     auth = JsonObject(help_text="`type`, and what belongs to it.")
     has_secret = serializers.BooleanField()
     secret_set_at = serializers.DateTimeField(allow_null=True)
+    tls = TlsShape()
     timeout_seconds = serializers.FloatField(allow_null=True)
     requests_per_minute = serializers.IntegerField(allow_null=True)
     max_concurrency = serializers.IntegerField(allow_null=True)
@@ -143,6 +181,13 @@ def connection_body(row: Connection) -> dict[str, Any]:
         "auth": {"type": row.auth, **{name: value for name, value in options.items() if value}},
         "has_secret": row.has_secret,
         "secret_set_at": row.secret_set_at,
+        "tls": {
+            "ca": row.tls_ca or None,
+            "ca_expires_at": expires_at(row.tls_ca),
+            "certificate": row.tls_certificate or None,
+            "expires_at": expires_at(row.tls_certificate),
+            "has_key": bool(row.tls_key),
+        },
         "timeout_seconds": row.timeout_seconds,
         "requests_per_minute": row.requests_per_minute,
         "max_concurrency": row.max_concurrency,

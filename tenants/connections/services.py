@@ -11,12 +11,12 @@ from kernel.egress import Policy, build_policy
 from kernel.errors import ErrorItem
 from kernel.values import Json
 from tenants.connections.models import Connection
-from tenants.connections.rules import REF, ConnectionWish, moved_host, problems, secret_problems
+from tenants.connections.rules import REF, ConnectionWish, moved_host, problems, secret_problems, tls_problems
 from tenants.context import tenant_scope
 from tenants.errors import ConnectionInvalid, ConnectionNotFound, ConnectionRefInvalid
 from tenants.models import Tenant
 from tenants.recording import record
-from tenants.sealing import seal_into
+from tenants.sealing import open_from, seal_into
 
 KEEP: Final = object()
 """Stands for the secret that is there already."""
@@ -25,11 +25,11 @@ KEEP: Final = object()
 def policy_of(tenant: Tenant) -> Policy:
     """Give what a tenant may call: what the installation allows, and what its operator allows this tenant."""
     hosts = [*settings.EGRESS_ALLOW_HOSTS, *tenant.egress_allow_hosts]
-    return build_policy(allow_hosts=hosts, allow_cidrs=settings.EGRESS_ALLOW_CIDRS)
+    return build_policy(allow_hosts=hosts, allow_cidrs=settings.EGRESS_ALLOW_CIDRS, ca_file=settings.EGRESS_CA_FILE)
 
 
 def save_connection(
-    *, tenant: Tenant, actor: str, ref: str, wish: ConnectionWish, secret: object = KEEP
+    *, tenant: Tenant, actor: str, ref: str, wish: ConnectionWish, secret: object = KEEP, tls_key: object = KEEP
 ) -> tuple[Connection, bool]:
     """Make a connection, or replace what one says. Steps use it within 5 s.
 
@@ -39,6 +39,7 @@ def save_connection(
         ref: Its name.
         wish: All it says; what is left out has its default.
         secret: Text replaces the secret, None clears it, ``KEEP`` leaves it.
+        tls_key: The private key of the client certificate, likewise; without a certificate there is none.
 
     Returns:
         The connection, and whether it is new.
@@ -62,14 +63,20 @@ def save_connection(
         before = None if created else _said(row)
         if secret is KEEP and (again := secret_needed_again(row, wish)) is not None:
             raise ConnectionInvalid(errors=[again])
+        key = wished_tls_key(row, wish, tls_key)
+        if wrong := list(tls_problems(wish, key, now=utc_now())):
+            raise ConnectionInvalid(errors=wrong)
         for name, value in _columns(wish).items():
             setattr(row, name, value)
         if secret is not KEEP:
             seal_into(row, "secret", str(secret or ""))
             row.secret_set_at = utc_now() if secret else None
+        if tls_key is not KEEP or not key:
+            seal_into(row, "tls_key", key)
         row.updated_at = utc_now()
         row.save()
-        changed = {} if secret is KEEP else {"secret": "changed" if secret else "cleared"}
+        wishes = {"secret": secret, "tls_key": tls_key}
+        changed = {name: "changed" if one else "cleared" for name, one in wishes.items() if one is not KEEP}
         _tell(row, actor, "created" if created else "changed", before, {**_said(row), **changed})
     return row, created
 
@@ -111,6 +118,13 @@ def _wish_of(row: Connection) -> ConnectionWish:
 def _said(row: Connection) -> dict[str, Json]:
     """What the audit keeps of a connection: all but its secret."""
     return {name: getattr(row, name) for name in ConnectionWish.__dataclass_fields__}
+
+
+def wished_tls_key(row: Connection, wish: ConnectionWish, tls_key: object) -> str:
+    """Give the private key that a connection is to have: a new one, or the one it has if it keeps a certificate."""
+    if tls_key is not KEEP:
+        return str(tls_key or "")
+    return open_from(row, "tls_key") if wish.tls_certificate else ""
 
 
 def secret_needed_again(row: Connection, wish: ConnectionWish) -> ErrorItem | None:

@@ -65,7 +65,12 @@ class ConnectionView(APIView):
         caller, fields = caller_of(request), ConnectionFields(data=request.data)
         fields.is_valid(raise_exception=True)
         row, created = services.save_connection(
-            tenant=caller.tenant, actor=caller.actor, ref=ref, wish=fields.wish(), secret=fields.secret_wish
+            tenant=caller.tenant,
+            actor=caller.actor,
+            ref=ref,
+            wish=fields.wish(),
+            secret=fields.secret_wish,
+            tls_key=fields.tls_key_wish,
         )
         return Response(connection_body(row), status=201 if created else 200)
 

@@ -55,7 +55,11 @@ def installation_provider() -> Provider | None:
         client_id=settings.OIDC_CLIENT_ID,
         client_secret=settings.OIDC_CLIENT_SECRET,
         scopes=settings.OIDC_SCOPES,
-        policy=build_policy(allow_hosts=settings.EGRESS_ALLOW_HOSTS, allow_cidrs=settings.EGRESS_ALLOW_CIDRS),
+        policy=build_policy(
+            allow_hosts=settings.EGRESS_ALLOW_HOSTS,
+            allow_cidrs=settings.EGRESS_ALLOW_CIDRS,
+            ca_file=settings.EGRESS_CA_FILE,
+        ),
         emails_verified=settings.OIDC_EMAILS_VERIFIED,
     )
 

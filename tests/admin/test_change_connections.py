@@ -11,6 +11,7 @@ from tenants.context import unscoped
 from tenants.models import Connection, Tenant
 from tenants.sealing import open_from
 from tests.conftest import Customer
+from tests.support.certificates import Authority
 
 ADD = reverse("admin:tenants_connection_add")
 SECRET = "canary-typed-by-an-operator"
@@ -90,3 +91,24 @@ def test_a_name_that_is_taken_is_refused(console: Client, acme: Customer, globex
     assert again.status_code == 200
     assert "has a connection of this name" in again.text
     assert console.post(ADD, filled(globex.tenant)).status_code == 302
+
+
+def test_a_client_certificate_is_kept_and_its_key_never_shown(console: Client, acme: Customer) -> None:
+    house = Authority("House CA")
+    ann, bob = house.issue("ann"), house.issue("bob")
+    shown = {"tls_ca": house.pem, "tls_certificate": ann.certificate}
+    wrong = console.post(ADD, filled(acme.tenant, **shown, new_tls_key=bob.key))
+    assert "does not belong to the first certificate" in wrong.text
+    assert bob.key.splitlines()[1] not in wrong.text
+    assert console.post(ADD, filled(acme.tenant, **shown, new_tls_key=ann.key)).status_code == 302
+    row = the_connection()
+    assert open_from(row, "tls_key").split() == ann.key.split()
+    change = reverse("admin:tenants_connection_change", args=[row.pk])
+    page = console.get(change).text
+    assert "client certificate valid until" in page
+    assert "private key kept" in page
+    assert ann.key.splitlines()[1] not in page
+    assert console.post(change, filled(acme.tenant, **shown, new_secret="")).status_code == 302
+    assert the_connection().tls_key
+    assert console.post(change, filled(acme.tenant, new_secret="")).status_code == 302
+    assert not the_connection().tls_key

@@ -11,9 +11,9 @@ import pytest
 
 from kernel.egress import ConnectionFailed, DeadlineExceeded, build_policy, open_client
 from kernel.egress.backend import AsyncGuardedBackend
-from kernel.egress.pool import AsyncConnections
+from kernel.egress.pool import AsyncConnections, Place
 from kernel.egress.progress import Progress
-from kernel.egress.transport import default_ssl_context
+from kernel.egress.trust import default_ssl_context
 from kernel.errors import LlmteamError
 from tests.support.http_server import Answer, CountingServer
 
@@ -31,19 +31,20 @@ def server() -> Iterator[CountingServer]:
 @pytest.fixture
 async def narrow() -> AsyncIterator[AsyncConnections]:
     """Two in use at most, one kept at most."""
-    connections = AsyncConnections(AsyncGuardedBackend(LOOPBACK), default_ssl_context(), max_active=2, max_idle=1)
+    connections = AsyncConnections(AsyncGuardedBackend(LOOPBACK), max_active=2, max_idle=1)
     yield connections
     await connections.aclose()
 
 
 async def call(connections: AsyncConnections, url: str) -> None:
     request = httpcore.Request("GET", url, headers={"Host": "x"})
-    response, connection = await connections.send(request, Progress())
+    place = Place.of(request.url.origin, default_ssl_context())
+    response, connection = await connections.send(request, place, Progress())
     stream: Any = response.stream
     async for _ in stream:
         pass
     await stream.aclose()
-    await connections.give_back(connection, request.url.origin)
+    await connections.give_back(connection, place)
 
 
 async def test_no_more_calls_run_at_once_than_there_are_slots(narrow: AsyncConnections, server: CountingServer) -> None:

@@ -55,10 +55,11 @@ class Bench:
     gates: list[Gate] = field(default_factory=list)
 
     def connect(self, ref: str, wish: dict[str, Any]) -> None:
-        """Give the tenant a connection of its own, as its row would say; `secret` is sealed into it."""
-        secret = wish.pop("secret", "")
+        """Give the tenant a connection of its own, as its row would say; secrets are sealed into it."""
+        sealed = {name: wish.pop(name, "") for name in ("secret", "tls_key")}
         row = Connection(ref=ref, kind="http", tenant_id=self.context.tenant_id, **wish)
-        seal_into(row, "secret", secret)
+        for name, text in sealed.items():
+            seal_into(row, name, text)
         directory = Directory(Runtime(), lambda: self.context.egress)
         self.context.connected[ref] = partial(directory.client, ref, facts_of(row))
 

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 class RecordedRequest:
     """One call as it arrived; header names are lower case, `connection` tells sockets apart.
 
-    `target` is what the request line asked for, letter by letter.
+    `target` is what the request line asked for, letter by letter; `client` whose certificate the caller showed.
     """
 
     method: str
@@ -30,6 +30,7 @@ class RecordedRequest:
     at: float
     connection: int
     target: str = ""
+    client: str | None = None
 
     def json(self) -> Any:
         """The body, read as JSON."""
@@ -80,12 +81,17 @@ class CountingServer:
     Routes may be set while it runs. Every request is recorded, known route or not, before it is answered.
     """
 
-    def __init__(self) -> None:
-        """Bind a free port; nothing is served before `start`."""
+    def __init__(self, *, ssl_context: ssl.SSLContext | None = None) -> None:
+        """Bind a free port; nothing is served before `start`. With a context it speaks TLS."""
+        self._scheme = "http" if ssl_context is None else "https"
         self._lock = threading.Lock()
         self._routes: dict[tuple[str, str], Handler] = {}
         self._calls: list[RecordedRequest] = []
         self._server = _Server(self)
+        if ssl_context is not None:
+            self._server.socket = ssl_context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
@@ -96,7 +102,7 @@ class CountingServer:
     @property
     def url(self) -> str:
         """Base URL without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     @property
     def calls(self) -> list[RecordedRequest]:
@@ -236,6 +242,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
             at=time.monotonic(),
             connection=self.client_address[1],
             target=self.path,
+            client=_client_of(self.connection),
         )
         answer = self.server.owner.answer(request)
         if answer.delay_seconds:
@@ -269,6 +276,12 @@ class _RequestHandler(BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(seconds)
         self.close_connection = True
+
+
+def _client_of(connection: object) -> str | None:
+    """Name whose certificate was shown."""
+    shown = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    return dict(part[0] for part in shown["subject"])["commonName"] if shown else None  # type: ignore[misc, index, union-attr]
 
 
 def _always(answer: Answer) -> Handler:

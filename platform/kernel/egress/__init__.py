@@ -16,9 +16,11 @@ from kernel.egress.errors import (
 )
 from kernel.egress.headers import check_headers
 from kernel.egress.policy import Policy, Target, build_policy, check_url
+from kernel.egress.trust import TLS, build_ssl_context
 
 __all__ = [
     "OF_TRUST",
+    "TLS",
     "BodyTooLarge",
     "BodyUnreadable",
     "ConnectionFailed",
@@ -30,6 +32,7 @@ __all__ = [
     "SyncEgressClient",
     "Target",
     "build_policy",
+    "build_ssl_context",
     "check_headers",
     "check_url",
     "open_client",

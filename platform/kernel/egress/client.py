@@ -25,6 +25,7 @@ from kernel.egress.policy import Policy, check_url
 from kernel.egress.progress import PROGRESS, Progress
 from kernel.egress.redirects import Hops
 from kernel.egress.transport import DEADLINE, AsyncGuardedTransport, SyncGuardedTransport
+from kernel.egress.trust import default_ssl_context
 
 TIMEOUT_SECONDS = 30.0
 
@@ -47,11 +48,14 @@ def open_client(
         max_body_bytes: Bound of an answer, decompressed.
         resolver: Blocking lookup of a name; runs in a thread.
         network: What opens sockets.
-        ssl_context: Whom to trust; by default the system's authorities and Mozilla's.
+        ssl_context: Whom to trust; by default the system's authorities, Mozilla's and the policy's. A request may name
+            another by the extension `TLS`.
         owner: Whose share of the look-up threads it uses, normally a tenant's id; by default one of its own.
     """
     backend = AsyncGuardedBackend(policy, resolver=resolver, network=network, owner=owner)
-    transport = AsyncGuardedTransport(backend, max_body_bytes=max_body_bytes, ssl_context=ssl_context)
+    transport = AsyncGuardedTransport(
+        backend, max_body_bytes=max_body_bytes, ssl_context=ssl_context or default_ssl_context(policy.ca_file)
+    )
     return EgressClient(policy, transport, timeout_seconds)
 
 
@@ -67,7 +71,9 @@ def open_sync_client(
 ) -> "SyncEgressClient":
     """Open a blocking client, for libraries that know no other; as `open_client` otherwise."""
     backend = SyncGuardedBackend(policy, resolver=resolver, network=network, owner=owner)
-    transport = SyncGuardedTransport(backend, max_body_bytes=max_body_bytes, ssl_context=ssl_context)
+    transport = SyncGuardedTransport(
+        backend, max_body_bytes=max_body_bytes, ssl_context=ssl_context or default_ssl_context(policy.ca_file)
+    )
     return SyncEgressClient(policy, transport, timeout_seconds)
 
 

@@ -19,10 +19,10 @@ _TEXTS: Final = {
 _CERTIFICATE_TEXTS: Final = {
     10: "it has expired",
     9: "it is not valid yet",
-    18: "it is signed by itself; name its authority",
-    19: "its authority is not known; name it",
-    20: "its authority is not known; name it",
-    21: "its authority is not known; name it",
+    18: "it is signed by itself; name it as its authority (CA)",
+    19: "its authority (CA) is not known; name its CA certificate",
+    20: "its authority (CA) is not known; name its CA certificate",
+    21: "its authority (CA) is not known; name its CA certificate",
     23: "it was revoked",
     62: "it is for another host",
     64: "it is for another address",
@@ -47,6 +47,8 @@ def connection_failed(error: BaseException, *, sent: bool) -> ConnectionFailed:
             why = _CERTIFICATE_TEXTS.get(cause.verify_code, "it does not hold")
             return ConnectionFailed(f"The host's certificate is not trusted: {why}.", reason=reason, sent=sent)
         if reason is not None:
+            # With TLS 1.3 a request is written before the host looks at our certificate; refused, nothing has read it.
+            sent = sent and reason is not Reason.CLIENT_CERTIFICATE
             return ConnectionFailed(f"{_TEXTS[reason]}.", reason=reason, sent=sent)
     return ConnectionFailed(sent=sent)
 

@@ -68,6 +68,7 @@ class Policy:
         redirects_max: Hops followed; each is judged like the first URL.
         allow_hosts: Internal names and addresses, and odd ports, the operator opened.
         allow_cidrs: Networks the hosts in `allow_hosts` may resolve to beside public addresses.
+        ca_file: PEM file of authorities that are trusted beside the public ones; empty for none.
     """
 
     schemes: frozenset[str] = frozenset(("http", "https"))
@@ -75,6 +76,7 @@ class Policy:
     redirects_max: int = 5
     allow_hosts: tuple[AllowedHost, ...] = ()
     allow_cidrs: tuple[IPNetwork, ...] = ()
+    ca_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ def build_policy(
     schemes: Iterable[str] = ("http", "https"),
     ports: Iterable[int] = (80, 443, 8080, 8443),
     redirects_max: int = 5,
+    ca_file: str = "",
 ) -> Policy:
     """Build a policy from an operator's settings.
 
@@ -121,6 +124,7 @@ def build_policy(
         schemes: Of `http` and `https`.
         ports: Open for every host.
         redirects_max: Hops followed.
+        ca_file: PEM file of authorities to trust beside the public ones.
 
     Raises:
         ValueError: An entry cannot be read; the text is fit for the operator.
@@ -134,6 +138,7 @@ def build_policy(
         redirects_max=redirects_max,
         allow_hosts=tuple(_read_allowed_host(entry) for entry in allow_hosts),
         allow_cidrs=tuple(_read_network(entry) for entry in allow_cidrs),
+        ca_file=ca_file,
     )
 
 

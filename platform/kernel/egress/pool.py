@@ -1,4 +1,4 @@
-"""Connections kept for the next request to the same origin.
+"""Connections kept for the next request to the same place.
 
 httpcore's own pool looks at every connection for every request: at 200 calls in flight that is 5 ms of processor
 time a call. Here taking and giving back a connection costs the same however many there are.
@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from collections import OrderedDict, defaultdict, deque
 from contextlib import suppress
+from typing import NamedTuple
 
 import httpcore
 
@@ -19,6 +20,19 @@ KEEPALIVE_SECONDS = 15.0
 _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 
 
+class Place(NamedTuple):
+    """Where a connection leads, and by which TLS context: only requests of the same place share it."""
+
+    origin: bytes
+    ssl_context: ssl.SSLContext | None
+
+    @classmethod
+    def of(cls, origin: httpcore.Origin, ssl_context: ssl.SSLContext) -> "Place":
+        """Name the place of a request; without TLS all contexts are the same."""
+        written = b"%s://%s:%d" % (origin.scheme, origin.host, origin.port)
+        return cls(written, ssl_context if origin.scheme == b"https" else None)
+
+
 class AsyncConnections:
     """The connections of one client: at most `max_active` in use, at most `max_idle` kept.
 
@@ -28,22 +42,20 @@ class AsyncConnections:
     def __init__(
         self,
         backend: httpcore.AsyncNetworkBackend,
-        ssl_context: ssl.SSLContext,
         *,
         max_active: int = MAX_ACTIVE,
         max_idle: int = MAX_IDLE,
     ) -> None:
         """Start with no connection."""
         self._backend = backend
-        self._ssl_context = ssl_context
         self._slots = asyncio.Semaphore(max_active)
         self._max_idle = max_idle
-        self._idle: OrderedDict[httpcore.AsyncHTTPConnection, httpcore.Origin] = OrderedDict()
-        self._idle_by_origin: defaultdict[bytes, deque[httpcore.AsyncHTTPConnection]] = defaultdict(deque)
+        self._idle: OrderedDict[httpcore.AsyncHTTPConnection, Place] = OrderedDict()
+        self._idle_by_place: defaultdict[Place, deque[httpcore.AsyncHTTPConnection]] = defaultdict(deque)
         self._closing: set[asyncio.Task[None]] = set()
 
     async def send(
-        self, request: httpcore.Request, progress: Progress
+        self, request: httpcore.Request, place: Place, progress: Progress
     ) -> tuple[httpcore.Response, httpcore.AsyncHTTPConnection]:
         """Send a request over a kept connection or a new one; waits for a slot.
 
@@ -60,7 +72,7 @@ class AsyncConnections:
         await self._slots.acquire()
         connection: httpcore.AsyncHTTPConnection | None = None
         try:
-            connection = await self._take_kept(request.url.origin)
+            connection = await self._take_kept(place)
             if connection is not None:
                 try:
                     return await connection.handle_async_request(request), connection
@@ -68,7 +80,7 @@ class AsyncConnections:
                     if progress.answered or (progress.sent and request.method not in _REPEATABLE):
                         raise
                     self._drop(connection)
-            connection = self._new(request.url.origin)
+            connection = self._new(request.url.origin, place)
             return await connection.handle_async_request(request), connection
         except BaseException:
             self._slots.release()
@@ -76,14 +88,14 @@ class AsyncConnections:
                 self._drop(connection)
             raise
 
-    async def give_back(self, connection: httpcore.AsyncHTTPConnection, origin: httpcore.Origin) -> None:
+    async def give_back(self, connection: httpcore.AsyncHTTPConnection, place: Place) -> None:
         """Keep a connection whose answer was read to its end; forget one that is closed."""
         self._slots.release()
         if not connection.is_idle():
             self._drop(connection)
             return
-        self._idle[connection] = origin
-        self._idle_by_origin[_key(origin)].append(connection)
+        self._idle[connection] = place
+        self._idle_by_place[place].append(connection)
         while self._idle and (len(self._idle) > self._max_idle or next(iter(self._idle)).has_expired()):
             await self._close_oldest()
 
@@ -104,8 +116,8 @@ class AsyncConnections:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
-    async def _take_kept(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection | None:
-        kept = self._idle_by_origin.get(_key(origin))
+    async def _take_kept(self, place: Place) -> httpcore.AsyncHTTPConnection | None:
+        kept = self._idle_by_place.get(place)
         while kept:
             connection = kept.pop()
             del self._idle[connection]
@@ -114,27 +126,23 @@ class AsyncConnections:
             await connection.aclose()
         return None
 
-    def _new(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
+    def _new(self, origin: httpcore.Origin, place: Place) -> httpcore.AsyncHTTPConnection:
         return httpcore.AsyncHTTPConnection(
             origin=origin,
-            ssl_context=self._ssl_context,
+            ssl_context=place.ssl_context,
             keepalive_expiry=KEEPALIVE_SECONDS,
             network_backend=self._backend,
         )
 
     async def _close_oldest(self) -> None:
-        connection, origin = self._idle.popitem(last=False)
-        kept = self._idle_by_origin[_key(origin)]
+        connection, place = self._idle.popitem(last=False)
+        kept = self._idle_by_place[place]
         kept.popleft()
         if not kept:
-            del self._idle_by_origin[_key(origin)]
+            del self._idle_by_place[place]
         await connection.aclose()
 
 
 async def _close(connection: httpcore.AsyncHTTPConnection) -> None:
     with suppress(httpcore.NetworkError):
         await connection.aclose()
-
-
-def _key(origin: httpcore.Origin) -> bytes:
-    return b"%s://%s:%d" % (origin.scheme, origin.host, origin.port)

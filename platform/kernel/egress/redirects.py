@@ -8,6 +8,7 @@ import httpx
 from kernel.egress.errors import EgressBlocked
 from kernel.egress.headers import next_headers
 from kernel.egress.policy import DEFAULT_PORTS, Policy, Target, check_text, check_url
+from kernel.egress.trust import TLS
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -39,16 +40,16 @@ class Hops:
         request = response.request
         before = check_url(str(request.url), self._policy)
         after = self._place(before, location)
+        same_host = _is_same_host(before, after)
+        extensions = {name: value for name, value in request.extensions.items() if same_host or name != TLS}
         method = _next_method(request.method, response.status_code)
         keeps_body = method == request.method
         return httpx.Request(
             method,
             after.url,
-            headers=next_headers(
-                request.headers.multi_items(), same_host=_is_same_host(before, after), with_body=keeps_body
-            ),
+            headers=next_headers(request.headers.multi_items(), same_host=same_host, with_body=keeps_body),
             content=request.content if keeps_body else None,
-            extensions=dict(request.extensions),
+            extensions=extensions,
         )
 
     def _place(self, before: Target, location: str) -> Target:

@@ -1,37 +1,29 @@
 """httpx transports over the guarded network: bounded bodies, our errors, no environment."""
 
 import asyncio
-import functools
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-import certifi
 import httpcore
 import httpx
 
 from kernel.charsets import codec_of, label_of
 from kernel.egress.backend import AsyncBoundedStream, SyncBoundedStream, until
 from kernel.egress.body import MAX_BODY_BYTES, BodyReader
-from kernel.egress.errors import DeadlineExceeded
+from kernel.egress.errors import ConnectionFailed, DeadlineExceeded, Reason
 from kernel.egress.failures import connection_failed
-from kernel.egress.pool import KEEPALIVE_SECONDS, AsyncConnections
+from kernel.egress.pool import KEEPALIVE_SECONDS, AsyncConnections, Place
 from kernel.egress.progress import PROGRESS, Progress, current
+from kernel.egress.refusals import refusal_of_certificate
+from kernel.egress.trust import TLS
 
 DEADLINE = "llmteam.deadline"
 MAX_SYNC_CONNECTIONS = 50
 SLICES_AT_ONCE = 32
 """After so many pieces of a body the event loop has a turn: reading one takes tens of microseconds."""
-
-
-@functools.cache
-def default_ssl_context() -> ssl.SSLContext:
-    """Trust the system's authorities and Mozilla's; built once, it takes tens of milliseconds."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(cafile=certifi.where())
-    return context
 
 
 class AsyncGuardedTransport(httpx.AsyncBaseTransport):
@@ -42,11 +34,13 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
         backend: httpcore.AsyncNetworkBackend,
         *,
         max_body_bytes: int = MAX_BODY_BYTES,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: ssl.SSLContext,
     ) -> None:
         """Open an empty pool."""
         self._limit = max_body_bytes
-        self._connections = AsyncConnections(backend, ssl_context or default_ssl_context())
+        self._ssl_context = ssl_context
+        self._backend = backend
+        self._connections = AsyncConnections(backend)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request, follow nothing.
@@ -57,17 +51,31 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
             DeadlineExceeded: A wait took too long.
         """
         core_request = _core_request(request)
+        place = Place.of(core_request.url.origin, request.extensions.get(TLS) or self._ssl_context)
         progress = request.extensions.get(PROGRESS) or Progress()
         token = current.set(progress)
         try:
             with _our_errors(progress):
-                response, connection = await self._connections.send(core_request, progress)
+                response, connection = await self._connections.send(core_request, place, progress)
+        except ConnectionFailed as failure:
+            refusal = await self._refusal(failure, core_request.url.origin, place, progress)
+            if refusal is None:
+                raise
+            raise refusal from failure
         finally:
             current.reset(token)
-        raw = _AsyncRawBody(response, core_request.url.origin, connection, self._connections)
+        raw = _AsyncRawBody(response, place, connection, self._connections)
         headers = httpx.Headers(response.headers)
         reader = BodyReader(headers.get("content-encoding", ""), self._limit)
         return _response(response, headers, reader, _AsyncBody(raw, reader, request.extensions.get(DEADLINE)))
+
+    async def _refusal(
+        self, failure: ConnectionFailed, origin: httpcore.Origin, place: Place, progress: Progress
+    ) -> ConnectionFailed | None:
+        """Find out whether it was for our certificate that a connection broke."""
+        if failure.reason is not Reason.BROKEN or progress.answered or place.ssl_context is None:
+            return None
+        return await refusal_of_certificate(self._backend, origin, place.ssl_context)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -82,12 +90,12 @@ class SyncGuardedTransport(httpx.BaseTransport):
         backend: httpcore.NetworkBackend,
         *,
         max_body_bytes: int = MAX_BODY_BYTES,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: ssl.SSLContext,
     ) -> None:
         """Open an empty pool."""
         self._limit = max_body_bytes
         self._pool = httpcore.ConnectionPool(
-            ssl_context=ssl_context or default_ssl_context(),
+            ssl_context=ssl_context,
             max_connections=MAX_SYNC_CONNECTIONS,
             keepalive_expiry=KEEPALIVE_SECONDS,
             network_backend=backend,
@@ -114,12 +122,12 @@ class _AsyncRawBody:
     def __init__(
         self,
         response: httpcore.Response,
-        origin: httpcore.Origin,
+        place: Place,
         connection: httpcore.AsyncHTTPConnection,
         connections: AsyncConnections,
     ) -> None:
         self._stream = cast("Any", response.stream)
-        self._origin = origin
+        self._place = place
         self._connection = connection
         self._connections = connections
         self._closed = False
@@ -134,7 +142,7 @@ class _AsyncRawBody:
         try:
             await self._stream.aclose()
         finally:
-            await self._connections.give_back(self._connection, self._origin)
+            await self._connections.give_back(self._connection, self._place)
 
 
 class _AsyncBody(httpx.AsyncByteStream):

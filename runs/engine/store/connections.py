@@ -7,8 +7,8 @@ from runs.engine.store.connection import AsyncDatabase, transaction
 
 CONNECTIONS = """
 select id, tenant_id, ref, kind, provider, base_url, model, headers, auth, auth_name, username, token_url, client_id,
-  scope, audience, resource, secret_in, secret, timeout_seconds, requests_per_minute, max_concurrency, allows_tools,
-  options, is_active, updated_at
+  scope, audience, resource, secret_in, tls_ca, tls_certificate, tls_key, secret, timeout_seconds, requests_per_minute,
+  max_concurrency, allows_tools, options, is_active, updated_at
 from tenants_connection where tenant_id = %s
 """
 ALLOWED = "select egress_allow_hosts from tenants_tenant where id = %s"
