@@ -29,6 +29,7 @@ from tenants.addresses import share_of
 from tenants.console import actor_of
 from tenants.context import unscoped
 from tenants.models import Tenant
+from tenants.sign_in.operators.signing_in import OIDC, may_use_console, operators_provider
 
 if TYPE_CHECKING:  # unfold has no types; its site is Django's with other clothes
     from django.contrib.admin import AdminSite
@@ -49,10 +50,15 @@ class OperatorSite(AdminSite):
 
     index_title = "Operator console"
     index_template = "console/home.html"
+    login_template = "operators/login.html"
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self._login_places = Places()
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Let in operators who have signed in as such."""
+        return super().has_permission(request) and may_use_console(request)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Run every page for all tenants."""
@@ -85,6 +91,11 @@ class OperatorSite(AdminSite):
 
     def _login(self, request: HttpRequest, extra_context: dict[str, Any] | None) -> HttpResponseBase:
         """Answer the page, or begin a session that ends at a fixed time, whatever is asked meanwhile."""
+        by_oidc = operators_provider() is not None
+        if settings.OPERATOR_SIGN_IN == OIDC and not self.has_permission(request):
+            status = HTTPStatus.FORBIDDEN if request.method == "POST" else HTTPStatus.OK
+            return render(request, "operators/by_oidc.html", {"next": request.GET.get("next", "")}, status=status)
+        extra_context = {"by_oidc": by_oidc, **(extra_context or {})}
         username = request.POST.get("username", "")
         refusal = attempt(username, _address(request)) if request.method == "POST" else None
         if refusal is not None:

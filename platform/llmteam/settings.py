@@ -130,6 +130,13 @@ OIDC_SCOPES = environment.text("OIDC_SCOPES", "openid email profile")
 OIDC_EMAILS_VERIFIED = environment.flag("OIDC_EMAILS_VERIFIED", default=False)
 if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
     raise ImproperlyConfigured("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.")
+OPERATOR_SIGN_IN = environment.choice("OPERATOR_SIGN_IN", "password", of=["password", "oidc", "either"])
+OPERATOR_ACR = environment.words("OPERATOR_ACR")  # one of these, as the provider's ID token says
+OPERATOR_AMR = environment.words("OPERATOR_AMR")
+if OPERATOR_SIGN_IN != "password" and not OIDC_ISSUER:
+    raise ImproperlyConfigured(f"OPERATOR_SIGN_IN={OPERATOR_SIGN_IN} needs OIDC_ISSUER, whose accounts operators have.")
+if OPERATOR_SIGN_IN == "password" and (OPERATOR_ACR or OPERATOR_AMR):
+    raise ImproperlyConfigured("OPERATOR_ACR and OPERATOR_AMR need OPERATOR_SIGN_IN=oidc, or either.")
 SIGN_IN_HOURS = environment.number("SIGN_IN_HOURS", 12, least=0.01, most=720)
 LOGIN_REDIRECT_URL = "/inbox/"
 LOGIN_DELAY_SECONDS = environment.whole("LOGIN_DELAY_SECONDS", 30, least=1, most=600)

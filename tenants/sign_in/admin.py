@@ -31,11 +31,11 @@ from tenants.sealing import seal_into
 from tenants.sign_in.accounts.errors import LAST_ACCOUNT
 from tenants.sign_in.accounts.services import unlink
 from tenants.sign_in.errors import SignInRefused
+from tenants.sign_in.operators.trial import RIGHT, Verdict, look_up
 from tenants.sign_in.providers import INSTALLATION, Provider, provider_to_try
 from tenants.sign_in.rules import domain_problems, issuer_problem, map_problem
 from tenants.sign_in.sending import send_to_provider
 from tenants.sign_in.states import Purpose
-from tenants.sign_in.trial import RIGHT, Verdict, look_up
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[IdentityProvider]

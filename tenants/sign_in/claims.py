@@ -44,10 +44,14 @@ def told_email(claims: Claims) -> str | None:
 
 
 def merged(signed: Claims, told: Claims) -> Claims:
-    """Put what the ID token says before what userinfo says; e-mail and verification are taken from one of them."""
+    """Put what the ID token says before what userinfo says; e-mail and verification are taken from one of them.
+
+    How the person was recognised (``acr``, ``amr``) is believed of the ID token only.
+    """
     is_whole = "email" in signed and ("email_verified" in signed or signed["email"] != told.get("email"))
     source = signed if is_whole else told
-    return {**told, **signed, **{name: source.get(name) for name in ("email", "email_verified")}}
+    of_one = {name: source.get(name) for name in ("email", "email_verified")}
+    return {**told, **signed, **of_one, **{name: signed.get(name) for name in ("acr", "amr")}}
 
 
 def claim_at(claims: object, name: str) -> Json:

@@ -135,6 +135,22 @@ class Deactivated(PersonRefused):
     advice = gettext_noop("If you should have access, ask an administrator to reactivate it.")
 
 
+class SecondFactorMissing(SignInRefused):
+    """The provider does not say that an operator has shown the second factor that is demanded."""
+
+    code = "SECOND_FACTOR_MISSING"
+    title = gettext_noop("Your company's sign-in service does not vouch for a second factor.")
+    advice = gettext_noop("Set one up there and sign in again with it, or ask whoever runs this installation.")
+
+
+class NotOperator(PersonRefused):
+    """The account is no operator's."""
+
+    code = "NOT_AN_OPERATOR"
+    title = gettext_noop("This account is no operator's.")
+    advice = gettext_noop("Ask whoever runs this installation to link it.")
+
+
 class NoProvider(LlmteamError):
     """There is no provider to sign in with, or the tenant has none."""
 

@@ -24,6 +24,7 @@ class Purpose(StrEnum):
     SIGN_IN = "sign_in"
     TRIAL = "trial"
     LINK = "link"
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,14 @@ from tenants.content_security import policy
 from tenants.sign_in.accounts.linking import finish_linking
 from tenants.sign_in.backend import ProviderBackend
 from tenants.sign_in.errors import NoProvider, ProviderFailed, SignInRefused, StateRefused
+from tenants.sign_in.operators.signing_in import begin_operator_session, operators_provider, sign_in_operator
+from tenants.sign_in.operators.trial import show_trial
 from tenants.sign_in.pages import signed_in_member
 from tenants.sign_in.providers import Provider, installation_provider, provider_by_key, provider_of_tenant
 from tenants.sign_in.sending import send_to_provider
 from tenants.sign_in.sessions import begin_session, choices, choose, end_session
-from tenants.sign_in.states import Purpose, take_state
+from tenants.sign_in.states import Begun, Purpose, take_state
 from tenants.sign_in.strangers import tell
-from tenants.sign_in.trial import show_trial
 
 SOURCES: Final = {f"{kind}_src": "'self'" for kind in ("style", "img", "font")}
 ANY_PROVIDER: Final = "'self' https:" if settings.SECURE_SSL_REDIRECT else "'self' https: http:"
@@ -62,7 +63,7 @@ class SignInView(View):
 
 @method_decorator(page, name="dispatch")
 class LoginView(View):
-    """Sends somebody to a provider: ``?tenant=`` names a tenant's own by the tenant's short name."""
+    """Sends somebody to a provider: ``?tenant=`` is a short name of a tenant, ``?for=operator`` is for the console."""
 
     http_method_names = ["get"]  # noqa: RUF012 - as Django declares it
 
@@ -73,6 +74,8 @@ class LoginView(View):
             NoProvider: There is none, or the tenant has none.
             ProviderFailed: It does not tell its addresses.
         """
+        if request.GET.get("for") == Purpose.OPERATOR:
+            return _send_operator(request)
         slug = request.GET.get("tenant")
         provider = installation_provider() if slug is None else provider_of_tenant(slug)
         if provider is None:
@@ -103,6 +106,8 @@ class CallbackView(View):
             if begun.purpose is Purpose.LINK:
                 finish_linking(request, provider, begun)
                 return HttpResponseRedirect(begun.next)
+            if begun.purpose is Purpose.OPERATOR:
+                return _let_operator_in(request, provider, begun)
             backend = ProviderBackend(provider)
             backend.redeem(request, begun)
         except SignInRefused as error:
@@ -152,12 +157,33 @@ class LogoutView(View):
         return HttpResponseRedirect(address, status=SEE_OTHER)
 
 
+def _send_operator(request: HttpRequest) -> HttpResponse:
+    provider = operators_provider()
+    if provider is None:
+        raise NoProvider
+    asked = {"acr_values": " ".join(settings.OPERATOR_ACR)} if settings.OPERATOR_ACR else {}
+    back = _next(request, otherwise=reverse("admin:index"))
+    return send_to_provider(request, provider, next_url=back, purpose=Purpose.OPERATOR, **asked)
+
+
+def _let_operator_in(request: HttpRequest, provider: Provider, begun: Begun) -> HttpResponse:
+    """Begin a session for the console; the settings may have changed since the sign-in was begun."""
+    if operators_provider() is None:
+        raise StateRefused
+    backend = ProviderBackend(provider, act=sign_in_operator)
+    backend.redeem(request, begun)
+    if backend.signed_in is None:
+        raise ProviderFailed
+    begin_operator_session(request, backend.signed_in)
+    return HttpResponseRedirect(begun.next)
+
+
 def _ways(request: HttpRequest) -> dict[str, Any]:
     return {"has_installation": installation_provider() is not None, "next": _next(request)}
 
 
-def _next(request: HttpRequest) -> str:
+def _next(request: HttpRequest, *, otherwise: str = settings.LOGIN_REDIRECT_URL) -> str:
     """Read where somebody wants to go: an address of this site, or where all go."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return wanted if safe else settings.LOGIN_REDIRECT_URL
+    return wanted if safe else otherwise

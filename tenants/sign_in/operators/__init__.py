@@ -1,0 +1,1 @@
+"""Sign-in of operators: to the console, and to try a provider."""
