@@ -10,7 +10,7 @@ from functools import partial
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from django.db import Error, connection
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from humantasks.forms import default_form
 from humantasks.models import HumanTask as HumanTaskRow
@@ -20,7 +20,7 @@ from humantasks.types import Priority, TaskType
 from kernel.values import Json
 from runs.steps.base import Emit, StepCall, StepFailed, StepHandler, Wait
 from segments.catalog import AssigneeRef, Port, PortRef, StepConfig, StepType
-from segments.definition.foreign_schemas import schema_problems
+from segments.definition.foreign_schemas import usable
 from tenants.faults import platform_fault
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,9 @@ class HumanTaskConfig(StepConfig, json_schema_extra={"required": ["task_type"]})
     choices: list[str | Choice] | None = Field(
         None, min_length=1, max_length=MOST_CHOICES, description="What may be chosen"
     )
-    form: dict[str, Any] | None = Field(None, description="JSON Schema of the answer's data")
+    form: Annotated[dict[str, Any], AfterValidator(usable)] | None = Field(
+        None, description="JSON Schema of the answer's data"
+    )
     candidate_groups: list[Annotated[str, AssigneeRef()]] | None = Field(
         None, description="Groups whose members may answer"
     )
@@ -95,14 +97,6 @@ class HumanTaskConfig(StepConfig, json_schema_extra={"required": ["task_type"]})
         if len(self.escalation_chain or ()) > LONGEST_CHAIN:
             raise ValueError(f"an `escalation_chain` has at most {LONGEST_CHAIN} entries")
         return self
-
-    @field_validator("form")
-    @classmethod
-    def _check_form(cls, form: dict[str, Any] | None) -> dict[str, Any] | None:
-        problem = next(schema_problems(form, name="form"), None) if form is not None else None
-        if problem is not None:
-            raise ValueError(problem.message)
-        return form
 
     @model_validator(mode="after")
     def _check_type(self) -> Self:
@@ -149,7 +143,7 @@ class HumanTask(StepHandler):
         icon="user",
         color="#FF6B6B",
         config=HumanTaskConfig,
-        input_ports=(Port("data", "object", "What the person decides about"),),
+        input_ports=(Port("data", "object", "What the person decides about", takes_any=True),),
         output_ports=(
             Port("approved", "object", "The decision, when it is yes"),
             Port("rejected", "object", "The decision, when it is no"),

@@ -52,9 +52,10 @@ class UrlText:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRef:
-    """Marks a config field that names a connection of the tenant: ``llm`` or ``http``."""
+    """Marks a config field that names a connection of the tenant: ``llm`` or ``http``; one that models may call."""
 
     kind: Literal["llm", "http"]
+    for_tools: bool = False
 
 
 class StoredPromptRef:
@@ -109,6 +110,7 @@ class Port:
 
     ``stands_in``: an output by which a value leaves in place of what the other ports have, as an error does.
     ``is_fact``: an output that expressions read as ``steps.<id>.<name>``, without an edge from it.
+    ``takes_any``: an input whose type is what editors suggest; any value is taken.
     """
 
     name: str
@@ -119,6 +121,7 @@ class Port:
     schema: Mapping[str, Json] | None = None
     stands_in: bool = False
     is_fact: bool = False
+    takes_any: bool = False
 
     def to_dict(self) -> dict[str, Json]:
         """Write the port as the catalog shows it: ``default`` and ``schema`` only when set."""
@@ -146,12 +149,33 @@ def no_call(config: Mapping[str, Json]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """Something about a valid config that will surprise its author: a warning at a place inside the config."""
+
+    code: str
+    message: str
+    path: tuple[str | int, ...]
+    hint: str | None = None
+
+
+def no_port_types(config: Mapping[str, Json]) -> Mapping[str, tuple[str, ...]]:
+    """Leave the types as the card has them, as most types."""
+    return {}
+
+
+def no_remarks(config: Mapping[str, Json]) -> tuple[Remark, ...]:
+    """Have nothing to say, as most types."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
 class StepType:
     """A step type without its handler: what a canvas draws and what validation and the plan need to know.
 
     ``emits_one_port`` is true where a success leaves by exactly one of several ports, as a decision does.
     ``config_ports`` names the ports a step has by its config, beside its card's, where it declares or uses them;
-    ``waits_for_call`` tells by it whether a step has a ``resume_url``.
+    ``waits_for_call`` tells by it whether a step has a ``resume_url``; ``port_types`` which types of values a port may
+    have beside the card's; ``remarks`` what will surprise about a config that is valid.
     """
 
     type_id: str
@@ -172,6 +196,8 @@ class StepType:
     supports_timeout: bool = True
     config_ports: Callable[[Mapping[str, Json]], tuple[str, ...]] = no_ports
     waits_for_call: Callable[[Mapping[str, Json]], bool] = no_call
+    port_types: Callable[[Mapping[str, Json]], Mapping[str, tuple[str, ...]]] = no_port_types
+    remarks: Callable[[Mapping[str, Json]], tuple["Remark", ...]] = no_remarks
     docs_url: str = ""
     examples: tuple[Mapping[str, Json], ...] = field(default=())
 

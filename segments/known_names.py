@@ -1,7 +1,7 @@
 """What a tenant has that its segments may name."""
 
 from segments.prompts.selectors import prompts_of
-from segments.selectors import connections_of
+from segments.selectors import connections_of, refs_closed_to_tools
 from segments.validation import KnownNames
 from tenants.models import Tenant
 from tenants.people import people_of
@@ -9,4 +9,9 @@ from tenants.people import people_of
 
 def known_names_of(tenant: Tenant) -> KnownNames:
     """Read the names of a tenant's connections, stored prompts and people."""
-    return KnownNames(connections_of(tenant), prompts_of(tenant), people_of(tenant=tenant))
+    return KnownNames(
+        connections_of(tenant),
+        prompts_of(tenant),
+        people_of(tenant=tenant),
+        closed_to_tools=refs_closed_to_tools(tenant),
+    )

@@ -16,7 +16,7 @@ from segments.catalog import Catalog
 from segments.errors import RevisionNotFound, SegmentArchived, SegmentNotFound, StepTypeNotFound
 from segments.known_revisions import known_revisions
 from segments.models import Revision, Segment
-from tenants.connections.selectors import connection_kinds
+from tenants.connections.selectors import closed_to_tools, connection_kinds
 from tenants.context import reading_scope, tenant_scope
 from tenants.models import Tenant
 from tenants.selectors import bytes_of, newest_page
@@ -41,6 +41,11 @@ def connections_of(tenant: Tenant) -> dict[str, str]:
     """
     installed: dict[str, str] = import_string(settings.INSTALLED_CONNECTIONS)()
     return {**installed, **connection_kinds(tenant=tenant)}
+
+
+def refs_closed_to_tools(tenant: Tenant) -> frozenset[str]:
+    """Tell which of a tenant's own connections models may not call."""
+    return closed_to_tools(tenant=tenant)
 
 
 @cache

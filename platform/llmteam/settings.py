@@ -230,7 +230,7 @@ UNSENT_MIB_PER_TENANT = environment.whole("UNSENT_MIB_PER_TENANT", 32, least=4, 
 
 AUDIT_RECORDER = "audit.services.record"
 INSTALLED_CONNECTIONS = "runs.runtime.registered_refs"
-PROVIDER_NAMES = "runs.providers.registry.provider_names"
+PROVIDER_ADDRESSES = "runs.providers.registry.provider_addresses"
 
 EGRESS_ALLOW_HOSTS = environment.words("EGRESS_ALLOW_HOSTS")
 EGRESS_ALLOW_CIDRS = environment.words("EGRESS_ALLOW_CIDRS")

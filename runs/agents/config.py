@@ -25,7 +25,7 @@ from segments.catalog import (
     StepConfig,
     StoredPromptRef,
 )
-from segments.definition.foreign_schemas import schema_problems
+from segments.definition.foreign_schemas import usable
 from segments.definition.prompt_names import read_prompt_name
 
 MOST_TOOLS: Final = 20
@@ -49,13 +49,7 @@ _WRITTEN: Final = {
 _IN_PATHS: Final = frozenset({"string", "integer", "number"})
 
 
-def _safe_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    for problem in schema_problems(schema, name="schema"):
-        raise PydanticCustomError("schema", "{message}", {"message": problem.message})
-    return schema
-
-
-Schema = Annotated[dict[str, Any], AfterValidator(_safe_schema)]
+Schema = Annotated[dict[str, Any], AfterValidator(usable)]
 Stop = Annotated[str, Field(min_length=1, max_length=500)]
 Occasion = Literal["error", "budget"]
 Money = Annotated[Decimal, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
@@ -73,7 +67,7 @@ class AgentTool(Part):
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$", description="What the model calls it")
     description: str = Field("", max_length=2_000, description="When the model should use it")
     parameters: Schema = Field({"type": "object"}, description="JSON Schema of the arguments, an object's")
-    client_ref: Annotated[str, ConnectionRef("http")] = Field(
+    client_ref: Annotated[str, ConnectionRef("http", for_tools=True)] = Field(
         description="A connection to an HTTP API that allows tools"
     )
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field("GET", description="HTTP method")

@@ -30,6 +30,11 @@ def provider_names() -> tuple[str, ...]:
     return tuple(sorted(provider_factories()))
 
 
+def provider_addresses() -> dict[str, str | None]:
+    """Give where the calls of each provider go when a connection names no address, by name; None where it has to."""
+    return {name: factory.default_base_url for name, factory in sorted(provider_factories().items())}
+
+
 def default_base_url(name: str) -> str | None:
     """Tell where a provider's calls go when a connection names no address; None where it has to.
 

@@ -10,7 +10,7 @@ from segments.catalog import Effect, ExpressionText, Port, Role, StepType
 from segments.expressions import ExpressionError
 
 
-class ConditionConfig(StepConfig, json_schema_extra={"required": ["expression"]}):
+class ConditionConfig(StepConfig, json_schema_extra={"anyOf": [{"required": ["expression"]}, {"required": ["field"]}]}):
     """An expression; or a field, an operator and a value, as canvases with forms write it."""
 
     expression: Annotated[str | None, ExpressionText()] = Field(None, description="Expression that decides the way")

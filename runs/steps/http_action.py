@@ -15,6 +15,15 @@ LONGEST_HEADER: Final = 2_000
 """Characters of an answer's header that are kept."""
 
 
+def _port_types(config: Mapping[str, Json]) -> Mapping[str, tuple[str, ...]]:
+    """Tell what an answer may be: by its type, or as the config takes it."""
+    if config.get("select"):
+        return {"response": ("any",)}
+    if config.get("pagination"):
+        return {"response": ("array",)}
+    return {"response": ("string",) if config.get("response_as") == "text" else ("object", "array", "string")}
+
+
 class HttpAction(StepHandler):
     """Calls a URL once per attempt, or page after page; retries are the engine's, with the same keys each time."""
 
@@ -26,13 +35,14 @@ class HttpAction(StepHandler):
         icon="globe",
         color="#50C878",
         config=HttpActionConfig,
-        input_ports=(Port("body", "object", "What to send"),),
+        input_ports=(Port("body", "object", "What to send", takes_any=True),),
         output_ports=(
             Port("response", "object", "The parsed answer"),
             Port("status", "integer", "The HTTP status", is_fact=True),
             Port("headers", "object", "The headers that `response_headers` names", required=False, is_fact=True),
             Port("error", "object", "Why the call failed", required=False),
         ),
+        port_types=_port_types,
         examples=({"client_ref": "crm", "method": "GET", "path": "/customers/{{ input.customer_id }}"},),
     )
 

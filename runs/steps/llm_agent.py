@@ -1,5 +1,6 @@
 """The step that asks a language model."""
 
+from collections.abc import Mapping
 from typing import Final, cast
 
 from kernel.values import Json, dump_json
@@ -12,13 +13,29 @@ from runs.agents.fallback import ModelFailed, first_answer
 from runs.agents.tools import Toolbox
 from runs.providers.base import Message
 from runs.steps.base import Defer, Emit, StepCall, StepFailed, StepHandler
-from segments.catalog import Port, StepType
+from segments.catalog import Port, Remark, StepType
 from segments.expressions import ExpressionError
 
 _NOTHING_ASKED: Final = (
     "There is nothing to ask: the prompt is empty, or without one the input or the last of the messages, "
     "which has to be the user's."
 )
+
+
+def _port_types(config: Mapping[str, Json]) -> Mapping[str, tuple[str, ...]]:
+    """Tell what an answer may be: a text, or whatever its schema says."""
+    return {"output": ("any",)} if config.get("response_schema") else {}
+
+
+def _remarks(config: Mapping[str, Json]) -> tuple[Remark, ...]:
+    """Say that a budget leaves no room for the longest answer, which is held before the model is asked."""
+    longest = config.get("max_tokens", LlmAgentConfig.model_fields["max_tokens"].default)
+    budget = config.get("budget")
+    tokens = budget.get("tokens") if isinstance(budget, Mapping) else None
+    if not isinstance(tokens, int) or not isinstance(longest, int) or tokens > longest:
+        return ()
+    message = f"The budget of {tokens} tokens leaves no room for an answer of max_tokens {longest}: nothing is asked."
+    return (Remark("BUDGET_TOO_SMALL", message, ("budget", "tokens"), "raise it, or lower max_tokens"),)
 
 
 class LlmAgent(StepHandler):
@@ -32,12 +49,14 @@ class LlmAgent(StepHandler):
         icon="robot",
         color="#4A90D9",
         config=LlmAgentConfig,
-        input_ports=(Port("input", "object", "What the prompt may name"),),
+        input_ports=(Port("input", "object", "What the prompt may name", takes_any=True),),
         output_ports=(
             Port("output", "string", "The model's answer"),
             Port(cut.PORT, "object", "Text and reason of an answer that was cut off", required=False, stands_in=True),
             Port("error", "object", "Why the step failed", required=False),
         ),
+        port_types=_port_types,
+        remarks=_remarks,
         examples=({"llm_ref": "default", "prompt": "Summarise in one sentence: {{ input.text }}"},),
     )
 

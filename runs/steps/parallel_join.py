@@ -1,9 +1,11 @@
 """The step in which parallel branches come together."""
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import AliasChoices, Field, model_validator
 
+from kernel.values import Json
 from runs.steps.base import Emit, StepCall, StepConfig, StepHandler
 from segments.catalog import Effect, Port, Role, StepType
 
@@ -34,6 +36,12 @@ class ParallelJoinConfig(StepConfig):
         return self
 
 
+def _port_types(config: Mapping[str, Json]) -> Mapping[str, tuple[str, ...]]:
+    """Tell what leaves: the list of what arrived, or the one value that was first."""
+    strategy = config.get("merge_strategy", config.get("strategy", "all"))
+    return {} if strategy in GATHERING else {"output": ("any",)}
+
+
 class ParallelJoin(StepHandler):
     """Emits what arrived; when to fire is the core's decision, so this runs only once it is taken."""
 
@@ -52,6 +60,7 @@ class ParallelJoin(StepHandler):
         ),
         effect=Effect.PURE,
         role=Role.JOIN,
+        port_types=_port_types,
         examples=({"merge_strategy": "all"}, {"merge_strategy": "quorum", "count": 2}),
     )
 

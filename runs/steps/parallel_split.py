@@ -20,7 +20,15 @@ class ParallelSplitConfig(StepConfig):
     """How many branches, or their names; and what each item of is to be sent down them."""
 
     branches: Annotated[
-        Any, WithJsonSchema({"type": "integer", "minimum": MIN_BRANCHES, "description": "How many branches there are"})
+        Any,
+        WithJsonSchema(
+            {
+                "type": ["integer", "array"],
+                "minimum": MIN_BRANCHES,
+                "items": {"type": "string"},
+                "description": "How many branches there are, or the names of their ports",
+            }
+        ),
     ] = DEFAULT_BRANCHES
     items: Annotated[str | None, ExpressionText()] = Field(
         None, description="Expression giving a list; each branch runs once per item"

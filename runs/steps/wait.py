@@ -10,7 +10,7 @@ from kernel.clock import utc_now
 from kernel.values import Json, dump_json
 from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler, Wait
 from segments.catalog import Effect, Port, StepType
-from segments.definition.foreign_schemas import schema_problems
+from segments.definition.foreign_schemas import usable
 
 MOST_SECONDS: Final = 366 * 5 * 24 * 3600
 TOO_LONG: Final = "A step waits for five years at most."
@@ -33,9 +33,7 @@ class Call(BaseModel):
     def _check_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
         if schema is None:
             return None
-        problem = next(schema_problems(schema, name="schema"), None)
-        if problem is not None:
-            raise ValueError(problem.message)
+        usable(schema)
         if "{{" in dump_json(schema):
             raise ValueError("the schema of a call is fixed: it holds no templates")
         return schema

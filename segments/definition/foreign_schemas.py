@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from pydantic_core import PydanticCustomError
 
 from kernel.schemas import (
     LOCAL_REFERENCE,
@@ -13,12 +15,13 @@ from kernel.schemas import (
     compiled,
     is_linear_pattern,
     keywords_of,
-    meta_problem,
+    meta_problems,
 )
 from kernel.values import Json, size_of
 from segments.definition.findings import Path
 from segments.plan.graph import Graph
 
+SCHEMA: Final = "schema"
 MAX_SCHEMA_BYTES: Final = 64 * 1024
 MAX_REFERENCES: Final = 20  # references into references multiply the work; so many cannot multiply it beyond reason
 MAX_PATTERNS: Final = 50  # each takes up to 256 KiB while its schema is in use
@@ -52,15 +55,26 @@ def schema_problems(schema: Mapping[str, Json], *, name: str) -> Iterator[Schema
     if size_of(dict(schema)) > MAX_SCHEMA_BYTES:
         yield SchemaProblem("TOO_LARGE", f"'{name}' has more than {MAX_SCHEMA_BYTES} bytes.")
         return
-    problem = meta_problem(schema)
-    if problem is not None:
-        message, path = problem
-        yield SchemaProblem("SCHEMA_VIOLATION", f"'{name}' is not a JSON Schema: {_cut(message)}", path)
-        return
-    found = list(_of_keywords(schema, name))
+    found = [
+        SchemaProblem("SCHEMA_VIOLATION", f"'{name}' is not a JSON Schema: {_cut(message)}", path)
+        for message, path in meta_problems(schema)
+    ]
+    found = found or list(_of_keywords(schema, name))
     yield from found
     if not found:
         yield from _of_compiling(schema, name)
+
+
+def usable(schema: dict[str, Any]) -> dict[str, Any]:
+    """Take a schema that can be applied, as a validator of a config's field.
+
+    Raises:
+        PydanticCustomError: Of the type ``SCHEMA``; its ``problems`` are all there are.
+    """
+    problems = list(schema_problems(schema, name="schema"))
+    if problems:
+        raise PydanticCustomError(SCHEMA, "{message}", {"message": problems[0].message, "problems": problems})
+    return schema
 
 
 def _of_keywords(schema: Mapping[str, Json], name: str) -> Iterator[SchemaProblem]:

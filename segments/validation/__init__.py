@@ -12,9 +12,11 @@ from segments.validation.configs import check_configs
 from segments.validation.connections import (
     check_declared_outputs,
     check_else_edges,
+    check_missing_else,
     check_mixed_conditions,
     check_port_types,
     check_source_ports,
+    check_split_branches,
     check_target_ports,
 )
 from segments.validation.context import NOTHING_KNOWN, Context, KnownNames
@@ -35,7 +37,13 @@ from segments.validation.identity import (
 from segments.validation.inputs import check_input_schema
 from segments.validation.joins import check_joins
 from segments.validation.references import check_expressions
-from segments.validation.refs import check_assignee_refs, check_connection_refs, check_port_refs, check_prompt_refs
+from segments.validation.refs import (
+    check_assignee_refs,
+    check_connection_refs,
+    check_port_refs,
+    check_prompt_refs,
+    check_tool_connections,
+)
 from segments.validation.repeated_joins import check_joins_fire_once
 
 RULES: tuple[Callable[[Context], None], ...] = (
@@ -45,13 +53,16 @@ RULES: tuple[Callable[[Context], None], ...] = (
     check_entrypoint,
     check_references,
     check_source_ports,
+    check_split_branches,
     check_declared_outputs,
     check_target_ports,
     check_port_types,
     check_else_edges,
     check_mixed_conditions,
+    check_missing_else,
     check_configs,
     check_connection_refs,
+    check_tool_connections,
     check_prompt_refs,
     check_assignee_refs,
     check_port_refs,

@@ -10,6 +10,7 @@ from kernel.values import Json
 from segments.catalog import StepType
 from segments.definition.config import TextKind, spellings, text_kinds
 from segments.definition.findings import Path, Place, shown
+from segments.definition.foreign_schemas import SCHEMA
 from segments.validation.context import Context
 
 # What the plan is made of has to be known before a run, so a template cannot fill it in.
@@ -59,8 +60,10 @@ def _check_values(context: Context, step_type: StepType, config: Mapping[str, Js
     try:
         step_type.config.model_validate(config)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        problems = error.errors(include_url=False, include_input=False)
     else:
+        for remark in step_type.remarks(config):
+            context.findings.warning(remark.code, remark.message, place.at(*remark.path), hint=remark.hint)
         return
     seen: set[Path] = set()
     for problem in problems:
@@ -68,9 +71,18 @@ def _check_values(context: Context, step_type: StepType, config: Mapping[str, Js
         if path in seen or _is_left_to_the_run(step_type, path, value):
             continue
         seen.add(path)
+        if problem["type"] == SCHEMA:
+            _tell_of_schema(context, problem, place.at(*path))
+            continue
         about = next(iter(problem["loc"][-1:] if problem["type"] == "missing" else path[-1:]), None)
         message = f"{shown(str(about))}: {_sentence(problem)}" if about is not None else _sentence(problem)
         context.findings.error(_CODES.get(problem["type"], "SCHEMA_VIOLATION"), message, place.at(*path))
+
+
+def _tell_of_schema(context: Context, problem: ErrorDetails, place: Place) -> None:
+    """Tell all that is wrong with a schema, each at its own place."""
+    for found in problem["ctx"]["problems"]:
+        context.findings.error(found.code, found.message, place.at(*found.path), hint=found.hint)
 
 
 def _found(config: Mapping[str, Json], loc: tuple[int | str, ...]) -> tuple[Path, Json]:

@@ -3,7 +3,9 @@
 from segments.catalog import Role, StepType
 from segments.definition.findings import shown
 from segments.definition.model import Step
+from segments.definition.ports import branch_names
 from segments.validation.context import ELSE, Context, Link
+from segments.validation.exclusion import exhaust
 
 
 def check_source_ports(context: Context) -> None:
@@ -25,6 +27,22 @@ def check_source_ports(context: Context) -> None:
         message = f"The step {shown(source)} has no output port {shown(port or 'output')}."
         hint = context.findings.suggest(port or "output", known) or _listed(known)
         context.findings.error("UNKNOWN_PORT", message, link.place.at("from_port"), hint=hint)
+
+
+def check_split_branches(context: Context) -> None:
+    """BRANCHES_DIFFER (warning): an edge leaves a split by a branch beyond those its config counts or names."""
+    for link in context.links:
+        step = context.steps[link.edge.source]
+        counted = branch_names(step.config.get("branches"))
+        if context.step_types[step.step_id].role is not Role.SPLIT or counted is None:
+            continue
+        if not {*counted, *(step.ports.output or ())}.issuperset(link.source_ports):
+            port = shown(link.source_ports[0])
+            message = (
+                f"{shown(step.step_id)} has a branch {port} by this edge, beyond the {len(counted)} of its config."
+            )
+            hint = "let `branches` count it, or name one of " + ", ".join(shown(name) for name in counted[:10])
+            context.findings.warning("BRANCHES_DIFFER", message, link.place.at("from_port"), hint=hint)
 
 
 def check_declared_outputs(context: Context) -> None:
@@ -53,11 +71,11 @@ def check_port_types(context: Context) -> None:
     """PORT_TYPE (warning): an edge joins two ports of the cards whose types do not fit."""
     for link in context.links:
         source, target = context.steps[link.edge.source], context.steps[link.edge.target]
-        left = _card_type(context.step_types[source.step_id], link)
+        given = _given_types(context.step_types[source.step_id], source, link)
         right = _input_type(context.step_types[target.step_id], target, link.target_port)
-        if left is None or right is None or left == right or (left, right) == ("integer", "number"):
+        if right is None or "any" in given or right in given or (right == "number" and "integer" in given):
             continue
-        message = f"{shown(source.step_id)} gives {left}, {shown(target.step_id)} is made for {right}."
+        message = f"{shown(source.step_id)} gives {given[0]}, {shown(target.step_id)} is made for {right}."
         context.findings.warning("PORT_TYPE", message, link.place)
 
 
@@ -81,20 +99,35 @@ def check_mixed_conditions(context: Context) -> None:
                 context.findings.warning("CONDITIONAL_AND_UNCONDITIONAL", message, link.place, hint=hint)
 
 
+def check_missing_else(context: Context) -> None:
+    """NO_ELSE (warning): of several edges with conditions none may hold, and then nothing goes on from here."""
+    for step_id, links in context.leaving.items():
+        for port in dict.fromkeys(port for link in links for port in link.source_ports):
+            beside = [link for link in links if port in link.source_ports]
+            if len(beside) > 1 and all(link.is_conditional and not link.is_else for link in beside):
+                if not exhaust(beside):
+                    message = f"Where none of these conditions holds, nothing goes on from {shown(step_id)}."
+                    hint = f"add an edge with the condition '{ELSE}' if one of them is to be taken"
+                    context.findings.warning("NO_ELSE", message, beside[0].place, hint=hint)
+                break
+
+
 def _is_alternative(other: Link, link: Link) -> bool:
     return other.is_conditional and not other.is_else and not set(other.source_ports).isdisjoint(link.source_ports)
 
 
-def _card_type(step_type: StepType, link: Link) -> str | None:
-    """The type an edge carries by the card; None where the card has no say."""
-    types = {port.type for port in step_type.output_ports if port.name in link.source_ports}
-    found = types.pop() if len(types) == 1 else "any"
-    return None if found == "any" or step_type.role is Role.SPLIT else found
+def _given_types(step_type: StepType, step: Step, link: Link) -> tuple[str, ...]:
+    """The types an edge may carry, by the card and by the step's config; "any" where nobody has a say."""
+    if step_type.role is Role.SPLIT or len(link.source_ports) != 1:
+        return ("any",)
+    port = link.source_ports[0]
+    known = {port.name: (port.type,) for port in step_type.output_ports} | dict(step_type.port_types(step.config))
+    return known.get(port, ("any",))
 
 
 def _input_type(step_type: StepType, step: Step, port: str) -> str | None:
     """The type an input port has by the card; None for a port the step named itself, and for a join's."""
-    types = {one.name: one.type for one in step_type.input_ports}
+    types = {one.name: "any" if one.takes_any else one.type for one in step_type.input_ports}
     found = types.get(port, "any")
     return None if found == "any" or step.ports.input is not None else found
 

@@ -26,6 +26,7 @@ class KnownNames:
 
     Attributes:
         connections: Kind by name.
+        closed_to_tools: Connections that models may not call.
         prompts: The number of the last version by name.
         people: Groups, e-mails and ids of members who can be asked.
     """
@@ -33,6 +34,7 @@ class KnownNames:
     connections: Mapping[str, str] | None = None
     prompts: Mapping[str, int] | None = None
     people: Collection[str] | None = None
+    closed_to_tools: Collection[str] = frozenset()
 
 
 NOTHING_KNOWN = KnownNames()

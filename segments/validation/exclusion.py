@@ -27,6 +27,12 @@ def firing_pairs(links: list[Link], step_type: StepType) -> list[tuple[Link, Lin
     ]
 
 
+def exhaust(links: list[Link]) -> bool:
+    """Say whether one of these edges' conditions always holds, because two are opposites."""
+    texts = [_spaced(link.edge.condition) for link in links[:MAX_COMPARED]]
+    return any(_are_opposites(one, other) for one in texts for other in texts)
+
+
 def always_fires(link: Link, step_type: StepType) -> bool:
     """Say whether the edge is taken whenever its step succeeds."""
     if link.is_conditional or step_type.decides:

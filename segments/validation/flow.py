@@ -88,10 +88,27 @@ def check_fan_outs(context: Context) -> None:
         if step_type.role is Role.SPLIT:
             continue
         pairs = firing_pairs(context.leaving[step_id], step_type)
-        if pairs:
+        if not all(_is_one_way(context, one, other) for one, other in pairs):
             message = f"Several edges leave {shown(step_id)} at once; what they lead to runs in parallel."
             hint = "set params.parallel_execution to true if that is meant"
             context.findings.warning("IMPLICIT_FAN_OUT", message, context.places[step_id], hint=hint)
+
+
+def _is_one_way(context: Context, one: Link, other: Link) -> bool:
+    """Whether one of two edges leads straight into a step that waits for what the other one leads to."""
+    return _waits_for(context, one, other) or _waits_for(context, other, one)
+
+
+def _waits_for(context: Context, waiting: Link, other: Link) -> bool:
+    gathers, first = waiting.edge.target, other.edge.target
+    if context.graph is None or context.graph.components.get(gathers):
+        return False
+    if context.step_types[gathers].role is Role.JOIN:
+        return gathers == first or context.graph.reaches(first, gathers)
+    ports = {link.target_port for link in context.entering[gathers]}
+    if len(ports) < 2 or (gathers == first and waiting.target_port == other.target_port):
+        return False
+    return gathers == first or context.graph.reaches(first, gathers)
 
 
 class _Merges:

@@ -28,6 +28,15 @@ def check_connection_refs(context: Context) -> None:
             context.findings.warning("UNKNOWN_CONNECTION", message, place)
 
 
+def check_tool_connections(context: Context) -> None:
+    """TOOLS_NOT_ALLOWED: a tool calls a connection that models may not call. It may be allowed later."""
+    for place, mark, ref in _refs(context):
+        if isinstance(mark, ConnectionRef) and mark.for_tools and ref in context.known.closed_to_tools:
+            message = f"The connection {shown(ref)} allows no tools; until it does the step fails when it runs."
+            hint = "set allows_tools in the connection"
+            context.findings.warning("TOOLS_NOT_ALLOWED", message, place, hint=hint)
+
+
 def check_prompt_refs(context: Context) -> None:
     """UNKNOWN_PROMPT: a step names a stored prompt, or a version of one, that is not there. It may come later."""
     if context.known.prompts is None:

@@ -66,7 +66,7 @@ class ConnectionForm(Form):
             tenant = cleaned.get("tenant") or self.instance.tenant
             if not self.instance.pk or self.instance._state.adding:  # noqa: SLF001 - Django's way to tell a new row
                 self._check_ref(tenant, cleaned["ref"])
-            providers = import_string(settings.PROVIDER_NAMES)()
+            providers = import_string(settings.PROVIDER_ADDRESSES)()
             found = [*problems(wish_of(cleaned), policy=policy_of(tenant), providers=providers)]
             found += secret_problems(self.secret_wish, wish_of(cleaned))
             key = wished_tls_key(self.instance, wish_of(cleaned), self.tls_key_wish)

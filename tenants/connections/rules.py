@@ -1,7 +1,7 @@
 """What a connection may say. Pure; errors point at the field, and never repeat a value that may be secret."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -79,13 +79,13 @@ class ConnectionWish:
         return self.auth or (ConnectionAuth.PROVIDER if self.kind == ConnectionKind.LLM else ConnectionAuth.NONE)
 
 
-def problems(wish: ConnectionWish, *, policy: Policy, providers: Collection[str]) -> Iterator[ErrorItem]:
+def problems(wish: ConnectionWish, *, policy: Policy, providers: Mapping[str, str | None]) -> Iterator[ErrorItem]:
     """Tell everything that is wrong with a connection.
 
     Args:
         wish: The connection.
         policy: What the tenant may call.
-        providers: The language model providers that are installed.
+        providers: The providers of language models that are installed, each with its own address if it has one.
     """
     yield from _of_kind(wish, providers)
     yield from _of_auth(wish)
@@ -129,11 +129,13 @@ def moved_host(before: ConnectionWish, after: ConnectionWish) -> bool:
     return places[0] != places[1]
 
 
-def _of_kind(wish: ConnectionWish, providers: Collection[str]) -> Iterator[ErrorItem]:
+def _of_kind(wish: ConnectionWish, providers: Mapping[str, str | None]) -> Iterator[ErrorItem]:
     if wish.kind == ConnectionKind.LLM:
         if wish.provider not in providers:
             hint = f"One of {', '.join(sorted(providers))}."
             yield _item("provider", "UNKNOWN_PROVIDER", "There is no such provider of language models.", hint)
+        elif not wish.base_url and providers[wish.provider] is None:
+            yield _item("base_url", "MISSING_FIELD", f"The provider {wish.provider} has no address of its own.")
         yield from _of_model_address(wish.base_url)
         return
     if not wish.base_url:

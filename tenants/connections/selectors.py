@@ -33,6 +33,12 @@ def list_connections(*, tenant: Tenant, cursor: str | None, limit: int) -> Page[
         return newest_page(Connection.objects.all(), cursor=cursor, limit=limit)
 
 
+def closed_to_tools(*, tenant: Tenant) -> frozenset[str]:
+    """Tell which active connections of a tenant models may not call."""
+    with reading_scope(tenant.id):
+        return frozenset(Connection.objects.filter(is_active=True, allows_tools=False).values_list("ref", flat=True))
+
+
 def connection_kinds(*, tenant: Tenant) -> Mapping[str, str]:
     """Tell which active connections a tenant has: kind by ref."""
     with reading_scope(tenant.id):

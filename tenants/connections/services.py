@@ -50,7 +50,7 @@ def save_connection(
     """
     if REF.fullmatch(ref) is None:
         raise ConnectionRefInvalid
-    found = list(problems(wish, policy=policy_of(tenant), providers=import_string(settings.PROVIDER_NAMES)()))
+    found = list(problems(wish, policy=policy_of(tenant), providers=import_string(settings.PROVIDER_ADDRESSES)()))
     found += secret_problems(secret, wish)
     if found:
         raise ConnectionInvalid(errors=found)

@@ -36,8 +36,12 @@ TWO_OF_THREE = {**REVIEW, "quorum": {"approvals": 2, "of": 3}}
         (CHOICE, {"task_type": "choice"}, flaw()),
         (CHOICE, {**CHOICE, "choices": []}, flaw("/choices")),
         (CHOICE, {**CHOICE, "task_type": "approval"}, flaw()),
-        ({**REVIEW, "form": {"type": "object"}}, {**REVIEW, "form": {"type": "objekt"}}, flaw("/form")),
-        ({**REVIEW, "form": {"type": "object"}}, {**REVIEW, "form": {"$ref": "https://a.example"}}, flaw("/form")),
+        ({**REVIEW, "form": {"type": "object"}}, {**REVIEW, "form": {"type": "objekt"}}, flaw("/form/type")),
+        (
+            {**REVIEW, "form": {"type": "object"}},
+            {**REVIEW, "form": {"$ref": "https://a.example"}},
+            flaw("/form/$ref", "NOT_AVAILABLE"),
+        ),
         ({**REVIEW, "form": {"type": "object"}}, {"task_type": "approval", "form": {"type": "object"}}, flaw()),
         ({**REVIEW, "quorum": {"approvals": 2}}, {**CHOICE, "quorum": {"approvals": 2}}, flaw()),
         (

@@ -3,6 +3,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ADDED = re.compile(r"\.(error|warning|info)\(\s*\"([A-Z_]+)\"")
+REMARKED = re.compile(r"\bRemark\(\"([A-Z_]+)\"")
 ROW = re.compile(r"^\| `([A-Z_]+)` \| ([a-z, ]+) \|", re.MULTILINE)
 
 
@@ -12,6 +13,9 @@ def test_the_page_lists_every_code_with_its_severities():
         for module in (ROOT / "segments" / folder).glob("*.py"):
             for severity, code in ADDED.findall(module.read_text()):
                 found.setdefault(code, set()).add(severity)
+    for module in ROOT.glob("runs/**/*.py"):
+        for code in REMARKED.findall(module.read_text()):
+            found[code] = {"warning"}
     found["VALUE_REFUSED"] = {"error"}  # passed on from the values' own check
     found["NOT_AVAILABLE"] = {"error"}  # passed on from the check of schemas
     listed = {code: set(text.split(", ")) for code, text in ROW.findall((ROOT / "docs/howto/findings.md").read_text())}

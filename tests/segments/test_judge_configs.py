@@ -21,6 +21,62 @@ def test_integers_may_flow_into_numbers_but_not_lists_into_objects():
     assert judged(misfit, catalog=catalog) == [("PORT_TYPE", "/edges/0")]
 
 
+LABEL = {"type": "object", "properties": {"label": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("steps", "edges"),
+    [
+        ({"a:llm_agent": ASK, "b:llm_agent": ASK}, ["a -> b"]),
+        ({"a:llm_agent": {**ASK, "response_schema": LABEL}, "b:http_action": CALL}, ["a -> b"]),
+        ({"a:llm_agent": ASK, "b:human_task": {"task_type": "approval"}, "c": {}}, ["a -> b", "b.approved -> c"]),
+        ({"a:http_action": CALL, "b:llm_agent": ASK}, ["a.status -> b"]),
+        ({"s": {}, "a:parallel_join": {}, "b:llm_agent": ASK}, ["s -> a", "a -> b"]),
+        ({"s": {}, "a:parallel_join": {"merge_strategy": "any"}, "b:http_action": CALL}, ["s -> a", "a -> b"]),
+    ],
+)
+def test_steps_that_take_any_value_are_warned_of_none(steps: Any, edges: list[str]):
+    assert judged(document(steps, edges)) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "takes", "is_fine"),
+    [
+        ({}, "array", True),
+        ({}, "boolean", False),
+        ({"response_as": "text"}, "string", True),
+        ({"response_as": "text"}, "object", False),
+        ({"pagination": {"next_link": True}}, "array", True),
+        ({"pagination": {"next_link": True}}, "object", False),
+        ({"select": "response.n"}, "boolean", True),
+    ],
+)
+def test_an_answer_has_the_types_that_its_step_reads_it_as(config: Any, takes: str, is_fine: bool):
+    strict = dataclasses.replace(stand_in_catalog()["transform"], type_id="strict", input_ports=(Port("input", takes),))
+    catalog = Catalog({**stand_in_catalog(), "strict": strict})
+    found = judged(document({"a:http_action": {**CALL, **config}, "b:strict": {}}, ["a -> b"]), catalog=catalog)
+    assert found == ([] if is_fine else [("PORT_TYPE", "/edges/0")])
+
+
+FORM = {"type": "object", "properties": {"a": {"type": "strin"}, "b": {"enum": 3}}, "required": "a"}
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "place"),
+    [
+        ("a:llm_agent", {**ASK, "response_schema": FORM}, "/response_schema"),
+        ("a:human_task", {"task_type": "input", "form": FORM}, "/form"),
+        ("a:wait", {"call": {"schema": FORM}}, "/call/schema"),
+    ],
+)
+def test_all_that_is_wrong_with_a_schema_is_told_at_its_place(name: str, config: Any, place: str):
+    ends = [f"{place}/properties/a/type", f"{place}/properties/b/enum", f"{place}/required"]
+    found = judged(document({name: config}), "error")
+    assert sorted(found) == [("SCHEMA_VIOLATION", f"/steps/0/config{end}") for end in ends]
+    inputs = judged({**document({"a": {}}), "input_schema": FORM}, "error")
+    assert sorted(pointer for _, pointer in inputs) == [end.replace(place, "/input_schema") for end in ends]
+
+
 class UnionConfig(StepConfig):
     """A config whose problems pydantic places below names of its own."""
 

@@ -49,6 +49,54 @@ def test_does_not_take_edges_that_exclude_each_other_for_a_fan_out(name: str, co
     assert "IMPLICIT_FAN_OUT" not in findings(segment)
 
 
+@pytest.mark.parametrize(
+    ("steps", "edges", "is_parallel"),
+    [
+        ({"a:http_action": CALL, "b": {}}, ["a.response -> b.answer", "a.status -> b.status"], False),
+        ({"a": {}, "b": {}, "c": {}}, ["a -> b", "a -> c.given", "b -> c.made"], False),
+        ({"a": {}, "b": {}, "j:parallel_join": {}}, ["a -> b", "a -> j", "b -> j"], False),
+        ({"a": {}, "b": {}}, ["a -> b.x", "a -> b.x"], True),
+        ({"a": {}, "b": {}, "c": {}}, ["a -> b", "a -> c", "b -> c"], True),
+        ({"a": {}, "b": {}, "c": {}, "d": {}}, ["a -> b", "a -> c.given", "a -> d", "d -> c.made"], True),
+    ],
+)
+def test_what_waits_for_the_other_way_is_no_fan_out(steps: Any, edges: list[str], is_parallel: bool):
+    assert ("IMPLICIT_FAN_OUT" in findings(document(steps, edges, params={}))) is is_parallel
+
+
+@pytest.mark.parametrize(
+    ("config", "port", "is_told"),
+    [
+        ({"branches": 2}, "branch_7", True),
+        ({"branches": 2}, "branch_2", False),
+        ({"branches": ["mail", "branch_a"]}, "branch_b", True),
+        ({"branches": ["mail", "branch_a"]}, "mail", False),
+        ({"branches": 2, "step": {"ports": {"output": ["branch_7"]}}}, "branch_7", False),
+        ({}, "branch_3", False),
+    ],
+)
+def test_says_where_a_split_has_branches_that_nobody_counted(config: Any, port: str, is_told: bool):
+    segment = document({"a:parallel_split": config, "b": {}}, [f"a.{port} -> b"])
+    assert ("BRANCHES_DIFFER" in findings(segment)) is is_told
+
+
+@pytest.mark.parametrize(
+    ("conditions", "is_told"),
+    [
+        (["output.a == 1", "output.a == 2"], True),
+        (["output.a > 1", "output.b"], True),
+        (["output.a > 1", "output.a <= 1"], False),
+        (["output.ok", "not output.ok"], False),
+        (["output.a == 1", "else"], False),
+        (["output.a == 1"], False),
+    ],
+)
+def test_says_where_it_may_be_that_no_branch_is_taken(conditions: list[str], is_told: bool):
+    edges = [f"a -> {target} ? {condition}" for target, condition in zip("bc", conditions, strict=False)]
+    steps: dict[str, Any] = {"a": {}, "b": {}, "c": {}}
+    assert ("NO_ELSE" in findings(document(steps, edges))) is is_told
+
+
 @pytest.mark.parametrize(("name", "config", "edges"), TOGETHER)
 def test_takes_edges_that_may_fire_at_once_for_a_fan_out(name: str, config: Any, edges: list[str]):
     segment = document({name: config, "b": {}, "c": {}}, edges, params={})

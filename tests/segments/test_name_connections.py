@@ -30,6 +30,10 @@ def warnings(answer: Any) -> list[dict[str, Any]]:
     return [item for item in answer.json()["findings"] if item["code"] == "UNKNOWN_CONNECTION"]
 
 
+def codes_of(answer: Any) -> list[str]:
+    return [item["code"] for item in answer.json()["findings"]]
+
+
 @pytest.fixture
 def crm(acme: Customer) -> None:
     wish = ConnectionWish(kind="http", base_url="https://crm.example.com")
@@ -76,7 +80,14 @@ def asking(**config: Any) -> dict[str, Any]:
 def test_those_inside_tools_and_fallbacks_are_looked_at_too(acme: Customer, crm: None, api: Api) -> None:
     tool = {"name": "look_up", "client_ref": "crm", "path": "/x"}
     fine = asking(prompt="x", tools=[tool], fallback=["gpt", {"llm_ref": "gpt"}])
-    assert api(acme).post("/api/v1/segments/validate", fine).json()["findings"] == []
+    assert codes_of(api(acme).post("/api/v1/segments/validate", fine)) == ["TOOLS_NOT_ALLOWED"]
+    assert (
+        api(acme)
+        .put("/api/v1/connections/crm", {"kind": "http", "base_url": "https://crm.example.com", "allows_tools": True})
+        .status_code
+        == 200
+    )
+    assert codes_of(api(acme).post("/api/v1/segments/validate", fine)) == []
     wrong = asking(prompt="x", tools=[{**tool, "client_ref": "gpt"}], fallback=["gtp", {"llm_ref": "crm"}])
     found = warnings(api(acme).post("/api/v1/segments/validate", wrong))
     assert sorted(item["pointer"].removeprefix("/steps/0/config/") for item in found) == [

@@ -140,12 +140,10 @@ CASES: dict[str, tuple[Any, Any, list[tuple[str, str, str]]]] = {
         document({"a:condition": DECIDE, "b": {}}, ["a -> b"]),
         [("error", "CONDITION_PORT_MISSING", "/edges/0/from_port")],
     ),
-    "ports of the cards that do not fit": (
-        document(
-            {"a:llm_agent": ASK, "b:llm_agent": {**ASK, "step": {"ports": {"input": ["topic"]}}}}, ["a -> b.topic"]
-        ),
-        document({"a:llm_agent": ASK, "b:llm_agent": ASK}, ["a -> b"]),
-        [("warning", "PORT_TYPE", "/edges/0")],
+    "a budget below the longest answer": (
+        document({"a:llm_agent": {**ASK, "max_tokens": 500, "budget": {"tokens": 501}}}),
+        document({"a:llm_agent": {**ASK, "max_tokens": 500, "budget": {"tokens": 500}}}),
+        [("warning", "BUDGET_TOO_SMALL", "/steps/0/config/budget/tokens")],
     ),
     "an else without a condition beside it": (
         document({"a": {}, "b": {}, "c": {}}, ["a -> b ? input.x == 1", "a -> c ? else"]),

@@ -144,6 +144,20 @@ def test_a_provider_that_is_not_installed_is_named_with_those_that_are(acme: Cus
     assert "openai" in refused.json()["errors"][0]["hint"]
 
 
+def addresses() -> dict[str, str | None]:
+    return {"openai": "https://api.example.com", "on_site": None}
+
+
+def test_a_provider_without_an_address_of_its_own_needs_one(acme: Customer, api: Api, settings: Any) -> None:
+    settings.PROVIDER_ADDRESSES = f"{__name__}.addresses"
+    client = api(acme)
+    assert client.put("/api/v1/connections/default", GPT).status_code == 201
+    on_site = {**GPT, "provider": "on_site"}
+    assert codes(client.put("/api/v1/connections/on_site", on_site)) == [("/base_url", "MISSING_FIELD")]
+    named = {**on_site, "base_url": "https://llm.example.com"}
+    assert client.put("/api/v1/connections/on_site", named).status_code == 201
+
+
 @pytest.mark.parametrize("ref", ["Crm", "1crm", "c" * 65, "c%20m", "c%00m"])
 def test_a_name_that_cannot_be_one_is_refused(acme: Customer, api: Api, ref: str) -> None:
     answer = api(acme).put(f"/api/v1/connections/{ref}", CRM)

@@ -4,7 +4,7 @@
 else in the compute pool. ``quick_misfits`` tells it where that takes milliseconds, else that it would not.
 """
 
-from kernel.schemas.compiled import SchemaUnusable, compiled, is_linear_pattern, meta_problem
+from kernel.schemas.compiled import SchemaUnusable, compiled, is_linear_pattern, meta_problems
 from kernel.schemas.judging import judge, judge_async
 from kernel.schemas.misfits import MOST_MISFITS, Misfit, quick_misfits
 from kernel.schemas.weight import LOCAL_REFERENCE, PATTERNS, UNEVALUATED, Keyword, keywords_of
@@ -22,6 +22,6 @@ __all__ = [
     "judge",
     "judge_async",
     "keywords_of",
-    "meta_problem",
+    "meta_problems",
     "quick_misfits",
 ]

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 import jsonschema_rs
@@ -16,6 +17,7 @@ from kernel.values import Json, dump_json
 PATTERN_BYTES: Final = 128 * 1024
 """Of a compiled pattern, and of what its matching remembers: bounds the time each character takes."""
 
+MOST_PROBLEMS: Final = 50
 MOST_KEPT_BYTES: Final = 64 * 1024 * 1024
 _BYTES_PER_CHARACTER: Final = 24  # of a compiled schema, by its text; measured
 _META: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -89,13 +91,10 @@ def compiled(schema: Mapping[str, Json], *, formats: bool) -> Compiled:
     return found
 
 
-def meta_problem(schema: Mapping[str, Json]) -> tuple[str, tuple[str | int, ...]] | None:
-    """Say what keeps a value from being a schema and where, as far as its form goes; None where nothing does."""
-    try:
-        _meta().validate(schema)
-    except jsonschema_rs.ValidationError as error:
-        return error.message, tuple(error.instance_path)
-    return None
+def meta_problems(schema: Mapping[str, Json]) -> list[tuple[str, tuple[str | int, ...]]]:
+    """Say all that keeps a value from being a schema and where, as far as its form goes; at most 50 things."""
+    errors = islice(_meta().iter_errors(schema), MOST_PROBLEMS)
+    return [(error.message, tuple(error.instance_path)) for error in errors]
 
 
 def is_linear_pattern(pattern: str) -> bool:

@@ -103,8 +103,10 @@ HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$"), AfterValida
 class HttpActionConfig(StepConfig):
     """What to call and what to make of the answer."""
 
-    # As canvases know the card; a segment may give url instead, which the validator below sees to.
-    model_config = ConfigDict(json_schema_extra={"required": ["client_ref", "path"]})
+    # As canvases know the card, or with a url instead; the validator below says so in words.
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["client_ref", "path"]}, {"required": ["url"]}]}
+    )
 
     client_ref: Annotated[OptionalText, ConnectionRef("http")] = Field(
         None, description="Name of a base address the operator configured"

@@ -16,7 +16,7 @@ FULL: dict[str, Any] = {
     "response_schema": {"type": "object", "properties": {"a": {"type": "string"}}},
     "tools": [TOOL],
     "fallback": ["other", {"llm_ref": "third", "model": "m", "on": ["error", "budget"]}],
-    "budget": {"tokens": 100, "cost": 0.5},
+    "budget": {"tokens": 5_000, "cost": 0.5},
 }
 
 
@@ -59,9 +59,9 @@ def test_what_canvases_write_is_taken(config: dict[str, Any]) -> None:
         ({"temperature": 2.1}, "/temperature"),
         ({"max_tokens": 0}, "/max_tokens"),
         ({"response_schema": []}, "/response_schema"),
-        ({"response_schema": {"type": "objekt"}}, "/response_schema"),
-        ({"response_schema": {"pattern": "(?=a)b"}}, "/response_schema"),
-        ({"response_schema": {"$ref": "https://evil.example/schema"}}, "/response_schema"),
+        ({"response_schema": {"type": "objekt"}}, "/response_schema/type"),
+        ({"response_schema": {"pattern": "(?=a)b"}}, "/response_schema/pattern"),
+        ({"response_schema": {"$ref": "https://evil.example/schema"}}, "/response_schema/$ref"),
         ({"tools": [TOOL] * 2}, ""),
         ({"tools": [{**TOOL, "name": f"t{number}"} for number in range(21)]}, "/tools"),
         ({"tools": [{**TOOL, "name": "look up"}]}, "/tools/0/name"),

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from segments.catalog import CATEGORIES, Port
-from tests.support.stand_ins import stand_in_catalog
+from tests.support.stand_ins import document, judged, stand_in_catalog
 
 TEXT = {"type": "string"}
 ANY = ("any", True)
@@ -28,8 +28,9 @@ FACES = {
 OURS = {"wait", "fail"}
 """Beside the seven; what they do not do is not offered."""
 
-# The contract's config keys, exactly; then what is ours and optional; then what the card calls required.
-CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[str]]] = {
+# The contract's config keys, exactly; then what is ours and optional; then what the card calls required, or the ways to
+# give it.
+CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[Any]]] = {
     "llm_agent": (
         {
             "llm_ref": {**TEXT, "default": "default"},
@@ -53,7 +54,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[str]]] = {
         },
         {"url", "query", "body", "timeout_seconds", "accept_statuses", "select", "pagination"}
         | {"honours_idempotency_key", "on_circuit_open", "response_as", "response_headers"},
-        ["client_ref", "path"],
+        [["client_ref", "path"], ["url"]],
     ),
     "human_task": (
         {
@@ -70,8 +71,16 @@ CONFIGS: dict[str, tuple[dict[str, Any], set[str], list[str]]] = {
         },
         ["task_type"],
     ),
-    "condition": ({"expression": TEXT}, {"field", "operator", "value", "true_branch", "false_branch"}, ["expression"]),
-    "parallel_split": ({"branches": {"type": "integer", "default": 2, "minimum": 2}}, {"items"}, []),
+    "condition": (
+        {"expression": TEXT},
+        {"field", "operator", "value", "true_branch", "false_branch"},
+        [["expression"], ["field"]],
+    ),
+    "parallel_split": (
+        {"branches": {"type": ["integer", "array"], "default": 2, "minimum": 2, "items": TEXT}},
+        {"items"},
+        [],
+    ),
     "parallel_join": (
         {"merge_strategy": {**TEXT, "enum": ["all", "any", "first", "quorum"], "default": "all"}},
         {"count", "on_branch_failure"},
@@ -154,8 +163,28 @@ def test_each_config_has_its_keys_types_defaults_and_bounds(type_id: str):
     }
     assert {key: found for key, found in properties.items() if key not in ours} == keys
     assert set(properties) == {*keys, *ours}
-    assert schema.get("required", []) == required
+    ways = [way["required"] for way in schema.get("anyOf", ())]
+    assert (ways or schema.get("required", [])) == required
     assert (schema["type"], schema["additionalProperties"]) == ("object", True)
+
+
+@pytest.mark.parametrize(
+    ("type_id", "config", "flaw"),
+    [
+        ("http_action", {"url": "https://shop.example/orders", "method": "GET"}, {"method": "GET"}),
+        ("http_action", {"client_ref": "crm", "path": "/x"}, {"client_ref": "crm"}),
+        ("condition", {"field": "input.total", "operator": "gt", "value": 5}, {"operator": "gt", "value": 5}),
+        ("condition", {"expression": "input.total > 5"}, {}),
+        ("parallel_split", {"branches": ["mail", "letter"]}, {"branches": [1, 2]}),
+        ("parallel_split", {"branches": 3}, {"branches": 1}),
+    ],
+)
+def test_a_form_made_of_the_card_takes_what_the_platform_takes(type_id: str, config: Any, flaw: Any):
+    step_type = stand_in_catalog()[type_id]
+    form = jsonschema.Draft202012Validator(step_type.card()["config_schema"])
+    for given, is_taken in ((config, True), (flaw, False)):
+        assert form.is_valid(given) is is_taken
+        assert (judged(document({"a": {}, f"b:{type_id}": given}, ["a -> b"]), "error") == []) is is_taken
 
 
 @pytest.mark.parametrize("type_id", OUTPUTS)
