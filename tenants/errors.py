@@ -1,6 +1,6 @@
 """What can go wrong about who is asking."""
 
-from kernel.errors import Conflict, Invalid, LlmteamError, NotAuthenticated, NotFound, Refused
+from kernel.errors import Conflict, Invalid, LimitReached, LlmteamError, NotAuthenticated, NotFound, Refused
 
 
 class NoTenantInScope(LlmteamError):
@@ -22,6 +22,26 @@ class KeyRefused(NotAuthenticated):
 
     code = "KEY_REFUSED"
     title = "The API key is not valid"
+
+
+class KeyWrong(KeyRefused):
+    """The key or token was made up, or mistyped; told as any that is refused.
+
+    Attributes:
+        account: Which key it would be, as far as it names one.
+    """
+
+    def __init__(self, account: str | None = None) -> None:
+        """Keep whose it would be, to be counted."""
+        super().__init__()
+        self.account = account
+
+
+class TooManyAttempts(LimitReached):
+    """Too many wrong keys, tokens or sign-ins; ``extra`` says of whom, and when to try again."""
+
+    code = "TOO_MANY_ATTEMPTS"
+    title = "Too many wrong attempts were made"
 
 
 class ScopeMissing(Refused):

@@ -9,12 +9,13 @@ from django.db import models
 from django.db.models import Expression, F, Func, IntegerField, Q, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 
-from kernel.admission import learn_tenant
+from kernel.admission import learn_tenant, stranger_served
 from kernel.clock import utc_now
 from kernel.paging import READ_BYTES, Page, Position, fitting, read_cursor, write_cursor
 from tenants import keys, tokens
+from tenants.attempts import KEYS
 from tenants.context import unscoped
-from tenants.errors import KeyRefused
+from tenants.errors import KeyRefused, KeyWrong
 from tenants.known_callers import known_callers
 from tenants.models import ApiKey, Membership
 from tenants.types import Caller
@@ -29,24 +30,38 @@ def find_caller(*, key_text: str) -> Caller:
 
     Raises:
         KeyRefused: Not a key, unknown, wrong, revoked, expired, or of an inactive tenant; the caller is not told which.
+        TooManyAttempts: Too many made-up ones came from the caller's address, or name this key.
     """
     known = known_callers.find(key_text)
     if known is None or not known.is_live():
-        learn_tenant(None)
         begun = known_callers.begin()
-        known = _look_up_token(key_text) if key_text.startswith(tokens.PREFIX) else _look_up(key_text)
+        known = _look_up_counted(key_text)
         known_callers.remember(key_text, known, begun)
     learn_tenant(known.tenant.id)
     return known
 
 
+def _look_up_counted(key_text: str) -> Caller:
+    """Look a key or token up; what strangers make up is counted, and not looked at where it is too much."""
+    stranger = stranger_served()
+    if stranger is not None:
+        KEYS.check(stranger)
+    learn_tenant(None)
+    try:
+        return _look_up_token(key_text) if key_text.startswith(tokens.PREFIX) else _look_up(key_text)
+    except KeyWrong as wrong:
+        if stranger is not None:
+            KEYS.count(stranger, wrong.account)
+        raise
+
+
 def _look_up(key_text: str) -> Caller:
     key = keys.read_key(key_text)
     if key is None:
-        raise KeyRefused
+        raise KeyWrong
     api_key = _find_key(key.public_id)
     if api_key is None or not keys.same_secret(key.secret, bytes(api_key.secret_hash), master=settings.SECRET_KEY):
-        raise KeyRefused
+        raise KeyWrong(key.public_id)
     if not api_key.is_live() or not api_key.tenant.is_active:
         raise KeyRefused
     return Caller(tenant=api_key.tenant, api_key=api_key)
@@ -55,7 +70,7 @@ def _look_up(key_text: str) -> Caller:
 def _look_up_token(text: str) -> Caller:
     facts = tokens.read_token(text, master=settings.SECRET_KEY, now=utc_now())
     if facts is None:
-        raise KeyRefused
+        raise KeyRefused if tokens.is_ours(text, master=settings.SECRET_KEY) else KeyWrong
     api_key = _find_key(facts.public_id)
     if api_key is None or not api_key.is_live() or not api_key.tenant.is_active:
         raise KeyRefused

@@ -70,6 +70,11 @@ class Requester:
         self.is_over = False
         self.on_learn: Callable[[Share], None] | None = None
 
+    @property
+    def stranger(self) -> str | None:
+        """The network of a caller who is not known; None for one who shows a tenant's key or session."""
+        return self._address.network if self.share.tenant_id is None else None
+
     def learn_tenant(self, tenant_id: UUID | None) -> None:
         """Count for a tenant from now on, as the caller has shown that it is its; None: it has shown nothing."""
         share = self._address if tenant_id is None else Share(tenant_id)
@@ -170,6 +175,12 @@ def share_of_address(address: str) -> Share:
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
         return Share(None, str(ipaddress.ip_network((found, 64), strict=False)))
     return Share(None, address)
+
+
+def stranger_served() -> str | None:
+    """Name the network of the unknown caller who is being served; None for known ones, and for the house's own work."""
+    requester = REQUESTER.get()
+    return None if requester is None else requester.stranger
 
 
 def learn_tenant(tenant_id: UUID | None) -> None:

@@ -143,6 +143,7 @@ LOGIN_DELAY_SECONDS = environment.whole("LOGIN_DELAY_SECONDS", 30, least=1, most
 LOGIN_LOCK_SECONDS = environment.whole("LOGIN_LOCK_SECONDS", 900, least=1, most=86_400)
 if LOGIN_LOCK_SECONDS < LOGIN_DELAY_SECONDS:
     raise ImproperlyConfigured("LOGIN_LOCK_SECONDS must be at least LOGIN_DELAY_SECONDS.")
+WRONG_CREDENTIALS_PER_MINUTE = environment.whole("WRONG_CREDENTIALS_PER_MINUTE", 60, least=1, most=1_000_000)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

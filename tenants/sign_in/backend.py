@@ -13,7 +13,7 @@ from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
 from tenants.models import User
 from tenants.sign_in.claims import merged
-from tenants.sign_in.errors import ProviderFailed, ProviderRefused, TokenRefused
+from tenants.sign_in.errors import PersonRefused, ProviderFailed, ProviderRefused, TokenRefused
 from tenants.sign_in.fetching import fetch_object, fetch_userinfo
 from tenants.sign_in.id_tokens import Claims, Expected, key_id, read_id_token, read_userinfo
 from tenants.sign_in.metadata import directory
@@ -136,7 +136,11 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
         self.stage = Stage.USERINFO
         self.claims = merged(payload, self.get_userinfo(access_token, id_token, payload))
         self.stage = Stage.PERSON
-        self.signed_in = self.act(provider=self._provider, claims=self.claims)
+        try:
+            self.signed_in = self.act(provider=self._provider, claims=self.claims)
+        except PersonRefused as refusal:
+            refusal.account = f"{self._provider.issuer} {payload['sub']}"
+            raise
         return self.signed_in.user
 
     def store_tokens(self, access_token: object, id_token: object) -> None:

@@ -68,6 +68,15 @@ class TooManySignIns(SignInRefused):
     advice = gettext_noop("Try again in a minute.")
 
 
+class TooManyRefusals(SignInRefused):
+    """Too many sign-ins from one address, or with one account, were refused."""
+
+    code = "TOO_MANY_ATTEMPTS"
+    status = LimitReached.status
+    title = gettext_noop("Too many sign-ins from your address, or with your account, were refused.")
+    advice = gettext_noop("Try again in a minute.")
+
+
 class ProviderRefused(SignInRefused):
     """The provider answered that it did not sign the person in."""
 
@@ -103,12 +112,16 @@ class TokenRefused(SignInRefused):
 
 
 class PersonRefused(SignInRefused):
-    """The provider vouches for the person, but they may not come in. The page alone names their e-mail."""
+    """The provider vouches for the person, but they may not come in. The page alone names their e-mail.
+
+    ``account`` says with which account they came, once that is known.
+    """
 
     def __init__(self, email: str | None = None) -> None:
         """Keep the e-mail that was refused, as far as the provider tells it."""
         super().__init__()
         self.email = email
+        self.account: str | None = None
 
 
 class NotInvited(PersonRefused):

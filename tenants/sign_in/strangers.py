@@ -6,8 +6,17 @@ from django.http import HttpRequest
 from prometheus_client import Counter
 
 from tenants.addresses import share_of
+from tenants.attempts import SIGN_INS
+from tenants.errors import TooManyAttempts
 from tenants.rate_limits import per_seconds, rate_limits
-from tenants.sign_in.errors import SignInRefused, TokenRefused, TooManySignIns
+from tenants.sign_in.errors import (
+    PersonRefused,
+    ProviderFailed,
+    SignInRefused,
+    TokenRefused,
+    TooManyRefusals,
+    TooManySignIns,
+)
 from tenants.sign_in.providers import Provider
 from tenants.sign_in.services import refuse
 
@@ -20,6 +29,34 @@ def tell(request: HttpRequest, provider: Provider | None, error: SignInRefused) 
     """Tell the audit of a refusal, once a minute of each kind from an address: strangers cannot fill it."""
     if _is_worth_an_entry(request, error):
         refuse(provider=provider, error=error)
+
+
+def check_may_come_back(request: HttpRequest) -> None:
+    """Look at no answer from an address of which too many were refused.
+
+    Raises:
+        TooManyRefusals: So it is.
+    """
+    try:
+        SIGN_INS.check(_share(request))
+    except TooManyAttempts as error:
+        raise TooManyRefusals(extra=error.extra) from error
+
+
+def count_refused(request: HttpRequest, error: SignInRefused) -> None:
+    """Count a refusal for its address, and for its account where the provider vouched for one.
+
+    What the provider does wrong is not the comer's doing.
+
+    Raises:
+        TooManyRefusals: It is one too many, and takes the place of the refusal.
+    """
+    if isinstance(error, ProviderFailed | TooManySignIns | TooManyRefusals):
+        return
+    try:
+        SIGN_INS.count(_share(request), error.account if isinstance(error, PersonRefused) else None)
+    except TooManyAttempts as limited:
+        raise TooManyRefusals(extra=limited.extra) from limited
 
 
 def _is_worth_an_entry(request: HttpRequest, error: SignInRefused) -> bool:
@@ -38,7 +75,7 @@ def check_may_begin(request: HttpRequest) -> None:
     """
     if not rate_limits().hit(_SIGN_INS_BEGUN, _share(request)):
         REFUSALS.labels(TooManySignIns.code, "no").inc()
-        raise TooManySignIns
+        raise TooManySignIns(extra={"retry_after": rate_limits().seconds_left(_SIGN_INS_BEGUN, _share(request))})
 
 
 def _share(request: HttpRequest) -> str:

@@ -24,7 +24,7 @@ from tenants.sign_in.providers import Provider, installation_provider, provider_
 from tenants.sign_in.sending import send_to_provider
 from tenants.sign_in.sessions import begin_session, choices, choose, end_session
 from tenants.sign_in.states import Begun, Purpose, take_state
-from tenants.sign_in.strangers import tell
+from tenants.sign_in.strangers import check_may_come_back, count_refused, tell
 
 SOURCES: Final = {f"{kind}_src": "'self'" for kind in ("style", "img", "font")}
 ANY_PROVIDER: Final = "'self' https:" if settings.SECURE_SSL_REDIRECT else "'self' https: http:"
@@ -41,6 +41,8 @@ def page(view: Any) -> Any:
             response: HttpResponse = view(request, *args, **kwargs)
         except SignInRefused as error:
             response = render(request, "pages/refused.html", {"error": error}, status=error.status)
+            if "retry_after" in error.extra:
+                response["Retry-After"] = str(error.extra["retry_after"])
         except NoProvider as error:
             response = render(request, "pages/no_provider.html", _ways(request), status=error.status)
         response["Content-Security-Policy"] = policy(**SOURCES, form_action=ANY_PROVIDER)
@@ -95,6 +97,7 @@ class CallbackView(View):
         Raises:
             SignInRefused: Whatever is wrong; the audit has been told.
         """
+        check_may_come_back(request)
         provider: Provider | None = None
         try:
             begun = take_state(request)
@@ -112,6 +115,7 @@ class CallbackView(View):
             backend.redeem(request, begun)
         except SignInRefused as error:
             tell(request, provider, error)
+            count_refused(request, error)
             raise
         if backend.signed_in is None:
             raise ProviderFailed

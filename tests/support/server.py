@@ -95,6 +95,7 @@ class ServerProcess:
             "EGRESS_ALLOW_CIDRS": "127.0.0.1/32",
             "REQUESTS_PER_MINUTE_PER_TENANT": "1000000",
             "REQUESTS_PER_MINUTE_PER_ADDRESS": "1000000",
+            "WRONG_CREDENTIALS_PER_MINUTE": "1000000",
             **self._environment,
         }
 

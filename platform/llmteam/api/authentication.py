@@ -29,6 +29,7 @@ class KeyAuthentication(BaseAuthentication):
 
         Raises:
             KeyRefused: What was sent is no live key.
+            TooManyAttempts: Too many made-up ones were sent.
         """
         text = _key_text(request)
         if text is None:

@@ -13,10 +13,10 @@ from kernel.errors import PROBLEM, Invalid, LlmteamError, TooLarge
 from kernel.values import MalformedJson, ValueRefused
 from llmteam.api.content import UnsupportedContent
 from llmteam.api.problems import DatabaseAway, problem
-from tenants.errors import CsrfMissing, KeyMissing, KeyRefused, ScopeMissing
+from tenants.errors import CsrfMissing, KeyMissing, KeyRefused, ScopeMissing, TooManyAttempts
 
 _EXAMPLE_REQUEST_ID: Final = "01a20c5a-67bc-70b7-a9c6-60e0d8130e1f"
-_ALWAYS: Final = (KeyMissing, KeyRefused, DatabaseAway)
+_ALWAYS: Final = (KeyMissing, KeyRefused, TooManyAttempts, DatabaseAway)
 _WITH_BODY: Final = (MalformedJson, TooLarge, UnsupportedContent, ValueRefused)
 
 
