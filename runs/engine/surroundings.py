@@ -63,6 +63,7 @@ class Surroundings:
         self.plans = Plans(self.ask, self.middleware)
         self.writer.tell = self.notices.tell
         self.writer.ring_deliverer = self.deliverer.ring
+        self.writer.is_shared = lambda: self.turns.is_shared
 
     async def ask(self, question: Callable[[AsyncDatabase], Awaitable[Answer]]) -> Answer:
         """Ask the database, again and again while it is away or refuses everybody."""

@@ -21,8 +21,10 @@ from runs.notices import Advance
 log = logging.getLogger(__name__)
 
 BATCH_EVENTS = 2_000
+SHARED_BATCH_EVENTS = 250
 BATCH_BYTES = 4 * 1024 * 1024
-"""Of one transaction, save where a single journal has more; whoever comes while it is written waits for all of it."""
+"""Of one transaction, save where a single journal has more; whoever comes while it is written waits for all of it, so
+it is small where several tenants have runs."""
 MISSES_BEFORE_DOUBT = 20
 FIRST_PAUSE_SECONDS = 0.005
 LOCKED_PAUSE_SECONDS = 0.05
@@ -44,6 +46,7 @@ class Writer:
         self.largest_batch = 0
         self.tell: Callable[[Advance], None] = _tell_nobody
         self.ring_deliverer: Callable[[], None] = _ring_nobody
+        self.is_shared: Callable[[], bool] = _is_not_shared
         # By object, not by run: a host that lost a run and claimed it again has two journals of it for a moment.
         self._dirty: dict[int, Journal] = {}
         self._wake = asyncio.Event()
@@ -120,8 +123,9 @@ class Writer:
     def _take(self) -> list[Slice]:
         batch: list[Slice] = []
         events = size = 0
+        most_events = SHARED_BATCH_EVENTS if self.is_shared() else BATCH_EVENTS
         for key, journal in _in_turn(self._dirty):
-            if batch and (events + len(journal.rows) > BATCH_EVENTS or size + journal.buffered > BATCH_BYTES):
+            if batch and (events + len(journal.rows) > most_events or size + journal.buffered > BATCH_BYTES):
                 break
             del self._dirty[key]
             batch.append(Slice.of(journal))
@@ -235,6 +239,11 @@ def _tell_nobody(advance: Advance) -> None:
 
 def _ring_nobody() -> None:
     """Stand in until somebody delivers what was inserted; whatever does must be quick and never fail."""
+
+
+def _is_not_shared() -> bool:
+    """Stand in until somebody says whether runs of several tenants are here."""
+    return False
 
 
 async def _veto(connection: AsyncDatabase, verdict: Verdict, locked: dict[UUID, journals.LockedRun]) -> None:

@@ -13,7 +13,7 @@ from runs.engine.batches import Slice
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.journal import Journal, chain
 from runs.engine.store.connection import connect, conninfo
-from runs.engine.writer import Writer
+from runs.engine.writer import SHARED_BATCH_EVENTS, Writer
 from runs.models import Run
 from tenants.context import unscoped
 from tenants.models import Tenant
@@ -205,6 +205,26 @@ def test_what_postgres_refuses_fails_alone(acme: Tenant) -> None:
 
     in_loop(scenario)
     assert sorted(len(seqs(run_id)) for run_id in run_ids) == [0] + [1] * 7
+
+
+@pytest.mark.parametrize(("is_shared", "batches"), [(False, 1), (True, 2)])
+def test_one_transaction_takes_less_where_several_tenants_have_runs(
+    acme: Tenant, *, is_shared: bool, batches: int
+) -> None:
+    run_ids = queue_runs(acme, DOCUMENT, 4)
+
+    async def scenario() -> None:
+        journals = await claimed_journals()
+        for journal in journals:
+            for n in range(SHARED_BATCH_EVENTS // 2):
+                journal.append(ACTION, {"n": n}, step_id="one", activation=1, attempt=1)
+        async with running_writer() as writer:
+            writer.is_shared = lambda: is_shared
+            await asyncio.gather(*(writer.commit(journal) for journal in journals))
+            assert writer.batches == batches
+
+    in_loop(scenario)
+    assert [len(seqs(run_id)) for run_id in run_ids] == [SHARED_BATCH_EVENTS // 2] * 4
 
 
 def test_a_commit_without_an_answer_is_not_written_twice(acme: Tenant) -> None:
