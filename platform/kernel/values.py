@@ -153,6 +153,16 @@ def check_size(value: Json, *, limit: int = MAX_VALUE_BYTES) -> int:
     return size
 
 
+def check_depth(value: Json) -> None:
+    """Look at a value made of normalised ones.
+
+    Raises:
+        ValueRefused: It is deeper than 64.
+    """
+    if is_deeper(value, MAX_DEPTH):
+        raise _refused("TOO_DEEP", f"The nesting is deeper than {MAX_DEPTH}.", None)
+
+
 def is_deeper(value: Json, levels: int) -> bool:
     """Whether containers stand within more containers than some levels; level by level, at little cost."""
     level: list[Any] = [value] if isinstance(value, dict | list) else []

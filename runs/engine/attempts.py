@@ -17,7 +17,7 @@ from runs.core.scope import CONDITIONS, EdgeScope
 from runs.core.state import Activation
 from runs.deltas import Delta
 from runs.engine.errors import LeaseLost, RunRefused
-from runs.engine.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere, normalised_ports
+from runs.engine.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere, normalised_ports, storable_ports
 from runs.engine.plans import ReadyStep
 from runs.engine.store.claims import Claimed
 from runs.engine.waits import PLATFORM
@@ -299,7 +299,7 @@ class Attempt:
 
     async def _completed(self, answer: Emit) -> Succeeded:
         step = self.step.plan_step
-        ports = emit_ports(step, answer.ports if answer.is_normal else normalised_ports(answer.ports))
+        ports = emit_ports(step, storable_ports(answer, nests=bool(step.points)))
         routing = await self._routing(ports) if self.step.has_conditions else route(step, ports, self.scope)
         items = answer.items
         if items is not None and not answer.is_normal:

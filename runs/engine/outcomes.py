@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kernel.clock import utc_now
-from kernel.values import Json, ValueRefused, normalise
+from kernel.values import Json, ValueRefused, check_depth, normalise
 from runs.core.state import ActivationKey
-from runs.steps.base import Defer, StepFailed, Wait
+from runs.steps.base import Defer, Emit, StepFailed, Wait
 from runs.work.pool import COMPUTE
 
 MESSAGE_CHARACTERS: Final = 2_000
@@ -59,6 +59,24 @@ def error_object(failure: StepFailed, *, key: ActivationKey, attempts: int) -> d
         "attempts": attempts,
         "details": details,
     }
+
+
+def storable_ports(answer: Emit, *, nests: bool) -> Mapping[str, Json]:
+    """Give the values of an emission by port, as they can be stored.
+
+    Args:
+        answer: What a handler emits.
+        nests: Whether the step gathers, which puts normal values one level deeper.
+
+    Raises:
+        ValueRefused: As for ``kernel.values.normalise``.
+    """
+    if not answer.is_normal:
+        return normalised_ports(answer.ports)
+    if nests:
+        for value in {id(value): value for value in answer.ports.values()}.values():
+            check_depth(value)
+    return answer.ports
 
 
 def normalised_ports(ports: Mapping[str, Any]) -> dict[str, Json]:

@@ -186,3 +186,31 @@ def test_a_handler_knows_when_its_time_is_over(acme: Tenant) -> None:
         wait_until_over(of_step, of_run)
     assert 6 < get_run(of_step).output <= 7
     assert 2 < get_run(of_run).output <= 3
+
+
+ROUND = [{"from": "j", "to": "c"}, {"from": "c", "from_port": "true", "to": "j"}]
+PORTS = {"input": ["left", "right"], "output": ["true", "false"]}
+AROUND = [
+    {"from": "h", "to": "c", "to_port": "left"},
+    {"from": "h", "to": "c", "to_port": "right"},
+    {"from": "c", "from_port": "true", "to": "c", "to_port": "left"},
+]
+
+
+@pytest.mark.parametrize(
+    ("steps", "edges"),
+    [
+        ([step("j", "parallel_join"), step("c", "condition", expression="true")], ROUND),
+        ([step("h", "transform"), step("c", "condition", expression="true", ports=PORTS)], AROUND),
+    ],
+    ids=["a join", "two input ports"],
+)
+def test_values_that_gatherings_nest_ever_deeper_fail_their_step(
+    acme: Tenant, steps: list[dict[str, Any]], edges: list[dict[str, str]]
+) -> None:
+    run_ids = [queue_run(acme, segment(*steps, edges=edges, max_activations=most)) for most in (40, 1_000)]
+    with running_host():
+        assert wait_until_over(*run_ids) == ["failed", "failed"]
+    shallow, deep = (get_run(run_id).error for run_id in run_ids)
+    assert shallow["code"] == "ACTIVATION_LIMIT"
+    assert (deep["code"], deep["message"]) == ("VALUE_REFUSED", "The nesting is deeper than 64.")
