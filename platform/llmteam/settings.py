@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 from llmteam import environment
 from llmteam.logs import logging_config
@@ -293,7 +294,11 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
-UNFOLD = {"SITE_TITLE": "llmteam", "SITE_HEADER": "llmteam"}
+UNFOLD = {
+    "SITE_TITLE": "llmteam",
+    "SITE_HEADER": "llmteam",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("inbox/icon.svg")}],
+}
 
 LOG_FORMAT = environment.choice("LOG_FORMAT", "text" if DEVELOPMENT or DEBUG else "json", of=["json", "text"])
 LOG_LEVEL = environment.choice("LOG_LEVEL", "INFO", of=["DEBUG", "INFO", "WARNING", "ERROR"])

@@ -3,11 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from llmteam import metrics
+from llmteam import front_door, metrics
 
 admin.autodiscover()
 
 urlpatterns = [
+    path("", front_door.front_door, name="front_door"),
+    path("favicon.ico", front_door.icon),
     path("api/", include("llmteam.api.urls")),
     path("admin/", admin.site.urls),
     path("", include("tenants.sign_in.urls")),
@@ -18,5 +20,5 @@ urlpatterns = [
 
 handler400 = "llmteam.api.problems.bad_request"
 handler403 = "llmteam.api.problems.permission_denied"
-handler404 = "llmteam.api.problems.not_found"
+handler404 = "llmteam.front_door.not_found"
 handler500 = "llmteam.api.problems.server_error"

@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
 from devserver.folders import CHECKOUT
+from llmteam import front_door
 from llmteam.api import problems
 from tests.conftest import Customer
 
@@ -68,7 +69,7 @@ def test_a_database_that_is_away_is_a_503_with_a_time_to_come_back() -> None:
     assert b"10.0.0.7" not in answer.content
 
 
-@pytest.mark.parametrize("handler", [problems.not_found, problems.bad_request, problems.permission_denied])
+@pytest.mark.parametrize("handler", [front_door.not_found, problems.bad_request, problems.permission_denied])
 def test_what_django_refuses_itself_is_a_problem_below_api_only(handler: Any) -> None:
     below = handler(RequestFactory().get("/api/v1/x"), Exception())
     assert below["Content-Type"] == "application/problem+json"

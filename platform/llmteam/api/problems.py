@@ -128,31 +128,32 @@ def _detail(error: LlmteamError) -> str:
     return f"{found} ({more} more in `errors`.)" if more else found
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer for Django where no route matches: a problem under /api/, a page elsewhere."""
-    return _plain(RouteNotFound()) if _is_api(request) else defaults.page_not_found(request, exception)
+def no_route() -> HttpResponse:
+    """Answer where no route matches."""
+    return _plain(RouteNotFound())
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer for Django where a request is refused before any view."""
-    return _plain(translate(exception)) if _is_api(request) else defaults.bad_request(request, exception)
+    return _plain(translate(exception)) if is_api(request) else defaults.bad_request(request, exception)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer for Django where a request is forbidden before any view."""
-    return _plain(Refused()) if _is_api(request) else defaults.permission_denied(request, exception)
+    return _plain(Refused()) if is_api(request) else defaults.permission_denied(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer for Django where something failed outside of a view; Django has logged it."""
-    return _plain(LlmteamError()) if _is_api(request) else defaults.server_error(request)
+    return _plain(LlmteamError()) if is_api(request) else defaults.server_error(request)
 
 
 def _plain(error: LlmteamError) -> HttpResponse:
     return HttpResponse(orjson.dumps(problem(error)), status=error.status, content_type=PROBLEM)
 
 
-def _is_api(request: HttpRequest) -> bool:
+def is_api(request: HttpRequest) -> bool:
+    """Whether a request's address is one for programs."""
     return (request.path + "/").startswith("/api/")
 
 
