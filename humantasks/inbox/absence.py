@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.timezone import get_current_timezone, localtime
 from django.utils.translation import gettext
 
 from humantasks.inbox import wording
@@ -91,6 +92,7 @@ def _shown(request: HttpRequest, member: Membership, wish: Wish, *, status: int 
         "is_set": member.away_from is not None,
         "said": what_was_said(request),
         "place": "absence",
+        "in_zone": wording.in_zone_text(),
     }
     return page(request, "absence", context, status=status)
 
@@ -106,12 +108,12 @@ def _wish_of(member: Membership) -> Wish:
 
 
 def _written(at: datetime | None) -> str:
-    return "" if at is None else at.astimezone(UTC).strftime(LOCAL)
+    return "" if at is None else localtime(at).strftime(LOCAL)
 
 
 def _moment(text: str) -> datetime | None:
     try:
         at = datetime.fromisoformat(text)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        return (at.replace(tzinfo=get_current_timezone()) if at.tzinfo is None else at).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

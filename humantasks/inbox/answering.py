@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from django.http import QueryDict
+from django.utils.timezone import get_current_timezone
 
 from humantasks import selectors, services
 from humantasks.errors import AnswerInvalid, TaskChanged, TaskOver, TaskRefused, TaskTaken
@@ -87,9 +88,9 @@ def read_comment(post: QueryDict) -> str:
 def task_form(task: HumanTask) -> Field | None:
     """Return the form of a task's answer, filled in with what it begins with; None where nothing is filled in."""
     if task.task_type == TaskType.REVIEW:
-        return form_of(task.form, task.data)
+        return form_of(task.form, task.data, zone=get_current_timezone())
     if task.task_type == TaskType.INPUT:
-        return form_of(task.form, _beginning(task))
+        return form_of(task.form, _beginning(task), zone=get_current_timezone())
     return None
 
 

@@ -5,6 +5,7 @@ exactly is shown as JSON. So every value can be shown and posted back unchanged 
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, tzinfo
 from typing import Final
 
 from humantasks.inbox.fields import ABSENT, Absent, Field, Kind, Value
@@ -29,25 +30,27 @@ MOST_FIELDS: Final = 300
 MOST_ITEMS: Final = 20
 
 
-def form_of(schema: Json, data: Value = ABSENT) -> Field:
+def form_of(schema: Json, data: Value = ABSENT, *, zone: tzinfo = UTC) -> Field:
     """Read a form.
 
     Args:
         schema: The JSON Schema of the answer.
         data: What the answer begins with.
+        zone: What instants are written in.
 
     Returns:
         The whole as one field: a group of the members if the answer is an object.
     """
     root = as_schema(schema)
-    return _Form(root).field(root, data, path=(), place="0", is_required=True)
+    return _Form(root, zone).field(root, data, path=(), place="0", is_required=True)
 
 
 class _Form:
     """Reads the fields of one form, and stops when there are too many."""
 
-    def __init__(self, root: Schema) -> None:
+    def __init__(self, root: Schema, zone: tzinfo) -> None:
         self._root = root
+        self._zone = zone
         self._count = 0
 
     def field(self, schema: Schema, value: Value, *, path: tuple[str, ...], place: str, is_required: bool) -> Field:
@@ -77,6 +80,7 @@ class _Form:
             min_length=number_of(schema, "minLength"),
             max_length=number_of(schema, "maxLength"),
             schema=schema,
+            zone=self._zone,
         )
 
     def _inner(self, kind: Kind, schema: Schema, value: Value, path: tuple[str, ...], place: str) -> tuple[Field, ...]:
@@ -124,7 +128,7 @@ class _Form:
         elif type_name == "boolean":
             asked = yes_or_no(value, is_required=is_required)
         elif type_name == "string":
-            asked = string(schema, value)
+            asked = string(schema, value, self._zone)
         elif type_name in {"integer", "number"}:
             asked = number(Kind(type_name), value)
         else:

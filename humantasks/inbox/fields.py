@@ -1,6 +1,7 @@
 """The questions of a form, each with what stands in it. Pure."""
 
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -74,6 +75,7 @@ class Field:
         item: The type of a line, of ``LINES``.
         problems: What is wrong with what stands in it.
         recalled: What somebody had typed before what is shown changed under their hands.
+        zone: What an instant is written in.
     """
 
     pointer: str
@@ -95,6 +97,7 @@ class Field:
     schema: Schema | None = None
     problems: tuple[ErrorItem, ...] = ()
     recalled: str = ""
+    zone: tzinfo = UTC
 
     @property
     def name(self) -> str:

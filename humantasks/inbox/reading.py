@@ -308,10 +308,10 @@ def _date(_field: Field, text: str) -> Json:
         raise Unreadable("NOT_A_DATE") from None
 
 
-def _date_time(_field: Field, text: str) -> Json:
+def _date_time(field: Field, text: str) -> Json:
     try:
         at = datetime.fromisoformat(text.strip())
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        at = (at.replace(tzinfo=field.zone) if at.tzinfo is None else at).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Unreadable("NOT_A_DATE_TIME") from None
     return at.isoformat().replace("+00:00", "Z")

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from humantasks import selectors
@@ -16,6 +17,7 @@ from humantasks.errors import TaskNotFound, TaskOver
 from humantasks.inbox import wording
 from humantasks.inbox.cards import how_it_ended
 from humantasks.inbox.gone import what_became_of
+from humantasks.inbox.zones import zone_of
 from humantasks.people import person_of
 from humantasks.rules import Person
 from kernel.errors import LlmteamError
@@ -57,7 +59,8 @@ def inbox_page(*methods: str) -> Callable[[View], View]:
             if request.method in {"GET", "HEAD"} and "GET" not in methods:
                 response: HttpResponse = HttpResponseRedirect(reverse("inbox:task", kwargs=kwargs))
             else:
-                response = guarded(request, *args, **kwargs)
+                with timezone.override(zone_of(request)):
+                    response = guarded(request, *args, **kwargs)
             response["Content-Security-Policy"] = policy(**SOURCES, form_action=form_targets(request))
             response["Cache-Control"] = "no-store"
             return response
@@ -76,7 +79,8 @@ def who(request: HttpRequest) -> tuple[Tenant, Person]:
 
 def page(request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
     """Render a page."""
-    return render(request, f"inbox/{template}.html", dict(context), status=status)
+    told = {**context, "zone": timezone.get_current_timezone_name(), "ends_in": request.session.get_expiry_age()}
+    return render(request, f"inbox/{template}.html", told, status=status)
 
 
 def refused(request: HttpRequest, error: LlmteamError, *, task_id: UUID | None = None) -> HttpResponse:

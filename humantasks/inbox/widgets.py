@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time, tzinfo
 from typing import Final
 
 from humantasks.inbox.fields import Absent, Kind, Option, Value
@@ -65,8 +65,8 @@ def yes_or_no(value: Value, *, is_required: bool) -> Asked | None:
     return None
 
 
-def string(schema: Schema, value: Value) -> Asked | None:
-    """Ask for a text."""
+def string(schema: Schema, value: Value, zone: tzinfo) -> Asked | None:
+    """Ask for a text; for an instant in the reader's zone."""
     if value is None or isinstance(value, Absent):
         text = ""
     elif isinstance(value, str):
@@ -76,7 +76,7 @@ def string(schema: Schema, value: Value) -> Asked | None:
     special = _FORMATS.get(text_of(schema, "format"))
     if special is not None:
         kind, shown_by = special
-        shown = shown_by(text) if text else ""
+        shown = shown_by(text, zone) if text else ""
         if shown is not None:
             return Asked(kind, (shown,))
     longest = number_of(schema, "maxLength") or 0
@@ -117,26 +117,26 @@ def _is_line(type_name: str, item: Json) -> bool:
     return isinstance(item, int | float) and not isinstance(item, bool)
 
 
-def _shown_date(text: str) -> str | None:
+def _shown_date(text: str, _zone: tzinfo) -> str | None:
     try:
         return text if date.fromisoformat(text).isoformat() == text else None
     except ValueError:
         return None
 
 
-def _shown_date_time(text: str) -> str | None:
-    """Write an instant as a browser's widget does, in UTC; None for what the widget cannot hold."""
+def _shown_date_time(text: str, zone: tzinfo) -> str | None:
+    """Write an instant as a browser's widget does; None for what the widget cannot hold."""
     try:
         at = datetime.fromisoformat(text)
         if at.tzinfo is None or at.microsecond:
             return None
-        plain = at.astimezone(UTC).replace(tzinfo=None)
+        plain = at.astimezone(zone).replace(tzinfo=None)
     except (ValueError, OverflowError):
         return None
     return plain.isoformat(timespec="seconds" if plain.second else "minutes")
 
 
-def _shown_time(text: str) -> str | None:
+def _shown_time(text: str, _zone: tzinfo) -> str | None:
     """Write a time of day as a browser's widget does; None for one the widget cannot hold: with an offset."""
     try:
         at = time.fromisoformat(text)
@@ -145,11 +145,11 @@ def _shown_time(text: str) -> str | None:
     return text if text in {f"{at:%H:%M}", f"{at:%H:%M:%S}"} else None
 
 
-def _shown_line(text: str) -> str | None:
+def _shown_line(text: str, _zone: tzinfo) -> str | None:
     return text if text == text.strip() and len(text.splitlines()) == 1 else None
 
 
-_FORMATS: Final[Mapping[str, tuple[Kind, Callable[[str], str | None]]]] = {
+_FORMATS: Final[Mapping[str, tuple[Kind, Callable[[str, tzinfo], str | None]]]] = {
     "date": (Kind.DATE, _shown_date),
     "date-time": (Kind.DATE_TIME, _shown_date_time),
     "time": (Kind.TIME, _shown_time),

@@ -1,10 +1,10 @@
 """The sentences of the inbox, in the reader's language."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
-from django.utils import formats
+from django.utils import formats, timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -153,7 +153,7 @@ def hint_of(field: Field) -> str:
     if field.kind == Kind.LINES:
         said.append(gettext("One entry a line."))
     if field.kind == Kind.DATE_TIME:
-        said.append(gettext("In UTC."))
+        said.append(in_zone_text())
     if field.kind == Kind.JSON:
         said.append(gettext("Written as JSON: keep quotation marks, brackets and commas."))
     return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in said)
@@ -171,8 +171,23 @@ def quorum_text(approvals: int, needed: int, voters: int) -> str:
 
 
 def moment_text(value: datetime | None) -> str:
-    """Write an instant in UTC: 27 November 2026, 10:30 UTC; nothing for none."""
-    return "" if value is None else f"{formats.date_format(value.astimezone(UTC), 'j E Y, H:i')} UTC"
+    """Write an instant in the reader's zone, which is named: 27 November 2026, 10:30 UTC; nothing for none."""
+    if value is None:
+        return ""
+    local = timezone.localtime(value)
+    return f"{formats.date_format(local, 'j E Y, H:i')} {zone_text(local)}"
+
+
+def zone_text(at: datetime) -> str:
+    """Name the zone of an instant: UTC, CET; of one without a name, by how far it is from UTC."""
+    name = at.tzname() or ""
+    return name if name[:1].isalpha() else f"UTC{name}"
+
+
+def in_zone_text() -> str:
+    """Say in which zone times are written."""
+    name = timezone.get_current_timezone_name()
+    return gettext("In UTC.") if name == "UTC" else gettext("In the zone %(zone)s.") % {"zone": name.replace("_", " ")}
 
 
 def times_text(count: int) -> str:

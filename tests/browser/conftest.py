@@ -1,23 +1,27 @@
 """The real platform and a real Chromium; on a wide screen and on a phone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.test.utils import setup_databases, teardown_databases
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
 from tenants.roles import ensure_roles
 from tenants.services import create_api_key, create_tenant
-from tests.support.browser import MISSING, clear_pictures, find_chromium, launch
+from tests.support.browser import DEVICES, MISSING, Visitor, clear_pictures, find_chromium, launch
 from tests.support.desk import Desk
 from tests.support.platform import Platform
 from tests.support.provider import running_provider
 from tests.support.server import running_server
 from tests.support.worker import running_worker
+
+Visit = Callable[..., AbstractContextManager[Visitor]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -71,3 +75,35 @@ def chromium(desk: Desk) -> Iterator[Browser]:
         browser = launch(playwright)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, desk: Desk) -> Visit:
+    """Invite somebody, and let them sign in with their company's account, in a browser of their own."""
+
+    @contextmanager
+    def visiting(name: str, device: str = "desktop", *groups: str, **options: Any) -> Iterator[Visitor]:
+        email = f"{name}-{device}@acme.test"
+        desk.invite(email, name.title(), groups)
+        context = chromium.new_context(**DEVICES[device], **options)
+        try:
+            visitor = Visitor(context.new_page(), desk.server.url, device, email=email, friends=(desk.provider.url,))
+            sign_in(visitor)
+            yield visitor
+        finally:
+            context.close()
+
+    return visiting
+
+
+def sign_in(visitor: Visitor) -> None:
+    """Ask for the inbox, be sent to the company's sign-in and back."""
+    page = visitor.page
+    visitor.go("/inbox/?box=groups")
+    page.locator("a[href^='/oidc/login/']").click()
+    page.locator("input[name=sub]").fill(visitor.email)
+    page.locator("button[type=submit]").first.click()
+    expect(page).to_have_url(f"{visitor.url}/inbox/?box=groups")
+    # What the provider's own page asks for, and does not get, is not ours.
+    visitor.complaints.clear()
+    visitor.foreign.clear()

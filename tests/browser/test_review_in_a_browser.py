@@ -3,12 +3,12 @@
 # ruff: noqa: RUF001 - Russian looks alike here and there
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.support.browser import DEVICES, Visitor
 from tests.support.desk import Desk
@@ -16,38 +16,6 @@ from tests.support.refund_desk import ORDER, refund_desk
 
 Visit = Callable[..., AbstractContextManager[Visitor]]
 every_device = pytest.mark.parametrize("device", list(DEVICES))
-
-
-@pytest.fixture
-def visit(chromium: Browser, desk: Desk) -> Visit:
-    """Invite somebody, and let them sign in with their company's account, in a browser of their own."""
-
-    @contextmanager
-    def visiting(name: str, device: str = "desktop", *groups: str, **options: Any) -> Iterator[Visitor]:
-        email = f"{name}-{device}@acme.test"
-        desk.invite(email, name.title(), groups)
-        context = chromium.new_context(**DEVICES[device], **options)
-        try:
-            visitor = Visitor(context.new_page(), desk.server.url, device, email=email, friends=(desk.provider.url,))
-            sign_in(visitor)
-            yield visitor
-        finally:
-            context.close()
-
-    return visiting
-
-
-def sign_in(visitor: Visitor) -> None:
-    """Ask for the inbox, be sent to the company's sign-in and back."""
-    page = visitor.page
-    visitor.go("/inbox/?box=groups")
-    page.locator("a[href^='/oidc/login/']").click()
-    page.locator("input[name=sub]").fill(visitor.email)
-    page.locator("button[type=submit]").first.click()
-    expect(page).to_have_url(f"{visitor.url}/inbox/?box=groups")
-    # What the provider's own page asks for, and does not get, is not ours.
-    visitor.complaints.clear()
-    visitor.foreign.clear()
 
 
 @every_device
