@@ -13,6 +13,7 @@ from kernel.values import Json
 from runs.engine.waits import FREE
 from runs.errors import RunAlreadyOver, RunNotFound
 from runs.models import Run, RunStatus, Signal, SignalKind
+from runs.needs import needs_again
 from runs.queue import poke_owner, ring
 from tenants.context import tenant_scope
 from tenants.models import Tenant
@@ -162,7 +163,8 @@ def _changes(run: Run, command: SignalKind) -> dict[str, Any]:
     """Say what a command changes in the run's row, beside the inbox."""
     if command is SignalKind.RESUME and run.status in (RunStatus.PAUSED, RunStatus.STALLED):
         # No signal is pending: whoever claims the run finds it paused and reads its inbox. It is claimed in its turn.
-        return {"status": RunStatus.QUEUED, "error": None, "losses": 0, "wake_at": Now()}
+        needs = {"step_types": needs_again(run)} if run.status == RunStatus.STALLED else {}
+        return {"status": RunStatus.QUEUED, "error": None, "losses": 0, "wake_at": Now(), **needs}
     changes: dict[str, Any] = {"signals_pending": True}
     if command is not SignalKind.CANCEL:
         changes["pause_requested"] = command is SignalKind.PAUSE

@@ -19,6 +19,7 @@ from runs.engine.journal import chain
 from runs.errors import ActivationUnknown
 from runs.idempotency import OnceKey, Started, start_once
 from runs.models import Run, RunEvent
+from runs.needs import needs_again
 from runs.queue import ring
 from runs.selectors import get_run
 from segments.plan import SEMANTICS
@@ -121,7 +122,7 @@ def _new_run(source: Run, api_key: ApiKey | None, actor: str, *, keeps_rules: bo
         semantics=source.semantics if keeps_rules else SEMANTICS,
         priority=source.priority,
         timeout_seconds=source.timeout_seconds,
-        step_types=source.step_types,
+        step_types=needs_again(source),
         replay_of=source.id,
         traceparent=REQUEST.get().traceparent,
     )

@@ -14,8 +14,8 @@ from runs.callbacks.starting import CallbackWish, new_callback
 from runs.idempotency import OnceKey, Started, start_once
 from runs.inputs import SlowToJudge, check_input, check_input_quickly
 from runs.models import Run
+from runs.needs import needs_of
 from runs.queue import ring
-from runs.steps.registry import step_type_offer
 from segments.definition import Segment as Definition
 from segments.models import Revision
 from segments.plan import SEMANTICS
@@ -182,11 +182,6 @@ def _new_run(tenant: Tenant, api_key: ApiKey | None, actor: str, wish: Wish, rev
         semantics=SEMANTICS,
         priority=wish.priority,
         timeout_seconds=revision.definition["params"]["timeout_seconds"] if timeout is None else timeout,
-        step_types=needed_step_types(revision),
+        step_types=needs_of(revision),
         traceparent=REQUEST.get().traceparent,
     )
-
-
-def needed_step_types(revision: Revision) -> list[str]:
-    """Name what a host must have to execute a revision, as hosts name what they have."""
-    return sorted(step_type_offer(type_id, facts["version"]) for type_id, facts in revision.step_types.items())

@@ -1,5 +1,6 @@
 """What changes about segments."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import Max
@@ -8,8 +9,10 @@ from audit.services import record
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.values import Json
+from segments.catalog import ConnectionRef, StepType
 from segments.definition import Finding, content_hash
 from segments.definition import Segment as Definition
+from segments.definition.refs import config_refs
 from segments.errors import RevisionMismatch, SegmentExists, SegmentInvalid, SegmentNotFound
 from segments.judgements import judge
 from segments.known_names import known_names_of
@@ -203,12 +206,23 @@ def _etag(definition: Definition) -> str:
     return f'"{content_hash(definition)}"'
 
 
+def _models(step_type: StepType, config: Mapping[str, Json]) -> set[str]:
+    """Name the connection to a model that a step cannot do without: one with others to stand in for it is none."""
+    named = [(mark, ref) for _, mark, ref in config_refs(step_type, config) if isinstance(mark, ConnectionRef)]
+    refs = {ref for mark, ref in named if mark.kind == "llm"}
+    return refs if len(refs) == 1 and not any("{{" in ref for ref in refs) else set()
+
+
 def _step_types(definition: Definition) -> dict[str, Json]:
     """Write down what the definition relies on: per type used its version, effect and ports."""
     known = catalog()
     used = {step.type: known[step.type] for step in definition.steps}
+    models: dict[str, set[str]] = {}
+    for step in definition.steps:
+        models.setdefault(step.type, set()).update(_models(known[step.type], step.config))
     return {
         type_id: {
+            **({"models": list[Json](sorted(models[type_id]))} if models[type_id] else {}),
             "version": step_type.version,
             "effect": step_type.effect.value,
             "inputs": [port.name for port in step_type.input_ports],

@@ -18,7 +18,9 @@ from runs.steps.base import (
     Defer,
     Effect,
     Emit,
+    Endpoint,
     ExpressionText,
+    LanguageModel,
     Middleware,
     Next,
     Port,
@@ -30,6 +32,7 @@ from runs.steps.base import (
     StepType,
     Wait,
 )
+from runs.steps.testing import StepRunner
 from segments.expressions import ExpressionError
 
 __all__ = [
@@ -41,8 +44,10 @@ __all__ = [
     "Effect",
     "EgressBlocked",
     "Emit",
+    "Endpoint",
     "ExpressionError",
     "ExpressionText",
+    "LanguageModel",
     "Message",
     "Middleware",
     "Next",
@@ -55,6 +60,7 @@ __all__ = [
     "StepConfig",
     "StepFailed",
     "StepHandler",
+    "StepRunner",
     "StepType",
     "TokenCount",
     "Tool",

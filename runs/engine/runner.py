@@ -119,7 +119,8 @@ class Runner:
 
     async def _execute(self) -> None:
         if self.claimed.purpose is Purpose.STALL:
-            raise PlanUnavailable(f"No worker has all step types of this run: {', '.join(self.claimed.step_types)}.")
+            needed = ", ".join(self.claimed.step_types)
+            raise PlanUnavailable(f"No worker has all step types and providers of this run: {needed}.")
         if self._is_to_be_stalled:
             message = f"{self.claimed.losses} workers in a row were lost while they executed this run."
             await self._give_up(lambda: closings.stalled(self._journal, code="OWNERS_LOST", message=message))

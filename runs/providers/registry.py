@@ -15,6 +15,7 @@ from runs.providers.base import Provider, ProviderFactory, ProviderOptions, Sche
 
 ENTRY_POINT_GROUP = "llmteam.providers"
 
+_OFFER = "provider:"
 BUILTIN = {
     "openai": "runs.providers.openai.OpenAIProvider",
     "anthropic": "runs.providers.anthropic.AnthropicProvider",
@@ -28,6 +29,22 @@ class ProviderUnknown(LookupError):
 def provider_names() -> tuple[str, ...]:
     """Give the names of all providers, sorted."""
     return tuple(sorted(provider_factories()))
+
+
+def provider_offers() -> tuple[str, ...]:
+    """Name the providers as workers and runs do, beside step types. None is loaded for it."""
+    installed = {*BUILTIN, *(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))}
+    return tuple(provider_offer(name) for name in sorted(installed))
+
+
+def provider_offer(name: str) -> str:
+    """Name a provider as workers and runs do."""
+    return f"{_OFFER}{name}"
+
+
+def is_provider_offer(name: str) -> bool:
+    """Whether a name is a provider's, as workers and runs have it."""
+    return name.startswith(_OFFER)
 
 
 def provider_addresses() -> dict[str, str | None]:

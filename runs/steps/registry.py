@@ -10,6 +10,7 @@ from typing import Final
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
+from runs.providers.registry import provider_offers
 from runs.steps.base import StepHandler
 from segments.catalog import ERROR_PORT, Catalog, Role, StepType
 
@@ -35,13 +36,14 @@ class StepRegistry:
 
     Attributes:
         catalog: Every type.
-        offers: What can be executed here, as workers and runs name it.
+        offers: What can be executed here, step types and providers of language models, as workers and runs name it.
     """
 
     def __init__(self, step_types: Mapping[str, StepType], handlers: Mapping[str, StepHandler]) -> None:
         self.catalog = Catalog(step_types)
         self._handlers = dict(handlers)
-        self.offers = tuple(sorted(step_type_offer(type_id, self.catalog[type_id].version) for type_id in handlers))
+        types = (step_type_offer(type_id, self.catalog[type_id].version) for type_id in handlers)
+        self.offers = tuple(sorted({*types, *provider_offers()}))
 
     def handler(self, type_id: str) -> StepHandler:
         """Give the handler of a type.

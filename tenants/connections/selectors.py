@@ -1,9 +1,9 @@
 """What is read about connections."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from kernel.paging import Page
-from tenants.connections.models import Connection
+from tenants.connections.models import Connection, ConnectionKind
 from tenants.context import reading_scope
 from tenants.errors import ConnectionNotFound
 from tenants.models import Tenant
@@ -31,6 +31,12 @@ def list_connections(*, tenant: Tenant, cursor: str | None, limit: int) -> Page[
     """
     with reading_scope(tenant.id):
         return newest_page(Connection.objects.all(), cursor=cursor, limit=limit)
+
+
+def providers_of(refs: Collection[str]) -> set[str]:
+    """Tell which providers some connections of the tenant in scope name; those that are switched off name none."""
+    rows = Connection.objects.filter(ref__in=refs, kind=ConnectionKind.LLM, is_active=True)
+    return set(rows.values_list("provider", flat=True))
 
 
 def closed_to_tools(*, tenant: Tenant) -> frozenset[str]:

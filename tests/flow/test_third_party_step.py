@@ -85,6 +85,21 @@ def test_its_config_is_checked_when_the_segment_is_saved(platform: Platform) -> 
     assert (verdict["valid"], found) == (False, [("SCHEMA_VIOLATION", "/steps/0/config/language")])
 
 
+def test_the_package_s_own_test_needs_no_platform(site: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:django"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([SOURCE_ROOTS, str(site)]), "DATABASE_URL": "none"}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    ran = subprocess.run(
+        [*command, "-c", str(PACKAGE / "pyproject.toml"), str(PACKAGE)],
+        check=False,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ran.returncode, "4 passed" in ran.stdout) == (0, True), ran.stdout + ran.stderr
+
+
 def test_without_the_package_the_type_is_unknown() -> None:
     assert judged(SEGMENT, "error", catalog=registry().catalog) == [("UNKNOWN_TYPE", "/steps/0/type")]
 

@@ -11,7 +11,7 @@ from llmteam import plugin
 ROOT = Path(__file__).parents[2]
 PAGES = ("step-types", "middleware", "providers")
 SOURCES = {
-    "greeting_step": (ROOT / "examples" / "greeting_step" / "greeting_step.py").read_text(),
+    **{path.stem: path.read_text() for path in (ROOT / "examples" / "greeting_step").glob("*.py")},
     **{
         f"{page}-{number}": block
         for page in PAGES

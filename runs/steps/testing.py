@@ -1,0 +1,139 @@
+"""Steps run without an engine, for the tests of packages that add step types and providers."""
+
+import itertools
+import logging
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Self
+from uuid import UUID
+
+from kernel.egress import EgressClient, build_policy, open_client
+from kernel.ids import new_id
+from kernel.values import Json
+from runs.runtime import PlainClient
+from runs.steps.base import (
+    Client,
+    Emit,
+    LanguageModel,
+    Price,
+    Prompt,
+    StepCall,
+    StepFailed,
+    StepHandler,
+    Wait,
+    expression_failure,
+)
+from segments.definition.config import ConfigInvalid, resolve_config
+from segments.expressions import ExpressionError
+
+LOOPBACK: Final = ("127.0.0.1:*", "localhost:*")
+
+
+class StepRunner:
+    """Runs one attempt of a step at a time, as an engine would: templates filled in, values by port.
+
+    Use it as an async context manager. Requests reach this machine only. There is no database, no journal and no retry.
+
+    Attributes:
+        recorded: What was recorded for the journal, type and payload, in order.
+        http_client: The client that steps and providers are given.
+    """
+
+    def __init__(
+        self, *, clients: Mapping[str, str] | None = None, models: Mapping[str, LanguageModel] | None = None
+    ) -> None:
+        """Say which connections there are.
+
+        Args:
+            clients: HTTP APIs: base address by name.
+            models: Language models by name.
+        """
+        self.recorded: list[tuple[str, dict[str, Json]]] = []
+        policy = build_policy(allow_hosts=LOOPBACK, allow_cidrs=("127.0.0.1/32", "::1/128"))
+        self.http_client: EgressClient = open_client(policy)
+        self._context = _Context(self.http_client, clients or {}, models or {})
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.http_client.aclose()
+
+    async def run(
+        self, handler: StepHandler, config: Mapping[str, Json], given: Json = None, *, attempt: int = 1
+    ) -> Emit | Wait:
+        """Run one attempt.
+
+        Args:
+            handler: The step type's handler.
+            config: The config as a segment has it, with templates.
+            given: The value at the first input port of the card; its keys are names in templates, too.
+            attempt: Which attempt of the activation it is.
+
+        Returns:
+            What the handler answered.
+
+        Raises:
+            StepFailed: The attempt failed; CONFIG_INVALID or an EXPRESSION code where the handler was never called.
+        """
+        step_type = handler.step_type
+        inputs = {step_type.input_ports[0].name: given} if step_type.input_ports else {}
+        names = {**(given if isinstance(given, dict) else {}), **inputs, "input": given, "inputs": inputs}
+        try:
+            filled = resolve_config(step_type, config, names)
+        except ExpressionError as error:
+            raise expression_failure(error) from error
+        except ConfigInvalid as error:
+            raise StepFailed("CONFIG_INVALID", str(error)) from error
+        numbers = itertools.count(1)
+        answer: Emit | Wait = await handler.run(
+            StepCall(
+                run_id=new_id(),
+                step_id=step_type.type_id,
+                activation=1,
+                attempt=attempt,
+                config=filled,
+                inputs=inputs,
+                names=names,
+                context=self._context,
+                next_key=lambda: f"key-{next(numbers)}",
+                record=lambda kind, payload: self.recorded.append((kind, dict(payload))),
+                log=logging.LoggerAdapter(logging.getLogger(__name__)),
+                output_ports=tuple(port.name for port in step_type.output_ports),
+                type_id=step_type.type_id,
+            )
+        )
+        return answer
+
+
+class _Context:
+    """What the tenant of a test has."""
+
+    def __init__(
+        self, http_client: EgressClient, clients: Mapping[str, str], models: Mapping[str, LanguageModel]
+    ) -> None:
+        self.tenant_id: UUID = new_id()
+        self._http_client = http_client
+        self._clients = clients
+        self._models = models
+
+    async def http_client(self) -> EgressClient:
+        return self._http_client
+
+    async def client(self, ref: str) -> Client:
+        if ref not in self._clients:
+            raise StepFailed("CONNECTION_UNKNOWN", f"There is no connection named {ref}.")
+        return PlainClient(ref, self._clients[ref])
+
+    async def language_model(self, ref: str) -> LanguageModel:
+        if ref not in self._models:
+            raise StepFailed("CONNECTION_UNKNOWN", f"There is no connection named {ref}.")
+        return self._models[ref]
+
+    async def prompt(self, template_id: str) -> Prompt:
+        raise StepFailed("PROMPT_UNKNOWN", f"There is no stored prompt {template_id}.")
+
+    async def price(self, provider: str, model: str) -> Price | None:
+        return None
