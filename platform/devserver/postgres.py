@@ -16,10 +16,10 @@ from psycopg import sql
 
 from devserver import folders, processes, programs
 from devserver.errors import ServerDidNotStart
+from devserver.own_server import ATTEMPTS, OwnServer
 
 NAME = "llmteam"
 START_SECONDS = 30.0
-ATTEMPTS = 3
 SETTINGS = {
     "listen_addresses": processes.LOOPBACK,
     "unix_socket_directories": "",
@@ -56,47 +56,33 @@ class Site:
         return self.home / "data"
 
 
-class Postgres:
+class Postgres(OwnServer):
     """One server with its data; `url` reaches its database as the owner, over restarts too."""
 
     name = "postgres"
+    stop_signals = STOP_SIGNALS
 
     def __init__(self, *, site: Site, port: int, password: str, durable: bool) -> None:
+        super().__init__()
         self.site = site
         self.port = port
         self.durable = durable
         self.url = f"postgresql://{NAME}:{password}@{processes.LOOPBACK}:{port}/{NAME}"
-        self.child: processes.Child | None = None
 
-    def launch(self) -> bool:
-        """Start the process and wait until it answers; False when it ended or stayed silent."""
-        self.child = processes.spawn(_command(self.site, self._argv()), death_signal=signal.SIGQUIT)
-        if _answers(self.child, self.url):
-            return True
-        self.stop()
-        return False
+    def spawn(self) -> processes.Child:
+        """Start the process."""
+        return processes.spawn(_command(self.site, self._argv()), death_signal=signal.SIGQUIT)
 
-    def alive(self) -> bool:
-        """Tell whether the process runs."""
-        return self.child is not None and self.child.poll() is None
+    def answers(self, child: processes.Child) -> bool:
+        """Wait until the server answers; False once its process has ended or time is up."""
+        return _answers(child, self.url)
 
-    def revive(self) -> None:
-        """Start a server that died again, at the same address with the same data.
-
-        Raises:
-            ServerDidNotStart: It does not come up, perhaps because its port has been taken.
-        """
-        self.stop()
-        for _ in range(ATTEMPTS):
-            if self.launch():
-                return
-            time.sleep(0.5)
-        raise _did_not_start(self.site)
-
-    def stop(self) -> None:
-        """End the server, cleanly where it lets us, within some five seconds; may be repeated."""
-        if self.child:
-            processes.stop(self.child, signals=STOP_SIGNALS)
+    def did_not_start(self) -> ServerDidNotStart:
+        """Say why, as far as its log tells, and what helps."""
+        return ServerDidNotStart(
+            f"Postgres did not start. {processes.log_report(self.site.log)}\n"
+            f"If nothing in it is needed any more, remove {folders.shown(self.site.home)} and try again."
+        )
 
     def _argv(self) -> list[str]:
         argv = [str(self.site.programs.folder / "postgres"), "-D", str(self.site.data), "-p", str(self.port)]
@@ -129,14 +115,7 @@ def start(claim: folders.Claim, *, checkout: Path, durable: bool = True) -> Post
         if server.launch():
             _create_database(server)
             return server
-    raise _did_not_start(site)
-
-
-def _did_not_start(site: Site) -> ServerDidNotStart:
-    return ServerDidNotStart(
-        f"Postgres did not start. {processes.log_report(site.log)}\n"
-        f"If nothing in it is needed any more, remove {folders.shown(site.home)} and try again."
-    )
+    raise server.did_not_start()
 
 
 def _choose_site(claim: folders.Claim, checkout: Path) -> Site:

@@ -10,12 +10,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from devserver import folders
 
 LOOPBACK = "127.0.0.1"
 LEASH = Path(__file__).with_name("leash.py")
 Child = subprocess.Popen[bytes]
+Signals: TypeAlias = Sequence[tuple[signal.Signals, float]]
+"""Signals to end a process, each with the seconds it is given."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def spawn(command: Command, *, death_signal: signal.Signals = signal.SIGKILL) ->
         )
 
 
-def stop(child: Child, *, signals: Sequence[tuple[signal.Signals, float]]) -> None:
+def stop(child: Child, *, signals: Signals) -> None:
     """End a child and everything in its process group; returns when the child is gone.
 
     Args:

@@ -11,58 +11,43 @@ import redis
 
 from devserver import folders, processes, programs
 from devserver.errors import ServerDidNotStart
+from devserver.own_server import ATTEMPTS, OwnServer
 
 START_SECONDS = 15.0
-ATTEMPTS = 3
 STOP_SIGNALS = ((signal.SIGTERM, 1.5),)
 
 
-class Valkey:
+class Valkey(OwnServer):
     """One server; `url` reaches its first database, over restarts too."""
 
     name = "valkey"
+    stop_signals = STOP_SIGNALS
 
     def __init__(self, *, home: Path, log: Path, port: int) -> None:
+        super().__init__()
         self.home = home
         self.log = log
         self.port = port
         self._password = secrets.token_urlsafe(24)
         self.url = f"redis://:{self._password}@{processes.LOOPBACK}:{port}/0"
-        self.child: processes.Child | None = None
 
-    def launch(self) -> bool:
-        """Start the process and wait until it answers; False when it ended or stayed silent."""
+    def spawn(self) -> processes.Child:
+        """Start the process."""
         file = _write_configuration(self.home, port=self.port, password=self._password)
         environment = {"PATH": os.environ.get("PATH", os.defpath)}
         argv = [str(programs.find_valkey()), str(file)]
-        self.child = processes.spawn(processes.Command(argv=argv, log=self.log, environment=environment))
-        if _answers(self.child, self.url):
-            _remember(self.home, self.child.pid, self.port)
-            return True
-        self.stop()
-        return False
+        return processes.spawn(processes.Command(argv=argv, log=self.log, environment=environment))
 
-    def alive(self) -> bool:
-        """Tell whether the process runs."""
-        return self.child is not None and self.child.poll() is None
+    def answers(self, child: processes.Child) -> bool:
+        """Wait until the server answers, and note where it runs; False once its process has ended or time is up."""
+        if not _answers(child, self.url):
+            return False
+        _remember(self.home, child.pid, self.port)
+        return True
 
-    def revive(self) -> None:
-        """Start a server that died again, empty, at the same address.
-
-        Raises:
-            ServerDidNotStart: It does not come up, perhaps because its port has been taken.
-        """
-        self.stop()
-        for _ in range(ATTEMPTS):
-            if self.launch():
-                return
-            time.sleep(0.2)
-        raise _did_not_start(self.log)
-
-    def stop(self) -> None:
-        """End the server; may be repeated."""
-        if self.child:
-            processes.stop(self.child, signals=STOP_SIGNALS)
+    def did_not_start(self) -> ServerDidNotStart:
+        """Say why, as far as its log tells."""
+        return ServerDidNotStart(f"Valkey did not start. {processes.log_report(self.log)}")
 
 
 def start(claim: folders.Claim) -> Valkey:
@@ -80,11 +65,7 @@ def start(claim: folders.Claim) -> Valkey:
         server = Valkey(home=home, log=log, port=processes.free_port())
         if server.launch():
             return server
-    raise _did_not_start(log)
-
-
-def _did_not_start(log: Path) -> ServerDidNotStart:
-    return ServerDidNotStart(f"Valkey did not start. {processes.log_report(log)}")
+    raise server.did_not_start()
 
 
 def _remember(home: Path, pid: int, port: int) -> None:

@@ -6,17 +6,13 @@ import pytest
 from tenants.models import Tenant
 from tenants.roles import ensure_roles
 from tests.support.engine import make_tenant
+from tests.support.host_settings import set_up_hosts
 from tests.support.http_server import CountingServer
 
 
 @pytest.fixture(autouse=True)
 def fast_hosts(settings: Any) -> None:
-    settings.WORKER_LEASE_SECONDS = 2
-    settings.WORKER_HEARTBEAT_SECONDS = 0.5
-    settings.SWEEP_SECONDS = 0.3
-    settings.WORKER_GRACE_SECONDS = 3
-    settings.EGRESS_ALLOW_HOSTS = ["127.0.0.1:*"]
-    settings.EGRESS_ALLOW_CIDRS = ["127.0.0.1/32"]
+    set_up_hosts(settings)
 
 
 @pytest.fixture
