@@ -2,7 +2,7 @@
 # Paths are relative to this file's folder, so a folder name with spaces does no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check fix bench pairs chaos browser lock
+.PHONY: help venv run demo test check fix bench pairs chaos browser clients lock
 .DELETE_ON_ERROR:
 
 # The settings refuse to start without a secret unless development is asked for.
@@ -55,6 +55,9 @@ chaos: $(READY) ## parts broken under load: nothing is lost; ONLY=worker_killed 
 
 browser: $(READY) ## the inbox in Chromium, wide and on a phone; pictures are left in .data/browser
 	@exec .venv/bin/python -m pytest -m browser -p no:xdist tests/browser
+
+clients: $(READY) ## the API's description judged by redocly and spectral; TypeScript and Python clients made of it drive a live stack
+	@exec .venv/bin/python -m pytest -m slow -p no:xdist -rs tests/clients
 
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock"

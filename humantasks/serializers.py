@@ -112,7 +112,7 @@ class PersonShape(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
-class DecisionShape(serializers.Serializer[Any]):
+class TaskDecisionShape(serializers.Serializer[Any]):
     """What one person said."""
 
     name = serializers.CharField()
@@ -166,7 +166,7 @@ class TaskShape(serializers.Serializer[Any]):
     decision = serializers.CharField(allow_null=True)
     choice = serializers.CharField(allow_null=True)
     decided_by = serializers.CharField(allow_null=True)
-    decisions = DecisionShape(many=True)
+    decisions = TaskDecisionShape(many=True)
     may = serializers.DictField(child=serializers.BooleanField(), help_text="What you may do now.")
     created_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from runs.usage.sums import NOTHING_USED
 from segments.examples import TWO_STEPS_INPUT
 
 _ADDRESS: Final = "https://llmteam.example/api/v1/runs/01a20c5a-212d-770f-9098-94209542c47a"
@@ -14,10 +15,9 @@ RUN_EXAMPLE: Final[dict[str, Any]] = {
     "pause_requested": False,
     "input": TWO_STEPS_INPUT,
     "output": {"total": 125.0, "large": True},
-    "error": None,
     "waiting_for": [],
     "progress": {"activations": 2, "active": 0},
-    "usage": {"activations": 2},
+    "usage": {"activations": 2, **NOTHING_USED},
     "client_reference": "order-4711",
     "metadata": {"source": "shop"},
     "priority": 0,

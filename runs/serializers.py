@@ -262,7 +262,7 @@ class TicketShape(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
-class ErrorShape(serializers.Serializer[Any]):
+class FailureShape(serializers.Serializer[Any]):
     """Why a run or a step failed. Absent where there is no error."""
 
     code = serializers.CharField()
@@ -294,6 +294,12 @@ class LinksShape(serializers.Serializer[Any]):
     deliveries = serializers.URLField()
 
 
+class RunUsageShape(StepUsageShape):
+    """What a run has taken: activations, and what its model calls took."""
+
+    activations = serializers.IntegerField()
+
+
 @extend_schema_serializer(examples=[OpenApiExample("A run that is over", RUN_EXAMPLE, response_only=True)])
 class RunShape(serializers.Serializer[Any]):
     """One execution of one revision."""
@@ -305,10 +311,10 @@ class RunShape(serializers.Serializer[Any]):
     pause_requested = serializers.BooleanField(help_text="A pause is asked for, and steps in flight still finish.")
     input = AnyValue()
     output = AnyValue()
-    error = ErrorShape(required=False)
+    error = FailureShape(required=False)
     waiting_for = WaitingForShape(many=True)
     progress = ProgressShape()
-    usage = JsonObject()
+    usage = RunUsageShape()
     client_reference = serializers.CharField(allow_null=True)
     metadata = JsonObject()
     priority = serializers.IntegerField()
@@ -332,7 +338,7 @@ class StepShape(serializers.Serializer[Any]):
     attempts = serializers.IntegerField()
     inputs = JsonObject(help_text="By input port; of a join the list of what arrived.")
     output = JsonObject(allow_null=True, help_text="By output port.")
-    error = ErrorShape(required=False)
+    error = FailureShape(required=False)
     started_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
     duration_ms = serializers.IntegerField(allow_null=True)
@@ -357,7 +363,7 @@ class EventShape(serializers.Serializer[Any]):
     severity = serializers.ChoiceField(choices=["info", "warning", "error"])
     correlation_id = serializers.CharField()
     payload = JsonObject()
-    error = ErrorShape(required=False)
+    error = FailureShape(required=False)
     duration_ms = serializers.IntegerField(allow_null=True)
 
 

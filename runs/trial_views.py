@@ -15,7 +15,7 @@ from runs.journals.activations import first_step
 from runs.models import Run
 from runs.presentation import error_member, run_links, run_location, run_usage, step_body
 from runs.requests import once_of
-from runs.serializers import IDEMPOTENCY_KEY, ErrorShape, LinksShape, ObjectField
+from runs.serializers import IDEMPOTENCY_KEY, FailureShape, LinksShape, ObjectField
 from runs.trials import try_step_type
 from runs.waiting import RunResponse
 from segments.errors import SegmentInvalid, StepTypeNotFound
@@ -38,7 +38,7 @@ class BlockTrialShape(serializers.Serializer[Any]):
     run_id = serializers.UUIDField()
     status = serializers.CharField(help_text="Of the run.")
     outputs = JsonObject(allow_null=True, help_text="By output port, once there are any.")
-    error = ErrorShape(required=False)
+    error = FailureShape(required=False)
     usage = JsonObject()
     duration_ms = serializers.IntegerField(allow_null=True)
     links = LinksShape()

@@ -7,7 +7,7 @@ from runs.callbacks import views as callback_views
 from runs.circuits.views import CircuitsView, ResetCircuitView
 from runs.connections.views import ConnectionTestView
 from runs.events.sse import streams
-from runs.events.views import RunEventsView, TenantEventsView, TicketsView
+from runs.events.views import RunEventsView, RunStreamView, TenantEventsView, TenantStreamView, TicketsView
 from runs.journals.streaming import streamed
 from runs.trial_views import CatalogTestView
 from runs.usage.views import LimitsView, UsageView
@@ -23,7 +23,9 @@ urlpatterns = [
     path("runs/<str:run_id>", waits(views.RunView.as_view()), name="run"),
     path("runs/<str:run_id>/steps", views.RunStepsView.as_view(), name="run_steps"),
     path("runs/<str:run_id>/events", streams(RunEventsView.as_view()), name="run_events"),
+    path("runs/<str:run_id>/events/stream", streams(RunStreamView.as_view()), name="run_stream"),
     path("events", streams(TenantEventsView.as_view()), name="events"),
+    path("events/stream", streams(TenantStreamView.as_view()), name="stream"),
     path("tenant/usage", UsageView.as_view(), name="usage"),
     path("tenant/limits", LimitsView.as_view(), name="limits"),
     path("ws-tickets", TicketsView.as_view(), name="ws_tickets"),

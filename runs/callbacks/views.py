@@ -175,28 +175,17 @@ class NotificationsView(APIView):
 
 
 class WebhookEndpointsView(APIView):
-    """Subscriptions to what happens to all runs; not built yet."""
+    """Subscriptions to what happens to all runs; not built yet, and so not described."""
 
     required_scopes: ClassVar = {"GET": READ, "POST": SIGN}
     refusals: ClassVar = {"GET": (NotAvailable,), "POST": (NotAvailable,)}
 
-    @extend_schema(
-        operation_id="list_webhook_endpoints",
-        summary="List subscriptions",
-        description="Not available yet and refused.",
-        responses={},
-    )
+    @extend_schema(exclude=True)
     def get(self, request: Request) -> NoReturn:
         """Refuse."""
         raise NotAvailable(NO_SUBSCRIPTIONS)
 
-    @extend_schema(
-        operation_id="create_webhook_endpoint",
-        summary="Subscribe",
-        description="Not available yet and refused.",
-        request={"application/json": Any},
-        responses={},
-    )
+    @extend_schema(exclude=True)
     def post(self, request: Request) -> NoReturn:
         """Refuse."""
         raise NotAvailable(NO_SUBSCRIPTIONS)

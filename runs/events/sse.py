@@ -56,6 +56,8 @@ def streams(view: View) -> AsyncView:
         if response.stream.is_over:
             # The one answer on which a browser's EventSource stops to come again.
             return HttpResponse(status=204)
+        if request.method == "HEAD":
+            return HttpResponse(content_type=CONTENT_TYPE)
         outflow = outflow_of(getattr(request, "scope", {}))
         return StreamingHttpResponse(
             _chunks(response.stream, outflow),

@@ -23,12 +23,12 @@ LAST_EVENT_ID: Final = OpenApiParameter(
     "Last-Event-ID",
     str,
     OpenApiParameter.HEADER,
-    description="Of a stream: the `id` received last, which wins over the parameter. A browser sends it by itself.",
+    description="The `id` received last, which wins over the parameter. A browser sends it by itself.",
 )
 STREAM: Final = OpenApiResponse(
     OpenApiTypes.STR,
-    "With `Accept: text/event-stream`: the same records as server-sent events, without end or up to the run's last "
-    "event. `id:` stands with the last record of each stored event; a comment comes every ten silent seconds.",
+    "Server-sent events. `id:` stands with the last record of each stored event; a comment comes every ten silent "
+    "seconds.",
 )
 
 
@@ -41,25 +41,16 @@ class RunEventsView(APIView):
 
     @extend_schema(
         operation_id="list_run_events",
-        summary="List a run's events, or stream them",
+        summary="List a run's events",
         description="In order, behind `after`. `data.produced` is derived, once per port of a completed step, under "
-        "the `seq` of that step's event. `Accept: text/event-stream` asks for a stream, which ends with the run's "
-        "last event and takes no `limit`; a stream that would have nothing to say any more is a 204. While a step "
-        "writes text, a stream also has frames `event: step.delta` with `{event_type, run_id, step_id, activation, "
-        "attempt, payload: {offset, text}}`: without an id, best effort, never stored.",
-        parameters=[serializers.EventQuery, LAST_EVENT_ID],
-        responses={
-            (200, "application/json"): page_shape("EventPage", serializers.EventShape()),
-            (200, CONTENT_TYPE): STREAM,
-            204: OpenApiResponse(description="A stream: the run is over and `after` is its last event."),
-        },
+        "the `seq` of that step's event. With `Accept: text/event-stream` it is `stream_run_events`.",
+        parameters=[serializers.EventQuery],
+        responses=page_shape("EventPage", serializers.EventShape()),
     )
     def get(self, request: Request, run_id: str) -> Response:
         """Answer one page, or the stream."""
         if wants_stream(request):
-            asked = read_query(serializers.EventStreamQuery, request)
-            after = request.headers.get("Last-Event-ID") or str(asked["after"])
-            return StreamResponse(open_run(caller=caller_of(request), run_id=run_id, after=after))
+            return _run_stream(request, run_id)
         query = read_query(serializers.EventQuery, request)
         run_uuid = selectors.read_run_id(run_id)
         source = RunSource(selectors.get_run(tenant=caller_of(request).tenant, run_id=run_uuid))
@@ -67,6 +58,30 @@ class RunEventsView(APIView):
         records = [orjson.Fragment(record.text) for frame in stretch.frames for record in frame.records]
         page = Page(records, str(stretch.place.seq) if stretch.more else None)
         return Response(page_body(page, lambda text: text, request.build_absolute_uri(), parameter="after"))
+
+
+class RunStreamView(APIView):
+    """The journal of a run as it grows."""
+
+    required_scopes: ClassVar = {"GET": SCOPE}
+    reads_query: ClassVar = {"GET"}
+    refusals: ClassVar = {"GET": (RunNotFound, CursorRefused)}
+
+    @extend_schema(
+        operation_id="stream_run_events",
+        summary="Stream a run's events",
+        description="The records of `list_run_events` as server-sent events, up to the run's last. While a step "
+        "writes text there are also frames `event: step.delta` with `{event_type, run_id, step_id, activation, "
+        "attempt, payload: {offset, text}}`: without an id, best effort, never stored.",
+        parameters=[serializers.EventStreamQuery, LAST_EVENT_ID],
+        responses={
+            (200, CONTENT_TYPE): STREAM,
+            204: OpenApiResponse(description="The run is over and `after` is its last event."),
+        },
+    )
+    def get(self, request: Request, run_id: str) -> Response:
+        """Answer the stream, whatever the caller accepts."""
+        return _run_stream(request, run_id)
 
 
 class TenantEventsView(APIView):
@@ -78,24 +93,18 @@ class TenantEventsView(APIView):
 
     @extend_schema(
         operation_id="list_events",
-        summary="List the events of all runs, or stream them",
+        summary="List the events of all runs",
         description="In the order in which they were committed; those of one run in the order of `seq`. "
         "`next_cursor` is always there: ask again with it and nothing is missed or comes twice. "
-        "`Accept: text/event-stream` asks for a stream, which takes no `limit`.",
-        parameters=[serializers.TenantEventQuery, LAST_EVENT_ID],
-        responses={
-            (200, "application/json"): page_shape("TenantEventPage", serializers.EventShape()),
-            (200, CONTENT_TYPE): STREAM,
-        },
+        "With `Accept: text/event-stream` it is `stream_events`.",
+        parameters=[serializers.TenantEventQuery],
+        responses=page_shape("TenantEventPage", serializers.EventShape()),
     )
     def get(self, request: Request) -> Response:
         """Answer one page, or the stream."""
         caller = caller_of(request)
         if wants_stream(request):
-            asked = read_query(serializers.TenantStreamQuery, request)
-            cursor = request.headers.get("Last-Event-ID") or asked.pop("cursor")
-            asked.pop("cursor", None)
-            return StreamResponse(open_tenant(caller=caller, cursor=cursor, wanted=read_filter(**asked)))
+            return _tenant_stream(request)
         query = read_query(serializers.TenantEventQuery, request)
         cursor, limit = query.pop("cursor"), query.pop("limit")
         source = TenantSource(caller.tenant, read_filter(**query))
@@ -104,6 +113,38 @@ class TenantEventsView(APIView):
         records = [orjson.Fragment(record.text) for frame in stretch.frames for record in source.filter.pick(frame)]
         page = Page(records, write_cursor(stretch.place))
         return Response(page_body(page, lambda text: text, request.build_absolute_uri()))
+
+
+class TenantStreamView(APIView):
+    """The journals of all runs of the caller's tenant as they grow."""
+
+    required_scopes: ClassVar = {"GET": SCOPE}
+    reads_query: ClassVar = {"GET"}
+    refusals: ClassVar = {"GET": (CursorRefused,)}
+
+    @extend_schema(
+        operation_id="stream_events",
+        summary="Stream the events of all runs",
+        description="The records of `list_events` as server-sent events, without end.",
+        parameters=[serializers.TenantStreamQuery, LAST_EVENT_ID],
+        responses={(200, CONTENT_TYPE): STREAM},
+    )
+    def get(self, request: Request) -> Response:
+        """Answer the stream, whatever the caller accepts."""
+        return _tenant_stream(request)
+
+
+def _run_stream(request: Request, run_id: str) -> StreamResponse:
+    asked = read_query(serializers.EventStreamQuery, request)
+    after = request.headers.get("Last-Event-ID") or str(asked["after"])
+    return StreamResponse(open_run(caller=caller_of(request), run_id=run_id, after=after))
+
+
+def _tenant_stream(request: Request) -> StreamResponse:
+    asked = read_query(serializers.TenantStreamQuery, request)
+    cursor = request.headers.get("Last-Event-ID") or asked.pop("cursor")
+    asked.pop("cursor", None)
+    return StreamResponse(open_tenant(caller=caller_of(request), cursor=cursor, wanted=read_filter(**asked)))
 
 
 class TicketsView(APIView):

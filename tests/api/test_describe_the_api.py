@@ -1,8 +1,7 @@
 """The API's description: complete, true, and good enough to make a client of."""
 
 import json
-import subprocess
-import sys
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from rest_framework.test import APIClient
 
 from humantasks.models import HumanTask
 from kernel.clock import utc_now
+from runs.core import EventType
 from runs.examples import RUN_EXAMPLE
 from runs.models import Delivery, DeliveryAttempt
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
@@ -26,6 +26,7 @@ from tenants.connections.serializers import LLM_EXAMPLE
 from tenants.context import tenant_scope
 from tenants.models import Identity
 from tests.conftest import Customer
+from tests.support.python_client import make_python_client
 from tests.support.server import ServerProcess, running_server
 from tests.support.tasks import make_member
 from tests.support.worker import running_worker
@@ -70,6 +71,74 @@ def test_every_operation_has_words_a_key_and_its_problems_with_examples(document
                 problem = response["content"]["application/problem+json"]
                 for code, example in problem["examples"].items():
                     assert (example["value"]["code"], example["value"]["status"]) == (code, int(status)), place
+
+
+def test_it_names_its_server_and_says_what_each_tag_is_for(document: dict[str, Any], settings: Any) -> None:
+    assert [server["url"] for server in document["servers"]] == [settings.PUBLIC_URL]
+    used = {tag for _, _, operation in operations(document) for tag in operation["tags"]}
+    assert used == {tag["name"] for tag in document["tags"] if tag["description"]}
+
+
+def test_every_operation_can_succeed_and_streams_are_operations_of_their_own(document: dict[str, Any]) -> None:
+    streams = set()
+    for _, path, operation in operations(document):
+        good = [response for status, response in operation["responses"].items() if status.startswith("2")]
+        assert good, path
+        kinds = {kind for response in good for kind in response.get("content", {})}
+        if "text/event-stream" in kinds:
+            streams.add(path)
+            assert kinds == {"text/event-stream"}
+    assert streams == {"/api/v1/events/stream", "/api/v1/runs/{run_id}/events/stream"}
+
+
+def test_ids_have_one_form_in_paths_and_bodies_and_no_type_hides_a_usual_one(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert not {"Error", "Object", "Promise", "Map", "Set", "Date"} & schemas.keys()
+    in_bodies = {
+        name: found["format"]
+        for schema in schemas.values()
+        for name, found in schema.get("properties", {}).items()
+        if name.endswith("_id") and found.get("format") == "uuid"
+    }
+    in_paths = {
+        parameter["name"]: parameter["schema"].get("format")
+        for _, _, operation in operations(document)
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "path"
+    }
+    ids = {"run_id", "task_id", "member_id", "invitation_id", "delivery_id", "account_id"}
+    assert {name for name in in_paths if name in in_bodies} == ids
+    assert {in_paths[name] for name in ids} == {"uuid"}
+
+
+def test_no_type_has_a_member_of_its_own_name_that_is_of_another_type(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        written = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+        member = schema.get("properties", {}).get(written, {})
+        assert "$ref" not in member, f"clients in Python take {written} for {name}"
+
+
+def test_every_value_of_an_enum_has_a_meaning(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        for value in schema.get("enum", ()):
+            meaning = re.search(rf"^\* `{re.escape(value)}` - (.+)$", schema["description"], re.MULTILINE)
+            assert meaning, (name, value)
+            assert meaning[1].lower() != value, (name, value)
+    for _, path, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            if "enum" in parameter["schema"]:
+                assert parameter["description"], (path, parameter["name"])
+
+
+def test_events_have_payloads_by_type(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    mapping = schemas["Event"]["discriminator"]["mapping"]
+    assert mapping.keys() == {*EventType, "data.produced"}
+    for kind, ref in mapping.items():
+        event = schemas[ref.rpartition("/")[2]]
+        assert event["properties"]["event_type"]["const"] == kind
+        assert schemas[event["properties"]["payload"]["$ref"].rpartition("/")[2]]["type"] == "object"
+    assert schemas["Run"]["properties"]["usage"] == {"$ref": "#/components/schemas/RunUsage"}
 
 
 def an_open_task(customer: Customer, run_id: str) -> HumanTask:
@@ -153,8 +222,6 @@ def test_what_is_answered_is_what_is_described(
         ("get", "/api/v1/deliveries"): client.get("/api/v1/deliveries"),
         ("get", "/api/v1/callback-secret"): client.get("/api/v1/callback-secret"),
         ("post", "/api/v1/callback-secret"): client.post("/api/v1/callback-secret"),
-        ("get", "/api/v1/webhook-endpoints"): client.get("/api/v1/webhook-endpoints"),
-        ("post", "/api/v1/webhook-endpoints"): client.post("/api/v1/webhook-endpoints", {"url": "https://a.example"}),
         ("get", "/api/v1/segments"): client.get("/api/v1/segments"),
         ("post", "/api/v1/segments"): client.post("/api/v1/segments", TWO_STEPS),
         ("get", "/api/v1/segments/{segment_id}"): client.get("/api/v1/segments/order_total"),
@@ -168,6 +235,8 @@ def test_what_is_answered_is_what_is_described(
         ("get", "/api/v1/catalog/{type_id}"): client.get("/api/v1/catalog/transform"),
         ("get", "/api/v1/schemas/segment"): client.get("/api/v1/schemas/segment"),
         ("get", "/api/v1/events"): client.get("/api/v1/events"),
+        ("get", "/api/v1/events/stream"): client.get("/api/v1/events/stream?cursor=nonsense"),
+        ("get", "/api/v1/runs/{run_id}/events/stream"): client.get("/api/v1/runs/nowhere/events/stream"),
         ("get", "/api/v1/tenant/usage"): client.get("/api/v1/tenant/usage"),
         ("put", "/api/v1/tenant/notifications"): client.put(
             "/api/v1/tenant/notifications", {"url": "https://hooks.example.com/tasks"}
@@ -256,7 +325,7 @@ def test_many_who_ask_for_it_at_once_are_in_nobodys_way(acme: Customer) -> None:
 def test_a_client_made_of_the_description_runs_a_segment(
     acme: Customer, server: ServerProcess, description: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _make_client(description, tmp_path)
+    make_python_client(description, tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     made, start, segments, models = _modules()
     definition = models.SaveSegmentBody.from_dict(TWO_STEPS)
@@ -266,15 +335,6 @@ def test_a_client_made_of_the_description_runs_a_segment(
         assert saved.revision == 1
         run = start.sync("order_total", client=client, body=body, wait=20)
     assert (run.status.value, run.output, run.client_reference) == ("completed", RUN_EXAMPLE["output"], "generated")
-
-
-def _make_client(description: Path, folder: Path) -> None:
-    settings = folder / "generator.yml"
-    settings.write_text("post_hooks: []\n")
-    command = [str(Path(sys.executable).parent / "openapi-python-client"), "generate", "--path", str(description)]
-    command += ["--output-path", str(folder / "made_client"), "--meta", "none", "--config", str(settings)]
-    done = subprocess.run([*command, "--fail-on-warning"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _modules() -> tuple[ModuleType, ModuleType, ModuleType, ModuleType]:

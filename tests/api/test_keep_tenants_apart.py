@@ -95,6 +95,10 @@ OF_THE_CALLER = {
 }
 """Routes that name no object and answer about the caller's tenant."""
 
+STREAM_OF_A_RUN = {"runs/<str:run_id>/events/stream": {"GET"}}
+STREAM_OF_ALL = {"events/stream": {"GET"}}
+"""Streams; ``tests/runs/events`` reads them."""
+
 TRIALS = {"catalog/<str:type_id>/test": {"POST"}}
 """Names a type, which all tenants have; what comes of it is the caller's."""
 
@@ -210,10 +214,13 @@ def without_ids(answer: Any, foreign: Foreign) -> tuple[Any, ...]:
 
 def test_every_route_has_an_entry_with_its_methods() -> None:
     found = {path: methods_of(pattern) for path, pattern in routes()}
-    assert found == {**BY_OBJECT, **OF_THE_CALLER, **TRIALS, **{path: {"GET"} for path in OF_NOBODY}}
+    streams = STREAM_OF_A_RUN | STREAM_OF_ALL
+    assert found == {**BY_OBJECT, **OF_THE_CALLER, **TRIALS, **streams, **{path: {"GET"} for path in OF_NOBODY}}
 
 
-@pytest.mark.parametrize(("method", "route"), [(method, route) for route in BY_OBJECT for method in METHODS])
+@pytest.mark.parametrize(
+    ("method", "route"), [(method, route) for route in BY_OBJECT | STREAM_OF_A_RUN for method in METHODS]
+)
 def test_a_foreign_object_is_as_unknown_as_one_that_never_was(
     acme: Customer, foreign: Foreign, api: Api, method: str, route: str
 ) -> None:
@@ -223,7 +230,7 @@ def test_a_foreign_object_is_as_unknown_as_one_that_never_was(
     assert without_ids(refused, foreign) == without_ids(unknown, foreign)
     if (method, route) in CREATES_UNDER_THE_ADDRESS:
         assert refused.status_code == 422
-    elif method in BY_OBJECT[route] or (method == "HEAD" and "GET" in BY_OBJECT[route]):
+    elif method in (has := (BY_OBJECT | STREAM_OF_A_RUN)[route]) or (method == "HEAD" and "GET" in has):
         assert refused.status_code == 404
     else:
         assert refused.status_code == 405
@@ -250,7 +257,8 @@ def test_what_one_receives_never_has_a_word_of_the_other_nor_changes_it(
     ]
     for path, pattern in routes():
         address = foreign.address(path.replace("<str:type_id>", "transform"))
-        answers.extend(call(client, method, address) for method in methods_of(pattern))
+        if path not in STREAM_OF_ALL:
+            answers.extend(call(client, method, address) for method in methods_of(pattern))
     assert [answer.status_code for answer in answers[:5]] == [201, 202, 202, 201, 200]
     for answer in answers:
         assert answer.status_code < 500

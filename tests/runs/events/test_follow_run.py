@@ -133,6 +133,19 @@ def test_the_header_of_a_browser_that_comes_again_wins_over_the_address(acme: Cu
         assert events.response.json()["code"] == "INVALID_CURSOR"
 
 
+def test_a_stream_has_an_address_of_its_own_whatever_the_caller_accepts(acme: Customer, server: ServerProcess) -> None:
+    run = LiveRun(acme.tenant)
+    run.write("segment.started", "step.started", "segment.completed")
+    with server.caller(acme.key, Accept="*/*") as caller:
+        answer = caller.get(f"/api/v1/runs/{run.id}/events/stream?after=1", headers={"Last-Event-ID": "2"})
+        assert answer.headers["content-type"] == "text/event-stream"
+        assert [sent.data["event_type"] for sent in EventReader(answer)] == ["segment.completed"]
+        assert caller.get(f"/api/v1/runs/{run.id}/events/stream?after=3").status_code == 204
+        assert caller.get(f"/api/v1/runs/{run.id}/events/stream?limit=1").status_code == 422
+        head = caller.head(f"/api/v1/runs/{run.id}/events/stream")
+        assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream")
+
+
 def test_a_stream_takes_no_limit(acme: Customer, server: ServerProcess) -> None:
     run = LiveRun(acme.tenant)
     run.write("segment.started", "segment.completed")

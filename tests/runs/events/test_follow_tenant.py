@@ -115,7 +115,7 @@ def test_eight_writers_at_once_and_nothing_is_missed(acme: Customer, server: Ser
             found["websocket"] = [message(socket) for _ in range(written)]
 
     def over_sse() -> None:
-        with event_stream(server, acme.key, "/events") as events:
+        with event_stream(server, acme.key, "/events/stream") as events:
             ready.wait()
             found["sse"] = [sent.data for sent in events.take(written)]
 

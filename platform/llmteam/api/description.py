@@ -1,0 +1,183 @@
+"""The API's description as a whole: servers, tags, the meanings of enums, forms of ids, events by type."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from runs.events.payloads import PAYLOADS
+
+TAGS: Final = {
+    "callback-secret": "The secret that signs what callbacks are sent.",
+    "catalog": "The step types a segment may use, as canvases read them; trying one out.",
+    "circuits": "Circuit breakers: what is not called for now, and why.",
+    "connections": "Where steps may call, with the tenant's own credentials.",
+    "deliveries": "What callbacks were sent, and what came of it.",
+    "events": "What happens in all runs of the tenant.",
+    "human-tasks": "What waits for people, and their decisions.",
+    "invitations": "People who are asked to join the tenant.",
+    "me": "Whose key it is, and what it may do.",
+    "members": "The tenant's people: roles, groups, absences.",
+    "prompts": "Stored prompts and their versions.",
+    "runs": "Executions of segments: start, read, follow, command.",
+    "schemas": "JSON Schemas of what is sent.",
+    "segments": "Workflows: judge, save, read their revisions, start them.",
+    "tenant": "Limits, usage and notifications of the tenant.",
+    "tokens": "Short-lived keys with fewer rights, for browsers.",
+    "ws-tickets": "Tickets that let a WebSocket in.",
+}
+MEANINGS: Final[dict[str, dict[str, str]]] = {
+    "ByEnum": {"segment": "A line for each segment.", "group": "A line for each group that is asked."},
+    "DecisionEnum": {
+        "approved": "As it is.",
+        "rejected": "No; the task may want a comment.",
+        "modified": "Yes, with the data that is sent.",
+    },
+    "DeliveryStatusEnum": {
+        "pending": "Not delivered yet; it is tried again.",
+        "delivered": "The receiver answered with 2xx.",
+        "refused": "The receiver said for good that it takes none (410).",
+        "blocked": "The address may not be called.",
+        "exhausted": "Tried as often as it may be.",
+    },
+    "EventsEnum": {
+        "segment.started": "The run began.",
+        "segment.completed": "The run is over, with its output.",
+        "segment.failed": "The run is over, with an error.",
+        "segment.cancelled": "The run was cancelled.",
+        "segment.paused": "The run is paused.",
+        "segment.resumed": "The run goes on.",
+        "step.waiting": "A step waits for a time or a call.",
+        "human.task_created": "A person is asked.",
+        "human.task_assigned": "Somebody took the task, or was given it.",
+        "human.task_escalated": "Others are asked, as nobody answered in time.",
+        "human.task_completed": "The task is decided, or its time is over.",
+    },
+    "InvitationStatusEnum": {
+        "open": "Waits to be accepted.",
+        "accepted": "The person is a member.",
+        "revoked": "Taken back.",
+        "expired": "Its time is over.",
+    },
+    "KindEnum": {"llm": "A language model.", "http": "An HTTP API."},
+    "OnDuplicateEnum": {
+        "return_existing": "The run with the same `client_reference` is answered, and none is started."
+    },
+    "RoleEnum": {
+        "admin": "May do everything in the tenant.",
+        "reviewer": "Decides tasks.",
+        "auditor": "Reads, and changes nothing.",
+    },
+    "RunStatusEnum": {
+        "queued": "Not begun yet.",
+        "running": "Steps are executed.",
+        "waiting": "Waits for a person, a time, a call or a limit; `waiting_for` says which.",
+        "paused": "Stopped by a command until it is resumed.",
+        "stalled": "Cannot go on until somebody acts; `waiting_for` says why.",
+        "completed": "Over, with its output.",
+        "failed": "Over, with an error.",
+        "cancelled": "Ended by a command.",
+        "timed_out": "Over, as it took longer than it may.",
+    },
+    "SecretInEnum": {"header": "In the header, as Basic.", "body": "In the body, as fields."},
+    "SeverityEnum": {"info": "As expected.", "warning": "Look at it.", "error": "It failed, or may not be."},
+    "StateEnum": {
+        "waiting": "Nothing has happened yet that it is told of.",
+        "pending": "Not delivered yet; it is tried again.",
+        "delivered": "The receiver answered with 2xx.",
+        "refused": "The receiver said for good that it takes none (410).",
+        "blocked": "The address may not be called.",
+        "exhausted": "Tried as often as it may be.",
+    },
+    "StepStatusEnum": {
+        "running": "An attempt is executed.",
+        "retrying": "Waits for its next attempt.",
+        "waiting": "Waits for a person, a time or a call.",
+        "completed": "Over, with what left by its ports.",
+        "failed": "Over, with an error.",
+        "skipped": "Not needed any more.",
+    },
+    "TargetEnum": {"callback": "The run's callback.", "tenant": "The tenant's notifications."},
+    "TaskStatusEnum": {
+        "open": "Waits for a decision.",
+        "completed": "Decided.",
+        "timed_out": "Nobody decided in time.",
+        "cancelled": "Its run needs it no more.",
+    },
+    "TaskTypeEnum": {
+        "approval": "Yes or no.",
+        "review": "Yes, no, or yes with changes.",
+        "input": "Data is asked for.",
+        "choice": "One of several.",
+    },
+    "TypeEnum": {
+        "provider": "As the language model's provider wants it.",
+        "none": "Nothing is shown.",
+        "bearer": "`Authorization: Bearer`.",
+        "basic": "`Authorization: Basic`, with `username`.",
+        "header": "In the header `name`.",
+        "query": "In the query parameter `name`.",
+        "digest": "Answers the host's challenge, with `username`.",
+        "oauth2": "A token of `token_url`, by client credentials.",
+    },
+}
+"""What the values of enums mean, by the name of their type."""
+PATH_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    **{
+        name: {"type": "string", "format": "uuid"}
+        for name in ("run_id", "task_id", "member_id", "invitation_id", "delivery_id", "account_id")
+    },
+    **{name: {"type": "integer", "minimum": 1} for name in ("number", "seq")},
+}
+
+
+def complete(result: dict[str, Any], **_told: object) -> dict[str, Any]:
+    """Add to the description what no single operation knows; called by drf-spectacular behind all else."""
+    schemas = result["components"]["schemas"]
+    result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    for name, meanings in MEANINGS.items():
+        schemas[name]["description"] = "\n".join(f"* `{value}` - {text}" for value, text in meanings.items())
+    for parameter in _path_parameters(result["paths"]):
+        parameter["schema"] = PATH_PARAMETERS.get(parameter["name"], parameter["schema"])
+    _type_events(schemas)
+    schemas["Problem"]["additionalProperties"] = True
+    _unwrap(schemas)
+    return result
+
+
+def _unwrap(node: Any) -> None:
+    """Write a reference with words beside it as OpenAPI 3.1 has it; 3.0 needed ``allOf`` around it."""
+    if isinstance(node, dict):
+        if len(node.get("allOf", ())) == 1:
+            node |= node.pop("allOf")[0]
+        node = list(node.values())
+    if isinstance(node, list):
+        for one in node:
+            _unwrap(one)
+
+
+def _path_parameters(paths: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for operations in paths.values():
+        for operation in operations.values():
+            yield from (one for one in operation.get("parameters", ()) if one["in"] == "path")
+
+
+def _type_events(schemas: dict[str, Any]) -> None:
+    """Describe an event as one of its types, each with its own payload."""
+    base = schemas["Event"]
+    names = {kind: "".join(part.capitalize() for part in kind.replace("_", ".").split(".")) for kind in PAYLOADS}
+    for kind, payload in PAYLOADS.items():
+        schemas[f"{names[kind]}Payload"] = {**payload, "description": f"The payload of `{kind}`."}
+        told = {
+            "event_type": {"type": "string", "const": str(kind)},
+            "payload": {"$ref": f"#/components/schemas/{names[kind]}Payload"},
+        }
+        schemas[f"{names[kind]}Event"] = {
+            **base,
+            "description": f"One fact about a run: `{kind}`.",
+            "properties": {**base["properties"], **told},
+        }
+    refs = {str(kind): f"#/components/schemas/{names[kind]}Event" for kind in PAYLOADS}
+    schemas["Event"] = {
+        "description": base["description"],
+        "oneOf": [{"$ref": ref} for ref in refs.values()],
+        "discriminator": {"propertyName": "event_type", "mapping": refs},
+    }
