@@ -1,9 +1,11 @@
 """Members link and unlink their own accounts, admins and operators unlink them; nobody's session gets another's."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -12,8 +14,10 @@ from kernel.ids import new_id
 from tenants.context import unscoped
 from tenants.models import Identity, Membership, Tenant, User
 from tenants.sign_in.accounts import services
+from tenants.sign_in.accounts.errors import LastAccount
 from tenants.sign_in.accounts.rules import Reach
 from tests.conftest import Customer
+from tests.support.engine import wait_for
 from tests.support.issuer import Begun, Issuer, begin_at, come_back, give_provider, sign, sign_in
 from tests.support.tasks import make_member
 
@@ -212,6 +216,36 @@ def test_the_last_way_in_stays_and_the_page_says_so(ann: tuple[Client, Membershi
     assert link(client, company).status_code == 302
     assert client.post(UNLINK, mine).status_code == 303
     assert client.get("/api/v1/me").status_code == 401, "the one they came with is gone"
+
+
+def waiting_for_locks() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("select count(distinct pid) from pg_locks where not granted")
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_last_accounts_unlinked_at_once_one_stays(acme: Customer) -> None:
+    member = make_member(acme.tenant, "ann")
+    rows = [Identity.objects.create(user=member.user, issuer="https://a.example", subject=name) for name in "ab"]
+
+    def unlink(row: Identity) -> str:
+        try:
+            with unscoped("a rival"):
+                services.unlink(identity=row, actor="system", allow_last=False)
+        except LastAccount as error:
+            return error.code
+        finally:
+            connection.close()
+        return "unlinked"
+
+    with ThreadPoolExecutor(2) as pool:
+        with unscoped("both come while it is held"):
+            User.objects.select_for_update().get(pk=member.user_id)
+            under_way = [pool.submit(unlink, row) for row in rows]
+            wait_for(lambda: waiting_for_locks() == 2)
+        assert sorted(one.result() for one in under_way) == ["LAST_ACCOUNT", "unlinked"]
+    assert len(accounts(member)) == 1
 
 
 def test_another_s_account_is_not_unlinked(
