@@ -74,14 +74,13 @@ class AccountView(APIView):
     )
     def delete(self, request: Request, member_id: str, account_id: str) -> Response:
         """Unlink."""
-        caller = caller_of(request)
-        services.list_accounts(tenant=caller.tenant, member_id=_read_id(member_id))
+        caller, allowed = caller_of(request), read_query(UnlinkQuery, request)
         services.unlink_account(
             tenant=caller.tenant,
             actor=caller.actor,
             member_id=_read_id(member_id),
             account_id=account_id,
-            **read_query(UnlinkQuery, request),
+            **allowed,
         )
         return Response(status=204)
 
