@@ -15,20 +15,27 @@ def read(path: Path) -> dict[str, Any]:
     return segment
 
 
-def test_there_are_ten_small_ones_two_whole_ones_and_the_greeting() -> None:
+def test_there_are_seventeen_small_ones_two_whole_ones_and_the_greeting() -> None:
     assert [path.relative_to(EXAMPLES).as_posix() for path in FILES] == [
         "greeting_step/segment.json",
         "return_desk/segment.json",
+        "segments/approval_loop.json",
         "segments/ask_model.json",
         "segments/compensate_and_report.json",
         "segments/due_in_days.json",
+        "segments/enrich_in_parallel.json",
         "segments/error_port.json",
         "segments/hello.json",
+        "segments/invoice_review.json",
         "segments/items.json",
         "segments/loop.json",
+        "segments/paginated_import.json",
         "segments/parallel_http.json",
         "segments/partner_callback.json",
         "segments/poll_until_done.json",
+        "segments/search_and_answer.json",
+        "segments/translate_with_quorum.json",
+        "segments/triage.json",
         "support_desk/segment.json",
     ]
 

@@ -20,6 +20,11 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = ("ask_model", "error_port", "hello", "items", "loop", "parallel_http")
 WAITING = ("compensate_and_report", "due_in_days", "partner_callback", "poll_until_done")
 """Shown in ``test_wait_examples.py``, each with a server of its own."""
+BUILT = (
+    *("approval_loop", "enrich_in_parallel", "invoice_review", "paginated_import", "search_and_answer"),
+    *("translate_with_quorum", "triage"),
+)
+"""Shown in ``test_run_what_people_build.py``, against servers that behave badly."""
 pytestmark = pytest.mark.django_db
 
 
@@ -64,7 +69,7 @@ def with_shop(example: dict[str, Any], shop: Shop) -> dict[str, Any]:
 
 
 def test_none_is_left_out() -> None:
-    assert sorted(path.stem for path in (EXAMPLES / "segments").glob("*.json")) == sorted([*NAMES, *WAITING])
+    assert sorted(path.stem for path in (EXAMPLES / "segments").glob("*.json")) == sorted([*NAMES, *WAITING, *BUILT])
 
 
 @pytest.mark.parametrize("name", NAMES)

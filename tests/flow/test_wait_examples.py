@@ -38,10 +38,11 @@ def test_a_job_is_asked_for_until_it_is_done(platform: Platform, world: Counting
     segment, given, output = example(platform, "poll_until_done", jobs_url=f"{world.url}/jobs")
     world.route("POST", "/jobs", Answer(202, {"id": "j-1"}))
     working = [Answer(body={"state": "working"})] * 3
-    world.route("GET", "/jobs/j-1", [*working, Answer(body={"state": "done", "result": "sorted"})])
+    away = Answer(503, headers={"Retry-After": "0"})
+    world.route("GET", "/jobs/j-1", [away, *working, Answer(body={"state": "done", "result": "sorted"})])
     run = platform.run(segment, given)
     assert run["output"] == output
-    assert world.count("/jobs/j-1") == 4
+    assert world.count("/jobs/j-1") == 5
     waited = [step for step in platform.steps(run) if step["step_id"] == "hold"]
     assert [step["status"] for step in waited] == ["completed"] * 4
 
