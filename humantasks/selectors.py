@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Case, Count, Exists, OuterRef, Prefetch, Q, QuerySet, When
+from django.db.models import Case, Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce, NullIf
 from django.urls import reverse
 
 from humantasks import rules
@@ -19,6 +20,7 @@ from kernel.paging import CursorRefused, Page, Position, read_cursor, write_curs
 from runs.journals.large_values import VALUE_BYTES, link
 from runs.models import RunEvent
 from runs.selectors import counting_scope
+from segments.models import Segment
 from tenants.context import reading_scope
 from tenants.models import Tenant
 from tenants.selectors import bytes_of, newest_page
@@ -40,6 +42,7 @@ class TaskQuery:
         status: Of ``TaskStatus``.
         overdue: Whose deadline has passed, or has not.
         segment_id: Of this segment.
+        workflow: Of segments with this id, or with this in their names.
         run_id: Of this run.
         cursor: Where the page starts.
         limit: Rows.
@@ -49,6 +52,7 @@ class TaskQuery:
     status: Sequence[str] = ()
     overdue: bool | None = None
     segment_id: str | None = None
+    workflow: str | None = None
     run_id: UUID | None = None
     cursor: str | None = None
     limit: int = 100
@@ -175,7 +179,14 @@ def history_of(task: HumanTask) -> list[RunEvent]:
 
 
 def _rows() -> QuerySet[HumanTask]:
-    return HumanTask.objects.select_related("tenant", "run", "assignee__user", "claimed_by__user")
+    name = Segment.objects.filter(tenant=OuterRef("tenant"), segment_id=OuterRef("segment_id")).values("name")[:1]
+    rows = HumanTask.objects.annotate(workflow=Coalesce(NullIf(Subquery(name), Value("")), F("segment_id")))
+    return rows.select_related("tenant", "run", "assignee__user", "claimed_by__user")
+
+
+def workflow_of(task: HumanTask) -> str:
+    """Name the workflow of a task that was read here: by its segment's name, else by its id."""
+    return str(getattr(task, "workflow", task.segment_id))
 
 
 def _filtered(person: Person, query: TaskQuery) -> QuerySet[HumanTask]:
@@ -187,6 +198,8 @@ def _filtered(person: Person, query: TaskQuery) -> QuerySet[HumanTask]:
         rows = rows.filter(late) if query.overdue else rows.exclude(late)
     if query.segment_id is not None:
         rows = rows.filter(segment_id=query.segment_id)
+    if query.workflow is not None:
+        rows = rows.filter(Q(segment_id=query.workflow) | Q(workflow__icontains=query.workflow))
     return rows if query.run_id is None else rows.filter(run_id=query.run_id)
 
 

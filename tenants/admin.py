@@ -103,7 +103,7 @@ class PersonAdmin(PeopleAdmin, ConsoleAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ["username", "email", "is_staff", "is_superuser", "is_active", "last_login"]
+    list_display = ["__str__", "username", "is_staff", "is_superuser", "is_active", "last_login"]
     readonly_fields = ["last_login", "date_joined"]
     powers: ClassVar[list[str]] = ["is_staff", "is_superuser", "groups", "user_permissions"]
 

@@ -18,6 +18,10 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
 
+    def __str__(self) -> str:
+        known = " ".join(text for text in (self.get_full_name(), f"<{self.email}>" if self.email else "") if text)
+        return known or self.username
+
 
 class Tenant(models.Model):
     """A customer of the installation: owner of segments, runs, keys."""

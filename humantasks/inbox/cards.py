@@ -13,6 +13,7 @@ from humantasks.inbox import wording
 from humantasks.models import HumanTask
 from humantasks.people import shown_name
 from humantasks.rules import Person, TaskFacts
+from humantasks.selectors import workflow_of
 from humantasks.types import Decision, Priority, TaskStatus, TaskType
 
 LOOKS = {Decision.APPROVED: "yes", Decision.REJECTED: "no", Decision.MODIFIED: "changed"}
@@ -73,7 +74,7 @@ def card_of(task: HumanTask, person: Person) -> Card:
     return Card(
         id=task.id,
         title=task.title,
-        segment=task.segment_id,
+        segment=workflow_of(task),
         task_type=task.task_type,
         priority=Priority(task.priority).name.lower(),
         due_at=task.due_at,

@@ -9,7 +9,10 @@ from django.utils.translation import gettext
 
 from humantasks.inbox.cards import decided_text, who_decided_text
 from humantasks.models import HumanTask, TaskDecision
+from humantasks.people import shown_name
+from kernel.ids import parse_id
 from runs.models import RunEvent
+from tenants.models import Membership
 
 Told = Mapping[str, Any]
 
@@ -79,7 +82,11 @@ def _name(person: object) -> str:
 
 
 def _whom(told: Told) -> str:
-    return str(told.get("asked") or "") or gettext("every reviewer")
+    """Say who is asked: as the step or somebody named them, a member's id by the member's name."""
+    asked = str(told.get("asked") or "")
+    member_id = parse_id(asked)
+    member = None if member_id is None else Membership.objects.select_related("user").filter(id=member_id).first()
+    return shown_name(member) if member is not None else asked or gettext("every reviewer")
 
 
 _SENTENCES: Final[Mapping[str, Callable[[HumanTask, Told], str]]] = {

@@ -144,7 +144,7 @@ def _tasks(tenant: Tenant, person: Person, wanted: Wanted) -> Page[HumanTask]:
         box=wanted.box,
         status=ENDED if wanted.box == DONE else (),
         overdue=True if wanted.overdue else None,
-        segment_id=wanted.segment or None,
+        workflow=wanted.segment or None,
         cursor=wanted.cursor,
         limit=PAGE_SIZE,
     )

@@ -1,9 +1,10 @@
 """Responses of the inbox's pages: for members only, not kept by browsers, with no script but our own."""
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, Final, Protocol, cast
 from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,7 +18,6 @@ from humantasks.errors import TaskNotFound, TaskOver
 from humantasks.inbox import wording
 from humantasks.inbox.cards import how_it_ended
 from humantasks.inbox.gone import what_became_of
-from humantasks.inbox.zones import zone_of
 from humantasks.people import person_of
 from humantasks.rules import Person
 from kernel.errors import LlmteamError
@@ -29,6 +29,8 @@ from tenants.sign_in.sessions import choices, form_targets
 
 SOURCES: Final = {f"{kind}_src": "'self'" for kind in ("script", "style", "img", "font", "connect")}
 SEE_OTHER: Final = 303
+ZONE: Final = "zone"
+"""What a form says it was written in, and the cookie a page's script keeps the browser's zone in."""
 
 View = Callable[..., HttpResponse]
 
@@ -68,6 +70,17 @@ def inbox_page(*methods: str) -> Callable[[View], View]:
         return bounded
 
     return decorated
+
+
+def zone_of(request: HttpRequest) -> ZoneInfo:
+    """Find the time zone of a request: of the form that is posted, else of the browser; UTC where neither names one."""
+    named = (request.POST.get(ZONE), request.COOKIES.get(ZONE), "UTC")
+    return ZoneInfo(next(name for name in named if name in _known_zones()))
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def who(request: HttpRequest) -> tuple[Tenant, Person]:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from audit.models import Entry
 from tenants.context import unscoped
 from tenants.members.mails import mail_due_invitations
-from tenants.models import IdentityProvider, Invitation, Membership
+from tenants.models import IdentityProvider, Invitation, Membership, User
 from tenants.sealing import open_from
 from tests.conftest import Customer
 from tests.support.tasks import make_member
@@ -49,6 +49,17 @@ def test_somebody_is_invited_by_mail(console: Client, acme: Customer) -> None:
     assert (sent.to, "/sign-in/" in sent.body) == (["ann@acme.example"], True)
     page = console.get(reverse("admin:tenants_invitation_change", args=[row.pk])).text
     assert 'name="_save"' not in page
+
+
+def test_people_are_shown_by_name_and_e_mail(console: Client, acme: Customer) -> None:
+    member = make_member(acme.tenant, "ann")
+    page = console.get(reverse("admin:tenants_membership_changelist")).text
+    assert "Ann &lt;ann@acme.example&gt;" in page
+    with unscoped("a person without a name"):
+        User.objects.filter(id=member.user_id).update(first_name="", username="idp_4f2a9c")
+    page = console.get(reverse("admin:tenants_membership_changelist")).text
+    assert "&lt;ann@acme.example&gt;" in page
+    assert "idp_4f2a9c" not in page
 
 
 def test_who_is_a_member_already_is_not_invited_and_the_page_says_so(console: Client, acme: Customer) -> None:

@@ -15,8 +15,8 @@ from humantasks.types import Answer, TaskStatus
 from kernel.clock import utc_now
 from tenants.context import tenant_scope, unscoped
 from tenants.members.sessions import TENANT
-from tenants.models import Membership
-from tenants.sign_in.sessions import PROVIDER
+from tenants.models import Identity, Membership
+from tenants.sign_in.sessions import IDENTITY, PROVIDER
 from tests.conftest import Customer
 from tests.support.inbox import a_member, a_task, again, as_person, client_of, send
 
@@ -78,12 +78,13 @@ def test_what_belongs_to_another_of_one_s_tenants_offers_to_switch(
 ) -> None:
     with unscoped("rows for a test"):
         there = Membership.objects.create(tenant=globex.tenant, user=ann.user, role="reviewer")
+        account = Identity.objects.create(user=ann.user, issuer="https://login.example.com", subject="ann")
     task = a_task(globex.tenant)
     browser = client_of(ann)
     assert NEVER in browser.get(f"/inbox/tasks/{task.id}/").text, "through no provider one goes nowhere else"
     settings.OIDC_ISSUER = "https://login.example.com"
     session = browser.session
-    session[PROVIDER] = "installation"
+    session[PROVIDER], session[IDENTITY] = "installation", str(account.id)
     session.save()
     page = browser.get(f"/inbox/tasks/{task.id}/").text
     assert f"This belongs to {globex.tenant.name}" in page

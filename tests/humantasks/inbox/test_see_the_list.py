@@ -11,6 +11,7 @@ from humantasks.models import HumanTask
 from humantasks.services import claim_task, decide_task
 from humantasks.types import Answer, Priority
 from kernel.clock import utc_now
+from segments.models import Segment
 from tenants.context import tenant_scope
 from tenants.models import Membership, Role
 from tests.conftest import Customer
@@ -153,3 +154,16 @@ def test_a_stranger_is_sent_to_sign_in(acme: Customer) -> None:
     answer = Client().get("/inbox/")
     assert answer.status_code in {302, 303}
     assert answer["Location"].startswith("/sign-in/")
+
+
+def test_workflows_are_named_and_found_by_their_names(acme: Customer, ann: Membership) -> None:
+    task, other = a_task(acme.tenant), a_task(acme.tenant)
+    with tenant_scope(acme.tenant.id):
+        Segment.objects.create(tenant=acme.tenant, segment_id="spring", name="Refunds of spring")
+        HumanTask.objects.filter(id=task.id).update(segment_id="spring")
+    browser = client_of(ann)
+    assert "Refunds of spring" in browser.get(f"/inbox/tasks/{task.id}/").text
+    page = browser.get("/inbox/", {"box": "all"}).context["page"]
+    assert {card.segment for card in page.cards} == {"Refunds of spring", other.segment_id}
+    assert titles(browser, box="all", segment="of spring") == [task.title]
+    assert titles(browser, box="all", segment="spring") == [task.title]
