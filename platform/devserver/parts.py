@@ -19,7 +19,7 @@ def base_url(port: int) -> str:
 def environment(servers: Servers) -> dict[str, str]:
     """Return the environment of every part: ours, the servers' addresses, and what makes a short stop possible."""
     # The supervisor kills after a few seconds; another worker would take over what a worker does not finish by then.
-    chosen = {"LLMTEAM_DEVELOPMENT": "1", "WORKER_GRACE_SECONDS": "2"}
+    chosen = {"LLMTEAM_DEVELOPMENT": "1", "WORKER_GRACE_SECONDS": "2", "EGRESS_LOOPBACK": "1"}
     source_roots = os.pathsep.join([str(folders.CHECKOUT / "platform"), str(folders.CHECKOUT)])
     fixed = {"PYTHONPATH": source_roots, "PYTHONUNBUFFERED": "1"}
     return {**chosen, **os.environ, **fixed, **servers.environment()}

@@ -20,6 +20,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     the environment names both, nothing is started.
     """
     os.environ.setdefault("LLMTEAM_DEVELOPMENT", "1")
+    os.environ.setdefault("EGRESS_LOOPBACK", "0")  # tests open what they need
     if not (WITHOUT_TESTS.intersection(args) or _shares_out(early_config)):
         try:
             servers = start_servers("test", durable=False, side_by_side=True)

@@ -57,6 +57,9 @@ def _run_on(port: int, name: str) -> None:
             parts.run_commands(commands, environment=environment, logs=logs, say=_say)
             supervisor.start(parts.api(port), parts.worker(), parts.beat(folder))
             _say_addresses(port, access_file=access_file, logs=logs)
+            if environment["EGRESS_LOOPBACK"] == "1":
+                _say("Steps may call this machine: 127.0.0.1, localhost. Not so in production.")
+            _say("Ctrl-C stops everything.")
             while True:
                 supervisor.watch()
                 _watch_servers(servers, _say)
@@ -118,7 +121,6 @@ def _say_addresses(port: int, *, access_file: Path, logs: Path) -> None:
         ("Logs", folders.shown(logs)),
     ):
         _say(f"{name:<13} {value!s}")
-    _say("Ctrl-C stops everything.")
 
 
 def _say(line: str) -> None:

@@ -236,6 +236,11 @@ PROVIDER_ADDRESSES = "runs.providers.registry.provider_addresses"
 
 EGRESS_ALLOW_HOSTS = environment.words("EGRESS_ALLOW_HOSTS")
 EGRESS_ALLOW_CIDRS = environment.words("EGRESS_ALLOW_CIDRS")
+# A newcomer's first call goes to their own machine.
+EGRESS_LOOPBACK = environment.flag("EGRESS_LOOPBACK", default=DEVELOPMENT)
+if EGRESS_LOOPBACK:
+    EGRESS_ALLOW_HOSTS += ["127.0.0.1:*", "localhost:*", "[::1]:*"]
+    EGRESS_ALLOW_CIDRS += ["127.0.0.0/8", "::1/128"]
 EGRESS_CA_FILE = environment.certificates("EGRESS_CA_FILE")
 HTTP_HOST_CONCURRENCY = environment.whole("HTTP_HOST_CONCURRENCY", 100, least=1, most=10_000)
 HTTP_CLIENTS = environment.pairs("HTTP_CLIENTS")

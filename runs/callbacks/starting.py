@@ -89,4 +89,5 @@ def tell_of_copied_start(run: Run) -> None:
 
 
 def _refused(error: EgressBlocked | HeaderRefused, pointer: str) -> CallbackRefused:
-    return CallbackRefused(error.detail, errors=[ErrorItem(code=error.code, detail=error.detail, pointer=pointer)])
+    told = error.told if isinstance(error, EgressBlocked) else error.detail
+    return CallbackRefused(told, errors=[ErrorItem(code=error.code, detail=told, pointer=pointer)])

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kernel.egress import OF_TRUST, ConnectionFailed, DeadlineExceeded
+from kernel.egress import OF_TRUST, ConnectionFailed, DeadlineExceeded, EgressBlocked
 from kernel.errors import LlmteamError
 from kernel.values import Json
 from runs.steps.base import StepFailed
@@ -190,4 +190,6 @@ def failure_on_the_way(error: LlmteamError) -> StepFailed:
     if isinstance(error, ConnectionFailed) and error.reason in OF_TRUST:
         return StepFailed(error.code, error.detail, details=error.extra)
     code = _OF_EGRESS.get(type(error))
+    if isinstance(error, EgressBlocked):
+        return StepFailed(error.code, error.told)
     return StepFailed(error.code, error.detail) if code is None else failed(code)

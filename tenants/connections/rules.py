@@ -191,7 +191,7 @@ def _of_url(name: str, url: str, policy: Policy) -> Iterator[ErrorItem]:
     try:
         check_url(url, policy)
     except EgressBlocked as error:
-        hint = "The operator of the installation can allow a host."
+        hint = error.remedy or "No setting of the operator allows this one."
         yield _item(name, error.code, f"{error.detail}.", hint)
 
 

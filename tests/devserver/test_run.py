@@ -30,7 +30,7 @@ def start_run(port: int | str, name: str = "test-run") -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
     return subprocess.Popen(
         [sys.executable, "-m", "devserver", "run", "--name", name],
-        env={**kept, "PYTHONPATH": str(folders.CHECKOUT / "platform"), "PORT": str(port)},
+        env={**kept, "PYTHONPATH": str(folders.CHECKOUT / "platform"), "PORT": str(port), "EGRESS_LOOPBACK": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -94,6 +94,7 @@ def test_everything_comes_up_a_killed_part_comes_back_and_sigterm_ends_it_all(
     run: subprocess.Popen[str], port: int, name: str
 ) -> None:
     said = read_until(run, "Ctrl-C stops everything")
+    assert any("Steps may call this machine" in line for line in said)
     up = [line.split()[0] for line in said if re.search(r"^\S+ +up\b", line)]
     assert up == ["postgres", "valkey", "api", "worker", "beat"]
     access = json.loads((folders.CHECKOUT / ".data" / name / "demo.json").read_text())

@@ -2,6 +2,7 @@
 
 # ruff: noqa: RUF001 - look-alike characters are what is tested
 
+import re
 import socket
 
 import httpx
@@ -168,6 +169,42 @@ def test_every_answer_of_a_lookup_must_pass(addresses: list[str]) -> None:
     with pytest.raises(EgressBlocked) as error:
         check_addresses(target, addresses, POLICY)
     assert str(error.value) == "blocked by egress policy"
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "networks"),
+    [
+        ("http://10.1.2.3/", ["10.1.2.3:80"], ["10.1.2.3/32"]),
+        ("https://127.0.0.1:9000/", ["127.0.0.1:9000"], ["127.0.0.1/32"]),
+        ("http://[fd00::5]:8000/", ["[fd00::5]:8000"], ["fd00::5/128"]),
+        ("http://db.corp.internal/", ["db.corp.internal:80"], []),
+        ("http://api.example.com:5432/", ["api.example.com:5432"], []),
+        ("http://1.1.1.1:5432/", ["1.1.1.1:5432"], []),
+    ],
+)
+def test_a_refusal_names_what_opens_it(url: str, hosts: list[str], networks: list[str]) -> None:
+    with pytest.raises(EgressBlocked) as error:
+        check_url(url, POLICY)
+    remedy = str(error.value.remedy)
+    assert re.findall("`(.+?)`", remedy) == hosts + networks
+    assert error.value.told.endswith(remedy)
+    assert check_url(url, build_policy(allow_hosts=hosts, allow_cidrs=networks)).listed
+
+
+def test_a_refusal_names_only_what_is_missing_and_never_what_a_name_leads_to() -> None:
+    listed = build_policy(allow_hosts=["10.1.2.3:80", "db.corp.internal"])
+    for judge in (
+        lambda: check_url("http://10.1.2.3/", listed),
+        lambda: check_addresses(check_url("http://db.corp.internal/", listed), ["10.1.2.3"], listed),
+    ):
+        with pytest.raises(EgressBlocked) as error:
+            judge()
+        assert "EGRESS_ALLOW_HOSTS" not in str(error.value.remedy)
+        assert "EGRESS_ALLOW_CIDRS" in str(error.value.remedy)
+    assert "10.1.2.3" not in error.value.told
+    with pytest.raises(EgressBlocked) as error:
+        check_url("http://169.254.169.254/", POLICY)
+    assert error.value.remedy is None
 
 
 def test_a_listed_address_needs_its_host_and_its_network() -> None:

@@ -89,3 +89,29 @@ def test_what_is_this_machine() -> None:
     there = ["", "*", ".localhost.example", "localhost.example", "0.0.0.0", "::", "10.0.0.1", "128.0.0.1", "127.1"]  # noqa: S104 - nothing is bound
     assert [host for host in here if not is_loopback(host)] == []
     assert [host for host in there if is_loopback(host)] == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "opens"),
+    [
+        ({"LLMTEAM_DEVELOPMENT": "1"}, True),
+        ({"LLMTEAM_DEVELOPMENT": "1", "EGRESS_LOOPBACK": "0"}, False),
+        ({"SECRET_KEY": OWN_SECRET, "SECRET_KEYS": f"a:{'A' * 43}="}, False),
+    ],
+)
+def test_steps_reach_this_machine_in_development_only(environment: dict[str, str], opens: bool) -> None:
+    code = """
+from django.conf import settings
+from kernel.egress import EgressBlocked, build_policy, check_url
+policy = build_policy(allow_hosts=settings.EGRESS_ALLOW_HOSTS, allow_cidrs=settings.EGRESS_ALLOW_CIDRS)
+try:
+    for host in ("127.0.0.1:5000", "localhost:5000", "[::1]:5000"):
+        assert check_url(f"http://{host}/", policy).listed
+    print("opens")
+except EgressBlocked as error:
+    print(error)
+"""
+    kept = {"EGRESS_LOOPBACK": "", **environment}
+    done = in_child(code, **kept)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("opens" if opens else "blocked by egress policy")

@@ -10,7 +10,7 @@
         |-- ConnectionFailed     CONNECTION_FAILED     no connection, or it broke
         `-- DeadlineExceeded     REQUEST_TIMED_OUT     the answer was not complete in time
 
-No text here ever holds an address: it would tell a caller what our resolver sees.
+No text here ever holds an address that the URL does not: it would tell a caller what our resolver sees.
 """
 
 from enum import StrEnum
@@ -41,9 +41,20 @@ class EgressBlocked(Invalid):
     code = "EGRESS_BLOCKED"
     title = "blocked by egress policy"
 
-    def __init__(self, reason: str | None = None) -> None:
-        """Say why, when the reason can be read off the URL itself; name resolution gives none."""
+    def __init__(self, reason: str | None = None, *, remedy: str | None = None) -> None:
+        """Say why, when the reason can be read off the URL itself; name resolution gives none.
+
+        Args:
+            reason: Why.
+            remedy: What the operator adds to which setting, where that helps: a sentence, of the URL alone as well.
+        """
         super().__init__(self.title if reason is None else f"{self.title}: {reason}")
+        self.remedy = remedy
+
+    @property
+    def told(self) -> str:
+        """The reason, and what helps."""
+        return self.detail if self.remedy is None else f"{self.detail}. {self.remedy}"
 
 
 class HeaderRefused(Invalid):

@@ -206,6 +206,7 @@ def check_addresses(target: Target, addresses: Sequence[str], policy: Policy) ->
     Raises:
         EgressBlocked: There is none, or one of them may not be reached; without a reason.
     """
+    remedy = _remedy(target.host, target.port, is_listed=target.listed)
     if not addresses:
         raise EgressBlocked
     checked = []
@@ -215,7 +216,7 @@ def check_addresses(target: Target, addresses: Sequence[str], policy: Policy) ->
         except ValueError:
             raise EgressBlocked from None
         if not _may_reach(address, policy, listed=target.listed):
-            raise EgressBlocked
+            raise EgressBlocked(remedy=remedy)
         checked.append(address)
     return tuple(checked)
 
@@ -225,13 +226,26 @@ def _judge(scheme: str, host: str, port: int, path: str, policy: Policy) -> Targ
     rules = [rule for rule in policy.allow_hosts if rule.host == name]
     listed = any(rule.port in (None, "*", port) for rule in rules)
     if not 1 <= port <= 65535 or not (port in policy.ports or any(rule.port in ("*", port) for rule in rules)):
-        raise EgressBlocked("the port is not open")
+        raise EgressBlocked("the port is not open", remedy=_remedy(name, port, literal))
     if literal is not None:
         if not _may_reach(literal, policy, listed=listed):
-            raise EgressBlocked
+            raise EgressBlocked(remedy=_remedy(name, port, literal, is_listed=listed))
     elif not listed and _is_internal(name):
-        raise EgressBlocked("the host is an internal name")
+        raise EgressBlocked("the host is an internal name", remedy=_remedy(name, port))
     return Target(scheme=scheme, host=name, port=port, path=path, literal=literal, listed=listed)
+
+
+def _remedy(host: str, port: int, literal: IPAddress | None = None, *, is_listed: bool = False) -> str | None:
+    """Say what the operator adds so that a host may be called; of what it resolves to nothing is told."""
+    if not 1 <= port <= 65535 or (literal is not None and is_never_allowed(literal)):
+        return None
+    spelled = f"[{host}]" if ":" in host else host
+    wanted = [] if is_listed else [f"`{spelled}:{port}` to EGRESS_ALLOW_HOSTS or to the tenant's own hosts"]
+    if literal is None:
+        wanted.append("its network to EGRESS_ALLOW_CIDRS if it is inside")
+    elif not is_public(literal):
+        wanted.append(f"`{ip_network(literal)}` to EGRESS_ALLOW_CIDRS")
+    return f"The operator allows it by adding {', and '.join(wanted)}."
 
 
 def _may_reach(address: IPAddress, policy: Policy, *, listed: bool) -> bool:

@@ -117,7 +117,8 @@ class _Exchange:
             raise self._unanswered(error) from error
         except (EgressBlocked, HeaderRefused, BodyTooLarge, BodyUnreadable) as error:
             remedy = UNREAD if isinstance(error, BodyTooLarge | BodyUnreadable) else ""
-            raise StepFailed(error.code, f"{error.detail}{remedy}") from error
+            told = error.told if isinstance(error, EgressBlocked) else error.detail
+            raise StepFailed(error.code, f"{told}{remedy}") from error
         call.is_in_doubt = False
         return response, content
 

@@ -1,5 +1,6 @@
 """A provider reaches what the policy allows, with what the connection says, and with nothing of the environment."""
 
+import re
 from typing import Any
 
 import httpx
@@ -27,7 +28,13 @@ async def test_a_forbidden_address_is_blocked_and_no_connection_made(
 
     failure = raised.value
     assert (failure.code, failure.retryable, failure.host_failed) == ("EGRESS_BLOCKED", False, False)
-    assert "127.0.0.1" not in f"{failure.message} {failure.details}"
+    assert re.fullmatch(
+        r"blocked by egress policy(: the port is not open)?\. The operator allows it by adding "
+        rf"(`127\.0\.0\.1:{bench.server.port}` to EGRESS_ALLOW_HOSTS or to the tenant's own hosts, and )?"
+        r"`127\.0\.0\.1/32` to EGRESS_ALLOW_CIDRS\.",
+        failure.message,
+    )
+    assert not failure.details
     assert bench.server.connections == connections
 
 
@@ -38,6 +45,7 @@ async def test_a_name_that_leads_inside_is_blocked_and_no_connection_made(bench:
             await provider.complete(asking())
 
     assert raised.value.code == "EGRESS_BLOCKED"
+    assert "127.0.0.1" not in f"{raised.value.message} {raised.value.details}"
     assert bench.server.connections == 0
 
 
