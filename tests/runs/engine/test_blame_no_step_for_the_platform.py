@@ -119,13 +119,13 @@ def test_a_worker_with_wrong_keys_fails_nothing_and_the_next_one_goes_on(
 ) -> None:
     server.route("POST", "/x", Answer(body={"ok": True}))
     wish = ConnectionWish(kind="http", base_url=server.url, auth="bearer")
-    save_connection(tenant=acme, actor="system", ref="crm", wish=wish, secret="a secret of theirs")
+    save_connection(tenant=acme, actor="system", ref="crm", wish=wish, secret="a-secret-of-theirs")
     run_id = queue_run(acme, segment(step("call", "http_action", client_ref="crm", path="/x", method="POST")))
     with running_worker("worker-1", SECRET_KEYS=key) as worker:
         wait_for(lambda: event_types(run_id).count("step.retrying call") >= 2)
         assert server.count() == 0
         assert "the platform's keys" in worker.log
-        assert "a secret of theirs" not in worker.log
+        assert "a-secret-of-theirs" not in worker.log
     with running_worker("worker-2"):
         assert wait_until_over(run_id) == ["completed"]
     assert server.count() == 1
