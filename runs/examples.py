@@ -15,6 +15,7 @@ RUN_EXAMPLE: Final[dict[str, Any]] = {
     "pause_requested": False,
     "input": TWO_STEPS_INPUT,
     "output": {"total": 125.0, "large": True},
+    "warnings": [],
     "waiting_for": [],
     "progress": {"activations": 2, "active": 0},
     "usage": {"activations": 2, **NOTHING_USED},

@@ -76,6 +76,7 @@ class Run(models.Model):
     status = models.CharField(max_length=16, choices=RunStatus, default=RunStatus.QUEUED)
     output = JsonTextField(null=True)
     error = JsonTextField(null=True)
+    warnings = JsonTextField(default=list, db_default=[], help_text="Where its output is not what output_schema says.")
     waiting_for = JsonTextField(default=list)
     usage = JsonTextField(default=dict, db_default={}, editable=False)
     activations = models.PositiveIntegerField(default=0)
@@ -137,6 +138,7 @@ class Run(models.Model):
                 name="run_signalled",
             ),
             models.Index(fields=["tenant", "-created_at", "-id"], name="run_by_tenant"),
+            models.Index(fields=["tenant", "ended_at"], condition=Q(ended_at__isnull=False), name="run_by_end"),
             models.Index(fields=["tenant", "client_reference"], condition=~Q(client_reference=""), name="run_by_ref"),
         ]
 

@@ -131,7 +131,7 @@ def list_runs(
             **{f"{name}_bytes": bytes_of(name) for name in _VALUES},
             **{f"small_{name}": Case(When(Q((f"{name}_bytes__lte", VALUE_BYTES)), then=name)) for name in _VALUES},
         )
-        weight = bytes_of("metadata", "waiting_for", "error", "small_input", "small_output")
+        weight = bytes_of("metadata", "waiting_for", "error", "warnings", "small_input", "small_output")
         page = newest_page(weighed, cursor=cursor, limit=limit, weight=weight)
     for run in page.rows:
         _show_small(run)

@@ -300,6 +300,19 @@ class RunUsageShape(StepUsageShape):
     activations = serializers.IntegerField()
 
 
+class WarningShape(serializers.Serializer[Any]):
+    """What is wrong with a run that completed all the same."""
+
+    code = serializers.ChoiceField(
+        choices=[
+            ("OUTPUT_MISFIT", "The output does not fit the segment's output_schema"),
+            ("OUTPUT_UNCHECKED", "The output was not held against the segment's output_schema"),
+        ]
+    )
+    message = serializers.CharField()
+    pointer = serializers.CharField(help_text="A JSON pointer below `/output`.")
+
+
 @extend_schema_serializer(examples=[OpenApiExample("A run that is over", RUN_EXAMPLE, response_only=True)])
 class RunShape(serializers.Serializer[Any]):
     """One execution of one revision."""
@@ -312,6 +325,7 @@ class RunShape(serializers.Serializer[Any]):
     input = AnyValue()
     output = AnyValue()
     error = FailureShape(required=False)
+    warnings = WarningShape(many=True, help_text="Where the output is not what the segment's `output_schema` says.")
     waiting_for = WaitingForShape(many=True)
     progress = ProgressShape()
     usage = RunUsageShape()

@@ -74,7 +74,8 @@ def _from_whole_to_least(fact: Fact) -> Iterator[dict[str, Json]]:
     metadata: dict[str, Json] = {"metadata": fact.metadata}
     if fact.event_type == EventType.SEGMENT_COMPLETED:
         if payload is not None:
-            yield {**head, **metadata, "output": payload.get("output")}
+            warnings = {"warnings": payload["warnings"]} if "warnings" in payload else {}
+            yield {**head, **metadata, "output": payload.get("output"), **warnings}
         yield {**head, **metadata, **address}
     elif fact.event_type == EventType.SEGMENT_FAILED:
         if payload is not None:

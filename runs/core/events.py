@@ -49,10 +49,10 @@ class Event:
     ``{ports: [port], value, edges, items?}``, in both with ``edge_error`` when the condition of an edge failed;
     ``step.failed {error, edges}``; ``step.skipped {reason, effect}``;
     ``step.retrying {error?, reason, retry_at, consumed}``;
-    ``step.waiting {kind, until}``, of a call with ``place`` and ``resume_url``; ``segment.completed {output}``;
-    ``segment.failed {error}``; ``segment.cancelled {reason}``; ``human.task_created {task_id, until, url, ...}``, and
-    the other events of a human task likewise, with ``until`` when its step is looked at next (null: never). Outcomes of
-    steps may have ``usage``.
+    ``step.waiting {kind, until}``, of a call with ``place`` and ``resume_url``;
+    ``segment.completed {output, warnings?}``; ``segment.failed {error}``; ``segment.cancelled {reason}``;
+    ``human.task_created {task_id, until, url, ...}``, and the other events of a human task likewise, with ``until``
+    when its step is looked at next (null: never). Outcomes of steps may have ``usage``.
     A ref is ``{seq, port, item?}``: which event a value came from.
     """
 

@@ -151,6 +151,7 @@ def closed(piece: Slice) -> tuple[Any, ...]:
         str(closing.status),
         closing.output,
         closing.error,
+        closing.warnings,
         closing.waiting_for,
         closing.wake_at,
         closing.charged_until,

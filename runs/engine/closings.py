@@ -48,13 +48,18 @@ def begun(input_text: str | None) -> dict[str, Json]:
     return {"input": None if input_text is None else orjson.loads(input_text)}
 
 
-def completed(journal: Journal, output: Json) -> Closing:
-    """End a run with its output, or with an error where the output, or the journal with it, is over its bound."""
+def completed(journal: Journal, output: Json, warnings: Sequence[Json] = ()) -> Closing:
+    """End a run with its output, or with an error where the output, or the journal with it, is over its bound.
+
+    Warnings that the journal has no room for are left out.
+    """
+    told: dict[str, Json] = {"warnings": list(warnings)} if warnings else {}
     try:
         closing = Closing(RunStatus.COMPLETED, over=True, output=dump_json(output))
-        journal.end_with(closing, EventType.SEGMENT_COMPLETED, {"output": output})
+        journal.end_with(closing, EventType.SEGMENT_COMPLETED, {"output": output, **told})
     except ValueTooLarge as error:
-        return failed(journal, run_error(error.code, error.detail))
+        return completed(journal, output) if warnings else failed(journal, run_error(error.code, error.detail))
+    closing.warnings = dump_json(told["warnings"]) if told else None
     return closing
 
 

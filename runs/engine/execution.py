@@ -6,24 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 
 from kernel.values import Json, ValueTooLarge
-from runs.core import (
-    Command,
-    Complete,
-    EventType,
-    Fail,
-    Reject,
-    RunFacts,
-    Scope,
-    Skip,
-    Start,
-    State,
-    decide,
-    new_state,
-)
+from runs.core import Command, Complete, EventType, Fail, Reject, RunFacts, Scope, Skip, Start, State, decide, new_state
 from runs.core.state import ActivationKey
 from runs.engine import closings
 from runs.engine.attempts import Attempt
 from runs.engine.chronicle import Chronicle
+from runs.engine.completion import complete
 from runs.engine.flights import Flights
 from runs.engine.journal import Closing, Journal
 from runs.engine.orders import told_by
@@ -330,7 +318,7 @@ class Execution:
     async def _end(self, command: Complete | Fail) -> bool:
         if isinstance(command, Fail):
             return await self._close(closings.failed(self._journal, command.error))
-        return await self._close(closings.completed(self._journal, command.output))
+        return await self._close(await complete(self._journal, self._ready, command.output))
 
     async def _close(self, closing: Closing) -> bool:
         if closing.row is not None:

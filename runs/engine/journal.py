@@ -67,6 +67,7 @@ class Closing:
     waiting_for: str = "[]"
     output: str | None = None
     error: str | None = None
+    warnings: str | None = None
     signal_ids: tuple[int, ...] = ()
     side: list[SideRow] = field(default_factory=list)
     row: Row | None = None

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from kernel.values import parse_json
+from kernel.values import Json, parse_json
 from runs.engine.middleware import wrap
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase
@@ -79,10 +79,11 @@ class ReadyStep:
 
 @dataclass(frozen=True, slots=True)
 class ReadyPlan:
-    """A plan that can be executed here."""
+    """A plan that can be executed here. What its runs give is held against ``output_schema``."""
 
     plan: Plan
     steps: dict[str, ReadyStep]
+    output_schema: Mapping[str, Json] | None = None
 
 
 class Plans:
@@ -138,6 +139,7 @@ def prepare(text: str, middleware: Sequence[Middleware] = (), semantics: int = S
     return ReadyPlan(
         plan,
         {step_id: _ready(step, known.handler(step.type_id), middleware) for step_id, step in plan.steps.items()},
+        segment.output_schema,
     )
 
 

@@ -153,6 +153,7 @@ class Segment:
     params: Params = field(default_factory=Params)
     metadata: Mapping[str, Json] = field(default_factory=dict)
     input_schema: Mapping[str, Json] | None = None
+    output_schema: Mapping[str, Json] | None = None
     version: str = CONTRACT_VERSION
     extra: Mapping[str, Json] = field(default_factory=dict)
 
@@ -168,7 +169,10 @@ class Segment:
             "steps": [step.to_dict() for step in self.steps],
             "edges": [edge.to_dict() for edge in self.edges],
             "metadata": dict(self.metadata),
-            **_present(input_schema=None if self.input_schema is None else dict(self.input_schema)),
+            **_present(
+                input_schema=None if self.input_schema is None else dict(self.input_schema),
+                output_schema=None if self.output_schema is None else dict(self.output_schema),
+            ),
             **self.extra,
         }
 

@@ -132,6 +132,7 @@ def _read_segment(
         edges=tuple(_read_edge(item, index, fields.findings) for index, item in edge_items),
         metadata=fields.mapping("metadata") or {},
         input_schema=fields.mapping("input_schema"),
+        output_schema=fields.mapping("output_schema"),
         extra=fields.rest(),
     )
     return Draft(segment, tuple(index for index, _ in step_items), tuple(index for index, _ in edge_items))

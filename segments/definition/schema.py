@@ -34,6 +34,7 @@ def json_schema() -> dict[str, Any]:
             "edges": {"type": "array", "items": _edge(), "maxItems": MAX_EDGES},
             "metadata": {"type": "object"},
             "input_schema": {"type": "object"},
+            "output_schema": {"type": "object"},
         },
     }
 

@@ -34,7 +34,6 @@ from segments.validation.identity import (
     check_references,
     check_types,
 )
-from segments.validation.inputs import check_input_schema
 from segments.validation.joins import check_joins
 from segments.validation.references import check_expressions
 from segments.validation.refs import (
@@ -45,6 +44,7 @@ from segments.validation.refs import (
     check_tool_connections,
 )
 from segments.validation.repeated_joins import check_joins_fire_once
+from segments.validation.run_schemas import check_run_schemas
 
 RULES: tuple[Callable[[Context], None], ...] = (
     check_ids,
@@ -74,7 +74,7 @@ RULES: tuple[Callable[[Context], None], ...] = (
     check_joins_fire_once,
     check_fan_outs,
     check_double_merges,
-    check_input_schema,
+    check_run_schemas,
 )
 
 

@@ -2,9 +2,20 @@ from typing import Any
 
 import pytest
 
-from tests.support.stand_ins import document, judged
+from segments.validation import validate
+from tests.support.stand_ins import document, judged, stand_in_catalog
 
 STRING = {"type": "string"}
+
+
+def test_an_output_schema_is_held_to_the_same() -> None:
+    assert judged(document({"a": {}}, output_schema={"type": "object"})) == []
+    refused = judged(document({"a": {}}, output_schema={"type": "text"}))
+    assert refused == [("SCHEMA_VIOLATION", "/output_schema/type")]
+    assert judged(document({"a": {}}, output_schema=True)) == [("INVALID_TYPE", "/output_schema")]
+    validation = validate(document({"a": {}}, output_schema={"type": "object"}), stand_in_catalog())
+    assert validation.segment
+    assert validation.segment.to_dict()["output_schema"] == {"type": "object"}
 
 
 def found(schema: dict[str, Any]) -> list[tuple[str, str]]:

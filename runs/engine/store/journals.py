@@ -33,6 +33,7 @@ update runs_run r
 set last_seq = e.last_seq, journal_bytes = e.bytes, digest = e.digest, activations = e.activations, active = e.active,
     losses = case when e.progress then 0 else r.losses end, usage = coalesce(e.usage::json, r.usage),
     owner = null, status = e.status, output = e.output::json, error = e.error::json,
+    warnings = coalesce(e.warnings::json, r.warnings),
     waiting_for = e.waiting_for::json, wake_at = to_timestamp(e.wake_at),
     ended_at = case when e.over then clock_timestamp() end,
     seconds_left = case when not e.over then
@@ -40,9 +41,10 @@ set last_seq = e.last_seq, journal_bytes = e.bytes, digest = e.digest, activatio
     deadline_at = case when e.over then r.deadline_at end,
     pause_requested = r.pause_requested and e.status in ('running', 'queued')
 from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int[], %b::bool[],
-            %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::float8[], %b::float8[], %b::bool[])
+            %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::float8[], %b::float8[],
+            %b::bool[])
   as e(id, last_seq, bytes, digest, activations, active, progress, usage,
-       status, output, error, waiting_for, wake_at, charged_until, over)
+       status, output, error, warnings, waiting_for, wake_at, charged_until, over)
 where r.id = e.id
 """
 SIDE: dict[str, str] = {

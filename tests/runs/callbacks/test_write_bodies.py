@@ -68,6 +68,12 @@ def test_an_output_of_null_is_told_as_such() -> None:
     assert body("segment.completed", {"output": None})["output"] is None
 
 
+def test_warnings_are_told_beside_the_output_and_only_where_there_are_any() -> None:
+    warnings = [{"code": "OUTPUT_MISFIT", "message": "Not a number.", "pointer": "/output/n"}]
+    assert body("segment.completed", {"output": {"n": "x"}, "warnings": warnings})["warnings"] == warnings
+    assert "warnings" not in body("segment.completed", {"output": {"n": 1}})
+
+
 def test_an_output_too_large_gives_way_to_its_address() -> None:
     fits = body("segment.completed", {"output": "x" * 15_000})
     assert fits["output"] == "x" * 15_000
