@@ -33,7 +33,7 @@ def test_a_slash_at_the_end_changes_no_answer(acme: Customer, api: Api) -> None:
     assert client.put("/api/v1/segments/row", ROW).status_code == 201
     for path, pattern in routes():
         address = "/api/v1/" + path.replace("<str:segment_id>", "row").replace("<str:type_id>", "transform")
-        if "GET" in methods_of(pattern) and "<" not in address and path != "events":
+        if "GET" in methods_of(pattern) and "<" not in address and "events" not in path:
             plain, slashed = client.get(address), client.get(f"{address}/")
             assert (plain.status_code, without_id(plain)) == (slashed.status_code, without_id(slashed)), address
             asked += plain.status_code == 200
