@@ -2,7 +2,7 @@
 # Paths are relative to this file's folder, so a folder name with spaces does no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check fix bench pairs chaos browser clients lock
+.PHONY: help venv run demo test check fix bench pairs chaos soak browser clients lock
 .DELETE_ON_ERROR:
 
 # The settings refuse to start without a secret unless development is asked for.
@@ -31,6 +31,9 @@ demo: $(READY) ## the return desk on real invoices, killing a worker half way; D
 # one process uses them.
 test: $(READY) ## the tests, on databases and brokers of their own
 	@exec .venv/bin/python -m pytest $(if $(DATABASE_URL),,-n 3 --dist loadfile)
+
+soak: $(READY) ## tests of many at once, and of what takes minutes
+	@exec .venv/bin/python -m pytest -m soak $(if $(DATABASE_URL),,-n 2 --dist loadfile)
 
 check: $(READY) ## format, lint, types, layers, migrations
 	.venv/bin/ruff format --check .

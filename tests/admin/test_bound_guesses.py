@@ -92,6 +92,7 @@ def neighbour(server: ServerProcess, key: str) -> Iterator[list[float]]:
             calling.result()
 
 
+@pytest.mark.soak
 def test_a_thousand_guesses_lock_the_account_and_are_in_nobodys_way(
     server: ServerProcess, acme: Customer, mails: MailServer
 ) -> None:

@@ -105,6 +105,7 @@ def test_a_check_that_takes_too_much_is_refused_in_a_sentence(attacker: httpx.Cl
     assert "takes" in answer.json()["detail"]
 
 
+@pytest.mark.soak
 def test_others_are_answered_while_one_tenant_sends_slow_values(
     server: ServerProcess, attacker: httpx.Client, neighbour: httpx.Client
 ) -> None:

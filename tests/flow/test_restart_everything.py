@@ -72,6 +72,7 @@ def path_of(run: dict[str, Any], link: str) -> str:
     return httpx.URL(run["links"][link]).path
 
 
+@pytest.mark.soak
 def test_what_is_paused_goes_on_after_everything_was_stopped(name: str) -> None:
     with CountingServer() as world:
         world.route("POST", "/one", Answer(body={"n": 1}, delay_seconds=1))

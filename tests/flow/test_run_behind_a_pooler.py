@@ -42,6 +42,7 @@ def test_without_the_switch_a_pooler_refuses_the_engine(monkeypatch: pytest.Monk
 
 @needs_pooler
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.soak
 def test_five_hundred_runs_complete_though_a_worker_is_killed(acme: Customer) -> None:
     with CountingServer() as world, pooler.running_pooler() as before_database:
         world.route("POST", "/*", Answer(body={"n": 1}, delay_seconds=0.05))

@@ -307,6 +307,7 @@ def test_nothing_is_sent_about_what_is_over_nor_to_who_is_gone(
     assert [notice.error for notice in notices()].count(NOT_NEEDED) == 3
 
 
+@pytest.mark.soak
 def test_a_mail_outlives_the_worker_that_was_to_send_it(acme: Tenant, ann: Membership, mails: MailServer) -> None:
     mails.stop()
     mail_settings = {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(mails.port)}
@@ -323,6 +324,7 @@ def test_a_mail_outlives_the_worker_that_was_to_send_it(acme: Tenant, ann: Membe
     assert [mail["To"] for mail in mails.mails] == ["ann@acme.example"]
 
 
+@pytest.mark.soak
 def test_a_worker_killed_while_the_server_takes_a_mail_has_it_sent_again_in_the_installations_language(
     acme: Tenant, ann: Membership, mails: MailServer
 ) -> None:

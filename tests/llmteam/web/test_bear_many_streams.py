@@ -21,6 +21,7 @@ ASKED, BOUND = 3_000, 500
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.soak
 def test_three_thousand_streams_on_one_key_end_at_its_bound_and_leave_others_alone(
     acme: Customer, globex: Customer
 ) -> None:

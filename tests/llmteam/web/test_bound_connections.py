@@ -179,6 +179,7 @@ def as_delivered(django_db_setup: None) -> Iterator[ServerProcess]:
         yield server
 
 
+@pytest.mark.soak
 def test_two_thousand_dripping_connections_are_closed_within_thirty_seconds(as_delivered: ServerProcess) -> None:
     starts = (b"GET / HTTP/1.1\r\n", POST + b"Content-Length: 1000000\r\n\r\n", POST, b"")
     looking = selectors.DefaultSelector()

@@ -4,6 +4,8 @@ import time
 from collections import Counter
 from uuid import UUID
 
+import pytest
+
 from runs.engine.deliverer import AT_ONCE, PER_TARGET
 from runs.models import Delivery
 from tenants.context import unscoped
@@ -27,6 +29,7 @@ def undelivered(run_id: UUID) -> int:
     return sum(one.status != "delivered" for one in deliveries_of(run_id))
 
 
+@pytest.mark.soak
 def test_a_thousand_due_at_once_do_not_keep_runs_waiting(acme: Tenant, receiver: CountingServer) -> None:
     receiver.route("POST", "/hook", Answer(200, delay_seconds=0.01))
     told = start_with_callback(acme, f"{receiver.url}/hook", events=["segment.started"])

@@ -59,6 +59,7 @@ def metric(caller: httpx.Client, name: str) -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 
 
+@pytest.mark.soak
 def test_unread_pages_stay_below_the_tenant_s_share_and_hinder_no_other(
     acme: Customer, globex: Customer, big_run: LiveRun
 ) -> None:
@@ -90,6 +91,7 @@ def test_unread_pages_stay_below_the_tenant_s_share_and_hinder_no_other(
                 assert mine.get(path).status_code == 200
 
 
+@pytest.mark.soak
 def test_an_unread_snapshot_holds_little(acme: Customer, big_run: LiveRun, server: ServerProcess) -> None:
     process = psutil.Process(server.pid)
     path = f"/api/v1/runs/{big_run.id}/snapshot"

@@ -26,6 +26,7 @@ def database_connections(process: psutil.Process) -> int:
     return found
 
 
+@pytest.mark.soak
 def test_followers_hold_no_thread_and_no_connection_and_leave_nothing(acme: Customer) -> None:
     run = LiveRun(acme.tenant)
     run.write("segment.started")

@@ -42,6 +42,7 @@ def narrow_socket(server: ServerProcess) -> sockets.socket:
     return narrow
 
 
+@pytest.mark.soak
 def test_who_does_not_read_is_cut_off_with_a_word_and_the_server_stays_small(
     acme: Customer, server: ServerProcess
 ) -> None:
@@ -75,6 +76,7 @@ def test_who_does_not_read_is_cut_off_with_a_word_and_the_server_stays_small(
         assert most - before < 60 * 2**20, f"{(most - before) / 2**20:.0f} MiB for callers who do not read"
 
 
+@pytest.mark.soak
 def test_who_reads_slowly_gets_everything(acme: Customer, server: ServerProcess) -> None:
     run = LiveRun(acme.tenant)
     fill(run)
