@@ -7,7 +7,22 @@ import pytest
 
 from devserver import folders
 
-PROMISED = {"help", "venv", "run", "demo", "test", "check", "fix", "bench", "chaos", "browser", "lock"}
+PROMISED = {
+    "help",
+    "venv",
+    "run",
+    "demo",
+    "test",
+    "soak",
+    "check",
+    "fix",
+    "bench",
+    "pairs",
+    "chaos",
+    "browser",
+    "clients",
+    "lock",
+}
 
 
 def make(*arguments: str, folder: Path = folders.CHECKOUT, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -76,9 +91,9 @@ def test_demo_passes_the_file_on(data: str, passed: str) -> None:
     assert planned.splitlines()[-1] == f"exec .venv/bin/python -m examples.return_desk.demo{passed}".strip()
 
 
-def test_ci_runs_check_test_and_demo() -> None:
+def test_ci_runs_check_test_soak_and_demo() -> None:
     script = (folders.CHECKOUT / ".ci" / "run").read_text()
-    assert "targets=(check test demo)" in script
+    assert "targets=(check test soak demo)" in script
     assert os.access(folders.CHECKOUT / ".ci" / "run", os.X_OK)
 
 
