@@ -82,8 +82,9 @@ def choices(request: HttpRequest) -> list[Membership]:
     provider, user = provider_by_key(request.session.get(PROVIDER)), get_user(request)
     if provider is None or not isinstance(user, User):
         return []
+    came_with = request.session.get(IDENTITY)  # absent in sessions begun before accounts could be unlinked
     with unscoped("a person has not chosen a tenant yet"):
-        if account_of(user=user, account_id=request.session.get(IDENTITY)) is None:
+        if came_with is not None and account_of(user=user, account_id=came_with) is None:
             return []  # the account they came with was unlinked meanwhile
     return members_for(user=user, provider=provider)
 
