@@ -19,8 +19,9 @@ Place = tuple[GatherPoint, Key, Stack]
 def nearest_gathering(state: State, token: Token) -> Place | None:
     """Return the gathering that takes an unrouted failure of this token; None: the failure ends the run.
 
-    That is the gathering fewest edges away, then the first in plan order, whatever fan-outs lie between. A gathering
-    takes a failure once: where a loop leads back to one the failure has passed, the next one is taken.
+    That is the gathering fewest edges away, of several the first among the segment's steps (by the second semantics in
+    plan order), whatever fan-outs lie between. A gathering takes a failure once: where a loop leads back to one the
+    failure has passed, the next one is taken.
     """
     if state.plan.semantics == FIRST_SEMANTICS:
         return _innermost_gathering(state, token)
@@ -28,7 +29,7 @@ def nearest_gathering(state: State, token: Token) -> Place | None:
     for edges in _edges_by_distance(state, token.step_id):
         points = [point for edge in edges if edge.target not in passed for point in _points_of(state, edge)]
         if points:
-            point = min(points, key=lambda one: one.index)
+            point = min(points, key=lambda one: (one.place, one.index))
             return point, *gathering_key(state.plan, point, token.stack)
     return None
 

@@ -6,7 +6,7 @@ Source: engine.md 5.4. D is the gather point's immediate dominator; the root sta
 from collections.abc import Iterator
 
 from runs.core.state import Frame, Gathering, GatheringKey, Key, Members, Membership, Stack, State, Token
-from segments.plan import GatherPoint, Plan
+from segments.plan import SECOND_SEMANTICS, GatherPoint, Plan
 
 
 def gathering_key(plan: Plan, point: GatherPoint, stack: Stack) -> tuple[Key, Stack]:
@@ -34,11 +34,16 @@ def _mark(point: GatherPoint, frame: Frame) -> tuple[str, int] | tuple[str, int,
 def memberships(plan: Plan, step_id: str, stack: Stack) -> tuple[Membership, ...]:
     """Return every (gather point, key) whose region holds a token at this step with this stack.
 
-    Empty without frames: where nothing fanned out there is nobody to wait for.
+    A token behind D whose stack is just the key counts, too: another gathering behind D may have ended its own fan-out
+    and sent it on, while others are still in it::
+
+        choice -> quick, fan      fan -> a, b, c      (a, b) -> m1      (quick, m1, c) -> m2
+
+    D of m2 is the choice, which did not fan out; what m1 sends on has no frame, and m2 must wait for it.
     """
-    if not stack:
+    if not plan.reaches[step_id]:
         return ()
-    return tuple((point.index, key) for point in _reached(plan, step_id) for key in _keys(plan, point, stack))
+    return tuple((point.index, key) for point in _reached(plan, step_id) for key in _keys(plan, point, step_id, stack))
 
 
 def _reached(plan: Plan, step_id: str) -> Iterator[GatherPoint]:
@@ -49,7 +54,7 @@ def _reached(plan: Plan, step_id: str) -> Iterator[GatherPoint]:
         bits ^= lowest
 
 
-def _keys(plan: Plan, point: GatherPoint, stack: Stack) -> Iterator[Key]:
+def _keys(plan: Plan, point: GatherPoint, step_id: str, stack: Stack) -> Iterator[Key]:
     is_first = True
     for index, frame in enumerate(stack):
         is_own = frame.step_id == point.dominator
@@ -61,6 +66,12 @@ def _keys(plan: Plan, point: GatherPoint, stack: Stack) -> Iterator[Key]:
             yield (*stack[:index], _mark(point, frame))
         if is_below:
             return
+    if is_first and plan.semantics > SECOND_SEMANTICS and _is_behind(plan, point.dominator, step_id):
+        yield stack
+
+
+def _is_behind(plan: Plan, dominator: str | None, step_id: str) -> bool:
+    return step_id == dominator or plan.dominates(dominator, step_id)
 
 
 def enter(state: State, token: Token) -> None:

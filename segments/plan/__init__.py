@@ -4,6 +4,7 @@ from segments.plan.graph import Graph
 from segments.plan.model import (
     FIRST_SEMANTICS,
     KNOWN_SEMANTICS,
+    SECOND_SEMANTICS,
     SEMANTICS,
     GatherPoint,
     JoinPolicy,
@@ -19,6 +20,7 @@ from segments.plan.model import (
 __all__ = [
     "FIRST_SEMANTICS",
     "KNOWN_SEMANTICS",
+    "SECOND_SEMANTICS",
     "SEMANTICS",
     "GatherPoint",
     "Graph",

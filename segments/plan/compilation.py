@@ -9,6 +9,7 @@ from segments.definition import Edge, Segment, Step
 from segments.definition.config import config_expressions, names_stored_prompt
 from segments.definition.ports import EdgeIndex, StepPorts, resolve_ports, resolve_source_ports, resolve_target_port
 from segments.expressions import Expression, parse
+from segments.plan.fan_outs import ELSE, FanOuts, Way
 from segments.plan.graph import Graph
 from segments.plan.model import (
     FIRST_SEMANTICS,
@@ -30,8 +31,6 @@ from segments.plan.points import (
     points_on_every_way,
     reached_points,
 )
-
-ELSE = "else"
 
 
 def compile_plan(segment: Segment, catalog: Catalog, *, semantics: int = SEMANTICS) -> Plan:
@@ -60,7 +59,8 @@ def compile_plan(segment: Segment, catalog: Catalog, *, semantics: int = SEMANTI
     order = [step_id for step_id in graph.order if step_id in graph.reachable]
     entry_port = _entry_port(by_id[segment.entrypoint], edges)
     connected = _connected_ports(order, edges, segment.entrypoint, entry_port)
-    points = gather_points(order, step_types, connected, graph, semantics)
+    fan_outs = _fan_outs(segment, step_types, edges, graph)
+    points = gather_points(order, list(by_id), connected, fan_outs, semantics)
     own = {step_id: _own_facts(segment, by_id[step_id], step_types[step_id], ports[step_id]) for step_id in order}
     steps = _steps(own, connected, edges, points)
     early = [] if semantics == FIRST_SEMANTICS else [one for one in points if fails_early(own[one.step_id]["join"])]
@@ -149,6 +149,15 @@ def _connected_ports(
     for edge in edges:
         connected[edge.target][edge.target_port] = None
     return {step_id: tuple(ports) for step_id, ports in connected.items()}
+
+
+def _fan_outs(segment: Segment, step_types: Mapping[str, StepType], edges: Sequence[PlanEdge], graph: Graph) -> FanOuts:
+    ways = (
+        Way(edge.source, edge.target, edge.source_ports, edge.target_port, segment.edges[edge.index].condition)
+        for edge in edges
+    )
+    over_items = {step.step_id for step in segment.steps if _splits_items(step, step_types[step.step_id])}
+    return FanOuts(graph, ways, step_types, over_items)
 
 
 def _splits_items(step: Step, step_type: StepType) -> bool:

@@ -1,6 +1,6 @@
 """Facts about a directed graph with one entrypoint: order, dominators, loops, who can come where."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 
 
@@ -24,6 +24,18 @@ class Graph:
         steps = [step for step in self.steps if step != removed]
         edges = [(source, target) for source in steps for target in self.successors[source] if target != removed]
         return Graph(steps, edges, self.entrypoint)
+
+    def between(self, source: str, targets: Collection[str]) -> "Graph":
+        """Return the graph of all ways from one step to some others, with the step as its entrypoint."""
+        wanted = sum(1 << self._number[step] for step in targets)
+        steps = [
+            step
+            for step in self.steps
+            if step == source or (self.reaches(source, step) and (step in targets or self._reach_bits[step] & wanted))
+        ]
+        kept = set(steps)
+        edges = [(step, target) for step in steps for target in self.successors[step] if target in kept]
+        return Graph(steps, edges, source)
 
     @cached_property
     def order(self) -> list[str]:

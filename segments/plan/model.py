@@ -8,11 +8,13 @@ from kernel.values import Json
 from segments.catalog import Effect, Role
 from segments.expressions import Expression
 
-SEMANTICS = 2
+SEMANTICS = 3
 """Number of the rules by which tokens gather and failures travel; a run keeps the number it was started with."""
 FIRST_SEMANTICS = 1
 """The rules before gatherings kept the frames that their tokens share; runs begun by them end by them."""
-KNOWN_SEMANTICS = (FIRST_SEMANTICS, SEMANTICS)
+SECOND_SEMANTICS = 2
+"""The rules before splits left joins of others alone and ladders held behind a way around them; likewise."""
+KNOWN_SEMANTICS = (FIRST_SEMANTICS, SECOND_SEMANTICS, SEMANTICS)
 
 
 class Strategy(StrEnum):
@@ -80,7 +82,8 @@ class GatherPoint:
     """A place where tokens wait for each other: a join (``port`` is null), or one input port of a step with several.
 
     ``index`` numbers the points of a plan; ``Plan.reaches`` has bit ``1 << index`` for a step whose token may still
-    come here. ``dominator`` (D) is the step's immediate dominator, or the split a join closes; ``loop`` the
+    come here. ``place`` is that of its step in the segment: of gatherings equally near the first takes a failure.
+    ``dominator`` (D) is the step's immediate dominator, or lies at or before the split a join closes; ``loop`` the
     steps of the loop it stands in.
 
     ``by_item``: arrivals gather per item of D. ``keeps_shared``: the gathered token keeps the frames that all arrivals
@@ -89,6 +92,7 @@ class GatherPoint:
     """
 
     index: int
+    place: int
     step_id: str
     port: str | None
     dominator: str | None

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from segments.catalog import Role, StepType
+from segments.plan.fan_outs import FanOuts, openers
 from segments.plan.graph import Graph
-from segments.plan.model import FIRST_SEMANTICS, SEMANTICS, GatherPoint, PlanEdge
+from segments.plan.model import FIRST_SEMANTICS, SECOND_SEMANTICS, SEMANTICS, GatherPoint, PlanEdge
 
 _EXIT = ""
 """A step that no segment has: all ways end there."""
@@ -12,36 +12,37 @@ _EXIT = ""
 
 def gather_points(
     order: Sequence[str],
-    step_types: Mapping[str, StepType],
+    places: Sequence[str],
     connected: Mapping[str, tuple[str, ...]],
-    graph: Graph,
+    fan_outs: FanOuts,
     semantics: int = SEMANTICS,
 ) -> tuple[GatherPoint, ...]:
     """List the joins, and each input port of the steps with several.
 
     Args:
         order: The reachable steps in plan order.
-        step_types: Their types.
-        connected: Their connected input ports.
-        graph: The segment's graph.
+        places: All steps as they stand in the segment.
+        connected: The connected input ports of the reachable steps.
+        fan_outs: Those of the segment.
         semantics: The rules of the run.
     """
-    splits, joins = (
-        [step_id for step_id in order if step_types[step_id].role is role] for role in (Role.SPLIT, Role.JOIN)
-    )
-    closes = closed_splits(splits, joins, graph)
-    places: list[tuple[str, str | None]] = []
+    graph = fan_outs.graph
+    joins = set(fan_outs.joins)
+    stations: list[tuple[str, str | None]] = []
     for step_id in order:
-        if step_types[step_id].role is Role.JOIN:
-            places.append((step_id, None))
+        if step_id in joins:
+            stations.append((step_id, None))
         elif len(connected[step_id]) > 1:
-            places.extend((step_id, port) for port in connected[step_id])
-    dominators = {step_id: closes.get(step_id, graph.dominators[step_id]) for step_id, _ in places}
+            stations.extend((step_id, port) for port in connected[step_id])
+    found = _openers_of(semantics, fan_outs)
+    dominators = {step_id: found.get(step_id, graph.dominators[step_id]) for step_id, _ in stations}
     is_first = semantics == FIRST_SEMANTICS
     inner = frozenset() if is_first else inner_gatherings(dominators, graph)
+    numbers = {step_id: number for number, step_id in enumerate(places)}
     return tuple(
         GatherPoint(
             index=index,
+            place=index if semantics <= SECOND_SEMANTICS else numbers[step_id],
             step_id=step_id,
             port=port,
             dominator=dominators[step_id],
@@ -50,8 +51,14 @@ def gather_points(
             keeps_shared=port is not None and not is_first,
             closes=step_id not in inner,
         )
-        for index, (step_id, port) in enumerate(places)
+        for index, (step_id, port) in enumerate(stations)
     )
+
+
+def _openers_of(semantics: int, fan_outs: FanOuts) -> Mapping[str, str | None]:
+    if semantics > SECOND_SEMANTICS:
+        return openers(fan_outs)
+    return closed_splits(fan_outs.splits, fan_outs.joins, fan_outs.graph)
 
 
 def inner_gatherings(dominators: Mapping[str, str | None], graph: Graph) -> frozenset[str]:

@@ -4,7 +4,8 @@ from segments.catalog import Role, StepType
 from segments.definition.findings import shown
 from segments.definition.model import Step
 from segments.definition.ports import branch_names
-from segments.validation.context import ELSE, Context, Link
+from segments.plan.fan_outs import ELSE
+from segments.validation.context import Context, Link
 from segments.validation.exclusion import exhaust
 
 

@@ -15,9 +15,8 @@ from segments.definition.ports import (
     resolve_target_port,
 )
 from segments.definition.reading import Draft
+from segments.plan.fan_outs import Way
 from segments.plan.graph import Graph
-
-ELSE = "else"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +49,14 @@ class Link:
     target_port: str
 
     @property
+    def way(self) -> Way:
+        """The edge as fan-outs have it."""
+        return Way(self.edge.source, self.edge.target, self.source_ports, self.target_port, self.edge.condition)
+
+    @property
     def is_else(self) -> bool:
         """Whether the edge is taken when no sibling's condition holds."""
-        return self.edge.condition is not None and self.edge.condition.strip() == ELSE
+        return self.way.is_else
 
     @property
     def is_conditional(self) -> bool:

@@ -3,6 +3,7 @@
 import re
 
 from segments.catalog import StepType
+from segments.plan.fan_outs import Way, ports_agree
 from segments.validation.context import Link
 
 _OPPOSITES = (("==", "!="), (" contains ", " not contains "), (" in ", " not in "), (">=", "<"), ("<=", ">"))
@@ -13,7 +14,7 @@ MAX_COMPARED = 50
 
 def can_fire_together(one: Link, other: Link, step_type: StepType) -> bool:
     """Say whether both edges may be taken after one activation of the step they leave."""
-    return _ports_agree(one, other, step_type) and not _conditions_exclude(one, other)
+    return ports_agree(one.source_ports, other.source_ports, step_type) and not conditions_exclude(one.way, other.way)
 
 
 def firing_pairs(links: list[Link], step_type: StepType) -> list[tuple[Link, Link]]:
@@ -40,23 +41,15 @@ def always_fires(link: Link, step_type: StepType) -> bool:
     return not set(step_type.data_ports).isdisjoint(link.source_ports)
 
 
-def _ports_agree(one: Link, other: Link, step_type: StepType) -> bool:
-    left, right = set(one.source_ports), set(other.source_ports)
-    if left & right:
-        return True
-    if step_type.decides or not left or not right:
-        return False
-    return (left | right).isdisjoint(step_type.stand_ins)
-
-
-def _conditions_exclude(one: Link, other: Link) -> bool:
+def conditions_exclude(one: Way, other: Way) -> bool:
+    """Say whether the conditions of two edges out of one step never hold together."""
     if not one.is_conditional or not other.is_conditional:
         return False
     if set(one.source_ports).isdisjoint(other.source_ports):
         return False
     if one.is_else or other.is_else:
         return one.is_else != other.is_else
-    left, right = _spaced(one.edge.condition), _spaced(other.edge.condition)
+    left, right = _spaced(one.condition), _spaced(other.condition)
     return _are_opposites(left, right) or _are_opposites(right, left) or _equal_different_things(left, right)
 
 

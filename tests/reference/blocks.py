@@ -71,6 +71,30 @@ def fan_out(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
     return gathered(draft, groups)
 
 
+def fork(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
+    """A split of which one branch goes on, or two do and merge; the others end elsewhere."""
+    first, second, *others = draft.split(ends, draft.random.choice([2, 2, 3]))
+    for end in others:
+        draft.work([end])
+    if draft.chance(0.3):
+        return chain(draft, [first, second], depth, has_item)
+    draft.work([second])
+    return chain(draft, [first], depth, has_item)
+
+
+def around(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
+    """A condition with a short way around a fan-out, into a branch or a gathering of it."""
+    step_id = draft.step("condition", ends, expression=draft.some_length())
+    short, long = [End(step_id, "true")], [End(step_id, "false")]
+    over_items = draft.chance(0.4)
+    branches = draft.split(long, 2, items=f"[{PLAIN}, 'q']") if over_items else draft.split(long, 3)
+    groups = [chain(draft, [branch], depth, has_item or over_items) for branch in branches]
+    groups[draft.random.randrange(len(groups))] += draft.work(short) if draft.chance(0.3) else short
+    if len(groups) == 3 and draft.chance(0.7):
+        return _ladder(draft, groups)
+    return draft.join([draft.work(groups[0])]) if draft.chance(0.3) else gathered(draft, groups)
+
+
 def each(draft: Draft, ends: Ends, depth: int, _has_item: bool) -> Ends:
     """A split over items, of which there may be none."""
     some = f"['p', 'q', 'r', 's'][0:len(str(input)) % {draft.random.choice([2, 3, 4])}]"
@@ -135,6 +159,8 @@ WEIGHTS: dict[Block, int] = {
     routed: 6,
     split: 16,
     fan_out: 10,
+    fork: 6,
+    around: 8,
     each: 8,
     loop: 10,
 }

@@ -48,7 +48,7 @@ class Gatherings:
     def can_reach(self, place: Place, token: Token) -> bool:
         """Whether a token of the place's region can still reach it."""
         step, key = place
-        return self.graph.reaches(token.step, step) and is_under(self.graph, step, key, token.stack)
+        return self.graph.reaches(token.step, step) and is_under(self.graph, step, key, token)
 
     def cancel(self, place: Place) -> None:
         """Drop what could have reached a gathering that is decided."""
@@ -64,7 +64,7 @@ class Gatherings:
         return any(
             token.step != step
             and self._fails_early(place)
-            and is_under(self.graph, step, key, token.stack)
+            and is_under(self.graph, step, key, token)
             and self.graph.only_reaches(token.step, step)
             for place in self.arrived
             for step, key in [place]

@@ -2,24 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-JOIN, SPLIT, CONDITION = "parallel_join", "parallel_split", "condition"
-ERROR = "error"
+from tests.reference.fan_outs import openers
+from tests.reference.model import CONDITION, ERROR, JOIN, SPLIT, Edge
 
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """One edge; ``number`` is its place in the document, ``ports`` are those it leaves by."""
-
-    number: int
-    source: str
-    ports: tuple[str, ...]
-    target: str
-    target_port: str
-    condition: str | None
+__all__ = ["CONDITION", "ERROR", "JOIN", "SPLIT", "Edge", "Graph"]
 
 
 class Graph:
@@ -38,6 +27,7 @@ class Graph:
         plan_order = _plan_order(ways, self.entry)
         self.order = {step_id: number for number, step_id in enumerate(plan_order)}
         self.steps = {step_id: every_step[step_id] for step_id in plan_order}
+        self.places = {step_id: number for number, step_id in enumerate(every_step)}
         self.out: dict[str, list[Edge]] = {step_id: [] for step_id in self.steps}
         self.into: dict[str, list[Edge]] = {step_id: [] for step_id in self.steps}
         for edge in every_edge:
@@ -100,26 +90,13 @@ class Graph:
 
     @cached_property
     def opener(self) -> dict[str, str]:
-        """For each gathering its D: the immediate dominator, or the split that ADR 1 gives a join."""
+        """For each gathering its D: the immediate dominator, or what ADR 11 gives a join."""
         gathers = [
             step_id
             for step_id in self.steps
             if step_id != self.entry and (self.kind(step_id) == JOIN or len(self.ports(step_id)) > 1)
         ]
-        opener = {step_id: self.immediate_dominator(step_id) for step_id in gathers}
-        splits = [step_id for step_id in self.steps if self.kind(step_id) == SPLIT]
-        owned = {opener[join] for join in self.joins}
-        free = {join for join in self.joins if opener[join] not in splits}
-        for split in sorted(splits, key=lambda one: -len(self.dominators[one])):
-            if split not in owned and (join := self._closing(split, free)):
-                opener[join] = split
-                free.discard(join)
-        return opener
-
-    def _closing(self, split: str, free: Iterable[str]) -> str | None:
-        behind = [join for join in free if self.dominates(split, join) and self.reaches(split, join)]
-        single = [join for join in behind if len({edge.source for edge in self.into[join]}) == 1]
-        return min(single or behind, key=self.order.__getitem__, default=None)
+        return openers(self, gathers)
 
     @cached_property
     def in_front(self) -> frozenset[str]:
@@ -128,10 +105,10 @@ class Graph:
             step_id
             for step_id, opener in self.opener.items()
             for other in self.opener
-            if other != step_id and self.opener[other] == opener and other in self._reached_without(step_id, opener)
+            if other != step_id and self.opener[other] == opener and other in self.reached_without(step_id, opener)
         )
 
-    def _reached_without(self, source: str, avoided: str) -> set[str]:
+    def reached_without(self, source: str, avoided: str) -> set[str]:
         seen: set[str] = set()
         todo = [source]
         while todo:
@@ -145,20 +122,20 @@ class Graph:
         """Whether whatever goes on at ``source`` ends in the gathering, or nowhere."""
         if source == gathering:
             return True
-        passed = self._reached_without(source, gathering) | {source}
+        passed = self.reached_without(source, gathering) | {source}
         return self.reaches(source, gathering) and not passed.intersection(self.ends)
 
     def nearest_gathering(self, step_id: str, passed: Iterable[str] = ()) -> str | None:
-        """The gathering that the fewest edges lead to; those a failure has passed already are left out."""
+        """The gathering fewest edges away, then the first in the document; those a failure has passed are left out."""
         away = self.distances[step_id]
         found = [one for one in self.opener if one in away and one not in passed]
-        return min(found, key=lambda one: (away[one], self.order[one]), default=None)
+        return min(found, key=lambda one: (away[one], self.places[one]), default=None)
 
     def joins_of_empty_list(self, split: str) -> list[str]:
         """The joins that an empty list of items goes straight to: those of the split with no other of its in front."""
         found: list[str] = []
         own = [join for join in self.joins if self.opener[join] == split]
-        behind = {join: self._reached_without(join, split) for join in own}
+        behind = {join: self.reached_without(join, split) for join in own}
         for join in own:
             in_front = [other for other in own if other != join and join in behind[other]]
             if all(other in behind[join] and self.order[join] < self.order[other] for other in in_front):

@@ -26,8 +26,8 @@ def told(result: Result) -> str:
     return f"`{json.dumps(result.output, sort_keys=True)}`"
 
 
-def test_there_are_ten_pictures() -> None:
-    assert [number for number, _, _ in PICTURES] == [str(number) for number in range(1, 11)]
+def test_there_are_twelve_pictures() -> None:
+    assert [number for number, _, _ in PICTURES] == [str(number) for number in range(1, 13)]
 
 
 @pytest.mark.parametrize(("number", "picture", "result"), PICTURES)

@@ -79,15 +79,17 @@ def gathering_key(graph: Graph, step: str, stack: Stack) -> Key:
     return Key(tuple(kept[: places[-1]]), own.fan_out, None if step in graph.joins else own.item)
 
 
-def is_under(graph: Graph, step: str, key: Key, stack: Stack) -> bool:
+def is_under(graph: Graph, step: str, key: Key, token: Token) -> bool:
     """Whether a token belongs to the region of a gathering."""
     depth = len(key.base)
-    if stack[:depth] != key.base or len(stack) == depth:
+    opener = graph.opener[step]
+    if token.stack == key.base:
+        return key.fan_out is None and opener in graph.dominators[token.step]
+    if token.stack[:depth] != key.base or len(token.stack) == depth:
         return False
-    following = stack[depth]
+    following = token.stack[depth]
     if key.fan_out is not None:
         return following.fan_out == key.fan_out and key.item in {None, following.item}
-    opener = graph.opener[step]
     return following.step == opener or graph.dominates(opener, following.step)
 
 

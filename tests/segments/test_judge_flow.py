@@ -183,6 +183,11 @@ FAN = {"a": {}, "b": {}, "c": {}, "d": {}, "j:parallel_join": {}}
         ({**FAN, "a:condition": DECIDE}, ["a.true -> b", "a.false -> c", "b -> d", "c -> d", "d -> j"]),
         (FAN, ["a -> b", "a -> c", "b -> j", "j -> d"]),
         ({**FAN, "k:parallel_join": {}}, ["a -> b", "a -> c", "b -> d", "c -> d", "d -> j", "j -> k", "a -> k"]),
+        ({**FAN, "a:parallel_split": {}}, ["a.branch_1 -> b", "a.branch_2 -> c", "c -> j", "c -> j", "j -> d"]),
+        (
+            {"e:condition": DECIDE, **FAN, "k:parallel_join": {}},
+            ["e.true -> j", "e.false -> a", "a -> b", "a -> c", "b -> j", "c -> k", "j -> k"],
+        ),
     ],
 )
 def test_a_join_that_closes_its_fan_out_or_is_closed_behind_fires_once(steps: Any, edges: list[str]):
@@ -193,6 +198,14 @@ def test_a_join_that_closes_its_fan_out_or_is_closed_behind_fires_once(steps: An
     ("steps", "edges"),
     [
         (FAN, ["a -> b", "a -> c", "b -> d", "c -> d", "d -> j"]),
+        (
+            {"e:condition": DECIDE, **FAN},
+            ["e.true -> d", "e.false -> a", "a -> b", "a -> c", "b -> d", "c -> d", "d -> j"],
+        ),
+        (
+            {**FAN, "k:parallel_join": {}, "m": {}},
+            ["a -> b", "a -> c", "a -> d", "b -> k", "c -> k", "k -> m", "d -> m", "m -> j"],
+        ),
         (
             {**FAN, "s:parallel_split": {"items": "input"}, "t:parallel_split": {}},
             ["a -> s", "s.branch_1 -> t", "t.branch_1 -> b", "t.branch_2 -> c", "b -> j", "c -> j"],

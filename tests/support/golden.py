@@ -87,6 +87,19 @@ STORIES: dict[str, dict[str, Any]] = {
             *("fan -> one", "fan -> two", "fan -> three", "one -> near", "two -> near", "near -> far", "three -> far")
         ),
     ),
+    "around_a_ladder": segment(
+        step("choice", "condition", expression="input.n > 1"),
+        step("fan"),
+        step("one"),
+        step("two", seconds=0.2),
+        step("three"),
+        step("near", "parallel_join"),
+        step("far", "parallel_join"),
+        edges=_edges(
+            *("choice.true -> far", "choice.false -> fan", "fan -> one", "fan -> two", "fan -> three"),
+            *("one -> near", "two -> near", "near -> far", "three -> far"),
+        ),
+    ),
     "run_failed": segment(step("one"), _FAILS),
     "wait_and_fail": segment(
         step("hold", "wait", seconds=0.05),
@@ -99,6 +112,9 @@ STORIES: dict[str, dict[str, Any]] = {
     ),
 }
 """By name: what is run, with the input ``INPUT``."""
+
+OTHER_UNDER_THE_SECOND = {"around_a_ladder"}
+"""Stories that end otherwise by the second semantics: there the last join fired twice."""
 
 INPUT: Json = {"n": 1, "list": [1, 2, 3]}
 

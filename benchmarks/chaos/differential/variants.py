@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -49,14 +49,23 @@ class Variant:
 
 
 def change(segment: Segment, random: Random) -> Variant:
-    """Insert identities, add a step that no way leads to, rename all steps and shuffle them."""
+    """Insert identities, add a step that no way leads to, rename all steps and shuffle them.
+
+    The gatherings keep their order: of several equally near the first takes a failure.
+    """
     changed = _with_unreachable_step(_with_identities(segment, random), random)
     names = _new_names([step["step_id"] for step in changed["steps"]], random)
     reference = _renamed(changed, names)
-    reference["steps"] = random.sample(reference["steps"], len(reference["steps"]))
+    reference["steps"] = _shuffled(reference["steps"], {names[one] for one in Graph(changed).opener}, random)
     nap = {names[step["step_id"]] for step in changed["steps"] if step["step_id"].startswith("n")}
     steps = [_as_nap(step, random) if step["step_id"] in nap else step for step in reference["steps"]]
     return Variant({**reference, "steps": steps}, reference, {new: old for old, new in names.items()})
+
+
+def _shuffled(steps: Sequence[Any], fixed: Collection[str], random: Random) -> list[Any]:
+    """Shuffle steps, of which some keep their order among themselves."""
+    in_order = iter([step for step in steps if step["step_id"] in fixed])
+    return [next(in_order) if one["step_id"] in fixed else one for one in random.sample(steps, len(steps))]
 
 
 def _with_identities(segment: Segment, random: Random) -> Segment:
@@ -87,7 +96,7 @@ def _shape(segment: Segment, original: Segment) -> Any:
     nearest = {
         step_id: sorted(
             (one for one in graph.opener if graph.reaches(step_id, one)),
-            key=lambda one: (graph.distances[step_id][one], graph.order[one]),
+            key=lambda one: (graph.distances[step_id][one], graph.places[one]),
         )
         for step_id in steps
     }

@@ -247,16 +247,12 @@ def test_a_failure_of_one_port_fails_the_step() -> None:
 
 def test_outside_a_loop_a_port_keeps_nothing_of_another_gathering() -> None:
     text = """
-        split parallel_split output=branch_1,branch_2
-        fan work
-        early parallel_join merge_strategy=any
+        split parallel_split items=input
+        work work
         pair work input=left,middle
-        end work
-        split.branch_1 -> fan
-        split.branch_2 -> end
-        fan -> early
-        fan -> pair:middle
-        early -> pair:left
+        split.branch_1 -> work
+        work -> pair:left ? item == "p"
+        work -> pair:middle ? item == "q"
     """
     seen: list[set[str]] = []
 
@@ -264,5 +260,5 @@ def test_outside_a_loop_a_port_keeps_nothing_of_another_gathering() -> None:
         seen.append(set(scope.inputs))
         return {"output": 1}
 
-    play(drawn(text), {"pair": pair})
+    play(drawn(text), {"pair": pair}, run_input=["p", "q"])
     assert sorted(map(sorted, seen)) == [["left"], ["middle"]]

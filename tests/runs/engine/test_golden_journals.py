@@ -10,7 +10,7 @@ from runs.core.summary import summarise
 from runs.journals.snapshots import snapshot_run
 from runs.models import Run, SignalKind
 from segments.definition import read_segment
-from segments.plan import FIRST_SEMANTICS, KNOWN_SEMANTICS, SEMANTICS
+from segments.plan import FIRST_SEMANTICS, KNOWN_SEMANTICS, SECOND_SEMANTICS, SEMANTICS
 from tenants.models import Tenant
 from tests.support import golden
 from tests.support.engine import events_of, get_run, queue_run, wait_until_over
@@ -75,9 +75,16 @@ def facts(told: dict[str, Any]) -> list[tuple[Any, ...]]:
     return [(fact["type"], fact["step_id"], fact["activation"], fact["attempt"]) for fact in told["journal"]]
 
 
-@pytest.mark.parametrize("story", [story for semantics, story in WRITTEN if semantics == FIRST_SEMANTICS])
-def test_a_run_begun_by_the_first_semantics_goes_on_to_its_end(acme: Tenant, story: str) -> None:
-    told = golden.read(story, FIRST_SEMANTICS)
+GONE_ON_WITH = [
+    (semantics, story)
+    for semantics, story in WRITTEN
+    if semantics == FIRST_SEMANTICS or (semantics == SECOND_SEMANTICS and story in golden.OTHER_UNDER_THE_SECOND)
+]
+
+
+@pytest.mark.parametrize(("semantics", "story"), GONE_ON_WITH)
+def test_a_run_begun_by_an_earlier_semantics_goes_on_to_its_end(acme: Tenant, semantics: int, story: str) -> None:
+    told = golden.read(story, semantics)
     whole = told["journal"]
     begun = {**told, "input": golden.INPUT}
     run_ids = [golden.put_run(acme, begun, whole[:cut], status="running") for cut in range(1, len(whole))]
@@ -87,7 +94,7 @@ def test_a_run_begun_by_the_first_semantics_goes_on_to_its_end(acme: Tenant, sto
     assert len(run_ids) >= 3
     for run_id in run_ids:
         run = get_run(run_id)
-        assert (run.semantics, run.status, run.output) == (FIRST_SEMANTICS, told["status"], told["output"])
+        assert (run.semantics, run.status, run.output) == (semantics, told["status"], told["output"])
 
 
 @pytest.mark.parametrize(("strategy", "told"), golden.stalled().items())
