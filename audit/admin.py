@@ -1,13 +1,22 @@
 """Console pages: the audit."""
 
-from typing import Any
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final, cast
+from uuid import UUID
 
 from django.contrib import admin
+from django.db.models import Model, Q, QuerySet, UUIDField
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
 
 from audit.models import Entry
-from tenants.console import BoundedPaginator, DaysFilter, ReadOnlyAdmin, column, pretty
+from kernel.ids import parse_id
+from tenants.console import BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column, noun_of, pretty
+from tenants.members.actors import names_of, of_actor_called
+
+_NOUNS: Final = {"member": "membership"}
+"""Where the audit calls a kind of row otherwise than its model."""
 
 
 @admin.register(Entry)
@@ -17,23 +26,28 @@ class EntryAdmin(ReadOnlyAdmin):
     list_help = (
         "Who changed what, and how it ended; newest first. Entries are written with the change and never edited."
     )
-    list_display = ["created_at", "action", "actor", "object", "tenant", "outcome"]
+    list_display = ["created_at", "action", "who", "object", "tenant", "outcome"]
     list_filter = [
         ("tenant", AutocompleteSelectFilter),
         ("action", FieldTextFilter),
         ("created_at", DaysFilter),
     ]
     list_select_related = ["tenant"]
-    search_fields = ["actor__startswith", "object_id__exact", "request_id__exact"]
-    search_help_text = "Actor (from its start), or a whole object or request id."
+    search_fields = ["actor", "object_id", "request_id"]
+    search_help_text = (
+        "Who did it: a key's name, a member's or operator's name, e-mail or login, “system”, or an actor's id from its "
+        "start. Or a whole object or request id."
+    )
     ordering = ["-id"]
     paginator = BoundedPaginator
     fields = [
         "created_at",
         "tenant",
         "action",
+        "who",
         "actor",
         "object",
+        "object_id",
         "outcome",
         "change_before",
         "change_after",
@@ -50,10 +64,52 @@ class EntryAdmin(ReadOnlyAdmin):
             else rows.defer("before", "after")
         )
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Entry], search_term: str
+    ) -> tuple[QuerySet[Entry], bool]:
+        """Find by who did it, in words or from the id's start, or by a whole object or request id."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        as_written = Q(actor__startswith=term) | Q(object_id=term) | Q(request_id=term)
+        return queryset.filter(as_written | of_actor_called(term)), False
+
+    def put_in_words(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Look up who acted, and what they acted on, of all rows at once."""
+        names, objects = names_of(row.actor for row in rows), self._objects_of(request, rows)
+        for row in rows:
+            row.who = names[row.actor]
+            row.object_name = objects.get((row.object_type, row.object_id), row.object_id)
+
+    def _objects_of(self, request: HttpRequest, rows: Sequence[Entry]) -> dict[tuple[str, str], str]:
+        """Name rows the console has pages of, with one look-up for each kind."""
+        asked: dict[str, set[UUID]] = defaultdict(set)
+        for row in rows:
+            if found := parse_id(row.object_id):
+                asked[row.object_type].add(found)
+        named: dict[tuple[str, str], str] = {}
+        for kind, ids in asked.items():
+            page = self._page_of(kind)
+            if page is not None and page.has_view_permission(request):
+                objects = page.get_queryset(request).filter(pk__in=ids)
+                named |= {(kind, str(one.pk)): page.name_of(one) for one in objects}
+        return named
+
+    def _page_of(self, kind: str) -> ConsoleAdmin | None:
+        pages = self.admin_site._registry  # noqa: SLF001 - Django has no other way to all pages
+        noun = _NOUNS.get(kind, kind)
+        found = (page for model, page in pages.items() if noun_of(model) == noun and _has_uuid(model))
+        return cast("ConsoleAdmin | None", next(found, None))
+
+    @column("actor", ordering="actor")
+    def who(self, entry: Any) -> str:
+        """Name who did it."""
+        return str(entry.who)
+
     @column("object")
-    def object(self, entry: Entry) -> str:
+    def object(self, entry: Any) -> str:
         """Name what it was done to."""
-        return f"{entry.object_type} {entry.object_id}"
+        return f"{entry.object_type} {entry.object_name}"
 
     @column("before")
     def change_before(self, entry: Entry) -> str:
@@ -64,3 +120,7 @@ class EntryAdmin(ReadOnlyAdmin):
     def change_after(self, entry: Entry) -> str:
         """Show the changed part as it became."""
         return "-" if entry.after is None else pretty(entry.after)
+
+
+def _has_uuid(model: type[Model]) -> bool:
+    return isinstance(model._meta.pk, UUIDField)  # noqa: SLF001 - Django's documented way to a model's fields

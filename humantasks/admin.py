@@ -1,6 +1,6 @@
 """Console pages: what people are asked, and how long they take."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from humantasks.errors import AnswerInvalid, TaskNotFound, TaskOver, TaskRefused, TaskTaken
 from humantasks.mail import admin as mail_pages  # noqa: F401 - Django looks here only
@@ -21,6 +21,8 @@ from humantasks.services import delegate_task, release_task
 from humantasks.types import TaskStatus
 from kernel.clock import utc_now
 from kernel.ids import parse_id
+from segments.console import SegmentFilter
+from segments.selectors import of_segment_called, segment_name
 from tenants.console import (
     MOST_AT_ONCE,
     BoundedPaginator,
@@ -37,6 +39,7 @@ from tenants.console import (
     links,
     pretty,
 )
+from tenants.members.actors import names_of
 from tenants.members.selectors import find_active_member
 
 COLOURS: Final = {
@@ -115,8 +118,8 @@ class HumanTaskAdmin(ReadOnlyAdmin):
         "state",
         "task_type",
         "tenant",
-        "segment_id",
-        "asked",
+        "segment",
+        "who_is_asked",
         "claimed_by",
         "due_at",
         "is_flagged",
@@ -126,13 +129,12 @@ class HumanTaskAdmin(ReadOnlyAdmin):
         OverdueFilter,
         ("tenant", AutocompleteSelectFilter),
         "task_type",
-        ("segment_id", FieldTextFilter),
+        ("segment_id", SegmentFilter),
         "is_flagged",
         ("created_at", DaysFilter),
     ]
-    list_select_related = ["tenant", "claimed_by__user", "claimed_by__tenant"]
     search_fields = ["id", "run_id"]
-    search_help_text = "A task's whole id, or a run's."
+    search_help_text = "A part of a title or of a segment's name, or a task's or run's whole id."
     ordering = ["-id"]
     paginator = BoundedPaginator
     actions = ["release_tasks", "delegate_tasks"]
@@ -143,8 +145,8 @@ class HumanTaskAdmin(ReadOnlyAdmin):
             "created_at", "ended_at", "see_also",
         ]}),
         ("Asked", {"fields": [
-            "asked", "is_flagged", "assignee", "candidate_groups", "is_for_all", "claimed_by", "claimed_at", "due_at",
-            "level", "chain", "needed", "voters", "four_eyes",
+            "who_is_asked", "is_flagged", "assignee", "candidate_groups", "is_for_all", "claimed_by", "claimed_at",
+            "due_at", "level", "chain", "needed", "voters", "four_eyes",
         ]}),
         ("Shown", {"fields": ["shown_data", "shown_form", "content_hash"]}),
         ("Said", {"fields": ["shown_votes"]}),
@@ -163,19 +165,41 @@ class HumanTaskAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HumanTask]:
         """Leave what is shown to the task's own page."""
-        rows: QuerySet[HumanTask] = super().get_queryset(request).select_related("tenant")
+        rows: QuerySet[HumanTask] = (
+            super().get_queryset(request).select_related("tenant", "claimed_by__user", "claimed_by__tenant")
+        )
+        rows = rows.annotate(segment_name=segment_name())
         match = request.resolver_match
         return rows if match and "object_id" in match.kwargs else rows.defer("data", "form", "description")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[HumanTask], search_term: str
     ) -> tuple[QuerySet[HumanTask], bool]:
-        """Find by a whole id, the task's or the run's."""
+        """Find by a whole id, the task's or the run's, or by words of its title or its segment."""
         term = search_term.strip()
         if not term:
             return queryset, False
         found = parse_id(term)
-        return (queryset.filter(id=found) | queryset.filter(run_id=found) if found else queryset.none()), False
+        by_words = Q(title__icontains=term) | of_segment_called(term)
+        return queryset.filter(Q(id=found) | Q(run_id=found) if found else by_words), False
+
+    def put_in_words(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Look up the members that steps ask by their ids, and who decided, of all rows at once."""
+        names = names_of(actor for task in rows for actor in (f"member:{task.asked}", task.decided_by))
+        for task in rows:
+            named = names[f"member:{task.asked}"]
+            task.who_is_asked = task.asked if named == f"member:{task.asked}" else named
+            task.who_decided = task.decided_by_name or names[task.decided_by]
+
+    @column("segment")
+    def segment(self, task: Any) -> str:
+        """Name the segment whose run asks."""
+        return str(task.segment_name)
+
+    @column("asked")
+    def who_is_asked(self, task: Any) -> str:
+        """Show whom the step asks."""
+        return task.who_is_asked or "-"
 
     def has_hand_on_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Let those hand on who could change a task, if tasks could be changed."""
@@ -187,9 +211,9 @@ class HumanTaskAdmin(ReadOnlyAdmin):
         return task.status, task.get_status_display()
 
     @column("run")
-    def run_link(self, task: HumanTask) -> str:
+    def run_link(self, task: Any) -> str:
         """Link to the run that asks."""
-        return change_link(task.run, f"{task.segment_id} …{str(task.run_id)[-12:]}")
+        return change_link(task.run, f"{task.segment_name} …{str(task.run_id)[-12:]}")
 
     @column("step")
     def step(self, task: HumanTask) -> str:
@@ -197,10 +221,10 @@ class HumanTaskAdmin(ReadOnlyAdmin):
         return f"{task.step_id}#{task.activation}"
 
     @column("decision")
-    def shown_decision(self, task: HumanTask) -> str:
+    def shown_decision(self, task: Any) -> str:
         """Show how it ended."""
         said = task.choice or task.decision
-        return f"{said} by {task.decided_by_name or task.decided_by}" if said else "-"
+        return f"{said} by {task.who_decided}" if said else "-"
 
     @column("data")
     def shown_data(self, task: HumanTask) -> str:
@@ -294,7 +318,7 @@ def _operator(request: HttpRequest) -> Person:
 
 def _said(vote: TaskDecision) -> str:
     name = f"{vote.name} (key {vote.key})" if vote.key and vote.member_id else vote.name
-    return f"{vote.created_at:%Y-%m-%d %H:%M} {name}: {vote.choice or vote.decision} {vote.comment}".rstrip()
+    return f"{vote.created_at:%Y-%m-%d %H:%M} UTC {name}: {vote.choice or vote.decision} {vote.comment}".rstrip()
 
 
 def _question(words: Words, tasks: QuerySet[HumanTask]) -> Question:

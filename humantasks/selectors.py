@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Case, Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce, NullIf
+from django.db.models import Case, Count, Exists, OuterRef, Prefetch, Q, QuerySet, When
 from django.urls import reverse
 
 from humantasks import rules
@@ -20,7 +19,7 @@ from kernel.paging import CursorRefused, Page, Position, read_cursor, write_curs
 from runs.journals.large_values import VALUE_BYTES, link
 from runs.models import RunEvent
 from runs.selectors import counting_scope
-from segments.models import Segment
+from segments.selectors import segment_name
 from tenants.context import reading_scope
 from tenants.models import Tenant
 from tenants.selectors import bytes_of, newest_page
@@ -179,8 +178,7 @@ def history_of(task: HumanTask) -> list[RunEvent]:
 
 
 def _rows() -> QuerySet[HumanTask]:
-    name = Segment.objects.filter(tenant=OuterRef("tenant"), segment_id=OuterRef("segment_id")).values("name")[:1]
-    rows = HumanTask.objects.annotate(workflow=Coalesce(NullIf(Subquery(name), Value("")), F("segment_id")))
+    rows = HumanTask.objects.annotate(workflow=segment_name())
     return rows.select_related("tenant", "run", "assignee__user", "claimed_by__user")
 
 

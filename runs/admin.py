@@ -1,16 +1,17 @@
 """Console pages: runs with their journals, and the workers that execute them."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from kernel.clock import utc_now
 from kernel.ids import parse_id
@@ -22,6 +23,9 @@ from runs.models import Run, RunEvent, RunStatus, Worker
 from runs.picture import draw
 from runs.selectors import step_states
 from runs.usage import admin as usage_pages  # noqa: F401 - Django looks here only
+from segments.console import SegmentFilter
+from segments.models import Segment
+from segments.selectors import of_segment_called, segment_name
 from tenants.console import (
     BoundedPaginator,
     DaysFilter,
@@ -32,6 +36,7 @@ from tenants.console import (
     links,
     pretty,
 )
+from tenants.members.actors import names_of
 
 HEAVY: Final = ("input", "output", "error", "metadata", "digest")
 COLOURS: Final = {
@@ -56,11 +61,11 @@ class RunAdmin(RunActs):
     list_filter = [
         "status",
         ("tenant", AutocompleteSelectFilter),
-        ("segment_id", FieldTextFilter),
+        ("segment_id", SegmentFilter),
         ("created_at", DaysFilter),
     ]
     search_fields = ["id", "client_reference"]
-    search_help_text = "A run's whole id, or a whole client reference."
+    search_help_text = "A run's whole id, a whole client reference, or a part of its segment's name."
     ordering = ["-id"]
     paginator = BoundedPaginator
     actions = ["pause_runs", "resume_runs", "cancel_runs", "replay_runs"]
@@ -68,7 +73,7 @@ class RunAdmin(RunActs):
     change_form_outer_after_template = "console/journal.html"
     fieldsets = [
         (None, {"fields": [
-            "id", "status", "tenant", "segment_revision", "client_reference", "started_by", "created_at", "started_at",
+            "id", "status", "tenant", "segment_revision", "client_reference", "starter", "created_at", "started_at",
             "ended_at", "duration", "waiting", "see_also",
         ]}),
         ("Data", {"fields": ["shown_input", "shown_output", "shown_error", "shown_metadata"]}),
@@ -81,8 +86,8 @@ class RunAdmin(RunActs):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         """Leave the data to the run's own page; the revision is asked for its number only."""
-        rows = super().get_queryset(request).select_related("tenant", "revision")
-        rows = rows.defer("revision__definition", "revision__step_types")
+        rows: QuerySet[Run] = super().get_queryset(request).select_related("tenant", "revision")
+        rows = rows.defer("revision__definition", "revision__step_types").annotate(segment_name=segment_name())
         match = request.resolver_match
         if match and "object_id" in match.kwargs:
             return rows.select_related("started_by")
@@ -91,12 +96,27 @@ class RunAdmin(RunActs):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Run], search_term: str
     ) -> tuple[QuerySet[Run], bool]:
-        """Find by a whole id or a whole client reference: both have an index."""
+        """Find by a whole id, else by a whole client reference, or by its segment where one is called so."""
         term = search_term.strip()
         if not term:
             return queryset, False
-        run_id = parse_id(term)
-        return (queryset.filter(id=run_id) if run_id else queryset.filter(client_reference=term)), False
+        if run_id := parse_id(term):
+            return queryset.filter(id=run_id), False
+        found = Q(client_reference=term)
+        if Segment.objects.filter(name__icontains=term).exists():
+            found |= of_segment_called(term)
+        return queryset.filter(found), False
+
+    def put_in_words(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Look up who started the run a page is of; lists do not tell."""
+        if request.resolver_match and "object_id" in request.resolver_match.kwargs:
+            names = names_of(run.started_by_actor for run in rows)
+            for run in rows:
+                run.starter = names[run.started_by_actor]
+
+    def name_of(self, row: Any) -> str:
+        """Name a run by its segment and the end of its id."""
+        return f"{row.segment_name} {_end_of(row.id)}"
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page of one event."""
@@ -134,7 +154,12 @@ class RunAdmin(RunActs):
     @column("run", ordering="id")
     def short_id(self, run: Run) -> str:
         """Show the end of the id: its beginning is the time, which neighbours share."""
-        return f"…{str(run.id)[-12:]}"
+        return _end_of(run.id)
+
+    @column("started by")
+    def starter(self, run: Any) -> str:
+        """Name who started it: by the key where only that was written down."""
+        return run.starter or str(run.started_by or "-")
 
     @column("status", ordering="status", colours=COLOURS)
     def state(self, run: Run) -> tuple[str, str]:
@@ -142,10 +167,10 @@ class RunAdmin(RunActs):
         return run.status, run.get_status_display()
 
     @column("segment")
-    def segment_revision(self, run: Run) -> str:
+    def segment_revision(self, run: Any) -> str:
         """Link to the content that is executed."""
         revision = run.revision
-        return change_link(revision, f"{run.segment_id} {f'r{revision.number}' if revision.number else '(inline)'}")
+        return change_link(revision, f"{run.segment_name} {f'r{revision.number}' if revision.number else '(inline)'}")
 
     @column("duration")
     def duration(self, run: Run) -> str:
@@ -195,6 +220,10 @@ class RunAdmin(RunActs):
     def shown_metadata(self, run: Run) -> str:
         """Show what its caller wrote on it."""
         return pretty(run.metadata)
+
+
+def _end_of(run_id: UUID) -> str:
+    return f"…{str(run_id)[-12:]}"
 
 
 @admin.register(Worker)

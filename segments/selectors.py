@@ -7,7 +7,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, NullIf
 from django.utils.module_loading import import_string
 
 from kernel.canonical import content_hash
@@ -130,6 +131,31 @@ def _revision(revision_id: UUID) -> Revision:
         revision = Revision.objects.get(id=revision_id)
         known_revisions.remember(revision)
     return revision
+
+
+def segment_name(way: str = "") -> Coalesce:
+    """Name the segment of a row, to annotate a query with: by its name, by its id where it has none.
+
+    Args:
+        way: From a row to the one that has ``tenant`` and ``segment_id``, as ``run__``.
+    """
+    name = _segments_of_rows(way).values("name")[:1]
+    return Coalesce(NullIf(Subquery(name), Value("")), F(f"{way}segment_id"))
+
+
+def of_segment_called(text: str, way: str = "") -> Q:
+    """Keep rows of segments that have a text in their id or name, in any case.
+
+    Args:
+        text: What a person typed.
+        way: As ``segment_name`` takes it.
+    """
+    named = Exists(_segments_of_rows(way).filter(name__icontains=text))
+    return Q(**{f"{way}segment_id__icontains": text}) | Q(named)
+
+
+def _segments_of_rows(way: str) -> QuerySet[Segment]:
+    return Segment.objects.filter(tenant=OuterRef(f"{way}tenant"), segment_id=OuterRef(f"{way}segment_id"))
 
 
 def list_segments(

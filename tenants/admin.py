@@ -174,7 +174,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     list_display = ["name", "tenant", "public_id", "state", "created_at", "expires_at"]
     list_filter = [("tenant", AutocompleteSelectFilter), ("revoked_at", admin.EmptyFieldListFilter)]
     list_select_related = ["tenant"]
-    search_fields = ["name", "public_id", "tenant__slug"]
+    search_fields = ["name", "public_id", "tenant__slug", "tenant__name"]
     ordering = ["-id"]
     actions = ["revoke_keys"]
     actions_detail = ["revoke_key"]

@@ -30,12 +30,14 @@ from kernel.values import Json
 
 if TYPE_CHECKING:  # unfold has no types; its ModelAdmin is Django's with other clothes
     from django.contrib.admin import ModelAdmin
+    from django.contrib.admin.views.main import ChangeList
 
     AnyModelAdmin = ModelAdmin[Any]
     AnyPaginator = Paginator[Any]
     DateFilter = FieldListFilter
 else:
     from unfold.admin import ModelAdmin as AnyModelAdmin
+    from unfold.views import ChangeList
 
     AnyPaginator = Paginator
     from unfold.contrib.filters.admin import RangeDateFilter as DateFilter
@@ -123,6 +125,15 @@ class Question:
         return self.counts[0][1] > 0
 
 
+class WordedList(ChangeList):
+    """A page of a list, whose rows are put in words together."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page's rows, then look up their words once for all of them."""
+        super().get_results(request)
+        cast("ConsoleAdmin", self.model_admin).put_in_words(request, list(self.result_list))
+
+
 class ConsoleAdmin(AnyModelAdmin):
     """A page of the console. What it writes is told to the audit; rows are never deleted unless a page says so."""
 
@@ -135,6 +146,24 @@ class ConsoleAdmin(AnyModelAdmin):
     show_full_result_count = False
     compressed_fields = False
     warn_unsaved_form = True
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Show pages of rows that are put in words."""
+        return WordedList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Read a row and put it in words."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            self.put_in_words(request, [row])
+        return row
+
+    def put_in_words(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Set on rows the words their columns show, looked up for all of them at once; here there are none."""
+
+    def name_of(self, row: Any) -> str:
+        """Name a row of ``get_queryset`` in words, where another page tells of it."""
+        return str(row)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody deletes here: rows are deactivated, revoked or archived, so that history stays readable."""
@@ -154,9 +183,8 @@ class ConsoleAdmin(AnyModelAdmin):
 
     def record(self, request: HttpRequest, *, verb: str, row: Model, before: Json = None, after: Json = None) -> None:
         """Tell the audit that the signed-in person did something to a row."""
-        noun = _WORD_STARTS.sub("_", type(row).__name__).lower()
         site = cast("AuditedSite", self.admin_site)
-        site.record(request, action=f"{noun}.{verb}", row=row, before=before, after=after)
+        site.record(request, action=f"{noun_of(type(row))}.{verb}", row=row, before=before, after=after)
 
     def ask(
         self, request: HttpRequest, question: Question, *, form: forms.Form, ids: Sequence[str] | None = None
@@ -273,6 +301,11 @@ def change_link(row: Model, text: str) -> SafeString:
 def links(addresses: Mapping[str, str]) -> SafeString:
     """Write links, by what they say."""
     return format_html_join(" · ", '<a class="console-link" href="{1}">{0}</a>', addresses.items())
+
+
+def noun_of(model: type[Model]) -> str:
+    """Return how the audit calls rows of a model."""
+    return _WORD_STARTS.sub("_", model.__name__).lower()
 
 
 def actor_of(request: HttpRequest) -> str:

@@ -95,7 +95,7 @@ class Tenant(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.slug
+        return self.slug if self.name in {"", self.slug} else f"{self.name} ({self.slug})"
 
 
 class Role(models.TextChoices):

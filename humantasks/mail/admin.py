@@ -23,6 +23,7 @@ from tenants.console import (
     is_confirmed,
     links,
 )
+from tenants.members.actors import is_called
 
 
 class NoticeState(TextChoices):
@@ -83,7 +84,7 @@ class NoticeAdmin(ReadOnlyAdmin):
     list_filter = [StateFilter, ("tenant", AutocompleteSelectFilter), "kind", ("created_at", DaysFilter)]
     list_select_related = ["task", "member__user", "member__tenant", "tenant"]
     search_fields = ["task__id"]
-    search_help_text = "A task's whole id."
+    search_help_text = "A part of a task's title, a member's name or e-mail, or a task's whole id."
     ordering = ["-id"]
     paginator = BoundedPaginator
     actions = ["send_notices_again"]
@@ -95,12 +96,13 @@ class NoticeAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Notice], search_term: str
     ) -> tuple[QuerySet[Notice], bool]:
-        """Find by a task's whole id."""
+        """Find by a task's whole id, or by words of its title or its member."""
         term = search_term.strip()
         if not term:
             return queryset, False
         found = parse_id(term)
-        return (queryset.filter(task_id=found) if found else queryset.none()), False
+        by_words = Q(task__title__icontains=term) | is_called(term, "member__user__")
+        return queryset.filter(Q(task_id=found) if found else by_words), False
 
     @column("state", colours=COLOURS)
     def state(self, notice: Notice) -> tuple[str, str]:

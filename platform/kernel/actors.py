@@ -11,9 +11,14 @@ def acting_through(key: str, actor: str) -> str:
     return f"{key}{_FOR}{actor}" if key else actor
 
 
+def chain(actor: str) -> tuple[str, ...]:
+    """Tell the parties of an actor's name in order: a key comes before the one it acts for."""
+    return tuple(part for part in actor.split(_FOR) if part)
+
+
 def parties(actor: str) -> frozenset[str]:
     """Tell everybody an actor's name stands for: a key that acts for a member is both."""
-    return frozenset(part for part in actor.split(_FOR) if part)
+    return frozenset(chain(actor))
 
 
 def key_of(actor: str) -> str | None:

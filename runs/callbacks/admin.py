@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import Count, Model, QuerySet
+from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
@@ -17,6 +17,8 @@ from runs.callbacks.sealing import Address
 from runs.callbacks.serializers import LONGEST_URL
 from runs.callbacks.services import check_notifications, clear_notifications, redeliver, set_notifications
 from runs.errors import CallbackRefused
+from runs.models import Run
+from segments.selectors import of_segment_called, segment_name
 from tenants.console import (
     MOST_AT_ONCE,
     BoundedPaginator,
@@ -75,7 +77,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     ]
     list_select_related = ["tenant"]
     search_fields = ["id", "run_id"]
-    search_help_text = "A whole webhook-id, or a run's whole id."
+    search_help_text = "A whole webhook-id, a run's whole id, or a part of its segment's name."
     ordering = ["-id"]
     paginator = BoundedPaginator
     actions = ["redeliver_deliveries"]
@@ -89,18 +91,20 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         """Leave what is sent to the delivery's own page."""
         rows: QuerySet[Delivery] = super().get_queryset(request).select_related("tenant")
+        rows = rows.annotate(segment_name=segment_name("run__"))
         match = request.resolver_match
         return rows if match and "object_id" in match.kwargs else rows.defer("body")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Delivery], search_term: str
     ) -> tuple[QuerySet[Delivery], bool]:
-        """Find by what the receiver knows it by, or by the run."""
+        """Find by what the receiver knows it by, by the run, or by its segment."""
         term = search_term.strip()
         if not term:
             return queryset, False
         found = parse_id(_as_id(term))
-        return (queryset.filter(id=found) | queryset.filter(run_id=found) if found else queryset.none()), False
+        by_id = Q(id=found) | Q(run_id=found)
+        return queryset.filter(by_id if found else of_segment_called(term, "run__")), False
 
     def has_redeliver_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Let those send again who could change a delivery, if deliveries could be changed."""
@@ -125,9 +129,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return delivery.status, delivery.get_status_display()
 
     @column("run")
-    def run_link(self, delivery: Delivery) -> str:
+    def run_link(self, delivery: Any) -> str:
         """Link to the run it tells of."""
-        return change_link(delivery.run, f"…{str(delivery.run_id)[-12:]}")
+        return change_link(Run(id=delivery.run_id), f"{delivery.segment_name} …{str(delivery.run_id)[-12:]}")
 
     @column("body")
     def shown_body(self, delivery: Delivery) -> str:
@@ -218,7 +222,7 @@ class NotificationTargetAdmin(ConsoleAdmin):
     list_display = ["tenant", "host", "updated_at"]
     list_filter = [("tenant", AutocompleteSelectFilter)]
     list_select_related = ["tenant"]
-    search_fields = ["host", "tenant__slug"]
+    search_fields = ["host", "tenant__slug", "tenant__name"]
     ordering = ["tenant__slug"]
     autocomplete_fields = ["tenant"]
     fields = ["tenant", "host", "url", "headers", "updated_at"]

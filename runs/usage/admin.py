@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.contrib import admin
-from django.db.models import Exists, Model, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
 
@@ -14,6 +14,8 @@ from kernel.clock import utc_now
 from kernel.ids import parse_id
 from runs.usage.amounts import money
 from runs.usage.models import ModelPrice, UsageDay, UsageEntry
+from segments.console import SegmentFilter
+from segments.selectors import of_segment_called, segment_name
 from tenants.console import MOST_COUNTED, BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column
 
 _GROUP: Final = ("tenant", "day", "segment_id", "provider", "model", "is_test")
@@ -45,32 +47,43 @@ class Line:
         return money(self.cost)
 
 
+class SegmentColumn:
+    """A column of the name that ``get_queryset`` gives a row's segment."""
+
+    @column("segment", ordering="segment_name")
+    def segment(self, row: Any) -> str:
+        """Name the segment whose steps made the calls."""
+        return str(row.segment_name)
+
+
 @admin.register(UsageDay)
-class UsageDayAdmin(ReadOnlyAdmin):
+class UsageDayAdmin(SegmentColumn, ReadOnlyAdmin):
     """What tenants take of language models."""
 
     list_help = "What calls of language models took, by day (UTC), tenant, segment and model; in US dollars."
     list_before_template = "console/usage.html"
-    list_display = ["day", "tenant", "segment_id", "provider", "model", "is_test", *(f"all_{n}" for n in _SUMMED)]
+    list_display = ["day", "tenant", "segment", "provider", "model", "is_test", *(f"all_{n}" for n in _SUMMED)]
     list_filter = [
         ("tenant", AutocompleteSelectFilter),
         ("day", DaysFilter),
-        ("segment_id", FieldTextFilter),
+        ("segment_id", SegmentFilter),
         ("model", FieldTextFilter),
         "is_test",
     ]
     list_select_related = ["tenant"]
-    search_fields = ["segment_id", "model"]
+    search_fields = ["segment_id", "segment_name", "model"]
     ordering = ["-day", "tenant__slug", "segment_id", "model", "id"]
     paginator = BoundedPaginator
-    fields = [*_GROUP, *(f"all_{n}" for n in _SUMMED)]
+    fields = [*_GROUP, "segment", *(f"all_{n}" for n in _SUMMED)]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UsageDay]:
         """Show one row for those of all writers, with their sums."""
         same = UsageDay.objects.filter(**{name: OuterRef(name) for name in _GROUP}).order_by()
         sums = {f"sum_{name}": Subquery(same.values("day").annotate(all=Sum(name)).values("all")) for name in _SUMMED}
         rows: QuerySet[UsageDay] = super().get_queryset(request)
-        return rows.filter(~Exists(same.filter(shard__lt=OuterRef("shard")))).annotate(**sums)
+        return rows.filter(~Exists(same.filter(shard__lt=OuterRef("shard")))).annotate(
+            segment_name=segment_name(), **sums
+        )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Add the sums by model over all pages of the list."""
@@ -117,40 +130,47 @@ class UsageDayAdmin(ReadOnlyAdmin):
 
 
 @admin.register(UsageEntry)
-class UsageEntryAdmin(ReadOnlyAdmin):
+class UsageEntryAdmin(SegmentColumn, ReadOnlyAdmin):
     """Single calls."""
 
     list_help = "Every call of a language model, newest first; written with the outcome of the step that made it."
     list_display = [
-        "at", "tenant", "segment_id", "step_id", "model", "input_tokens", "output_tokens", "dollars", "latency_ms",
+        "at", "tenant", "segment", "step_id", "model", "input_tokens", "output_tokens", "dollars", "latency_ms",
     ]  # fmt: skip
     list_filter = [
         ("tenant", AutocompleteSelectFilter),
         ("at", DaysFilter),
+        ("segment_id", SegmentFilter),
         ("model", FieldTextFilter),
         "is_test",
         "estimated",
     ]
     list_select_related = ["tenant"]
     search_fields = ["run_id", "request_id"]
-    search_help_text = "A run's whole id, or the whole name a provider gave to the call."
+    search_help_text = "A run's whole id, the whole name a provider gave to the call, or a part of a segment's name."
     ordering = ["-id"]
     paginator = BoundedPaginator
     fields = [
-        "at", "tenant", "run_id", "seq", "ordinal", "segment_id", "step_id", "activation", "attempt", "connection",
-        "provider", "model", "input_tokens", "output_tokens", "dollars", "estimated", "latency_ms", "request_id",
-        "prompt", "is_test",
+        "at", "tenant", "run_id", "seq", "ordinal", "segment", "segment_id", "step_id", "activation", "attempt",
+        "connection", "provider", "model", "input_tokens", "output_tokens", "dollars", "estimated", "latency_ms",
+        "request_id", "prompt", "is_test",
     ]  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[UsageEntry]:
+        """Name the segments."""
+        rows: QuerySet[UsageEntry] = super().get_queryset(request)
+        return rows.annotate(segment_name=segment_name())
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[UsageEntry], search_term: str
     ) -> tuple[QuerySet[UsageEntry], bool]:
-        """Find by a whole run id, which has an index, or a whole name of a call."""
+        """Find by a whole run id, which has an index, else by a whole name of a call or by the segment."""
         term = search_term.strip()
         if not term:
             return queryset, False
         run_id = parse_id(term)
-        return (queryset.filter(run_id=run_id) if run_id else queryset.filter(request_id=term)), False
+        by_words = Q(request_id=term) | of_segment_called(term)
+        return queryset.filter(Q(run_id=run_id) if run_id else by_words), False
 
     @column("cost")
     def dollars(self, entry: UsageEntry) -> str:
@@ -170,7 +190,7 @@ class ModelPriceAdmin(ConsoleAdmin):
     list_display = ["provider", "model", "tenant", "input_per_million", "output_per_million", "valid_from", "state"]
     list_filter = [("tenant", AutocompleteSelectFilter), "provider"]
     list_select_related = ["tenant"]
-    search_fields = ["provider", "model", "tenant__slug"]
+    search_fields = ["provider", "model", "tenant__slug", "tenant__name"]
     ordering = ["provider", "model", "-valid_from"]
     autocomplete_fields = ["tenant"]
     fields = ["provider", "model", "tenant", "input_per_million", "output_per_million", "valid_from"]

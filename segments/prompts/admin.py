@@ -83,7 +83,7 @@ class PromptTemplateAdmin(ConsoleAdmin):
     form = PromptForm
     list_display = ["template_id", "tenant", "version", "state", "updated_at"]
     list_filter = [("tenant", AutocompleteSelectFilter), ("archived_at", admin.EmptyFieldListFilter)]
-    search_fields = ["template_id", "tenant__slug"]
+    search_fields = ["template_id", "tenant__slug", "tenant__name"]
     ordering = ["-id"]
     autocomplete_fields = ["tenant"]
     actions = ["archive_prompts"]

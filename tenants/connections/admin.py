@@ -106,7 +106,7 @@ class ConnectionAdmin(ConsoleAdmin):
     list_display = ["ref", "tenant", "kind", "provider", "base_url", "secret_state", "is_active"]
     list_filter = [("tenant", AutocompleteSelectFilter), "kind", "is_active"]
     list_select_related = ["tenant"]
-    search_fields = ["ref", "base_url", "tenant__slug"]
+    search_fields = ["ref", "base_url", "tenant__slug", "tenant__name"]
     ordering = ["-id"]
     autocomplete_fields = ["tenant"]
     readonly_fields = ["secret_state", "tls_state", "created_at", "updated_at"]

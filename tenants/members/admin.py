@@ -1,5 +1,6 @@
 """The console's pages of members and invitations."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -22,6 +23,7 @@ from tenants.console import (
     is_confirmed,
 )
 from tenants.known_callers import forget_callers_of
+from tenants.members.actors import names_of
 from tenants.members.errors import LastAdmin
 from tenants.members.rules import email_problems, group_problems
 from tenants.members.services import (
@@ -80,7 +82,14 @@ class MembershipAdmin(ConsoleAdmin):
     list_display = ["user", "tenant", "role", "groups", "state", "created_at"]
     list_filter = [("tenant", AutocompleteSelectFilter), "role", ("deactivated_at", admin.EmptyFieldListFilter)]
     list_select_related = ["user", "tenant"]
-    search_fields = ["user__username", "user__email", "tenant__slug"]
+    search_fields = [
+        "user__first_name",
+        "user__last_name",
+        "user__username",
+        "user__email",
+        "tenant__slug",
+        "tenant__name",
+    ]
     ordering = ["-id"]
     autocomplete_fields = ["user", "tenant"]
     fields = ["tenant", "user", "role", "groups", "state", "away_from", "away_until", "stands_in", "created_at"]
@@ -190,10 +199,10 @@ class InvitationAdmin(ConsoleAdmin):
         "again renews the open invitation and mails it again."
     )
     form = InvitationForm
-    list_display = ["email", "tenant", "role", "groups", "state", "mailed", "created_at", "expires_at"]
+    list_display = ["email", "tenant", "role", "groups", "state", "mailed", "inviter", "created_at", "expires_at"]
     list_filter = [("tenant", AutocompleteSelectFilter), "role"]
     list_select_related = ["tenant"]
-    search_fields = ["email", "tenant__slug"]
+    search_fields = ["email", "tenant__slug", "tenant__name"]
     ordering = ["-id"]
     autocomplete_fields = ["tenant"]
     actions = ["revoke_invitations"]
@@ -202,7 +211,7 @@ class InvitationAdmin(ConsoleAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Ask for what an invitation says; show what became of it."""
         asked = ["tenant", "email", "role", "groups"]
-        return [*asked, "state", "mailed", "invited_by", "created_at", "expires_at"] if obj else asked
+        return [*asked, "state", "mailed", "inviter", "created_at", "expires_at"] if obj else asked
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Nothing of one that exists is changed."""
@@ -220,6 +229,17 @@ class InvitationAdmin(ConsoleAdmin):
     def state(self, row: Invitation) -> str:
         """Tell what became of it."""
         return row.status
+
+    def put_in_words(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Look up who invited, of all rows at once."""
+        names = names_of(row.invited_by for row in rows)
+        for row in rows:
+            row.inviter = names[row.invited_by]
+
+    @column("invited by")
+    def inviter(self, row: Any) -> str:
+        """Name who invited."""
+        return str(row.inviter)
 
     @column("mailed")
     def mailed(self, row: Invitation) -> str:

@@ -89,7 +89,7 @@ class IdentityProviderAdmin(ConsoleAdmin):
     list_display = ["tenant", "issuer", "client_id", "is_active"]
     list_filter = [("tenant", AutocompleteSelectFilter), "is_active"]
     list_select_related = ["tenant"]
-    search_fields = ["issuer", "tenant__slug"]
+    search_fields = ["issuer", "tenant__slug", "tenant__name"]
     ordering = ["-id"]
     autocomplete_fields = ["tenant"]
     fields = [

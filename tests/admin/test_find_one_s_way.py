@@ -74,7 +74,7 @@ def test_the_home_page_of_an_empty_installation_says_how_to_begin(console: Clien
 def test_autocomplete_finds_tenants(console: Client, acme_world: World, globex_world: World) -> None:
     asked = {"app_label": "tenants", "model_name": "membership", "field_name": "tenant", "term": "acm"}
     found = console.get(reverse("admin:autocomplete"), asked).json()["results"]
-    assert [item["text"] for item in found] == ["acme"]
+    assert [item["text"] for item in found] == ["Acme (acme)"]
 
 
 def test_the_search_of_pages_works(console: Client) -> None:

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
 
 from kernel.clock import utc_now
 from runs.console import runs_today, waits_for
@@ -61,7 +62,7 @@ def test_the_list_shows_status_segment_duration_and_what_is_waited_for(console: 
     with unscoped("rows for a test"):
         type(over).objects.filter(pk=over.pk).update(started_at=begun, ended_at=begun + timedelta(seconds=125))
     page = console.get(RUNS).text
-    for shown in ["Waiting", "retry until 2030-01-01", "Completed", "2 min 5 s", "greet r1", "acme"]:
+    for shown in ["Waiting", "retry until 2030-01-01", "Completed", "2 min 5 s", "Greet r1", "Acme (acme)"]:
         assert shown in page
 
 
@@ -133,9 +134,11 @@ def test_the_page_shows_data_error_and_the_journal(console: Client, acme_world: 
     assert "(&#x27;failed" not in page
 
 
-def test_times_are_shown_to_the_second(console: Client, acme_world: World) -> None:
+def test_times_are_shown_to_the_second_with_their_zone(console: Client, acme_world: World) -> None:
     a_run(acme_world.revision, created_at=datetime(2026, 3, 1, 15, 4, 5, tzinfo=UTC))
-    assert "2026-03-01 15:04:05" in console.get(RUNS).text
+    assert "2026-03-01 15:04:05 UTC" in console.get(RUNS).text
+    with translation.override("ru"):
+        assert "2026-03-01 15:04:05 UTC" in console.get(RUNS).text
 
 
 def test_what_runs_hold_is_text_never_markup(console: Client, acme_world: World) -> None:

@@ -1,5 +1,5 @@
-"""Dates that sort, and times to the second: an operator compares them with logs."""
+"""Dates that sort, and times to the second with their zone: an operator compares them with logs."""
 
 DATE_FORMAT = "Y-m-d"
-DATETIME_FORMAT = "Y-m-d H:i:s"
+DATETIME_FORMAT = "Y-m-d H:i:s e"
 TIME_FORMAT = "H:i:s"
