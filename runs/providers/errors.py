@@ -81,6 +81,7 @@ class Complaint:
 _BY_NAME = {
     "invalid_api_key": "LLM_AUTH_FAILED",
     "authentication_error": "LLM_AUTH_FAILED",
+    "no_db_connection": "LLM_AUTH_FAILED",
     "rate_limit_error": "LLM_RATE_LIMITED",
     "rate_limit_exceeded": "LLM_RATE_LIMITED",
     "insufficient_quota": "LLM_QUOTA_EXHAUSTED",
@@ -114,7 +115,10 @@ _BY_WORDS = (
         "LLM_CONTEXT_TOO_LONG",
     ),
     (re.compile(r"content.filter|content management policy|content policy", re.IGNORECASE), "LLM_REFUSED"),
-    (re.compile(r"\bmodel\b.*\b(?:not found|does not exist)", re.IGNORECASE | re.DOTALL), "LLM_MODEL_UNKNOWN"),
+    (
+        re.compile(r"\bmodel\b.*\b(?:not found|does not exist)|invalid model name", re.IGNORECASE | re.DOTALL),
+        "LLM_MODEL_UNKNOWN",
+    ),
 )
 _BY_STATUS = {
     200: "LLM_SERVER_ERROR",

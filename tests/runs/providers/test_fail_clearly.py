@@ -234,6 +234,8 @@ def test_nothing_sent_as_a_credential_is_quotable() -> None:
         ),
         (Complaint(404, ("api_error",), 'model "llama9" not found, try pulling it first'), "MODEL_UNKNOWN"),
         (Complaint(404, ("NotFoundError",), "The model `x` does not exist."), "MODEL_UNKNOWN"),
+        (Complaint(400, ("invalid_request_error",), "Invalid model name passed in model=x."), "MODEL_UNKNOWN"),
+        (Complaint(400, ("no_db_connection",), "No connected db."), "AUTH_FAILED"),
         (Complaint(404, (), "Not Found"), "API_NOT_FOUND"),
         (Complaint(405), "API_NOT_FOUND"),
         (Complaint(403, ("model_not_found",)), "MODEL_UNKNOWN"),

@@ -1,0 +1,23 @@
+"""Programs of other projects, each installed by pip into an environment of its own below ``.data/tools``."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devserver.folders import CHECKOUT
+
+
+def installed_tool(requirement: str) -> Path:
+    """The folder of a pinned package's programs; the test is skipped, and says so, where it cannot be installed."""
+    folder = CHECKOUT / ".data" / "tools" / requirement
+    ready = folder / ".ready"
+    if not ready.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        pip = [folder / "bin" / "pip", "install", "--quiet", "--no-input", requirement]
+        done = subprocess.run(pip, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"{requirement} cannot be installed here: {done.stderr.strip()[-200:]}")
+        ready.touch()
+    return folder / "bin"
