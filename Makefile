@@ -59,7 +59,7 @@ chaos: $(READY) ## parts broken under load: nothing is lost; ONLY=worker_killed 
 browser: $(READY) ## the inbox in Chromium, wide and on a phone; pictures are left in .data/browser
 	@exec .venv/bin/python -m pytest -m browser -p no:xdist tests/browser
 
-clients: $(READY) ## the API's description judged by redocly and spectral; TypeScript and Python clients made of it drive a live stack
+clients: $(READY) ## the API's description judged by redocly and spectral, fuzzed by Schemathesis; TypeScript and Python clients made of it drive a live stack
 	@exec .venv/bin/python -m pytest -m slow -p no:xdist -rs tests/clients
 
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
