@@ -162,7 +162,7 @@ def test_a_graph_of_ten_thousand_steps_is_refused(client: APIClient) -> None:
         "/api/v1/catalog/%00",
         "/api/v1/catalog/nothing",
         "/api/v1/nothing",
-        "/api/v1/runs/",
+        "/api/v1/runs//",
         "/api/v2/runs",
         "/api/%00",
         "/api/a%0Ab",

@@ -90,7 +90,7 @@ def test_a_cancelled_run_stays_a_202(client: APIClient, cancel: str) -> None:
 
 
 def test_an_unknown_field_is_refused(client: APIClient, cancel: str) -> None:
-    for body in ({"why": "x"}, {"reason": "x" * 501}, [], {"reason": None}):
+    for body in ({"why": "x"}, {"reason": "x" * 501}, []):
         assert client.post(cancel, body).status_code == 422
     assert not only_run().signals_pending
 

@@ -193,10 +193,17 @@ async def test_a_broken_connection_is_retryable(bench: Bench, url: str) -> None:
 
 async def test_what_the_policy_blocks_is_never_retried(bench: Bench, url: str) -> None:
     bench.server.route("GET", "/out", Answer(302, headers={"Location": "http://10.0.0.1/"}))
-    for target in ("http://10.0.0.1/", "http://localhost/", "ftp://example.com/", "nonsense", f"{url}/out"):
+    told = {
+        "http://10.0.0.1/": "`10.0.0.1:80` to EGRESS_ALLOW_HOSTS",
+        "http://localhost/": "`localhost:80` to EGRESS_ALLOW_HOSTS",
+        "ftp://example.com/": "must start with http:// or https://",
+        "nonsense": "must start with http:// or https://",
+        f"{url}/out": "`10.0.0.1:80` to EGRESS_ALLOW_HOSTS",
+    }
+    for target, sentence in told.items():
         failure = await bench.fail({"method": "GET", "url": target})
         assert (failure.code, failure.retryable) == ("EGRESS_BLOCKED", False)
-        assert "10.0.0.1" not in failure.message
+        assert sentence in failure.message
 
 
 @pytest.mark.parametrize("headers", [{"Host": "x"}, {"Transfer-Encoding": "chunked"}, {"X": "a\r\nb"}, {"X": "é"}])
@@ -291,7 +298,7 @@ def test_the_card_is_the_public_contract() -> None:
         ("error", "object", False),
     ]
     schema = card["config_schema"]
-    assert schema["required"] == ["client_ref", "path"]
+    assert schema["anyOf"] == [{"required": ["client_ref", "path"]}, {"required": ["url"]}]
     properties = schema["properties"]
     assert properties["client_ref"]["type"] == properties["path"]["type"] == "string"
     assert properties["method"]["enum"] == ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]

@@ -35,7 +35,7 @@ def come(issuer: Issuer, userinfo: str) -> Any:
     return come_back(client, begun, issuer.code_for(begun, sign(issuer.claims(begun, "sub-ann")), userinfo=userinfo))
 
 
-@pytest.mark.parametrize("more", [{}, {"aud": [CLIENT_ID]}, {"exp": int(time.time()) + 60, "iat": int(time.time())}])
+@pytest.mark.parametrize("more", [{}, {"aud": [CLIENT_ID]}, {"exp": int(time.time()) + 3600, "iat": int(time.time())}])
 def test_who_it_is_about_is_let_in_by_what_it_says(invited: Customer, issuer: Issuer, more: dict[str, Any]) -> None:
     assert come(issuer, sign(told(issuer, **more))).status_code == 302
     with unscoped("looking at what was written"):
