@@ -50,6 +50,7 @@ class Host:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bell = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._is_to_stop = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper = Sweeper(lease_seconds=settings.WORKER_LEASE_SECONDS, sweep_seconds=settings.SWEEP_SECONDS)
         self._absences = Absences(patience_seconds=settings.STEP_TYPE_PATIENCE_SECONDS)
@@ -65,12 +66,15 @@ class Host:
         self._call(self._bell.set)
 
     def stop(self) -> None:
-        """Begin to stop: claim nothing more, release everything within the grace."""
+        """Begin to stop: claim nothing more, release everything within the grace. May come before ``serve``."""
+        self._is_to_stop = True
         self._call(self._begin_to_stop)
 
     async def serve(self) -> None:
         """Be a host until ``stop``; returns when everything is released."""
         self._loop = asyncio.get_running_loop()
+        if self._is_to_stop:
+            self._begin_to_stop()
         await self._around.open()
         self._around.in_background(return_memory_forever(self._memory))
         self._tick()

@@ -1,6 +1,8 @@
+import asyncio
 import signal
 import time
 
+from runs.engine.host import Host
 from runs.models import Worker
 from tenants.models import Tenant
 from tests.support.engine import event_types, events_of, get_run, queue_run, queue_runs, wait_for, wait_until_over
@@ -53,3 +55,10 @@ def test_a_worker_without_a_broker_executes_and_stops(acme: Tenant) -> None:
     with running_worker("worker-1", REDIS_URL="redis://127.0.0.1:1/0") as worker:
         assert wait_until_over(run_id) == ["completed"]
         assert worker.stop() < 10
+
+
+def test_a_host_that_is_told_to_stop_before_it_serves_ends_at_once(acme: Tenant) -> None:
+    host = Host("test host")
+    host.stop()
+    asyncio.run(asyncio.wait_for(host.serve(), timeout=20))
+    assert not Worker.objects.exists()
