@@ -160,6 +160,7 @@ def test_a_url_that_is_changed_gets_what_was_not_told_yet_and_one_that_is_cleare
     run_id = queue_run(acme, ask())
     task_of(run_id)
     wait_for(lambda: len(told(receiver)) == 1)
+    wait_for(lambda: client.get("/api/v1/deliveries").json()["data"][0]["attempts"], what="the answer is written down")
     with CountingServer() as other:
         other.route("POST", "/*", Answer(status=503))
         client.put("/api/v1/tenant/notifications", {"url": f"{other.url}/moved"})
