@@ -1,4 +1,4 @@
-"""Console pages: the audit."""
+"""Console pages of the audit log."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What is read about tasks, by those who may see them."""
+"""Queries of human tasks, for those who may see them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

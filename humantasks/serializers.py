@@ -1,4 +1,4 @@
-"""How human tasks look to callers of the API, and what callers may say about them."""
+"""Serializers of human tasks: their shape in the API, and the bodies callers send."""
 
 from typing import Any, Final
 from uuid import UUID

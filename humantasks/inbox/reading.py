@@ -1,4 +1,4 @@
-"""What a person has answered: a posted form, read by its fields. Pure.
+"""Readers of the inbox's posted forms: an answer, field by field. Pure.
 
 A field that is posted as it was shown keeps its value to the last bit, whatever the widget made of it; what the form
 does not show stays as it was.

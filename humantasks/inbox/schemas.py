@@ -1,4 +1,4 @@
-"""What a JSON Schema says of one value, as far as a form can use it. Pure, and never raises on a strange schema."""
+"""Reader of JSON Schemas for forms: the part of a schema a form can use. Pure, and never raises on a strange schema."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The sentences of the inbox, in the reader's language."""
+"""Sentences of the inbox, in the reader's language."""
 
 from collections.abc import Mapping
 from datetime import datetime
