@@ -10,6 +10,8 @@ import orjson
 import redis.asyncio
 from django.conf import settings
 
+from kernel.tasks import end_tasks
+
 log = logging.getLogger(__name__)
 
 CHANNEL: Final = "llmteam:deltas"
@@ -114,8 +116,7 @@ class Deltas:
     async def stop(self) -> None:
         """End; what was not published yet is not missed."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
 
     async def _publish_forever(self) -> None:
         client = redis.asyncio.Redis.from_url(

@@ -10,6 +10,8 @@ import orjson
 import redis.asyncio
 from django.conf import settings
 
+from kernel.tasks import end_tasks
+
 log = logging.getLogger(__name__)
 
 CHANNEL: Final = "llmteam:advanced"
@@ -62,8 +64,7 @@ class Notices:
     async def stop(self) -> None:
         """End; what was not published yet is found by polls."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
 
     def tell(self, advance: Advance) -> None:
         """Have it published soon, at once when it has a status; a later advance of the same run takes its place."""
@@ -84,7 +85,8 @@ class Notices:
                 pending, self._pending = self._pending, {}
                 if await self._publish(client, list(pending.values())):
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._hurry.wait(), PACE_SECONDS)
+                        async with asyncio.timeout(PACE_SECONDS):
+                            await self._hurry.wait()
                 else:
                     await asyncio.sleep(QUIET_SECONDS)
         finally:

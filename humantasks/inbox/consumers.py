@@ -19,6 +19,7 @@ from django.http import HttpRequest, parse_cookie
 from humantasks import selectors
 from humantasks.people import person_of
 from kernel.admission import TooManyStreams, become_stream
+from kernel.tasks import end_tasks
 from runs.events.hub import the_hub
 from tenants.context import reading_scope
 from tenants.members.sessions import member_of_session
@@ -56,8 +57,7 @@ class InboxConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
     async def disconnect(self, code: int) -> None:
         """Let go of everything."""
         if self.following is not None:
-            self.following.cancel()
-            await asyncio.gather(self.following, return_exceptions=True)
+            await end_tasks([self.following])
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Refuse what the page sends: there is nothing it could ask for."""
@@ -84,7 +84,8 @@ class InboxConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
                         counts = await self._count(member, counts)
                     await asyncio.sleep(PACE_SECONDS)
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(watch.changed.wait(), LOOK_SECONDS - PACE_SECONDS)
+                        async with asyncio.timeout(LOOK_SECONDS - PACE_SECONDS):
+                            await watch.changed.wait()
         await self.close(SIGNED_OUT)
 
     async def _is_still(self, member: Membership) -> bool:

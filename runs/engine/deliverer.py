@@ -11,6 +11,7 @@ import orjson
 import psycopg
 from django.conf import settings
 
+from kernel.tasks import end_tasks
 from runs.callbacks.models import DeliveryStatus
 from runs.callbacks.payload import Fact, write_body
 from runs.callbacks.schedule import MOST_TRIES, Verdict, judge
@@ -63,13 +64,10 @@ class Deliverer:
         if self._sending:
             await asyncio.wait(list(self._sending), timeout=STOP_SECONDS)
         self._bell.set()
-        for task in list(self._sending):
-            task.cancel()
-        await asyncio.gather(*self._sending, return_exceptions=True)
+        await end_tasks(self._sending)
         if self._task is not None:
             await asyncio.wait([self._task], timeout=STOP_SECONDS)
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
         await self._sender.close()
         await self._disconnect()
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from kernel.log_fields import note
+from kernel.tasks import end_tasks
 from runs.engine.absences import Absences
 from runs.engine.errors import HostLost
 from runs.engine.inbox import listen_for_signals
@@ -84,9 +85,8 @@ class Host:
         try:
             await self._claim_forever()
         finally:
-            listener.cancel()
             await self._give_everything_up()
-            await asyncio.gather(listener, return_exceptions=True)
+            await end_tasks([listener])
             await self._around.close()
             await asyncio.to_thread(lease.stop, released=not self.runners)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 
+from kernel.tasks import end_tasks
 from runs.engine.errors import HostLost
 from runs.engine.store import budgets
 from runs.engine.store.budgets import AttemptKey, Request
@@ -59,8 +60,7 @@ class Reservations:
         """End; what is still held goes with the host's row."""
         self._stopped = True
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
 
     def _go_on(self) -> None:
         if not self._stopped and (self._task is None or self._task.done()):

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 
+from kernel.tasks import end_tasks
 from runs.deltas import Deltas
 from runs.engine.clock import DatabaseClock
 from runs.engine.context import TenantContexts
@@ -109,9 +110,7 @@ class Surroundings:
         await self.notices.stop()
         await self.deliverer.stop()
         await self.deltas.stop()
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await end_tasks(self._background)
         await self.reservations.stop()
         await close_middleware(self.middleware)
         await self.contexts.close()

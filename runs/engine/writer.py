@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 
+from kernel.tasks import end_tasks
 from runs.engine.batches import Slice, Verdict, advanced, closed, judge
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.journal import Closing, Journal
@@ -64,8 +65,7 @@ class Writer:
         self._wake.set()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=5)
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
         await self._disconnect()
 
     def submit(self, journal: Journal) -> None:

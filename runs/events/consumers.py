@@ -17,6 +17,7 @@ from django.http.request import validate_host
 from kernel.admission import become_stream
 from kernel.clock import utc_now
 from kernel.errors import Invalid, LlmteamError, Unavailable
+from kernel.tasks import end_tasks
 from runs.errors import ProcessStops
 from runs.events.outflow import ConsumerTooSlow, outflow_of
 from runs.events.stream import Piece, Stream, follow, open_run, open_tenant, read_filter
@@ -94,8 +95,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
     async def disconnect(self, code: int) -> None:
         """Let go of everything."""
         if self.following is not None:
-            self.following.cancel()
-            await asyncio.gather(self.following, return_exceptions=True)
+            await end_tasks([self.following])
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Refuse what the caller sends: there is nothing it could change."""

@@ -47,6 +47,19 @@ async def test_a_host_goes_on_telling_whatever_becomes_of_redis(settings: Any) -
         await _end(hub)
 
 
+@pytest.mark.parametrize("moment", range(12))
+async def test_notices_end_at_whatever_moment_they_are_stopped(moment: int) -> None:
+    notices = Notices()
+    notices.start()
+    notices.tell(Advance(new_id(), new_id(), 1, None))
+    await _until(lambda: not notices._pending)
+    notices.tell(Advance(new_id(), new_id(), 2, "completed"))
+    for _ in range(moment):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await notices.stop()
+
+
 async def test_nobody_is_woken_by_what_is_no_news(settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     hub, run_id = Hub(), new_id()
