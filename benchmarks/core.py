@@ -37,6 +37,7 @@ SHAPES = (
     Shape("chain", lambda size: documents.chain("transform", size), lambda _: documents.INPUT),
     Shape("loop", lambda size: documents.loop(max(1, size // 3)), lambda _: {}),
     Shape("wide branches", lambda size: documents.branches(max(2, size - 2), 0), lambda _: documents.INPUT),
+    Shape("layers of ports", documents.layers, lambda _: documents.INPUT),
     Shape("wide items", lambda size: documents.items(size, 0), documents.items_input),
 )
 
@@ -98,7 +99,7 @@ class Shell:
             if step.config.get("items"):
                 payload["items"] = scope["items"]
         else:
-            port = "output"
+            port = step.primary_port
             if step.type_id == "condition":
                 port = "true" if activation < self._passes else "false"
             emitted: dict[str, Json] = {port: scope.input}

@@ -58,6 +58,28 @@ def items_input(count: int) -> dict[str, Any]:
     return {"items": [{**INPUT, "i": number} for number in range(count)]}
 
 
+def layers(size: int) -> dict[str, Any]:
+    """Layers of three transforms with three input ports, each fed by all of the layer before: about ``size`` steps."""
+    names = [[f"s{layer}_{number}" for number in range(3)] for layer in range(max(2, size // 3))]
+    ports = ["one", "two", "three"]
+    first, *others = names
+    steps = [_step("start", "transform", {"expression": "input"})]
+    steps += [_step(name, "transform", {"expression": "input"}) for name in first]
+    steps += [
+        {**_step(name, "transform", {"expression": "inputs.one"}), "ports": {"input": ports, "output": ["output"]}}
+        for layer in others
+        for name in layer
+    ]
+    edges = [{"from": "start", "to": name} for name in first]
+    edges += [
+        {"from": source, "to": target, "to_port": port}
+        for before, after in pairwise(names)
+        for target in after
+        for source, port in zip(before, ports, strict=True)
+    ]
+    return _segment(f"layers_{len(names)}", steps, edges)
+
+
 def loop(passes: int) -> dict[str, Any]:
     """A counter that a condition sends round again until it has made its passes."""
     steps = [

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from kernel.values import Json, size_of
-from runs.core.regions import gathering_key, memberships
+from runs.core.regions import gathering_key, points_of, regions_of
 from runs.core.state import Frame, Key, Stack, State, Token
 from segments.plan import FIRST_SEMANTICS, GatherPoint, PlanEdge
 
@@ -50,8 +50,10 @@ def _points_of(state: State, edge: PlanEdge) -> list[GatherPoint]:
 def _innermost_gathering(state: State, token: Token) -> Place | None:
     """Return what the first semantics took: of the gatherings the token keeps waiting, that with the longest key."""
     found: list[tuple[int, int, int, Key]] = []
-    for index, key in memberships(state.plan, token.step_id, token.stack):
-        found.append((-len(key), _distance(state, token.step_id, state.plan.points[index]), index, key))
+    plan = state.plan
+    for number, key in regions_of(plan, token.step_id, token.stack):
+        points = points_of(plan, plan.groups[number].points & plan.reaches[token.step_id])
+        found.extend((-len(key), _distance(state, token.step_id, point), point.index, key) for point in points)
     if not found:
         return None
     *_, index, key = min(found, key=lambda one: one[:3])

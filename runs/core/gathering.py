@@ -1,13 +1,22 @@
 """Joins and steps with several input ports: tokens arrive, the gathering fires once, or its step fails."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from kernel.values import Json
 from runs.core.failures import branch_failed
-from runs.core.regions import enter, expected, gathering_key, holders, is_closed, leave
-from runs.core.stacks import key_of_kept_values, stack_behind_join, stack_behind_ports
+from runs.core.regions import comers, enter, gathering_key, holders, is_closed, is_complete, leave
+from runs.core.stacks import as_branch, key_of_kept_values, of_other_items, stack_behind_join, stack_behind_ports
 from runs.core.state import Arrival, Gathering, GatheringKey, Key, Phase, Place, Stack, State, Token
-from segments.plan import FIRST_SEMANTICS, GatherPoint, JoinPolicy, PlanStep, Strategy, fails_early
+from segments.plan import (
+    FIRST_SEMANTICS,
+    THIRD_SEMANTICS,
+    GatherPoint,
+    JoinPolicy,
+    Plan,
+    PlanStep,
+    Strategy,
+    fails_early,
+)
 
 CLOSED = "branch_failed"
 """Reason of an activation that is skipped because the gathering it leads to is certain to fail."""
@@ -86,14 +95,18 @@ def settle(state: State) -> None:
 
 
 def _deadlocked(state: State) -> GatheringKey | None:
-    """Return the first gathering, in plan order, of a set that only its own tokens keep waiting."""
+    """Return the first gathering, in plan order, of a set that only its own tokens keep waiting.
+
+    Steps with several ports to each of which something has come go before all others: these lack nothing.
+    """
     state.stuck = {home: None for home in state.stuck if home in state.gatherings}
-    found: list[tuple[int, int, GatheringKey]] = []
+    found: list[tuple[bool, int, int, GatheringKey]] = []
     for number, home in enumerate(state.stuck):
         closure = _closure(state, home)
         if closure is not None and all(home in (_closure(state, other) or ()) for other in closure):
-            found.append((state.plan.steps[home[0]].order, number, home))
-    return min(found)[2] if found else None
+            lacks = not is_complete(state, state.gatherings[home])
+            found.append((lacks, state.plan.steps[home[0]].order, number, home))
+    return min(found)[3] if found else None
 
 
 def _closure(state: State, home: GatheringKey) -> set[GatheringKey] | None:
@@ -124,23 +137,13 @@ def _close_branches(state: State, gathering: Gathering) -> None:
     gathering's step fails when nobody can come any more. Tokens that can reach something else go on.
     """
     state.failing.add((gathering.step_id, gathering.key))
-    for token in _comers(state, gathering):
+    for token in comers(state, gathering):
         if is_closed(state, token) and not _is_in_flight(state, token):
             cancel(state, token, CLOSED)
 
 
 def _is_in_flight(state: State, token: Token) -> bool:
     return token.place is Place.ACTIVE and state.active[token.step_id, token.activation].phase is Phase.RUNNING
-
-
-def _comers(state: State, gathering: Gathering) -> list[Token]:
-    """Return the tokens that may still come to a gathering."""
-    found: list[Token] = []
-    for point in state.plan.steps[gathering.step_id].points:
-        members = expected(state, gathering, point.index)
-        if members is not None:
-            found.extend((*members.running.values(), *members.waiting.values()))
-    return found
 
 
 def _needed(policy: JoinPolicy) -> int:
@@ -184,36 +187,71 @@ def _join_error(step: PlanStep, policy: JoinPolicy, arrivals: list[Arrival]) -> 
 
 
 def _fire_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
-    """Take one token from each port; a port that got nothing new in a loop keeps its last value."""
+    """Take the first token of each port; a port that got nothing new keeps its last value.
+
+    First is who comes first in (edge, branch, item) order, and is of no other item than the tokens taken before; by the
+    rules before the fourth semantics, who arrived first.
+    """
     if (gathering.step_id, gathering.key) in state.failing:
         _fail_ports(state, gathering, step)
         return
-    taken: list[Arrival] = []
-    inputs: dict[str, Json] = {}
-    lineages: list[Mapping[str, int]] = []
-    for point in step.points:
-        kept_under = (point.index, key_of_kept_values(point, gathering))
-        queue = gathering.queues.get(point.index)
-        if queue:
-            arrival = queue.pop(0)
-            taken.append(arrival)
-            if arrival.ref is not None:
-                state.kept[kept_under] = (arrival.ref, arrival.token.lineage)
-        if kept_under in state.kept:
-            ref, lineage = state.kept[kept_under]
-            inputs[str(point.port)] = ref.to_dict()
-            lineages.append(lineage)
+    taken = _take_from_ports(state, gathering, step)
+    inputs, lineages = _kept_values(state, gathering, step, taken)
     for arrival in taken:
         _remove(state, arrival.token)
-    if any(gathering.queues.values()):
-        state.unsettled[step.step_id, gathering.key] = None
-    else:
-        del state.gatherings[step.step_id, gathering.key]
     stack = stack_behind_ports(step.points[0], gathering, [arrival.token for arrival in taken])
+    is_last = not any(gathering.queues.values())
+    if state.plan.semantics > THIRD_SEMANTICS and (gathering.fired or not is_last):
+        stack = as_branch(stack, gathering, state.tokens_made)
+        gathering.fired += 1
+    if is_last:
+        del state.gatherings[step.step_id, gathering.key]
+    else:
+        state.unsettled[step.step_id, gathering.key] = None
     # By the first semantics a failure counted as its port's token.
     failed = [arrival.error for arrival in taken if arrival.error is not None]
     error = branch_failed(step.step_id, failed, "a branch failed") if failed else None
     add_ready(state, step.step_id, stack, merged(lineages), {} if error else inputs, error=error)
+
+
+def _take_from_ports(state: State, gathering: Gathering, step: PlanStep) -> list[Arrival]:
+    """Take the first arrival of each port, and keep what they brought as the ports' last values."""
+    taken: list[Arrival] = []
+    for point in step.points:
+        queue = gathering.queues.get(point.index, [])
+        arrival = _first(state.plan, gathering, queue, taken)
+        if arrival is not None:
+            queue.remove(arrival)
+            taken.append(arrival)
+            if arrival.ref is not None:
+                kept_under = point.index, key_of_kept_values(point, gathering)
+                state.kept[kept_under] = arrival.ref, arrival.token
+    return taken
+
+
+def _first(plan: Plan, gathering: Gathering, queue: Sequence[Arrival], taken: Sequence[Arrival]) -> Arrival | None:
+    """Choose who is taken from a port, beside those that are taken already."""
+    if plan.semantics <= THIRD_SEMANTICS:
+        return queue[0] if queue else None
+    stacks = [arrival.token.stack for arrival in taken]
+    fitting = [arrival for arrival in queue if not of_other_items(arrival.token.stack, stacks)]
+    return min(fitting, key=_order(gathering), default=None)
+
+
+def _kept_values(
+    state: State, gathering: Gathering, step: PlanStep, taken: Sequence[Arrival]
+) -> tuple[dict[str, Json], list[Mapping[str, int]]]:
+    """Return the last value of each port that has one of no other item than the tokens taken, and their lineages."""
+    stacks = [arrival.token.stack for arrival in taken] if state.plan.semantics > THIRD_SEMANTICS else []
+    inputs: dict[str, Json] = {}
+    lineages: list[Mapping[str, int]] = []
+    for point in step.points:
+        kept = state.kept.get((point.index, key_of_kept_values(point, gathering)))
+        if kept is not None and not of_other_items(kept[1].stack, stacks):
+            ref, token = kept
+            inputs[str(point.port)] = ref.to_dict()
+            lineages.append(token.lineage)
+    return inputs, lineages
 
 
 def _fail_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
@@ -234,15 +272,15 @@ def _fail_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
 
 
 def _arrivals(gathering: Gathering) -> list[Arrival]:
-    """Return a join's arrivals in (edge, branch, item) order."""
+    """Return a gathering's arrivals in (edge, branch, item) order."""
+    return sorted((one for queue in gathering.queues.values() for one in queue), key=_order(gathering))
+
+
+def _order(gathering: Gathering) -> Callable[[Arrival], tuple[int, list[tuple[int, int]]]]:
     depth = len(gathering.below)
-    arrivals = [arrival for queue in gathering.queues.values() for arrival in queue]
-    return sorted(
-        arrivals,
-        key=lambda one: (
-            one.edge,
-            [(frame.branch, -1 if frame.item is None else frame.item) for frame in one.token.stack[depth:]],
-        ),
+    return lambda one: (
+        one.edge,
+        [(frame.branch, -1 if frame.item is None else frame.item) for frame in one.token.stack[depth:]],
     )
 
 
@@ -254,7 +292,7 @@ def _dissolve(state: State, gathering: Gathering, *, cancels: bool) -> None:
     for queue in gathering.queues.values():
         for arrival in queue:
             _remove(state, arrival.token)
-    for token in _comers(state, gathering) if cancels else ():
+    for token in comers(state, gathering) if cancels else ():
         cancel(state, token, "join_decided")
 
 

@@ -1,38 +1,41 @@
-"""Which gatherings a token may still come to: keys, regions and the counters that make both cheap.
+"""Which gatherings a token may still come to: keys, and regions, which make finding out cheap.
 
-Source: engine.md 5.4. D is the gather point's immediate dominator; the root stands above the entrypoint.
+A region holds the tokens that may still come to the gatherings of one group under one key: the group's steps share D,
+so a token is counted once for all of them. Source: engine.md 5.4. D is the gathering's immediate dominator; the root
+stands above the entrypoint.
 """
 
 from collections.abc import Iterator
 
-from runs.core.state import Frame, Gathering, GatheringKey, Key, Members, Membership, Stack, State, Token
-from segments.plan import SECOND_SEMANTICS, GatherPoint, Plan
+from runs.core.state import Frame, Gathering, GatheringKey, Key, Region, RegionKey, Stack, State, Token
+from segments.plan import SECOND_SEMANTICS, THIRD_SEMANTICS, GatherGroup, GatherPoint, Plan
 
 
 def gathering_key(plan: Plan, point: GatherPoint, stack: Stack) -> tuple[Key, Stack]:
     """Return the key an arrival with this stack gathers under, and the stack the gathered token goes on with."""
+    group = plan.groups[point.group]
     last = None
     cut = len(stack)
     for index, frame in enumerate(stack):
-        if frame.step_id == point.dominator:
+        if frame.step_id == group.dominator:
             last = index
-        elif plan.dominates(point.dominator, frame.step_id):
+        elif plan.dominates(group.dominator, frame.step_id):
             cut = index
             break
     if last is None:
         return stack[:cut], stack[:cut]
-    return (*stack[:last], _mark(point, stack[last])), stack[:last]
+    return (*stack[:last], _mark(group, stack[last])), stack[:last]
 
 
-def _mark(point: GatherPoint, frame: Frame) -> tuple[str, int] | tuple[str, int, int | None]:
+def _mark(group: GatherGroup, frame: Frame) -> tuple[str, int] | tuple[str, int, int | None]:
     """Name the fan-out whose tokens gather here; where they gather item by item, the item too."""
-    if point.by_item:
+    if group.by_item:
         return frame.step_id, frame.activation, frame.item
     return frame.step_id, frame.activation
 
 
-def memberships(plan: Plan, step_id: str, stack: Stack) -> tuple[Membership, ...]:
-    """Return every (gather point, key) whose region holds a token at this step with this stack.
+def regions_of(plan: Plan, step_id: str, stack: Stack) -> tuple[RegionKey, ...]:
+    """Return every region that holds a token at this step with this stack.
 
     A token behind D whose stack is just the key counts, too: another gathering behind D may have ended its own fan-out
     and sent it on, while others are still in it::
@@ -41,32 +44,37 @@ def memberships(plan: Plan, step_id: str, stack: Stack) -> tuple[Membership, ...
 
     D of m2 is the choice, which did not fan out; what m1 sends on has no frame, and m2 must wait for it.
     """
-    if not plan.reaches[step_id]:
+    numbers = plan.groups_reached[step_id]
+    if not numbers:
         return ()
-    return tuple((point.index, key) for point in _reached(plan, step_id) for key in _keys(plan, point, step_id, stack))
+    around = plan.groups_around[step_id]
+    for frame in stack:
+        around |= plan.groups_around[frame.step_id]
+    return tuple(
+        (group.index, key) for group in _chosen(plan, numbers & around) for key in _keys(plan, group, step_id, stack)
+    )
 
 
-def _reached(plan: Plan, step_id: str) -> Iterator[GatherPoint]:
-    bits = plan.reaches[step_id]
-    while bits:
-        lowest = bits & -bits
-        yield plan.points[lowest.bit_length() - 1]
-        bits ^= lowest
+def _chosen(plan: Plan, numbers: int) -> Iterator[GatherGroup]:
+    while numbers:
+        lowest = numbers & -numbers
+        yield plan.groups[lowest.bit_length() - 1]
+        numbers ^= lowest
 
 
-def _keys(plan: Plan, point: GatherPoint, step_id: str, stack: Stack) -> Iterator[Key]:
+def _keys(plan: Plan, group: GatherGroup, step_id: str, stack: Stack) -> Iterator[Key]:
     is_first = True
     for index, frame in enumerate(stack):
-        is_own = frame.step_id == point.dominator
-        is_below = not is_own and plan.dominates(point.dominator, frame.step_id)
+        is_own = frame.step_id == group.dominator
+        is_below = not is_own and plan.dominates(group.dominator, frame.step_id)
         if is_first and (is_own or is_below):
             is_first = False
             yield stack[:index]
         if is_own:
-            yield (*stack[:index], _mark(point, frame))
+            yield (*stack[:index], _mark(group, frame))
         if is_below:
             return
-    if is_first and plan.semantics > SECOND_SEMANTICS and _is_behind(plan, point.dominator, step_id):
+    if is_first and plan.semantics > SECOND_SEMANTICS and _is_behind(plan, group.dominator, step_id):
         yield stack
 
 
@@ -75,76 +83,121 @@ def _is_behind(plan: Plan, dominator: str | None, step_id: str) -> bool:
 
 
 def enter(state: State, token: Token) -> None:
-    """Count the token in every region that holds it; a gathering token does not keep its own gathering waiting."""
-    plan = state.plan
-    home = token.home
-    found = memberships(plan, token.step_id, token.stack)
-    if home is not None:
-        found = tuple(one for one in found if not _is_own(plan.points[one[0]], one[1], home))
-    token.memberships = found
-    for one in found:
-        members = state.members.get(one)
-        if members is None:
-            members = state.members[one] = Members()
-        (members.running if home is None else members.waiting)[token.number] = token
-
-
-def _is_own(point: GatherPoint, key: Key, home: GatheringKey) -> bool:
-    """Whether a token that gathers at ``home`` would keep itself waiting; at its step's ports it keeps none waiting."""
-    return point.step_id == home[0] and (point.keeps_shared or key == home[1])
+    """Count the token in every region that holds it."""
+    token.regions = regions_of(state.plan, token.step_id, token.stack)
+    for one in token.regions:
+        region = state.regions.get(one)
+        if region is None:
+            region = state.regions[one] = Region()
+        if token.home is None:
+            region.running.setdefault(token.step_id, {})[token.number] = token
+        else:
+            region.waiting.setdefault(token.home, {})[token.number] = token
 
 
 def leave(state: State, token: Token) -> None:
     """Take the token out of every region; the gatherings it kept waiting are looked at again."""
-    for one in token.memberships:
-        members = state.members[one]
-        members.running.pop(token.number, None)
-        members.waiting.pop(token.number, None)
-        if not members.running:
+    for one in token.regions:
+        region = state.regions[one]
+        if token.home is None:
+            alike = region.running[token.step_id]
+            del alike[token.number]
+            if not alike:
+                del region.running[token.step_id]
+        else:
+            alike = region.waiting[token.home]
+            del alike[token.number]
+            if not alike:
+                del region.waiting[token.home]
+        if not alike:
             _unsettle(state, one)
-        if not members.running and not members.waiting:
-            del state.members[one]
-    token.memberships = ()
+        if not region.running and not region.waiting:
+            del state.regions[one]
+    token.regions = ()
 
 
-def _unsettle(state: State, one: Membership) -> None:
-    key = (state.plan.points[one[0]].step_id, one[1])
-    if key in state.gatherings:
-        state.unsettled[key] = None
+def _unsettle(state: State, one: RegionKey) -> None:
+    """Have the gatherings that wait for the tokens of a region looked at again."""
+    number, key = one
+    steps = state.plan.groups[number].steps
+    if len(steps) <= len(state.gatherings):
+        homes = [(step_id, key) for step_id in steps]
+        state.unsettled.update((home, None) for home in homes if home in state.gatherings)
+    else:
+        state.unsettled.update((home, None) for home in state.gatherings if home[0] in steps and home[1] == key)
 
 
 def is_closed(state: State, token: Token) -> bool:
-    """Whether the token can only still reach a join that is certain to fail: nothing new is to be started for it."""
+    """Whether the token can only still reach a gathering that is certain to fail: nothing new is to start for it."""
     if not state.failing:
         return False
-    certain = state.plan.leads_only_to[token.step_id]
-    points = state.plan.points
+    plan = state.plan
+    certain = plan.leads_only_to[token.step_id] & plan.reaches[token.step_id]
     return any(
-        certain >> index & 1 and (points[index].step_id, key) in state.failing for index, key in token.memberships
+        (point.step_id, key) in state.failing and not _is_own(point, key, token.home)
+        for number, key in token.regions
+        for point in points_of(plan, certain & plan.groups[number].points)
     )
 
 
-def expected(state: State, gathering: Gathering, point: int) -> Members | None:
-    """Return the tokens that may still arrive at a point of the gathering; None when there are none."""
-    return state.members.get((point, gathering.key))
+def points_of(plan: Plan, bits: int) -> Iterator[GatherPoint]:
+    """Give the gather points of these bits."""
+    while bits:
+        lowest = bits & -bits
+        yield plan.points[lowest.bit_length() - 1]
+        bits ^= lowest
 
 
 def holders(state: State, gathering: Gathering) -> set[GatheringKey] | None:
     """Return the gatherings that alone keep this one waiting; None when a running token does."""
-    found: set[GatheringKey] = set()
-    for point in open_points(state, gathering):
-        members = expected(state, gathering, point.index)
-        if members is None:
-            continue
-        if members.running:
-            return None
-        found.update(token.home for token in members.waiting.values() if token.home is not None)
-    return found
+    region = _region(state, gathering)
+    if region is None:
+        return set()
+    reaches = state.plan.reaches
+    awaited = _awaited(state, gathering)
+    if any(reaches[step_id] & awaited for step_id in region.running):
+        return None
+    point = state.plan.steps[gathering.step_id].points[0]
+    return {home for home in region.waiting if reaches[home[0]] & awaited and not _is_own(point, gathering.key, home)}
 
 
-def open_points(state: State, gathering: Gathering) -> list[GatherPoint]:
-    """Return the points the gathering waits at: a join's, or the ports that have nothing yet; all if it is to fail."""
+def comers(state: State, gathering: Gathering) -> list[Token]:
+    """Return the tokens that may still come to a gathering, its own left out."""
+    region = _region(state, gathering)
+    if region is None:
+        return []
+    step = state.plan.steps[gathering.step_id]
+    reaches = state.plan.reaches
+    running = [tokens for at, tokens in region.running.items() if reaches[at] & step.gathers]
+    waiting = [
+        tokens
+        for home, tokens in region.waiting.items()
+        if reaches[home[0]] & step.gathers and not _is_own(step.points[0], gathering.key, home)
+    ]
+    return [token for tokens in (*running, *waiting) for token in tokens.values()]
+
+
+def _region(state: State, gathering: Gathering) -> Region | None:
+    return state.regions.get((state.plan.steps[gathering.step_id].points[0].group, gathering.key))
+
+
+def _is_own(point: GatherPoint, key: Key, home: GatheringKey | None) -> bool:
+    """Whether a token that gathers at ``home`` would keep itself waiting; at its step's ports it keeps none waiting."""
+    return home is not None and point.step_id == home[0] and (point.keeps_shared or key == home[1])
+
+
+def _awaited(state: State, gathering: Gathering) -> int:
+    """Return the bits of the points at which somebody may still come in before the gathering fires.
+
+    By the rules before the fourth semantics a port that has a token waits for no other.
+    """
+    step = state.plan.steps[gathering.step_id]
+    if state.plan.semantics > THIRD_SEMANTICS or (gathering.step_id, gathering.key) in state.failing:
+        return step.gathers
+    return sum(1 << point.index for point in step.points if point.port is None or not gathering.queues.get(point.index))
+
+
+def is_complete(state: State, gathering: Gathering) -> bool:
+    """Whether something has come to each port of a step with several."""
     points = state.plan.steps[gathering.step_id].points
-    if (gathering.step_id, gathering.key) in state.failing:
-        return list(points)
-    return [point for point in points if point.port is None or not gathering.queues.get(point.index)]
+    return all(point.port is not None and gathering.queues.get(point.index) for point in points)

@@ -31,6 +31,25 @@ def stack_behind_ports(point: GatherPoint, gathering: Gathering, tokens: Sequenc
     return _with_own_frame(gathering, tokens)
 
 
+def as_branch(stack: Stack, gathering: Gathering, number: int) -> Stack:
+    """Make one of the starts of a step with several ports, of what was there at once, a branch of its own.
+
+    So what comes of it is gathered apart, and a join behind the step has them in the order of the starts. The step's
+    own earlier frame of this kind goes, so that a loop does not pile them up.
+    """
+    depth = len(gathering.below)
+    others = (frame for frame in stack[depth:] if not (frame.activation < 0 and frame.step_id == gathering.step_id))
+    return (*stack[:depth], *others, Frame(gathering.step_id, -number, gathering.fired, None, 0))
+
+
+def of_other_items(stack: Stack, others: Sequence[Stack]) -> bool:
+    """Whether a token is of another item of one list than some other token."""
+    items = {frame.seq: frame.item for frame in stack if frame.item is not None}
+    return bool(items) and any(
+        frame.item is not None and items.get(frame.seq, frame.item) != frame.item for other in others for frame in other
+    )
+
+
 def key_of_kept_values(point: GatherPoint, gathering: Gathering) -> Key:
     """Return under what a port keeps its last value: the key; in a loop what all passes of the loop share of it.
 

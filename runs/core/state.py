@@ -12,7 +12,11 @@ from segments.plan import Plan, PlanStep
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One level of a scope stack: the branch (and item) of a fan-out a token is in. ``seq`` is the fan-out's event."""
+    """One level of a scope stack: the branch (and item) of a fan-out a token is in. ``seq`` is the fan-out's event.
+
+    Where a step with several ports starts several times from what was there at once, each start is a branch, too; its
+    activation is a negative number of its own.
+    """
 
     step_id: str
     activation: int
@@ -27,8 +31,8 @@ Key = tuple[Frame | tuple[str, int] | tuple[str, int, int | None], ...]
 
 Where values of different items must not meet, the item stands behind the activation."""
 
-Membership = tuple[int, Key]
-"""Index of a gather point, and a key under which a token may still arrive there."""
+RegionKey = tuple[int, Key]
+"""Index of a group of gatherings, and a key under which a token may still come to one of them."""
 
 
 class Place(StrEnum):
@@ -46,7 +50,7 @@ class Token:
 
     ``inputs`` are the references by input port once the token may start its step; ``error`` instead when the step is
     to fail by rule, and then ``failed_at`` has the gatherings the failure has passed. ``home`` is the gathering it
-    waits in, ``memberships`` are those it keeps waiting.
+    waits in, ``regions`` are those that hold it.
     """
 
     number: int
@@ -58,7 +62,7 @@ class Token:
     place: Place = Place.READY
     activation: int = 0
     home: "GatheringKey | None" = None
-    memberships: tuple[Membership, ...] = ()
+    regions: tuple[RegionKey, ...] = ()
     failed_at: frozenset[str] = frozenset()
 
 
@@ -77,6 +81,7 @@ class Gathering:
     """Tokens that wait for each other at one step under one key.
 
     ``queues`` has the arrivals by index of the gather point, ``below`` the stack the gathered token goes on with.
+    ``fired``: how often a step with several ports has started from what was there at once.
     """
 
     step_id: str
@@ -84,14 +89,18 @@ class Gathering:
     below: Stack
     queues: dict[int, list[Arrival]] = field(default_factory=dict)
     succeeded: int = 0
+    fired: int = 0
 
 
 @dataclass(slots=True)
-class Members:
-    """The tokens that may still arrive at one gather point under one key."""
+class Region:
+    """The tokens that may still come to the gatherings of one group under one key, each by its number.
 
-    running: dict[int, Token] = field(default_factory=dict)
-    waiting: dict[int, Token] = field(default_factory=dict)
+    Those on their way by step, those that gather by the gathering they are in: all of one step reach the same.
+    """
+
+    running: dict[str, dict[int, Token]] = field(default_factory=dict)
+    waiting: dict["GatheringKey", dict[int, Token]] = field(default_factory=dict)
 
 
 class Phase(StrEnum):
@@ -156,8 +165,8 @@ class State:
     active: dict[ActivationKey, Activation] = field(default_factory=dict)
     doomed: dict[ActivationKey, str] = field(default_factory=dict)
     gatherings: dict[GatheringKey, Gathering] = field(default_factory=dict)
-    members: dict[Membership, Members] = field(default_factory=dict)
-    kept: dict[tuple[int, Key], tuple[Ref, Mapping[str, int]]] = field(default_factory=dict)
+    regions: dict[RegionKey, Region] = field(default_factory=dict)
+    kept: dict[tuple[int, Key], tuple[Ref, Token]] = field(default_factory=dict)
     unsettled: dict[GatheringKey, None] = field(default_factory=dict)
     failing: set[GatheringKey] = field(default_factory=set)
     stuck: dict[GatheringKey, None] = field(default_factory=dict)
@@ -180,7 +189,7 @@ class State:
     def forget(self) -> None:
         """Let go of everything large, as a run does that is over: garbage in cycles would stay for long."""
         self.run_input = None
-        for kept in (self.values, self.items, self.ready, self.active, self.gatherings, self.members, self.kept):
+        for kept in (self.values, self.items, self.ready, self.active, self.gatherings, self.regions, self.kept):
             kept.clear()
 
     def output_of(self, step_id: str, seq: int | None = None) -> Json:

@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ("client_reference", models.CharField(blank=True, max_length=255)),
                 ("metadata", tenants.types.JsonTextField(default=dict)),
                 ("input", tenants.types.JsonTextField(null=True)),
-                ("semantics", models.PositiveSmallIntegerField(default=3)),
+                ("semantics", models.PositiveSmallIntegerField(default=4)),
                 ("priority", models.SmallIntegerField(default=0)),
                 ("timeout_seconds", models.FloatField()),
                 (

@@ -29,7 +29,7 @@ from segments.plan.points import (
     gather_points,
     joins_of_empty_splits,
     points_on_every_way,
-    reached_points,
+    reach_of_tokens,
 )
 
 
@@ -49,21 +49,18 @@ def compile_plan(segment: Segment, catalog: Catalog, *, semantics: int = SEMANTI
     step_types = {step.step_id: catalog[step.type] for step in segment.steps}
     by_step = EdgeIndex(segment)
     ports = {step.step_id: resolve_ports(segment, step, step_types[step.step_id], by_step) for step in segment.steps}
-    graph = Graph(
-        [step.step_id for step in segment.steps],
-        [(edge.source, edge.target) for edge in segment.edges],
-        segment.entrypoint,
-    )
-    edges = _edges(segment, step_types, ports, graph)
     by_id = {step.step_id: step for step in segment.steps}
+    graph = Graph(list(by_id), [(edge.source, edge.target) for edge in segment.edges], segment.entrypoint)
+    edges = _edges(segment, step_types, ports, graph)
     order = [step_id for step_id in graph.order if step_id in graph.reachable]
     entry_port = _entry_port(by_id[segment.entrypoint], edges)
     connected = _connected_ports(order, edges, segment.entrypoint, entry_port)
     fan_outs = _fan_outs(segment, step_types, edges, graph)
-    points = gather_points(order, list(by_id), connected, fan_outs, semantics)
+    points, groups = gather_points(order, list(by_id), connected, fan_outs, semantics)
     own = {step_id: _own_facts(segment, by_id[step_id], step_types[step_id], ports[step_id]) for step_id in order}
     steps = _steps(own, connected, edges, points)
-    early = [] if semantics == FIRST_SEMANTICS else [one for one in points if fails_early(own[one.step_id]["join"])]
+    early = [one for one in points if semantics != FIRST_SEMANTICS and fails_early(own[one.step_id]["join"])]
+    by_items = [step_id for step_id in order if own[step_id]["items"]]
     referenced = _referenced(segment, step_types, edges)
     waits_for_call = {one for one in order if step_types[one].waits_for_call(by_id[one].config)}
     return Plan(
@@ -74,9 +71,10 @@ def compile_plan(segment: Segment, catalog: Catalog, *, semantics: int = SEMANTI
         steps=steps,
         exits=tuple(step_id for step_id, step in steps.items() if not step.edges),
         points=points,
-        reaches=reached_points(order, edges, points, graph),
+        groups=groups,
+        **reach_of_tokens(order, edges, points, groups, graph),
         leads_only_to=points_on_every_way(order, early, graph),
-        empty_joins=joins_of_empty_splits([one for one in order if own[one]["items"]], points, graph, semantics),
+        empty_joins=joins_of_empty_splits(by_items, points, groups, graph, semantics),
         spans=dominator_spans(order, graph),
         referenced=referenced | waits_for_call,
         called=referenced & waits_for_call,
@@ -105,6 +103,7 @@ def _steps(
             input_ports=connected[step_id],
             edges=tuple(leaving[step_id]),
             points=tuple(waits[step_id]),
+            gathers=sum(1 << point.index for point in waits[step_id]),
             **facts,
         )
         for number, (step_id, facts) in enumerate(own.items())

@@ -8,13 +8,15 @@ from kernel.values import Json
 from segments.catalog import Effect, Role
 from segments.expressions import Expression
 
-SEMANTICS = 3
+SEMANTICS = 4
 """Number of the rules by which tokens gather and failures travel; a run keeps the number it was started with."""
 FIRST_SEMANTICS = 1
 """The rules before gatherings kept the frames that their tokens share; runs begun by them end by them."""
 SECOND_SEMANTICS = 2
 """The rules before splits left joins of others alone and ladders held behind a way around them; likewise."""
-KNOWN_SEMANTICS = (FIRST_SEMANTICS, SECOND_SEMANTICS, SEMANTICS)
+THIRD_SEMANTICS = 3
+"""The rules before steps with several ports waited for all that may still come to them; likewise."""
+KNOWN_SEMANTICS = (FIRST_SEMANTICS, SECOND_SEMANTICS, THIRD_SEMANTICS, SEMANTICS)
 
 
 class Strategy(StrEnum):
@@ -83,28 +85,44 @@ class GatherPoint:
 
     ``index`` numbers the points of a plan; ``Plan.reaches`` has bit ``1 << index`` for a step whose token may still
     come here. ``place`` is that of its step in the segment: of gatherings equally near the first takes a failure.
-    ``dominator`` (D) is the step's immediate dominator, or lies at or before the split a join closes; ``loop`` the
-    steps of the loop it stands in.
+    ``group`` numbers its group; ``loop`` are the steps of the loop it stands in.
 
-    ``by_item``: arrivals gather per item of D. ``keeps_shared``: the gathered token keeps the frames that all arrivals
-    share; else it goes on below D's frame. ``closes``: no gathering of the same D lies behind this one; where one does,
-    the gathered token keeps D's frame, so that the one behind can gather it with the other branches.
+    ``keeps_shared``: the gathered token keeps the frames that all arrivals share; else it goes on below D's frame.
+    ``closes``: no gathering of the same D lies behind this one; where one does, the gathered token keeps D's frame, so
+    that the one behind can gather it with the other branches.
     """
 
     index: int
     place: int
     step_id: str
     port: str | None
-    dominator: str | None
+    group: int
     loop: frozenset[str]
-    by_item: bool
     keeps_shared: bool
     closes: bool
 
 
 @dataclass(frozen=True, slots=True)
+class GatherGroup:
+    """The gatherings that share D and how they gather: a token that may come to several has the same keys at all.
+
+    ``dominator`` (D) is the immediate dominator of each of the ``steps``, or lies at or before the split a join closes.
+    ``by_item``: arrivals gather per item of D. ``points`` are bits.
+    """
+
+    index: int
+    dominator: str | None
+    by_item: bool
+    steps: frozenset[str]
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlanStep:
-    """One step, compiled. ``fact_ports`` are the outputs that expressions read as ``steps.<id>.<name>``."""
+    """One step, compiled. ``fact_ports`` are the outputs that expressions read as ``steps.<id>.<name>``.
+
+    ``gathers`` are the bits of its points.
+    """
 
     step_id: str
     order: int
@@ -125,13 +143,15 @@ class PlanStep:
     join: JoinPolicy | None
     items: bool
     points: tuple[GatherPoint, ...]
+    gathers: int
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A compiled revision. ``steps`` is in plan order: reverse post-order from the entrypoint.
 
-    ``reaches`` has, per step, the points a token at this step may still come to; ``leads_only_to`` those of gatherings
+    ``reaches`` has, per step, the points a token at this step may still come to; ``groups_reached`` the groups of
+    those, ``groups_around`` the groups whose D the step is or stands behind; ``leads_only_to`` the points of gatherings
     that fail early and that every way from this step passes. ``empty_joins`` has, per split, the joins that an
     empty list of items goes straight to. ``spans`` numbers the dominator tree: a step's own number and the highest
     below it. ``referenced`` are the steps some expression reads by
@@ -146,7 +166,10 @@ class Plan:
     steps: Mapping[str, PlanStep]
     exits: tuple[str, ...]
     points: tuple[GatherPoint, ...]
+    groups: tuple[GatherGroup, ...]
     reaches: Mapping[str, int]
+    groups_reached: Mapping[str, int]
+    groups_around: Mapping[str, int]
     leads_only_to: Mapping[str, int]
     empty_joins: Mapping[str, tuple[str, ...]]
     spans: Mapping[str, tuple[int, int]]

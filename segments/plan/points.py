@@ -1,10 +1,11 @@
 """Gather points: where tokens wait for each other, who can still come there, and what lies behind."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 from segments.plan.fan_outs import FanOuts, openers
 from segments.plan.graph import Graph
-from segments.plan.model import FIRST_SEMANTICS, SECOND_SEMANTICS, SEMANTICS, GatherPoint, PlanEdge
+from segments.plan.model import FIRST_SEMANTICS, SECOND_SEMANTICS, SEMANTICS, GatherGroup, GatherPoint, PlanEdge
 
 _EXIT = ""
 """A step that no segment has: all ways end there."""
@@ -16,8 +17,8 @@ def gather_points(
     connected: Mapping[str, tuple[str, ...]],
     fan_outs: FanOuts,
     semantics: int = SEMANTICS,
-) -> tuple[GatherPoint, ...]:
-    """List the joins, and each input port of the steps with several.
+) -> tuple[tuple[GatherPoint, ...], tuple[GatherGroup, ...]]:
+    """List the joins, and each input port of the steps with several; and the groups of those that share D.
 
     Args:
         order: The reachable steps in plan order.
@@ -39,19 +40,32 @@ def gather_points(
     is_first = semantics == FIRST_SEMANTICS
     inner = frozenset() if is_first else inner_gatherings(dominators, graph)
     numbers = {step_id: number for number, step_id in enumerate(places)}
-    return tuple(
+    kinds = [(dominators[step_id], port is not None and not is_first) for step_id, port in stations]
+    groups = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
+    points = tuple(
         GatherPoint(
             index=index,
             place=index if semantics <= SECOND_SEMANTICS else numbers[step_id],
             step_id=step_id,
             port=port,
-            dominator=dominators[step_id],
+            group=groups[kinds[index]],
             loop=graph.components[step_id],
-            by_item=port is not None and not is_first,
             keeps_shared=port is not None and not is_first,
             closes=step_id not in inner,
         )
         for index, (step_id, port) in enumerate(stations)
+    )
+    return points, tuple(_group(number, kind, points) for kind, number in groups.items())
+
+
+def _group(number: int, kind: tuple[str | None, bool], points: Sequence[GatherPoint]) -> GatherGroup:
+    own = [point for point in points if point.group == number]
+    return GatherGroup(
+        index=number,
+        dominator=kind[0],
+        by_item=kind[1],
+        steps=frozenset(point.step_id for point in own),
+        points=sum(1 << point.index for point in own),
     )
 
 
@@ -99,19 +113,24 @@ def _lead_to_each_other(steps: Sequence[str], dominator: str | None, graph: Grap
 
 
 def joins_of_empty_splits(
-    splits: Sequence[str], points: Sequence[GatherPoint], graph: Graph, semantics: int = SEMANTICS
+    splits: Sequence[str],
+    points: Sequence[GatherPoint],
+    groups: Sequence[GatherGroup],
+    graph: Graph,
+    semantics: int = SEMANTICS,
 ) -> dict[str, tuple[str, ...]]:
     """Name the joins that an empty list goes straight to, by split: those of its joins that stand behind no other.
 
     Args:
         splits: The splits over items.
         points: All gather points, in plan order.
+        groups: Theirs.
         graph: The segment's graph.
         semantics: The rules of the run.
     """
     found: dict[str, tuple[str, ...]] = {}
     for split in splits:
-        joins = [point.step_id for point in points if point.port is None and point.dominator == split]
+        joins = [one.step_id for one in points if one.port is None and groups[one.group].dominator == split]
         if semantics == FIRST_SEMANTICS:
             found[split] = tuple(joins[:1])
         else:
@@ -176,10 +195,25 @@ def closed_splits(splits: Sequence[str], joins: Sequence[str], graph: Graph) -> 
     return closes
 
 
-def reached_points(
-    order: Sequence[str], edges: Sequence[PlanEdge], points: Sequence[GatherPoint], graph: Graph
-) -> dict[str, int]:
-    """Give each step the bits of the points a token at it may still come to."""
+class Reach(TypedDict):
+    """What a token at each step may still come to, as ``Plan`` has it."""
+
+    reaches: dict[str, int]
+    groups_reached: dict[str, int]
+    groups_around: dict[str, int]
+
+
+def reach_of_tokens(
+    order: Sequence[str],
+    edges: Sequence[PlanEdge],
+    points: Sequence[GatherPoint],
+    groups: Sequence[GatherGroup],
+    graph: Graph,
+) -> Reach:
+    """Give each step the bits of the points a token at it may still come to, of their groups, and of the groups around.
+
+    A group is around a step that is its D, or stands behind it.
+    """
     reaches = dict.fromkeys(order, 0)
     for point in points:
         sources = {
@@ -188,7 +222,22 @@ def reached_points(
         for step_id in order:
             if step_id in sources or any(graph.reaches(step_id, source) for source in sources):
                 reaches[step_id] |= 1 << point.index
-    return reaches
+    reached = {
+        step_id: sum(1 << group.index for group in groups if group.points & reaches[step_id]) for step_id in order
+    }
+    return Reach(reaches=reaches, groups_reached=reached, groups_around=_groups_around(order, groups, graph))
+
+
+def _groups_around(order: Sequence[str], groups: Sequence[GatherGroup], graph: Graph) -> dict[str, int]:
+    own: dict[str | None, int] = {}
+    for group in groups:
+        own[group.dominator] = own.get(group.dominator, 0) | 1 << group.index
+    around: dict[str, int] = {}
+    for step_id in order:
+        dominator = graph.dominators[step_id]
+        above = own.get(None, 0) if dominator is None else around[dominator]
+        around[step_id] = above | own.get(step_id, 0)
+    return around
 
 
 def dominator_spans(order: Sequence[str], graph: Graph) -> dict[str, tuple[int, int]]:

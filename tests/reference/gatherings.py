@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from tests.reference.graph import Graph
 from tests.reference.tokens import (
@@ -13,8 +12,10 @@ from tests.reference.tokens import (
     Token,
     gathering_key,
     in_order,
+    in_turn,
     is_under,
     latest_seen,
+    of_other_items,
     stack_behind,
 )
 
@@ -28,8 +29,10 @@ class Gatherings:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.arrived: dict[Place, list[Arrival]] = {}
-        self._kept: dict[Place, dict[str, Any]] = defaultdict(dict)
+        self._kept: dict[Place, dict[str, Token]] = defaultdict(dict)
         self._empty: dict[Place, Token] = {}
+        self._turns: dict[Place, int] = {}
+        self._starts = 0
 
     def strategy(self, step: str) -> str:
         """How a gathering is decided; a step with several ports is an ``all``."""
@@ -135,36 +138,30 @@ class Gatherings:
 
     def _blockers(self, place: Place, live: Sequence[Token]) -> set[Place | None]:
         """What a gathering waits for: other gatherings whose tokens can reach it, None for tokens on their way."""
-        found: set[Place | None] = {None for token in live if self._is_awaited(place, token)}
+        found: set[Place | None] = {None for token in live if self.can_reach(place, token)}
         for other, arrivals in self.arrived.items():
             own_step = other[0] == place[0] and place[0] not in self.graph.joins
-            if other != place and not own_step and any(self._is_awaited(place, one.token) for one in arrivals):
+            if other != place and not own_step and any(self.can_reach(place, one.token) for one in arrivals):
                 found.add(other)
         return found
 
-    def _is_awaited(self, place: Place, token: Token) -> bool:
-        if not self.can_reach(place, token):
-            return False
-        step, _ = place
-        arrivals = self.arrived.get(place, [])
-        if step in self.graph.joins or any(arrival.failure is not None for arrival in arrivals):
-            return True
-        filled = {arrival.token.port for arrival in arrivals}
-        return any(
-            edge.target_port not in filled
-            and (edge.source == token.step or self.graph.reaches(token.step, edge.source))
-            for edge in self.graph.into[step]
-        )
-
     def _stuck(self, blockers: dict[Place, set[Place | None]]) -> Place | None:
-        """The first gathering in plan order among some that wait only for each other."""
-        for place in blockers:
+        """The first gathering in plan order among some that wait only for each other; one that lacks nothing first."""
+        for place in sorted(blockers, key=self._lacks):
             waited_for = _closure(place, blockers)
             if None not in waited_for and all(
                 place in _closure(other, blockers) for other in waited_for if other is not None
             ):
                 return place
         return None
+
+    def _lacks(self, place: Place) -> bool:
+        """Whether a gathering is a join, or has a port to which nothing has come."""
+        step, _ = place
+        if step in self.graph.joins:
+            return True
+        filled = {arrival.token.port for arrival in self.arrived[place]}
+        return any(edge.target_port not in filled for edge in self.graph.into[step])
 
     def _take_for_join(self, place: Place) -> Token:
         step, key = place
@@ -177,13 +174,26 @@ class Gatherings:
     def _take_for_ports(self, place: Place) -> Token:
         step, key = place
         arrivals = self.arrived.pop(place)
-        first = {arrival.token.port: arrival.token for arrival in reversed(arrivals)}
-        if left := [arrival for arrival in arrivals if first[arrival.token.port] is not arrival.token]:
+        first: dict[str, Token] = {}
+        for port in self.graph.ports(step):
+            at_port = [arrival.token for arrival in arrivals if arrival.token.port == port]
+            fitting = [token for token in at_port if not of_other_items(token, first.values())]
+            if fitting:
+                first[port] = in_order(self.graph, key, fitting)[0]
+        turn = self._turns.pop(place, None)
+        if left := [arrival for arrival in arrivals if first.get(arrival.token.port) is not arrival.token]:
             self.arrived[place] = left
+            turn = turn or 0
+            self._turns[place] = turn + 1
         taken = list(first.values())
         kept = self._kept[self._kept_under(step, key)]
-        kept |= {port: token.value for port, token in first.items()}
-        return Token(step, "", dict(kept), stack_behind(self.graph, step, key, taken), latest_seen(taken))
+        kept |= first
+        inputs = {port: token.value for port, token in kept.items() if not of_other_items(token, taken)}
+        stack = stack_behind(self.graph, step, key, taken)
+        if turn is not None:
+            self._starts += 1
+            stack = in_turn(stack, step, turn, self._starts, len(key.base))
+        return Token(step, "", inputs, stack, latest_seen(taken))
 
     def _kept_under(self, step: str, key: Key) -> Place:
         """Where the last values of ports are kept: the key without the frames inside a loop of the step."""

@@ -52,8 +52,8 @@ class Graph:
         return target in self.distances[source]
 
     def ports(self, step_id: str) -> list[str]:
-        """The connected input ports."""
-        return sorted({edge.target_port for edge in self.into[step_id]})
+        """The connected input ports, in the order of their edges."""
+        return list(dict.fromkeys(edge.target_port for edge in self.into[step_id]))
 
     @cached_property
     def ends(self) -> list[str]:

@@ -9,7 +9,11 @@ from tests.reference.graph import Graph
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One fan-out a token came out of: by which edge, and for which item."""
+    """One fan-out a token came out of: by which edge, and for which item.
+
+    Of several starts that a step with several ports makes of what is there at once each is a branch, too; its
+    activation is a negative number of its own.
+    """
 
     step: str
     activation: int
@@ -94,13 +98,25 @@ def is_under(graph: Graph, step: str, key: Key, token: Token) -> bool:
 
 
 def common_prefix(stacks: Iterable[Stack]) -> Stack:
-    """The frames that all stacks begin with."""
+    """The frames that all stacks begin with; where their branches part within one item, still that item."""
     first, *others = stacks
     length = len(first)
     for other in others:
         while first[:length] != other[:length]:
             length -= 1
-    return first[:length]
+    following = [(*stack[length].fan_out, stack[length].item) for stack in (first, *others) if len(stack) > length]
+    is_one_item = len(following) == len(others) + 1 and len(set(following)) == 1 and following[0][-1] is not None
+    return first[: length + is_one_item]
+
+
+def of_other_items(token: Token, others: Iterable[Token]) -> bool:
+    """Whether a token is of another item of one list than some other token."""
+    items = {frame.fan_out: frame.item for frame in token.stack if frame.item is not None}
+    return any(
+        frame.item is not None and items.get(frame.fan_out, frame.item) != frame.item
+        for other in others
+        for frame in other.stack
+    )
 
 
 def stack_behind(graph: Graph, step: str, key: Key, tokens: list[Token]) -> Stack:
@@ -118,6 +134,12 @@ def stack_behind(graph: Graph, step: str, key: Key, tokens: list[Token]) -> Stac
         of_one_item = len({frame.item for frame in own}) == 1
         stack += (lowest if of_one_item else replace(lowest, item=None, value=None),)
     return stack
+
+
+def in_turn(stack: Stack, step: str, turn: int, number: int, depth: int) -> Stack:
+    """The stack of one of several starts of a step with several ports: each is in one branch of the step."""
+    others = [frame for frame in stack[depth:] if frame.step != step or frame.activation > 0]
+    return (*stack[:depth], *others, Frame(step, -number, turn))
 
 
 def in_order(graph: Graph, key: Key, tokens: Iterable[Token]) -> list[Token]:

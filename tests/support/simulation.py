@@ -169,5 +169,11 @@ def play(
     return simulation
 
 
+def outputs(plan: Plan, script: Script | None = None, *, run_input: Json = "in") -> set[str]:
+    """The outputs of one plan over twenty orders of finishing."""
+    runs = (play(plan, script, run_input=run_input, order=Random(seed)) for seed in range(20))
+    return {repr(run.state.output()) for run in runs}
+
+
 def fails(_activation: Activation, _scope: Scope) -> Exception:
     return Broken("broken")

@@ -105,7 +105,7 @@ def summary(state: object) -> str:
             )
         }
         | {"ready": [token for token in state.ready if token.place == "ready"]}  # type: ignore[attr-defined]
-        | {"members": sorted(map(repr, state.members))}  # type: ignore[attr-defined]
+        | {"regions": sorted(map(repr, state.regions))}  # type: ignore[attr-defined]
     )
 
 
