@@ -88,10 +88,10 @@ class AsyncConnections:
                 self._drop(connection)
             raise
 
-    async def give_back(self, connection: httpcore.AsyncHTTPConnection, place: Place) -> None:
-        """Keep a connection whose answer was read to its end; forget one that is closed."""
+    async def give_back(self, connection: httpcore.AsyncHTTPConnection, place: Place, *, is_kept: bool = True) -> None:
+        """Keep a connection whose answer was read to its end, unless told otherwise; forget one that is closed."""
         self._slots.release()
-        if not connection.is_idle():
+        if not (is_kept and connection.is_idle()):
             self._drop(connection)
             return
         self._idle[connection] = place

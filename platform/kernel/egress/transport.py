@@ -64,8 +64,8 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
             raise refusal from failure
         finally:
             current.reset(token)
-        raw = _AsyncRawBody(response, place, connection, self._connections)
         headers = httpx.Headers(response.headers)
+        raw = _AsyncRawBody(response, place, connection, self._connections, is_kept=not _is_event_stream(headers))
         reader = BodyReader(headers.get("content-encoding", ""), self._limit)
         return _response(response, headers, reader, _AsyncBody(raw, reader, request.extensions.get(DEADLINE)))
 
@@ -125,8 +125,11 @@ class _AsyncRawBody:
         place: Place,
         connection: httpcore.AsyncHTTPConnection,
         connections: AsyncConnections,
+        *,
+        is_kept: bool,
     ) -> None:
         self._stream = cast("Any", response.stream)
+        self._is_kept = is_kept
         self._place = place
         self._connection = connection
         self._connections = connections
@@ -142,7 +145,7 @@ class _AsyncRawBody:
         try:
             await self._stream.aclose()
         finally:
-            await self._connections.give_back(self._connection, self._place)
+            await self._connections.give_back(self._connection, self._place, is_kept=self._is_kept)
 
 
 class _AsyncBody(httpx.AsyncByteStream):
@@ -203,6 +206,15 @@ def _our_errors(progress: Progress | None = None) -> Iterator[None]:
         raise DeadlineExceeded(sent=progress is None or progress.sent) from error
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, ssl.SSLError) as error:
         raise connection_failed(error, sent=progress is None or progress.sent) from error
+
+
+def _is_event_stream(headers: httpx.Headers) -> bool:
+    """Tell whether an answer is one behind which servers close, though they promised to keep the connection.
+
+    llama.cpp's does: a request that follows at once would be lost in it.
+    """
+    content_type: str = headers.get("content-type", "")
+    return content_type.lower().startswith("text/event-stream")
 
 
 def _core_request(request: httpx.Request) -> httpcore.Request:

@@ -1,12 +1,43 @@
 """A model is asked, in one piece or streamed, and tells what it took."""
 
+import asyncio
+import json
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from examples.model_server import Reply
 from runs.providers.base import Message
 from tests.support.model_server import ModelBench, asking
+
+LLAMA_EVENTS = {
+    "openai": (
+        {"choices": [{"finish_reason": None, "index": 0, "delta": {"role": "assistant", "content": None}}]},
+        {"choices": [{"finish_reason": None, "index": 0, "delta": {"content": "Hello"}}]},
+        {"choices": [{"finish_reason": "stop", "index": 0, "delta": {}}]},
+    ),
+    "anthropic": (
+        {
+            "type": "message_start",
+            "message": {"type": "message", "content": [], "usage": {"input_tokens": 9, "output_tokens": 0}},
+        },
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
+        {"type": "message_stop"},
+    ),
+}
+
+
+def _stream(events: Sequence[Any]) -> bytes:
+    """Write a stream as llama.cpp's server does: it promises to keep the connection."""
+    head = "HTTP/1.1 200 OK\r\nServer: llama.cpp\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
+    chunks = [f"data: {json.dumps(event)}\n\n" for event in events]
+    written = "".join(f"{len(chunk):x}\r\n{chunk}\r\n" for chunk in chunks)
+    return f"{head}Keep-Alive: timeout=5, max=100\r\n\r\n{written}0\r\n\r\n".encode()
 
 
 async def test_a_plain_answer_has_text_model_tokens_and_the_service_s_name_of_the_call(bench: ModelBench) -> None:
@@ -109,6 +140,24 @@ async def test_a_provider_serves_many_steps_over_few_connections(bench: ModelBen
 
     assert len(bench.server.asked) == 5
     assert bench.server.connections == 1
+
+
+async def test_a_server_that_closes_behind_every_stream_without_saying_so_loses_no_call(
+    bench: ModelBench,
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request as llama.cpp's server does; a second one on the same connection is never read."""
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(_stream(LLAMA_EVENTS[bench.name]))
+        await reader.read()
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    base_url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    provider = bench.provider(base_url=base_url)
+    async with listening:
+        replies = [await provider.complete(asking(timeout_seconds=5), on_delta=lambda _text: None) for _ in range(3)]
+    assert [reply.text for reply in replies] == ["Hello"] * 3
 
 
 async def test_text_no_journal_could_hold_is_mended(openai: ModelBench) -> None:
