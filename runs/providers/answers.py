@@ -119,6 +119,11 @@ def read_arguments(written: Any) -> Json:
         return written
 
 
+def as_object(arguments: Json) -> dict[str, Json]:
+    """Make an object of a tool's arguments, which services and their templates take for one when they get them back."""
+    return arguments if isinstance(arguments, dict) else {"arguments": arguments}
+
+
 def _is_strict(schema: Json) -> bool:
     if not isinstance(schema, dict) or not _STRICT_KEYWORDS.issuperset(schema):
         return False

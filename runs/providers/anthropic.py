@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 from kernel.values import Json, dump_json
-from runs.providers.answers import answer_schema, read_arguments
+from runs.providers.answers import answer_schema, as_object, read_arguments
 from runs.providers.base import (
     CompletionReply,
     CompletionRequest,
@@ -225,7 +225,7 @@ def _write_content(message: Message, model: str) -> list[Json]:
     if message.text:
         content.append({"type": "text", "text": message.text})
     for call in message.tool_calls:
-        given: Json = call.arguments if isinstance(call.arguments, dict) else {"arguments": call.arguments}
+        given = as_object(call.arguments)
         content.append({"type": "tool_use", "id": call.call_id, "name": call.name, "input": given})
     return content
 

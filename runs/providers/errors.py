@@ -44,6 +44,7 @@ _UNSUPPORTED = re.compile(
     r"|cannot both be",
     re.IGNORECASE,
 )
+_OF_THIS_SCHEMA = re.compile(r"json.?schema.{0,20}(?:error|conversion)|invalid schema|\$ref", re.IGNORECASE)
 _PER_MINUTE = re.compile(r"per[ _-]?(?:second|minute)|\b[rt]pm\b", re.IGNORECASE)
 _PER_DAY = re.compile(r"per[ _-]?(?:day|month)", re.IGNORECASE)
 
@@ -74,10 +75,13 @@ class Complaint:
 
     @property
     def is_for_good(self) -> bool:
-        """Whether the parameter is not taken at all, rather than this value of it."""
-        return _UNSUPPORTED.search(" ".join((*self.names, self.text))) is not None
+        """Whether the parameter is not taken at all, rather than this value of it, or this schema."""
+        is_unsupported = _UNSUPPORTED.search(" ".join((*self.names, self.text))) is not None
+        return is_unsupported and _OF_THIS_SCHEMA.search(self.text) is None
 
 
+_NOT_FOUND = "not_found_error"
+"""What Anthropic calls a model it does not have; llama.cpp's server calls any path so."""
 _BY_NAME = {
     "invalid_api_key": "LLM_AUTH_FAILED",
     "authentication_error": "LLM_AUTH_FAILED",
@@ -90,7 +94,7 @@ _BY_NAME = {
     "billing_error": "LLM_QUOTA_EXHAUSTED",
     "model_not_found": "LLM_MODEL_UNKNOWN",
     "DeploymentNotFound": "LLM_MODEL_UNKNOWN",
-    "not_found_error": "LLM_MODEL_UNKNOWN",
+    _NOT_FOUND: "LLM_MODEL_UNKNOWN",
     "context_length_exceeded": "LLM_CONTEXT_TOO_LONG",
     "exceed_context_size_error": "LLM_CONTEXT_TOO_LONG",
     "request_too_large": "LLM_CONTEXT_TOO_LONG",
@@ -171,7 +175,7 @@ def code_of(complaint: Complaint) -> str:
     if complaint.status in _LIMITS_COUNT_FOR and (code := _limit(complaint)) is not None:
         return code
     for name in complaint.names:
-        if name in _BY_NAME:
+        if name in _BY_NAME and (name != _NOT_FOUND or "model" in complaint.text.lower()):
             return _BY_NAME[name]
     if complaint.status in _WORDS_COUNT_FOR:
         for words, code in _BY_WORDS:

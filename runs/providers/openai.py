@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 import httpx
 
 from kernel.values import Json, dump_json
-from runs.providers.answers import answer_schema
+from runs.providers.answers import answer_schema, as_object
 from runs.providers.base import (
     CompletionReply,
     CompletionRequest,
@@ -30,6 +30,8 @@ _NO_SYSTEM = re.compile(
     r"system.{0,40}(?:not|un)\W?.{0,10}support|(?:not|un)\W?.{0,10}support.{0,20}system|developer instruction",
     re.IGNORECASE | re.DOTALL,
 )
+_NO_SCHEMA = re.compile(r"json.?schema|grammar", re.IGNORECASE)
+"""A service cannot hold a model to a schema, or not to this one."""
 _LIMITS = ("max_completion_tokens", "max_tokens")
 
 
@@ -110,7 +112,8 @@ class ChatCompletions:
         if isinstance(wanted, dict):
             kind = str(wanted["type"])
             is_lost = complaint.status == httpx.codes.INTERNAL_SERVER_ERROR
-            if is_lost or complaint.is_about("response_format") or complaint.is_about(kind):
+            is_refused = complaint.status in REFUSED and _NO_SCHEMA.search(complaint.text) is not None
+            if is_lost or is_refused or complaint.is_about("response_format") or complaint.is_about(kind):
                 return kind
         if body.get("stream") and complaint.status in REFUSED and NO_STREAM.search(complaint.text):
             return STREAM
@@ -156,7 +159,7 @@ def _write_message(message: Message, model: str) -> dict[str, Json]:
                 "type": "function",
                 "function": {
                     "name": call.name,
-                    "arguments": call.arguments if isinstance(call.arguments, str) else dump_json(call.arguments),
+                    "arguments": dump_json(as_object(call.arguments)),
                 },
                 **extras.get(call.call_id, {}),
             }

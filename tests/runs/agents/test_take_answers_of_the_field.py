@@ -123,6 +123,11 @@ async def test_what_a_service_does_not_take_is_asked_otherwise(
     await play(case, bench, field)
 
 
+@pytest.mark.parametrize("case", model_cases("named_errors"))
+async def test_an_error_is_the_one_that_the_service_means(case: Case, bench: AgentBench, field: CountingServer) -> None:
+    await play(case, bench, field)
+
+
 def test_every_case_is_played() -> None:
     played = re.findall(r'model_cases\("(\w+)"\)', Path(__file__).read_text())
     assert {case["class"] for case in json.loads(FIELD.read_text())["models"]} == set(played)

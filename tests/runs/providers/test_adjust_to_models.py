@@ -34,10 +34,21 @@ async def test_several_lacks_are_found_out_in_one_call(openai: ModelBench) -> No
     assert openai.server.asked[0].body["max_completion_tokens"] == 1000
 
 
-async def test_a_schema_the_service_cannot_read_is_put_in_words_for_this_call_only(openai: ModelBench) -> None:
+@pytest.mark.parametrize(
+    ("words", "parameter"),
+    [
+        ("Invalid schema for response_format 'answer'", "response_format"),
+        ("Invalid schema for response_format 'answer': In context=(), 'allOf' is not permitted.", "response_format"),
+        ("Automatic parser generation failed: JSON schema error at #/properties/odd: unsupported $ref #odd", None),
+    ],
+    ids=["OpenAI", "OpenAI, a word of it", "llama.cpp"],
+)
+async def test_a_schema_the_service_cannot_read_is_put_in_words_for_this_call_only(
+    openai: ModelBench, words: str, parameter: str | None
+) -> None:
     def script(asked: Asked) -> Reply | Problem:
         if asked.schema is not None and "odd" in asked.schema["properties"]:
-            return Problem("bad_request", "Invalid schema for response_format 'answer'", "response_format")
+            return Problem("bad_request", words, parameter)
         return Reply('{"odd": 1}' if asked.schema is None else "{}")
 
     openai.server.script = script

@@ -237,6 +237,8 @@ def test_nothing_sent_as_a_credential_is_quotable() -> None:
         (Complaint(400, ("invalid_request_error",), "Invalid model name passed in model=x."), "MODEL_UNKNOWN"),
         (Complaint(400, ("no_db_connection",), "No connected db."), "AUTH_FAILED"),
         (Complaint(404, (), "Not Found"), "API_NOT_FOUND"),
+        (Complaint(404, ("not_found_error",), "model: no-such-model"), "MODEL_UNKNOWN"),
+        (Complaint(404, ("not_found_error",), "File Not Found"), "API_NOT_FOUND"),
         (Complaint(405), "API_NOT_FOUND"),
         (Complaint(403, ("model_not_found",)), "MODEL_UNKNOWN"),
         (Complaint(403, ("permission_error",)), "AUTH_FAILED"),
