@@ -93,7 +93,8 @@ class AgentBench:
     ) -> None:
         """Give the tenant a connection to a model: the bench's server, unless it is elsewhere."""
         base_url = base_url or self.server.url + ("/v1" if provider == "openai" else "")
-        made = build_provider(provider, http_client=self.context.egress, base_url=base_url, secret="key", **options)
+        given = {"http_client": self.context.egress, "base_url": base_url, "secret": "key"} | options
+        made = build_provider(provider, **given)
         endpoint = Endpoint(host_of(base_url), ref)
         self.context.models[ref] = LanguageModel(ref, made, provider, model, endpoint, timeout_seconds)
 
