@@ -17,6 +17,7 @@ from humantasks.rules import Person
 from humantasks.selectors import BOXES, TaskQuery
 from humantasks.types import DECISIONS, MISSING, Answer, Decision, TaskStatus, TaskType
 from kernel.ids import parse_id
+from tenants.fields import Id, WordList
 from tenants.models import Membership
 from tenants.requests import PageQuery, Strict
 from tenants.shapes import JsonObject
@@ -29,6 +30,14 @@ class AnyJson(serializers.JSONField):
     """Any JSON value."""
 
 
+class DecisionField(serializers.ChoiceField):
+    """A decision; the rules refuse what is none, as they know what the task allows."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Take any text."""
+        return data if isinstance(data, str) else super().to_internal_value(data)
+
+
 class TaskListQuery(PageQuery):
     """Filters of the task list; they add up."""
 
@@ -37,20 +46,15 @@ class TaskListQuery(PageQuery):
         default="all",
         help_text="`mine`: asked by name, standing in, or claimed; `groups`: asked with others and free; `done`: over.",
     )
-    status = serializers.CharField(
-        required=False, help_text="One or more of " + ", ".join(TaskStatus.values) + ", separated by commas."
+    status = WordList(
+        words=TaskStatus.values,
+        noun="status",
+        required=False,
+        help_text="One or more of " + ", ".join(TaskStatus.values) + ", separated by commas.",
     )
-    overdue = serializers.BooleanField(required=False, allow_null=True, default=None)
+    overdue = serializers.BooleanField(required=False)
     segment = serializers.CharField(required=False, max_length=64, help_text="Tasks of this segment_id.")
-    run = serializers.UUIDField(required=False, help_text="Tasks of this run.")
-
-    def validate_status(self, value: str) -> list[str]:
-        """Split, and refuse what is no status."""
-        wanted = value.split(",")
-        unknown = [status for status in wanted if status not in TaskStatus.values]
-        if unknown:
-            raise serializers.ValidationError(f"There is no status {unknown[0]!r}.", "UNKNOWN_STATUS")
-        return wanted
+    run = Id(required=False, help_text="Tasks of this run.")
 
 
 def task_query(fields: dict[str, Any]) -> TaskQuery:
@@ -58,7 +62,7 @@ def task_query(fields: dict[str, Any]) -> TaskQuery:
     return TaskQuery(
         box=fields["box"],
         status=fields.get("status", ()),
-        overdue=fields["overdue"],
+        overdue=fields.get("overdue"),
         segment_id=fields.get("segment"),
         run_id=fields.get("run"),
         cursor=fields["cursor"],
@@ -66,7 +70,6 @@ def task_query(fields: dict[str, Any]) -> TaskQuery:
     )
 
 
-@extend_schema_serializer(examples=[OpenApiExample("An approval", DECIDE_EXAMPLE, request_only=True)])
 class ReportQuery(Strict):
     """What a report tells apart, and of which time."""
 
@@ -75,10 +78,11 @@ class ReportQuery(Strict):
     before = serializers.DateTimeField(required=False, help_text="Only tasks created before this time.")
 
 
+@extend_schema_serializer(examples=[OpenApiExample("An approval", DECIDE_EXAMPLE, request_only=True)])
 class DecideFields(Strict):
     """What a person says about a task."""
 
-    decision = serializers.CharField(max_length=32, help_text="`approved`, `rejected`, `modified`: as the type allows.")
+    decision = DecisionField(choices=[one.value for one in Decision], help_text="One that the task's type allows.")
     data = AnyJson(  # type: ignore[assignment]  # DRF takes fields out of the class
         required=False, help_text="Of an input, and of a review that is `modified`: what fits the form."
     )
@@ -98,11 +102,7 @@ class DecideFields(Strict):
 class DelegateFields(Strict):
     """To whom a task is handed on."""
 
-    to = serializers.UUIDField(help_text="The id of an active member.")
-
-
-class NoFields(Strict):
-    """Nothing is said beside the address."""
+    to = Id(help_text="The id of an active member.")
 
 
 class PersonShape(serializers.Serializer[Any]):

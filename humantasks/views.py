@@ -18,7 +18,6 @@ from humantasks.rules import REVIEWER, Person
 from humantasks.serializers import (
     DecideFields,
     DelegateFields,
-    NoFields,
     ReportQuery,
     ReportShape,
     TaskListQuery,
@@ -30,7 +29,7 @@ from humantasks.serializers import (
 from kernel.compute.errors import COMPUTE_REFUSALS
 from kernel.paging import CursorRefused, page_body
 from tenants.context import reading_scope
-from tenants.requests import caller_of, read_fields, read_query
+from tenants.requests import NoFields, caller_of, read_fields, read_query
 from tenants.shapes import page_shape
 
 READ, WRITE = "tasks:read", "tasks:write"

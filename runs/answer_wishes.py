@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from runs.serializers import FiniteFloat
+from tenants.fields import FiniteFloat
 from tenants.requests import Strict, read_query
 
 MAX_WAIT_SECONDS: Final = 55

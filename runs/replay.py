@@ -26,7 +26,7 @@ from segments.plan import SEMANTICS
 from tenants.models import ApiKey, Tenant
 
 BATCH_EVENTS: Final = 500
-_ACTIVATION: Final = re.compile(r"([^#\s]{1,64})#([1-9][0-9]{0,8})")
+ACTIVATION: Final = re.compile(r"([^#\s]{1,64})#([1-9][0-9]{0,8})")
 _OUTCOMES: Final = {EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_SKIPPED}
 _LANDINGS: Final = {EventType.STEP_RETRYING, *_OUTCOMES}
 _BEGIN_OR_END: Final = {EventType.STEP_STARTED, *_OUTCOMES}
@@ -90,7 +90,7 @@ def replay_run(
 
 def _first_seq(source: Run, activation: str) -> int:
     """Find where an activation began."""
-    named = _ACTIVATION.fullmatch(activation)
+    named = ACTIVATION.fullmatch(activation)
     if named is None:
         raise ActivationUnknown("An activation is written step_id#n, with n counting from 1.")
     events = source.events.filter(step_id=named[1], activation=int(named[2])).order_by("seq")

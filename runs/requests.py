@@ -9,7 +9,7 @@ from kernel.canonical import content_hash
 from runs.errors import IdempotencyKeyMalformed
 from runs.idempotency import OnceKey
 
-_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def once_of(request: Request, **target: Any) -> OnceKey | None:
@@ -23,6 +23,6 @@ def once_of(request: Request, **target: Any) -> OnceKey | None:
     key: str | None = request.headers.get("Idempotency-Key")
     if key is None:
         return None
-    if _KEY.fullmatch(key) is None:
+    if KEY.fullmatch(key) is None:
         raise IdempotencyKeyMalformed
     return OnceKey(key, content_hash({"target": target, "body": request.data}))

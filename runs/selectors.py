@@ -1,5 +1,6 @@
 """What is read about runs."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from tenants.models import Tenant
 from tenants.selectors import bytes_of, newest_page
 
 MAX_SEQ: Final = 2**31 - 1
+SEQ: Final = re.compile(r"[0-9]{1,10}")
 COUNT_PATIENCE: Final = "500ms"
 LISTED_WAITS: Final = 100
 _VALUES: Final = ("input", "output")
@@ -184,7 +186,7 @@ def read_seq(text: str) -> int:
     Raises:
         CursorRefused: Not the number of an event.
     """
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= MAX_SEQ):
+    if SEQ.fullmatch(text) is None or int(text) > MAX_SEQ:
         raise CursorRefused
     return int(text)
 

@@ -1,19 +1,21 @@
 """How runs look to callers: what a start may say, and the shapes for the API's description."""
 
-import math
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from kernel.values import size_of
+from runs import requests
 from runs.callbacks.serializers import CallbackFields, CallbackShape, wished
 from runs.circuits.shapes import WaitingForShape
 from runs.examples import RUN_EXAMPLE
 from runs.journals.calls import CallShape
 from runs.models import RunStatus
+from runs.replay import ACTIVATION
 from runs.services import RETURN_EXISTING, Wish
 from runs.usage.serializers import StepUsageShape
+from tenants.fields import FiniteFloat, Formed, ObjectField, WordList, whole
 from tenants.requests import PageQuery, Strict
 from tenants.shapes import JsonObject
 
@@ -23,7 +25,7 @@ MAX_METADATA_BYTES = 16 * 1024
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    str,
+    {"type": "string", "pattern": whole(requests.KEY)},
     OpenApiParameter.HEADER,
     description=(
         "1 to 255 printable ASCII characters, kept for 24 hours. The same key and request answer with the first run "
@@ -39,27 +41,6 @@ class AnyValue(serializers.JSONField):
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
         """Take null for what it is; only a missing value is none."""
         return (True, None) if data is None else super().validate_empty_values(data)
-
-
-class ObjectField(JsonObject):
-    """A JSON object and nothing else."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Refuse what is no object."""
-        if not isinstance(data, dict):
-            self.fail("invalid")
-        return data
-
-
-class FiniteFloat(serializers.FloatField):
-    """A number, or its text in a form; never true, NaN or infinity."""
-
-    def to_internal_value(self, data: Any) -> float:
-        """Refuse what is no finite number."""
-        number: float = super().to_internal_value(data)
-        if isinstance(data, bool) or not math.isfinite(number):
-            self.fail("invalid")
-        return number
 
 
 class StartFields(Strict):
@@ -169,8 +150,9 @@ class CommandFields(Strict):
 class ReplayFields(Strict):
     """From where on a run is replayed."""
 
-    from_activation = serializers.CharField(
+    from_activation = Formed(
         required=False,
+        pattern=whole(ACTIVATION),
         max_length=80,
         help_text="`step_id#n`, as a run's steps and events name it; the whole run by default.",
     )
@@ -183,8 +165,11 @@ class ReplayFields(Strict):
 class RunListQuery(PageQuery):
     """Filters of the run list; they add up."""
 
-    status = serializers.CharField(
-        required=False, help_text="One or more of " + ", ".join(RunStatus.values) + ", separated by commas."
+    status = WordList(
+        words=RunStatus.values,
+        noun="status",
+        required=False,
+        help_text="One or more of " + ", ".join(RunStatus.values) + ", separated by commas.",
     )
     segment = serializers.CharField(required=False, max_length=64, help_text="Runs of this segment_id.")
     client_reference = serializers.CharField(required=False, max_length=255)
@@ -194,65 +179,13 @@ class RunListQuery(PageQuery):
     ended_after = serializers.DateTimeField(required=False, help_text="Runs that ended after this time (RFC 3339).")
     is_test = serializers.BooleanField(default=False, help_text="Runs that try a step type out, instead of the others.")
 
-    def validate_status(self, value: str) -> list[str]:
-        """Split, and refuse what is no status."""
-        wanted = value.split(",")
-        unknown = [status for status in wanted if status not in RunStatus.values]
-        if unknown:
-            raise serializers.ValidationError(f"There is no status {unknown[0]!r}.", "UNKNOWN_STATUS")
-        return wanted
-
-
-class EventQuery(Strict):
-    """Where a page of events starts."""
-
-    after = serializers.IntegerField(
-        default=0, min_value=0, max_value=2**31 - 1, help_text="The `seq` of the last event seen; 0 for all."
-    )
-    limit = serializers.IntegerField(default=100, min_value=1, max_value=250, help_text="Stored events a page.")
-
 
 class ValueQuery(Strict):
     """Which part of a payload."""
 
-    pointer = serializers.CharField(
-        default="", allow_blank=True, max_length=1000, trim_whitespace=False, help_text="A JSON pointer (RFC 6901)."
+    pointer = Formed(
+        pattern="^(?:/|$)", default="", allow_blank=True, max_length=1000, help_text="A JSON pointer (RFC 6901)."
     )
-
-
-class EventStreamQuery(Strict):
-    """Where a stream of events starts."""
-
-    after = serializers.IntegerField(default=0, min_value=0, max_value=2**31 - 1)
-
-
-class TenantStreamQuery(Strict):
-    """Which events of all runs, and from where on; the filters add up."""
-
-    cursor = serializers.CharField(
-        default="",
-        allow_blank=True,
-        max_length=200,
-        help_text="A cursor this list or its streams gave out, unchanged; `now` for what comes from now on. "
-        "Without it a page starts with the oldest event, a stream now.",
-    )
-    event_type = serializers.CharField(
-        default="", allow_blank=True, help_text="One or more types, separated by commas, `data.produced` included."
-    )
-    segment = serializers.CharField(
-        default="", allow_blank=True, help_text="One or more of segment_id, separated by commas."
-    )
-    run = serializers.CharField(default="", allow_blank=True, help_text="One or more of run_id, separated by commas.")
-
-
-class TenantEventQuery(TenantStreamQuery):
-    """A page of them."""
-
-    limit = serializers.IntegerField(default=100, min_value=1, max_value=250, help_text="Stored events a page.")
-
-
-class NoFields(Strict):
-    """A body that says nothing."""
 
 
 class TicketShape(serializers.Serializer[Any]):

@@ -178,7 +178,7 @@ class RunValueView(APIView):
     def get(self, request: Request, run_id: str, seq: str) -> Response:
         """Answer the value."""
         query = read_query(serializers.ValueQuery, request)
-        if not (seq.isascii() and seq.isdigit() and len(seq) <= 10 and int(seq) <= selectors.MAX_SEQ):
+        if selectors.SEQ.fullmatch(seq) is None or int(seq) > selectors.MAX_SEQ:
             raise errors.ValueNotFound
         run_uuid = selectors.read_run_id(run_id)
         value = find_value(tenant=caller_of(request).tenant, run_id=run_uuid, seq=int(seq), **query)

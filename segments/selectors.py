@@ -22,7 +22,7 @@ from tenants.context import reading_scope, tenant_scope
 from tenants.models import Tenant
 from tenants.selectors import bytes_of, newest_page
 
-_SEGMENT_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+SEGMENT_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 MAX_REVISION: Final = 2**31 - 1
 
 
@@ -69,7 +69,7 @@ def get_card(*, type_id: str) -> dict[str, Any]:
 
 def is_segment_id(text: str) -> bool:
     """Whether a text from an address can be a segment's id at all."""
-    return _SEGMENT_ID.fullmatch(text) is not None
+    return SEGMENT_ID.fullmatch(text) is not None
 
 
 def etag_of(segment: Segment) -> str | None:

@@ -82,7 +82,7 @@ class ValidateView(APIView):
         operation_id="validate_segment",
         summary="Validate a definition",
         description="All findings at once; nothing is saved. A definition with errors is a 200 with `valid: false`.",
-        request=SEGMENT_BODY,
+        request={"application/json": OpenApiTypes.ANY},
         responses=serializers.ValidationShape,
         examples=[OpenApiExample("Two steps", examples.TWO_STEPS, request_only=True)],
     )

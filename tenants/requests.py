@@ -7,6 +7,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kernel.errors import ErrorItem, Invalid
+from kernel.paging import MAX_CURSOR_LENGTH
+from tenants.fields import Texts, misfits_by_name
 from tenants.types import Caller
 
 DEFAULT_LIMIT = 100
@@ -24,6 +26,7 @@ class Strict(serializers.Serializer[Any]):
     """Fields of a body or a query. A member it does not know is an error, and so is one that is announced only.
 
     Null in an optional field that has no use for it counts as left out: many clients write all the fields they know.
+    In JSON a number is no text and a text no number; in a form and in an address (``Texts``) everything is a text.
     """
 
     not_available: ClassVar[dict[str, str]] = {}
@@ -31,7 +34,9 @@ class Strict(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         """Check the members' names first, all at once."""
+        of_wrong_type: dict[str, Any] = {}
         if isinstance(data, dict):
+            is_json = not isinstance(data, Texts)
             data = {name: value for name, value in data.items() if value is not None or not self._is_left_out(name)}
             self._refuse_unavailable(data)
             unknown = [name for name in data if name not in self.fields]
@@ -43,7 +48,16 @@ class Strict(serializers.Serializer[Any]):
                         for name in unknown[:50]
                     }
                 )
-        return super().to_internal_value(data)
+            if is_json:
+                of_wrong_type = misfits_by_name(self.fields, data)
+        try:
+            checked = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            told: Any = error.detail
+            raise serializers.ValidationError({**told, **of_wrong_type}) from None
+        if of_wrong_type:
+            raise serializers.ValidationError(of_wrong_type)
+        return checked
 
     def _is_left_out(self, name: str) -> bool:
         """Whether null in a member means that it is not there."""
@@ -66,12 +80,19 @@ class Strict(serializers.Serializer[Any]):
             raise NotAvailable(items[0].detail, errors=items)
 
 
+class NoFields(Strict):
+    """A body that says nothing: none, or an empty object."""
+
+
 class PageQuery(Strict):
     """The two parameters every list has."""
 
     limit = serializers.IntegerField(default=DEFAULT_LIMIT, min_value=1, max_value=MAX_LIMIT, help_text="Rows a page.")
     cursor = serializers.CharField(
-        default=None, allow_null=True, max_length=200, help_text="`next_cursor` of the page before, unchanged."
+        default=None,
+        allow_null=True,
+        max_length=MAX_CURSOR_LENGTH,
+        help_text="`next_cursor` of the page before, unchanged.",
     )
 
 
@@ -101,7 +122,7 @@ def read_query(query: type[Strict], request: Request) -> dict[str, Any]:
                 ErrorItem(code="SENT_TWICE", detail=f"The parameter `{name[:64]}` has two values.") for name in twice
             ]
         )
-    return read_fields(query, sent.dict())
+    return read_fields(query, Texts(sent.dict()))
 
 
 def read_fields(fields: type[Strict], data: Any) -> dict[str, Any]:

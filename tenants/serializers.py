@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from tenants.fields import WordList
 from tenants.models import ApiKey, Membership
 from tenants.requests import Strict
 from tenants.tokens import MOST_SECONDS
@@ -40,19 +41,13 @@ class MeMemberShape(serializers.Serializer[Any]):
 class MeQuery(Strict):
     """What the caller must be able to do."""
 
-    scopes = serializers.CharField(
+    scopes = WordList(
+        words=SCOPES,
+        noun="scope",
         required=False,
         max_length=1000,
         help_text="Scopes, separated by commas: a key that lacks one of them is answered with a 403 that names it.",
     )
-
-    def validate_scopes(self, value: str) -> list[str]:
-        """Split, and refuse what is no scope."""
-        wanted = [scope.strip() for scope in value.split(",")]
-        unknown = [scope for scope in wanted if scope not in SCOPES]
-        if unknown:
-            raise serializers.ValidationError(f"There is no scope {unknown[0]!r}.", "UNKNOWN_SCOPE")
-        return wanted
 
 
 class MeShape(serializers.Serializer[Any]):
@@ -95,7 +90,10 @@ class TokenFields(Strict):
     """What a token may do, and for how long."""
 
     scopes = serializers.ListField(
-        child=serializers.CharField(max_length=32), allow_empty=False, max_length=50, help_text="Of those the key has."
+        child=serializers.ChoiceField(choices=SCOPES),
+        allow_empty=False,
+        max_length=50,
+        help_text="Of those the key has.",
     )
     member = serializers.CharField(
         required=False,

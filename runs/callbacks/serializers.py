@@ -9,6 +9,7 @@ from runs.callbacks.models import DeliveryStatus, DeliveryTarget
 from runs.callbacks.payload import ENDS, EVENTS
 from runs.callbacks.sealing import Address
 from runs.callbacks.starting import CallbackWish
+from tenants.fields import Id
 from tenants.requests import PageQuery, Strict
 
 LONGEST_URL: Final = 8192
@@ -78,7 +79,7 @@ class DeliveryListQuery(PageQuery):
     """Filters of the list of deliveries; they add up."""
 
     status = serializers.ChoiceField(required=False, choices=DeliveryStatus.choices)
-    run = serializers.UUIDField(required=False, help_text="Deliveries of this run_id.")
+    run = Id(required=False, help_text="Deliveries of this run_id.")
 
 
 class CallbackShape(serializers.Serializer[Any]):
@@ -139,7 +140,3 @@ class RedeliverFields(Strict):
     """What a redelivery may say."""
 
     reason = serializers.CharField(required=False, allow_blank=True, max_length=500, help_text="Kept in the audit.")
-
-
-class NoFields(Strict):
-    """A body that says nothing."""

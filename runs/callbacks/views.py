@@ -16,7 +16,7 @@ from runs.errors import CallbackRefused, DeliveryNotFound, RunNotFound
 from runs.presentation import runs_location
 from runs.selectors import read_run_id
 from tenants.callback_secrets import callback_secret_age
-from tenants.requests import NotAvailable, PageQuery, caller_of, read_fields, read_query
+from tenants.requests import NoFields, NotAvailable, PageQuery, caller_of, read_fields, read_query
 from tenants.shapes import page_shape
 
 READ, WRITE, SIGN = "runs:read", "runs:write", "webhooks:write"
@@ -117,12 +117,12 @@ class CallbackSecretView(APIView):
         description="Shown in this answer only. Callbacks are signed with it from now on, and for 24 hours with the "
         "one before it as well: `webhook-signature` has both. The first callback a tenant asks for makes a secret that "
         "nobody has seen; make a new one to know it.",
-        request=serializers.NoFields,
+        request=NoFields,
         responses={201: serializers.NewCallbackSecretShape},
     )
     def post(self, request: Request) -> Response:
         """Make one."""
-        read_fields(serializers.NoFields, request.data)
+        read_fields(NoFields, request.data)
         caller = caller_of(request)
         made = services.rotate_secret(tenant=caller.tenant, actor=caller.actor)
         return Response({**secret_body(made.created_at, made.before_until), "secret": made.text}, status=201)

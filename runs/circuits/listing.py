@@ -22,6 +22,7 @@ from tenants.recording import record
 
 PATIENCE_SECONDS: Final = 1.0
 _ID_CHARACTERS: Final = 16
+CIRCUIT_ID: Final = f"[0-9a-f]{{{_ID_CHARACTERS}}}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from rest_framework.views import APIView
 from runs.circuits.listing import list_circuits, reset_circuit
 from runs.circuits.shapes import CircuitFields
 from runs.errors import CircuitNotFound, CircuitsUnknown
-from runs.serializers import NoFields
-from tenants.requests import caller_of, read_fields
+from tenants.requests import NoFields, caller_of, read_fields
 
 
 class CircuitShape(CircuitFields):
@@ -66,7 +65,7 @@ class ResetCircuitView(APIView):
     def post(self, request: Request, circuit_id: str) -> Response:
         """Close it."""
         caller = caller_of(request)
-        read_fields(NoFields, request.data or {})
+        read_fields(NoFields, request.data)
         reset_circuit(tenant=caller.tenant, actor=caller.actor, circuit_id=circuit_id)
         return Response(status=204)
 

@@ -10,9 +10,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from runs.connections.trial import TrialsUnderWay, try_connection
-from runs.serializers import NoFields
 from tenants.errors import ConnectionNotFound
-from tenants.requests import caller_of, read_fields
+from tenants.requests import NoFields, caller_of, read_fields
 
 
 class TrialShape(serializers.Serializer[Any]):
@@ -42,5 +41,5 @@ class ConnectionTestView(APIView):
     def post(self, request: Request, ref: str) -> Response:
         """Try it."""
         caller = caller_of(request)
-        read_fields(NoFields, request.data or {})
+        read_fields(NoFields, request.data)
         return Response(asdict(try_connection(tenant=caller.tenant, actor=caller.actor, ref=ref)))

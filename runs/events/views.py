@@ -12,11 +12,13 @@ from rest_framework.views import APIView
 from kernel.paging import CursorRefused, Page, page_body
 from runs import selectors, serializers
 from runs.errors import RunNotFound
+from runs.events import queries
 from runs.events.cursor import BEGINNING, NOW, RunSource, TenantSource, read_cursor, write_cursor
 from runs.events.sse import CONTENT_TYPE, StreamResponse, wants_stream
 from runs.events.stream import SCOPE, open_run, open_tenant, read_filter
 from runs.events.tickets import issue_ticket
-from tenants.requests import caller_of, read_fields, read_query
+from tenants.fields import whole
+from tenants.requests import NoFields, caller_of, read_fields, read_query
 from tenants.shapes import page_shape
 
 LAST_EVENT_ID: Final = OpenApiParameter(
@@ -24,6 +26,12 @@ LAST_EVENT_ID: Final = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     description="The `id` received last, which wins over the parameter. A browser sends it by itself.",
+)
+LAST_SEQ: Final = OpenApiParameter(
+    LAST_EVENT_ID.name,
+    {"type": "string", "pattern": whole(selectors.SEQ, "")},
+    OpenApiParameter.HEADER,
+    description=LAST_EVENT_ID.description,
 )
 STREAM: Final = OpenApiResponse(
     OpenApiTypes.STR,
@@ -44,14 +52,14 @@ class RunEventsView(APIView):
         summary="List a run's events",
         description="In order, behind `after`. `data.produced` is derived, once per port of a completed step, under "
         "the `seq` of that step's event. With `Accept: text/event-stream` it is `stream_run_events`.",
-        parameters=[serializers.EventQuery],
+        parameters=[queries.EventQuery],
         responses=page_shape("EventPage", serializers.EventShape()),
     )
     def get(self, request: Request, run_id: str) -> Response:
         """Answer one page, or the stream."""
         if wants_stream(request):
             return _run_stream(request, run_id)
-        query = read_query(serializers.EventQuery, request)
+        query = read_query(queries.EventQuery, request)
         run_uuid = selectors.read_run_id(run_id)
         source = RunSource(selectors.get_run(tenant=caller_of(request).tenant, run_id=run_uuid))
         stretch = source.read_page(source.place(query["after"]), query["limit"]).page()
@@ -73,7 +81,7 @@ class RunStreamView(APIView):
         description="The records of `list_run_events` as server-sent events, up to the run's last. While a step "
         "writes text there are also frames `event: step.delta` with `{event_type, run_id, step_id, activation, "
         "attempt, payload: {offset, text}}`: without an id, best effort, never stored.",
-        parameters=[serializers.EventStreamQuery, LAST_EVENT_ID],
+        parameters=[queries.EventStreamQuery, LAST_SEQ],
         responses={
             (200, CONTENT_TYPE): STREAM,
             204: OpenApiResponse(description="The run is over and `after` is its last event."),
@@ -97,7 +105,7 @@ class TenantEventsView(APIView):
         description="In the order in which they were committed; those of one run in the order of `seq`. "
         "`next_cursor` is always there: ask again with it and nothing is missed or comes twice. "
         "With `Accept: text/event-stream` it is `stream_events`.",
-        parameters=[serializers.TenantEventQuery],
+        parameters=[queries.TenantEventQuery],
         responses=page_shape("TenantEventPage", serializers.EventShape()),
     )
     def get(self, request: Request) -> Response:
@@ -105,7 +113,7 @@ class TenantEventsView(APIView):
         caller = caller_of(request)
         if wants_stream(request):
             return _tenant_stream(request)
-        query = read_query(serializers.TenantEventQuery, request)
+        query = read_query(queries.TenantEventQuery, request)
         cursor, limit = query.pop("cursor"), query.pop("limit")
         source = TenantSource(caller.tenant, read_filter(**query))
         place = source.now() if cursor == NOW else read_cursor(cursor) if cursor else BEGINNING
@@ -126,7 +134,7 @@ class TenantStreamView(APIView):
         operation_id="stream_events",
         summary="Stream the events of all runs",
         description="The records of `list_events` as server-sent events, without end.",
-        parameters=[serializers.TenantStreamQuery, LAST_EVENT_ID],
+        parameters=[queries.TenantStreamQuery, LAST_EVENT_ID],
         responses={(200, CONTENT_TYPE): STREAM},
     )
     def get(self, request: Request) -> Response:
@@ -135,13 +143,13 @@ class TenantStreamView(APIView):
 
 
 def _run_stream(request: Request, run_id: str) -> StreamResponse:
-    asked = read_query(serializers.EventStreamQuery, request)
+    asked = read_query(queries.EventStreamQuery, request)
     after = request.headers.get("Last-Event-ID") or str(asked["after"])
     return StreamResponse(open_run(caller=caller_of(request), run_id=run_id, after=after))
 
 
 def _tenant_stream(request: Request) -> StreamResponse:
-    asked = read_query(serializers.TenantStreamQuery, request)
+    asked = read_query(queries.TenantStreamQuery, request)
     cursor = request.headers.get("Last-Event-ID") or asked.pop("cursor")
     asked.pop("cursor", None)
     return StreamResponse(open_tenant(caller=caller_of(request), cursor=cursor, wanted=read_filter(**asked)))
@@ -157,12 +165,12 @@ class TicketsView(APIView):
         summary="Make a ticket for a WebSocket",
         description="For browsers, which cannot send a key with a WebSocket: the ticket stands for this call's key, "
         "once, within 30 seconds, as the parameter `ticket` of `/ws/v1/runs/{run_id}/` or `/ws/v1/events/`.",
-        request=serializers.NoFields,
+        request=NoFields,
         responses={201: serializers.TicketShape},
     )
     def post(self, request: Request) -> Response:
         """Make one."""
-        read_fields(serializers.NoFields, request.data)
+        read_fields(NoFields, request.data)
         ticket = issue_ticket(caller=caller_of(request))
         body = {"ticket": ticket.text, "expires_at": ticket.expires_at}
         return Response(body, status=201, headers={"Cache-Control": "no-store"})

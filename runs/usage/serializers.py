@@ -11,6 +11,7 @@ from rest_framework import serializers
 from kernel.clock import utc_now
 from runs.usage.amounts import money
 from runs.usage.selectors import GROUPS, Limit, UsageReport
+from tenants.fields import WordList
 from tenants.requests import Strict
 
 DEFAULT_DAYS: Final = 30
@@ -21,8 +22,11 @@ class UsageQuery(Strict):
     """Which usage, and what its rows tell apart."""
 
     to = serializers.DateField(required=False, help_text="The last day (UTC), included; today by default.")
-    by = serializers.CharField(
-        default="day,segment,model",
+    by = WordList(
+        words=tuple(GROUPS),
+        noun="group",
+        once=True,
+        default=list(GROUPS),
         help_text="What the rows tell apart: one or more of `day`, `segment`, `model`, separated by commas.",
     )
     segment = serializers.CharField(required=False, max_length=64, help_text="Only of this segment_id.")
@@ -32,15 +36,6 @@ class UsageQuery(Strict):
         """Add the field whose name is a word of the language."""
         help_text = f"The first day (UTC), included; {DEFAULT_DAYS - 1} days before the last by default."
         return {"from": serializers.DateField(required=False, help_text=help_text), **super().get_fields()}
-
-    def validate_by(self, value: str) -> list[str]:
-        """Split, and refuse what usage is not told apart by."""
-        groups = value.split(",")
-        for group in groups:
-            if group not in GROUPS or groups.count(group) > 1:
-                known = ", ".join(GROUPS)
-                raise serializers.ValidationError(f"Each of {known} at most once, not {group[:64]!r}.", "UNKNOWN_GROUP")
-        return groups
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Fill in the days, and refuse a span that is none or too long."""

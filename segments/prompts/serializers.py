@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from segments.prompts.models import PromptTemplate, PromptVersion
-from segments.prompts.rules import PromptTexts
+from segments.prompts.rules import MAX_CHARACTERS, PromptTexts
 from tenants.requests import PageQuery, Strict
 
 EXAMPLE: Final = {
@@ -15,14 +15,20 @@ EXAMPLE: Final = {
 }
 
 
+class PromptText(serializers.CharField):
+    """A template; the rules judge it, with errors of their own."""
+
+    described: Final = {"maxLength": MAX_CHARACTERS}
+
+
 @extend_schema_serializer(examples=[OpenApiExample("A summary", EXAMPLE, request_only=True)])
 class PromptFields(Strict):
     """What a prompt says."""
 
-    prompt = serializers.CharField(
+    prompt = PromptText(
         trim_whitespace=False, help_text="What to ask; `{{ expression }}` is filled in when a step uses it."
     )
-    system_prompt = serializers.CharField(
+    system_prompt = PromptText(
         required=False, allow_blank=True, trim_whitespace=False, help_text="What the model is to be; also a template."
     )
 

@@ -9,6 +9,7 @@ from tenants.connections.certificates import LONGEST_PEM, expires_at
 from tenants.connections.models import Connection, ConnectionAuth, ConnectionKind, SecretPlace
 from tenants.connections.rules import ConnectionWish
 from tenants.connections.services import KEEP
+from tenants.fields import FiniteFloat, ObjectField
 from tenants.requests import Strict
 from tenants.shapes import JsonObject
 
@@ -90,7 +91,7 @@ class ConnectionFields(Strict):
         help_text="Key, token, password or client secret. Left out it stays, null clears it; it is never shown.",
     )
     tls = TlsFields(required=False, help_text="Left out, the public authorities are trusted and nothing is shown.")
-    timeout_seconds = serializers.FloatField(required=False, allow_null=True, min_value=0.1, max_value=600)
+    timeout_seconds = FiniteFloat(required=False, allow_null=True, min_value=0.1, max_value=600)
     requests_per_minute = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=1_000_000, help_text="Calls over it wait."
     )
@@ -98,7 +99,7 @@ class ConnectionFields(Strict):
         required=False, allow_null=True, min_value=1, max_value=10_000, help_text="Calls of one worker at a time."
     )
     allows_tools = serializers.BooleanField(required=False, help_text="A model may call it as a tool; false.")
-    options = JsonObject(
+    options = ObjectField(
         required=False,
         help_text="What the other end is like: `honours_idempotency_key` of an API; `stream` and `schema_mode` of a "
         "language model.",

@@ -1,27 +1,42 @@
 """How members and invitations look to callers, and what callers may say about them."""
 
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import serializers
 
+from tenants.fields import Formed, Id, whole
 from tenants.members.models import Invitation
+from tenants.members.rules import GROUP, MOST_GROUPS
 from tenants.models import Membership, Role
 from tenants.requests import Strict
+
+
+class GroupList(serializers.ListField):
+    """Names of groups; the rules judge them, with errors of their own."""
+
+    child = Formed(pattern=whole(rf"\s*(?:{GROUP.pattern})\s*"), trim_whitespace=True, max_length=100)
+    described: Final = {"maxItems": MOST_GROUPS}
 
 
 class MemberFields(Strict):
     """What may be changed of a member; what is left out stays."""
 
     role = serializers.ChoiceField(choices=Role.choices, required=False)
-    groups = serializers.ListField(child=serializers.CharField(max_length=100), required=False)
+    groups = GroupList(required=False)
+
+
+class AsciiEmail(serializers.EmailField):
+    """An address in ASCII; the rules say what is wrong with another."""
+
+    described: Final = {"pattern": "^[\\x21-\\x7e\\s]*$"}
 
 
 class InvitationFields(Strict):
     """Whom to invite."""
 
-    email = serializers.EmailField(max_length=254)
+    email = AsciiEmail(max_length=254)
     role = serializers.ChoiceField(choices=Role.choices, default=Role.REVIEWER)
-    groups = serializers.ListField(child=serializers.CharField(max_length=100), default=list)
+    groups = GroupList(default=list)
 
 
 class AbsenceFields(Strict):
@@ -29,11 +44,7 @@ class AbsenceFields(Strict):
 
     away_from = serializers.DateTimeField(help_text="RFC 3339.")
     away_until = serializers.DateTimeField(required=False, allow_null=True, help_text="Left out: until further notice.")
-    stands_in = serializers.UUIDField(required=False, allow_null=True, help_text="The member who is asked meanwhile.")
-
-
-class NoFields(Strict):
-    """Nothing is said beside the address."""
+    stands_in = Id(required=False, allow_null=True, help_text="The member who is asked meanwhile.")
 
 
 class AbsenceShape(serializers.Serializer[Any]):

@@ -18,11 +18,10 @@ from tenants.members.serializers import (
     InvitationShape,
     MemberFields,
     MemberShape,
-    NoFields,
     invitation_body,
     member_body,
 )
-from tenants.requests import PageQuery, caller_of, read_fields, read_query
+from tenants.requests import NoFields, PageQuery, caller_of, read_fields, read_query
 from tenants.shapes import page_shape
 from tenants.types import Caller
 

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from kernel.errors import LlmteamError, Malformed, TooLarge
 from kernel.values import Json, normalise, parse_json
+from tenants.fields import Texts
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_FORM_BYTES = 64 * 1024
@@ -71,7 +72,8 @@ class FormParser(BaseParser):
             raise Malformed("The form cannot be read: send `name=value` pairs, percent-encoded UTF-8.") from None
         if len(dict(fields)) != len(fields):
             raise Malformed("A field of the form is sent twice.")
-        return normalise({name: _form_value(text) for name, text in fields})
+        members: Any = normalise({name: _form_value(text) for name, text in fields})
+        return Texts(members)
 
 
 class JsonRenderer(BaseRenderer):

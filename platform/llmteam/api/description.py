@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from kernel.ids import ID_FORM
+from runs.circuits.listing import CIRCUIT_ID
 from runs.events.payloads import PAYLOADS
+from runs.selectors import MAX_SEQ
+from segments.definition.prompt_names import TEMPLATE_ID
+from segments.selectors import MAX_REVISION, SEGMENT_ID
+from tenants.connections.rules import REF
+from tenants.fields import whole
 
 TAGS: Final = {
     "callback-secret": "The secret that signs what callbacks are sent.",
@@ -77,6 +84,18 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
         "cancelled": "Ended by a command.",
         "timed_out": "Over, as it took longer than it may.",
     },
+    "ScopesEnum": {
+        "segments:read": "Read segments, prompts and the catalog; validate.",
+        "segments:write": "Save and archive segments and prompts.",
+        "runs:read": "Read and follow runs.",
+        "runs:write": "Start and command runs.",
+        "tasks:read": "Read human tasks.",
+        "tasks:write": "Claim, hand on and decide human tasks.",
+        "audit:read": "Read what was changed, and by whom.",
+        "tenant:read": "Read members, connections, limits and usage.",
+        "tenant:write": "Change members and connections; act for members.",
+        "webhooks:write": "Change what callbacks are signed with, and where tasks are told of.",
+    },
     "SecretInEnum": {"header": "In the header, as Basic.", "body": "In the body, as fields."},
     "SeverityEnum": {"info": "As expected.", "warning": "Look at it.", "error": "It failed, or may not be."},
     "StateEnum": {
@@ -122,11 +141,17 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
 """What the values of enums mean, by the name of their type."""
 PATH_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     **{
-        name: {"type": "string", "format": "uuid"}
+        name: {"type": "string", "format": "uuid", "pattern": whole(ID_FORM)}
         for name in ("run_id", "task_id", "member_id", "invitation_id", "delivery_id", "account_id")
     },
-    **{name: {"type": "integer", "minimum": 1} for name in ("number", "seq")},
+    "segment_id": {"type": "string", "pattern": whole(SEGMENT_ID)},
+    "template_id": {"type": "string", "pattern": whole(TEMPLATE_ID)},
+    "ref": {"type": "string", "pattern": whole(REF)},
+    "circuit_id": {"type": "string", "pattern": whole(CIRCUIT_ID)},
+    "number": {"type": "integer", "minimum": 1, "maximum": MAX_REVISION},
+    "seq": {"type": "integer", "minimum": 1, "maximum": MAX_SEQ},
 }
+"""The forms of what paths name: those that the readers of addresses go by."""
 
 
 def complete(result: dict[str, Any], **_told: object) -> dict[str, Any]:
@@ -135,8 +160,11 @@ def complete(result: dict[str, Any], **_told: object) -> dict[str, Any]:
     result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     for name, meanings in MEANINGS.items():
         schemas[name]["description"] = "\n".join(f"* `{value}` - {text}" for value, text in meanings.items())
-    for parameter in _path_parameters(result["paths"]):
-        parameter["schema"] = PATH_PARAMETERS.get(parameter["name"], parameter["schema"])
+    for parameter in _parameters(result["paths"]):
+        if parameter["in"] == "path":
+            parameter["schema"] = PATH_PARAMETERS.get(parameter["name"], parameter["schema"])
+        else:
+            _forbid_null(parameter["schema"])
     _type_events(schemas)
     schemas["Problem"]["additionalProperties"] = True
     _unwrap(schemas)
@@ -154,10 +182,16 @@ def _unwrap(node: Any) -> None:
             _unwrap(one)
 
 
-def _path_parameters(paths: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _parameters(paths: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for operations in paths.values():
         for operation in operations.values():
-            yield from (one for one in operation.get("parameters", ()) if one["in"] == "path")
+            yield from operation.get("parameters", ())
+
+
+def _forbid_null(schema: dict[str, Any]) -> None:
+    """Leave null out where only texts can be: a parameter is there or not."""
+    if isinstance(schema.get("type"), list):
+        (schema["type"],) = (kind for kind in schema["type"] if kind != "null")
 
 
 def _type_events(schemas: dict[str, Any]) -> None:

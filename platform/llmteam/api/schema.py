@@ -14,6 +14,7 @@ from kernel.values import MalformedJson, ValueRefused
 from llmteam.api.content import UnsupportedContent
 from llmteam.api.problems import DatabaseAway, problem
 from tenants.errors import CsrfMissing, KeyMissing, KeyRefused, ScopeMissing, TooManyAttempts
+from tenants.requests import Strict
 
 _EXAMPLE_REQUEST_ID: Final = "01a20c5a-67bc-70b7-a9c6-60e0d8130e1f"
 _ALWAYS: Final = (KeyMissing, KeyRefused, TooManyAttempts, DatabaseAway)
@@ -73,6 +74,21 @@ class Schema(AutoSchema):
     def _get_serializer_name(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> str:
         name: str = super()._get_serializer_name(serializer, direction, bypass_extensions)
         return name.removesuffix("Shape")
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
+        """Say that what ``Strict`` refuses is refused."""
+        described: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        return {**described, "additionalProperties": False} if isinstance(serializer, Strict) else described
+
+    def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
+        """Add what the field itself tells, that blanks alone are no text, and that a list has to have something."""
+        super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
+        if isinstance(field, serializers.CharField) and isinstance(field.root, Strict):
+            cut = field.trim_whitespace and not field.allow_blank
+            schema.update({"pattern": r"\S"} if cut and "pattern" not in schema else {})
+        if isinstance(field, serializers.ListField) and not field.allow_empty:
+            schema["minItems"] = 1
+        schema.update(getattr(field, "described", {}))
 
     def map_parsers(self) -> list[str]:
         """Name the one content type all bodies may have; a start names its second itself."""

@@ -1,0 +1,63 @@
+"""What may be asked of events, and how it is described: pages and streams, of one run and of all."""
+
+import re
+
+from rest_framework import serializers
+
+from kernel.ids import ID_FORM
+from runs.events.cursor import EVENT_TYPES
+from runs.events.stream import MOST_NAMES
+from runs.selectors import MAX_SEQ
+from tenants.fields import Formed, names
+from tenants.requests import Strict
+
+
+class EventQuery(Strict):
+    """Where a page of events starts."""
+
+    after = serializers.IntegerField(
+        default=0, min_value=0, max_value=MAX_SEQ, help_text="The `seq` of the last event seen; 0 for all."
+    )
+    limit = serializers.IntegerField(default=100, min_value=1, max_value=250, help_text="Stored events a page.")
+
+
+class EventStreamQuery(Strict):
+    """Where a stream of events starts."""
+
+    after = serializers.IntegerField(default=0, min_value=0, max_value=MAX_SEQ)
+
+
+class TenantStreamQuery(Strict):
+    """Which events of all runs, and from where on; the filters add up."""
+
+    cursor = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=200,
+        help_text="A cursor this list or its streams gave out, unchanged; `now` for what comes from now on. "
+        "Without it a page starts with the oldest event, a stream now.",
+    )
+    event_type = Formed(
+        pattern=names("|".join(map(re.escape, EVENT_TYPES)), MOST_NAMES),
+        default="",
+        allow_blank=True,
+        help_text="One or more types, separated by commas, `data.produced` included.",
+    )
+    segment = Formed(
+        pattern=names("[^,]*", MOST_NAMES),
+        default="",
+        allow_blank=True,
+        help_text="One or more of segment_id, separated by commas.",
+    )
+    run = Formed(
+        pattern=names(ID_FORM, MOST_NAMES),
+        default="",
+        allow_blank=True,
+        help_text="One or more of run_id, separated by commas.",
+    )
+
+
+class TenantEventQuery(TenantStreamQuery):
+    """A page of them."""
+
+    limit = serializers.IntegerField(default=100, min_value=1, max_value=250, help_text="Stored events a page.")

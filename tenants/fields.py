@@ -1,0 +1,145 @@
+"""Fields of bodies and queries, and how the API's description tells what they take: each says it in one place.
+
+A field that has ``described`` shows it, members of a JSON Schema, in the description (``llmteam.api.schema``).
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
+from typing import Any, Final
+from uuid import UUID
+
+from rest_framework import serializers
+
+from kernel.ids import ID_FORM, parse_id
+from tenants.shapes import JsonObject
+
+_JSON_TYPES: Final[tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], tuple[type, ...]], ...]] = (
+    (serializers.BooleanField, (bool,)),
+    (serializers.IntegerField, (int, float)),
+    (serializers.FloatField, (int, float)),
+    (serializers.CharField, (str,)),
+)
+"""What JSON has for the fields for which Django REST framework takes more: 5 for a text, "5" for a number."""
+
+
+class Texts(dict[str, Any]):
+    """The fields of a form or an address: all are texts, which stand for numbers and for true and false."""
+
+
+def misfits_by_name(fields: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Say of each field whose value is not of its type in JSON that it is not, nested as the fields are."""
+    return _nested((name, fields[name], value) for name, value in values.items() if name in fields)
+
+
+def _nested(values: Iterable[tuple[Any, Any, Any]]) -> dict[Any, Any]:
+    judged = ((name, _misfits(field, value)) for name, field, value in values if value is not None)
+    return {name: found for name, found in judged if found}
+
+
+def _misfits(field: Any, value: Any) -> Any:
+    if isinstance(field, serializers.ListField) and isinstance(value, list):
+        return _nested((index, field.child, item) for index, item in enumerate(value))
+    if isinstance(field, serializers.DictField) and isinstance(value, dict):
+        return _nested((name, field.child, item) for name, item in value.items())
+    types = next((types for kind, types in _JSON_TYPES if isinstance(field, kind)), None)
+    if types is None or (isinstance(value, types) and isinstance(value, bool) == (bool in types)):
+        return None
+    return [serializers.ErrorDetail(field.error_messages["invalid"], "invalid")]
+
+
+def whole(*patterns: "str | re.Pattern[str]") -> str:
+    """Write an expression for ``fullmatch``, or several of which one is to match, as JSON Schema has it."""
+    texts = (pattern if isinstance(pattern, str) else pattern.pattern for pattern in patterns)
+    return f"^(?:{'|'.join(texts)})$"
+
+
+def names(name: str, most: int) -> str:
+    """Write an expression for so many names, separated by commas, or none."""
+    return whole(f"(?:{name})(?:,(?:{name})){{0,{most - 1}}}", "")
+
+
+class ObjectField(JsonObject):
+    """A JSON object and nothing else."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse what is no object."""
+        if not isinstance(data, dict):
+            self.fail("invalid")
+        return data
+
+
+class FiniteFloat(serializers.FloatField):
+    """A number, or its text in a form; never true, NaN or infinity."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """Refuse what is no finite number."""
+        number: float = super().to_internal_value(data)
+        if isinstance(data, bool) or not math.isfinite(number):
+            self.fail("invalid")
+        return number
+
+
+class Id(serializers.UUIDField):
+    """An id in the one spelling it has in addresses."""
+
+    described: Final = {"pattern": whole(ID_FORM)}
+
+    def to_internal_value(self, data: Any) -> UUID:
+        """Refuse other spellings of a UUID."""
+        found = parse_id(data)
+        if found is None:
+            self.fail("invalid", value=str(data)[:64])
+        return found
+
+
+class Formed(serializers.CharField):
+    """A text of a form that is judged behind the field, with an error of its own; the field only tells of it."""
+
+    def __init__(self, *, pattern: str, **told: Any) -> None:
+        self.described = {"pattern": pattern}
+        super().__init__(**{"trim_whitespace": False, **told})
+
+
+class WordList(serializers.CharField):
+    """Some of a few words, separated by commas; blanks around them count for nothing.
+
+    Args:
+        words: The words there are.
+        noun: What one of them is; an unknown one is refused as ``UNKNOWN_`` and this.
+        once: Whether each may be there only once.
+        told: As for any text.
+    """
+
+    def __init__(self, *, words: Sequence[str], noun: str, once: bool = False, **told: Any) -> None:
+        self.words, self.noun, self.once = words, noun, once
+        if once:
+            lists = [list(some) for count in range(1, len(words) + 1) for some in permutations(words, count)]
+            self.described = {"pattern": whole(*(",".join(f" *{word} *" for word in some) for some in lists))}
+        else:
+            word = f" *(?:{'|'.join(words)}) *"
+            self.described = {"pattern": whole(f"{word}(?:,{word})*")}
+        super().__init__(trim_whitespace=False, **told)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Split, and refuse what is none of the words.
+
+        Returns:
+            A list.
+        """
+        wanted = [word.strip(" ") for word in super().to_internal_value(data).split(",")]
+        for word in wanted:
+            if word not in self.words:
+                self._refuse(f"There is no {self.noun} {word[:64]!r}.")
+            if self.once and wanted.count(word) > 1:
+                self._refuse(f"{word!r} is there twice.")
+        return wanted
+
+    def to_representation(self, value: Any) -> str:
+        """Write a list as it is sent."""
+        return ",".join(value)
+
+    def _refuse(self, sentence: str) -> None:
+        known = ", ".join(self.words)
+        raise serializers.ValidationError(f"{sentence} Known are {known}.", f"UNKNOWN_{self.noun.upper()}")
