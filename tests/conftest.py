@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 from rest_framework.test import APIClient
@@ -12,8 +13,11 @@ from tenants.models import Tenant
 from tenants.roles import ensure_roles
 from tenants.services import create_api_key, create_tenant
 from tests.support import pooler
-from tests.support.emptying import empty_patiently
+from tests.support.emptying import empty_quickly
 from tests.support.server import ServerProcess, running_server
+
+QUICK_ITERATIONS = 1000
+"""Of a password's hash in the tests' own process; servers hash as they do for everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +30,11 @@ class Customer:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    with django_db_blocker.unblock():
-        ensure_roles()
     with pytest.MonkeyPatch.context() as patch:
-        empty_patiently(patch)
+        with django_db_blocker.unblock():
+            ensure_roles()
+            empty_quickly(patch)
+        patch.setattr(PBKDF2PasswordHasher, "iterations", QUICK_ITERATIONS)
         yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         # A killed process's session may end a moment after it, and would keep the database from being dropped.

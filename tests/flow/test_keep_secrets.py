@@ -15,7 +15,6 @@ from django.urls import reverse
 from examples.model_server import ModelServer
 from tenants.context import unscoped
 from tenants.models import Connection, Tenant, User
-from tenants.roles import ensure_roles
 from tenants.services import create_api_key, create_tenant
 from tests.support.http_server import Answer, CountingServer, RecordedRequest
 from tests.support.server import ServerProcess, running_server
@@ -72,7 +71,6 @@ def echo(request: RecordedRequest) -> Answer:
 
 @pytest.fixture
 def tenant(transactional_db: None) -> Tenant:
-    ensure_roles()
     return create_tenant(slug="acme", name="Acme")
 
 

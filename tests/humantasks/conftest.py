@@ -6,7 +6,6 @@ import pytest
 
 from runs.engine.host import Host
 from tenants.models import Membership, Tenant
-from tenants.roles import ensure_roles
 from tests.support.engine import make_tenant
 from tests.support.host import running_host
 from tests.support.tasks import make_member
@@ -14,7 +13,6 @@ from tests.support.tasks import make_member
 
 @pytest.fixture
 def acme(transactional_db: None) -> Tenant:
-    ensure_roles()
     return make_tenant("acme")
 
 

@@ -14,7 +14,6 @@ from runs.engine.host import Host
 from tenants.connections.rules import ConnectionWish
 from tenants.connections.services import delete_connection, save_connection
 from tenants.models import Tenant
-from tenants.roles import ensure_roles
 from tests.support.engine import events_of, get_run, make_tenant, queue_run, wait_until_over
 from tests.support.host import running_host
 from tests.support.http_server import Answer, CountingServer, RecordedRequest
@@ -32,7 +31,6 @@ def loopback(settings: Any) -> None:
 
 @pytest.fixture
 def acme(transactional_db: None) -> Tenant:
-    ensure_roles()
     return make_tenant("acme")
 
 

@@ -16,7 +16,6 @@ from tenants.connections.services import save_connection
 from tenants.context import unscoped
 from tenants.errors import ConnectionInvalid
 from tenants.models import Tenant
-from tenants.roles import ensure_roles
 from tests.support.agent_bench import wants
 from tests.support.books import assert_equal_everywhere
 from tests.support.engine import event_types, events_of, make_tenant
@@ -35,7 +34,6 @@ def loopback(settings: Any) -> None:
 
 @pytest.fixture
 def tenant(transactional_db: None) -> Tenant:
-    ensure_roles()
     return make_tenant("acme")
 
 

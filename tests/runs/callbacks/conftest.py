@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 
 from tenants.models import Tenant
-from tenants.roles import ensure_roles
 from tests.support.engine import make_tenant
 from tests.support.host_settings import set_up_hosts
 from tests.support.http_server import CountingServer
@@ -17,7 +16,6 @@ def fast_hosts(settings: Any) -> None:
 
 @pytest.fixture
 def acme(transactional_db: None) -> Tenant:
-    ensure_roles()
     return make_tenant("acme")
 
 

@@ -5,7 +5,6 @@ import pytest
 
 from runs.steps.registry import registry
 from tenants.models import Tenant
-from tenants.roles import ensure_roles
 from tests.support import step_types
 from tests.support.engine import make_tenant
 from tests.support.host_settings import set_up_hosts
@@ -23,7 +22,6 @@ def engine_settings(settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def acme(transactional_db: None) -> Tenant:
-    ensure_roles()
     return make_tenant("acme")
 
 

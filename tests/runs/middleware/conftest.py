@@ -7,7 +7,6 @@ from runs.circuits.turns import Rules
 from runs.middleware.circuit import CircuitBreaker
 from runs.steps.registry import registry
 from tenants.models import Tenant
-from tenants.roles import ensure_roles
 from tests.support import step_types
 from tests.support.engine import make_tenant
 from tests.support.host_settings import set_up_hosts
@@ -26,7 +25,6 @@ def hosts(settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def acme(transactional_db: None, hosts: None) -> Tenant:
-    ensure_roles()
     return make_tenant("acme", max_concurrent_runs=1000)
 
 
