@@ -4,8 +4,8 @@ from typing import Any
 
 
 def set_up_hosts(settings: Any) -> None:
-    """Shorten the times of hosts, and let steps call loopback."""
-    settings.WORKER_LEASE_SECONDS = 2
+    """Shorten the times of hosts, but not the lease, which outlasts a wait for a processor; open loopback to steps."""
+    settings.WORKER_LEASE_SECONDS = 30
     settings.WORKER_HEARTBEAT_SECONDS = 0.5
     settings.SWEEP_SECONDS = 0.3
     settings.WORKER_GRACE_SECONDS = 3

@@ -30,7 +30,7 @@ from tests.support.host import running_host
 from tests.support.http_server import Answer, CountingServer
 from tests.support.journals import claim, register_host
 from tests.support.segments import segment, step
-from tests.support.worker import running_worker
+from tests.support.worker import SHORT_LEASE, running_worker
 
 DOCUMENT = segment(step("one"))
 
@@ -157,11 +157,11 @@ def test_a_stopped_host_that_wakes_writes_nothing_to_runs_others_own(acme: Tenan
     server.route("POST", "/x", Answer(body={"ok": True}, delay_seconds=1))
     calls = [step(f"call_{n}", "http_action", url=f"{server.url}/x") for n in range(3)]
     run_ids = queue_runs(acme, segment(*calls), 5)
-    with running_worker("worker-1") as stopped:
+    with running_worker("worker-1", **SHORT_LEASE) as stopped:
         wait_for(lambda: server.count() >= 5)
         stopped.send(signal.SIGSTOP)
         try:
-            with running_worker("worker-2"):
+            with running_worker("worker-2", **SHORT_LEASE):
                 wait_for(lambda: all(get_run(run_id).epoch == 2 for run_id in run_ids), seconds=15)
                 stopped.send(signal.SIGCONT)
                 assert set(wait_until_over(*run_ids, seconds=40)) == {"completed"}
@@ -176,7 +176,7 @@ def test_a_stopped_host_that_wakes_writes_nothing_to_runs_others_own(acme: Tenan
 
 def test_a_process_whose_loop_stands_still_is_ended(acme: Tenant) -> None:
     run_id = queue_run(acme, segment(step("blocks", blocking_seconds=60)))
-    with running_worker("worker-1") as worker:
+    with running_worker("worker-1", **SHORT_LEASE) as worker:
         wait_for(lambda: event_types(run_id)[-1:] == ["step.started blocks"])
         began = time.monotonic()
         wait_for(lambda: not worker.is_running, seconds=20)
@@ -197,8 +197,11 @@ def test_a_host_whose_row_is_gone_registers_anew_and_goes_on(acme: Tenant) -> No
         assert wait_until_over(run_id) == ["completed"]
 
 
-def test_the_database_away_longer_than_the_lease_repeats_no_call(acme: Tenant, server: CountingServer) -> None:
+def test_the_database_away_longer_than_the_lease_repeats_no_call(
+    acme: Tenant, server: CountingServer, settings: Any
+) -> None:
     """Connections are refused for two leases: what a restart or a lost network does to a worker that lives."""
+    settings.WORKER_LEASE_SECONDS = 2
     server.route("POST", "/*", Answer(body={"ok": True}, delay_seconds=0.1))
     calls = [step(f"call_{n}", "http_action", url=f"{server.url}/{n}") for n in range(10)]
     run_ids = queue_runs(acme, segment(*calls), 10)

@@ -15,7 +15,7 @@ from tests.support.http_server import CountingServer
 
 @pytest.fixture
 def hosts(settings: Any) -> Iterator[None]:
-    """What hosts in this process need: short leases, the tests' step types, the way to loopback."""
+    """What hosts in this process need: short times, the tests' step types, the way to loopback."""
     settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, step_types.APP]
     set_up_hosts(settings)
     registry.cache_clear()
