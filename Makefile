@@ -9,6 +9,8 @@
 export LLMTEAM_DEVELOPMENT ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
+# Kept even where the environment says no: a hundred processes that tests start would compile everything again.
+export PYTHONDONTWRITEBYTECODE :=
 
 PYTHON ?= python3.11
 DATA ?=
@@ -30,7 +32,7 @@ demo: $(READY) ## the return desk on real invoices, killing a worker half way; D
 # Most of the time goes into waiting, so three processes share two cores well. Servers that are given are one pair, so
 # one process uses them.
 test: $(READY) ## the tests, on databases and brokers of their own
-	@exec .venv/bin/python -m pytest $(if $(DATABASE_URL),,-n 3 --dist loadfile)
+	@exec .venv/bin/python -m pytest $(if $(DATABASE_URL),,-n 3 --dist loadfile --no-loadscope-reorder)
 
 soak: $(READY) ## tests of many at once, and of what takes minutes
 	@exec .venv/bin/python -m pytest -m soak $(if $(DATABASE_URL),,-n 2 --dist loadfile)

@@ -79,7 +79,9 @@ def test_without_chromium_the_browser_tests_fail_and_name_the_package(tmp_path: 
     assert "install Debian's package `chromium`" in answer.stdout + answer.stderr
 
 
-@pytest.mark.parametrize(("url", "passed"), [("", " -n 3 --dist loadfile"), ("postgresql://elsewhere/tests", "")])
+@pytest.mark.parametrize(
+    ("url", "passed"), [("", " -n 3 --dist loadfile --no-loadscope-reorder"), ("postgresql://elsewhere/tests", "")]
+)
 def test_the_tests_are_shared_out_unless_servers_are_given(url: str, passed: str) -> None:
     planned = make("--dry-run", "test", f"DATABASE_URL={url}").stdout.strip()
     assert planned.splitlines()[-1].rstrip() == f"exec .venv/bin/python -m pytest{passed}"
