@@ -126,8 +126,7 @@ def to_its_end(platform: Platform, segment: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def others_go_on(neighbour: Platform) -> Iterator[None]:
-    """A neighbour starts one small run after the other, and none is slow; no turn of the loop is too long."""
-    held = held_too_long()
+    """A neighbour starts one small run after the other, and none is slow."""
     small = steps_in_a_row(*["input"] * 5)
     seconds: list[float] = []
     stop = threading.Event()
@@ -154,13 +153,32 @@ def others_go_on(neighbour: Platform) -> Iterator[None]:
         thread.join()
     print(f"a neighbour's run: at most {alone:.2f} s alone, {max(seconds[3:]):.2f} s beside the attack")
     assert max(seconds[3:]) < max(MOST_SECONDS, 5 * alone)
-    assert held_too_long() == held
+
+
+def attack(platform: Platform, neighbour: Platform, segment: dict[str, Any]) -> tuple[dict[str, Any], float]:
+    """Run a segment while others go on; also how often the loop was held too long meanwhile."""
+    before = held_too_long()
+    with others_go_on(neighbour):
+        run = to_its_end(platform, segment)
+    return run, held_too_long() - before
+
+
+def attack_that_holds_nothing(platform: Platform, neighbour: Platform, segment: dict[str, Any]) -> dict[str, Any]:
+    """Run a segment while others go on; no turn of the loop is too long.
+
+    A virtual machine that stands still for a moment counts as processor time of whoever ran in it: that does not come
+    again, as what an attack does would. Measured on one of them: 13 ms within two reads of the clock, where the loop
+    worked for 2 ms in its longest turn of an attack.
+    """
+    run, held = attack(platform, neighbour, segment)
+    if held:
+        assert [attack(platform, neighbour, segment)[1] for _ in range(2)] == [0, 0], "the loop was held again"
+    return run
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_takes_too_much_is_refused_and_holds_up_nobody(platform: Platform, neighbour: Platform, name: str) -> None:
-    with others_go_on(neighbour):
-        run = to_its_end(platform, REFUSED[name])
+    run = attack_that_holds_nothing(platform, neighbour, REFUSED[name])
     assert (run["status"], run["error"]["code"]) == ("failed", "COMPUTE_LIMIT"), run["error"]
     assert "take too much" in run["error"]["message"] or "takes too much" in run["error"]["message"]
     assert "2 s of processor time" in run["error"]["message"] or "longer than 12 s" in run["error"]["message"]
@@ -168,8 +186,7 @@ def test_what_takes_too_much_is_refused_and_holds_up_nobody(platform: Platform, 
 
 @pytest.mark.parametrize("name", COMPLETED)
 def test_what_takes_much_completes_and_holds_up_nobody(platform: Platform, neighbour: Platform, name: str) -> None:
-    with others_go_on(neighbour):
-        run = to_its_end(platform, COMPLETED[name])
+    run = attack_that_holds_nothing(platform, neighbour, COMPLETED[name])
     assert run["status"] == "completed", run["error"]
 
 

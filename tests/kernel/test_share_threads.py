@@ -1,7 +1,6 @@
 """Threads shared by owners: none holds them all, each has its turn."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,9 +47,8 @@ def test_one_owner_never_holds_all_threads_and_the_next_finds_one_at_once(number
             fair.submit_for("acme", lambda: busy.hold("acme"))
         assert busy.settled(acme=held)
         assert fair.waiting == 100 - held
-        began = time.monotonic()
         assert fair.submit_for("globex", lambda: "done").result(5) == "done"
-        assert time.monotonic() - began < 0.5
+        assert fair.waiting == 100 - held, "nobody had to end for it"
 
 
 def test_two_owners_together_never_hold_all_threads_either() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -135,7 +134,7 @@ async def test_a_hundred_probes_cost_one_look_and_a_later_one_another() -> None:
 
 
 async def test_a_look_that_hangs_is_told_in_time_and_healthz_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llmteam.web.probes.READY_SECONDS", 0.3)
+    monkeypatch.setattr("llmteam.web.probes.READY_SECONDS", 1.0)
     hung = threading.Event()
 
     def look() -> dict[str, str]:
@@ -145,9 +144,8 @@ async def test_a_look_that_hangs_is_told_in_time_and_healthz_does_not_wait(monke
     async with caller_of(look) as caller:
         waiting = asyncio.create_task(caller.get("/readyz"))
         await asyncio.sleep(0.05)
-        began = time.monotonic()
         assert (await caller.get("/healthz")).status_code == 200
-        assert time.monotonic() - began < 0.2
+        assert not waiting.done()
         answer = await waiting
         hung.set()
     assert (answer.status_code, answer.json()["parts"]) == (503, {"readiness": "silent"})

@@ -276,21 +276,22 @@ def test_three_hundred_at_once_wait_for_room_no_longer_than_a_moment(acme: Tenan
         around = Surroundings(build_pool("test", size=2))
         around.reservations.worker_id = await in_thread(register_host)
         await around.pool.open(wait=True)
-        await around.reservations.reserve(asked(acme, 1))
 
-        async def ask() -> None:
+        async def ask(tokens: int = 100) -> None:
             began = time.monotonic()
-            await around.reservations.reserve(asked(acme, 100))
+            await around.reservations.reserve(asked(acme, tokens))
             waited.append(time.monotonic() - began)
 
+        await ask(1)
         await asyncio.gather(*(ask() for _ in range(300)))
         assert around.reservations.batches <= 4
         await around.reservations.stop()
         await around.pool.close()
 
     asyncio.run(scenario())
-    print(f"300 at once: at most {max(waited) * 1000:.0f} ms")
-    assert max(waited) < 0.25
+    alone, *together = waited
+    print(f"one alone: {alone * 1000:.0f} ms; 300 at once: at most {max(together) * 1000:.0f} ms")
+    assert max(together) < max(0.25, 10 * alone), "on a machine that does much else, one alone waits longer too"
     assert len(holds_of(acme)) == 301
 
 
