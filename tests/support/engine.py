@@ -19,6 +19,9 @@ from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.process_ends import eventually
 
+PATIENCE_SECONDS = 30.0
+"""For what is sure to come, on a machine that does much else. A test that promises a time names it."""
+
 
 def make_tenant(slug: str = "acme", **more: Any) -> Tenant:
     with unscoped("tests look everywhere"):
@@ -71,7 +74,7 @@ def statuses(run_ids: Iterable[UUID]) -> dict[UUID, str]:
         return dict(Run.objects.filter(id__in=list(run_ids)).values_list("id", "status"))
 
 
-def wait_until_over(*run_ids: UUID, seconds: float = 20) -> list[str]:
+def wait_until_over(*run_ids: UUID, seconds: float = PATIENCE_SECONDS) -> list[str]:
     """The statuses once all runs are over; fails with the present ones when time is up."""
     over = {status.value for status in OVER}
     found = eventually(lambda: set(statuses(run_ids).values()) <= over, seconds=seconds)
@@ -80,7 +83,7 @@ def wait_until_over(*run_ids: UUID, seconds: float = 20) -> list[str]:
     return [now[run_id] for run_id in run_ids]
 
 
-def wait_for(fact: Any, *, seconds: float = 10, what: str = "") -> float:
+def wait_for(fact: Any, *, seconds: float = PATIENCE_SECONDS, what: str = "") -> float:
     """Wait until a fact holds and return the seconds it took."""
     began = time.monotonic()
     assert eventually(fact, seconds=seconds), what or "it never came true"
