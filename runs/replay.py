@@ -13,6 +13,7 @@ from audit.types import REQUEST
 from kernel.clock import utc_now
 from kernel.values import Json, dump_json
 from runs.callbacks.starting import CallbackWish, new_callback, tell_of_copied_start
+from runs.connections.cookies import sealed_again
 from runs.core import EventType
 from runs.core.events import REPLAYED_FROM
 from runs.engine.journal import chain
@@ -152,7 +153,8 @@ class _Beginning:
         elif event.type in _LANDINGS:
             self.in_flight.pop(key, None)
         mark = f"{event.run_id}:{event.seq}"
-        return self._add(event, event.type, {**event.payload, REPLAYED_FROM: mark}, event.created_at)
+        ours = sealed_again(event.payload, tenant_id=event.tenant_id, source=event.run_id, run_id=self.run.id)
+        return self._add(event, event.type, {**ours, REPLAYED_FROM: mark}, event.created_at)
 
     def repeat(self, started: RunEvent, now: datetime) -> RunEvent:
         """Say of what is in flight that it is done again, at no cost."""

@@ -13,7 +13,7 @@ import httpx
 from asgiref.sync import async_to_sync
 
 from kernel.clock import utc_now
-from kernel.egress import EgressClient, open_client
+from kernel.egress import COOKIES, CookieStore, EgressClient, open_client
 from kernel.errors import LimitReached, LlmteamError
 from kernel.ids import new_id
 from kernel.values import Json
@@ -23,6 +23,7 @@ from runs.engine.middleware import build_middleware, close_middleware
 from runs.providers.base import CompletionRequest, Message
 from runs.runtime import Runtime
 from runs.steps.base import Defer, RuntimeContext, StepCall, StepConfig, StepFailed
+from runs.steps.http.request import options_of
 from tenants.connections.certificates import expires_at
 from tenants.connections.selectors import get_connection
 from tenants.connections.services import policy_of
@@ -168,6 +169,8 @@ async def _get_base(
     async with call.outside(connected.endpoint):
         request = client.build_request("GET", connected.base_url)
         await connected.authorise(request)
+        if options_of(connected).keeps_cookies:
+            request.extensions[COOKIES] = CookieStore()
         response = await client.send(request, auth=getattr(connected, "http_auth", None))
         status = response.status_code
         if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN} or status >= 500:

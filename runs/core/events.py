@@ -52,7 +52,7 @@ class Event:
     ``step.waiting {kind, until}``, of a call with ``place`` and ``resume_url``;
     ``segment.completed {output, warnings?}``; ``segment.failed {error}``; ``segment.cancelled {reason}``;
     ``human.task_created {task_id, until, url, ...}``, and the other events of a human task likewise, with ``until``
-    when its step is looked at next (null: never). Outcomes of steps may have ``usage``.
+    when its step is looked at next (null: never). Outcomes of steps may have ``usage``, ends of actions ``cookies``.
     A ref is ``{seq, port, item?}``: which event a value came from.
     """
 

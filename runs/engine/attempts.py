@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar, cast
 from kernel.clock import utc_now
 from kernel.errors import LlmteamError
 from kernel.values import Json, normalise
+from runs.connections.cookies import AttemptCookies
 from runs.core import Scope, emit_ports, route
 from runs.core.routing import Routing, deciding_edges, own_facts, within
 from runs.core.scope import CONDITIONS, EdgeScope
@@ -62,6 +63,7 @@ class Attempt:
         "_claimed",
         "_commit",
         "_context",
+        "_cookies",
         "_deadline",
         "_is_committing",
         "_record",
@@ -91,6 +93,7 @@ class Attempt:
         record: Callable[["Attempt", str, Mapping[str, Json]], None],
         reserve: Callable[["Attempt", Hold], Awaitable[None]],
         commit: Callable[[], Awaitable[None]],
+        cookies: AttemptCookies,
         account: Account,
     ) -> None:
         self.key = activation.step_id, activation.activation
@@ -105,6 +108,7 @@ class Attempt:
         self._record = record
         self._reserve = reserve
         self._commit = commit
+        self._cookies = cookies
         self._is_committing = False
         self._deadline = deadline
         self._calls = 0
@@ -224,6 +228,7 @@ class Attempt:
             arrivals=_arrivals(scope.inputs) if step.join is not None else (),
             computing=self._compute,
             commit=self._commit_all,
+            cookies=self._cookies,
         )
         return self.call
 
@@ -277,8 +282,7 @@ class Attempt:
     def _next_key(self) -> str:
         """Return the same key for the same ordinal in every attempt of this activation, by whatever host."""
         self._calls += 1
-        step_id, activation = self.key
-        return hashlib.sha256(f"{self._claimed.run_id}|{step_id}|{activation}|{self._calls}".encode()).hexdigest()
+        return hashlib.sha256(f"{self._claimed.run_id}|{self.key[0]}|{self.key[1]}|{self._calls}".encode()).hexdigest()
 
     def _stream(self, text: str) -> None:
         """Let whoever follows the run live see a piece of text; half a surrogate pair shows as ``?``."""
@@ -370,8 +374,7 @@ class Attempt:
         if isinstance(error, LlmteamError):
             return StepFailed(error.code, error.detail or error.title)
         if isinstance(error, TimeoutError) and is_late:
-            seconds = self.step.plan_step.timeout_seconds
-            return self._timed_out(f"The attempt took longer than {seconds:g} s.")
+            return self._timed_out(f"The attempt took longer than {self.step.plan_step.timeout_seconds:g} s.")
         return self._crashed()
 
     def _timed_out(self, message: str) -> StepFailed:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from kernel.values import Json, normalise
+from runs.connections.cookies import RunCookies
 from runs.core import Event, EventType, Phase, State, apply, decide, next_retry, route_error
 from runs.core.events import USAGE
 from runs.core.state import ActivationKey
@@ -25,16 +26,18 @@ if TYPE_CHECKING:
 
 FIRST_FAULT_SECONDS: Final = 1.0
 LONGEST_FAULT_SECONDS: Final = 60.0
+_ENDS_OF_ACTIONS: Final = frozenset({EventType.ACTION_COMPLETED, EventType.ACTION_FAILED})
 
 
 class Chronicle:
-    """The journal, and what follows from it: the core's state, the waits, the orders, what is spent.
+    """The journal, and what follows from it: the core's state, the waits, the orders, the cookies, what is spent.
 
     ``faults`` counts by activation how often in a row the platform kept it from being executed.
     """
 
     def __init__(self, journal: Journal, state: State, spending: Spending) -> None:
         self.state = state
+        self.cookies = RunCookies(journal.tenant_id, journal.run_id)
         self.waits = Waits()
         self.orders = Orders(journal)
         self.faults: Counter[ActivationKey] = Counter()
@@ -50,6 +53,7 @@ class Chronicle:
         self.waits.fold(event, at_of(row))
         if event.type is EventType.STEP_RETRYING:
             self._count_fault(event)
+        self._fold_cookies(event)
         self._spending.fold(event)
 
     def record(
@@ -79,6 +83,7 @@ class Chronicle:
         self.waits.fold(event, self._journal.clock.now())
         if event_type is EventType.STEP_RETRYING:
             self._count_fault(event)
+        self._fold_cookies(event)
         self._journal.activations = self.state.activations
         self._journal.active = len(self.state.active)
         self._spending.record(event, usage)
@@ -157,6 +162,10 @@ class Chronicle:
         if waits_for:
             payload["waits_for"] = dict(waits_for)
         self.record(EventType.STEP_RETRYING, payload, key, self.state.active[key].attempt, usage)
+
+    def _fold_cookies(self, event: Event) -> None:
+        if event.type in _ENDS_OF_ACTIONS:
+            self.cookies.fold(event.payload)
 
     def _count_fault(self, event: Event) -> None:
         if event.step_id is not None and event.activation is not None:

@@ -342,6 +342,7 @@ class Execution:
             tell=self._around.deltas.tell,
             record=self._chronicle.record_action,
             reserve=self._spending.reserve,
+            cookies=self._chronicle.cookies.begin(),
             commit=partial(self._around.writer.commit, self._journal),
             account=Account(INLINE_UNITS, part_of=self._round),
         )

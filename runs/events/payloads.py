@@ -17,6 +17,9 @@ _EDGES: Final[dict[str, Json]] = {
     "type": "array", "items": {"type": "integer"}, "description": "Edges that fired, by index."
 }  # fmt: skip
 _USAGE: Final[dict[str, Json]] = {"type": "array", "items": _OBJECT, "description": "What model calls took."}
+_COOKIES: Final[dict[str, Json]] = {
+    **_OBJECT, "description": "Of a connection that keeps cookies: how many are kept now, and, sealed, what changed."
+}  # fmt: skip
 _PORTS: Final[dict[str, Json]] = {
     "oneOf": [_OBJECT, {"type": "array", "items": {"type": "string"}}],
     "description": "Values by output port; or the ports that all carry `value`.",
@@ -60,7 +63,7 @@ PAYLOADS: Final[Mapping[str, dict[str, Any]]] = {
         {"task_id": _TEXT, "decision": _MAYBE}, {"choice": _ANY, "comment": _MAYBE, "timed_out": _FLAG}
     ),
     EventType.ACTION_STARTED: _of({}, {"method": _TEXT, "url": _TEXT, "connection": _TEXT, "idempotency_key": _TEXT}),
-    EventType.ACTION_COMPLETED: _of({}, {"status": _ANY, "duration_ms": _NUMBER}),
-    EventType.ACTION_FAILED: _of({}, {"code": _TEXT, "status": _ANY, "duration_ms": _NUMBER}),
+    EventType.ACTION_COMPLETED: _of({}, {"status": _ANY, "duration_ms": _NUMBER, "cookies": _COOKIES}),
+    EventType.ACTION_FAILED: _of({}, {"code": _TEXT, "status": _ANY, "duration_ms": _NUMBER, "cookies": _COOKIES}),
     "data.produced": _of({"port": _TEXT, "value": _ANY}),
 }

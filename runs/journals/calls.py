@@ -6,6 +6,7 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from kernel.values import Json
+from runs.connections.cookies import shown_cookies
 from runs.models import RunEvent
 from tenants.shapes import JsonObject
 
@@ -20,13 +21,15 @@ class CallShape(serializers.Serializer[Any]):
     attempt = serializers.IntegerField()
     started_at = serializers.DateTimeField()
     sent = JsonObject(
-        help_text="What was sent: of an HTTP call `method`, `url`, `headers`, `body`, `idempotency_key`, `connection`; "
-        "of a language model's `connection`, `host`, `model`, `messages`, `turns`, `tools`, `max_tokens`."
+        help_text="What was sent: of an HTTP call `method`, `url`, `headers`, `body`, `idempotency_key`, `connection`, "
+        "and the names of `cookies`; of a language model's `connection`, `host`, `model`, `messages`, `turns`, "
+        "`tools`, `max_tokens`."
     )
     result = JsonObject(
         required=False,
-        help_text="What came of it: `status` or `code`, and `duration_ms`; of a language model `answer`, "
-        "`finish_reason`, `tool_calls`, `reasoning`. Absent while nobody knows.",
+        help_text="What came of it: `status` or `code`, and `duration_ms`; where it set `cookies`, how many are `kept` "
+        "and, for want of room, `dropped`; of a language model `answer`, `finish_reason`, `tool_calls`, `reasoning`. "
+        "Absent while nobody knows.",
     )
 
 
@@ -37,5 +40,5 @@ def calls_of(events: Sequence[RunEvent]) -> list[dict[str, Json]]:
         if event.type == _STARTED:
             calls.append({"attempt": event.attempt, "started_at": event.created_at, "sent": event.payload})
         elif calls and calls[-1]["attempt"] == event.attempt:
-            calls[-1]["result"] = event.payload
+            calls[-1]["result"] = shown_cookies(event.payload)
     return calls[-MOST_CALLS:]

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from kernel.clock import utc_now
 from kernel.values import Json
+from runs.connections.cookies import AttemptCookies
 from runs.steps.outside import Budget, Client, Endpoint, Hold, LanguageModel, Price, Prompt, Usage
 from runs.work.functions import FUNCTIONS
 from segments.catalog import Effect, ExpressionText, Port, StepConfig, StepType
@@ -176,7 +177,8 @@ class StepCall:
     passes; middleware adds to it. ``usage`` is what model calls took so far; it is journalled with the attempt's
     outcome, whatever that is. ``commit`` returns when all that was recorded is committed. ``is_in_doubt``: a call that
     may not be made twice was sent, and its answer has not come; an attempt that ends so is not made again.
-    ``routes_errors``: an edge leaves by the step's error port.
+    ``routes_errors``: an edge leaves by the step's error port. ``cookies`` are those the run has of connections that
+    keep them.
     """
 
     run_id: UUID
@@ -205,6 +207,7 @@ class StepCall:
     computing: Compute = field(default=compute_here)
     commit: Callable[[], Awaitable[None]] = field(default=_commit_nothing)
     is_in_doubt: bool = False
+    cookies: AttemptCookies = field(default_factory=AttemptCookies)
 
     async def announce(self, sent: Mapping[str, Json]) -> None:
         """Have the journal hold what is about to be sent, before it is: ``action.started``, committed.

@@ -14,7 +14,8 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from tenants.connections.certificates import LONGEST_PEM, expires_at
-from tenants.connections.models import Connection
+from tenants.connections.models import Connection, ConnectionKind
+from tenants.connections.options import OPTIONS
 from tenants.connections.rules import POINTERS, REF, ConnectionWish, problems, secret_problems, tls_problems
 from tenants.connections.services import (
     KEEP,
@@ -58,6 +59,11 @@ class ConnectionForm(Form):
         widget=SecretTextarea,
         help_text="PEM, of the client certificate. Left empty, the one that is kept stays.",
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "options" in self.fields:
+            self.fields["options"].help_text = f"What the other end is like. {described_options()}"
 
     def clean(self) -> dict[str, Any]:
         """Hold it to the rules the API has."""
@@ -177,6 +183,15 @@ class ConnectionAdmin(ConsoleAdmin):
         """Delete each as if alone."""
         for row in queryset:
             self.delete_model(request, row)
+
+
+def described_options() -> str:
+    """Tell which options connections have, by kind, and what each means."""
+    return " ".join(
+        f"{ConnectionKind(kind).label}: "
+        + " ".join(f"{name} ({option.description})." for name, option in options.model_fields.items())
+        for kind, options in OPTIONS.items()
+    )
 
 
 def wish_of(cleaned: Mapping[str, Any]) -> ConnectionWish:

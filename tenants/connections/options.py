@@ -22,6 +22,10 @@ class HttpOptions(Options):
     honours_idempotency_key: bool = Field(
         False, description="It does once what comes twice with one `Idempotency-Key`, so a POST may be repeated"
     )
+    keeps_cookies: bool = Field(
+        False,
+        description="Cookies its answers set, as at a login, go with later calls of the same run over this connection",
+    )
 
 
 class ModelOptions(Options):

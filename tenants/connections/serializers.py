@@ -101,8 +101,8 @@ class ConnectionFields(Strict):
     allows_tools = serializers.BooleanField(required=False, help_text="A model may call it as a tool; false.")
     options = ObjectField(
         required=False,
-        help_text="What the other end is like: `honours_idempotency_key` of an API; `stream` and `schema_mode` of a "
-        "language model.",
+        help_text="What the other end is like: `honours_idempotency_key` and `keeps_cookies` of an API; `stream` and "
+        "`schema_mode` of a language model.",
     )
     is_active = serializers.BooleanField(required=False, help_text="true by default.")
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from examples.model_server import ModelServer
+from runs.models import RunEvent
 from tenants.context import unscoped
 from tenants.models import Connection, Tenant, User
 from tenants.services import create_api_key, create_tenant
@@ -22,6 +24,7 @@ from tests.support.worker import running_worker
 
 HEADER, QUERY, MODEL, OAUTH = ("canary-header-4f2", "canary-query-4f2", "canary-model-4f2", "canary-oauth-4f2")
 TOKEN_OF_OAUTH, CONTROL = "canary-token-4f2", "in-the-open-4f2"
+HIDDEN_COOKIE, OPEN_COOKIE = "canary-hidden-cookie-4f2", "canary-open-cookie-4f2"
 ENDS = [
     "in_header completed",
     "in_header failed HTTP_STATUS",
@@ -52,9 +55,11 @@ class Witness:
         self.heard.append(f"{answer.headers} {answer.text}")
         return answer
 
-    def run(self, step: dict[str, Any]) -> dict[str, Any]:
-        step = {"step_id": "step", "name": CONTROL, "retry": {"max_attempts": 1}, **step}
-        segment = {"version": "1.0", "segment_id": "secrets", "entrypoint": "step", "steps": [step], "edges": []}
+    def run(self, *steps: dict[str, Any]) -> dict[str, Any]:
+        common = {"name": CONTROL, "retry": {"max_attempts": 1}}
+        steps = tuple({"step_id": f"step_{number}", **common, **step} for number, step in enumerate(steps))
+        edges = [{"from": before["step_id"], "to": behind["step_id"]} for before, behind in pairwise(steps)]
+        segment = {"version": "1.0", "segment_id": "secrets", "entrypoint": "step_0", "steps": steps, "edges": edges}
         run = self.call(
             "POST", "/runs?wait=30", {"segment": segment, "input": CONTROL, "client_reference": CONTROL}
         ).json()
@@ -124,6 +129,8 @@ def pages() -> Iterator[str]:
     operator = User.objects.create(username="operator", is_staff=True, is_superuser=True)
     client = Client()
     client.force_login(operator)
+    reverse("admin:index")  # has the console register its pages
+    assert admin.site._registry
     for model in admin.site._registry:
         place = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         yield client.get(reverse(f"{place}_changelist")).text
@@ -186,3 +193,58 @@ def _look_with_the_protection_off() -> None:
     assert tables_with(HEADER) == {"tenants_connection"}
     User.objects.filter(username="operator").delete()
     assert any(HEADER in text for text in pages())
+
+
+def hop(request: RecordedRequest) -> Answer:
+    """A login in two hops, each with a cookie, and a host that sends back what nobody but itself is to see."""
+    shown = request.headers.get("cookie", "")
+    if request.path.endswith("/login"):
+        cookie = f"sid={HIDDEN_COOKIE}; Path=/; HttpOnly"
+        return Answer(302, headers={"Location": "/api/landing", "Set-Cookie": cookie})
+    if request.path.endswith("/landing"):
+        return Answer(body={"open": CONTROL}, headers={"Set-Cookie": f"csrf={OPEN_COOKIE}; Path=/"})
+    echoed = [pair for pair in shown.split("; ") if pair.startswith("sid=")]
+    return Answer(403 if request.path.endswith("/refused") else 200, body={"you_sent": echoed, "open": CONTROL})
+
+
+def test_no_cookie_of_a_login_is_anywhere_but_with_its_host(tenant: Tenant, host: CountingServer) -> None:
+    host.route("GET", "/api/*", hop)
+    shop = {"kind": "http", "base_url": f"{host.url}/api", "options": {"keeps_cookies": True}}
+
+    def get(path: str) -> dict[str, Any]:
+        config = {"client_ref": "shop", "method": "GET", "path": path, "retry_count": 0}
+        return {"type": "http_action", "config": config}
+
+    key = create_api_key(tenant=tenant, name="witness").text
+    with (
+        running_worker("teller", LOG_LEVEL="DEBUG") as worker,
+        running_server(LOG_LEVEL="DEBUG") as server,
+        server.caller(key) as caller,
+    ):
+        witness = Witness(caller)
+        assert witness.call("PUT", "/connections/shop", shop).status_code == 201
+        assert witness.call("POST", "/connections/shop/test").status_code == 200
+        run = witness.run(get("/login"), get("/me"), get("/refused"))
+        again = witness.call("POST", f"/runs/{run['run_id']}/replay?wait=30", {"from_activation": "step_1#1"}).json()
+        for link in ("self", "steps", "events", "snapshot"):
+            witness.call("GET", again["links"][link].partition("/api/v1")[2])
+        witness.heard += [followed(server, key, run["run_id"])]
+        logs = [worker.log, server.log]
+    assert (run["error"]["code"], host.count("/api/login")) == ("HTTP_STATUS", 1)
+    shown = [call.headers.get("cookie", "") for call in host.calls if call.path in {"/api/me", "/api/refused"}]
+    assert len(shown) >= 3
+    assert all(HIDDEN_COOKIE in cookies and OPEN_COOKIE in cookies for cookies in shown), "they were really sent"
+
+    looked_at = [*witness.heard, *logs, *pages()]
+    assert {"runs_run", "runs_runevent"} <= tables_with(CONTROL), "the search finds what is there"
+    assert sum(CONTROL in text for text in looked_at) > 10, "the look reaches what is there"
+    assert any("[cut]" in text for text in witness.heard), "and the host did send one back"
+    for cookie in (HIDDEN_COOKIE, OPEN_COOKIE):
+        assert tables_with(cookie) == set()
+        assert not [text[:300] for text in looked_at if cookie in text]
+    with unscoped("a test takes the seal off"):
+        RunEvent.objects.filter(type="action.completed").update(payload={"cookies": {"sealed": OPEN_COOKIE}})
+        Connection.objects.update(base_url=f"https://{OPEN_COOKIE}.example.com")
+    assert tables_with(OPEN_COOKIE) == {"runs_runevent", "tenants_connection"}
+    User.objects.filter(username="operator").delete()
+    assert any(OPEN_COOKIE in text for text in pages())

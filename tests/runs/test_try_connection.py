@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 from examples.model_server import ModelServer
 from runs.connections import trial
 from tests.conftest import Customer
-from tests.support.http_server import Answer, CountingServer
+from tests.support.http_server import Answer, CountingServer, RecordedRequest
 
 Api = Callable[[Customer], APIClient]
 SECRET = "canary-of-the-secret"
@@ -102,6 +102,23 @@ def test_a_model_is_tried_as_steps_ask_it(acme: Customer, api: Api, server: Coun
     assert server.calls[0].json()["stream"] is True
     tried(api(acme), {**connection, "options": {"stream": "never"}})
     assert "stream" not in server.calls[1].json()
+
+
+def test_a_try_keeps_cookies_for_itself_where_steps_do(acme: Customer, api: Api, server: CountingServer) -> None:
+    def wants_a_cookie(request: RecordedRequest) -> Answer:
+        """As hosts do that look whether their caller keeps cookies."""
+        if "cookie" in request.headers:
+            return Answer(body={})
+        return Answer(302, headers={"Location": "/base", "Set-Cookie": "seen=1; Path=/"})
+
+    server.route("GET", "/base", wants_a_cookie)
+    connection = {"kind": "http", "base_url": f"{server.url}/base"}
+    without = tried(api(acme), connection)
+    assert (without["ok"], without["code"]) == (False, "EGRESS_BLOCKED")
+    server.forget()
+    for _ in range(2):
+        assert tried(api(acme), {**connection, "options": {"keeps_cookies": True}})["ok"]
+    assert [call.headers.get("cookie") for call in server.calls] == [None, "seen=1"] * 2
 
 
 def test_another_tenant_s_is_unknown(acme: Customer, globex: Customer, api: Api, server: CountingServer) -> None:

@@ -48,7 +48,7 @@ class Answer:
 
     Attributes:
         body: Bytes go out as they are, text as UTF-8, anything else as JSON.
-        headers: Added to the computed ones; a given Content-Type replaces the computed one.
+        headers: Added to the computed ones; a given Content-Type replaces the computed one. Of a list each is sent.
         delay_seconds: Waited before anything is sent.
         raw: Sent instead of a whole HTTP answer, byte by byte `drip_seconds` apart when that is set; the connection
             is closed behind it.
@@ -57,7 +57,7 @@ class Answer:
 
     status: int = 200
     body: Any = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | list[str]] = field(default_factory=dict)
     delay_seconds: float = 0.0
     raw: bytes | None = None
     drip: Iterable[bytes] | None = None
@@ -258,7 +258,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
         headers = {"Content-Type": content_type, **answer.headers}
         self.send_response(answer.status)
         for name, value in headers.items():
-            self.send_header(name, value)
+            for one in value if isinstance(value, list) else [value]:
+                self.send_header(name, one)
         if answer.drip is not None:
             self.send_header("Connection", "close")
             self.end_headers()

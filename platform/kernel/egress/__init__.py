@@ -5,6 +5,7 @@ addresses that were judged, `transport` bounds the body, `client` follows redire
 """
 
 from kernel.egress.client import EgressClient, SyncEgressClient, open_client, open_sync_client
+from kernel.egress.cookies import COOKIES, Cookie, CookieStore, merge_cookies
 from kernel.egress.errors import (
     OF_TRUST,
     BodyTooLarge,
@@ -19,11 +20,14 @@ from kernel.egress.policy import Policy, Target, build_policy, check_url
 from kernel.egress.trust import TLS, build_ssl_context
 
 __all__ = [
+    "COOKIES",
     "OF_TRUST",
     "TLS",
     "BodyTooLarge",
     "BodyUnreadable",
     "ConnectionFailed",
+    "Cookie",
+    "CookieStore",
     "DeadlineExceeded",
     "EgressBlocked",
     "EgressClient",
@@ -35,6 +39,7 @@ __all__ = [
     "build_ssl_context",
     "check_headers",
     "check_url",
+    "merge_cookies",
     "open_client",
     "open_sync_client",
 ]

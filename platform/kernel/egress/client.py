@@ -3,7 +3,8 @@
 They are httpx clients, so anything that takes one takes these. They differ in what they promise:
 every URL and every hop is judged, `timeout` is the time for everything (lookup, hops and body
 included), the body is bounded after decompression, nothing comes from the environment, cookies are
-never kept, credentials never follow to another host, and errors are those of `kernel.egress.errors`.
+kept only where a request brings its own `CookieStore`, credentials never follow to another host, and
+errors are those of `kernel.egress.errors`.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import httpx
 
 from kernel.egress.backend import AsyncGuardedBackend, Resolver, SyncGuardedBackend, resolve
 from kernel.egress.body import MAX_BODY_BYTES
+from kernel.egress.cookies import COOKIES, CookieStore, read_public_suffixes
 from kernel.egress.errors import DeadlineExceeded, EgressBlocked
 from kernel.egress.headers import OWN_HEADERS, check_headers
 from kernel.egress.policy import Policy, check_url
@@ -113,6 +115,9 @@ class EgressClient(httpx.AsyncClient):
     ) -> httpx.Response:
         """Send a request and follow redirects, each judged, within the request's total time.
 
+        With the extension `COOKIES` every hop is given the cookies that belong to it, and fills the store with those it
+        sets.
+
         Raises:
             EgressBlocked: The policy forbids the URL, an address, or a hop.
             ConnectionFailed: No connection, or it broke.
@@ -123,14 +128,19 @@ class EgressClient(httpx.AsyncClient):
         deadline = asyncio.get_running_loop().time() + _total_seconds(request)
         hops = Hops(self._policy, follow=follow_redirects is not False)
         progress = Progress()
+        cookies: CookieStore | None = request.extensions.get(COOKIES)
         try:
             async with asyncio.timeout_at(deadline):
+                if cookies is not None:
+                    await read_public_suffixes()
                 following: httpx.Request | None = request
                 while following is not None:
                     following.extensions |= {DEADLINE: deadline, PROGRESS: progress}
-                    with _unreadable_places_blocked():
+                    with _unreadable_places_blocked(), _with_cookies(following, cookies):
                         response = await super().send(following, stream=True, auth=auth, follow_redirects=False)
                     async with _aclosed_on_error(response):
+                        if cookies is not None:
+                            cookies.take(response)
                         following, auth = hops.next_request(response), None
                         if following is not None or not stream:
                             await response.aread()
@@ -208,6 +218,19 @@ def _total_seconds(request: httpx.Request) -> float:
     """Read the request's total time out of httpx's four timeouts: the longest of them."""
     given = [float(seconds) for seconds in request.extensions.get("timeout", {}).values() if seconds is not None]
     return max(given, default=TIMEOUT_SECONDS)
+
+
+@contextmanager
+def _with_cookies(request: httpx.Request, cookies: CookieStore | None) -> Iterator[None]:
+    """Have a request sent with the cookies that belong to it; it has none behind it, as the next hop has others."""
+    if cookies is None or "cookie" in request.headers:
+        yield
+        return
+    cookies.put_on(request)
+    try:
+        yield
+    finally:
+        request.headers.pop("cookie", None)
 
 
 @contextmanager

@@ -8,18 +8,22 @@ from dataclasses import dataclass, field
 import httpx
 
 from kernel.egress import (
+    COOKIES,
     OF_TRUST,
     BodyTooLarge,
     BodyUnreadable,
     ConnectionFailed,
+    CookieStore,
     DeadlineExceeded,
     EgressBlocked,
     HeaderRefused,
 )
 from kernel.values import Json
+from runs.connections.cookies import COOKIES as COOKIES_TOLD
+from runs.connections.redaction import hidden_texts
 from runs.steps.base import IN_DOUBT, StepCall, StepFailed
 from runs.steps.http.answer import Answer
-from runs.steps.http.request import OutgoingRequest
+from runs.steps.http.request import OutgoingRequest, options_of
 from runs.steps.http.sent import sent_over_http
 
 READ_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
@@ -48,16 +52,23 @@ async def exchange(
 
 @dataclass(slots=True)
 class _Exchange:
-    """One call of a step; ``started`` is when it was announced, by ``time.monotonic``."""
+    """One call of a step.
+
+    ``started`` is when it was announced, by ``time.monotonic``; ``cookies`` are the connection's, if it keeps them.
+    """
 
     call: StepCall
     request: OutgoingRequest
     headers: dict[str, str]
     started: float | None = field(default=None, init=False)
+    cookies: CookieStore | None = field(default=None, init=False)
 
     async def go(self, accepted: Collection[int], *, patient: bool) -> Answer:
         """Do it; raises as ``exchange``."""
         self.headers.setdefault("idempotency-key", self.call.next_key())
+        client = self.request.client
+        if client is not None and options_of(client).keeps_cookies:
+            self.cookies = self.call.cookies.of(client.ref)
         try:
             async with self.call.outside(self.request.endpoint, patient=patient):
                 answer = await self._answer()
@@ -72,6 +83,9 @@ class _Exchange:
     def _tell(self, event_type: str, told: dict[str, Json]) -> None:
         if self.started is not None:
             known = {name: value for name, value in told.items() if value is not None}
+            if self.cookies is not None and self.request.client is not None:
+                news = self.call.cookies.news(self.request.client.ref)
+                known |= {} if news is None else {COOKIES_TOLD: news}
             self.call.record(event_type, {**known, "duration_ms": round((time.monotonic() - self.started) * 1000)})
 
     async def _answer(self) -> Answer:
@@ -81,7 +95,14 @@ class _Exchange:
         response, content = await self._send()
         if response.status_code == httpx.codes.UNAUTHORIZED and client is not None and client.renew():
             response, content = await self._send()
-        return Answer.of(response, content, client.secrets() if client is not None else (), self.request.response_as)
+        return Answer.of(response, content, self._secrets(), self.request.response_as)
+
+    def _secrets(self) -> tuple[str, ...]:
+        """Give what the host should not send back: the connection's secrets, and cookies that nobody else is to see."""
+        secrets = [] if self.request.client is None else [*self.request.client.secrets()]
+        for value in [] if self.cookies is None else self.cookies.hidden_values():
+            secrets += hidden_texts(value)
+        return tuple(sorted(secrets, key=len, reverse=True))
 
     async def _read(self, answer: Answer) -> None:
         """Have the answer read. Where reading has to wait, the call is not made again for that, if it may not be."""
@@ -108,6 +129,8 @@ class _Exchange:
             )
             if request.client is not None:
                 await request.client.authorise(built)
+            if self.cookies is not None:
+                built.extensions[COOKIES] = self.cookies
             call.is_in_doubt = not request.is_repeatable
             response: httpx.Response = await client.send(
                 built, stream=True, auth=getattr(request.client, "http_auth", None)
@@ -138,7 +161,10 @@ class _Exchange:
 
     async def _announce(self) -> None:
         """Have the journal hold what is sent; of what the connection adds it has the connection's name only."""
-        await self.call.announce(sent_over_http(self.request, self.headers))
+        sent = sent_over_http(self.request, self.headers)
+        if self.cookies is not None and (names := self.cookies.names_for(self.request.url)):
+            sent["cookies"] = [*names]
+        await self.call.announce(sent)
         self.started = time.monotonic()
 
     def _unanswered(self, error: ConnectionFailed | DeadlineExceeded) -> StepFailed:

@@ -179,6 +179,22 @@ def test_a_tool_is_called_with_the_tenant_s_secret_and_journalled(
     assert "canary-of-the-shop" not in str([event.payload for event in events_of(run.id)])
 
 
+def test_tools_have_the_cookies_of_their_connection(tenant: Tenant, models: ModelServer, host: Host) -> None:
+    with CountingServer() as shop:
+        shop.route("GET", "/orders/*", Answer(body={"total": 12}, headers={"Set-Cookie": "sid=1; Path=/"}))
+        options = {"keeps_cookies": True}
+        wish = ConnectionWish(kind="http", base_url=shop.url, allows_tools=True, options=options)
+        save_connection(tenant=tenant, actor="system", ref="shop", wish=wish)
+        models.script = lambda asked: (
+            Reply("Done.") if len(asked.answers) > 1 else wants("look_up", no=str(len(asked.answers)))
+        )
+        parameters = {"type": "object", "required": ["no"], "properties": {"no": {"type": "string"}}}
+        tool = {"name": "look_up", "client_ref": "shop", "path": "/orders/{no}", "parameters": parameters}
+        run = run_steps(tenant, ask_step(prompt="x", tools=[tool]), ask_step("again", prompt="y", tools=[tool]))
+        assert run.output == "Done."
+        assert [call.headers.get("cookie") for call in shop.calls] == [None, *["sid=1"] * 3]
+
+
 def test_a_connection_s_options_hold_for_its_steps(tenant: Tenant, models: ModelServer, host: Host) -> None:
     schema = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}
     models.script = lambda _asked: Reply('{"n": 1}')
