@@ -34,10 +34,10 @@ class Strict(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         """Check the members' names first, all at once."""
-        of_wrong_type: dict[str, Any] = {}
+        misfits: dict[str, Any] = {}
         if isinstance(data, dict):
-            is_json = not isinstance(data, Texts)
-            data = {name: value for name, value in data.items() if value is not None or not self._is_left_out(name)}
+            kept = {name: value for name, value in data.items() if value is not None or not self._is_left_out(name)}
+            data = Texts(kept) if isinstance(data, Texts) else kept
             self._refuse_unavailable(data)
             unknown = [name for name in data if name not in self.fields]
             if unknown:
@@ -48,15 +48,14 @@ class Strict(serializers.Serializer[Any]):
                         for name in unknown[:50]
                     }
                 )
-            if is_json:
-                of_wrong_type = misfits_by_name(self.fields, data)
+            misfits = misfits_by_name(self.fields, data)
         try:
             checked = super().to_internal_value(data)
         except serializers.ValidationError as error:
             told: Any = error.detail
-            raise serializers.ValidationError({**told, **of_wrong_type}) from None
-        if of_wrong_type:
-            raise serializers.ValidationError(of_wrong_type)
+            raise serializers.ValidationError({**told, **misfits}) from None
+        if misfits:
+            raise serializers.ValidationError(misfits)
         return checked
 
     def _is_left_out(self, name: str) -> bool:

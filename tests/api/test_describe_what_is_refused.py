@@ -134,6 +134,7 @@ FLAWS: Final[tuple[Any, ...]] = (
     ID.upper(),
     ID.replace("-", ""),
     "x" * 100_001,
+    "a" + " " * 10_001,
     [],
     [5],
     ["a"],
