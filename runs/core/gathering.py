@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from kernel.values import Json
 from runs.core.failures import branch_failed
 from runs.core.regions import comers, enter, gathering_key, holders, is_closed, is_complete, leave
-from runs.core.stacks import as_branch, key_of_kept_values, of_other_items, stack_behind_join, stack_behind_ports
+from runs.core.stacks import (
+    as_branch,
+    in_order,
+    key_of_kept_values,
+    of_other_items,
+    stack_behind_join,
+    stack_behind_ports,
+)
 from runs.core.state import Arrival, Gathering, GatheringKey, Key, Phase, Place, Stack, State, Token
 from segments.plan import (
     FIRST_SEMANTICS,
@@ -278,10 +285,7 @@ def _arrivals(gathering: Gathering) -> list[Arrival]:
 
 def _order(gathering: Gathering) -> Callable[[Arrival], tuple[int, list[tuple[int, int]]]]:
     depth = len(gathering.below)
-    return lambda one: (
-        one.edge,
-        [(frame.branch, -1 if frame.item is None else frame.item) for frame in one.token.stack[depth:]],
-    )
+    return lambda one: (one.edge, in_order(one.token.stack, depth))
 
 
 def _dissolve(state: State, gathering: Gathering, *, cancels: bool) -> None:

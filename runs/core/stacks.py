@@ -38,8 +38,31 @@ def as_branch(stack: Stack, gathering: Gathering, number: int) -> Stack:
     own earlier frame of this kind goes, so that a loop does not pile them up.
     """
     depth = len(gathering.below)
-    others = (frame for frame in stack[depth:] if not (frame.activation < 0 and frame.step_id == gathering.step_id))
-    return (*stack[:depth], *others, Frame(gathering.step_id, -number, gathering.fired, None, 0))
+    own: Stack = ()
+    if item_of(gathering.key) is not None:
+        gathering.own = gathering.own or stack[depth]
+        own = (gathering.own,)
+    above = stack[depth + len(own) :]
+    others = (frame for frame in above if frame.rank is None or frame.step_id != gathering.step_id)
+    start = Frame(gathering.step_id, -number, gathering.fired, None, 0, depth + len(own))
+    return (*stack[:depth], *own, *others, start)
+
+
+def in_order(stack: Stack, depth: int) -> list[tuple[int, int]]:
+    """Rank a token by its branches and items above a depth: of a step with several ports by its starts first."""
+    frames = [frame for frame in stack if frame.rank is None]
+    for frame in stack:
+        if frame.rank is not None:
+            frames.insert(frame.rank, frame)
+    return [(frame.branch, -1 if frame.item is None else frame.item) for frame in frames[depth:]]
+
+
+def item_of(key: Key) -> int | None:
+    """Return the item whose values gather under a key, if they gather item by item."""
+    match key[-1] if key else None:
+        case (_, _, int() as item):
+            return item
+    return None
 
 
 def of_other_items(stack: Stack, others: Sequence[Stack]) -> bool:
@@ -59,9 +82,7 @@ def key_of_kept_values(point: GatherPoint, gathering: Gathering) -> Key:
     if point.keeps_shared and not point.loop:
         return gathering.key
     frames = tuple(frame for frame in gathering.below if frame.step_id not in point.loop)
-    mark = gathering.key[-1] if gathering.key else None
-    has_item = isinstance(mark, tuple) and len(mark) == 3 and mark[2] is not None
-    return (*frames, mark) if mark is not None and has_item else frames
+    return frames if item_of(gathering.key) is None else (*frames, gathering.key[-1])
 
 
 def _with_own_frame(gathering: Gathering, tokens: Sequence[Token]) -> Stack:
@@ -84,14 +105,15 @@ def _with_own_frame(gathering: Gathering, tokens: Sequence[Token]) -> Stack:
 def _shared(tokens: Sequence[Token]) -> Stack:
     """Return the frames that the stacks of all these tokens begin with.
 
-    Branches of one item that come together share the item: it is still one of several.
+    Branches of one item that come together share the item: it is still one of several. Kept is the first branch.
     """
     first, *others = (token.stack for token in tokens)
     for depth, frame in enumerate(first):
         if all(depth < len(stack) and stack[depth] == frame for stack in others):
             continue
         if frame.item is not None and all(depth < len(stack) and _same_item(stack[depth], frame) for stack in others):
-            return (*first[:depth], frame)
+            alike = (stack[depth] for stack in (first, *others))
+            return (*first[:depth], min(alike, key=lambda one: one.branch))
         return first[:depth]
     return first
 

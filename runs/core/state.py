@@ -15,7 +15,7 @@ class Frame:
     """One level of a scope stack: the branch (and item) of a fan-out a token is in. ``seq`` is the fan-out's event.
 
     Where a step with several ports starts several times from what was there at once, each start is a branch, too; its
-    activation is a negative number of its own.
+    activation is a negative number of its own, and ``rank`` its place among the frames when tokens are put in order.
     """
 
     step_id: str
@@ -23,6 +23,7 @@ class Frame:
     branch: int
     item: int | None
     seq: int
+    rank: int | None = None
 
 
 Stack = tuple[Frame, ...]
@@ -81,7 +82,8 @@ class Gathering:
     """Tokens that wait for each other at one step under one key.
 
     ``queues`` has the arrivals by index of the gather point, ``below`` the stack the gathered token goes on with.
-    ``fired``: how often a step with several ports has started from what was there at once.
+    ``fired``: how often a step with several ports has started from what was there at once; ``own`` the frame of D that
+    its starts for one item go on with.
     """
 
     step_id: str
@@ -90,6 +92,7 @@ class Gathering:
     queues: dict[int, list[Arrival]] = field(default_factory=dict)
     succeeded: int = 0
     fired: int = 0
+    own: Frame | None = None
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from tests.reference.graph import Graph
 from tests.reference.tokens import (
     Arrival,
     Failure,
+    Frame,
     Key,
     Stack,
     Token,
@@ -31,7 +32,7 @@ class Gatherings:
         self.arrived: dict[Place, list[Arrival]] = {}
         self._kept: dict[Place, dict[str, Token]] = defaultdict(dict)
         self._empty: dict[Place, Token] = {}
-        self._turns: dict[Place, int] = {}
+        self._turns: dict[Place, tuple[int, Stack]] = {}
         self._starts = 0
 
     def strategy(self, step: str) -> str:
@@ -180,19 +181,20 @@ class Gatherings:
             fitting = [token for token in at_port if not of_other_items(token, first.values())]
             if fitting:
                 first[port] = in_order(self.graph, key, fitting)[0]
-        turn = self._turns.pop(place, None)
+        before = self._turns.pop(place, None)
         if left := [arrival for arrival in arrivals if first.get(arrival.token.port) is not arrival.token]:
             self.arrived[place] = left
-            turn = turn or 0
-            self._turns[place] = turn + 1
         taken = list(first.values())
         kept = self._kept[self._kept_under(step, key)]
         kept |= first
         inputs = {port: token.value for port, token in kept.items() if not of_other_items(token, taken)}
         stack = stack_behind(self.graph, step, key, taken)
-        if turn is not None:
+        if before or left:
+            turn, first_stack = before or (0, stack)
             self._starts += 1
-            stack = in_turn(stack, step, turn, self._starts, len(key.base))
+            stack = in_turn(stack, first_stack, Frame(step, -self._starts, turn), key)
+            if left:
+                self._turns[place] = turn + 1, first_stack
         return Token(step, "", inputs, stack, latest_seen(taken))
 
     def _kept_under(self, step: str, key: Key) -> Place:

@@ -20,6 +20,7 @@ class Frame:
     branch: int
     item: int | None = None
     value: Any = field(default=None, compare=False)
+    rank: int = -1
 
     @property
     def fan_out(self) -> tuple[str, int]:
@@ -105,8 +106,9 @@ def common_prefix(stacks: Iterable[Stack]) -> Stack:
         while first[:length] != other[:length]:
             length -= 1
     following = [(*stack[length].fan_out, stack[length].item) for stack in (first, *others) if len(stack) > length]
-    is_one_item = len(following) == len(others) + 1 and len(set(following)) == 1 and following[0][-1] is not None
-    return first[: length + is_one_item]
+    if len(following) == len(others) + 1 and len(set(following)) == 1 and following[0][-1] is not None:
+        return (*first[:length], min((stack[length] for stack in (first, *others)), key=lambda frame: frame.branch))
+    return first[:length]
 
 
 def of_other_items(token: Token, others: Iterable[Token]) -> bool:
@@ -136,10 +138,11 @@ def stack_behind(graph: Graph, step: str, key: Key, tokens: list[Token]) -> Stac
     return stack
 
 
-def in_turn(stack: Stack, step: str, turn: int, number: int, depth: int) -> Stack:
+def in_turn(stack: Stack, first: Stack, start: Frame, key: Key) -> Stack:
     """The stack of one of several starts of a step with several ports: each is in one branch of the step."""
-    others = [frame for frame in stack[depth:] if frame.step != step or frame.activation > 0]
-    return (*stack[:depth], *others, Frame(step, -number, turn))
+    depth = len(key.base) + (key.item is not None)
+    others = [frame for frame in stack[depth:] if frame.step != start.step or frame.activation > 0]
+    return (*first[:depth], *others, replace(start, rank=depth))
 
 
 def in_order(graph: Graph, key: Key, tokens: Iterable[Token]) -> list[Token]:
@@ -147,7 +150,10 @@ def in_order(graph: Graph, key: Key, tokens: Iterable[Token]) -> list[Token]:
     depth = len(key.base)
 
     def rank(token: Token) -> tuple[int, tuple[tuple[int, int], ...]]:
-        return token.edge, tuple((frame.branch, frame.item or 0) for frame in token.stack[depth:])
+        frames = [frame for frame in token.stack if frame.activation > 0]
+        for start in (frame for frame in token.stack if frame.activation < 0):
+            frames.insert(start.rank, start)
+        return token.edge, tuple((frame.branch, frame.item or 0) for frame in frames[depth:])
 
     return sorted(tokens, key=rank)
 

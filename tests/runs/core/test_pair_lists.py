@@ -118,6 +118,45 @@ def test_pairs_that_go_different_ways_keep_their_order() -> None:
     assert found == {"[[['p', 'P']], [['q', 'Q']], [['r', 'R']]]"}
 
 
+def test_a_list_within_an_item_meets_its_single_value_in_its_order() -> None:
+    text = """
+        outer parallel_split items=input output=branch_1,branch_2
+        inner parallel_split items=input output=branch_1
+        pair work input=left,right
+        join parallel_join
+        outer.branch_2 -> inner
+        outer.branch_1 -> pair:left
+        inner.branch_1 -> pair:right
+        pair -> join
+    """
+    script = {"inner": lambda _a, scope: {"branch_1": scope.input, "*items*": ["p", "q"]}, "pair": couple}
+    wanted = {"[[1, 'p'], [1, 'q'], [2, 'p'], [2, 'q']]"}
+    assert outputs(drawn(text), script, run_input=[1, 2]) == wanted
+    other_way = text.replace("outer.branch_1 -> pair:left", "").replace(
+        "outer.branch_2 -> inner", "outer.branch_1 -> pair:left\n outer.branch_2 -> inner"
+    )
+    assert outputs(drawn(other_way), script, run_input=[1, 2]) == wanted
+
+
+def test_starts_keep_their_order_whatever_branches_they_took() -> None:
+    text = """
+        fan work
+        one work
+        list parallel_split items=input output=branch_1
+        pair work input=left,right
+        join parallel_join
+        fan -> one
+        list.branch_1 -> pair:right
+        one -> pair:right
+        fan -> list
+        fan -> pair:left
+        pair -> join
+    """
+    split = {"list": lambda _a, scope: {"branch_1": scope.input, "*items*": ["p", "q"]}}
+    script = {"fan": same, "one": lambda _a, _s: {"output": "one"}, "pair": couple, **split}
+    assert outputs(drawn(text), script, run_input="in") == {"[['in', 'p'], ['in', 'q'], ['in', 'one']]"}
+
+
 def test_a_list_is_folded_item_by_item_in_its_order() -> None:
     text = """
         fan parallel_split output=branch_1,branch_2
