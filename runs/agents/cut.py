@@ -15,6 +15,7 @@ _REASONS: Final[Mapping[FinishReason, tuple[str, str]]] = {
     "length": ("length", "reached max_tokens ({most}), or the end of what the model can hold; give it more"),
     "filtered": ("content_filter", "was stopped by a content filter"),
     "broken": ("error", "was broken off by the model service"),
+    "unknown": ("unknown", "ended with '{word}', which is no word known for a whole answer"),
 }
 
 
@@ -28,9 +29,10 @@ class ReplyCut(StepFailed):
     def __init__(self, reply: CompletionReply, most_tokens: int) -> None:
         reason, words = _REASONS[reply.finish_reason]
         is_empty = not reply.text.strip()
+        why = words.format(most=most_tokens, word=reply.finish_word)
         super().__init__(
             "LLM_REPLY_EMPTY" if is_empty else "LLM_REPLY_CUT",
-            f"The answer {words.format(most=most_tokens)}{', before it had said anything' if is_empty else ''}.",
+            f"The answer {why}{', before it had said anything' if is_empty else ''}.",
             retryable=reply.finish_reason == "broken",
             details={"reason": reason, **kept_text(reply.text)},
         )

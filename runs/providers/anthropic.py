@@ -1,6 +1,6 @@
 """The messages of Anthropic."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from kernel.values import Json, dump_json
@@ -16,12 +16,14 @@ from runs.providers.base import (
 )
 from runs.providers.decoding import joined
 from runs.providers.errors import Complaint, failed
-from runs.providers.finishes import finish_of
+from runs.providers.finishes import Ends
 from runs.providers.reasoning import without_reasoning
 from runs.providers.through_sdk import NO_STREAM, REFUSED, STREAM, Lacks, SdkProvider
 from runs.providers.tokens import counted, estimated
 
 DIALECT = "anthropic"
+PLACE = "stop_reason"
+"""Where a message says why it ended."""
 HIGHEST_TEMPERATURE = 1.0
 
 _DELTAS = {
@@ -88,7 +90,9 @@ class Messages:
         blocks = _blocks(answer["content"])
         calls, given = _read_calls(blocks, request)
         text, thought = without_reasoning(_texts(blocks, "text"))
-        finish = finish_of(answer.get("stop_reason"))
+        ends = Ends(PLACE, request.stop)
+        ends.note(answer)
+        finish = ends.finish
         if given is not None and not calls:
             text = given
             finish = "stop" if finish == "tool_calls" else finish
@@ -103,11 +107,12 @@ class Messages:
             request_id=request_id,
             reasoning=_texts(blocks, "thinking") or thought,
             kept=_kept(blocks, request) if calls else None,
+            finish_word=ends.unknown,
         )
 
     def gather(self, request: CompletionRequest) -> "Events":
         """Begin an answer that comes in pieces."""
-        return Events(_answer_tool(request))
+        return Events(_answer_tool(request), request.stop)
 
     def missing(self, complaint: Complaint, body: Mapping[str, Json], lacks: Lacks) -> str | None:
         """Tell which part of a refused request can be left out or written otherwise."""
@@ -123,8 +128,9 @@ class Messages:
 class Events:
     """An answer in pieces: all that ``Messages`` reads of its blocks, gathered from their deltas."""
 
-    def __init__(self, answer_tool: str | None) -> None:
+    def __init__(self, answer_tool: str | None, stop: Sequence[str]) -> None:
         self._answer_tool = answer_tool
+        self._ends = Ends(PLACE, stop)
         self._message: dict[str, Any] = {}
         self._blocks: dict[Any, dict[str, Any]] = {}
         self._pieces: dict[Any, list[str]] = {}
@@ -139,10 +145,10 @@ class Events:
 
     def answer(self, *, is_done: bool) -> Json:
         """Give the answer as if it had come in one."""
-        if not (self._is_complete or is_done or self._message.get("stop_reason")):
+        if not (self._is_complete or is_done or self._ends.has_come):
             raise failed("LLM_CONNECTION_FAILED")
         content = [self._whole(index, block) for index, block in self._blocks.items()]
-        return cast("Json", self._message | {"content": content})
+        return cast("Json", self._message | {"content": content, **self._ends.written()})
 
     def _whole(self, index: Any, block: dict[str, Any]) -> dict[str, Any]:
         kind, text = block["type"], joined(self._pieces[index])
@@ -154,6 +160,7 @@ class Events:
         kind = event["type"]
         if kind == "message_start":
             self._message = dict(event["message"])
+            self._ends.note(self._message)
         elif kind == "content_block_start":
             self._begin(event["index"], dict(event["content_block"]))
         elif kind == "content_block_delta":
@@ -161,7 +168,8 @@ class Events:
         elif kind == "message_delta":
             told = {name: count for name, count in (event.get("usage") or {}).items() if count is not None}
             usage = (self._message.get("usage") or {}) | told
-            self._message |= {"stop_reason": event["delta"].get("stop_reason"), "usage": usage}
+            self._message |= {"usage": usage}
+            self._ends.note(event, event["delta"])
         elif kind == "message_stop":
             self._is_complete = True
         return ""

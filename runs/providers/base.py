@@ -9,8 +9,9 @@ import httpx
 from kernel.egress import EgressClient
 from kernel.values import Json
 
-FinishReason = Literal["stop", "length", "filtered", "broken", "tool_calls", "refused"]
-"""``length``, ``filtered`` and ``broken``: there would have been more, save for a bound, a content filter, an error."""
+FinishReason = Literal["stop", "length", "filtered", "broken", "unknown", "tool_calls", "refused"]
+"""``length``, ``filtered`` and ``broken``: there would have been more, save for a bound, a content filter, an error.
+``unknown``: the service's word for it is none that is known for an end."""
 
 
 StreamMode = Literal["auto", "always", "never"]
@@ -105,7 +106,7 @@ class CompletionReply:
     back with the turn. With a ``response_schema`` the text is JSON, perhaps with words around it; whether it fits the
     schema is the caller's to check. A model that refuses to answer replies with the finish reason ``refused``, as its
     tokens count (``errors.refused`` is the failure to raise then); a service that refuses to ask the model raises
-    instead.
+    instead. ``finish_word`` is the service's own word for a finish reason that is ``unknown``.
     """
 
     text: str
@@ -116,6 +117,7 @@ class CompletionReply:
     request_id: str | None = None
     reasoning: str = ""
     kept: Kept | None = None
+    finish_word: str = ""
 
 
 class Provider(Protocol):

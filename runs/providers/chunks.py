@@ -9,8 +9,11 @@ from runs.providers.answers import read_arguments
 from runs.providers.base import CompletionRequest, ToolCall
 from runs.providers.decoding import joined
 from runs.providers.errors import failed
+from runs.providers.finishes import Ends
 
 DIALECT: Final = "openai"
+PLACE: Final = "finish_reason"
+"""Where a choice says why its answer ended."""
 CALLS: Final = "calls"
 MOST_LOOKS: Final = 64
 """How often the arguments of a call are looked at for whether they are complete."""
@@ -22,10 +25,10 @@ SENT_BACK: Final = ("reasoning_content", "reasoning_details")
 class Chunks:
     """An answer in pieces: all that ``OpenAIProvider`` reads of a message, gathered from the deltas."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: CompletionRequest) -> None:
         self._model: str | None = None
         self._usage: Json = None
-        self._finish: str | None = None
+        self._ends = Ends(PLACE, request.stop)
         self._texts: dict[str, list[str]] = {"content": [], "refusal": [], **{name: [] for name in REASONING}}
         self._details: list[Json] = []
         self._calls: dict[Any, _Call] = {}
@@ -39,12 +42,12 @@ class Chunks:
 
     def answer(self, *, is_done: bool) -> Json:
         """Give the answer as if it had come in one."""
-        if self._finish is None and not is_done:
+        if not (self._ends.has_come or is_done):
             raise failed("LLM_CONNECTION_FAILED")
         message: dict[str, Any] = {name: joined(texts) for name, texts in self._texts.items()}
         message["tool_calls"] = [call.whole() for call in self._calls.values()]
         message["reasoning_details"] = self._details
-        choice = {"message": message, "finish_reason": self._finish}
+        choice = {"message": message, **self._ends.written()}
         return cast("Json", {"model": self._model, "usage": self._usage, "choices": [choice]})
 
     def _add(self, event: Any) -> str:
@@ -52,9 +55,10 @@ class Chunks:
         self._usage = event.get("usage") or self._usage
         choices = event.get("choices")
         if not choices:
+            self._ends.note(event)
             return ""
         choice = first_of(choices)
-        self._finish = choice.get("finish_reason") or self._finish
+        self._ends.note(event, choice, choice.get("delta"), choice.get("message"))
         delta = choice.get("delta") or {}
         if not delta and not self._has_begun:
             delta = choice.get("message") or {}

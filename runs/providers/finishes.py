@@ -1,23 +1,165 @@
-"""Why an answer ended, in the words of the many services that say it."""
+"""Why an answer ended, in the words of the many services that say it, and in all the places they say it in."""
 
 import re
-from typing import Final
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
 
 from runs.providers.base import FinishReason
 
+ANY_PLACE: Final = (
+    "finish_reason",
+    "stop_reason",
+    "done_reason",
+    "stop_type",
+    "finish_details",
+    "incomplete_details",
+    "native_finish_reason",
+    "finishReason",
+    "stopReason",
+    "status",
+)
+"""Where gateways write why an answer ended, beside the place of the format itself."""
+MOST_TOLD: Final = 16
+LONGEST_WORD: Final = 100
+_BESIDE: Final = "finish_details"
+MOST_DEEP: Final = 3
+
+_NAMES: Final = ("type", "reason", "code", "name")
+_NOT_KEY: Final = re.compile(r"[^a-z0-9]+")
+_NOT_YET: Final = frozenset(("", "null", "none", "notfinished", "inprogress"))
+_PLAIN: Final = frozenset(
+    [
+        "stop",
+        "stopped",
+        "end",
+        "ended",
+        "endturn",
+        "endofturn",
+        "endoftext",
+        "endofsequence",
+        "eos",
+        "eostoken",
+        "eosfound",
+        "eot",
+        "eotid",
+        "imend",
+        "s",
+        "stopsequence",
+        "stopsequences",
+        "stoptoken",
+        "stoptokens",
+        "stopstring",
+        "stopstr",
+        "stopword",
+        "stopwords",
+        "stopcriteriamet",
+        "word",
+        "finish",
+        "finished",
+        "finishreasonstop",
+        "complete",
+        "completed",
+        "completion",
+        "done",
+        "success",
+        "succeeded",
+        "ok",
+        "normal",
+        "natural",
+        "messagestop",
+    ]
+)
+"""Known words for a natural end, as ``_key`` writes them."""
 _KINDS: Final[tuple[tuple[re.Pattern[str], FinishReason], ...]] = (
-    (re.compile(r"filter|safety|sensitive|recitation|prohibited|blocklist|spii|guardrail"), "filtered"),
-    (re.compile(r"length|max_|context_window|limit|truncat"), "length"),
-    (re.compile(r"error|abort|cancel|insufficient|malformed|fail|pause"), "broken"),
+    (re.compile(r"filter|safety|sensitive|recitation|prohibit|blocklist|spii|guardrail|flagged|moderat"), "filtered"),
+    (
+        re.compile(
+            r"timeout|timedout|timelimit|deadline|interrupt|repetition|abort|cancel|insufficient|malformed"
+            r"|unexpected|disconnect"
+        ),
+        "broken",
+    ),
+    (re.compile(r"length|max|contextwindow|limit|truncat|exceed"), "length"),
+    (re.compile(r"error|fail|pause|incomplete|notfinished|inprogress"), "broken"),
     (re.compile(r"tool|function"), "tool_calls"),
     (re.compile(r"refus"), "refused"),
 )
+_GRAVEST: Final[tuple[FinishReason, ...]] = ("filtered", "length", "broken", "refused", "unknown", "tool_calls")
 
 
-def finish_of(told: object) -> FinishReason:
-    """Read a finish or stop reason; none, and words nobody knows, are a plain end.
+class Ends:
+    """What a service says of why its answer ended, over all the pieces of it. The gravest counts, not the last."""
 
-    Services write one thing in many ways: ``length``, ``MAX_TOKENS``, ``model_length``.
-    """
-    words = told.lower() if isinstance(told, str) else ""
-    return next((finish for pattern, finish in _KINDS if pattern.search(words)), "stop")
+    def __init__(self, place: str, stop: Collection[str]) -> None:
+        """Begin.
+
+        Args:
+            place: Where the format itself has it; a word there that nobody knows is no plain end.
+            stop: The texts before which the answer was to end; some servers name the one they found.
+        """
+        self._place = place
+        self._stop = stop
+        self._told: list[str] = []
+        self._beside: list[str] = []
+
+    def note(self, *holders: Any) -> None:
+        """Take what an answer, a choice, a message or a piece of one says."""
+        for holder in holders:
+            if not isinstance(holder, Mapping):
+                continue
+            for name in ANY_PLACE:
+                if (told := holder.get(name)) is not None:
+                    kept = self._told if name == self._place else self._beside
+                    kept += [word for word in _words(told) if word not in kept][: MOST_TOLD - len(kept)]
+
+    @property
+    def has_come(self) -> bool:
+        """Whether the format's own place says that the answer has ended, or another that it was cut off."""
+        return any(_key(word) not in _NOT_YET for word in self._told) or self._of_beside() != []
+
+    def written(self) -> dict[str, list[str]]:
+        """Give all that was told, as an answer that came in one would have it."""
+        return {self._place: self._told, _BESIDE: self._beside}
+
+    @property
+    def finish(self) -> FinishReason:
+        """Say why the answer ended; nothing at all is a plain end."""
+        found = [*self._of_told(), *self._of_beside()]
+        return next((finish for finish in _GRAVEST if finish in found), "stop")
+
+    @property
+    def unknown(self) -> str:
+        """The word nobody knows, where the end is one."""
+        return next((word for word in self._told if _kind(word) == "unknown"), "")
+
+    def _of_told(self) -> list[FinishReason]:
+        over = [word for word in self._told if _key(word) not in _NOT_YET]
+        return [_kind(word) for word in over or self._told]
+
+    def _of_beside(self) -> list[FinishReason]:
+        """Of other places only what says that the answer was cut counts: they hold stop texts and states as well."""
+        words = [word for word in self._beside if word not in self._stop and _key(word) not in _NOT_YET]
+        return [kind for word in words if (kind := _kind(word)) in ("filtered", "length", "broken")]
+
+
+def _kind(word: str) -> FinishReason:
+    key = _key(word)
+    if key in _PLAIN or key in ("", "null", "none"):
+        return "stop"
+    return next((finish for pattern, finish in _KINDS if pattern.search(key)), "unknown")
+
+
+def _key(word: str) -> str:
+    return _NOT_KEY.sub("", word.lower())
+
+
+def _words(told: Any, depth: int = 0) -> Iterator[str]:
+    """Give the words of a reason: a text, a number, or those inside an object or a list."""
+    if isinstance(told, str | int):
+        yield str(told)[:LONGEST_WORD]
+    elif isinstance(told, Mapping | list) and depth < MOST_DEEP:
+        named = [told[name] for name in _NAMES if name in told] if isinstance(told, Mapping) else told
+        for inner in named[:MOST_TOLD]:
+            yield from _words(inner, depth + 1)
+        if told and not named:
+            yield "an object"

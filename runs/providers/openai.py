@@ -18,9 +18,19 @@ from runs.providers.base import (
     TokenCount,
     Tool,
 )
-from runs.providers.chunks import CALLS, DIALECT, SENT_BACK, Chunks, first_of, read_calls, read_content, told_reasoning
+from runs.providers.chunks import (
+    CALLS,
+    DIALECT,
+    PLACE,
+    SENT_BACK,
+    Chunks,
+    first_of,
+    read_calls,
+    read_content,
+    told_reasoning,
+)
 from runs.providers.errors import Complaint, failed
-from runs.providers.finishes import finish_of
+from runs.providers.finishes import Ends
 from runs.providers.reasoning import without_reasoning
 from runs.providers.through_sdk import NO_STREAM, REFUSED, STREAM, Lacks, SdkProvider
 from runs.providers.tokens import counted, estimated
@@ -81,7 +91,9 @@ class ChatCompletions:
         calls = read_calls(message, request)
         said, thought = read_content(message.get("content"))
         text, thoughts = without_reasoning(said)
-        finish = finish_of(choice.get("finish_reason"))
+        ends = Ends(PLACE, request.stop)
+        ends.note(whole, choice, message)
+        finish = ends.finish
         refusal = message.get("refusal")
         if isinstance(refusal, str) and refusal:
             text, finish = refusal, "refused"
@@ -100,11 +112,12 @@ class ChatCompletions:
             request_id=request_id,
             reasoning=told_reasoning(message) or thought or thoughts,
             kept=_kept(message, request) if calls else None,
+            finish_word=ends.unknown,
         )
 
     def gather(self, request: CompletionRequest) -> "Chunks":
         """Begin an answer that comes in pieces."""
-        return Chunks()
+        return Chunks(request)
 
     def missing(self, complaint: Complaint, body: Mapping[str, Json], lacks: Lacks) -> str | None:
         """Tell which part of a refused request can be left out or written otherwise."""
