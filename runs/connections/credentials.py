@@ -8,6 +8,7 @@ from typing import Protocol
 import httpx
 
 from kernel.egress import EgressClient, HeaderRefused, check_headers
+from runs.connections.digest import ByChallenge
 from runs.connections.facts import ConnectionFacts
 from runs.connections.oauth2 import ClientCredentials
 from runs.connections.redaction import hidden_texts
@@ -57,7 +58,7 @@ class ByDigest:
     """Answers the host's challenge (RFC 7616); the guarded client does so, by ``http_auth``."""
 
     def __init__(self, username: str, secret: str) -> None:
-        self.http_auth = httpx.DigestAuth(username, secret)
+        self.http_auth = ByChallenge(username, secret)
         self._hidden = hidden_texts(secret, username)
 
     async def put_on(self, request: httpx.Request) -> None:

@@ -17,6 +17,7 @@ from kernel.egress import COOKIES, CookieStore, EgressClient, open_client
 from kernel.errors import LimitReached, LlmteamError
 from kernel.ids import new_id
 from kernel.values import Json
+from runs.connections.digest import why_not_answered
 from runs.connections.directory import Directory
 from runs.connections.facts import ConnectionFacts
 from runs.engine.middleware import build_middleware, close_middleware
@@ -174,7 +175,7 @@ async def _get_base(
         response = await client.send(request, auth=getattr(connected, "http_auth", None))
         status = response.status_code
         if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN} or status >= 500:
-            message = f"The host answered with status {status}."
+            message = " ".join(filter(None, (f"The host answered with status {status}.", why_not_answered(response))))
             raise StepFailed("HTTP_STATUS", message, host_failed=status >= 500, details={"status": status})
     return f"The host answered with status {status}.", status
 

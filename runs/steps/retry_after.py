@@ -1,34 +1,43 @@
 """How long a host asks to wait."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Final
 
 from kernel.clock import utc_now
 
-_EPOCH_SECONDS = 1_000_000_000
-"""A reset beyond it is a time, not a number of seconds."""
-_LIMIT = re.compile(r";\s*r\s*=\s*0\s*;\s*t\s*=\s*([0-9]{1,9})")
-_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+_EPOCH_SECONDS: Final = 100_000_000
+"""A number beyond it is a time: years of waiting are not meant."""
+_EPOCH_MILLISECONDS: Final = 100_000_000_000
+_LONGEST: Final = 1_000
+_NUMBER: Final = re.compile(r"[0-9]{1,13}(?:\.[0-9]{1,9})?")
+_LENGTH: Final = re.compile(
+    r"(?:([0-9]{1,4})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,9}(?:\.[0-9]{1,9})?)s)?(?:([0-9]{1,9})ms)?"
+)
+_SPENT: Final = re.compile(r"0+(?:\.0+)?")
+_REMAINING: Final = re.compile(r"(?:[a-z0-9]+-)*rate-?limit-(?:[a-z0-9]+-)*remaining(?:-[a-z0-9-]+)?")
+_MEMBER: Final = re.compile(r"([a-z]+)\s*=\s*\"?([0-9.]{1,24})", re.IGNORECASE)
 
 
 def retry_after_seconds(header: str | None) -> float | None:
-    """Read a ``Retry-After``, in seconds or as a date; what cannot be read counts as not sent."""
-    if header is None:
-        return None
-    if _SECONDS.fullmatch(header):
-        return float(header)
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        return None
-    return max(0.0, (moment - utc_now()).total_seconds())
+    """Read when to come again, relative to now; what cannot be read counts as not sent.
+
+    Services write seconds, a length such as ``1m30s``, seconds or milliseconds since 1970, a date of HTTP or ISO 8601.
+    """
+    text = (header or "").strip()[:_LONGEST]
+    if _NUMBER.fullmatch(text):
+        return _of_number(float(text))
+    if text and (length := _LENGTH.fullmatch(text)) is not None:
+        hours, minutes, seconds, milliseconds = (float(part or 0) for part in length.groups())
+        return hours * 3_600 + minutes * 60 + seconds + milliseconds / 1_000
+    moment = _moment(text)
+    return None if moment is None else max(0.0, (moment - utc_now()).total_seconds())
 
 
 def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
-    """Read how long to wait: ``Retry-After``, else when a limit that is used up is reset, as services spell it.
+    """Read how long to wait: ``Retry-After``, else when the limits that are used up are reset, as services spell it.
 
     Args:
         headers: Lower case names.
@@ -36,19 +45,47 @@ def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
     asked = retry_after_seconds(headers.get("retry-after"))
     if asked is not None:
         return asked
-    if (found := _LIMIT.search(headers.get("ratelimit", ""))) is not None:
-        return float(found[1])
-    for prefix in ("ratelimit-", "x-ratelimit-", "x-rate-limit-"):
-        if headers.get(f"{prefix}remaining", "").strip() == "0":
-            return _until(headers.get(f"{prefix}reset", "").strip())
-    return None
+    found = [*_of_one_field(headers.get("ratelimit", "")[:_LONGEST]), *_of_fields(headers)]
+    return max(found, default=None)
 
 
-def _until(reset: str) -> float | None:
-    """Read a reset: seconds, seconds or milliseconds since 1970, or a date."""
-    if re.fullmatch(r"[0-9]{13}", reset):
-        return max(0.0, float(reset) / 1_000 - utc_now().timestamp())
-    if _SECONDS.fullmatch(reset):
-        seconds = float(reset)
-        return max(0.0, seconds - utc_now().timestamp()) if seconds > _EPOCH_SECONDS else seconds
-    return retry_after_seconds(reset) if reset else None
+def _of_one_field(text: str) -> Iterator[float]:
+    """Read the field ``RateLimit``: each limit with its parameters, or one limit's members one after the other."""
+    limits: Iterable[str] = text.split(",") if ";" in text else [text]
+    for limit in limits:
+        members = {name.lower(): number for name, number in _MEMBER.findall(limit)}
+        remaining, reset = members.get("r", members.get("remaining")), members.get("t", members.get("reset"))
+        if remaining is not None and _SPENT.fullmatch(remaining):
+            yield from _known(reset)
+
+
+def _of_fields(headers: Mapping[str, str]) -> Iterator[float]:
+    """Read pairs of fields: of a limit that is used up, what has the same name but for ``reset``."""
+    for name in headers:
+        if _REMAINING.fullmatch(name[:100]) and _SPENT.fullmatch(headers[name].strip()):
+            yield from _known(headers.get(name.replace("remaining", "reset")))
+
+
+def _known(reset: str | None) -> Iterator[float]:
+    seconds = retry_after_seconds(reset)
+    if seconds is not None:
+        yield seconds
+
+
+def _of_number(number: float) -> float:
+    if number < _EPOCH_SECONDS:
+        return number
+    moment = number / 1_000 if number >= _EPOCH_MILLISECONDS else number
+    return max(0.0, moment - utc_now().timestamp())
+
+
+def _moment(text: str) -> datetime | None:
+    """Read a date; one of HTTP names its zone, one of ISO 8601 without a zone is in UTC."""
+    try:
+        if not text[:1].isdigit():
+            moment = parsedate_to_datetime(text)
+            return None if moment.tzinfo is None else moment
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -51,6 +51,17 @@ def test_an_api_that_answers_is_fine_unless_it_refuses_the_secret(
     assert [call.headers["authorization"] for call in server.calls] == [f"Bearer {SECRET}"]
 
 
+def test_a_challenge_that_cannot_be_answered_is_told(acme: Customer, api: Api, server: CountingServer) -> None:
+    asked = {"WWW-Authenticate": 'Digest realm="r", nonce="n", qop="auth-int"'}
+    server.route("GET", "/base", [Answer(status=204), Answer(status=401, headers=asked)])
+    auth = {"type": "digest", "username": "us"}
+    connection = {"kind": "http", "base_url": f"{server.url}/base", "auth": auth, "secret": SECRET}
+    assert tried(api(acme), connection)["ok"]
+    found = tried(api(acme), connection)
+    assert (found["ok"], found["code"], found["status"]) == (False, "HTTP_STATUS", 401)
+    assert "qop" in found["detail"]
+
+
 def test_a_port_nobody_listens_at(acme: Customer, api: Api) -> None:
     found = tried(api(acme), {"kind": "http", "base_url": "http://127.0.0.1:9/"})
     assert (found["ok"], found["code"], found["status"]) == (False, "CONNECTION_FAILED", None)

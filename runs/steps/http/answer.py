@@ -11,6 +11,7 @@ import httpx
 from kernel.compute.errors import ComputeLimit
 from kernel.errors import LlmteamError
 from kernel.values import Json
+from runs.connections.digest import why_not_answered
 from runs.connections.redaction import redact
 from runs.steps.base import StepFailed
 from runs.steps.http.links import next_link
@@ -21,7 +22,8 @@ MAX_ERROR_BODY_BYTES: Final = 4096
 MOST_SHOWN: Final = 2_000
 """Characters of a longer one."""
 _RETRYABLE_STATUSES: Final = frozenset((408, 425, 429))
-_STATUSES_OF_LIMITS: Final = frozenset((403, 408, 425, 429, *range(500, 600)))
+_OF_THE_HOST: Final = range(500, 600)
+_STATUSES_OF_LIMITS: Final = frozenset((403, 408, 425, 429, *_OF_THE_HOST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,17 @@ class _Found:
 
 @dataclass(slots=True)
 class Answer:
-    """One answer. ``value`` and ``headers`` have no secret of the connection any more."""
+    """One answer. ``value`` and ``headers`` have no secret of the connection any more.
+
+    ``remark`` is what we have to say of its status.
+    """
 
     status: int
     headers: Mapping[str, str]
     content: bytes = field(repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     response_as: ResponseAs = "auto"
+    remark: str | None = None
     _found: _Found | None = field(default=None, init=False, repr=False)
 
     @classmethod
@@ -49,7 +55,7 @@ class Answer:
     ) -> "Answer":
         """Take a response, and cut out what the host should not have sent back."""
         headers = {name.lower(): str(redact(value, secrets)) for name, value in response.headers.items()}
-        return cls(response.status_code, headers, content, secrets, response_as)
+        return cls(response.status_code, headers, content, secrets, response_as, why_not_answered(response))
 
     @property
     def next_link(self) -> str | None:
@@ -111,10 +117,10 @@ class Answer:
             details["response"] = said
         raise StepFailed(
             "HTTP_STATUS",
-            f"The host answered with status {self.status}.",
-            retryable=is_limit or self.status in _RETRYABLE_STATUSES or self.status >= 500,
+            " ".join(filter(None, (f"The host answered with status {self.status}.", self.remark))),
+            retryable=is_limit or self.status in _RETRYABLE_STATUSES or self.status in _OF_THE_HOST,
             retry_after_seconds=seconds,
-            host_failed=self.status >= 500,
+            host_failed=self.status in _OF_THE_HOST,
             details=details,
         )
 
