@@ -88,3 +88,65 @@ def test_a_long_content_type_is_not_searched() -> None:
     started = time.thread_time()
     assert label_of("text/plain; " + "charset " * 100_000 + "=utf-8") is None
     assert time.thread_time() - started < 0.05
+
+
+LABELS_OF_THE_FIELD = {
+    "ks_c_5601-1987": "녹색", "ms949": "녹색", "x-windows-949": "녹색", "uhc": "녹색", "iso-2022-kr": "녹색",
+    "x-gbk": "绿", "cp936": "绿", "gb_2312-80": "绿", "csGB2312": "绿", "hz-gb-2312": "绿", "x-x-big5": "綠",
+    "ms950": "綠", "ms_kanji": "緑", "cp932": "緑", "x-euc-jp": "緑", "win-1251": "зелёный", "x-cp1251": "зелёный",
+    "ibm866": "зелёный", "x-mac-cyrillic": "зелёный", "koi8-ru": "зелёный", "x-mac-roman": "grün", "ibm437": "grün",
+    "cp850": "grün", "ibm852": "zelený", "iso_8859-1:1987": "grün", "l1": "grün", "csISOLatin1": "grün",
+    "windows-1252": "grün €", "ucs-2": "green", "ansi_x3.4-1968": "green",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("label", LABELS_OF_THE_FIELD)
+def test_charsets_are_known_by_the_names_that_servers_give_them(label: str) -> None:
+    codec = codec_of(label)
+    assert codec is not None
+    assert label_of(f"text/plain; charset={label}") == label
+    assert decode(LABELS_OF_THE_FIELD[label].encode(codec), label) == LABELS_OF_THE_FIELD[label]
+
+
+XML = '<?xml version="1.0" encoding="{}"?><Order><Name>{}</Name></Order>'
+
+
+@pytest.mark.parametrize("end", ["", " "])
+@pytest.mark.parametrize("wrong", ["utf-16", "UTF-16LE", "ucs-2", "utf-32", "unicode"])
+@pytest.mark.parametrize("name", ["Id", "grün", "緑"])
+def test_text_that_can_be_read_is_of_no_wide_charset_it_claims(name: str, wrong: str, end: str) -> None:
+    for text in (XML.format(wrong, name) + end, f"<meta charset={wrong}><p>{name}{end}", f"abcdef {name}{end}"):
+        assert decode(text.encode(), None, in_any_case=True) == text
+        assert decode(text.encode(), wrong, in_any_case=True) == text
+
+
+@pytest.mark.parametrize("wrong", ["utf-16", "utf-16le"])
+def test_latin_text_is_of_no_wide_charset_either(wrong: str) -> None:
+    assert decode("Grüße aus Köln".encode("cp1252"), wrong, in_any_case=True) == "Grüße aus Köln"
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("label", ["utf-16", "utf-16le", "utf-16be"])
+def test_wide_letters_are_read_in_the_order_that_their_zeros_show(label: str, codec: str) -> None:
+    assert decode("grün, 緑".encode(codec), label) == "grün, 緑"
+    text = XML.format("utf-16", "緑")
+    assert decode(text.encode(codec), None) == text
+
+
+@pytest.mark.parametrize(
+    "wrong", ["iso-8859-1", "windows-1252", "windows-1251", "koi8-r", "shift_jis", "gbk", "euc-kr"]
+)
+def test_utf_8_under_another_label_is_utf_8(wrong: str) -> None:
+    for text in ("Grüße aus Köln", "зелёный", "緑色です"):
+        assert decode(text.encode(), wrong) == text
+
+
+def test_quotes_of_windows_are_read_under_the_label_of_latin() -> None:
+    for label in ("iso-8859-1", "latin1", "iso-8859-9"):
+        assert decode("„grün“… 5 €".encode("cp1252"), label) == "„grün“… 5 €"
+    assert decode("grün".encode("latin-1"), "iso-8859-1") == "grün"
+
+
+def test_utf_8_with_a_letter_cut_off_stays_utf_8() -> None:
+    assert decode("grün, зелёный".encode()[:-1], "utf-8", in_any_case=True) == "grün, зелёны\ufffd"
+    assert decode("grün €".encode("cp1252"), "utf-8", in_any_case=True) == "grün €"

@@ -5,13 +5,12 @@ Of a large answer that is done in the compute pool.
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final, Literal
 from uuid import UUID
 
 import orjson
 
-from kernel.charsets import WIDE, codec_of, decode, label_of, mark_of
+from kernel.charsets import WIDE, codec_of, decode, is_damaged_utf8, label_of, mark_of
 from kernel.compute.shared import compute_pool
 from kernel.errors import LlmteamError
 from kernel.values import Json, normalise, parse_json
@@ -32,6 +31,11 @@ _TEXT: Final = re.compile(
 _BLANK: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _EXCERPT_BYTES: Final = 8_192
+_CUT_LETTER: Final = re.compile(rb"[\xc0-\xff][\x80-\xbf]{0,3}\Z")
+_WIDE_JSON: Final[dict[tuple[bool, ...], str]] = {
+    (False, True, False, True): "utf-16-le",
+    (True, False, True, False): "utf-16-be",
+}
 
 
 class Unreadable(Exception):
@@ -73,7 +77,8 @@ _REMEDY: Final = "With `response_as` the step takes the answer as `text`, or not
 
 def excerpt(content: bytes, content_type: str, secrets: Sequence[str], most: int) -> str | None:
     """Give the beginning of an answer as text, secrets cut out; None where it is no text."""
-    beginning = content[: _EXCERPT_BYTES + max(map(len, secrets), default=0)]
+    most_bytes = _EXCERPT_BYTES + 4 * max(map(len, secrets), default=0)
+    beginning = content if len(content) <= most_bytes else _CUT_LETTER.sub(b"", content[:most_bytes])
     try:
         text = _text(beginning, media_type(content_type), content_type, in_any_case=True)
     except Unreadable:
@@ -109,12 +114,15 @@ def read_bytes(payload: bytes) -> bytes:
 
 
 def _json_text(content: bytes, label: str | None) -> bytes | str:
-    """Give JSON in its charset: UTF-8, unless it names another one that it is of, or begins with another's mark."""
-    codec = mark_of(content) or codec_of(label or "") or "utf-8"
-    if not codec.startswith("utf-8"):
-        with suppress(UnicodeDecodeError):
-            return content.decode(codec)
-    return content
+    """Give JSON in its charset, found as that of other text; what is UTF-8 but for a few bytes is left as it is."""
+    if mark_of(content) is None and is_damaged_utf8(content):
+        return content
+    return decode(content, _WIDE_JSON.get(_zeros(content)) or label, in_any_case=True, may_declare=False)
+
+
+def _zeros(content: bytes) -> tuple[bool, ...]:
+    """Tell where zeros are among the first four bytes: JSON begins with ASCII."""
+    return tuple(byte == 0 for byte in content[:4])
 
 
 def _text(content: bytes, kind: str, content_type: str, *, in_any_case: bool) -> str:

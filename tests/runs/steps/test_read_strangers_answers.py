@@ -81,3 +81,38 @@ async def test_a_secret_is_cut_out_of_a_large_answer() -> None:
     answer = Read(200, {"content-type": "application/json"}, json.dumps(body).encode(), secrets)
     await answer.read("acme")  # type: ignore[arg-type]  # any name will do
     assert "s3cr3t" not in json.dumps(answer.value)
+
+
+ORDER = '<?xml version="1.0" encoding="utf-16"?><Order><Id>1</Id></Order>'
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+async def test_xml_of_dotnet_is_read_whatever_its_length(bench: Bench, url: str, end: str) -> None:
+    bench.server.route("GET", "/order", of_type((ORDER + end).encode(), "text/xml"))
+    emitted = await bench.run({"method": "GET", "url": f"{url}/order"})
+    assert emitted.ports["response"] == ORDER + end
+
+
+@pytest.mark.parametrize("codec", ["cp1252", "utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("parameter", ["", "; charset=utf-8", "; charset=foo", "; charset=iso-8859-1"])
+async def test_json_is_read_by_what_it_is(bench: Bench, url: str, parameter: str, codec: str) -> None:
+    value = {"name": "Größe", "note": '<meta charset="utf-16">'}
+    body = json.dumps(value, ensure_ascii=False).encode(codec)
+    bench.server.route("GET", "/json", of_type(body, f"application/json{parameter}"))
+    assert (await bench.run({"method": "GET", "url": f"{url}/json"})).ports["response"] == value
+
+
+async def test_json_that_is_damaged_is_no_json(bench: Bench, url: str) -> None:
+    body = json.dumps({"name": "Größe, weiß"}, ensure_ascii=False).encode()
+    bench.server.route(
+        "GET", "/json", [of_type(body, "application/json"), of_type(body[:12] + body[13:], "application/json")]
+    )
+    assert (await bench.run({"method": "GET", "url": f"{url}/json"})).ports["response"] == {"name": "Größe, weiß"}
+    assert (await bench.fail({"method": "GET", "url": f"{url}/json"})).code == "MALFORMED_JSON"
+
+
+async def test_the_beginning_of_a_long_refusal_ends_with_a_whole_letter(bench: Bench, url: str) -> None:
+    for start in ("", "a", "ab"):
+        bench.server.route("GET", "/bad", Answer(status=400, body=start + "緑" * 5_000))
+        failure = await bench.fail({"method": "GET", "url": f"{url}/bad"})
+        assert failure.details["response"] == (start + "緑" * 5_000)[:2_000]
