@@ -35,6 +35,10 @@ FACTS: Mapping[str, Fact] = {
     ),
     "LLM_REPLY_UNREADABLE": Fact("The answer is not in the format of this provider.", retryable=True),
 }
+MOVED = (
+    "The model service leads elsewhere, where the question would be lost; the connection has to name the new address."
+)
+"""The sentence of LLM_API_NOT_FOUND where the service names another address."""
 FORBIDDEN = "The model service does not allow the connection this call."
 """The sentence of LLM_AUTH_FAILED where the credentials are known, and it is something else."""
 

@@ -38,13 +38,32 @@ def quotable(text: str, sent: httpx.Request) -> str | None:
         sent: The request it answers.
     """
     words = " ".join(_KEY.sub("(key)", _ADDRESS.sub("(address)", text)).split())
-    found = words.lower()
-    if any(part in found for secret in _sent_secrets(sent) for part in _parts(secret.lower())):
+    if _holds_secret(words, sent):
         return None
     host = sent.url.host
     if host and host in words:
         words = words.replace(host, "(address)")
     return words[:MAX_QUOTED] or None
+
+
+def quotable_place(location: str, sent: httpx.Request) -> str | None:
+    """Return where a service leads, without a query, or None when it holds anything that was sent as a credential.
+
+    Args:
+        location: As the service wrote it.
+        sent: The request it answers.
+    """
+    try:
+        place = sent.url.join(location)
+    except (httpx.InvalidURL, ValueError):
+        return None
+    shown = f"{place.scheme}://{place.netloc.decode('ascii')}{place.raw_path.decode('ascii').partition('?')[0]}"
+    return None if _holds_secret(shown, sent) else shown[:MAX_QUOTED]
+
+
+def _holds_secret(words: str, sent: httpx.Request) -> bool:
+    found = words.lower()
+    return any(part in found for secret in _sent_secrets(sent) for part in _parts(secret.lower()))
 
 
 def _sent_secrets(sent: httpx.Request) -> list[str]:

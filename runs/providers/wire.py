@@ -18,13 +18,16 @@ import httpx
 from kernel.errors import LlmteamError
 from kernel.values import Json
 from runs.providers.complaints import error_in, read_complaint
-from runs.providers.errors import FORBIDDEN, Complaint, code_of, failed, failure_on_the_way
+from runs.providers.errors import FORBIDDEN, MOVED, Complaint, code_of, failed, failure_on_the_way
 from runs.providers.event_stream import EventStream
-from runs.providers.quoting import quotable
+from runs.providers.quoting import quotable, quotable_place
 from runs.steps.base import StepFailed
 from runs.steps.retry_after import retry_after_seconds
 
 _LOGGERS = ("httpx", "openai", "anthropic")
+_METHOD = "POST"
+_LEADING_ON = frozenset((httpx.codes.TEMPORARY_REDIRECT, httpx.codes.PERMANENT_REDIRECT))
+"""Redirects that keep method and body; the others turn a question into a GET that asks nothing."""
 
 
 class Rejected(Exception):
@@ -87,18 +90,28 @@ class Wire:
         """
         more: dict[str, Any] = {"cast_to": object, "stream": True, "stream_cls": self._sdk.AsyncStream[object]}
         with self._our_errors():
-            found = await self._client.post(
-                self._path,
-                body=body,
-                options={"headers": headers, "timeout": seconds},
-                **(more if streamed else {"cast_to": httpx.Response}),
-            )
+            options = {"headers": headers, "timeout": seconds}
+            found = await self._post(body, options, more if streamed else {"cast_to": httpx.Response})
         response: httpx.Response = found.response if streamed else found
+        if response.request.method != _METHOD:
+            await response.aclose()
+            raise _moved(response)
         try:
             stream = EventStream(tenant, response.aiter_bytes())
             yield Answer(self._events(stream, response), stream, response.headers.get(self._request_id_header))
         finally:
             await response.aclose()
+
+    async def _post(self, body: Mapping[str, Json], options: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
+        """Send; where the answer leads elsewhere, only with the same method and body, within the rules of egress."""
+        try:
+            return await self._client.post(
+                self._path, body=body, options={**options, "follow_redirects": False}, **more
+            )
+        except self._sdk.APIStatusError as error:
+            if error.response.status_code not in _LEADING_ON:
+                raise
+        return await self._client.post(self._path, body=body, options={**options, "follow_redirects": True}, **more)
 
     async def _events(self, stream: EventStream, response: httpx.Response) -> AsyncIterator[Any]:
         with self._our_errors():
@@ -113,7 +126,10 @@ class Wire:
         try:
             yield
         except self._sdk.APIStatusError as error:
-            raise _rejected(error.response.status_code, error.body, error.response.request, error.response) from None
+            response: httpx.Response = error.response
+            if response.is_redirect or response.request.method != _METHOD:
+                raise _moved(response) from None
+            raise _rejected(response.status_code, error.body, response.request, response) from None
         except self._sdk.APIConnectionError as error:
             cause = error.__cause__
             raise (
@@ -145,6 +161,15 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if milliseconds.isascii() and milliseconds.isdigit():
         return float(milliseconds[:12]) / 1000
     return retry_after_seconds(headers.get("retry-after"))
+
+
+def _moved(response: httpx.Response) -> StepFailed:
+    """Say that the service leads elsewhere, where the question would not come along."""
+    details: dict[str, Json] = {"status": response.status_code}
+    location = response.headers.get("location")
+    if location is not None and (place := quotable_place(location, response.request)) is not None:
+        details["location"] = place
+    return failed("LLM_API_NOT_FOUND", sentence=MOVED, details=details)
 
 
 def _rejected(status: int, body: object, request: httpx.Request, response: httpx.Response | None) -> Rejected:

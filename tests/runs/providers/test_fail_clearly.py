@@ -114,6 +114,39 @@ async def test_a_base_address_without_this_api_says_so(bench: ModelBench) -> Non
             assert "<" not in str(raised.value.details)
 
 
+@pytest.mark.parametrize("on_delta", [None, _nothing])
+async def test_a_service_that_moved_is_asked_there_with_the_question_or_not_at_all(
+    bench: ModelBench, on_delta: Any
+) -> None:
+    path = "/chat/completions" if bench.name == "openai" else "/v1/messages"
+    said = {"choices": [{"message": {"content": "Hi"}}], "content": [{"type": "text", "text": "Hi"}]}
+    with CountingServer() as other:
+        provider = bench.provider(base_url=other.url)
+        other.route("GET", f"/new{path}", Answer(body=said))
+        other.route("POST", f"/new{path}", Answer(body=said))
+        for status in (307, 308):
+            other.route("POST", path, Answer(status, headers={"Location": f"/new{path}"}))
+            assert (await provider.complete(asking("Hello there"), on_delta=on_delta)).text == "Hi"
+            assert (other.calls[-1].path, other.calls[-1].method) == (f"/new{path}", "POST")
+            assert "Hello there" in str(other.calls[-1].json()["messages"])
+        for status in (301, 302, 303):
+            other.route("POST", path, Answer(status, headers={"Location": f"/new{path}?key={KEY}"}))
+            with pytest.raises(StepFailed, match="leads elsewhere") as raised:
+                await provider.complete(asking(), on_delta=on_delta)
+            assert (raised.value.code, raised.value.retryable) == ("LLM_API_NOT_FOUND", False)
+            assert raised.value.details == {"status": status, "location": f"{other.url}/new{path}"}
+            assert (other.calls[-1].path, other.calls[-1].method) == (path, "POST")
+
+
+async def test_a_place_that_repeats_a_secret_is_not_told(openai: ModelBench) -> None:
+    with CountingServer() as other:
+        for place, details in (("/there", {"location": f"{other.url}/there"}), (f"/{KEY}/there", {})):
+            other.route("POST", "/*", Answer(301, headers={"Location": place}))
+            with pytest.raises(StepFailed) as raised:
+                await openai.provider(base_url=other.url).complete(asking())
+            assert raised.value.details == {"status": 301, **details}
+
+
 async def test_anthropic_s_address_may_have_its_version(anthropic: ModelBench) -> None:
     for address in (anthropic.server.url, f"{anthropic.server.url}/", f"{anthropic.server.url}/v1/"):
         assert await anthropic.provider(base_url=address).complete(asking())
