@@ -9,8 +9,8 @@ from runs.agents.config import AgentBudget, AgentFallback
 from runs.agents.cut import kept_text
 from runs.agents.fallback import ModelFailed
 from runs.agents.seen import answered, failure_of, sent_to_model
-from runs.providers.base import CompletionReply, CompletionRequest
-from runs.providers.errors import refused
+from runs.providers.base import CompletionReply, CompletionRequest, TokenCount
+from runs.providers.errors import AnswerLost, refused
 from runs.providers.tokens import estimate_input
 from runs.steps.base import Budget, Defer, Hold, LanguageModel, Price, StepCall, StepFailed, Usage
 
@@ -58,9 +58,11 @@ class Asker:
             try:
                 reply = await self.model.provider.complete(timed, on_delta=self.call.stream)
             except StepFailed as failure:
+                if isinstance(failure, AnswerLost):
+                    self.call.usage.append(self._usage(failure.tokens, self.name, None, price, started))
                 self._tell("action.failed", failure_of(failure.details, failure.code), started)
                 raise
-        self.call.usage.append(self._usage(reply, price, started))
+        self.call.usage.append(self._usage(reply.tokens, reply.model or self.name, reply.request_id, price, started))
         self._tell("action.completed", answered(self.model, reply), started)
         if reply.finish_reason == "refused":
             raise refused(kept_text(reply.text) if reply.text else None)
@@ -80,19 +82,20 @@ class Asker:
         step = Budget() if self.budget is None else Budget(self.budget.tokens, self.budget.cost)
         return Hold(given + request.max_tokens, cost, None if step == Budget() else step)
 
-    def _usage(self, reply: CompletionReply, price: Price | None, started: float) -> Usage:
-        tokens = reply.tokens
+    def _usage(
+        self, tokens: TokenCount, model: str, request_id: str | None, price: Price | None, started: float
+    ) -> Usage:
         cost = _cost(price, tokens.input_tokens, tokens.output_tokens)
         return Usage(
             connection=self.model.ref,
             provider=self.model.provider_name,
-            model=reply.model or self.name,
+            model=model,
             input_tokens=tokens.input_tokens,
             output_tokens=tokens.output_tokens,
             cost=cost,
             is_estimated=tokens.is_estimated or (price is not None and price.is_estimated),
             latency_ms=round((time.monotonic() - started) * 1000),
-            request_id=reply.request_id,
+            request_id=request_id,
             prompt=self.prompt,
         )
 

@@ -110,6 +110,10 @@ class Messages:
             finish_word=ends.unknown,
         )
 
+    def usage(self, answer: Json) -> TokenCount | None:
+        """Read what an answer took, if it says so."""
+        return _read_usage(answer.get("usage")) if isinstance(answer, dict) else None
+
     def gather(self, request: CompletionRequest) -> "Events":
         """Begin an answer that comes in pieces."""
         return Events(_answer_tool(request), request.stop)
@@ -126,7 +130,11 @@ class Messages:
 
 
 class Events:
-    """An answer in pieces: all that ``Messages`` reads of its blocks, gathered from their deltas."""
+    """An answer in pieces: all that ``Messages`` reads of its blocks, gathered from their deltas.
+
+    Attributes:
+        has_counted: Whether the service told how much it has said so far; what it tells at the start is no count yet.
+    """
 
     def __init__(self, answer_tool: str | None, stop: Sequence[str]) -> None:
         self._answer_tool = answer_tool
@@ -135,6 +143,7 @@ class Events:
         self._blocks: dict[Any, dict[str, Any]] = {}
         self._pieces: dict[Any, list[str]] = {}
         self._is_complete = False
+        self.has_counted = False
 
     def add(self, event: Any) -> str:
         """Take the next piece; returns the text in it, of the answer's tool too."""
@@ -169,6 +178,7 @@ class Events:
             told = {name: count for name, count in (event.get("usage") or {}).items() if count is not None}
             usage = (self._message.get("usage") or {}) | told
             self._message |= {"usage": usage}
+            self.has_counted = self.has_counted or "output_tokens" in told
             self._ends.note(event, event["delta"])
         elif kind == "message_stop":
             self._is_complete = True

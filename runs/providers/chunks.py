@@ -50,6 +50,11 @@ class Chunks:
         choice = {"message": message, **self._ends.written()}
         return cast("Json", {"model": self._model, "usage": self._usage, "choices": [choice]})
 
+    @property
+    def has_counted(self) -> bool:
+        """Whether the service told how much it has said so far."""
+        return self._usage is not None
+
     def _add(self, event: Any) -> str:
         self._model = event.get("model") or self._model
         self._usage = event.get("usage") or self._usage

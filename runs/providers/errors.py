@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from kernel.egress import OF_TRUST, ConnectionFailed, DeadlineExceeded, EgressBlocked
 from kernel.errors import LlmteamError
 from kernel.values import Json
+from runs.providers.base import TokenCount
 from runs.steps.base import StepFailed
 
 
@@ -167,6 +168,37 @@ def failed(
         host_failed=fact.host_failed,
         details=details,
     )
+
+
+class AnswerLost(StepFailed):
+    """A failure behind which tokens were used: the answer broke off, or cannot be read.
+
+    Attributes:
+        tokens: How many, as the service told, or as guessed from what had come.
+    """
+
+    def __init__(self, failure: StepFailed, tokens: TokenCount) -> None:
+        """Say the same as a failure, and what it took."""
+        super().__init__(
+            failure.code,
+            failure.message,
+            retryable=failure.retryable,
+            retry_after_seconds=failure.retry_after_seconds,
+            host_failed=failure.host_failed,
+            details=failure.details,
+        )
+        self.tokens = tokens
+
+
+def lost_tokens(failure: StepFailed) -> TokenCount:
+    """Tell what was used behind a failure; nothing, as a rule."""
+    return failure.tokens if isinstance(failure, AnswerLost) else TokenCount(0, 0)
+
+
+def also_took(failure: StepFailed, tokens: TokenCount) -> StepFailed:
+    """Add to what was used behind a failure."""
+    both = tokens + lost_tokens(failure)
+    return failure if tokens == TokenCount(0, 0) else AnswerLost(failure, both)
 
 
 def refused(details: Mapping[str, Json] | None = None) -> StepFailed:

@@ -115,6 +115,10 @@ class ChatCompletions:
             finish_word=ends.unknown,
         )
 
+    def usage(self, answer: Json) -> TokenCount | None:
+        """Read what an answer took, if it says so."""
+        return _read_usage(answer.get("usage")) if isinstance(answer, dict) else None
+
     def gather(self, request: CompletionRequest) -> "Chunks":
         """Begin an answer that comes in pieces."""
         return Chunks(request)

@@ -4,18 +4,20 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import httpx
 
 from kernel.egress import EgressBlocked
 from kernel.values import Json
-from runs.providers.base import CompletionReply, CompletionRequest, ProviderOptions, SchemaMode
+from runs.providers.base import CompletionReply, CompletionRequest, ProviderOptions, SchemaMode, TokenCount
 from runs.providers.decoding import mended
-from runs.providers.errors import Complaint, failed, failure_on_the_way
+from runs.providers.errors import Complaint, also_took, failed, failure_on_the_way, lost_tokens
 from runs.providers.reasoning import Speech
+from runs.providers.tokens import estimated
 from runs.providers.wire import Rejected, Wire, load_sdk
+from runs.steps.base import StepFailed
 
 DEFAULT_TIMEOUT_SECONDS = 120.0
 GRACE_SECONDS = 0.25
@@ -58,6 +60,10 @@ class Gathering(Protocol):
             StepFailed: The end is missing.
         """
 
+    @property
+    def has_counted(self) -> bool:
+        """Whether the service told how much it has said so far."""
+
 
 class WireFormat(Protocol):
     """How requests are written and answers read; pure."""
@@ -72,11 +78,23 @@ class WireFormat(Protocol):
             StepFailed: LLM_REPLY_UNREADABLE.
         """
 
+    def usage(self, answer: Json) -> TokenCount | None:
+        """Read what an answer took, if it says so."""
+
     def gather(self, request: CompletionRequest) -> Gathering:
         """Begin an answer that comes in pieces."""
 
     def missing(self, complaint: Complaint, body: Mapping[str, Json], lacks: Lacks) -> str | None:
         """Tell which part of a refused request can be left out or written otherwise."""
+
+
+@dataclass
+class _Heard:
+    """What came of an answer: a whole one, or pieces."""
+
+    request: CompletionRequest
+    gathering: Gathering
+    whole: Json = None
 
 
 class SdkProvider:
@@ -121,7 +139,10 @@ class SdkProvider:
         is_streamed = on_delta is not None and STREAM not in lacks
         if not is_streamed or self._options.stream != "auto" or not _is_nothing(reply):
             return reply
-        whole, _ = await self._adjusted(_afresh(request), on_delta, limit, lacks | {STREAM})
+        try:
+            whole, _ = await self._adjusted(_afresh(request), on_delta, limit, lacks | {STREAM})
+        except StepFailed as failure:
+            raise failure if reply.tokens.is_estimated else also_took(failure, reply.tokens) from None
         if not _is_nothing(whole):
             self._remember(request.model, STREAM)
         return replace(whole, tokens=whole.tokens if reply.tokens.is_estimated else reply.tokens + whole.tokens)
@@ -136,21 +157,24 @@ class SdkProvider:
         """Ask, and leave out what the service does not take; tells what that was."""
         wire = await self._open()
         lacks |= self._left_out | self._lacks.get(request.model, frozenset())
-        for _ in range(_MAX_ADJUSTMENTS):
+        lost = TokenCount(0, 0)
+        for left in reversed(range(_MAX_ADJUSTMENTS + 1)):
             try:
-                return await self._ask(wire, request, lacks, on_delta, _left(limit)), lacks
+                reply = await self._ask(wire, request, lacks, on_delta, _left(limit))
             except Rejected as rejected:
                 body = self._format.write(request, lacks, streamed=on_delta is not None and STREAM not in lacks)
-                missing = self._format.missing(rejected.complaint, body, lacks)
+                missing = self._format.missing(rejected.complaint, body, lacks) if left else None
                 if missing is None or missing in self._settled:
-                    raise rejected.failure from None
+                    raise also_took(rejected.failure, lost) from None
+                lost += lost_tokens(rejected.failure)
                 lacks |= {missing}
                 if rejected.complaint.is_for_good:
                     self._remember(request.model, missing)
-        try:
-            return await self._ask(wire, request, lacks, on_delta, _left(limit)), lacks
-        except Rejected as rejected:
-            raise rejected.failure from None
+            except StepFailed as failure:
+                raise also_took(failure, lost) from None
+            else:
+                break
+        return replace(reply, tokens=reply.tokens + lost), lacks
 
     async def _ask(
         self,
@@ -160,15 +184,34 @@ class SdkProvider:
         on_delta: Callable[[str], None] | None,
         seconds: float,
     ) -> CompletionReply:
+        heard = _Heard(request, self._format.gather(request))
+        try:
+            return await self._listen(wire, heard, lacks, on_delta, seconds)
+        except Rejected as rejected:
+            raise Rejected(rejected.complaint, self._counted(rejected.failure, heard)) from None
+        except StepFailed as failure:
+            raise self._counted(failure, heard) from None
+
+    async def _listen(
+        self,
+        wire: Wire,
+        heard: "_Heard",
+        lacks: Lacks,
+        on_delta: Callable[[str], None] | None,
+        seconds: float,
+    ) -> CompletionReply:
+        request, gathering = heard.request, heard.gathering
         streamed = on_delta is not None and STREAM not in lacks
         body = self._format.write(request, lacks, streamed=streamed)
         headers = {} if request.idempotency_key is None else {"idempotency-key": request.idempotency_key}
         tell = on_delta or _nobody
-        gathering, speech, events = self._format.gather(request), Speech(), []
+        speech, events = Speech(), []
         async with wire.ask(body, headers=headers, seconds=seconds, tenant=request.tenant, streamed=streamed) as answer:
             async for event in answer.events:
                 events = [event]
-                if not answer.stream.is_whole and (text := speech.add(gathering.add(event))):
+                if answer.stream.is_whole:
+                    heard.whole = event
+                elif text := speech.add(gathering.add(event)):
                     tell(text)
         if text := speech.rest():
             tell(text)
@@ -187,6 +230,24 @@ class SdkProvider:
         if answer.stream.is_whole and reply.text:
             tell(reply.text)
         return reply
+
+    def _counted(self, failure: StepFailed, heard: "_Heard") -> StepFailed:
+        """Count what an answer took that is of no use: as the service told, else as guessed where any of it came."""
+        request, gathering = heard.request, heard.gathering
+        if heard.whole is not None:
+            told = self._format.usage(heard.whole)
+            return failure if told is None else also_took(failure, told)
+        try:
+            came = mended(gathering.answer(is_done=True))
+            reply = self._format.read(came, replace(request, response_schema=None), None)
+        except StepFailed:
+            return failure
+        if reply.tokens.is_estimated and not (reply.text or reply.reasoning or reply.tool_calls):
+            return failure
+        if gathering.has_counted or reply.tokens.is_estimated:
+            return also_took(failure, reply.tokens)
+        guessed = estimated(request, reply.text + reply.reasoning, reply.tool_calls)
+        return also_took(failure, replace(guessed, input_tokens=reply.tokens.input_tokens))
 
     async def _open(self) -> Wire:
         if self._wire is not None:

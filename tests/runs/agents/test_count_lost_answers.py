@@ -1,0 +1,91 @@
+"""What an answer took is counted although it broke off, or is of no use."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.agent_bench import AgentBench
+from tests.support.http_server import Answer, CountingServer
+
+WORDS = "word " * 1000
+END: dict[str, Any] = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
+USAGE: dict[str, Any] = {"choices": [], "usage": {"prompt_tokens": 30, "completion_tokens": 20}}
+ERROR: dict[str, Any] = {"error": {"message": "it broke", "type": "server_error"}}
+START: dict[str, Any] = {
+    "type": "message_start",
+    "message": {"model": "m-1", "content": [], "usage": {"input_tokens": 30, "output_tokens": 1}},
+}
+SPOKEN: dict[str, Any] = {
+    "type": "content_block_delta",
+    "index": 0,
+    "delta": {"type": "text_delta", "text": WORDS},
+}
+COUNTED: dict[str, Any] = {
+    "type": "message_delta",
+    "delta": {"stop_reason": None},
+    "usage": {"output_tokens": 20},
+}
+BROKEN: dict[str, Any] = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+
+
+def said(text: str) -> dict[str, Any]:
+    return {"choices": [{"delta": {"content": text}, "finish_reason": None}]}
+
+
+def stream(*events: Any) -> Answer:
+    content = "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode()
+    return Answer(200, content, {"Content-Type": "text/event-stream"})
+
+
+@pytest.mark.parametrize(
+    ("provider", "events", "counted"),
+    [
+        ("openai", [said(WORDS)], (None, 1250, True)),
+        ("openai", [said(WORDS), ERROR], (None, 1250, True)),
+        ("openai", [said(WORDS), USAGE, ERROR], (30, 20, False)),
+        ("openai", [USAGE, {"choices": [1]}], (30, 20, False)),
+        ("anthropic", [START, SPOKEN], (30, 1250, True)),
+        ("anthropic", [START, SPOKEN, BROKEN], (30, 1250, True)),
+        ("anthropic", [START, SPOKEN, COUNTED, BROKEN], (30, 20, False)),
+        ("openai", [ERROR], None),
+        ("anthropic", [BROKEN], None),
+    ],
+)
+async def test_an_answer_that_broke_off_is_counted(
+    bench: AgentBench, provider: str, events: list[Any], counted: tuple[int | None, int, bool] | None
+) -> None:
+    with CountingServer() as field:
+        field.route("POST", "/*", stream(*events))
+        bench.model("main", provider, base_url=field.url)
+
+        await bench.fail(prompt="Tell")
+
+    used = [(one.input_tokens, one.output_tokens, one.is_estimated) for one in bench.usage]
+    assert len(used) == (counted is not None)
+    if counted is not None:
+        given, answered, is_estimated = counted
+        assert used[0][1:] == (answered, is_estimated)
+        assert used[0][0] == given if given else used[0][0] > 0
+
+
+async def test_a_whole_answer_that_cannot_be_used_is_counted_as_told(bench: AgentBench) -> None:
+    usage = {"prompt_tokens": 30, "completion_tokens": 20}
+    with CountingServer() as field:
+        bench.model("main", base_url=field.url, stream="never")
+        for body, calls in (({"choices": [], "usage": usage}, 1), ({"choices": []}, 0)):
+            field.route("POST", "/*", Answer(body=body))
+            assert (await bench.fail(prompt="Tell")).code == "LLM_REPLY_UNREADABLE"
+            assert [(one.input_tokens, one.output_tokens) for one in bench.usage] == [(30, 20)] * calls
+
+
+async def test_what_was_asked_before_it_was_asked_otherwise_is_counted_too(bench: AgentBench) -> None:
+    refused = {"error": {"code": 500, "message": "failed to parse grammar", "type": "server_error"}}
+    with CountingServer() as field:
+        bench.model("main", base_url=field.url)
+        answers = [stream(said("{"), USAGE, refused), stream(said("{}"), END, USAGE)]
+        field.route("POST", "/*", answers)
+
+        assert await bench.ask(prompt="Tell", response_schema={"type": "object"}) == {}
+
+    assert [(one.input_tokens, one.output_tokens) for one in bench.usage] == [(60, 40)]
