@@ -115,8 +115,9 @@ def running_stack() -> Iterator[Stack]:
 def _with_web(servers: Servers, database: "psycopg.Connection[tuple[object, ...]]") -> Iterator[Stack]:
     folder = folders.CHECKOUT / ".data" / (servers.claim.name if servers.claim else "bench")
     logs = folder / "log"
+    port = processes.free_port()
     environment = {
-        **parts.environment(servers),
+        **parts.environment(servers, port),
         "DATABASE_URL": dsn(DATABASE),
         "EXTRA_APPS": "benchmarks.noop_steps.NoopStepsConfig",
         "EGRESS_ALLOW_HOSTS": f"{processes.LOOPBACK}:*",
@@ -126,7 +127,6 @@ def _with_web(servers: Servers, database: "psycopg.Connection[tuple[object, ...]
         "DJANGO_SETTINGS_MODULE": "llmteam.settings",
     }
     supervisor = Supervisor(folder=folders.CHECKOUT, logs=logs, environment=environment, say=_say_nothing)
-    port = processes.free_port()
     access_file = folder / "access.json"
     try:
         commands = parts.setup_commands(port, access_file=access_file)

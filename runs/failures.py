@@ -12,7 +12,7 @@ from runs.models import Run, RunStatus
 TIMED_OUT: Final = frozenset({"RUN_TIMED_OUT", "STEP_TIMED_OUT", "REQUEST_TIMED_OUT"})
 OURS: Final = frozenset({"ENGINE_ERROR", "STEP_CRASHED", "INTERNAL_ERROR", "OWNER_LOST"})
 OF_OTHER_SERVERS: Final = (
-    "CONNECTION_",
+    "CONNECTION_FAILED",
     "HTTP_",
     "LLM_",
     "OAUTH",

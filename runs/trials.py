@@ -58,7 +58,7 @@ def try_step_type(
     try:
         return start_run(tenant=tenant, api_key=api_key, actor=actor, wish=wish, once=once)
     except SegmentInvalid as error:
-        raise SegmentInvalid("The config has errors.", errors=[_below_config(item) for item in error.errors]) from error
+        raise SegmentInvalid(errors=[_below_config(item) for item in error.errors]) from error
 
 
 def _check_alone(step_type: StepType) -> None:

@@ -102,5 +102,4 @@ class SegmentInvalid(Invalid):
             for finding in findings
             if finding.severity is Severity.ERROR
         ]
-        count = "1 error" if len(items) == 1 else f"{len(items)} errors"
-        return cls(f"The segment has {count}.", errors=items)
+        return cls(errors=items)

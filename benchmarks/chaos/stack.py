@@ -88,7 +88,7 @@ class Stack:
         self.second_key = ""
         self.base_url = parts.base_url(self._port)
         self._environment = {
-            **parts.environment(servers),
+            **parts.environment(servers, self._port),
             "REQUESTS_PER_MINUTE_PER_TENANT": "10000000",
             **SHORT_LEASE,
             "WORKER_GRACE_SECONDS": "10",

@@ -59,7 +59,7 @@ def running_machine(*, reachable: Sequence[str], say: Callable[[str], None]) -> 
     with start_servers(NAME, side_by_side=True) as servers:
         folder = folders.CHECKOUT / ".data" / (servers.claim.name if servers.claim else NAME)
         environment = {
-            **parts.environment(servers),
+            **parts.environment(servers, port),
             "EGRESS_ALLOW_HOSTS": ",".join(urlsplit(address).netloc for address in reachable),
             "EGRESS_ALLOW_CIDRS": f"{processes.LOOPBACK}/32",
             "WORKER_LEASE_SECONDS": str(LEASE_SECONDS),

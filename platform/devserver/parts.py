@@ -16,10 +16,16 @@ def base_url(port: int) -> str:
     return f"http://{processes.LOOPBACK}:{port}"
 
 
-def environment(servers: Servers) -> dict[str, str]:
-    """Return the environment of every part: ours, the servers' addresses, and what makes a short stop possible."""
+def environment(servers: Servers, port: int) -> dict[str, str]:
+    """Return the environment of every part: ours, the servers' addresses, and what makes a short stop possible.
+
+    Args:
+        servers: What the parts store in and send by.
+        port: Where the API will listen: what links begin with, unless ``PUBLIC_URL`` is set.
+    """
     # The supervisor kills after a few seconds; another worker would take over what a worker does not finish by then.
     chosen = {"LLMTEAM_DEVELOPMENT": "1", "WORKER_GRACE_SECONDS": "2", "EGRESS_LOOPBACK": "1"}
+    chosen["PUBLIC_URL"] = base_url(port)
     source_roots = os.pathsep.join([str(folders.CHECKOUT / "platform"), str(folders.CHECKOUT)])
     fixed = {"PYTHONPATH": source_roots, "PYTHONUNBUFFERED": "1"}
     return {**chosen, **os.environ, **fixed, **servers.environment()}

@@ -50,7 +50,7 @@ def _run_on(port: int, name: str) -> None:
     access_file = (folder.parent if name == DEFAULT_NAME else folder) / "demo.json"
     with start_servers(name) as servers:
         _say_servers(servers)
-        environment = parts.environment(servers)
+        environment = parts.environment(servers, port)
         supervisor = Supervisor(folder=folders.CHECKOUT, logs=logs, environment=environment, say=_say)
         try:
             commands = parts.setup_commands(port, access_file=access_file)

@@ -23,6 +23,7 @@ MAX_DEPTH = 64
 MAX_VALUE_BYTES = 1024 * 1024
 MAX_SAFE_INTEGER = 2**53
 MAX_INTEGER_DIGITS = 4300
+TOO_LARGE_INTEGER = "An integer is beyond 2^53, where not every reader keeps all digits: send its digits as a text."
 
 _STRICT_OPTIONS = (
     orjson.OPT_PASSTHROUGH_DATACLASS
@@ -34,6 +35,7 @@ _STRICT_OPTIONS = (
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 _SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _LONG_DIGITS = re.compile(r"[0-9]{16}")
+_INTEGER = re.compile(r"-?[1-9][0-9]*", re.ASCII)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _MAX_SAFE_DIGITS = len(str(MAX_SAFE_INTEGER))
 
@@ -174,6 +176,13 @@ def is_deeper(value: Json, levels: int) -> bool:
     return bool(level)
 
 
+def is_large_integer(value: object) -> bool:
+    """Whether a value is the text that stands for an integer beyond 2^53: its digits, as JSON writes them."""
+    if not isinstance(value, str) or not _MAX_SAFE_DIGITS <= len(value) <= MAX_INTEGER_DIGITS:
+        return False
+    return _INTEGER.fullmatch(value) is not None and abs(int(value)) > MAX_SAFE_INTEGER
+
+
 def pointer_of(path: Iterable[str | int]) -> str:
     """Spell a path of keys and indexes as a JSON pointer (RFC 6901)."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
@@ -239,7 +248,7 @@ def _integer_reader(big_integers: BigIntegers) -> Callable[[str], Json]:
             return number
         if big_integers == "text":
             return digits
-        raise _refused("INTEGER_TOO_LARGE", "An integer is beyond 2^53.", None)
+        raise _refused("INTEGER_TOO_LARGE", TOO_LARGE_INTEGER, None)
 
     return read
 
@@ -315,7 +324,7 @@ def _copy_number(number: float, path: tuple[str | int, ...], big_integers: BigIn
     if -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
         return int.__int__(number)
     if big_integers == "refuse":
-        raise _refused("INTEGER_TOO_LARGE", "An integer is beyond 2^53.", path)
+        raise _refused("INTEGER_TOO_LARGE", TOO_LARGE_INTEGER, path)
     try:
         return int.__repr__(number)
     except ValueError as error:

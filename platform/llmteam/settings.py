@@ -271,7 +271,11 @@ REST_FRAMEWORK = {
         "llmteam.api.authentication.HasScope",
         "llmteam.api.parameters.ReadsItsQuery",
     ],
-    "DEFAULT_PARSER_CLASSES": ["llmteam.api.content.JsonParser", "llmteam.api.content.FormParser"],
+    "DEFAULT_PARSER_CLASSES": [
+        "llmteam.api.content.JsonParser",
+        "llmteam.api.content.FormParser",
+        "llmteam.api.strangers.StrangersParser",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["llmteam.api.content.JsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "llmteam.api.content.AlwaysJson",
     "DEFAULT_METADATA_CLASS": None,

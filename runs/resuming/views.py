@@ -23,7 +23,7 @@ class ResumeView(APIView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
-    accepts_form = True
+    accepts_any_type = True
     schema = None
 
     def get(self, request: Request, token: str) -> HttpResponse:

@@ -47,3 +47,44 @@ def test_the_detail_is_the_first_finding_its_place_and_how_many_more_there_are(a
     two = client.post("/api/v1/segments/row/runs", {"input": {"n": "x", "m": "y"}}).json()
     assert two["detail"].endswith(" (1 more in `errors`.)")
     assert client.get("/api/v1/runs?limit=0").json()["detail"].startswith("/limit: ")
+
+
+def test_the_detail_of_a_bad_segment_is_its_first_finding_too(acme: Customer, api: Api) -> None:
+    client = api(acme)
+    good = steps_in_a_row("input", segment_id="row")
+    bad = {
+        **good,
+        "steps": [{**good["steps"][0], "type": "nope", "config": {}}],
+        "edges": [{"from": "gone", "to": "x"}],
+    }
+    assert client.put("/api/v1/segments/row", good).status_code == 201
+    assert client.post("/api/v1/runs", {"segment": good}).status_code == 202
+    for refused in (client.put("/api/v1/segments/row", bad), client.post("/api/v1/runs", {"segment": bad})):
+        problem = refused.json()
+        first = problem["errors"][0]
+        more = len(problem["errors"]) - 1
+        assert (refused.status_code, more > 0) == (422, True)
+        assert problem["detail"] == f"{first['pointer']}: {first['detail']} ({more} more in `errors`.)"
+
+
+def test_the_detail_of_a_value_that_is_refused_has_its_place(acme: Customer, api: Api) -> None:
+    client = api(acme)
+    body = {"segment": steps_in_a_row("input"), "input": {"id": 2**53}}
+    assert client.post("/api/v1/runs", body).status_code == 202
+    refused = client.post("/api/v1/runs", {**body, "input": {"id": 2**53 + 1}}).json()
+    assert refused["detail"].startswith("/input/id: An integer is beyond 2^53")
+    assert refused["detail"].endswith("send its digits as a text.")
+
+
+def test_an_integer_beyond_2_to_the_53_is_sent_as_text_where_the_schema_wants_an_integer(
+    acme: Customer, api: Api
+) -> None:
+    client = api(acme)
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 2**53}, "m": {"type": "integer"}}}
+    row = steps_in_a_row("input", segment_id="row", input_schema=schema)
+    assert client.put("/api/v1/segments/row", row).status_code == 201
+    sent = {"input": {"m": "9007199254740993"}}
+    assert client.post("/api/v1/segments/row/runs", sent).status_code == 202
+    refused = client.post("/api/v1/segments/row/runs", {"input": {"m": "12", "n": "9007199254740993"}})
+    assert {one["pointer"] for one in refused.json()["errors"]} == {"/input/m", "/input/n"}
+    assert "must be at most" in str(refused.json()["errors"])

@@ -100,6 +100,7 @@ def test_everything_comes_up_a_killed_part_comes_back_and_sigterm_ends_it_all(
     access = json.loads((folders.CHECKOUT / ".data" / name / "demo.json").read_text())
     assert access["base_url"] == f"http://127.0.0.1:{port}"
     assert get(port, "/healthz").startswith(b"HTTP/1.0 200")
+    assert f"http://127.0.0.1:{port}" in get(port, "/api/schema/").decode(), "what links begin with"
 
     parts = pids_below(run.pid)
     assert len(parts) == 5

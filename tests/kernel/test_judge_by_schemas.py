@@ -19,6 +19,8 @@ from kernel.schemas import Misfit, SchemaUnusable, compiled, judge, judge_async,
 from kernel.schemas.compiled import MOST_KEPT_BYTES, _kept
 from kernel.schemas.judging import FUNCTION
 from kernel.schemas.misfits import LARGEST_SCHEMA
+from kernel.schemas.misfits import misfits as misfits_at_leisure
+from kernel.values import Json
 from tests.support.http_server import Answer, CountingServer
 
 Schema = dict[str, Any]
@@ -289,3 +291,34 @@ def test_sentences_name_the_rule_and_never_the_value() -> None:
         "This must be a multiple of 5.",
         "The member `g` is missing.",
     }
+
+
+LARGE = "9007199254740993"
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "found"),
+    [
+        ({"type": "integer"}, LARGE, []),
+        ({"type": "integer"}, "-" + LARGE, []),
+        ({"type": "integer"}, "9" * 400, []),
+        ({"type": ["integer", "null"]}, LARGE, []),
+        ({"type": "number"}, LARGE, []),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, LARGE, []),
+        ({"properties": {"a": {"items": {"type": "integer"}}}}, {"a": [LARGE, 1, LARGE]}, []),
+        ({"items": {"type": "integer"}}, [LARGE] * 200, []),
+        ({"type": "string"}, LARGE, []),
+        ({"type": "integer"}, "9007199254740992", ["type"]),
+        ({"type": "integer"}, "0" + LARGE, ["type"]),
+        ({"type": "integer"}, LARGE + "\n", ["type"]),
+        ({"type": "boolean"}, LARGE, ["type"]),
+        ({"type": "integer", "maximum": 100}, LARGE, ["maximum"]),
+        ({"items": {"type": "integer"}}, [LARGE, "x"], ["type"]),
+    ],
+)
+def test_digits_beyond_2_to_the_53_are_an_integer_where_one_is_asked_for(
+    schema: dict[str, Json], value: Json, found: list[str]
+) -> None:
+    assert [misfit.keyword for misfit in misfits_at_leisure(value, schema)] == found
+    quick = quick_misfits(value, schema)
+    assert quick is None or [misfit.keyword for misfit in quick] == found

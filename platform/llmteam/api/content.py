@@ -94,7 +94,12 @@ class AlwaysJson(BaseContentNegotiation):
     """Answers JSON whatever ``Accept`` says: callers that send a browser's list still mean this API."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
-        """Pick by the type alone, without its parameters; a form only where the view says ``accepts_form``."""
+        """Pick by the type alone, without its parameters.
+
+        A form only where the view says ``accepts_form``, any type only where it says ``accepts_any_type``.
+        """
+        if getattr(request.parser_context["view"], "accepts_any_type", False):
+            return next((p for p in parsers if p.media_type == "*/*"), None)
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
         takes_form = getattr(request.parser_context["view"], "accepts_form", False)
         return next((p for p in parsers if p.media_type == media_type and (takes_form or p.media_type != FORM)), None)

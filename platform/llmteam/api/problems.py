@@ -120,12 +120,16 @@ def problem(error: LlmteamError) -> dict[str, Any]:
 
 
 def _detail(error: LlmteamError) -> str:
-    """Say what happened; where that is only what always happens, say the first finding, its place and how many more."""
-    if not error.errors or error.detail != error.title:
+    """Say what happened, and of findings the first with its place, then how many more.
+
+    A detail that is only the title, or the first finding without its place, adds nothing and is left out.
+    """
+    if not error.errors:
         return error.detail
     first, more = error.errors[0], len(error.errors) - 1
     found = f"{first.pointer}: {first.detail}" if first.pointer else first.detail
-    return f"{found} ({more} more in `errors`.)" if more else found
+    found = f"{found} ({more} more in `errors`.)" if more else found
+    return found if error.detail in {error.title, first.detail} else f"{error.detail} {found}"
 
 
 def no_route() -> HttpResponse:

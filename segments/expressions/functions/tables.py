@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Final, cast
 
 from kernel.errors import LlmteamError
@@ -12,10 +13,12 @@ from segments.expressions.limits import MAX_TEXT, Fuel
 from segments.expressions.values import MISSING, MadeList, MadeObject, json_text, kind_of, need, need_list, text_of
 
 MAX_COLUMNS: Final = 1_000
+_END: Final = "\0"
+"""A line behind the last, which is a row of its own unless a quoted cell is open; no text holds it."""
 
 
 def read_json(fuel: Fuel, text: Json, default: Json = MISSING, /) -> Json:
-    """Read a text as JSON; with a default, that stands in for what is not JSON."""
+    """Read a text as JSON, integers beyond 2^53 as texts; with a default, that stands in for what is not JSON."""
     if default is not MISSING and not isinstance(text, str):
         return default
     source = cast("str", need("text", text, "`parse_json`"))
@@ -23,10 +26,11 @@ def read_json(fuel: Fuel, text: Json, default: Json = MISSING, /) -> Json:
         raise LimitPassed(f"`parse_json` reads at most {MAX_TEXT} characters.")
     fuel.spend(len(source) // 8)
     try:
-        return parse_json(source)
-    except LlmteamError:
+        return parse_json(source, big_integers="text")
+    except LlmteamError as error:
         if default is MISSING:
-            raise ExpressionFailed("The text is not JSON.", hint="give a default: `parse_json(text, null)`") from None
+            reason = f"The text is not JSON: {error.detail}"
+            raise ExpressionFailed(reason, hint="give a default: `parse_json(text, null)`") from None
         return default
 
 
@@ -70,14 +74,16 @@ def read_csv(fuel: Fuel, text: Json, /, *, delimiter: Json = ",", header: Json =
 def _read_rows(fuel: Fuel, source: str, delimiter: str) -> MadeList:
     made = MadeList()
     try:
-        for row in csv.reader(io.StringIO(source, newline=""), delimiter=delimiter):
+        for row in csv.reader(chain(io.StringIO(source, newline=""), [_END]), delimiter=delimiter):
+            if row == [_END]:
+                return made
             fuel.spend(2 + len(row) // 2)
             if row:
                 made.append(MadeList(row))
                 fuel.grow_list(len(made))
     except csv.Error:
         raise ExpressionFailed("The text cannot be read as CSV.") from None
-    return made
+    raise ExpressionFailed("The CSV ends within a quoted cell: a part of it is missing.")
 
 
 def _named_cells(fuel: Fuel, names: list[str], row: list[Json], index: int) -> MadeObject:

@@ -202,6 +202,8 @@ VALUES: list[tuple[str, Any]] = [
     ),
     ("contains(t, 'He') and contains(l, 3)", True),
     ("parse_json('[1, \"a\"]')", [1, "a"]),
+    ("parse_json('{\"id\": 9007199254740993}')", {"id": "9007199254740993"}),
+    ("parse_json('-9007199254740993', null)", "-9007199254740993"),
     ("to_json({'a': [1, null]})", '{"a":[1,null]}'),
     # methods
     (
