@@ -12,6 +12,8 @@ MOST_READ: Final = 2000
 MOST_DEEP: Final = 4
 _TEXTS: Final = ("message", "msg", "detail", "error_description", "status_msg", "title")
 _NAMES: Final = ("code", "type", "status")
+_OF_METADATA: Final = ("flagged_input",)
+"""What gateways keep beside an error that says what it is; a prompt that was flagged stays unread."""
 _OF_ANSWERS: Final = ("choices", "content", "usage")
 _WAIT: Final = re.compile(r"(?:try again|retry)\b\D{0,20}((?:\d+(?:\.\d+)?\s?[a-z]*\s?)+)", re.IGNORECASE)
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s?([a-z]*)", re.IGNORECASE)
@@ -58,6 +60,8 @@ def read_complaint(status: int, body: Any) -> Complaint:
                 status = int(told)
             elif isinstance(told, str) and told:
                 names.append(told)
+        if isinstance(part, Mapping) and isinstance(part.get("metadata"), Mapping):
+            names += [name for name in _OF_METADATA if part["metadata"].get(name)]
     text = " ".join(dict.fromkeys(texts))[:MOST_READ]
     quotas = " ".join(_told_in_details(parts, "quotaId"))
     delays = " ".join(f"retry in {delay}" for delay in _told_in_details(parts, "retryDelay"))

@@ -107,6 +107,7 @@ _BY_NAME = {
     "content_policy_violation": "LLM_REFUSED",
     "ResponsibleAIPolicyViolation": "LLM_REFUSED",
     "data_inspection_failed": "LLM_REFUSED",
+    "flagged_input": "LLM_REFUSED",
     "overloaded_error": "LLM_SERVER_ERROR",
     "timeout_error": "LLM_TIMED_OUT",
 }
@@ -120,10 +121,14 @@ _BY_WORDS = (
         "LLM_QUOTA_EXHAUSTED",
     ),
     (
-        re.compile(r"context (?:length|window|size)|prompt is too long|exceeds? the .{0,20}context", re.IGNORECASE),
+        re.compile(
+            r"context (?:length|window|size)|prompt is too long|exceeds? the .{0,20}context"
+            r"|inputs?\W{0,3} (?:must have less than|tokens\b.{0,40}must be)|input .{0,20}too (?:long|many tokens)",
+            re.IGNORECASE,
+        ),
         "LLM_CONTEXT_TOO_LONG",
     ),
-    (re.compile(r"content.filter|content management policy|content policy", re.IGNORECASE), "LLM_REFUSED"),
+    (re.compile(r"content.filter|content management policy|content policy|flagged", re.IGNORECASE), "LLM_REFUSED"),
     (
         re.compile(r"\bmodel\b.*\b(?:not found|does not exist)|invalid model name", re.IGNORECASE | re.DOTALL),
         "LLM_MODEL_UNKNOWN",
@@ -143,6 +148,13 @@ _BY_STATUS = {
     429: "LLM_RATE_LIMITED",
     504: "LLM_TIMED_OUT",
 }
+_BUDGET = re.compile(
+    r"exceeded\w*budget|budget_exceeded|budget (?:has been |was )?exceeded|over (?:the )?budget|exceeded .{0,20}budget"
+    r"|spend(?:ing)? limit|(?:key|credit) limit exceeded",
+    re.IGNORECASE,
+)
+"""A gateway's own bound on what a key, user or team may spend, whatever status and name it has for it."""
+_BUDGETS_COUNT_FOR = frozenset((200, 400, 401, 402, 403, 422, 429))
 _LIMITS_COUNT_FOR = frozenset((200, 403, 429))
 _WORDS_COUNT_FOR = frozenset((200, 400, 403, 404, 413, 422, 429))
 _OF_EGRESS: Mapping[type[LlmteamError], str] = {
@@ -208,6 +220,8 @@ def refused(details: Mapping[str, Json] | None = None) -> StepFailed:
 
 def code_of(complaint: Complaint) -> str:
     """Sort a service's error by what it calls it, else by its words, else by its status."""
+    if complaint.status in _BUDGETS_COUNT_FOR and _BUDGET.search(" ".join((*complaint.names, complaint.text))):
+        return "LLM_QUOTA_EXHAUSTED"
     if complaint.status in _LIMITS_COUNT_FOR and (code := _limit(complaint)) is not None:
         return code
     for name in complaint.names:
