@@ -28,6 +28,15 @@ _FAILURE: Final[dict[str, Json]] = {"$ref": "#/components/schemas/Failure"}
 _ASKED: Final[dict[str, Any]] = {"reason": _TEXT, "actor": _TEXT}
 
 
+_RESULT: Final[dict[str, Any]] = {
+    "status": _ANY,
+    "duration_ms": _NUMBER,
+    "cookies": _COOKIES,
+    "redirects": {"type": "array", "items": _OBJECT, "description": "Those followed: `status`, then `method`, `url`."},
+    "remark": {**_TEXT, "description": "What to know of it, such as that a redirect turned a POST into a GET."},
+}
+
+
 def _of(required: Mapping[str, Json], optional: Mapping[str, Json] | None = None) -> dict[str, Any]:
     return {
         "type": "object",
@@ -63,7 +72,7 @@ PAYLOADS: Final[Mapping[str, dict[str, Any]]] = {
         {"task_id": _TEXT, "decision": _MAYBE}, {"choice": _ANY, "comment": _MAYBE, "timed_out": _FLAG}
     ),
     EventType.ACTION_STARTED: _of({}, {"method": _TEXT, "url": _TEXT, "connection": _TEXT, "idempotency_key": _TEXT}),
-    EventType.ACTION_COMPLETED: _of({}, {"status": _ANY, "duration_ms": _NUMBER, "cookies": _COOKIES}),
-    EventType.ACTION_FAILED: _of({}, {"code": _TEXT, "status": _ANY, "duration_ms": _NUMBER, "cookies": _COOKIES}),
+    EventType.ACTION_COMPLETED: _of({}, _RESULT),
+    EventType.ACTION_FAILED: _of({}, {"code": _TEXT, **_RESULT}),
     "data.produced": _of({"port": _TEXT, "value": _ANY}),
 }

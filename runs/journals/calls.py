@@ -27,8 +27,10 @@ class CallShape(serializers.Serializer[Any]):
     )
     result = JsonObject(
         required=False,
-        help_text="What came of it: `status` or `code`, and `duration_ms`; where it set `cookies`, how many are `kept` "
-        "and, for want of room, `dropped`; of a language model `answer`, `finish_reason`, `tool_calls`, `reasoning`. "
+        help_text="What came of it: `status` or `code`, and `duration_ms`; the `redirects` it took (`status`, then "
+        "`method` and `url`), and a `remark` where one turned a POST into a GET; where it set `cookies`, how many are "
+        "`kept` and, for want of room, `dropped`; of a language model `answer`, `finish_reason`, `tool_calls`, "
+        "`reasoning`. "
         "Absent while nobody knows.",
     )
 

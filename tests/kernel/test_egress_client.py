@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kernel.egress import (
+    BodyUnreadable,
     ConnectionFailed,
     EgressBlocked,
     EgressClient,
@@ -76,10 +77,17 @@ async def test_a_closed_port_is_a_failed_connection_and_names_no_address(fetch: 
     assert isinstance(error.value, Unavailable)
 
 
-@pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", b"nonsense\r\n\r\n"])
+@pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"])
 async def test_a_broken_answer_is_a_failed_connection(fetch: Fetch, server: CountingServer, raw: bytes) -> None:
     server.route("GET", "/broken", Answer(raw=raw))
     with pytest.raises(ConnectionFailed):
+        await fetch("GET", f"{server.url}/broken")
+    assert (await fetch("GET", server.url)).status_code == 200
+
+
+async def test_an_answer_that_is_no_http_is_of_a_host_that_is_there(fetch: Fetch, server: CountingServer) -> None:
+    server.route("GET", "/broken", Answer(raw=b"nonsense\r\n\r\n"))
+    with pytest.raises(BodyUnreadable, match="no HTTP"):
         await fetch("GET", f"{server.url}/broken")
     assert (await fetch("GET", server.url)).status_code == 200
 

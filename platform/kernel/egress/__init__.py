@@ -14,14 +14,17 @@ from kernel.egress.errors import (
     DeadlineExceeded,
     EgressBlocked,
     HeaderRefused,
+    TooManyRedirects,
 )
 from kernel.egress.headers import check_headers
 from kernel.egress.policy import Policy, Target, build_policy, check_url
+from kernel.egress.redirects import REDIRECTS, Redirect
 from kernel.egress.trust import TLS, build_ssl_context
 
 __all__ = [
     "COOKIES",
     "OF_TRUST",
+    "REDIRECTS",
     "TLS",
     "BodyTooLarge",
     "BodyUnreadable",
@@ -33,8 +36,10 @@ __all__ = [
     "EgressClient",
     "HeaderRefused",
     "Policy",
+    "Redirect",
     "SyncEgressClient",
     "Target",
+    "TooManyRedirects",
     "build_policy",
     "build_ssl_context",
     "check_headers",

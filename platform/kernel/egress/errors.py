@@ -3,9 +3,10 @@
     LlmteamError
     |-- Invalid
     |   |-- EgressBlocked        EGRESS_BLOCKED        the policy says no; trying again never helps
+    |   |   `-- TooManyRedirects TOO_MANY_REDIRECTS    the host redirects on and on
     |   |-- HeaderRefused        HEADER_REFUSED        a header callers may not set
     |   |-- BodyTooLarge         RESPONSE_TOO_LARGE    the answer is over its bound
-    |   `-- BodyUnreadable       RESPONSE_UNREADABLE   the answer's encoding is broken or unknown
+    |   `-- BodyUnreadable       RESPONSE_UNREADABLE   the answer's encoding or head cannot be read
     `-- Unavailable
         |-- ConnectionFailed     CONNECTION_FAILED     no connection, or it broke
         `-- DeadlineExceeded     REQUEST_TIMED_OUT     the answer was not complete in time
@@ -57,6 +58,13 @@ class EgressBlocked(Invalid):
         return self.detail if self.remedy is None else f"{self.detail}. {self.remedy}"
 
 
+class TooManyRedirects(EgressBlocked):
+    """The host redirects on and on; the policy bounds how far it is followed."""
+
+    code = "TOO_MANY_REDIRECTS"
+    title = "The host redirects without an end"
+
+
 class HeaderRefused(Invalid):
     """A header callers may not set, or that cannot be sent."""
 
@@ -72,7 +80,7 @@ class BodyTooLarge(Invalid):
 
 
 class BodyUnreadable(Invalid):
-    """The answer's body cannot be decompressed."""
+    """The answer's body cannot be decompressed, or its head cannot be read."""
 
     code = "RESPONSE_UNREADABLE"
     title = "The answer cannot be decompressed"

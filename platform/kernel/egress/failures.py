@@ -6,7 +6,9 @@ import ssl
 from collections.abc import Iterator
 from typing import Final
 
-from kernel.egress.errors import ConnectionFailed, Reason
+import httpcore
+
+from kernel.egress.errors import BodyUnreadable, ConnectionFailed, Reason
 
 _TEXTS: Final = {
     Reason.REFUSED: "Nothing listens at that host and port: the connection was refused",
@@ -39,8 +41,19 @@ _OF_OUR_CERTIFICATE: Final = (
 _UNREACHABLE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 
 
+_NO_HTTP: Final = "illegal "
+"""How h11 begins what it says of a line that it cannot read; of a connection that ended it says something else."""
+
+
+def call_failed(error: BaseException, *, sent: bool) -> ConnectionFailed | BodyUnreadable:
+    """Write an error of the network as ours. A host whose answer is no HTTP is there, and has answered."""
+    if isinstance(error, httpcore.RemoteProtocolError) and str(error).startswith(_NO_HTTP):
+        return BodyUnreadable("The answer's head has a line that is no HTTP.")
+    return connection_failed(error, sent=sent)
+
+
 def connection_failed(error: BaseException, *, sent: bool) -> ConnectionFailed:
-    """Write an error of the network as ours; what it says stays behind, it may hold an address."""
+    """Write an error of a connection as ours; what it says stays behind, it may hold an address."""
     for cause in _causes(error):
         reason = _reason_of(cause)
         if reason is Reason.CERTIFICATE and isinstance(cause, ssl.SSLCertVerificationError):

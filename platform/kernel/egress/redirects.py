@@ -1,17 +1,30 @@
 """Following redirects: every hop is judged like the first URL."""
 
 import re
+from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urljoin
 
 import httpx
 
-from kernel.egress.errors import EgressBlocked
+from kernel.egress.errors import EgressBlocked, TooManyRedirects
 from kernel.egress.headers import next_headers
 from kernel.egress.policy import DEFAULT_PORTS, Policy, Target, check_text, check_url
 from kernel.egress.trust import TLS
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
+REDIRECTS: Final = "llmteam.redirects"
+"""The extension of a request with the list that is to hold the redirects it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """One that was followed: the status that asked for it, and what was sent then."""
+
+    status: int
+    method: str
+    url: str
 
 
 class Hops:
@@ -29,13 +42,14 @@ class Hops:
         A changed method loses the body; another host gets no credentials.
 
         Raises:
-            EgressBlocked: The new place may not be called, leads from https to http, or is one hop too many.
+            EgressBlocked: The new place may not be called, or leads from https to http.
+            TooManyRedirects: It is one hop too many.
         """
         location = response.headers.get("location")
         if not self._follow or location is None or response.status_code not in _REDIRECTS:
             return None
         if self._left == 0:
-            raise EgressBlocked(f"more than {self._policy.redirects_max} redirects")
+            raise TooManyRedirects(f"more than {self._policy.redirects_max} redirects")
         self._left -= 1
         request = response.request
         before = check_url(str(request.url), self._policy)
@@ -44,6 +58,8 @@ class Hops:
         extensions = {name: value for name, value in request.extensions.items() if same_host or name != TLS}
         method = _next_method(request.method, response.status_code)
         keeps_body = method == request.method
+        if (taken := request.extensions.get(REDIRECTS)) is not None:
+            taken.append(Redirect(response.status_code, method, after.url))
         return httpx.Request(
             method,
             after.url,
@@ -53,7 +69,9 @@ class Hops:
         )
 
     def _place(self, before: Target, location: str) -> Target:
-        # Judged as the server spelled it: joining drops control characters and repairs odd schemes silently.
+        # Judged as the server spelled it: joining drops control characters and repairs odd schemes silently. Only
+        # blanks are what browsers take them for.
+        location = location.strip(" ").replace(" ", "%20")
         check_text(location)
         try:
             place = location if _ABSOLUTE.match(location) else urljoin(before.url, location)

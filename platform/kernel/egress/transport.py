@@ -14,7 +14,7 @@ from kernel.charsets import codec_of, label_of
 from kernel.egress.backend import AsyncBoundedStream, SyncBoundedStream, until
 from kernel.egress.body import MAX_BODY_BYTES, BodyReader
 from kernel.egress.errors import ConnectionFailed, DeadlineExceeded, Reason
-from kernel.egress.failures import connection_failed
+from kernel.egress.failures import call_failed
 from kernel.egress.pool import KEEPALIVE_SECONDS, AsyncConnections, Place
 from kernel.egress.progress import PROGRESS, Progress, current
 from kernel.egress.refusals import refusal_of_certificate
@@ -205,7 +205,7 @@ def _our_errors(progress: Progress | None = None) -> Iterator[None]:
     except (httpcore.TimeoutException, TimeoutError) as error:
         raise DeadlineExceeded(sent=progress is None or progress.sent) from error
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, ssl.SSLError) as error:
-        raise connection_failed(error, sent=progress is None or progress.sent) from error
+        raise call_failed(error, sent=progress is None or progress.sent) from error
 
 
 def _is_event_stream(headers: httpx.Headers) -> bool:

@@ -93,8 +93,14 @@ class Answer:
                 self._found = _Found(failure=error)
         failure = self._found.failure
         if failure is not None:
-            raise StepFailed(failure.code, failure.message, details={**failure.details, "status": self.status})
+            raise StepFailed(failure.code, failure.message, details={**failure.details, **self._what_came(failure)})
         return self._found.value
+
+    def _what_came(self, failure: Unreadable) -> dict[str, Json]:
+        """Tell of an answer that is no value: its status, and how it begins where it is text."""
+        is_text = failure.code != "RESPONSE_BINARY"
+        text = excerpt(self.content, self._content_type, self.secrets, MOST_SHOWN) if is_text else None
+        return {"status": self.status} | ({} if text is None else {"response": text})
 
     @property
     def _content_type(self) -> str:

@@ -10,6 +10,7 @@ import httpx
 from kernel.egress import (
     COOKIES,
     OF_TRUST,
+    REDIRECTS,
     BodyTooLarge,
     BodyUnreadable,
     ConnectionFailed,
@@ -17,6 +18,7 @@ from kernel.egress import (
     DeadlineExceeded,
     EgressBlocked,
     HeaderRefused,
+    Redirect,
 )
 from kernel.values import Json
 from runs.connections.cookies import COOKIES as COOKIES_TOLD
@@ -24,10 +26,10 @@ from runs.connections.redaction import hidden_texts
 from runs.steps.base import IN_DOUBT, StepCall, StepFailed
 from runs.steps.http.answer import Answer
 from runs.steps.http.request import OutgoingRequest, options_of
-from runs.steps.http.sent import sent_over_http
+from runs.steps.http.sent import sent_over_http, shown_address
 
 READ_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
-UNREAD = "; with `response_as: none` it is not read."
+UNREAD = "With `response_as: none` it is not read."
 NOT_REPEATED = (
     f"{IN_DOUBT} Where the server honours the header Idempotency-Key, say `honours_idempotency_key: true`: "
     "then it is tried again."
@@ -54,13 +56,15 @@ async def exchange(
 class _Exchange:
     """One call of a step.
 
-    ``started`` is when it was announced, by ``time.monotonic``; ``cookies`` are the connection's, if it keeps them.
+    ``started`` is when it was announced, by ``time.monotonic``; ``redirects`` are those that were followed; ``cookies``
+    are the connection's, if it keeps them.
     """
 
     call: StepCall
     request: OutgoingRequest
     headers: dict[str, str]
     started: float | None = field(default=None, init=False)
+    redirects: list[Redirect] = field(default_factory=list, init=False)
     cookies: CookieStore | None = field(default=None, init=False)
 
     async def go(self, accepted: Collection[int], *, patient: bool) -> Answer:
@@ -82,11 +86,32 @@ class _Exchange:
 
     def _tell(self, event_type: str, told: dict[str, Json]) -> None:
         if self.started is not None:
-            known = {name: value for name, value in told.items() if value is not None}
+            known = {name: value for name, value in told.items() if value is not None} | self._detour()
             if self.cookies is not None and self.request.client is not None:
                 news = self.call.cookies.news(self.request.client.ref)
                 known |= {} if news is None else {COOKIES_TOLD: news}
             self.call.record(event_type, {**known, "duration_ms": round((time.monotonic() - self.started) * 1000)})
+
+    def _detour(self) -> dict[str, Json]:
+        """Tell where redirects led, and what of the request went with them."""
+        if not self.redirects:
+            return {}
+        secrets = self._secrets()
+        hops: list[Json] = [
+            {"status": hop.status, "method": hop.method, "url": shown_address(hop.url, secrets)}
+            for hop in self.redirects
+        ]
+        return {"redirects": hops} | ({} if (remark := self._remark()) is None else {"remark": remark})
+
+    def _remark(self) -> str | None:
+        """Say so where a redirect took the method and the body away, as browsers have it."""
+        last = self.redirects[-1].method if self.redirects else self.request.method
+        if last == self.request.method:
+            return None
+        status = next(hop.status for hop in self.redirects if hop.method != self.request.method)
+        return (
+            f"The host redirected the {self.request.method} with {status}: it was followed by {last}, without its body."
+        )
 
     async def _answer(self) -> Answer:
         """Send; once more with fresh credentials where the host does not take those that were kept."""
@@ -95,7 +120,9 @@ class _Exchange:
         response, content = await self._send()
         if response.status_code == httpx.codes.UNAUTHORIZED and client is not None and client.renew():
             response, content = await self._send()
-        return Answer.of(response, content, self._secrets(), self.request.response_as)
+        answer = Answer.of(response, content, self._secrets(), self.request.response_as)
+        answer.remark = answer.remark or self._remark()
+        return answer
 
     def _secrets(self) -> tuple[str, ...]:
         """Give what the host should not send back: the connection's secrets, and cookies that nobody else is to see."""
@@ -123,6 +150,8 @@ class _Exchange:
     async def _send(self) -> tuple[httpx.Response, bytes]:
         call, request = self.call, self.request
         client = await call.context.http_client()
+        response: httpx.Response | None = None
+        self.redirects.clear()
         try:
             built = client.build_request(
                 request.method, request.url, headers=self.headers, content=request.content, timeout=self._time_left()
@@ -131,33 +160,37 @@ class _Exchange:
                 await request.client.authorise(built)
             if self.cookies is not None:
                 built.extensions[COOKIES] = self.cookies
+            built.extensions[REDIRECTS] = self.redirects
             call.is_in_doubt = not request.is_repeatable
-            response: httpx.Response = await client.send(
-                built, stream=True, auth=getattr(request.client, "http_auth", None)
-            )
+            response = await client.send(built, stream=True, auth=getattr(request.client, "http_auth", None))
             content = await self._content(response)
         except (ConnectionFailed, DeadlineExceeded) as error:
-            raise self._unanswered(error) from error
+            raise self._unanswered(error, response) from error
         except (EgressBlocked, HeaderRefused, BodyTooLarge, BodyUnreadable) as error:
-            remedy = UNREAD if isinstance(error, BodyTooLarge | BodyUnreadable) else ""
             told = error.told if isinstance(error, EgressBlocked) else error.detail
-            raise StepFailed(error.code, f"{told}{remedy}") from error
+            details: dict[str, Json] = {}
+            if response is not None:
+                told, details = f"{told.removesuffix('.')}. {UNREAD}", {"status": response.status_code}
+            elif self.redirects:
+                details = {"status": self.redirects[-1].status}
+            raise StepFailed(error.code, told, details=details) from error
         call.is_in_doubt = False
         return response, content
 
     async def _content(self, response: httpx.Response) -> bytes:
         """Read the body, unless nobody wants it; an error's status counts whatever its body is like."""
         is_error = response.status_code >= httpx.codes.BAD_REQUEST
+        content = bytearray()
         try:
-            if self.request.response_as == "none" and not is_error:
-                return b""
-            return await response.aread()
-        except (BodyTooLarge, BodyUnreadable):
-            if is_error:
-                return b""
-            raise
+            if self.request.response_as != "none" or is_error:
+                async for piece in response.aiter_bytes():
+                    content += piece
+        except (BodyTooLarge, BodyUnreadable, ConnectionFailed, DeadlineExceeded):
+            if not is_error:
+                raise
         finally:
             await response.aclose()
+        return bytes(content)
 
     async def _announce(self) -> None:
         """Have the journal hold what is sent; of what the connection adds it has the connection's name only."""
@@ -167,17 +200,24 @@ class _Exchange:
         await self.call.announce(sent)
         self.started = time.monotonic()
 
-    def _unanswered(self, error: ConnectionFailed | DeadlineExceeded) -> StepFailed:
-        """Say that no answer came. What may have had its effect is not tried again, unless that does no harm."""
+    def _unanswered(self, error: ConnectionFailed | DeadlineExceeded, response: httpx.Response | None) -> StepFailed:
+        """Say that no answer came, or not all of it.
+
+        What may have had its effect is not tried again, unless that does no harm.
+        """
         of_trust = isinstance(error, ConnectionFailed) and error.reason in OF_TRUST
         is_in_doubt = error.sent and not self.request.is_repeatable
         self.call.is_in_doubt = is_in_doubt
+        told, details = f"{error.detail.removesuffix('.')}.", {**error.extra, "sent": error.sent}
+        if response is not None:
+            told = f"The host answered with status {response.status_code}, but its answer did not come to an end."
+            details["status"] = response.status_code
         return StepFailed(
             error.code,
-            f"{error.detail} {NOT_REPEATED}" if is_in_doubt else error.detail,
+            f"{told} {NOT_REPEATED}" if is_in_doubt else told,
             retryable=not (of_trust or is_in_doubt),
             host_failed=not of_trust,
-            details={**error.extra, "sent": error.sent},
+            details=details,
         )
 
     def _time_left(self) -> float:

@@ -36,6 +36,12 @@ def sent_over_http(request: OutgoingRequest, headers: Mapping[str, str]) -> dict
     return sent
 
 
+def shown_address(url: str, secrets: Collection[str]) -> Json:
+    """Give an address that a host named, as journals may show it."""
+    query = parse_qsl(url.partition("#")[0].partition("?")[2], keep_blank_values=True)
+    return _shown_url(url, query, (*secrets, *_credentials(query)))
+
+
 def _credentials(pairs: Collection[tuple[str, str]]) -> Iterator[str]:
     """Give every spelling of what headers and parameters named like credentials hold, word by word, longest first."""
     words = {word for name, text in pairs if names_credential(name, in_address=True) for word in (text, *text.split())}
