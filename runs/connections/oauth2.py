@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import quote_plus
+from urllib.parse import parse_qsl, quote_plus
 
 import httpx
 
@@ -25,6 +25,7 @@ EARLY_SECONDS: Final = 30.0
 """A token is renewed this long before its end, or after half its life if that comes first."""
 
 
+MOST_FIELDS: Final = 100
 LONGEST_ANSWER: Final = 64 * 1024
 
 LONGEST_WORDS: Final = 300
@@ -102,6 +103,9 @@ class ClientCredentials:
 
     def _read(self, answer: Mapping[str, Any]) -> tuple[str, float]:
         token = answer.get("access_token")
+        if isinstance(token, int) and not isinstance(token, bool):
+            token = str(token)
+        token = token.strip() if isinstance(token, str) else token
         if not isinstance(token, str) or _TOKEN.fullmatch(token) is None:
             raise self._refused(f"answered without a token.{self._words(answer)}")
         return token, _lifetime(answer.get("expires_in"))
@@ -127,10 +131,13 @@ def _basic(client_id: str, secret: str) -> str:
 
 
 def _answer_of(response: httpx.Response) -> Mapping[str, Any]:
-    """Read an answer; what is no object says nothing."""
+    """Read an answer, JSON or a form; what is no object says nothing."""
+    content = response.content[:LONGEST_ANSWER]
     try:
-        found = parse_json(response.content[:LONGEST_ANSWER], big_integers="text")
-    except LlmteamError:
+        if response.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+            return dict(parse_qsl(content.decode(errors="replace"), max_num_fields=MOST_FIELDS))
+        found = parse_json(content, big_integers="text")
+    except (LlmteamError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

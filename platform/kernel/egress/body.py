@@ -9,6 +9,10 @@ MAX_BODY_BYTES = 5 * 1024 * 1024
 MAX_PIECES = 64 * 1024
 """How often bytes of one body may come: each time costs tens of microseconds, however few they are."""
 _MAX_ENCODINGS = 2
+_NO_ENCODINGS = frozenset(
+    ("", "identity", "none", "null", "utf-8", "utf8", "iso-8859-1", "binary", "7bit", "8bit", "aws-chunked")
+)
+"""What servers write into ``Content-Encoding`` of a body that is not compressed."""
 
 
 class BodyReader:
@@ -20,7 +24,7 @@ class BodyReader:
     def __init__(self, content_encoding: str, limit: int = MAX_BODY_BYTES) -> None:
         """Prepare for one body."""
         names = [name.strip().lower() for name in content_encoding.split(",")]
-        self._encodings = [name for name in names if name not in ("", "identity")]
+        self._encodings = [name for name in names if name not in _NO_ENCODINGS]
         self._stages: list[Decompressor] = []
         self._limit = limit
         self._pieces = 0

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import httpx
 
+from kernel.charsets import codec_of, label_of
 from kernel.values import Json, dump_json
 from runs.steps.base import StepCall, StepFailed
 from runs.steps.http.config import HttpActionConfig
@@ -39,13 +40,13 @@ def body_of(config: HttpActionConfig, call: StepCall, headers: dict[str, str]) -
     A configured text goes out as it is; an object goes out as a form or in parts where the segment says so; else JSON.
 
     Raises:
-        StepFailed: BODY_REFUSED: it cannot be sent in parts.
+        StepFailed: BODY_REFUSED: it cannot be sent in parts, or not in its charset.
     """
     if "body" in config.model_fields_set:
         body: Json = config.body
         if isinstance(body, str):
             headers.setdefault("content-type", "text/plain; charset=utf-8")
-            return body, body.encode()
+            return body, _in_charset(body, headers["content-type"])
         if body is None:
             return None, None
     elif config.method in _METHODS_WITH_BODY:
@@ -59,6 +60,18 @@ def body_of(config: HttpActionConfig, call: StepCall, headers: dict[str, str]) -
     if isinstance(body, dict) and kind == "application/x-www-form-urlencoded":
         return body, with_query("", body)[1:].encode()
     return body, dump_json(body).encode()
+
+
+def _in_charset(text: str, content_type: str) -> bytes:
+    """Write text in the charset its type names, where that is known, else in UTF-8."""
+    label = label_of(content_type)
+    codec = codec_of(label) if label else None
+    if codec is None or codec.startswith("utf-8"):
+        return text.encode()
+    try:
+        return text.encode(codec)
+    except UnicodeEncodeError:
+        raise StepFailed("BODY_REFUSED", f"The body has letters that its charset {label} does not have.") from None
 
 
 def _multipart(body: Json, headers: dict[str, str]) -> bytes:
