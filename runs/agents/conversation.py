@@ -7,7 +7,7 @@ from typing import Final
 from kernel.values import Json
 from runs.agents.asking import Asker
 from runs.agents.config import LlmAgentConfig
-from runs.agents.cut import ReplyCut, is_cut
+from runs.agents.cut import ReplyCut, is_cut, kept_text
 from runs.agents.fallback import ModelFailed
 from runs.agents.reply import read_reply, repair_request, reply_invalid
 from runs.agents.tools import Toolbox
@@ -16,6 +16,8 @@ from runs.steps.base import StepFailed
 
 MOST_ROUNDS: Final = 8
 MOST_CALLS: Final = 32
+
+_NO_TOOLS: Final = "There are no tools. Answer without them."
 
 
 @dataclass
@@ -55,7 +57,7 @@ class Conversation:
             if is_cut(reply):
                 raise ModelFailed(ReplyCut(reply, self.config.max_tokens))
             if reply.tool_calls:
-                await self._use_tools(reply)
+                mended = await self._use_tools(reply, mended)
                 continue
             if not reply.text.strip():
                 raise ModelFailed(StepFailed("LLM_REPLY_EMPTY", "The model answered nothing."))
@@ -69,15 +71,23 @@ class Conversation:
                 raise ModelFailed(reply_invalid(problems))
             mended = [Message("assistant", reply.text), Message("user", repair_request(problems))]
 
-    async def _use_tools(self, reply: CompletionReply) -> None:
-        """Do all the model asks for, one after the other."""
+    async def _use_tools(self, reply: CompletionReply, mended: list[Message]) -> list[Message]:
+        """Do all the model asks for, one after the other; give what is to mend its answer.
+
+        Where there are no tools it is told so, unless something was to be mended already.
+        """
+        if not self.config.tools:
+            if mended:
+                raise ModelFailed(_too_many_calls("The model asks for tools, of which the step has none.", reply))
+            return [Message("assistant", _spoken(reply)), Message("user", _NO_TOOLS)]
         self._rounds += 1
         self._calls += len(reply.tool_calls)
         if self._rounds > MOST_ROUNDS or self._calls > MOST_CALLS:
             message = f"The model asked for tools in more than {MOST_ROUNDS} turns, or more than {MOST_CALLS} times."
-            raise ModelFailed(StepFailed("LLM_TOO_MANY_TOOL_CALLS", message))
+            raise ModelFailed(_too_many_calls(message, reply))
         answers = [Message("tool", await self.toolbox.use(one), call_id=one.call_id) for one in reply.tool_calls]
         self.messages += [Message("assistant", reply.text, tool_calls=reply.tool_calls, kept=reply.kept), *answers]
+        return mended
 
     def _request(self, asker: Asker, mended: Sequence[Message]) -> CompletionRequest:
         return CompletionRequest(
@@ -93,3 +103,15 @@ class Conversation:
             stop=self.config.stop or (),
             extra=self.config.extra or {},
         )
+
+
+def _too_many_calls(message: str, reply: CompletionReply) -> StepFailed:
+    """Say that a model asks for tools and does not answer; what it said beside them is kept."""
+    names: list[Json] = [call.name for call in reply.tool_calls[:MOST_CALLS]]
+    details: dict[str, Json] = {"tools": names, **(kept_text(reply.text) if reply.text else {})}
+    return StepFailed("LLM_TOO_MANY_TOOL_CALLS", message, details=details)
+
+
+def _spoken(reply: CompletionReply) -> str:
+    """Write a turn that asked for tools nobody offered as words, since services take no calls of such tools back."""
+    return reply.text or f"I call {', '.join(call.name for call in reply.tool_calls[:MOST_CALLS])}."

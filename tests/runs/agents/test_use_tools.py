@@ -195,3 +195,18 @@ async def test_tools_and_a_schema_go_together(either: AgentBench) -> None:
     either.says(wants("look_up", no="7"), '{"total": 12}')
     assert await either.ask(prompt="x", tools=[LOOK_UP], response_schema=schema) == {"total": 12}
     assert len(either.tools.calls) == 1
+
+
+async def test_a_model_that_calls_a_tool_nobody_offered_is_told_once(either: AgentBench) -> None:
+    calls = Reply("Let me look.", calls=(Call("look", {"number": "A1"}),), finish="tool_calls")
+    either.says(calls, "It is on its way.")
+    assert await either.ask(prompt="Where is it?") == "It is on its way."
+    assert either.asked[-1].prompt == "There are no tools. Answer without them."
+    assert len(either.usage) == 2
+
+    either.says(calls)
+    failure = await either.fail(prompt="Where is it?")
+
+    assert (failure.code, failure.retryable) == ("LLM_TOO_MANY_TOOL_CALLS", False)
+    assert failure.details == {"tools": ["look"], "text": "Let me look."}
+    assert len(either.usage) == 2
