@@ -85,9 +85,9 @@ class Messages:
 
     def read(self, answer: Json, request: CompletionRequest, request_id: str | None) -> CompletionReply:
         """Read an answer; the input of the answer's tool is its text, and no call."""
-        if not isinstance(answer, dict) or not isinstance(answer.get("content"), list):
+        if not isinstance(answer, dict):
             raise failed("LLM_REPLY_UNREADABLE")
-        blocks = _blocks(answer["content"])
+        blocks = _blocks(answer.get("content"))
         calls, given = _read_calls(blocks, request)
         text, thought = without_reasoning(_texts(blocks, "text"))
         ends = Ends(PLACE, request.stop)
@@ -259,7 +259,12 @@ def _answer_tool(request: CompletionRequest) -> str | None:
 
 
 def _blocks(content: Any) -> list[dict[str, Json]]:
-    if not all(isinstance(block, dict) for block in content):
+    """Give the blocks of a message: a list of them, one alone, or a text in their place."""
+    if isinstance(content, str):
+        content = [{"type": "text", "text": content}]
+    elif isinstance(content, dict):
+        content = [content]
+    if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
         raise failed("LLM_REPLY_UNREADABLE")
     return cast("list[dict[str, Json]]", content)
 

@@ -18,6 +18,9 @@ CALLS: Final = "calls"
 MOST_LOOKS: Final = 64
 """How often the arguments of a call are looked at for whether they are complete."""
 REASONING: Final = ("reasoning_content", "reasoning")
+_THOUGHTS: Final = ("thinking", "reasoning")
+_OF_OTHERS: Final = ("message", "response", "candidates", "output", "generated_text", "completion", "delta", "done")
+"""What pieces have in formats other than this one, such as Ollama's own."""
 SENT_BACK: Final = ("reasoning_content", "reasoning_details")
 """What a service that gave them wants back with the calls of its tools."""
 
@@ -59,6 +62,8 @@ class Chunks:
         self._model = event.get("model") or self._model
         self._usage = event.get("usage") or self._usage
         choices = event.get("choices")
+        if "choices" not in event and any(event.get(name) for name in _OF_OTHERS):
+            raise failed("LLM_REPLY_UNREADABLE")
         if not choices:
             self._ends.note(event)
             return ""
@@ -159,19 +164,32 @@ def first_of(choices: Any) -> dict[str, Any]:
 
 
 def read_content(content: Any) -> tuple[str, str]:
-    """Read a text, or the texts of parts; returns what is said, and what is thought."""
+    """Read a text, the texts of parts, or a value in place of its JSON; returns what is said, and what is thought."""
     if isinstance(content, str):
         return content, ""
-    parts: Sequence[Any] = content if isinstance(content, list) else (content,)
+    if content is None or isinstance(content, list):
+        parts: Sequence[Any] = content or ()
+    elif _is_part(content):
+        parts = (content,)
+    else:
+        return json.dumps(content, ensure_ascii=False), ""
     said, thought = "", ""
     for part in parts:
         if isinstance(part, str):
             said += part
-        elif isinstance(part, dict) and part.get("type") in ("thinking", "reasoning"):
+        elif isinstance(part, dict) and part.get("type") in _THOUGHTS:
             thought += read_content(part.get("thinking") or part.get("text"))[0]
         elif isinstance(part, dict) and isinstance(part.get("text"), str):
             said += part["text"]
     return said, thought
+
+
+def _is_part(content: Any) -> bool:
+    """Tell a part that stands alone from a value: it has a text, or what its type says."""
+    if not isinstance(content, dict):
+        return False
+    kind = content.get("type")
+    return isinstance(content.get("text"), str) or (isinstance(kind, str) and (kind in content or kind in _THOUGHTS))
 
 
 def told_reasoning(message: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ MOST_EVENTS: Final = 64 * 1024
 MOST_EVENT_BYTES: Final = 256 * 1024
 MOST_EVENT_LINES: Final = 1_000
 EVENTS_AT_ONCE: Final = 32
+MOST_TOLD: Final = 2000
 DONE: Final = "[DONE]"
 
 _END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
@@ -30,13 +31,15 @@ class EventStream:
 
     Attributes:
         is_whole: Whether the body is one JSON document, which is then the only event.
+        beginning: The first of what came, for a failure to tell.
         is_done: Whether the body says that nothing is missing: a document that ends, or ``[DONE]``.
     """
 
     def __init__(self, tenant: Hashable, pieces: AsyncIterator[bytes]) -> None:
         """Prepare; ``tenant`` names whose body it is."""
         self._tenant = tenant
-        self._pieces = pieces
+        self._pieces = self._watched(pieces)
+        self.beginning = b""
         self.is_whole = False
         self.is_done = False
 
@@ -57,6 +60,11 @@ class EventStream:
         reading = self._document if kind in (b"{", b"[") else self._stream
         async for event in reading(_from(beginning.removeprefix(codecs.BOM_UTF8), self._pieces)):
             yield event
+
+    async def _watched(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in pieces:
+            self.beginning += piece[: MOST_TOLD - len(self.beginning)]
+            yield piece
 
     async def _stream(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[Any]:
         async for content in split_events(pieces):

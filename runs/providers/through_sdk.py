@@ -16,7 +16,7 @@ from runs.providers.decoding import mended
 from runs.providers.errors import Complaint, also_took, failed, failure_on_the_way, lost_tokens
 from runs.providers.reasoning import Speech
 from runs.providers.tokens import estimated
-from runs.providers.wire import Rejected, Wire, load_sdk
+from runs.providers.wire import Answer, Rejected, Wire, load_sdk
 from runs.steps.base import StepFailed
 
 DEFAULT_TIMEOUT_SECONDS = 120.0
@@ -95,6 +95,7 @@ class _Heard:
     request: CompletionRequest
     gathering: Gathering
     whole: Json = None
+    answer: Answer | None = None
 
 
 class SdkProvider:
@@ -190,6 +191,8 @@ class SdkProvider:
         except Rejected as rejected:
             raise Rejected(rejected.complaint, self._counted(rejected.failure, heard)) from None
         except StepFailed as failure:
+            if failure.code == "LLM_REPLY_UNREADABLE" and heard.answer is not None:
+                failure.details |= heard.answer.details()
             raise self._counted(failure, heard) from None
 
     async def _listen(
@@ -207,6 +210,7 @@ class SdkProvider:
         tell = on_delta or _nobody
         speech, events = Speech(), []
         async with wire.ask(body, headers=headers, seconds=seconds, tenant=request.tenant, streamed=streamed) as answer:
+            heard.answer = answer
             async for event in answer.events:
                 events = [event]
                 if answer.stream.is_whole:

@@ -51,6 +51,17 @@ class Answer:
     events: AsyncIterator[Any]
     stream: EventStream
     request_id: str | None
+    response: httpx.Response
+
+    def details(self) -> dict[str, Json]:
+        """Say what came, for a failure: the status, the kind, and the beginning as far as it may be told."""
+        told: dict[str, Json] = {"status": self.response.status_code}
+        if kind := self.response.headers.get("content-type"):
+            told["content_type"] = kind[:100]
+        beginning = self.stream.beginning.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+        if words := quotable(beginning, self.response.request):
+            told["beginning"] = words
+        return told
 
 
 class Wire:
@@ -98,7 +109,8 @@ class Wire:
             raise _moved(response)
         try:
             stream = EventStream(tenant, response.aiter_bytes())
-            yield Answer(self._events(stream, response), stream, response.headers.get(self._request_id_header))
+            request_id = response.headers.get(self._request_id_header)
+            yield Answer(self._events(stream, response), stream, request_id, response)
         finally:
             await response.aclose()
 
