@@ -101,7 +101,7 @@ class DeliveryAttemptShape(serializers.Serializer[Any]):
     duration_ms = serializers.IntegerField(allow_null=True)
     status_code = serializers.IntegerField(allow_null=True)
     error_code = serializers.CharField(allow_null=True, help_text="Why there was no answer.")
-    response = serializers.CharField(help_text="The beginning of the answer.")
+    response = serializers.CharField(help_text="The beginning of the answer; where none came, why, in words.")
 
 
 class DeliveryShape(serializers.Serializer[Any]):

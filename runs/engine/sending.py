@@ -69,7 +69,7 @@ class Sender:
             log.warning("the callback of run %s cannot be sent: %s", delivery.run_id, error)
             answer = Answer(error_code=UNREADABLE)
         except LlmteamError as error:
-            answer = Answer(error_code=error.code)
+            answer, response = Answer(error_code=error.code), error.detail
         return Try(answer, at, round((time.monotonic() - began) * 1000), response)
 
     async def close(self) -> None:

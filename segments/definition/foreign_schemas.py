@@ -59,7 +59,8 @@ def schema_problems(schema: Mapping[str, Json], *, name: str) -> Iterator[Schema
         SchemaProblem("SCHEMA_VIOLATION", f"'{name}' is not a JSON Schema: {_cut(message)}", path)
         for message, path in meta_problems(schema)
     ]
-    found = found or list(_of_keywords(schema, name))
+    wrong = [problem.path for problem in found]
+    found += [one for one in _of_keywords(schema, name) if not any(one.path[: len(path)] == path for path in wrong)]
     yield from found
     if not found:
         yield from _of_compiling(schema, name)

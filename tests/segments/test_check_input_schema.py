@@ -84,3 +84,18 @@ def test_accepts(schema: dict[str, Any]):
 )
 def test_refuses_what_reaches_out_or_runs_away(schema: dict[str, Any], code: str, pointer: str):
     assert found(schema) == [(code, pointer)]
+
+
+def test_a_wrong_type_hides_nothing_else_and_is_told_in_words() -> None:
+    schema = properties(a={"type": "strng"}, b={"pattern": "("}, c={"$ref": "#/$defs/gone"}, d={"pattern": 7})
+    assert sorted(found(schema)) == [
+        ("NOT_AVAILABLE", "/input_schema/properties/b/pattern"),
+        ("NOT_AVAILABLE", "/input_schema/properties/c/$ref"),
+        ("SCHEMA_VIOLATION", "/input_schema/properties/a/type"),
+        ("SCHEMA_VIOLATION", "/input_schema/properties/d/pattern"),
+    ]
+    validation = validate(document({"a": {}}, input_schema={"type": "strng"}), stand_in_catalog())
+    (finding,) = validation.findings
+    assert finding.message.endswith(
+        '"strng" is no type; there are array, boolean, integer, null, number, object, string.'
+    )

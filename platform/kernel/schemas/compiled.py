@@ -21,6 +21,7 @@ MOST_PROBLEMS: Final = 50
 MOST_KEPT_BYTES: Final = 64 * 1024 * 1024
 _BYTES_PER_CHARACTER: Final = 24  # of a compiled schema, by its text; measured
 _META: Final = "https://json-schema.org/draft/2020-12/schema"
+_TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
 _TIME: Final = re.compile(
     r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::(?:[0-5][0-9]|60)(?:\.[0-9]{1,9})?)?(?:Z|z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
 )
@@ -94,7 +95,15 @@ def compiled(schema: Mapping[str, Json], *, formats: bool) -> Compiled:
 def meta_problems(schema: Mapping[str, Json]) -> list[tuple[str, tuple[str | int, ...]]]:
     """Say all that keeps a value from being a schema and where, as far as its form goes; at most 50 things."""
     errors = islice(_meta().iter_errors(schema), MOST_PROBLEMS)
-    return [(error.message, tuple(error.instance_path)) for error in errors]
+    return [(_said(error), tuple(error.instance_path)) for error in errors]
+
+
+def _said(error: jsonschema_rs.ValidationError) -> str:
+    """Say of a type that is none which there are; the library names only the keyword that lists them."""
+    path = error.instance_path
+    if path and path[-1] == "type" and isinstance(error.instance, str):
+        return f"{dump_json(error.instance)} is no type; there are {', '.join(_TYPES)}."
+    return error.message
 
 
 def is_linear_pattern(pattern: str) -> bool:

@@ -157,6 +157,7 @@ def test_a_receiver_that_is_away_or_never_answers_is_tried_again(
         (refused,) = wait_for_attempts(away, 1)
     assert (late.status_code, late.error_code) == (None, "REQUEST_TIMED_OUT")
     assert (refused.status_code, refused.error_code) == (None, "CONNECTION_FAILED")
+    assert "refused" in refused.response, "the reason in words"
     for run_id in (slow, away):
         assert delivery_of(run_id).status == "pending"
         assert 0 < seconds_until_next(run_id) < 3
