@@ -1,5 +1,6 @@
 """Every case of `tests/cases/field.json` but forms and sign-in, as a caller of the API meets it."""
 
+import itertools
 import json
 import socket
 import ssl
@@ -29,6 +30,8 @@ SEEN = {
     "config": {"expression": "{'response': response, 'status': steps.s.status, 'headers': steps.s.headers ?? null}"},
     "ports": {"input": ["response"]},
 }
+NUMBERS = itertools.count(1)
+"""Name the connections of each case: a port is given again within the seconds that workers remember a connection."""
 Play = Callable[[Platform, dict[str, Any]], None]
 
 
@@ -108,10 +111,11 @@ def play_model(platform: Platform, case: dict[str, Any]) -> None:
         server.route("POST", path, answers_of(case))
         tools.route("GET", "/api/orders/*", Answer(body={"state": "sent"}))
         model = {"kind": "llm", "provider": dialect, "model": "m-1", "secret": "key", "base_url": server.url + base}
-        platform.connect(f"m{server.port}", {**model, "options": case.get("connection", {})})
-        platform.connect(f"t{tools.port}", {"kind": "http", "base_url": f"{tools.url}/api", "allows_tools": True})
-        config = {"llm_ref": f"m{server.port}", "prompt": "Say hello", **case.get("step", {})}
-        config["tools"] = [{**LOOK, "client_ref": f"t{tools.port}"}] if config.get("tools") else None
+        number = next(NUMBERS)
+        platform.connect(f"m{number}", {**model, "options": case.get("connection", {})})
+        platform.connect(f"t{number}", {"kind": "http", "base_url": f"{tools.url}/api", "allows_tools": True})
+        config = {"llm_ref": f"m{number}", "prompt": "Say hello", **case.get("step", {})}
+        config["tools"] = [{**LOOK, "client_ref": f"t{number}"}] if config.get("tools") else None
         run = run_step(platform, "llm_agent", {name: value for name, value in config.items() if value}, {})
         if "code" in right:
             assert_failed(run, right["code"], right.get("message", ""), right.get("details", {}))
