@@ -69,9 +69,9 @@ class Fields:
             self.missing(key)
         return value or ""
 
-    def missing(self, key: str) -> None:
-        """Report that a key which must be there is not."""
-        hint = self.findings.suggest(key, self._left)
+    def missing(self, key: str, *, hint: str | None = None) -> None:
+        """Report that a key which must be there is not; without a hint, the key that was meant is guessed."""
+        hint = hint or self.findings.suggest(key, self._left)
         self.findings.error("MISSING_FIELD", f"'{key}' is missing.", self.place.at(key), hint=hint)
 
     def flag(self, key: str) -> bool | None:

@@ -92,13 +92,19 @@ def _report_refusal(refusal: ValueRefused | ValueTooLarge, findings: Findings) -
         findings.error(code, item.detail, Place(tuple(path)))
 
 
+_OF_ANOTHER_CANVAS = (
+    "with `nodes` this looks like an export of n8n or React Flow: write each node as a step with `step_id`, `type` and"
+    " `config`, each connection as an edge with `from` and `to`"
+)
+
+
 def _items(fields: Fields, key: str, limit: int) -> list[tuple[int, dict[str, Json]]] | None:
     """Read a list of objects with their indexes; None when it is so long that nothing else is looked at."""
     was_written = fields.has(key)
     items = fields.listing(key)
     if items is None:
         if key == "steps" and not was_written:
-            fields.missing(key)
+            fields.missing(key, hint=_OF_ANOTHER_CANVAS if fields.has("nodes") else None)
         return []
     if len(items) > limit:
         message = f"A segment has at most {limit} {key}; here are {len(items)}. Nothing else was checked."
