@@ -15,7 +15,7 @@ MOST_EVENTS: Final = 64 * 1024
 MOST_EVENT_BYTES: Final = 256 * 1024
 MOST_EVENT_LINES: Final = 1_000
 EVENTS_AT_ONCE: Final = 32
-MOST_TOLD: Final = 2000
+MOST_TOLD: Final = 400
 DONE: Final = "[DONE]"
 
 _END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
