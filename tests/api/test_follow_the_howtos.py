@@ -54,7 +54,7 @@ def test_the_set_up_of_the_page_registers_what_it_says() -> None:
 
 def test_every_config_of_a_request_is_valid() -> None:
     found = [json.loads(block) for block in blocks("http-action.md", "json")]
-    assert len(found) == 11
+    assert len(found) == 13
     for config in found:
         assert HttpActionConfig.model_validate(config).model_extra == {}
 
