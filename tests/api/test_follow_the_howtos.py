@@ -52,11 +52,15 @@ def test_the_set_up_of_the_page_registers_what_it_says() -> None:
     assert client.base_url == "https://shop.example.com"
 
 
-def test_every_config_of_a_request_is_valid() -> None:
+def test_every_config_of_a_request_is_valid(acme: Customer, api: Api) -> None:
     found = [json.loads(block) for block in blocks("http-action.md", "json")]
-    assert len(found) == 13
-    for config in found:
+    (connection,) = (one for one in found if "kind" in one)
+    configs = [one for one in found if one is not connection]
+    assert len(configs) == 12
+    for config in configs:
         assert HttpActionConfig.model_validate(config).model_extra == {}
+    answer = api(acme).put("/api/v1/connections/erp", connection)
+    assert answer.status_code == 201, answer.content
 
 
 @pytest.mark.parametrize("page", ["connections.md", "browser-editors.md"])
