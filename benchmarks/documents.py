@@ -60,18 +60,15 @@ def items_input(count: int) -> dict[str, Any]:
 
 def layers(size: int) -> dict[str, Any]:
     """Layers of three transforms with three input ports, each fed by all of the layer before: about ``size`` steps."""
-    names = [[f"s{layer}_{number}" for number in range(3)] for layer in range(max(2, size // 3))]
+    names = [["start"] * 3, *([f"s{layer}_{number}" for number in range(3)] for layer in range(max(1, size // 3)))]
     ports = ["one", "two", "three"]
-    first, *others = names
     steps = [_step("start", "transform", {"expression": "input"})]
-    steps += [_step(name, "transform", {"expression": "input"}) for name in first]
     steps += [
         {**_step(name, "transform", {"expression": "inputs.one"}), "ports": {"input": ports, "output": ["output"]}}
-        for layer in others
+        for layer in names[1:]
         for name in layer
     ]
-    edges = [{"from": "start", "to": name} for name in first]
-    edges += [
+    edges = [
         {"from": source, "to": target, "to_port": port}
         for before, after in pairwise(names)
         for target in after
