@@ -1,4 +1,4 @@
-"""Console pages of the audit log."""
+"""Show the audit log in the console."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""WebSocket of live counts: the number of tasks that wait for a member, at each change."""
+"""Tell an open inbox page over WebSocket how many tasks wait, at each change."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What `make run` does: the whole platform on one machine, until it is told to stop."""
+"""Run the whole platform on one machine, for `make run`, until it is told to stop."""
 
 import os
 import signal

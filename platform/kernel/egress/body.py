@@ -1,4 +1,4 @@
-"""Reading an answer's body under a bound: decompression that cannot be made to explode."""
+"""Read and decompress a response body within a bound."""
 
 from collections.abc import Iterator
 

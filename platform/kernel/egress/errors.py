@@ -1,4 +1,4 @@
-"""What can go wrong on the way out, as facts.
+"""Errors of outgoing HTTP requests, as facts.
 
     LlmteamError
     |-- Invalid

@@ -1,4 +1,4 @@
-"""Why there is no connection, read off what the network and TLS raised; never with an address."""
+"""Explain why a connection failed, from what the network and TLS raised; never with an address."""
 
 import errno
 import socket
