@@ -150,7 +150,7 @@ def no_call(config: Mapping[str, Json]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something about a valid config that will surprise its author: a warning at a place inside the config."""
+    """Something about a valid config that will surprise its author, at a place inside the config."""
 
     code: str
     message: str
@@ -168,6 +168,11 @@ def no_remarks(config: Mapping[str, Json]) -> tuple[Remark, ...]:
     return ()
 
 
+def repeats_all(config: Mapping[str, Json]) -> Remark | None:
+    """Leave no call unrepeated, as most types."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class StepType:
     """A step type without its handler: what a canvas draws and what validation and the plan need to know.
@@ -175,7 +180,9 @@ class StepType:
     ``emits_one_port`` is true where a success leaves by exactly one of several ports, as a decision does.
     ``config_ports`` names the ports a step has by its config, beside its card's, where it declares or uses them;
     ``waits_for_call`` tells by it whether a step has a ``resume_url``; ``port_types`` which types of values a port may
-    have beside the card's; ``remarks`` what will surprise about a config that is valid.
+    have beside the card's; ``remarks`` what will surprise about a config that is valid, as warnings; ``unrepeated``
+    that a call is not made again when its answer did not come, as an info, unless the step is tried once or its
+    connection's server honours idempotency keys.
     """
 
     type_id: str
@@ -198,6 +205,7 @@ class StepType:
     waits_for_call: Callable[[Mapping[str, Json]], bool] = no_call
     port_types: Callable[[Mapping[str, Json]], Mapping[str, tuple[str, ...]]] = no_port_types
     remarks: Callable[[Mapping[str, Json]], tuple["Remark", ...]] = no_remarks
+    unrepeated: Callable[[Mapping[str, Json]], Remark | None] = repeats_all
     docs_url: str = ""
     examples: tuple[Mapping[str, Json], ...] = field(default=())
 

@@ -1,7 +1,7 @@
 """What a tenant has that its segments may name."""
 
 from segments.prompts.selectors import prompts_of
-from segments.selectors import connections_of, refs_closed_to_tools
+from segments.selectors import connections_of, refs_closed_to_tools, refs_honouring_keys
 from segments.validation import KnownNames
 from tenants.models import Tenant
 from tenants.people import people_of
@@ -14,4 +14,5 @@ def known_names_of(tenant: Tenant) -> KnownNames:
         prompts_of(tenant),
         people_of(tenant=tenant),
         closed_to_tools=refs_closed_to_tools(tenant),
+        honouring_keys=refs_honouring_keys(tenant),
     )

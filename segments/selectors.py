@@ -17,7 +17,7 @@ from segments.catalog import Catalog
 from segments.errors import RevisionNotFound, SegmentArchived, SegmentNotFound, StepTypeNotFound
 from segments.known_revisions import known_revisions
 from segments.models import Revision, Segment
-from tenants.connections.selectors import closed_to_tools, connection_kinds
+from tenants.connections.selectors import closed_to_tools, connection_kinds, honouring_keys
 from tenants.context import reading_scope, tenant_scope
 from tenants.models import Tenant
 from tenants.selectors import bytes_of, newest_page
@@ -47,6 +47,11 @@ def connections_of(tenant: Tenant) -> dict[str, str]:
 def refs_closed_to_tools(tenant: Tenant) -> frozenset[str]:
     """Tell which of a tenant's own connections models may not call."""
     return closed_to_tools(tenant=tenant)
+
+
+def refs_honouring_keys(tenant: Tenant) -> frozenset[str]:
+    """Tell which of a tenant's own connections lead to servers that honour idempotency keys."""
+    return honouring_keys(tenant=tenant)
 
 
 @cache

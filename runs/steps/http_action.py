@@ -9,7 +9,7 @@ from runs.steps.http.config import HttpActionConfig
 from runs.steps.http.exchange import exchange
 from runs.steps.http.pages import evaluate, read_pages
 from runs.steps.http.request import build_request
-from segments.catalog import Port, StepType
+from segments.catalog import Port, Remark, StepType
 
 LONGEST_HEADER: Final = 2_000
 """Characters of an answer's header that are kept."""
@@ -22,6 +22,22 @@ def _port_types(config: Mapping[str, Json]) -> Mapping[str, tuple[str, ...]]:
     if config.get("pagination"):
         return {"response": ("array",)}
     return {"response": ("string",) if config.get("response_as") == "text" else ("object", "array", "string")}
+
+
+def _unrepeated(config: Mapping[str, Json]) -> Remark | None:
+    """Say that what has its effect each time is sent once, where the config leaves open whether it may come twice."""
+    method = config.get("method", HttpActionConfig.model_fields["method"].default)
+    if method not in ("POST", "PATCH") or config.get("honours_idempotency_key") is not None:
+        return None
+    message = (
+        f"This {method} is not repeated by itself when its answer does not come, as it may have had its effect: "
+        "`honours_idempotency_key` changes that."
+    )
+    hint = (
+        "say true in the step, or in its connection's `options`, if the server does once what comes twice with one "
+        "header Idempotency-Key; false in the step if it does not"
+    )
+    return Remark("NOT_REPEATED", message, ("method",) if "method" in config else (), hint)
 
 
 class HttpAction(StepHandler):
@@ -43,6 +59,7 @@ class HttpAction(StepHandler):
             Port("error", "object", "Why the call failed", required=False),
         ),
         port_types=_port_types,
+        unrepeated=_unrepeated,
         examples=({"client_ref": "crm", "method": "GET", "path": "/customers/{{ input.customer_id }}"},),
     )
 

@@ -93,7 +93,7 @@ class Findings:
         self._add(Severity.WARNING, code, message, place, hint)
 
     def info(self, code: str, message: str, place: Place, *, hint: str | None = None) -> None:
-        """Add what was read in another way than it was written."""
+        """Add what is good to know, such as what was read in another way than it was written."""
         self._add(Severity.INFO, code, message, place, hint)
 
     def suggest(self, wanted: str, candidates: Iterable[str]) -> str | None:

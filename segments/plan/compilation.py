@@ -200,7 +200,7 @@ def _own_facts(segment: Segment, step: Step, step_type: StepType, ports: StepPor
         "role": step_type.role,
         "effect": step_type.effect,
         "config": step.config,
-        "retry": _retry(segment, step, step_type),
+        "retry": retry_policy(segment, step, step_type),
         "timeout_seconds": step.timeout_seconds,
         "on_unknown": OnUnknown(step.on_unknown or OnUnknown.RETRY),
         "primary_port": ports.outputs[0] if step_type.role is Role.SPLIT else step_type.primary_port,
@@ -212,7 +212,8 @@ def _own_facts(segment: Segment, step: Step, step_type: StepType, ports: StepPor
     }
 
 
-def _retry(segment: Segment, step: Step, step_type: StepType) -> RetryPolicy:
+def retry_policy(segment: Segment, step: Step, step_type: StepType) -> RetryPolicy:
+    """Say how often and when a step is tried again: as it says itself, else its config, else the segment."""
     if step.retry is None:
         return RetryPolicy(max_attempts=_retries(segment, step, step_type) + 1)
     return RetryPolicy(

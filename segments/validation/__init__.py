@@ -43,6 +43,7 @@ from segments.validation.refs import (
     check_prompt_refs,
     check_tool_connections,
 )
+from segments.validation.repeated_calls import check_calls_are_repeated
 from segments.validation.repeated_joins import check_joins_fire_once
 from segments.validation.run_schemas import check_run_schemas
 
@@ -61,6 +62,7 @@ RULES: tuple[Callable[[Context], None], ...] = (
     check_mixed_conditions,
     check_missing_else,
     check_configs,
+    check_calls_are_repeated,
     check_connection_refs,
     check_tool_connections,
     check_prompt_refs,

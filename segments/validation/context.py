@@ -28,12 +28,14 @@ class KnownNames:
         closed_to_tools: Connections that models may not call.
         prompts: The number of the last version by name.
         people: Groups, e-mails and ids of members who can be asked.
+        honouring_keys: Connections to servers that do once what comes twice with one idempotency key.
     """
 
     connections: Mapping[str, str] | None = None
     prompts: Mapping[str, int] | None = None
     people: Collection[str] | None = None
     closed_to_tools: Collection[str] = frozenset()
+    honouring_keys: Collection[str] = frozenset()
 
 
 NOTHING_KNOWN = KnownNames()

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
+from django.db.models.fields.json import KeyTextTransform
+
 from kernel.paging import Page
 from tenants.connections.models import Connection, ConnectionKind
 from tenants.context import reading_scope
@@ -43,6 +45,13 @@ def closed_to_tools(*, tenant: Tenant) -> frozenset[str]:
     """Tell which active connections of a tenant models may not call."""
     with reading_scope(tenant.id):
         return frozenset(Connection.objects.filter(is_active=True, allows_tools=False).values_list("ref", flat=True))
+
+
+def honouring_keys(*, tenant: Tenant) -> frozenset[str]:
+    """Tell which active connections of a tenant lead to servers that honour idempotency keys."""
+    with reading_scope(tenant.id):
+        rows = Connection.objects.alias(honours=KeyTextTransform("honours_idempotency_key", "options"))
+        return frozenset(rows.filter(is_active=True, honours="true").values_list("ref", flat=True))
 
 
 def connection_kinds(*, tenant: Tenant) -> Mapping[str, str]:

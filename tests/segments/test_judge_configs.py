@@ -7,7 +7,7 @@ from pydantic import Field
 from segments.catalog import Catalog, Port, StepConfig
 from tests.support.stand_ins import document, judged, stand_in_catalog
 
-CALL = {"url": "https://shop.example/orders"}
+CALL = {"url": "https://shop.example/orders", "method": "GET"}
 ASK = {"prompt": "Say hello", "llm_ref": "default"}
 
 

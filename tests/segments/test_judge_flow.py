@@ -5,7 +5,7 @@ import pytest
 from segments.validation import validate
 from tests.support.stand_ins import document, judged, stand_in_catalog
 
-CALL = {"url": "https://shop.example/orders"}
+CALL = {"url": "https://shop.example/orders", "method": "GET"}
 DECIDE = {"expression": "input.total > 5"}
 APPROVE = {"task_type": "approval"}
 

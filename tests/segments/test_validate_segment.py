@@ -6,7 +6,7 @@ from segments.validation import validate
 from tests.support.stand_ins import document, judged, stand_in_catalog
 
 ASK = {"prompt": "Say hello", "llm_ref": "default"}
-CALL = {"url": "https://shop.example/orders"}
+CALL = {"url": "https://shop.example/orders", "method": "GET"}
 DECIDE = {"expression": "input.total > 5"}
 APPROVE = {"task_type": "approval"}
 
@@ -183,7 +183,7 @@ CASES: dict[str, tuple[Any, Any, list[tuple[str, str, str]]]] = {
     ),
     "a call without a target": (
         document({"a:http_action": CALL}),
-        document({"a:http_action": {}}),
+        document({"a:http_action": {"method": "GET"}}),
         [("error", "MISSING_FIELD", "/steps/0/config")],
     ),
     "pages that follow each other in two ways": (
