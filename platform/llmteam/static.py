@@ -1,6 +1,7 @@
 """Static files, served by WhiteNoise, without making every other request take a thread."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
@@ -16,7 +17,7 @@ def static_files(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRe
     WhiteNoise's own middleware is for sync servers: in an ASGI server it would hold a thread for as long as a request
     takes, even one that only waits. Whether an address is a static file is a look into a dictionary.
     """
-    whitenoise = WhiteNoiseMiddleware(lambda _: None)
+    whitenoise = _whitenoise()
 
     if iscoroutinefunction(get_response):
 
@@ -37,3 +38,9 @@ def static_files(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRe
         return found
 
     return answer
+
+
+@cache
+def _whitenoise() -> WhiteNoiseMiddleware:
+    """One for all handlers of a process: a look at every static file takes longer than most requests."""
+    return WhiteNoiseMiddleware(lambda _: None)
