@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
+from fractions import Fraction
 from math import isfinite
 from typing import Final, TypeAlias
 
 from humantasks.inbox.fields import ABSENT, Absent, Field, Kind, Value
 from humantasks.inbox.schemas import takes_text
 from kernel.errors import ErrorItem, LlmteamError
-from kernel.values import MAX_SAFE_INTEGER, Json, parse_json
+from kernel.values import Json, normalise, parse_json
 
 Posted: TypeAlias = Mapping[str, Sequence[str]]
 
@@ -259,27 +260,24 @@ def _stripped(_field: Field, text: str) -> Json:
 
 
 def _integer(_field: Field, text: str) -> Json:
-    number = read_number(text, unreadable="NOT_AN_INTEGER")
-    if isinstance(number, float):
-        if not number.is_integer():
-            raise Unreadable("NOT_AN_INTEGER")
-        number = int(number)
-    return _safe(number)
+    number = Fraction(_plain_number(text, unreadable="NOT_AN_INTEGER"))
+    if number.denominator != 1:
+        raise Unreadable("NOT_AN_INTEGER")
+    return normalise(number.numerator, big_integers="text")
 
 
 def _number(_field: Field, text: str) -> Json:
-    number = read_number(text, unreadable="NOT_A_NUMBER")
-    return _safe(number) if isinstance(number, int) else number
-
-
-def _safe(number: int) -> int:
-    if abs(number) > MAX_SAFE_INTEGER:
+    plain = _plain_number(text, unreadable="NOT_A_NUMBER")
+    if not any(mark in plain for mark in ".eE"):
+        return normalise(int(plain), big_integers="text")
+    number = float(plain)
+    if not isfinite(number):
         raise Unreadable("NUMBER_TOO_LARGE")
     return number
 
 
-def read_number(text: str, *, unreadable: str) -> int | float:
-    """Read a number as people write one: spaces between thousands, a comma or a point before decimals.
+def _plain_number(text: str, *, unreadable: str) -> str:
+    """Write a number as programs do that is written as people do: spaces between thousands, a comma before decimals.
 
     Raises:
         Unreadable: With ``unreadable`` for what is no number, and with a code of its own for one that may mean two:
@@ -293,12 +291,7 @@ def read_number(text: str, *, unreadable: str) -> int | float:
     plain = plain.replace(",", ".", 1)
     if not _NUMBER.fullmatch(plain):
         raise Unreadable(unreadable)
-    if not any(mark in plain for mark in ".eE"):
-        return int(plain)
-    number = float(plain)
-    if not isfinite(number):
-        raise Unreadable("NUMBER_TOO_LARGE")
-    return number
+    return plain
 
 
 def _date(_field: Field, text: str) -> Json:
@@ -336,7 +329,7 @@ def _lines(field: Field, text: str) -> Json:
 def _json(field: Field, text: str) -> Json:
     """Read JSON; where a text would do as well, what does not begin as JSON is one."""
     try:
-        return parse_json(text)
+        return parse_json(text, big_integers="text")
     except LlmteamError:
         if takes_text(field.schema or {}) and text.strip()[0] not in _BEGINS_JSON:
             return text.strip()

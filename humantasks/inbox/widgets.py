@@ -7,7 +7,7 @@ from typing import Final
 
 from humantasks.inbox.fields import Absent, Kind, Option, Value
 from humantasks.inbox.schemas import Schema, choices_of, number_of, sole_type, text_of
-from kernel.values import Json, dump_json
+from kernel.values import Json, dump_json, is_large_integer
 
 MOST_RADIOS: Final = 5
 SHORT_TEXT: Final = 120
@@ -85,7 +85,9 @@ def string(schema: Schema, value: Value, zone: tzinfo) -> Asked | None:
 
 
 def number(kind: Kind, value: Value) -> Asked | None:
-    """Ask for a number."""
+    """Ask for a number; one that is kept as its digits is shown as these."""
+    if isinstance(value, str) and is_large_integer(value):
+        return Asked(kind, (value,))
     if value is None or isinstance(value, Absent):
         return Asked(kind, ("",))
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -114,7 +116,7 @@ def listed(items: Schema, value: Value) -> Asked | None:
 def _is_line(type_name: str, item: Json) -> bool:
     if type_name == "string":
         return isinstance(item, str) and item != "" and item == item.strip() and len(item.splitlines()) == 1
-    return isinstance(item, int | float) and not isinstance(item, bool)
+    return is_large_integer(item) or (isinstance(item, int | float) and not isinstance(item, bool))
 
 
 def _shown_date(text: str, _zone: tzinfo) -> str | None:

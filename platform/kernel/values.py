@@ -96,6 +96,20 @@ def parse_json(data: bytes | str, *, max_depth: int = MAX_DEPTH, big_integers: B
     return value
 
 
+def load_json(text: str) -> Any:
+    """Read JSON of a stranger as it comes; integers beyond 2^53 become their digits as text.
+
+    NUL and halves of characters stay in texts, NaN is a number, and of a key that comes twice the last counts: for
+    pieces that are mended and judged once they are whole.
+
+    Raises:
+        ValueError: No JSON.
+        RecursionError: It is nested too deeply.
+        ValueRefused: An integer has too many digits.
+    """
+    return json.loads(text, parse_int=_READERS["text"] if _LONG_DIGITS.search(text) else None)
+
+
 def normalise(value: object, *, big_integers: BigIntegers = "refuse") -> Json:
     """Copy a Python value into plain JSON.
 
@@ -264,10 +278,11 @@ def _decoder(parse_int: Callable[[str], Json]) -> json.JSONDecoder:
 
 # Only a text with a long run of digits pays for a Python call per integer.
 _PLAIN_DECODER = _decoder(int)
-_DECODERS: dict[BigIntegers, json.JSONDecoder] = {
-    "refuse": _decoder(_integer_reader("refuse")),
-    "text": _decoder(_integer_reader("text")),
+_READERS: dict[BigIntegers, Callable[[str], Json]] = {
+    "refuse": _integer_reader("refuse"),
+    "text": _integer_reader("text"),
 }
+_DECODERS = {big_integers: _decoder(reader) for big_integers, reader in _READERS.items()}
 
 
 def _find_integer(text: str) -> None:

@@ -71,7 +71,7 @@ class AnswerSchema:
             return text
         for found in (text, *json_spans(text)):
             try:
-                value = parse_json(found)
+                value = parse_json(found, big_integers="text")
             except LlmteamError:
                 continue
             return dump_json(value[WRAPPED]) if isinstance(value, dict) and WRAPPED in value else text

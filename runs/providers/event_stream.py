@@ -2,11 +2,12 @@
 
 import asyncio
 import codecs
-import json
 import re
 from collections.abc import AsyncIterator, Hashable, Iterator
 from typing import Any, Final
 
+from kernel.errors import LlmteamError
+from kernel.values import load_json
 from runs.providers.decoding import decode_answer
 from runs.providers.errors import failed
 from runs.steps.base import StepFailed
@@ -156,6 +157,6 @@ def _named(value: Any, name: str) -> Any:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return load_json(text)
+    except (LlmteamError, ValueError, RecursionError):
         raise failed("LLM_REPLY_UNREADABLE") from None

@@ -111,7 +111,7 @@ def _header(token: object) -> Claims:
         raise TokenRefused("encrypted")
     try:
         encoded = token.partition(".")[0]
-        header = parse_json(jwt.utils.base64url_decode(encoded))
+        header = parse_json(jwt.utils.base64url_decode(encoded), big_integers="text")
     except (ValueError, LlmteamError) as error:
         raise TokenRefused("form") from error
     if not isinstance(header, dict) or "crit" in header:

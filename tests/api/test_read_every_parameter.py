@@ -1,5 +1,8 @@
 """Parameters of addresses: none is accepted and ignored, on no route."""
 
+from typing import Any
+from urllib.parse import urlencode
+
 import pytest
 
 from tests.api.test_keep_tenants_apart import Api, call, methods_of, routes
@@ -88,3 +91,20 @@ def test_an_integer_beyond_2_to_the_53_is_sent_as_text_where_the_schema_wants_an
     refused = client.post("/api/v1/segments/row/runs", {"input": {"m": "12", "n": "9007199254740993"}})
     assert {one["pointer"] for one in refused.json()["errors"]} == {"/input/m", "/input/n"}
     assert "must be at most" in str(refused.json()["errors"])
+
+
+def test_a_form_names_the_field_of_an_integer_beyond_2_to_the_53(acme: Customer, api: Api) -> None:
+    client = api(acme)
+    assert client.put("/api/v1/segments/row", steps_in_a_row("input", segment_id="row")).status_code == 201
+
+    def start(text: str) -> Any:
+        path, form = "/api/v1/segments/row/runs", "application/x-www-form-urlencoded"
+        return client.generic("POST", path, urlencode({"input": text}), content_type=form)
+
+    assert start('{"id": 9007199254740992}').json()["input"] == {"id": 2**53}
+    assert start('{"id": "9007199254740993"}').json()["input"] == {"id": "9007199254740993"}
+    refused = start('{"id": 9007199254740993}')
+    assert (refused.status_code, refused.json()["code"]) == (422, "VALUE_REFUSED")
+    assert refused.json()["detail"].startswith("/input/id: An integer is beyond 2^53")
+    cut = start('{"id": ')
+    assert (cut.status_code, cut.json()["errors"][0]["pointer"]) == (400, "/input")

@@ -1,6 +1,7 @@
 """What goes in and out: strict JSON, one form, one JSON writer."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import IO, Any
 from urllib.parse import parse_qsl
 
@@ -12,7 +13,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from kernel.errors import LlmteamError, Malformed, TooLarge
-from kernel.values import Json, normalise, parse_json
+from kernel.values import Json, normalise, parse_json, pointer_of
 from tenants.fields import Texts
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -72,7 +73,7 @@ class FormParser(BaseParser):
             raise Malformed("The form cannot be read: send `name=value` pairs, percent-encoded UTF-8.") from None
         if len(dict(fields)) != len(fields):
             raise Malformed("A field of the form is sent twice.")
-        members: Any = normalise({name: _form_value(text) for name, text in fields})
+        members: Any = normalise({name: _form_value(name, text) for name, text in fields})
         return Texts(members)
 
 
@@ -131,5 +132,12 @@ def read_body(stream: IO[bytes], limit: int, what: str) -> bytes:
     return body
 
 
-def _form_value(text: str) -> Json:
-    return parse_json(text) if text[:1] in {"{", "["} else text
+def _form_value(name: str, text: str) -> Json:
+    if text[:1] not in {"{", "["}:
+        return text
+    try:
+        return parse_json(text)
+    except LlmteamError as error:
+        field = pointer_of((name[:64],))
+        found = [replace(item, pointer=field + (item.pointer or "")) for item in error.errors]
+        raise type(error)(error.detail, errors=found) from error

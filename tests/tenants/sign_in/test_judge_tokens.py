@@ -38,6 +38,11 @@ def test_honest_tokens_are_believed() -> None:
     assert reason_of(sign({**HONEST, "sub": "x" * 255})) is None
 
 
+def test_a_token_is_not_refused_for_an_integer_beyond_2_to_the_53() -> None:
+    large = 2**53 + 1
+    assert reason_of(sign({**HONEST, "account": large}, account=large)) is None
+
+
 def test_clocks_may_differ_by_a_minute_and_no_more() -> None:
     assert [reason_of(TOKENS[0], now=now) for now in (939, 940, 1359, 1360)] == ["iat", None, None, "exp"]
     assert [reason_of(sign({**HONEST, "nbf": nbf})) for nbf in (1060, 1061)] == [None, "nbf"]
