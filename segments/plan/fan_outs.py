@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from segments.catalog import Role, StepType
 from segments.plan.graph import Graph
+from segments.plan.model import SEMANTICS, THIRD_SEMANTICS
 
 ELSE = "else"
 
@@ -143,7 +144,7 @@ class FanOuts:
         return not (beside_else and set(one.source_ports) & set(other.source_ports))
 
 
-def openers(fan_outs: FanOuts) -> dict[str, str | None]:
+def openers(fan_outs: FanOuts, semantics: int = SEMANTICS) -> dict[str, str | None]:
     """Return D of each gathering: its immediate dominator, or for some joins what lies at or before a split.
 
     A join whose immediate dominator sends it one token at a time would wait for nobody. So the innermost split that is
@@ -156,6 +157,7 @@ def openers(fan_outs: FanOuts) -> dict[str, str | None]:
 
     Args:
         fan_outs: Of the segment.
+        semantics: The rules of the run, from the third on.
     """
     graph = fan_outs.graph
     found = {step_id: graph.dominators[step_id] for step_id in [*fan_outs.joins, *fan_outs.with_ports]}
@@ -166,7 +168,7 @@ def openers(fan_outs: FanOuts) -> dict[str, str | None]:
             continue
         between = Between(split, reached, fan_outs, dict(found))
         open_at = [join for join in reached if between.is_open_at(join)]
-        taken = _taken(open_at, between)
+        taken = _taken(open_at, between, semantics)
         found.update({join: _at_or_before(split, join, graph) for join in taken})
         free = [join for join in free if join not in taken and (join not in open_at or between.stands(taken, join))]
     return found
@@ -177,10 +179,13 @@ def _is_a_splits_own(join: str, fan_outs: FanOuts) -> bool:
     return dominator in fan_outs.splits and fan_outs.fans_out(dominator, join)
 
 
-def _taken(open_at: Sequence[str], between: "Between") -> list[str]:
+def _taken(open_at: Sequence[str], between: "Between", semantics: int) -> list[str]:
     """Choose among the joins a split is open at: those that fit best, of several in a row the first.
 
-    Joins that have something to do without the split are taken only if no gathering behind them takes the split.
+    Joins that have something to do without the split are taken only if no gathering behind them takes the split. What a
+    join that is taken leads to, and the split is open at, is taken with it, or it would gather the same items twice::
+
+        split(items) -> work -> j1 -> j2      work -> j2
     """
     ranks = {join: _misfit(join, between.fan_outs) for join in open_at}
     chosen = {join: rank for join, rank in ranks.items() if not rank or not between.is_taken_behind(join)}
@@ -188,7 +193,9 @@ def _taken(open_at: Sequence[str], between: "Between") -> list[str]:
     for join, rank in chosen.items():
         if rank == min(chosen.values()) and not between.stands(taken, join):
             taken.append(join)
-    return taken
+    if semantics == THIRD_SEMANTICS:
+        return taken
+    return [join for join in open_at if join in taken or between.is_open_behind(taken, join)]
 
 
 def _misfit(join: str, fan_outs: FanOuts) -> int:
@@ -236,6 +243,11 @@ class Between:
         """The takers wherever they stand, not only on the ways to the joins."""
         others = [one for one in self._dominators if one != self._fan_out]
         return Between(self._fan_out, others, self.fan_outs, self._dominators).takers
+
+    def is_open_behind(self, taken: Collection[str], join: str) -> bool:
+        """Whether joins that the fan-out takes lead to another one, and some of its ways lead there around them."""
+        graph = self.fan_outs.without(self._fan_out)
+        return not self.stands(taken, join) and any(graph.reaches(one, join) for one in taken)
 
     def stands(self, gatherings: Collection[str], step_id: str) -> bool:
         """Whether one of the gatherings stands on every way from the fan-out to a step."""

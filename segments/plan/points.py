@@ -71,7 +71,7 @@ def _group(number: int, kind: tuple[str | None, bool], points: Sequence[GatherPo
 
 def _openers_of(semantics: int, fan_outs: FanOuts) -> Mapping[str, str | None]:
     if semantics > SECOND_SEMANTICS:
-        return openers(fan_outs)
+        return openers(fan_outs, semantics)
     return closed_splits(fan_outs.splits, fan_outs.joins, fan_outs.graph)
 
 

@@ -160,7 +160,7 @@ def test_a_url_that_is_changed_gets_what_was_not_told_yet_and_one_that_is_cleare
     run_id = queue_run(acme, ask())
     task_of(run_id)
     wait_for(lambda: len(told(receiver)) == 1)
-    wait_for(lambda: client.get("/api/v1/deliveries").json()["data"][0]["attempts"], what="the answer is written down")
+    wait_for(lambda: tries(client) == 1, what="the answer is written down")
     with CountingServer() as other:
         other.route("POST", "/*", Answer(status=503))
         client.put("/api/v1/tenant/notifications", {"url": f"{other.url}/moved"})
@@ -169,11 +169,17 @@ def test_a_url_that_is_changed_gets_what_was_not_told_yet_and_one_that_is_cleare
         again = f"/api/v1/runs/{run_id}/deliveries/{delivery['delivery_id']}/redeliver"
         client.post(again)
         wait_for(lambda: told(other, "/moved") == [CREATED])
+        wait_for(lambda: tries(client) == 2, what="the answer is written down")
         client.delete("/api/v1/tenant/notifications")
         assert listed(client) == {("tenant", "blocked")}
         client.post(again)
         wait_for(lambda: last_error(client) == ("blocked", "TARGET_CLEARED"))
         assert (len(told(receiver)), len(told(other, "/moved"))) == (1, 1)
+
+
+def tries(client: APIClient) -> int:
+    (delivery,) = client.get("/api/v1/deliveries").json()["data"]
+    return len(delivery["attempts"])
 
 
 def last_error(client: APIClient) -> tuple[str, str | None]:

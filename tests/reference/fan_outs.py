@@ -96,14 +96,23 @@ def _stands(graph: Graph, gatherings: Iterable[str], split: str, step: str) -> b
 
 
 def _chosen(graph: Graph, split: str, open_at: set[str], takers: set[str]) -> set[str]:
-    """The joins that fit a split best, without those that another of them stands before."""
+    """The joins that fit a split best, without those that another of them stands before; and what they lead to.
+
+    The last are those the split is open at although it takes a join before them: a way leads around that join.
+    """
     fits = {
         join: fit
         for join in open_at
         if (fit := _fit(graph, join)) == FITS or not takers & graph.reached_without(join, split)
     }
     best = {join for join, fit in fits.items() if fit == min(fits.values())}
-    return {join for join in best if not _stands(graph, best, split, join)}
+    taken = {join for join in best if not _stands(graph, best, split, join)}
+    behind = {
+        join
+        for join in open_at - taken
+        if not _stands(graph, taken, split, join) and any(join in graph.reached_without(one, split) for one in taken)
+    }
+    return taken | behind
 
 
 def _fit(graph: Graph, join: str) -> int:

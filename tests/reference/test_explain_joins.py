@@ -26,8 +26,8 @@ def told(result: Result) -> str:
     return f"`{json.dumps(result.output, sort_keys=True)}`"
 
 
-def test_there_are_thirteen_pictures() -> None:
-    assert [number for number, _, _ in PICTURES] == [str(number) for number in range(1, 14)]
+def test_there_are_fourteen_pictures() -> None:
+    assert [number for number, _, _ in PICTURES] == [str(number) for number in range(1, 15)]
 
 
 @pytest.mark.parametrize(("number", "picture", "result"), PICTURES)

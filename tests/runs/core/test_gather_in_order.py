@@ -8,7 +8,7 @@ import pytest
 from kernel.values import Json
 from runs.core import EventType, Scope
 from runs.core.state import Activation
-from segments.plan import FIRST_SEMANTICS
+from segments.plan import FIRST_SEMANTICS, THIRD_SEMANTICS
 from tests.support.graphs import drawn
 from tests.support.simulation import InOrder, Simulation, fails, outputs, play
 
@@ -96,6 +96,29 @@ def test_behind_a_step_that_got_one_port_the_item_is_known() -> None:
 
 def test_joins_in_a_row_each_take_what_is_theirs() -> None:
     assert outputs(drawn(IN_A_ROW)) == {"[['b(fan(in))', 'c(fan(in))'], 'd(fan(in))']"}
+
+
+AROUND_THE_FIRST_JOIN = """
+    split parallel_split items=input output=branch_1
+    x work
+    near parallel_join
+    far parallel_join
+    split.branch_1 -> x
+    x -> near:one
+    near -> far:one
+    x -> far:two
+"""
+
+
+def test_a_join_behind_another_one_takes_what_went_around_it() -> None:
+    run = play(drawn(AROUND_THE_FIRST_JOIN), run_input=["p", "q"])
+    assert run.state.output() == [["x(p)", "x(q)"], "x(p)", "x(q)"]
+    assert run.state.counts["far"] == 1
+
+
+def test_by_the_third_semantics_such_a_join_fired_for_each_item_and_lost_all_but_one() -> None:
+    run = play(drawn(AROUND_THE_FIRST_JOIN, semantics=THIRD_SEMANTICS), run_input=["p", "q"])
+    assert run.state.counts["far"] == 3
 
 
 def test_a_join_behind_a_step_with_two_ports_takes_both() -> None:
