@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, TextField
+from django.db.models import Count, JSONField, TextField
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Left
 
 from kernel.clock import utc_now
@@ -20,7 +21,7 @@ PREVIEW_CHARACTERS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class JournalLine:
-    """One event; ``payload`` is the beginning of its text."""
+    """One event; ``payload`` is the beginning of its text, ``warning`` what its call has to be known for."""
 
     seq: int
     created_at: datetime
@@ -29,6 +30,7 @@ class JournalLine:
     attempt: int | None
     payload: str
     is_cut: bool
+    warning: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def journal_page(run: Run, *, wanted: str | None) -> JournalPage:
         .order_by("seq")
         .defer("payload")
         .annotate(preview=Left(Cast("payload", TextField()), PREVIEW_CHARACTERS + 1))
+        .annotate(remark=Left(KeyTextTransform("remark", Cast("payload", JSONField())), PREVIEW_CHARACTERS))
     )
     return JournalPage([_line(row) for row in rows], number, pages, run.last_seq)
 
@@ -119,7 +122,9 @@ def _line(event: Any) -> JournalLine:
     step = "" if event.step_id is None else f"{event.step_id}#{event.activation}"
     text = event.preview
     is_cut = len(text) > PREVIEW_CHARACTERS
-    return JournalLine(event.seq, event.created_at, event.type, step, event.attempt, text[:PREVIEW_CHARACTERS], is_cut)
+    payload = text[:PREVIEW_CHARACTERS]
+    warning = event.remark if event.remark and event.type.startswith("action.") else ""
+    return JournalLine(event.seq, event.created_at, event.type, step, event.attempt, payload, is_cut, warning)
 
 
 def _reason(item: Json) -> str:

@@ -119,12 +119,19 @@ def event_body(run: Run, step_types: Mapping[str, str], record: EventRecord) -> 
         "step_type": step_types.get(event.step_id or ""),
         "activation": event.activation,
         "attempt": event.attempt,
-        "severity": "warning" if "warnings" in record.payload else _SEVERITIES.get(record.event_type, "info"),
+        "severity": _severity(record),
         "correlation_id": run.client_reference or str(run.id),
         "payload": record.payload,
         "duration_ms": record.duration_ms,
         **error_member(record.payload.get("error") if record.event_type == event.type else None),
     }
+
+
+def _severity(record: EventRecord) -> str:
+    has_remark = record.event_type == "action.completed" and "remark" in record.payload
+    if has_remark or "warnings" in record.payload:
+        return "warning"
+    return _SEVERITIES.get(record.event_type, "info")
 
 
 def step_types_of(run: Run) -> dict[str, str]:

@@ -80,6 +80,10 @@ ON_CIRCUIT_OPEN: Final = (
 )
 
 
+HELD_BY_ANY_VALUE: Final = "held_by_any_value"
+"""Type of a validator's error about a text with templates that no value of these mends: told before a run."""
+
+
 class StepConfig(BaseModel):
     """Base of every step type's config. Unknown keys are kept, so that a segment survives a round trip."""
 

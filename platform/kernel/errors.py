@@ -26,6 +26,12 @@ PROBLEM: Final = "application/problem+json"
 PROBLEM_TYPE_ROOT: Final = "urn:llmteam:problem:"
 
 
+def sentences(*parts: str) -> str:
+    """Put sentences one behind the other; what has no full stop yet, as titles have none, gets one."""
+    told = [part.strip() for part in parts]
+    return " ".join(part if part[-1] in ".!?:…" else f"{part}." for part in told if part)
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorItem:
     """One finding inside an error: what is wrong, where, and what would help.

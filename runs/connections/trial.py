@@ -14,7 +14,7 @@ from asgiref.sync import async_to_sync
 
 from kernel.clock import utc_now
 from kernel.egress import COOKIES, CookieStore, EgressClient, open_client
-from kernel.errors import LimitReached, LlmteamError
+from kernel.errors import LimitReached, LlmteamError, sentences
 from kernel.ids import new_id
 from kernel.values import Json
 from runs.connections.digest import why_not_answered
@@ -123,7 +123,7 @@ async def _outcome(facts: ConnectionFacts, call: StepCall, client: EgressClient,
         found = failure.details.get("status")
         status = found if isinstance(found, int) else None
         words = failure.details.get("provider_message")
-        detail = failure.message if words is None else f"{failure.message} It says: {words}"
+        detail = failure.message if words is None else sentences(failure.message, f"It says: {words}")
         return Trial(False, failure.code, detail, _since(started), status)
     except LlmteamError as error:
         return Trial(False, error.code, error.detail, _since(started))

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 from kernel.clock import utc_now
-from kernel.errors import LlmteamError
+from kernel.errors import LlmteamError, sentences
 from kernel.values import Json, normalise
 from runs.connections.cookies import AttemptCookies
 from runs.core import Scope, emit_ports, route
@@ -379,7 +379,7 @@ class Attempt:
 
     def _timed_out(self, message: str) -> StepFailed:
         is_in_doubt = self.call is not None and self.call.is_in_doubt
-        message = f"{message} {IN_DOUBT}" if is_in_doubt else message
+        message = sentences(message, IN_DOUBT) if is_in_doubt else message
         return StepFailed("STEP_TIMED_OUT", message, retryable=not is_in_doubt)
 
     def _platform_fault(self, part: str, error: BaseException) -> PlatformFault:

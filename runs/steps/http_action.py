@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
+from kernel.errors import sentences
 from kernel.values import Json, ValueTooLarge, check_size
 from runs.steps.base import Emit, StepCall, StepFailed, StepHandler
 from runs.steps.http.config import HttpActionConfig
@@ -95,5 +96,7 @@ async def _selected(config: HttpActionConfig, call: StepCall, answer: Json, stat
     try:
         check_size(answer)
     except ValueTooLarge as error:
-        raise StepFailed(error.code, f"{error.detail} Cut the answer with select.", details=error.extra) from error
+        raise StepFailed(
+            error.code, sentences(error.detail, "Cut the answer with select."), details=error.extra
+        ) from error
     return answer

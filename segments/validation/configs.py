@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from kernel.values import Json
-from segments.catalog import StepType
+from segments.catalog import HELD_BY_ANY_VALUE, StepType
 from segments.definition.config import TextKind, spellings, text_kinds
 from segments.definition.findings import Path, Place, shown
 from segments.definition.foreign_schemas import SCHEMA
@@ -68,7 +68,8 @@ def _check_values(context: Context, step_type: StepType, config: Mapping[str, Js
     seen: set[Path] = set()
     for problem in problems:
         path, value = _found(config, problem["loc"])
-        if path in seen or _is_left_to_the_run(step_type, path, value):
+        is_certain = problem["type"] == HELD_BY_ANY_VALUE
+        if path in seen or (not is_certain and _is_left_to_the_run(step_type, path, value)):
             continue
         seen.add(path)
         if problem["type"] == SCHEMA:

@@ -169,6 +169,16 @@ def test_a_very_long_value_is_cut_and_says_so(console: Client, acme_world: World
     assert "cut here: 500,009 characters" in page
 
 
+def test_the_page_warns_of_a_post_that_became_a_get(console: Client, acme_world: World) -> None:
+    remark = "The host redirected the POST with 302: it was followed by GET, without its body."
+    run = a_run(acme_world.revision)
+    result = {"status": 200, "redirects": [{"status": 302, "method": "GET", "url": "https://x.example/" + "a" * 300}]}
+    an_event(run, type_="action.completed", payload=result, step_id="order", activation=1, attempt=1)
+    assert "Warning:" not in console.get(run_page(run.pk)).content.decode()
+    an_event(run, type_="action.completed", payload={**result, "remark": remark}, step_id="order", activation=1)
+    assert f"Warning: {remark}" in console.get(run_page(run.pk)).content.decode()
+
+
 def test_a_journal_of_5000_events_is_read_page_by_page(console: Client, acme_world: World) -> None:
     run = a_run(acme_world.revision)
     with unscoped("rows for a test"):

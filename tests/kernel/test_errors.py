@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from kernel import errors
-from kernel.errors import ErrorItem, LlmteamError
+from kernel.errors import ErrorItem, LlmteamError, sentences
 
 KINDS = {
     errors.Malformed: 400,
@@ -53,3 +53,8 @@ def test_an_error_survives_pickling() -> None:
     error = errors.Invalid("wrong", errors=[ErrorItem("A", "b")], extra={"n": 1})
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert (copy.detail, copy.errors, copy.extra) == (error.detail, error.errors, error.extra)
+
+
+def test_sentences_do_not_run_together() -> None:
+    assert sentences("The host failed", "See why.") == "The host failed. See why."
+    assert sentences("The host failed.", "", "Why?", "No more") == "The host failed. Why? No more."

@@ -96,6 +96,45 @@ def test_it_is_committed_before_it_is_sent_and_shown_without_secrets(
     assert "canary" not in json.dumps([done, journals])
 
 
+def test_a_post_that_became_a_get_is_a_warning_among_the_events(
+    acme: Customer, api: Api, server: CountingServer
+) -> None:
+    client = api(acme)
+    client.put("/api/v1/connections/crm", {**CRM, "base_url": f"{server.url}/base"})
+    severities = []
+    for status in (307, 302):
+        server.route("POST", "/base/orders/7", Answer(status, headers={"Location": "/made"}))
+        for method in ("GET", "POST"):
+            server.route(method, "/made", Answer(body=[]))
+        (done,) = steps_of(client, {"id": "7", "text": "x"})
+        assert done["calls"][0]["result"]["status"] == 200
+        (run,) = client.get("/api/v1/runs?limit=1").json()["data"]
+        events = client.get(run["links"]["events"]).json()["data"]
+        severities.append([one["severity"] for one in events if one["event_type"] == "action.completed"])
+    assert severities == [["info"], ["warning"]]
+
+
+def test_a_url_without_a_scheme_fails_by_its_config(acme: Customer, api: Api, server: CountingServer) -> None:
+    segment = {
+        "version": "1.0",
+        "segment_id": "calls",
+        "name": "calls",
+        "entrypoint": "call",
+        "edges": [],
+        "steps": [{"step_id": "call", "type": "http_action", "config": {"method": "GET", "url": "{{ input.url }}"}}],
+    }
+    server.route("GET", "/a", Answer(body=[]))
+    client = api(acme)
+    with running_host():
+        found = [
+            client.post("/api/v1/runs?wait=20", {"segment": segment, "input": {"url": url}}).json()
+            for url in (f"{server.url}/a", "x.example/a")
+        ]
+    assert [run["status"] for run in found] == ["completed", "failed"]
+    assert found[1]["error"]["code"] == "CONFIG_INVALID"
+    assert "A URL begins with https:// or http://." in str(found[1]["error"])
+
+
 @pytest.mark.parametrize("step", [{}, {"timeout_seconds": 0.3}], ids=["call", "step"])
 def test_a_call_without_an_answer_in_time_is_made_once_and_shown_with_what_came_of_it(
     acme: Customer, api: Api, server: CountingServer, step: dict[str, Any]

@@ -58,6 +58,29 @@ def test_an_answer_has_the_types_that_its_step_reads_it_as(config: Any, takes: s
     assert found == ([] if is_fine else [("PORT_TYPE", "/edges/0")])
 
 
+@pytest.mark.parametrize(
+    ("url", "is_fine"),
+    [
+        ("https://x.example/a", True),
+        ("HTTP://x.example/{{ input.id }}", True),
+        ("{{ input.url }}", True),
+        ("{{ raw(input.base) }}/a", True),
+        ("https{{ input.rest }}", True),
+        ("x.example/a", False),
+        ("x.example/{{ input.id }}", False),
+        ("localhost:8080/a", False),
+        ("//x.example/a", False),
+        ("/a", False),
+        ("ftp://x.example/a", False),
+        ("https://x.example:x/a", False),
+        ("https://[::1/a", False),
+    ],
+)
+def test_a_url_begins_with_its_scheme(url: str, is_fine: bool):
+    found = judged(document({"a:http_action": {**CALL, "url": url}}))
+    assert found == ([] if is_fine else [("SCHEMA_VIOLATION", "/steps/0/config/url")])
+
+
 FORM = {"type": "object", "properties": {"a": {"type": "strin"}, "b": {"enum": 3}}, "required": "a"}
 
 

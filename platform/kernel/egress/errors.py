@@ -16,7 +16,7 @@ No text here ever holds an address that the URL does not: it would tell a caller
 
 from enum import StrEnum
 
-from kernel.errors import Invalid, Unavailable
+from kernel.errors import Invalid, Unavailable, sentences
 
 
 class Reason(StrEnum):
@@ -55,7 +55,7 @@ class EgressBlocked(Invalid):
     @property
     def told(self) -> str:
         """The reason, and what helps."""
-        return self.detail if self.remedy is None else f"{self.detail}. {self.remedy}"
+        return self.detail if self.remedy is None else sentences(self.detail, self.remedy)
 
 
 class TooManyRedirects(EgressBlocked):

@@ -1,6 +1,7 @@
 """What http_action is told: the config, and how pages follow each other."""
 
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -8,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from runs.steps.http.reading import ResponseAs
 from segments.catalog import (
+    HELD_BY_ANY_VALUE,
     ON_CIRCUIT_OPEN,
     ConnectionRef,
     ExpressionText,
@@ -23,6 +25,7 @@ MAX_TIMEOUT_SECONDS = 300.0
 DEFAULT_PAGES = 10
 MAX_PAGES = 100
 MOST_HEADERS = 20
+SCHEMES = ("https://", "http://")
 _NEVER_KEPT = frozenset(
     ("authentication-info", "authorization", "cookie", "proxy-authorization", "set-cookie", "set-cookie2")
 )
@@ -54,7 +57,7 @@ class Pagination(BaseModel):
         None, description="Expression that gives the next page's URL or path; null ends"
     )
     cursor: Annotated[OptionalText, ExpressionText()] = Field(
-        None, description="Expression that gives the next page's cursor; null or empty ends"
+        None, description="Expression that gives the next page's cursor; null or empty ends, 0 does not"
     )
     page: OptionalText = Field(None, description="Parameter that takes the next page's number; an empty page ends")
     offset: OptionalText = Field(None, description="Parameter that takes how many items came; an empty page ends")
@@ -147,6 +150,19 @@ class HttpActionConfig(StepConfig):
     pagination: Annotated[Pagination | SkipJsonSchema[None], _Unset] = Field(
         None, description="How further pages are found; the response is then the list of all items"
     )
+
+    @field_validator("url")
+    @classmethod
+    def _begins_with_its_scheme(cls, url: str | None) -> str | None:
+        head, template, _ = (url or "").partition("{{")
+        may_begin_so = bool(template) and any(scheme.startswith(head.strip().lower()) for scheme in SCHEMES)
+        if url and not may_begin_so and not head.lower().startswith(SCHEMES):
+            raise PydanticCustomError(HELD_BY_ANY_VALUE, "A URL begins with https:// or http://.")
+        try:
+            _ = url and not template and urlsplit(url).port
+        except ValueError:
+            raise PydanticCustomError("host", "The host or port of the URL cannot be read.") from None
+        return url
 
     @model_validator(mode="after")
     def _needs_a_target(self) -> Self:

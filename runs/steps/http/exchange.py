@@ -20,6 +20,7 @@ from kernel.egress import (
     HeaderRefused,
     Redirect,
 )
+from kernel.errors import sentences
 from kernel.values import Json
 from runs.connections.cookies import COOKIES as COOKIES_TOLD
 from runs.connections.redaction import hidden_texts
@@ -141,7 +142,7 @@ class _Exchange:
                 if not failure.retryable or self.request.is_repeatable:
                     raise
                 if seconds is None:
-                    raise StepFailed(failure.code, f"{failure.message} {IN_DOUBT}") from failure
+                    raise StepFailed(failure.code, sentences(failure.message, IN_DOUBT)) from failure
                 await asyncio.sleep(seconds)
             else:
                 break
@@ -170,7 +171,7 @@ class _Exchange:
             told = error.told if isinstance(error, EgressBlocked) else error.detail
             details: dict[str, Json] = {}
             if response is not None:
-                told, details = f"{told.removesuffix('.')}. {UNREAD}", {"status": response.status_code}
+                told, details = sentences(told, UNREAD), {"status": response.status_code}
             elif self.redirects:
                 details = {"status": self.redirects[-1].status}
             raise StepFailed(error.code, told, details=details) from error
@@ -208,13 +209,13 @@ class _Exchange:
         of_trust = isinstance(error, ConnectionFailed) and error.reason in OF_TRUST
         is_in_doubt = error.sent and not self.request.is_repeatable
         self.call.is_in_doubt = is_in_doubt
-        told, details = f"{error.detail.removesuffix('.')}.", {**error.extra, "sent": error.sent}
+        told, details = sentences(error.detail), {**error.extra, "sent": error.sent}
         if response is not None:
             told = f"The host answered with status {response.status_code}, but its answer did not come to an end."
             details["status"] = response.status_code
         return StepFailed(
             error.code,
-            f"{told} {NOT_REPEATED}" if is_in_doubt else told,
+            sentences(told, NOT_REPEATED) if is_in_doubt else told,
             retryable=not (of_trust or is_in_doubt),
             host_failed=not of_trust,
             details=details,

@@ -90,14 +90,19 @@ async def _following(pagination: Pagination, request: OutgoingRequest, page: Pag
         return request.at(link) if link else None
     if pagination.next is not None:
         found = await page.evaluate("next", pagination.next)
-        return request.at(_text("pagination.next", found)) if found not in (None, "", False) else None
+        return None if _is_end(found) else request.at(_text("pagination.next", found))
     if _is_counted(pagination):
         return _counted(pagination, request, page.number, page.count)
     found = await page.evaluate("cursor", pagination.cursor or "")
-    if found in (None, "", False):
+    if _is_end(found):
         return None
     value = found if isinstance(found, int) and found is not True else _text("pagination.cursor", found)
     return _with(pagination, request, pagination.parameter or "", value)
+
+
+def _is_end(found: Json) -> bool:
+    """Whether what should name the next page names none; 0 is a cursor like any other."""
+    return found is None or found is False or found == ""
 
 
 def _is_counted(pagination: Pagination) -> bool:

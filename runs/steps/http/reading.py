@@ -12,7 +12,7 @@ import orjson
 
 from kernel.charsets import WIDE, codec_of, decode, is_damaged_utf8, label_of, mark_of
 from kernel.compute.shared import compute_pool
-from kernel.errors import LlmteamError
+from kernel.errors import LlmteamError, sentences
 from kernel.values import Json, normalise, parse_json
 from runs.connections.redaction import redact
 
@@ -69,7 +69,7 @@ def read_content(content: bytes, content_type: str, secrets: Sequence[str], resp
         return redact(normalise(_text(content, kind, content_type, in_any_case=response_as == "text")), secrets)
     except LlmteamError as error:
         items: list[Json] = [{"code": item.code, "detail": item.detail} for item in error.errors]
-        raise Unreadable(error.code, f"{error.detail} {_REMEDY}", {"errors": items}) from error
+        raise Unreadable(error.code, sentences(error.detail, _REMEDY), {"errors": items}) from error
 
 
 _REMEDY: Final = "With `response_as` the step takes the answer as `text`, or not at all (`none`)."

@@ -43,6 +43,22 @@ async def test_a_cursor_goes_into_a_parameter(bench: Bench) -> None:
     ]
 
 
+@pytest.mark.parametrize("end", [None, "", False])
+async def test_a_cursor_of_0_is_one_and_nothing_ends(bench: Bench, end: Any) -> None:
+    cursors = {"": 0, "0": "b", "b": end}
+    wanted = {"cursor": "response.cursor", "parameter": "cursor", "items": "response.items"}
+
+    def page(request: RecordedRequest) -> Answer:
+        asked = request.query.get("cursor", [""])[0]
+        return Answer(body={"items": [asked], "cursor": cursors[asked]})
+
+    bench.server.route("GET", "/list", page)
+    assert (await bench.run(config(bench, "/list", wanted))).ports["response"] == ["", "0", "b"]
+    follows = {"next": "0 if page == 1 else null", "items": "response.items"}
+    bench.server.route("GET", "/0", Answer(body={"items": ["last"]}))
+    assert (await bench.run(config(bench, "/list", follows))).ports["response"] == ["", "last"]
+
+
 async def test_an_expression_names_the_next_page_by_url_or_path(bench: Bench) -> None:
     bench.server.route("GET", "/pages/*", by_path)
     emitted = await bench.run(config(bench, "/pages/", {"next": "response.next", "items": "response.items"}))

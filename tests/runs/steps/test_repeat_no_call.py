@@ -1,5 +1,6 @@
 """A call that may have had its effect is not made a second time, unless that does no harm."""
 
+import re
 from typing import Any
 
 import pytest
@@ -40,6 +41,7 @@ async def test_what_has_its_effect_twice_is_not_tried_again_without_an_answer(
     assert failure.details["sent"] is True
     assert ("honours_idempotency_key" in failure.message) is not retryable
     assert bench.server.count(f"/base{path}") == 1
+    assert re.search(r"[a-z] The ", failure.message) is None, "two sentences run together"
 
 
 @pytest.mark.parametrize(
