@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import httpx
 
 from tests.support.process_ends import eventually
+from tests.support.server import NO_TLS
 
 START_SECONDS = 20
 CLIENT_ID = "llmteam"
@@ -29,13 +30,13 @@ class IdentityServer:
 
     def add(self, subject: str, **claims: object) -> None:
         """Give somebody an account."""
-        answer = httpx.put(f"{self.url}/users/{subject}", json=claims, trust_env=False)
+        answer = httpx.put(f"{self.url}/users/{subject}", json=claims, trust_env=False, verify=NO_TLS)
         assert answer.is_success, answer.text
 
     def answers(self) -> bool:
         """Whether it is up."""
         try:
-            return httpx.get(f"{self.url}/.well-known/openid-configuration", trust_env=False).is_success
+            return httpx.get(f"{self.url}/.well-known/openid-configuration", trust_env=False, verify=NO_TLS).is_success
         except httpx.TransportError:
             return False
 

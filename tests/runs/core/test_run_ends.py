@@ -13,6 +13,7 @@ from tests.support.graphs import Draft, any_graph, nested
 from tests.support.simulation import Broken, Simulation, plain_answer
 
 GRAPHS = 3_000
+fifth_and_all = pytest.mark.parametrize("graphs", [GRAPHS // 5, pytest.param(GRAPHS, marks=pytest.mark.soak)])
 
 
 def moody(random: Random, *, failures: float) -> object:
@@ -35,15 +36,16 @@ def simulation(seed: int, *, failures: float = 0.0, strategies: tuple[str, ...] 
     return Simulation(plan, moody(random, failures=failures), random)  # type: ignore[arg-type]
 
 
+@fifth_and_all
 @pytest.mark.parametrize("failures", [0.0, 0.2])
-def test_every_run_ends_whatever_the_graph(failures: float) -> None:
+def test_every_run_ends_whatever_the_graph(failures: float, graphs: int) -> None:
     endings: dict[str, int] = {}
-    for seed in range(GRAPHS):
+    for seed in range(graphs):
         run = simulation(seed, failures=failures)
         run.run({"a": 1})
         endings[run.journal[-1].type] = endings.get(run.journal[-1].type, 0) + 1
-    print(f"{GRAPHS} graphs: {endings}")
-    assert endings[EventType.SEGMENT_COMPLETED] > GRAPHS // 4
+    print(f"{graphs} graphs: {endings}")
+    assert endings[EventType.SEGMENT_COMPLETED] > graphs // 4
 
 
 @pytest.mark.slow
@@ -52,10 +54,11 @@ def test_twenty_thousand_graphs_never_hang() -> None:
         simulation(seed, failures=0.05).run(None)
 
 
-def test_every_activation_has_one_outcome() -> None:
+@fifth_and_all
+def test_every_activation_has_one_outcome(graphs: int) -> None:
     outcomes = {EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_SKIPPED}
     cancelled = 0
-    for seed in range(GRAPHS // 3):
+    for seed in range(graphs // 3):
         run = simulation(seed, failures=0.1)
         run.run(None)
         seen: dict[tuple[str | None, int | None], int] = {}
@@ -66,11 +69,12 @@ def test_every_activation_has_one_outcome() -> None:
         started = {(event.step_id, event.activation) for event in run.journal if event.type is EventType.STEP_STARTED}
         assert set(seen.values()) <= {1}
         assert started <= seen.keys()
-    assert cancelled > 100
+    assert cancelled > graphs // 30
 
 
-def test_replaying_any_prefix_gives_the_same_state() -> None:
-    for seed in range(200):
+@fifth_and_all
+def test_replaying_any_prefix_gives_the_same_state(graphs: int) -> None:
+    for seed in range(graphs // 15):
         run = simulation(seed, failures=0.1)
         run.run({"a": 1})
         snapshots: list[str] = []
@@ -114,9 +118,10 @@ def named_answer(step: PlanStep, activation: Activation, scope: Scope) -> Mappin
     return {"output": step.step_id} if step.type_id == "work" else plain_answer(step, activation, scope)
 
 
-def test_nested_splits_join_exactly_once_with_all_branches_in_any_order() -> None:
+@fifth_and_all
+def test_nested_splits_join_exactly_once_with_all_branches_in_any_order(graphs: int) -> None:
     joins = 0
-    for seed in range(120):
+    for seed in range(graphs // 25):
         plan = nested(Random(seed)).plan()
         outputs = set()
         for order in range(3):
@@ -138,7 +143,7 @@ def test_nested_splits_join_exactly_once_with_all_branches_in_any_order() -> Non
                         }
                     )
         assert len(outputs) == 1
-    assert joins > 200
+    assert joins > graphs // 15
 
 
 def test_a_branch_not_taken_never_makes_a_join_hang() -> None:

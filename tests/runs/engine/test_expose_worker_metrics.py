@@ -13,13 +13,14 @@ from runs.engine.exposition import Exposition
 from tenants.models import Tenant
 from tests.support.engine import queue_run, wait_until_over
 from tests.support.segments import segment, step
+from tests.support.server import NO_TLS
 from tests.support.worker import running_worker
 
 TOKEN = "a token of the scraper"
 
 
 def get(port: int, path: str = "/metrics", **headers: str) -> httpx.Response:
-    return httpx.get(f"http://127.0.0.1:{port}{path}", headers=headers, trust_env=False)
+    return httpx.get(f"http://127.0.0.1:{port}{path}", headers=headers, trust_env=False, verify=NO_TLS)
 
 
 def test_a_worker_shows_what_it_did(acme: Tenant) -> None:

@@ -18,7 +18,8 @@ from runs.engine.store import budgets, workers
 from runs.engine.store.budgets import Request
 from runs.engine.store.connection import build_pool, connect, connect_blocking
 from runs.engine.surroundings import Surroundings
-from runs.models import BudgetHold, ModelPrice, UsageDay, Worker
+from runs.engine.times import written_time
+from runs.models import BudgetHold, ModelPrice, Run, RunEvent, UsageDay, Worker
 from runs.steps.base import StepFailed
 from runs.steps.outside import Hold
 from runs.usage.amounts import NOTHING, Amount
@@ -236,11 +237,16 @@ def test_a_step_s_budget_is_for_all_its_attempts(acme: Tenant) -> None:
 
 def test_another_owner_knows_what_run_and_step_have_spent(acme: Tenant) -> None:
     bound(acme, run_token_budget=250)
-    retry = {"max_retries": 5, "delay_seconds": 2}
+    retry = {"max_retries": 5, "delay_seconds": 60}
     flaky = spender("flaky", fail="FLAKY", retryable=True, retry=retry, hold=100, takes=100, answers=0, step_tokens=190)
     run_id = queue_run(acme, segment(spender("first", takes=50, answers=0), flaky))
     with running_host():
         wait_for(lambda: "step.retrying flaky" in event_types(run_id))
+    with unscoped("a test turns the clock"):
+        event = RunEvent.objects.get(run_id=run_id, type="step.retrying")
+        event.payload["retry_at"] = written_time(time.time())
+        event.save(update_fields=["payload"])
+        Run.objects.filter(id=run_id).update(wake_at=utc_now())
     with running_host():
         assert wait_until_over(run_id) == ["failed"]
     assert get_run(run_id).epoch == 2

@@ -3,6 +3,8 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from kernel.clock import utc_now
 from runs.commands import command_run
 from runs.core.events import Event, EventType
@@ -30,7 +32,7 @@ from tests.support.http_server import Answer, CountingServer
 from tests.support.journals import claim, open_journal, register_host
 from tests.support.segments import segment, step
 
-TRIES = 100
+tried_often = pytest.mark.parametrize("tries", [20, pytest.param(100, marks=pytest.mark.soak)])
 
 
 def parked_run(acme: Tenant, *, retry_after: float = 6) -> Any:
@@ -84,7 +86,8 @@ def test_the_runs_time_ends_a_wait(acme: Tenant) -> None:
         assert wait_until_over(run_id) == ["timed_out"]
 
 
-def test_a_command_in_the_same_instant_is_never_slept_through(acme: Tenant) -> None:
+@tried_often
+def test_a_command_in_the_same_instant_is_never_slept_through(acme: Tenant, tries: int) -> None:
     """The window is forced: the command is written after the host decided to park, before it does."""
 
     async def park(run_ids: list[Any], worker_id: Any, command: SignalKind | None) -> list[bool]:
@@ -109,15 +112,15 @@ def test_a_command_in_the_same_instant_is_never_slept_through(acme: Tenant) -> N
     def send(run_id: Any, command: SignalKind) -> None:
         command_run(tenant=acme, actor="key:tests", run_id=run_id, command=command)
 
-    acme.max_concurrent_runs = 3 * TRIES
+    acme.max_concurrent_runs = 3 * tries
     acme.save()
     worker_id = register_host()
     calm = queue_run(acme, segment(step("one")))
     assert asyncio.run(park([calm], worker_id, None)) == [True]
     assert get_run(calm).status == "waiting"
     for command, end in ((SignalKind.CANCEL, "cancelled"), (SignalKind.PAUSE, "paused")):
-        run_ids = queue_runs(acme, segment(step("one")), TRIES)
-        assert asyncio.run(park(run_ids, worker_id, command)) == [False] * TRIES
+        run_ids = queue_runs(acme, segment(step("one")), tries)
+        assert asyncio.run(park(run_ids, worker_id, command)) == [False] * tries
         for run_id in run_ids:
             run = get_run(run_id)
             assert (run.status, run.owner, run.last_seq) == ("running", worker_id, 1)
@@ -128,8 +131,9 @@ def test_a_command_in_the_same_instant_is_never_slept_through(acme: Tenant) -> N
         worker_id = register_host()
 
 
-def test_parking_and_a_command_racing_end_in_a_cancelled_run(acme: Tenant) -> None:
-    run_ids = [parked_run(acme, retry_after=60) for _ in range(TRIES)]
+@tried_often
+def test_parking_and_a_command_racing_end_in_a_cancelled_run(acme: Tenant, tries: int) -> None:
+    run_ids = [parked_run(acme, retry_after=60) for _ in range(tries)]
     late = early = 0
     with running_host():
         for run_id in run_ids:
