@@ -119,7 +119,7 @@ def test_a_worker_that_dies_between_the_decision_and_the_next_step_loses_nothing
         for task in tasks:
             decide(ann, task)
     assert {get_run(run_id).status for run_id in run_ids} <= {"waiting", "running", "queued"}, "nobody went on yet"
-    with running_worker("worker-2"):
+    with running_host():
         assert set(wait_until_over(*run_ids, seconds=30)) == {"completed"}
     for run_id in run_ids:
         assert event_types(run_id).count("human.task_completed ask") == 1

@@ -11,7 +11,7 @@ from runs.models import Run, RunStatus, Signal
 from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
-from tests.support.worker import running_worker
+from tests.support.host import running_host
 
 Api = Callable[[Customer], APIClient]
 
@@ -98,7 +98,7 @@ def test_an_unknown_field_is_refused(client: APIClient, cancel: str) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_run_nobody_ever_claimed_is_cancelled(client: APIClient, cancel: str) -> None:
     client.post(cancel, {"reason": "never mind"})
-    with running_worker():
+    with running_host():
         body = client.get(cancel.removesuffix("/cancel") + "?wait=20").json()
     assert body["status"] == "cancelled"
     events = client.get(body["links"]["events"]).json()["data"]

@@ -12,8 +12,8 @@ from runs.models import Run, RunEvent
 from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import large_branches, steps_in_a_row
+from tests.support.host import running_host
 from tests.support.live_runs import LiveRun
-from tests.support.worker import running_worker
 
 Api = Callable[[Customer], APIClient]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,7 +41,7 @@ def big_run(acme: Customer, api: Api) -> dict[str, Any]:
     client = api(acme)
     segment = large_branches(count=56)
     assert len(json.dumps(segment)) <= 819
-    with running_worker():
+    with running_host():
         started = client.post("/api/v1/runs", {"segment": segment, "input": None})
         run: dict[str, Any] = client.get(started.json()["links"]["self"] + "?wait=40").json()
     assert run["status"] == "completed", run
@@ -90,7 +90,7 @@ def test_steps_show_links_in_the_place_of_large_values(acme: Customer, api: Api,
 def test_inputs_from_large_events_are_links_too(acme: Customer, api: Api) -> None:
     client = api(acme)
     segment = large_branches(count=8, then_join=True)
-    with running_worker():
+    with running_host():
         started = client.post("/api/v1/runs", {"segment": segment, "input": None})
         run = client.get(started.json()["links"]["self"] + "?wait=40").json()
     assert run["error"]["code"] == "VALUE_TOO_LARGE", "the join's own value is over its bound"

@@ -13,7 +13,7 @@ from runs.models import Run
 from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
-from tests.support.worker import running_worker
+from tests.support.host import running_host
 
 Api = Callable[[Customer], APIClient]
 LIMIT = 64 * 1024 * 1024
@@ -28,7 +28,7 @@ def checksum_of(document: dict[str, Any]) -> str:
 def test_has_all_of_an_executed_run_and_proves_it(acme: Customer, api: Api) -> None:
     client = api(acme)
     odd = {"zahl": 1e21, "klein": 0.1, "ganz": 9007199254740991, "text": "Grüße \u20ac \U0001f600", "€": [None, True]}
-    with running_worker():
+    with running_host():
         row = steps_in_a_row("input", "{'twice': [input, input]}")
         run = client.post("/api/v1/runs?wait=20", {"segment": row, "input": odd}).json()
         assert run["status"] == "completed"

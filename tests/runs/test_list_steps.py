@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 from runs.selectors import IN_BETWEEN, OUTCOMES
 from runs.serializers import StepShape
 from tests.conftest import Customer
-from tests.support.worker import running_worker
+from tests.support.host import running_host
 
 Api = Callable[[Customer], APIClient]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,7 +44,7 @@ FAILS = {
 
 
 def run_to_its_end(client: APIClient, segment: dict[str, Any], value: Any) -> dict[str, Any]:
-    with running_worker():
+    with running_host():
         answer = client.post("/api/v1/runs", {"segment": segment, "input": value})
         assert answer.status_code == 202, answer.content
         run: dict[str, Any] = client.get(answer.json()["links"]["self"] + "?wait=20").json()

@@ -11,7 +11,7 @@ from runs.models import Run, RunEvent
 from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
-from tests.support.worker import running_worker
+from tests.support.host import running_host
 
 Api = Callable[[Customer], APIClient]
 
@@ -96,7 +96,7 @@ def test_the_same_key_makes_one_run(client: APIClient, run: dict[str, Any]) -> N
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_executes_it_while_the_caller_waits(acme: Customer, api: Api) -> None:
     client = api(acme)
-    with running_worker():
+    with running_host():
         row = steps_in_a_row("input + 1", "input * 2")
         run = client.post("/api/v1/runs?wait=20", {"segment": row, "input": 5}).json()
         assert run["output"] == 12

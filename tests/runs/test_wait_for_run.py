@@ -17,15 +17,15 @@ from runs.notices import CHANNEL, Advance, write_notice
 from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
+from tests.support.host import running_host
 from tests.support.server import ServerProcess
-from tests.support.worker import running_worker
 
 BODY = {"segment": steps_in_a_row("input + 1", "input * 2"), "input": 20}
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_run_over_within_the_wait_is_a_200_with_its_output(acme: Customer, server: ServerProcess) -> None:
-    with running_worker(), server.caller(acme.key) as caller:
+    with running_host(), server.caller(acme.key) as caller:
         answer = caller.post("/api/v1/runs?wait=20", json=BODY)
         assert (answer.status_code, answer.json()["status"]) == (200, "completed"), answer.text
         assert answer.json()["output"] == 42
@@ -106,7 +106,7 @@ def test_many_who_wait_hold_no_thread_and_all_hear_of_the_end(acme: Customer, se
             assert time.monotonic() - began < 1
             assert not any(answer.done() for answer in answers), "they wait"
             assert psutil.Process(server.pid).num_threads() < 25
-            with running_worker():
+            with running_host():
                 assert {answer.result().json()["output"] for answer in answers} == {42}
             assert {answer.result().status_code for answer in answers} == {200}
 
@@ -137,7 +137,7 @@ DIVIDES = {"segment": steps_in_a_row("input / 0"), "input": 1}
 
 
 def test_who_waits_is_answered_when_a_person_is_asked(acme: Customer, server: ServerProcess) -> None:
-    with running_worker(), server.caller(acme.key) as caller:
+    with running_host(), server.caller(acme.key) as caller:
         began = time.monotonic()
         answer = caller.post("/api/v1/runs?wait=50", json={"segment": ASKS})
         assert (answer.status_code, answer.json()["status"]) == (202, "waiting"), answer.text
@@ -153,7 +153,7 @@ def test_who_waits_is_answered_when_a_person_is_asked(acme: Customer, server: Se
 def test_a_run_that_did_not_complete_is_a_problem_where_the_caller_asks_for_it(
     acme: Customer, server: ServerProcess
 ) -> None:
-    with running_worker(), server.caller(acme.key) as caller:
+    with running_host(), server.caller(acme.key) as caller:
         as_usual = caller.post("/api/v1/runs?wait=20", json=DIVIDES)
         assert (as_usual.status_code, as_usual.json()["status"]) == (200, "failed")
         answer = caller.post("/api/v1/runs?wait=20&on_failure=error", json=DIVIDES)

@@ -126,7 +126,7 @@ def test_a_worker_with_wrong_keys_fails_nothing_and_the_next_one_goes_on(
         assert server.count() == 0
         assert "the platform's keys" in worker.log
         assert "a-secret-of-theirs" not in worker.log
-    with running_worker("worker-2"):
+    with running_host():
         assert wait_until_over(run_id) == ["completed"]
     assert server.count() == 1
 

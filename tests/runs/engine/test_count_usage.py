@@ -92,7 +92,7 @@ def test_after_a_kill_between_call_and_commit_the_sums_are_equal(acme: Tenant, s
     with running_worker("worker-1") as first:
         wait_for(lambda: server.count() >= 30, what="the first worker calls")
         first.kill()
-        with running_worker("worker-2"):
+        with running_host():
             assert set(wait_until_over(*run_ids, seconds=40)) == {"completed"}
     assert server.count() > 80, "the kill repeated nothing, so it proves nothing"
     assert assert_equal_everywhere(acme) == (80, 1200, Decimal(40))

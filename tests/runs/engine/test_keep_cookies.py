@@ -79,7 +79,7 @@ def test_it_outlives_the_worker_that_logged_in(acme: Tenant, server: CountingSer
     with running_worker("worker-1") as first:
         wait_for(lambda: server.count("/me") == 1, seconds=20)
         first.kill()
-        with running_worker("worker-2"):
+        with running_host():
             assert wait_until_over(run_id, seconds=40) == ["completed"]
     assert server.count("/login") == 1
     assert shop.shown() == [f"sid={SESSION}-1"] * 2

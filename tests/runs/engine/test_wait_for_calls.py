@@ -393,7 +393,7 @@ def test_a_killed_worker_takes_no_call_along(acme: Tenant, server: CountingServe
         assert post(link, "heard").status_code == 200
         assert problem(post(link, "again")) == OVER
         server.route("GET", "/slow", Answer(body={"ok": True}))
-        with running_worker("worker-2"):
+        with running_host():
             assert wait_until_over(run_id, seconds=40) == ["completed"]
     assert get_run(run_id).output["hold"] == "heard"
     assert event_types(run_id).count("step.waiting hold") == 1
