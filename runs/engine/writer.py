@@ -26,6 +26,7 @@ SHARED_BATCH_EVENTS = 250
 BATCH_BYTES = 4 * 1024 * 1024
 """Of one transaction, save where a single journal has more; whoever comes while it is written waits for all of it, so
 it is small where several tenants have runs."""
+KEPT_TENANTS = 4_096
 MISSES_BEFORE_DOUBT = 20
 FIRST_PAUSE_SECONDS = 0.005
 LOCKED_PAUSE_SECONDS = 0.05
@@ -50,6 +51,8 @@ class Writer:
         self.is_shared: Callable[[], bool] = _is_not_shared
         # By object, not by run: a host that lost a run and claimed it again has two journals of it for a moment.
         self._dirty: dict[int, Journal] = {}
+        # By the tenants' numbers: the last batch that had something of theirs.
+        self._last_batches: dict[int, int] = {}
         self._wake = asyncio.Event()
         self._connection: AsyncDatabase | None = None
         self._task: asyncio.Task[None] | None = None
@@ -124,15 +127,33 @@ class Writer:
         batch: list[Slice] = []
         events = size = 0
         most_events = SHARED_BATCH_EVENTS if self.is_shared() else BATCH_EVENTS
-        for key, journal in _in_turn(self._dirty):
+        for key, journal in self._in_turn():
             if batch and (events + len(journal.rows) > most_events or size + journal.buffered > BATCH_BYTES):
                 break
             del self._dirty[key]
             batch.append(Slice.of(journal))
             events += len(journal.rows)
             size += journal.buffered
+            self._last_batches[journal.tenant_id.int] = self.batches
+        if len(self._last_batches) > KEPT_TENANTS:
+            self._last_batches.clear()
         self.largest_batch = max(self.largest_batch, len(batch))
         return batch
+
+    def _in_turn(self) -> list[tuple[int, Journal]]:
+        """Give the journals of tenants in turn, each tenant's in their order.
+
+        The tenant whose last batch is longest ago goes first: its journals wait for one batch of another's at most,
+        however many of those are larger than what fits beside them.
+        """
+        if not _are_of_several(self._dirty):
+            return list(self._dirty.items())
+        by_tenant: dict[int, list[tuple[int, Journal]]] = {}
+        for key, journal in self._dirty.items():
+            by_tenant.setdefault(journal.tenant_id.int, []).append((key, journal))
+        tenants = sorted(by_tenant, key=lambda one: self._last_batches.get(one, -1))
+        turns = zip_longest(*(by_tenant[one] for one in tenants))
+        return [entry for turn in turns for entry in turn if entry is not None]
 
     async def _write(self, batch: list[Slice]) -> float:
         """Write a batch; return the longest pause before the next: 0 when something came of this one."""
@@ -211,16 +232,6 @@ class Writer:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
-
-
-def _in_turn(dirty: Mapping[int, Journal]) -> list[tuple[int, Journal]]:
-    """Give the journals of tenants in turn, each tenant's in their order."""
-    if not _are_of_several(dirty):
-        return list(dirty.items())
-    by_tenant: dict[int, list[tuple[int, Journal]]] = {}
-    for key, journal in dirty.items():
-        by_tenant.setdefault(journal.tenant_id.int, []).append((key, journal))
-    return [entry for turn in zip_longest(*by_tenant.values()) for entry in turn if entry is not None]
 
 
 def _are_of_several(dirty: Mapping[int, Journal]) -> bool:

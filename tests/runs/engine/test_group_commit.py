@@ -17,7 +17,7 @@ from runs.engine.writer import SHARED_BATCH_EVENTS, Writer
 from runs.models import Run
 from tenants.context import unscoped
 from tenants.models import Tenant
-from tests.support.engine import events_of, get_run, in_thread, queue_runs
+from tests.support.engine import events_of, get_run, in_thread, make_tenant, queue_runs
 from tests.support.journals import claim, open_journal, register_host
 from tests.support.segments import segment, step
 
@@ -225,6 +225,31 @@ def test_one_transaction_takes_less_where_several_tenants_have_runs(
 
     in_loop(scenario)
     assert [len(seqs(run_id)) for run_id in run_ids] == [SHARED_BATCH_EVENTS // 2] * 4
+
+
+def test_a_small_journal_waits_for_one_batch_of_another_tenant_however_many_that_has(acme: Tenant) -> None:
+    queue_runs(acme, DOCUMENT, 5)
+    globex = make_tenant("globex")
+    queue_runs(globex, DOCUMENT, 1)
+
+    async def scenario() -> None:
+        journals = await claimed_journals()
+        large = [journal for journal in journals if journal.tenant_id == acme.id]
+        (small,) = (journal for journal in journals if journal.tenant_id == globex.id)
+        for journal in large:
+            for n in range(SHARED_BATCH_EVENTS):
+                journal.append(ACTION, {"n": n}, step_id="one", activation=1, attempt=1)
+        small.append(ACTION, {"n": 0}, step_id="one", activation=1, attempt=1)
+        async with running_writer() as writer:
+            writer.is_shared = lambda: True
+            others = [asyncio.create_task(writer.commit(journal)) for journal in large]
+            await asyncio.sleep(0)
+            await writer.commit(small)
+            assert (writer.batches, [task.done() for task in others]) == (2, [True, *[False] * 4])
+            await asyncio.gather(*others)
+            assert writer.batches == 6
+
+    in_loop(scenario)
 
 
 def test_a_commit_without_an_answer_is_not_written_twice(acme: Tenant) -> None:
