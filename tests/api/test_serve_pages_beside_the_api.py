@@ -13,15 +13,15 @@ from django.utils.module_loading import import_string
 
 from tenants.models import User
 from tests.conftest import Customer
-from tests.support.server import running_server
+from tests.support.server import ServerProcess
 
 PASSWORD = "a long enough password"
 
 
 @pytest.fixture
-def browser(transactional_db: None) -> Iterator[httpx.Client]:
+def browser(transactional_db: None, server: ServerProcess) -> Iterator[httpx.Client]:
     User.objects.create_superuser(username="operator", password=PASSWORD)
-    with running_server() as server, server.caller() as caller:
+    with server.caller() as caller:
         yield caller
 
 

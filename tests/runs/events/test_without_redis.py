@@ -1,6 +1,7 @@
 """Redis only wakes: flushed, stopped or never there, streams and waits go on."""
 
 import time
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -8,12 +9,19 @@ import redis
 
 from tests.conftest import Customer
 from tests.support.live_runs import LiveRun
-from tests.support.server import running_server
+from tests.support.server import ServerProcess, running_server
 from tests.support.streams import event_stream, message, until_closed, websocket
 from tests.support.valkeys import own_valkey
 
 pytestmark = pytest.mark.django_db(transaction=True)
 POLL_AND_A_BIT = 2.5
+
+
+@pytest.fixture(scope="module")
+def alone(django_db_setup: None) -> Iterator[ServerProcess]:
+    """A server that never has Redis."""
+    with running_server(REDIS_URL="redis://127.0.0.1:1/0") as server:
+        yield server
 
 
 def test_streams_and_waits_go_on_while_redis_is_flushed_stopped_and_back(acme: Customer) -> None:
@@ -55,8 +63,8 @@ def test_streams_and_waits_go_on_while_redis_is_flushed_stopped_and_back(acme: C
             assert [sent.data["event_type"] for sent in records] == ["segment.completed"]
 
 
-def test_who_waits_is_answered_soon_after_the_end_without_redis(acme: Customer) -> None:
-    with running_server(REDIS_URL="redis://127.0.0.1:1/0") as server, server.caller(acme.key) as caller:
+def test_who_waits_is_answered_soon_after_the_end_without_redis(acme: Customer, alone: ServerProcess) -> None:
+    with alone.caller(acme.key) as caller:
         run = LiveRun(acme.tenant)
         run.write("segment.started")
         ending = run.write_later(2, "segment.completed")
@@ -67,10 +75,10 @@ def test_who_waits_is_answered_soon_after_the_end_without_redis(acme: Customer) 
         assert back - datetime.fromisoformat(answer.json()["ended_at"]).timestamp() < POLL_AND_A_BIT
 
 
-def test_a_ticket_needs_no_redis(acme: Customer) -> None:
-    with running_server(REDIS_URL="redis://127.0.0.1:1/0") as server, server.caller(acme.key) as caller:
+def test_a_ticket_needs_no_redis(acme: Customer, alone: ServerProcess) -> None:
+    with alone.caller(acme.key) as caller:
         run = LiveRun(acme.tenant)
         run.write("segment.started", "segment.completed")
         ticket = caller.post("/api/v1/ws-tickets").json()["ticket"]
-        with websocket(server, f"/ws/v1/runs/{run.id}/?ticket={ticket}") as socket:
+        with websocket(alone, f"/ws/v1/runs/{run.id}/?ticket={ticket}") as socket:
             assert len(until_closed(socket)[0]) == 2

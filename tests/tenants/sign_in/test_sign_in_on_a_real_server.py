@@ -12,12 +12,12 @@ from django.test import Client
 from tenants.members.services import invite_member
 from tests.conftest import Customer
 from tests.support.issuer import Issuer, begin, come_back, sign
-from tests.support.server import running_server
+from tests.support.server import ServerProcess
 
 
 @pytest.fixture
-def caller(transactional_db: None) -> Iterator[httpx.Client]:
-    with running_server() as server, server.caller() as caller:
+def caller(transactional_db: None, server: ServerProcess) -> Iterator[httpx.Client]:
+    with server.caller() as caller:
         yield caller
 
 
