@@ -109,7 +109,7 @@ def test_a_model_is_tried_as_steps_ask_it(acme: Customer, api: Api, server: Coun
     connection = {"kind": "llm", "provider": "openai", "base_url": f"{server.url}/v1", "model": "m-1"}
     found = tried(api(acme), connection)
     assert (found["ok"], found["code"]) == (False, "LLM_RATE_LIMITED")
-    assert found["detail"].endswith("It says: Slow down")
+    assert found["detail"].endswith("It says: Slow down.")
     assert server.calls[0].json()["stream"] is True
     tried(api(acme), {**connection, "options": {"stream": "never"}})
     assert "stream" not in server.calls[1].json()
