@@ -23,7 +23,7 @@ from tenants.models import User
 from tests.conftest import Customer
 from tests.support.engine import wait_for
 from tests.support.mail_server import MailServer, running_mail_server
-from tests.support.server import ServerProcess, running_server
+from tests.support.server import NO_TLS, ServerProcess, running_server
 
 PASSWORD = "a long enough password"
 DELAY_SECONDS, LOCK_SECONDS = 20, 40
@@ -53,7 +53,7 @@ def server(operator: User, mails: MailServer) -> Iterator[ServerProcess]:
 @contextmanager
 def browser_at(server: ServerProcess, address: str) -> Iterator[httpx.Client]:
     """A browser whose requests come from an address of the loopback, with the login page open."""
-    transport = httpx.HTTPTransport(local_address=address)
+    transport = httpx.HTTPTransport(local_address=address, verify=NO_TLS)
     with httpx.Client(base_url=server.url, transport=transport, timeout=60, trust_env=False) as client:
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get("/admin/login/").text)
         assert token is not None

@@ -23,7 +23,7 @@ from tenants.tokens import PREFIX, TokenFacts, write_token
 from tests.conftest import Customer
 from tests.support.engine import wait_for
 from tests.support.issuer import CLIENT_ID, CLIENT_SECRET, Issuer, sign_in
-from tests.support.server import ServerProcess, running_server
+from tests.support.server import NO_TLS, ServerProcess, running_server
 
 MOST = 10
 ANN = "ann@acme.example"
@@ -115,7 +115,7 @@ def server(transactional_db: None) -> Iterator[ServerProcess]:
 
 
 def ask(server: ServerProcess, key: str, address: str) -> httpx.Response:
-    transport = httpx.HTTPTransport(local_address=address)
+    transport = httpx.HTTPTransport(local_address=address, verify=NO_TLS)
     with httpx.Client(base_url=server.url, transport=transport, timeout=60, trust_env=False) as client:
         return client.get("/api/v1/me", headers={"Authorization": f"Bearer {key}"})
 

@@ -17,7 +17,7 @@ from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 from tests.support.process_ends import eventually
 from tests.support.raw_http import ask, connect
-from tests.support.server import ServerProcess, running_server
+from tests.support.server import NO_TLS, ServerProcess, running_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +71,7 @@ def test_a_tenant_s_minute_ends_at_its_bound_and_nobody_else_s_with_it(
 def test_strangers_use_up_their_address_s_minute_and_no_key_s_behind_it(
     few_a_minute: ServerProcess, acme: Customer
 ) -> None:
-    source = {"transport": httpx.HTTPTransport(local_address="127.0.0.9"), "base_url": few_a_minute.url}
+    source = {"transport": httpx.HTTPTransport(local_address="127.0.0.9", verify=NO_TLS), "base_url": few_a_minute.url}
     with httpx.Client(**source, headers={"X-API-Key": "llm_wrong"}) as stranger:  # type: ignore[arg-type]  # a dict of both
         statuses = [stranger.get(ME).status_code for _ in range(A_MINUTE_ANONYMOUS + 5)]
         assert statuses == [401] * A_MINUTE_ANONYMOUS + [429] * 5
@@ -86,7 +86,7 @@ def test_live_keys_cost_their_address_nothing(few_a_minute: ServerProcess, acme:
     from tenants.services import create_api_key  # noqa: PLC0415 - used by this test only
 
     keys = [create_api_key(tenant=acme.tenant, name=f"{number}").text for number in range(A_MINUTE_ANONYMOUS + 5)]
-    source = {"transport": httpx.HTTPTransport(local_address="127.0.0.10"), "base_url": few_a_minute.url}
+    source = {"transport": httpx.HTTPTransport(local_address="127.0.0.10", verify=NO_TLS), "base_url": few_a_minute.url}
     with httpx.Client(**source) as platform:  # type: ignore[arg-type]  # as above
         statuses = [platform.get(ME, headers={"X-API-Key": key}).status_code for key in keys]
     assert set(statuses) == {200}

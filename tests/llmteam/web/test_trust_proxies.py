@@ -16,7 +16,7 @@ from llmteam.web.proxies import Networks, with_proxy_headers
 from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
-from tests.support.server import ServerProcess, running_server
+from tests.support.server import NO_TLS, ServerProcess, running_server
 
 PROXY, STRANGER = "127.0.0.2", "127.0.0.3"
 
@@ -33,7 +33,7 @@ def call(
 ) -> httpx.Response:
     """Send one request from an address of the loopback, as whoever connects from there."""
     sent = {name.replace("_", "-"): text for name, text in headers.items()}
-    transport = httpx.HTTPTransport(local_address=source)
+    transport = httpx.HTTPTransport(local_address=source, verify=NO_TLS)
     with httpx.Client(transport=transport, base_url=server.url, headers=sent, timeout=30) as caller:
         return caller.request(method, path, json=json)
 
