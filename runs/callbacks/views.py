@@ -9,11 +9,11 @@ from rest_framework.views import APIView
 
 from kernel.ids import parse_id
 from kernel.paging import CursorRefused, page_body
+from runs.api.presentation import runs_location
 from runs.callbacks import selectors, serializers, services
 from runs.callbacks.presentation import delivery_body, notification_body, secret_body
 from runs.callbacks.sealing import Address
 from runs.errors import CallbackRefused, DeliveryNotFound, RunNotFound
-from runs.presentation import runs_location
 from runs.selectors import read_run_id
 from tenants.callback_secrets import callback_secret_age
 from tenants.requests import NoFields, NotAvailable, PageQuery, caller_of, read_fields, read_query

@@ -15,10 +15,10 @@ from django.db.models import Func, Q, QuerySet
 from kernel.ids import parse_id
 from kernel.paging import PAGE_BYTES, CursorRefused, fitting
 from runs import selectors
+from runs.api.presentation import event_body, step_types_of
 from runs.core.events import EventType
 from runs.journals.records import Attempt, attempt_starts, event_records, read_events
 from runs.models import Run, RunEvent, TransactionIdField
-from runs.presentation import event_body, step_types_of
 from segments.models import Revision
 from tenants.context import tenant_scope
 from tenants.models import Tenant

@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kernel.admission import become_stream
+from runs.api.waiting import AsyncView, View
 from runs.errors import ProcessStops
 from runs.events.outflow import ConsumerTooSlow, Outflow, outflow_of
 from runs.events.stream import Piece, Stream, follow
-from runs.waiting import AsyncView, View
 from tenants.errors import KeyRefused
 
 CONTENT_TYPE: Final = "text/event-stream"

@@ -10,7 +10,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from kernel.paging import CursorRefused, Page, page_body
-from runs import selectors, serializers
+from runs import selectors
+from runs.api import serializers
 from runs.errors import RunNotFound
 from runs.events import queries
 from runs.events.cursor import BEGINNING, NOW, RunSource, TenantSource, read_cursor, write_cursor

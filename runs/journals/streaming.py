@@ -11,8 +11,8 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.response import Response
 
+from runs.api.waiting import AsyncView, View
 from runs.events.outflow import ConsumerTooSlow, Outflow, outflow_of
-from runs.waiting import AsyncView, View
 
 log = logging.getLogger(__name__)
 

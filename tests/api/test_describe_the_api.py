@@ -18,8 +18,8 @@ from rest_framework.test import APIClient
 
 from humantasks.models import HumanTask
 from kernel.clock import utc_now
+from runs.api.examples import RUN_EXAMPLE
 from runs.core import EventType
-from runs.examples import RUN_EXAMPLE
 from runs.models import Delivery, DeliveryAttempt
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
 from tenants.connections.serializers import LLM_EXAMPLE

@@ -18,9 +18,7 @@ from humantasks.serializers import DecideFields, DecisionField, DelegateFields, 
 from kernel.ids import new_id, parse_id
 from llmteam.api.content import FORM
 from runs.answer_wishes import WaitQuery
-from runs.callbacks.serializers import DeliveryListQuery, NotificationFields, RedeliverFields
-from runs.events.queries import EventQuery, EventStreamQuery
-from runs.serializers import (
+from runs.api.serializers import (
     MAX_METADATA_BYTES,
     CommandFields,
     InlineStart,
@@ -31,7 +29,9 @@ from runs.serializers import (
     SavedStartForm,
     ValueQuery,
 )
-from runs.trial_views import TrialFields
+from runs.api.trial_views import TrialFields
+from runs.callbacks.serializers import DeliveryListQuery, NotificationFields, RedeliverFields
+from runs.events.queries import EventQuery, EventStreamQuery
 from runs.usage.serializers import UsageQuery
 from segments.prompts.serializers import PromptFields, PromptListQuery, PromptText
 from segments.selectors import read_number

@@ -6,8 +6,8 @@ import pytest
 from rest_framework import serializers
 from rest_framework.test import APIClient
 
+from runs.api.serializers import InlineStart, SavedStart
 from runs.models import Run
-from runs.serializers import InlineStart, SavedStart
 from tenants.context import tenant_scope
 from tenants.requests import Strict
 from tenants.services import create_api_key

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from runs.examples import RUN_EXAMPLE
+from runs.api.examples import RUN_EXAMPLE
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
 from tests.conftest import Customer
 from tests.support.python_client import make_python_client

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from runs.api.serializers import StepShape
 from runs.selectors import IN_BETWEEN, OUTCOMES
-from runs.serializers import StepShape
 from tests.conftest import Customer
 from tests.support.host import running_host
 

@@ -7,7 +7,7 @@ from llmteam.api.views import DocsView, NoSuchRouteView, show_description
 v1 = [
     path("", include("tenants.urls")),
     path("", include("segments.urls")),
-    path("", include("runs.urls")),
+    path("", include("runs.api.urls")),
     path("", include("humantasks.urls")),
 ]
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runs.api.serializers import MAX_METADATA_BYTES
 from runs.callbacks.payload import EVENTS, MOST_BYTES, TASKS, Fact, write_body
-from runs.serializers import MAX_METADATA_BYTES
 
 RUN_ID = UUID("01a20c5a-212d-770f-9098-94209542c47a")
 AT = datetime(2026, 11, 24, 7, 0, 0, 12_000, UTC)

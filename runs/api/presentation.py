@@ -1,4 +1,4 @@
-"""Runs, steps and events as callers see them: what fills the shapes of ``runs.serializers``."""
+"""Runs, steps and events as callers see them: what fills the shapes of ``runs.api.serializers``."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -2,16 +2,16 @@
 
 from django.urls import path
 
-from runs import command_views, views
+from runs.api import command_views, views
+from runs.api.trial_views import CatalogTestView
+from runs.api.waiting import waits
 from runs.callbacks import views as callback_views
 from runs.circuits.views import CircuitsView, ResetCircuitView
 from runs.connections.views import ConnectionTestView
 from runs.events.sse import streams
 from runs.events.views import RunEventsView, RunStreamView, TenantEventsView, TenantStreamView, TicketsView
 from runs.journals.streaming import streamed
-from runs.trial_views import CatalogTestView
 from runs.usage.views import LimitsView, UsageView
-from runs.waiting import waits
 
 urlpatterns = [
     path("catalog/<str:type_id>/test", waits(CatalogTestView.as_view()), name="catalog_test"),

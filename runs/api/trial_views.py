@@ -11,13 +11,13 @@ from rest_framework.views import APIView
 
 from runs import errors
 from runs.answer_wishes import PREFER, WaitQuery, answer_wish_of
+from runs.api.presentation import error_member, run_links, run_location, run_usage, step_body
+from runs.api.requests import once_of
+from runs.api.serializers import IDEMPOTENCY_KEY, FailureShape, LinksShape
+from runs.api.waiting import RunResponse
 from runs.journals.activations import first_step
 from runs.models import Run
-from runs.presentation import error_member, run_links, run_location, run_usage, step_body
-from runs.requests import once_of
-from runs.serializers import IDEMPOTENCY_KEY, FailureShape, LinksShape
 from runs.trials import try_step_type
-from runs.waiting import RunResponse
 from segments.errors import SegmentInvalid, StepTypeNotFound
 from tenants.fields import ObjectField
 from tenants.requests import NotAvailable, Strict, caller_of, read_fields

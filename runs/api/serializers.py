@@ -6,10 +6,10 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 from rest_framework import serializers
 
 from kernel.values import size_of
-from runs import requests
+from runs.api import requests
+from runs.api.examples import RUN_EXAMPLE
 from runs.callbacks.serializers import CallbackFields, CallbackShape, wished
 from runs.circuits.shapes import WaitingForShape
-from runs.examples import RUN_EXAMPLE
 from runs.journals.calls import CallShape
 from runs.models import RunStatus
 from runs.replay import ACTIVATION
