@@ -24,7 +24,7 @@ from kernel.values import Json
 from llmteam.operators.guesses import REFUSED, attempt, forget_attempts
 from llmteam.operators.notices import tell_of_lock
 from llmteam.operators.thread import LOGINS, Busy, Places
-from runs.console import runs_today
+from runs.console.lists import runs_today
 from tenants.addresses import share_of
 from tenants.console import actor_of
 from tenants.context import unscoped

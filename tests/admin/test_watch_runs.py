@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from kernel.clock import utc_now
-from runs.console import runs_today, waits_for
+from runs.console.lists import runs_today, waits_for
 from runs.models import Run, RunEvent, RunStatus, Worker
 from tenants.context import unscoped
 from tenants.models import User

@@ -1,0 +1,252 @@
+"""Console pages: runs with their journals, and the workers that execute them."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+
+from kernel.clock import utc_now
+from kernel.ids import parse_id
+from runs.console.actions import RunActs
+from runs.console.lists import journal_page, seconds_taken, waits_for
+from runs.models import Run, RunEvent, RunStatus, Worker
+from runs.picture import draw
+from runs.selectors import step_states
+from segments.console import SegmentFilter
+from segments.models import Segment
+from segments.selectors import of_segment_called, segment_name
+from tenants.console import (
+    BoundedPaginator,
+    DaysFilter,
+    ReadOnlyAdmin,
+    change_link,
+    changelist_url,
+    column,
+    links,
+    pretty,
+)
+from tenants.members.actors import names_of
+
+HEAVY: Final = ("input", "output", "error", "metadata", "digest")
+COLOURS: Final = {
+    RunStatus.QUEUED: "info",
+    RunStatus.RUNNING: "primary",
+    RunStatus.WAITING: "info",
+    RunStatus.PAUSED: "warning",
+    RunStatus.STALLED: "danger",
+    RunStatus.COMPLETED: "success",
+    RunStatus.FAILED: "danger",
+    RunStatus.CANCELLED: "warning",
+    RunStatus.TIMED_OUT: "danger",
+}
+
+
+@admin.register(Run)
+class RunAdmin(RunActs):
+    """What runs, and what became of it."""
+
+    list_help = "Every execution of every tenant, newest first. Programs start runs through the API."
+    list_display = ["short_id", "state", "segment_revision", "tenant", "created_at", "duration", "waiting"]
+    list_filter = [
+        "status",
+        ("tenant", AutocompleteSelectFilter),
+        ("segment_id", SegmentFilter),
+        ("created_at", DaysFilter),
+    ]
+    search_fields = ["id", "client_reference"]
+    search_help_text = "A run's whole id, a whole client reference, or a part of its segment's name."
+    ordering = ["-id"]
+    paginator = BoundedPaginator
+    actions = ["pause_runs", "resume_runs", "cancel_runs", "replay_runs"]
+    actions_detail = ["pause", "resume", "cancel", "replay"]
+    change_form_outer_after_template = "console/journal.html"
+    fieldsets = [
+        (None, {"fields": [
+            "id", "status", "tenant", "segment_revision", "client_reference", "starter", "created_at", "started_at",
+            "ended_at", "duration", "waiting", "see_also",
+        ]}),
+        ("Data", {"fields": ["shown_input", "shown_output", "shown_error", "shown_metadata"]}),
+        ("Engine", {"classes": ["collapse"], "fields": [
+            "worker", "epoch", "losses", "wake_at", "signals_pending", "pause_requested", "activations", "active",
+            "last_seq", "journal_bytes", "timeout_seconds", "deadline_at", "seconds_left", "priority", "semantics",
+            "step_types", "replay_of",
+        ]}),
+    ]  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        """Leave the data to the run's own page; the revision is asked for its number only."""
+        rows: QuerySet[Run] = super().get_queryset(request).select_related("tenant", "revision")
+        rows = rows.defer("revision__definition", "revision__step_types").annotate(segment_name=segment_name())
+        match = request.resolver_match
+        if match and "object_id" in match.kwargs:
+            return rows.select_related("started_by")
+        return rows.defer(*HEAVY)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Run], search_term: str
+    ) -> tuple[QuerySet[Run], bool]:
+        """Find by a whole id, else by a whole client reference, or by its segment where one is called so."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if run_id := parse_id(term):
+            return queryset.filter(id=run_id), False
+        found = Q(client_reference=term)
+        if Segment.objects.filter(name__icontains=term).exists():
+            found |= of_segment_called(term)
+        return queryset.filter(found), False
+
+    def put_in_words(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Look up who started the run a page is of; lists do not tell."""
+        if request.resolver_match and "object_id" in request.resolver_match.kwargs:
+            names = names_of(run.started_by_actor for run in rows)
+            for run in rows:
+                run.starter = names[run.started_by_actor]
+
+    def name_of(self, row: Any) -> str:
+        """Name a run by its segment and the end of its id."""
+        return f"{row.segment_name} {_end_of(row.id)}"
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page of one event."""
+        event = self.admin_site.admin_view(self.event_view)
+        return [path("<uuid:run_id>/events/<int:seq>/", event, name="runs_run_event"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the run's picture and a page of its journal below it."""
+        run_id = parse_id(object_id)
+        run = Run.objects.select_related("revision").defer(*HEAVY).filter(id=run_id).first() if run_id else None
+        journal = journal_page(run, wanted=request.GET.get("journal")) if run else None
+        picture = draw(run.revision.definition, step_states(run)) if run else None
+        shown = {"journal": journal, "picture": picture, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, shown)
+
+    def event_view(self, request: HttpRequest, run_id: UUID, seq: int) -> HttpResponse:
+        """Show one event with its whole payload."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        event = RunEvent.objects.filter(run_id=run_id, seq=seq).first() if seq < 2**31 else None
+        if event is None:
+            raise Http404
+        step = f", {event.step_id}#{event.activation}" if event.step_id else ""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"Event {event.seq}: {event.type}{step}",
+            "event": event,
+            "payload": pretty(event.payload),
+        }
+        return TemplateResponse(request, "console/event.html", context)
+
+    @column("run", ordering="id")
+    def short_id(self, run: Run) -> str:
+        """Show the end of the id: its beginning is the time, which neighbours share."""
+        return _end_of(run.id)
+
+    @column("started by")
+    def starter(self, run: Any) -> str:
+        """Name who started it: by the key where only that was written down."""
+        return run.starter or str(run.started_by or "-")
+
+    @column("status", ordering="status", colours=COLOURS)
+    def state(self, run: Run) -> tuple[str, str]:
+        """Show the status in its colour."""
+        return run.status, run.get_status_display()
+
+    @column("segment")
+    def segment_revision(self, run: Any) -> str:
+        """Link to the content that is executed."""
+        revision = run.revision
+        return change_link(revision, f"{run.segment_name} {f'r{revision.number}' if revision.number else '(inline)'}")
+
+    @column("duration")
+    def duration(self, run: Run) -> str:
+        """Show how long it has taken."""
+        seconds = seconds_taken(run)
+        if seconds is None:
+            return "-"
+        if seconds < 1:
+            return f"{seconds * 1000:.0f} ms"
+        return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+    @column("waits for")
+    def waiting(self, run: Run) -> str:
+        """Show what it waits for."""
+        return waits_for(run) or "-"
+
+    @column("worker")
+    def worker(self, run: Run) -> str:
+        """Link to the host that executes it now."""
+        host = Worker.objects.filter(id=run.owner).first() if run.owner else None
+        return "nobody now" if host is None else change_link(host, host.name)
+
+    @column("see also")
+    def see_also(self, run: Run) -> str:
+        """Link to what people did to it."""
+        places = {"Audit": changelist_url("audit.entry", object_id=run.pk)}
+        if run.callback_events is not None:
+            places["Deliveries"] = changelist_url("runs.delivery", run__id__exact=run.pk)
+        return links(places)
+
+    @column("input")
+    def shown_input(self, run: Run) -> str:
+        """Show what it was started with."""
+        return pretty(run.input)
+
+    @column("output")
+    def shown_output(self, run: Run) -> str:
+        """Show what it answered."""
+        return pretty(run.output)
+
+    @column("error")
+    def shown_error(self, run: Run) -> str:
+        """Show why it failed."""
+        return "-" if run.error is None else pretty(run.error)
+
+    @column("metadata")
+    def shown_metadata(self, run: Run) -> str:
+        """Show what its caller wrote on it."""
+        return pretty(run.metadata)
+
+
+def _end_of(run_id: UUID) -> str:
+    return f"…{str(run_id)[-12:]}"
+
+
+@admin.register(Worker)
+class WorkerAdmin(ReadOnlyAdmin):
+    """Who executes runs."""
+
+    list_help = "Processes that execute runs. One whose lease has passed is gone; others take its runs over."
+    list_display = ["name", "state", "runs_owned", "started_at", "lease_until"]
+    search_fields = ["name"]
+    ordering = ["-lease_until"]
+    fields = ["id", "name", "state", "runs_owned", "started_at", "lease_until", "step_types"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
+        """Count the runs each one owns."""
+        owned = Run.objects.filter(owner=OuterRef("pk")).order_by().values("owner").annotate(n=Count("pk")).values("n")
+        counted = Coalesce(Subquery(owned, output_field=IntegerField()), 0)
+        rows: QuerySet[Worker] = super().get_queryset(request).annotate(owned=counted)
+        return rows
+
+    @column("state", colours={"alive": "success", "gone": "danger"})
+    def state(self, worker: Worker) -> str:
+        """Tell whether its lease holds."""
+        return "alive" if worker.lease_until > utc_now() else "gone"
+
+    @column("runs owned")
+    def runs_owned(self, worker: Any) -> int:
+        """Show how many runs it executes now."""
+        count: int = worker.owned
+        return count
