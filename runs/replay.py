@@ -12,6 +12,7 @@ from audit.services import record
 from audit.types import REQUEST
 from kernel.clock import utc_now
 from kernel.values import Json, dump_json
+from runs.bus.doorbell import ring
 from runs.callbacks.starting import CallbackWish, new_callback, tell_of_copied_start
 from runs.connections.cookies import sealed_again
 from runs.core import EventType
@@ -21,7 +22,6 @@ from runs.errors import ActivationUnknown
 from runs.idempotency import OnceKey, Started, start_once
 from runs.models import Run, RunEvent
 from runs.needs import needs_again
-from runs.queue import ring
 from runs.selectors import get_run
 from segments.plan import SEMANTICS
 from tenants.models import ApiKey, Tenant

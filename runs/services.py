@@ -10,12 +10,12 @@ from django.db.models import Model
 from audit.services import new_entry
 from audit.types import REQUEST
 from kernel.values import Json
+from runs.bus.doorbell import ring
 from runs.callbacks.starting import CallbackWish, new_callback
 from runs.idempotency import OnceKey, Started, start_once
 from runs.inputs import SlowToJudge, check_input, check_input_quickly
 from runs.models import Run
 from runs.needs import needs_of
-from runs.queue import ring
 from segments.definition import Segment as Definition
 from segments.models import Revision
 from segments.plan import SEMANTICS

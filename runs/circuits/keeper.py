@@ -3,10 +3,10 @@
 import time
 from dataclasses import replace
 
+from runs.bus.shared_state import SharedState, SharedStateAway
 from runs.circuits.local import LocalState
 from runs.circuits.shared import SharedStates
 from runs.circuits.turns import Answer, Outcome, Rules, Turn
-from runs.middleware.shared_state import SharedState, SharedStateAway
 
 MOST_LOST = 256
 

@@ -11,12 +11,12 @@ from typing import Any, Final, TypeVar, cast
 from kernel.clock import utc_now
 from kernel.errors import LlmteamError, sentences
 from kernel.values import Json, normalise
+from runs.bus.deltas import Delta
 from runs.connections.cookies import AttemptCookies
 from runs.core import Scope, emit_ports, route
 from runs.core.routing import Routing, deciding_edges, own_facts, within
 from runs.core.scope import CONDITIONS, EdgeScope
 from runs.core.state import Activation
-from runs.deltas import Delta
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere, normalised_ports, storable_ports
 from runs.engine.plans import ReadyStep

@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from kernel.log_fields import note
 from kernel.tasks import end_tasks
+from runs.bus.doorbell import ring_now
 from runs.engine.absences import Absences
 from runs.engine.errors import HostLost
 from runs.engine.inbox import listen_for_signals
@@ -24,7 +25,6 @@ from runs.engine.store.connection import AsyncDatabase, build_pool
 from runs.engine.surroundings import AWAY, Surroundings
 from runs.engine.sweeper import SECOND_LOOK_SECONDS, Sweeper
 from runs.metrics import CLAIMS_HELD_BACK, RUNS_OWNED
-from runs.queue import ring_now
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from kernel.ids import parse_id
-from runs.queue import SIGNALS_CHANNEL
+from runs.bus.doorbell import SIGNALS_CHANNEL
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from uuid import UUID
 import psycopg
 
 from kernel.tasks import end_tasks
-from runs.deltas import Deltas
+from runs.bus.deltas import Deltas
+from runs.bus.notices import Notices
 from runs.engine.clock import DatabaseClock
 from runs.engine.context import TenantContexts
 from runs.engine.deliverer import Deliverer
@@ -24,7 +25,6 @@ from runs.engine.store.connection import AsyncDatabase, Pool
 from runs.engine.tariffs import Tariffs
 from runs.engine.watchdog import Watchdog
 from runs.engine.writer import Writer
-from runs.notices import Notices
 from runs.steps.base import Middleware
 from tenants.faults import platform_fault
 

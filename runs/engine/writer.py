@@ -11,13 +11,13 @@ from uuid import UUID
 import psycopg
 
 from kernel.tasks import end_tasks
+from runs.bus.notices import Advance
 from runs.engine.batches import Slice, Verdict, advanced, closed, judge
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.journal import Closing, Journal
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase, columns, connect, transaction
 from runs.metrics import JOURNAL_COMMITS, RUNS_GIVEN_UP
-from runs.notices import Advance
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError
 
-from runs.deltas import Delta
+from runs.bus.deltas import Delta
 from runs.events.cursor import Frame, Key, Place, Source, Stretch
 from runs.events.hub import Hub, Watch, the_hub
 from runs.events.live import Live

@@ -20,10 +20,10 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from kernel.admission import house_context
-from runs.deltas import CHANNEL as DELTAS
-from runs.deltas import Delta, read_deltas
+from runs.bus.deltas import CHANNEL as DELTAS
+from runs.bus.deltas import Delta, read_deltas
+from runs.bus.notices import CHANNEL, Advance, read_notice
 from runs.events.cursor import Key
-from runs.notices import CHANNEL, Advance, read_notice
 from runs.selectors import newest_transactions, run_heads
 from tenants.members.selectors import scopes_of_active_members
 from tenants.selectors import scopes_of_live_keys

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Final
 
-from runs.deltas import Delta
+from runs.bus.deltas import Delta
 from runs.events.cursor import AttemptKey, Frame
 
 KEPT_DELTAS: Final = 200

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kernel.errors import ErrorItem, Invalid
 from kernel.ids import parse_id
-from runs.deltas import Delta
+from runs.bus.deltas import Delta
 from runs.errors import ProcessStops
 from runs.events.cursor import (
     EVENT_TYPES,

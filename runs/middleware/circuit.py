@@ -20,13 +20,13 @@ from kernel.clock import utc_now
 from kernel.egress import OF_TRUST, ConnectionFailed, DeadlineExceeded
 from kernel.ids import new_id
 from kernel.values import Json, dump_json
+from runs.bus.shared_state import SharedState
 from runs.circuits.circuit import Circuit, CircuitBusy, CircuitOpen
 from runs.circuits.keeper import Keeper
 from runs.circuits.shared import SharedStates
 from runs.circuits.turns import Outcome, Rules
 from runs.circuits.wording import open_sentence
 from runs.metrics import CIRCUITS_OPENED
-from runs.middleware.shared_state import SharedState
 from runs.steps.base import Defer, Emit, Endpoint, Next, StepCall, StepFailed, StepType, Wait
 from runs.steps.outside import MODEL_CHARACTERS
 from segments.catalog import Effect

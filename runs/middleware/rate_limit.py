@@ -12,7 +12,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
-from runs.middleware.shared_state import SharedState, SharedStateAway
+from runs.bus.shared_state import SharedState, SharedStateAway
 from runs.steps.base import Defer, Emit, Endpoint, Next, StepCall, StepType, Wait
 from segments.catalog import Effect
 

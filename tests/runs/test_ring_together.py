@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from runs.queue import Ringer
+from runs.bus.doorbell import Ringer
 from tests.support.process_ends import eventually
 
 

@@ -11,9 +11,9 @@ import pytest
 import redis
 from django.conf import settings
 
+from runs.bus.notices import CHANNEL, Advance, write_notice
 from runs.failures import failed_run_problem
 from runs.models import Run, RunStatus
-from runs.notices import CHANNEL, Advance, write_notice
 from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row

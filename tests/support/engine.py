@@ -11,8 +11,8 @@ from django.db import connections
 
 from kernel.clock import utc_now
 from kernel.ids import new_id
+from runs.bus.doorbell import poke_owner
 from runs.models import OVER, Run, RunEvent, Signal, SignalKind
-from runs.queue import poke_owner
 from segments.definition import content_hash, read_segment
 from segments.models import Revision
 from tenants.context import unscoped

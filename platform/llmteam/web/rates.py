@@ -14,7 +14,7 @@ from limits.aio.strategies import FixedWindowRateLimiter
 
 from kernel.admission import Share
 from kernel.errors import LimitReached
-from runs.middleware.shared_state import SharedState, SharedStateAway
+from runs.bus.shared_state import SharedState, SharedStateAway
 
 PREFIX: Final = "llmteam"
 BLOCKS_A_MINUTE: Final = 300

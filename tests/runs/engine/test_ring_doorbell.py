@@ -11,7 +11,7 @@ import redis
 from django.db import transaction
 
 from devserver.folders import CHECKOUT
-from runs.queue import poke_owner, ring
+from runs.bus.doorbell import poke_owner, ring
 from tenants.models import Tenant
 from tests.support.engine import queue_run, wait_until_over
 from tests.support.segments import segment, step
@@ -48,7 +48,7 @@ RING = """
 import os, time, uuid, django
 django.setup()
 import llmteam.celery
-from runs import queue
+from runs.bus import doorbell as queue
 began = time.monotonic()
 for _ in range(20):
     queue.doorbell.send(queue._publish_poke)
@@ -75,7 +75,7 @@ CHILD = """
 import os, sys, django
 django.setup()
 import llmteam.celery
-from runs import queue
+from runs.bus import doorbell as queue
 
 queue.ringer.ask()  # the parent's thread runs
 child = os.fork()

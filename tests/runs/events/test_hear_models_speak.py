@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kernel.ids import new_id
-from runs.deltas import MOST_PENDING, Delta, read_deltas, write_deltas
+from runs.bus.deltas import MOST_PENDING, Delta, read_deltas, write_deltas
 from runs.steps.registry import registry
 from tests.conftest import Customer
 from tests.support import step_types

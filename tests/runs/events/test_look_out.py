@@ -9,9 +9,9 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 
 from kernel.ids import new_id
+from runs.bus.notices import Advance, Notices, read_notice, write_notice
 from runs.events import hub as hub_module
 from runs.events.hub import Hub
-from runs.notices import Advance, Notices, read_notice, write_notice
 from tenants.models import ApiKey, Tenant
 from tenants.types import Caller
 from tests.support.valkeys import own_valkey

@@ -11,7 +11,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from kernel.ids import new_id
-from runs.deltas import MOST_AT_ONCE, MOST_PENDING, Delta, Deltas
+from runs.bus.deltas import MOST_AT_ONCE, MOST_PENDING, Delta, Deltas
 from runs.events.cursor import Frame, Place, Record
 from runs.events.live import KEPT_CHARACTERS, KEPT_DELTAS, Live
 from runs.events.outflow import MOST_UNSENT, Outflow

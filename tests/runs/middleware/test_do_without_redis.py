@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from devserver.valkey import Valkey
-from runs.middleware import shared_state
+from runs.bus import shared_state
 from tenants.models import Tenant
 from tests.support.engine import queue_runs, statuses, wait_for, wait_until_over
 from tests.support.host import running_host
