@@ -26,7 +26,7 @@ async def cost_of_a_call(links: Sequence[Any], step_type: Any) -> float:
     """Return microseconds an attempt, the best of some samples."""
     from kernel.ids import new_id  # noqa: PLC0415 - after Django's setup
     from runs.engine.middleware import wrap  # noqa: PLC0415 - after Django's setup
-    from runs.steps.base import Emit, StepCall  # noqa: PLC0415 - after Django's setup
+    from runs.step_api.base import Emit, StepCall  # noqa: PLC0415 - after Django's setup
 
     async def answer(_call: StepCall) -> Emit:
         return Emit({})

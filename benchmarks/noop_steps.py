@@ -4,7 +4,7 @@ import asyncio
 
 from django.apps import AppConfig
 
-from runs.steps.base import Emit, StepCall, StepConfig, StepHandler
+from runs.step_api.base import Emit, StepCall, StepConfig, StepHandler
 from segments.catalog import Effect, Port, StepType
 
 

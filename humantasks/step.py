@@ -18,7 +18,7 @@ from humantasks.opening import TaskWish, look_after, open_task, take_back, who_i
 from humantasks.schedule import ESCALATE, FAIL, look_at
 from humantasks.types import Priority, TaskType
 from kernel.values import Json
-from runs.steps.base import Emit, StepCall, StepFailed, StepHandler, Wait
+from runs.step_api.base import Emit, StepCall, StepFailed, StepHandler, Wait
 from segments.catalog import AssigneeRef, Port, PortRef, StepConfig, StepType
 from segments.definition.foreign_schemas import usable
 from tenants.faults import platform_fault

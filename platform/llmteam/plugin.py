@@ -14,7 +14,7 @@ from runs.providers.base import (
 )
 from runs.providers.errors import failed, failure_on_the_way
 from runs.providers.tokens import counted, estimate_input, estimate_tokens
-from runs.steps.base import (
+from runs.step_api.base import (
     Defer,
     Effect,
     Emit,

@@ -12,7 +12,7 @@ from runs.agents.seen import answered, failure_of, sent_to_model
 from runs.providers.base import CompletionReply, CompletionRequest, TokenCount
 from runs.providers.errors import AnswerLost, refused
 from runs.providers.tokens import estimate_input
-from runs.steps.base import Budget, Defer, Hold, LanguageModel, Price, StepCall, StepFailed, Usage
+from runs.step_api.base import Budget, Defer, Hold, LanguageModel, Price, StepCall, StepFailed, Usage
 
 TIMEOUT_SECONDS = 120.0
 

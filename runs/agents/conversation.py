@@ -12,7 +12,7 @@ from runs.agents.fallback import ModelFailed
 from runs.agents.reply import read_reply, repair_request, reply_invalid
 from runs.agents.tools import Toolbox
 from runs.providers.base import CompletionReply, CompletionRequest, Message
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 
 MOST_ROUNDS: Final = 8
 MOST_CALLS: Final = 32

@@ -5,7 +5,7 @@ from typing import Final
 
 from kernel.values import Json
 from runs.providers.base import CompletionReply, FinishReason
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 
 PORT: Final = "truncated"
 MOST_KEPT: Final = 20_000

@@ -6,7 +6,7 @@ from typing import Final
 from kernel.clock import utc_now
 from kernel.values import Json
 from runs.agents.config import AgentFallback, Occasion
-from runs.steps.base import Defer, StepFailed, Usage
+from runs.step_api.base import Defer, StepFailed, Usage
 
 _NO_ROOM: Final = frozenset({"BUDGET_EXCEEDED", "PRICE_UNKNOWN"})
 

@@ -9,7 +9,7 @@ from kernel.values import Json, MalformedJson, ValueRefused
 from runs.inputs import misfits
 from runs.providers.answers import without_fence
 from runs.providers.embedded import json_spans
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 
 MOST_TOLD = 20
 NOT_JSON = "NOT_JSON"

@@ -5,7 +5,7 @@ from typing import Final
 
 from kernel.values import Json
 from runs.providers.base import CompletionReply, CompletionRequest, Message, ToolCall
-from runs.steps.base import LanguageModel
+from runs.step_api.base import LanguageModel
 from runs.steps.sent import shown
 
 MOST_TURNS: Final = 20

@@ -11,7 +11,7 @@ from kernel.values import Json, dump_json
 from runs.agents.config import PLACE, AgentTool
 from runs.inputs import misfits
 from runs.providers.base import Tool, ToolCall
-from runs.steps.base import Client, StepCall, StepFailed
+from runs.step_api.base import Client, StepCall, StepFailed
 from runs.steps.http.body import with_query
 from runs.steps.http.exchange import exchange
 from runs.steps.http.request import IDEMPOTENT, OutgoingRequest, below, honours_key

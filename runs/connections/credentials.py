@@ -13,7 +13,7 @@ from runs.connections.facts import ConnectionFacts
 from runs.connections.oauth2 import ClientCredentials
 from runs.connections.redaction import hidden_texts
 from runs.connections.trust import ConnectionTrust
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 
 
 class Credentials(Protocol):

@@ -13,7 +13,7 @@ from runs.connections.redaction import hidden_texts
 from runs.connections.trust import ConnectionTrust
 from runs.providers.registry import ProviderUnknown, build_provider, default_base_url
 from runs.runtime import Runtime, host_of
-from runs.steps.base import Client, Endpoint, LanguageModel, StepFailed
+from runs.step_api.base import Client, Endpoint, LanguageModel, StepFailed
 from tenants.connections.options import HttpOptions, ModelOptions, read_options
 
 Found = TypeVar("Found")

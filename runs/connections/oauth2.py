@@ -16,7 +16,7 @@ from kernel.values import parse_json
 from runs.connections.facts import ConnectionFacts
 from runs.connections.redaction import hidden_texts, redact
 from runs.connections.trust import ConnectionTrust
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 from tenants.models import SecretPlace
 
 TOKEN_TIMEOUT_SECONDS: Final = 10.0

@@ -23,7 +23,7 @@ from runs.connections.facts import ConnectionFacts
 from runs.engine.middleware import build_middleware, close_middleware
 from runs.providers.base import CompletionRequest, Message
 from runs.runtime import Runtime
-from runs.steps.base import Defer, RuntimeContext, StepCall, StepConfig, StepFailed
+from runs.step_api.base import Defer, RuntimeContext, StepCall, StepConfig, StepFailed
 from runs.steps.http.request import options_of
 from tenants.connections.certificates import expires_at
 from tenants.connections.selectors import get_connection

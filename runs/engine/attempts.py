@@ -22,7 +22,7 @@ from runs.engine.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere
 from runs.engine.plans import ReadyStep
 from runs.engine.store.claims import Claimed
 from runs.engine.waits import PLATFORM
-from runs.steps.base import (
+from runs.step_api.base import (
     IN_DOUBT,
     Defer,
     Emit,

@@ -18,7 +18,7 @@ from runs.engine.spending import Spending
 from runs.engine.times import written_time
 from runs.engine.waits import PLATFORM, Waits
 from runs.metrics import DEFERRED
-from runs.steps.base import Defer, StepFailed
+from runs.step_api.base import Defer, StepFailed
 from segments.plan import RetryPolicy
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from runs.engine.store.connections import read_tenant_facts
 from runs.engine.store.prompts import read_prompt
 from runs.engine.tariffs import Ask, Remembered, Tariffs
 from runs.runtime import the_runtime
-from runs.steps.base import Client, LanguageModel, Price, Prompt, StepFailed
+from runs.step_api.base import Client, LanguageModel, Price, Prompt, StepFailed
 from segments.definition.prompt_names import read_prompt_name
 
 IDLE_SECONDS: Final = 60.0

@@ -28,7 +28,7 @@ from runs.engine.surroundings import Surroundings
 from runs.engine.waits import CALL
 from runs.models import RunStatus
 from runs.resuming.links import resume_url
-from runs.steps.base import Defer, StepFailed, Wait
+from runs.step_api.base import Defer, StepFailed, Wait
 from segments.catalog import Effect
 from segments.expressions import Account
 from segments.plan import OnUnknown

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from runs.steps.base import Emit, Middleware, Next, StepCall, Wait
+from runs.step_api.base import Emit, Middleware, Next, StepCall, Wait
 from segments.catalog import StepType
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from kernel.clock import utc_now
 from kernel.values import Json, ValueRefused, check_depth, normalise
 from runs.core.state import ActivationKey
-from runs.steps.base import Defer, Emit, StepFailed, Wait
+from runs.step_api.base import Defer, Emit, StepFailed, Wait
 from runs.work.pool import COMPUTE
 
 MESSAGE_CHARACTERS: Final = 2_000

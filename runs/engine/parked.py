@@ -19,7 +19,7 @@ from runs.engine.store.journals import Received
 from runs.engine.times import written_time
 from runs.engine.waits import CALL, HUMAN
 from runs.models import SignalKind
-from runs.steps.base import Emit, StepFailed, Wait
+from runs.step_api.base import Emit, StepFailed, Wait
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from kernel.values import Json, parse_json
 from runs.engine.middleware import wrap
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase
-from runs.steps.base import Middleware, Next, StepHandler
+from runs.step_api.base import Middleware, Next, StepHandler
 from runs.steps.registry import StepRegistry
 from segments.catalog import ERROR_PORT
 from segments.definition import read_segment

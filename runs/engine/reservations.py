@@ -14,7 +14,7 @@ from runs.engine.errors import HostLost
 from runs.engine.store import budgets
 from runs.engine.store.budgets import AttemptKey, Request
 from runs.engine.tariffs import Ask
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from runs.engine.journal import Journal
 from runs.engine.reservations import Reservations
 from runs.engine.store.budgets import AttemptKey, Request
 from runs.engine.tariffs import Tariffs
-from runs.steps.outside import Budget, Hold
+from runs.step_api.outside import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, amount_of, bounded, largest, sum_of
 from runs.usage.budgets import Account, check_room
 from runs.usage.sums import RunUsage

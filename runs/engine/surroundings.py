@@ -25,7 +25,7 @@ from runs.engine.store.connection import AsyncDatabase, Pool
 from runs.engine.tariffs import Tariffs
 from runs.engine.watchdog import Watchdog
 from runs.engine.writer import Writer
-from runs.steps.base import Middleware
+from runs.step_api.base import Middleware
 from tenants.faults import platform_fault
 
 log = logging.getLogger(__name__)

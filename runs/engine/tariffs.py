@@ -12,7 +12,7 @@ from runs.engine.clock import DatabaseClock
 from runs.engine.store import tariffs
 from runs.engine.store.connection import AsyncDatabase
 from runs.engine.store.tariffs import Caps
-from runs.steps.outside import Price
+from runs.step_api.outside import Price
 from runs.usage.prices import LIST_PRICES, find_price
 
 PRICE_SECONDS = 60.0

@@ -5,7 +5,7 @@ import logging
 import time
 from typing import Final
 
-from runs.steps.base import Defer, Emit, Next, StepCall, StepFailed, StepType, Wait
+from runs.step_api.base import Defer, Emit, Next, StepCall, StepFailed, StepType, Wait
 from segments.catalog import Effect
 
 log = logging.getLogger("llmteam.attempts")

@@ -27,8 +27,8 @@ from runs.circuits.shared import SharedStates
 from runs.circuits.turns import Outcome, Rules
 from runs.circuits.wording import open_sentence
 from runs.metrics import CIRCUITS_OPENED
-from runs.steps.base import Defer, Emit, Endpoint, Next, StepCall, StepFailed, StepType, Wait
-from runs.steps.outside import MODEL_CHARACTERS
+from runs.step_api.base import Defer, Emit, Endpoint, Next, StepCall, StepFailed, StepType, Wait
+from runs.step_api.outside import MODEL_CHARACTERS
 from segments.catalog import Effect
 
 log = logging.getLogger(__name__)

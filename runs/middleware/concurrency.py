@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from runs.steps.base import Emit, Endpoint, Next, StepCall, StepType, Wait
+from runs.step_api.base import Emit, Endpoint, Next, StepCall, StepType, Wait
 from segments.catalog import Effect
 
 Place = tuple[UUID, str, int]

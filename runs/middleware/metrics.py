@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client import Counter
 
 from runs.metrics import ATTEMPT_SECONDS, ATTEMPTS, DEFERRED, MODEL_COST, MODEL_TOKENS, model_labels
-from runs.steps.base import Defer, Emit, Next, StepCall, Usage, Wait
+from runs.step_api.base import Defer, Emit, Next, StepCall, Usage, Wait
 from runs.usage.amounts import record_of
 
 

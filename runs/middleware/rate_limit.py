@@ -13,7 +13,7 @@ from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
 from runs.bus.shared_state import SharedState, SharedStateAway
-from runs.steps.base import Defer, Emit, Endpoint, Next, StepCall, StepType, Wait
+from runs.step_api.base import Defer, Emit, Endpoint, Next, StepCall, StepType, Wait
 from segments.catalog import Effect
 
 PREFIX: Final = "llmteam"

@@ -9,7 +9,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from runs.runtime import the_runtime
-from runs.steps.base import Defer, Emit, Next, StepCall, StepFailed, StepType, Wait
+from runs.step_api.base import Defer, Emit, Next, StepCall, StepFailed, StepType, Wait
 from segments.catalog import Effect
 
 _propagator = TraceContextTextMapPropagator()

@@ -8,7 +8,7 @@ from kernel.egress import OF_TRUST, ConnectionFailed, DeadlineExceeded, EgressBl
 from kernel.errors import LlmteamError
 from kernel.values import Json
 from runs.providers.base import TokenCount
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 
 
 @dataclass(frozen=True, slots=True)

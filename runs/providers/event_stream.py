@@ -10,7 +10,7 @@ from kernel.errors import LlmteamError
 from kernel.values import load_json
 from runs.providers.decoding import decode_answer
 from runs.providers.errors import failed
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 
 MOST_EVENTS: Final = 64 * 1024
 MOST_EVENT_BYTES: Final = 256 * 1024

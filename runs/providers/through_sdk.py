@@ -17,7 +17,7 @@ from runs.providers.errors import Complaint, also_took, failed, failure_on_the_w
 from runs.providers.reasoning import Speech
 from runs.providers.tokens import estimated
 from runs.providers.wire import Answer, Rejected, Wire, load_sdk
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 
 DEFAULT_TIMEOUT_SECONDS = 120.0
 GRACE_SECONDS = 0.25

@@ -21,7 +21,7 @@ from runs.providers.complaints import error_in, read_complaint
 from runs.providers.errors import FORBIDDEN, MOVED, Complaint, code_of, failed, failure_on_the_way
 from runs.providers.event_stream import EventStream
 from runs.providers.quoting import quotable, quotable_place
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 from runs.steps.retry_after import retry_after_seconds
 
 _LOGGERS = ("httpx", "openai", "anthropic")

@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 from pydantic import Field, field_validator
 
 from kernel.values import size_of
-from runs.steps.base import StepCall, StepConfig, StepFailed, StepHandler
+from runs.step_api.base import StepCall, StepConfig, StepFailed, StepHandler
 from runs.steps.platform_codes import is_platform_code
 from segments.catalog import Effect, Port, Role, StepType
 

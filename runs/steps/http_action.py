@@ -5,7 +5,7 @@ from typing import Final, cast
 
 from kernel.errors import sentences
 from kernel.values import Json, ValueTooLarge, check_size
-from runs.steps.base import Emit, StepCall, StepFailed, StepHandler
+from runs.step_api.base import Emit, StepCall, StepFailed, StepHandler
 from runs.steps.http.config import HttpActionConfig
 from runs.steps.http.exchange import exchange
 from runs.steps.http.pages import evaluate, read_pages

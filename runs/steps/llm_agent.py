@@ -12,7 +12,7 @@ from runs.agents.cut import ReplyCut
 from runs.agents.fallback import ModelFailed, first_answer
 from runs.agents.tools import Toolbox
 from runs.providers.base import Message
-from runs.steps.base import Defer, Emit, StepCall, StepFailed, StepHandler
+from runs.step_api.base import Defer, Emit, StepCall, StepFailed, StepHandler
 from segments.catalog import Port, Remark, StepType
 from segments.expressions import ExpressionError
 

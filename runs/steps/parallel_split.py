@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, WithJsonSchema, field_validator
 
-from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler, expression_failure
+from runs.step_api.base import Emit, StepCall, StepConfig, StepFailed, StepHandler, expression_failure
 from segments.catalog import Effect, ExpressionText, Port, Role, StepType
 from segments.definition.ports import DEFAULT_BRANCHES, MAX_BRANCHES, MIN_BRANCHES, branch_names
 from segments.expressions import ExpressionError

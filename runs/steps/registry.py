@@ -11,7 +11,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
 from runs.providers.registry import provider_offers
-from runs.steps.base import StepHandler
+from runs.step_api.base import StepHandler
 from segments.catalog import ERROR_PORT, Catalog, Role, StepType
 
 ENTRY_POINT_GROUP = "llmteam.steps"

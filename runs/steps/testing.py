@@ -11,7 +11,7 @@ from kernel.egress import EgressClient, build_policy, open_client
 from kernel.ids import new_id
 from kernel.values import Json
 from runs.runtime import PlainClient
-from runs.steps.base import (
+from runs.step_api.base import (
     Client,
     Emit,
     LanguageModel,

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AliasChoices, Field, model_validator
 
-from runs.steps.base import Emit, StepCall, StepConfig, StepHandler, expression_failure
+from runs.step_api.base import Emit, StepCall, StepConfig, StepHandler, expression_failure
 from segments.catalog import Effect, ExpressionText, Port, StepType
 from segments.expressions import ExpressionError
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from kernel.clock import utc_now
 from kernel.values import Json, dump_json
-from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler, Wait
+from runs.step_api.base import Emit, StepCall, StepConfig, StepFailed, StepHandler, Wait
 from segments.catalog import Effect, Port, StepType
 from segments.definition.foreign_schemas import usable
 

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Literal
 
 from kernel.values import Json
-from runs.steps.base import StepFailed
-from runs.steps.outside import Budget, Hold
+from runs.step_api.base import StepFailed
+from runs.step_api.outside import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, money
 
 BUDGET_EXCEEDED: Final = "BUDGET_EXCEEDED"

@@ -14,7 +14,7 @@ from kernel.compute.frames import MAX_BYTES
 from kernel.compute.shared import compute_pool
 from kernel.values import Json
 from runs.core.scope import Scope
-from runs.steps.base import Defer, StepFailed
+from runs.step_api.base import Defer, StepFailed
 from runs.work.errors import read_error
 from runs.work.functions import WHAT
 from segments.expressions import Draws

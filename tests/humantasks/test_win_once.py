@@ -15,7 +15,7 @@ from runs.commands import command_run
 from runs.engine.host import Host
 from runs.errors import RunAlreadyOver
 from runs.models import SignalKind
-from runs.steps.base import Emit, Next, StepCall, Wait
+from runs.step_api.base import Emit, Next, StepCall, Wait
 from tenants.models import Membership, Tenant
 from tests.support.engine import event_types, get_run, queue_run, queue_runs, wait_until_over
 from tests.support.host import running_host

@@ -9,7 +9,7 @@ import pytest
 from kernel.values import Json
 from runs.core import Scope
 from runs.core.state import Activation
-from runs.steps.base import Emit, StepHandler
+from runs.step_api.base import Emit, StepHandler
 from runs.steps.condition import Condition
 from runs.steps.parallel_join import ParallelJoin
 from runs.steps.parallel_split import ParallelSplit

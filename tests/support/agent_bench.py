@@ -18,7 +18,7 @@ from kernel.ids import new_id
 from kernel.values import Json
 from runs.providers.registry import build_provider
 from runs.runtime import PlainClient, host_of
-from runs.steps.base import (
+from runs.step_api.base import (
     Client,
     Defer,
     Endpoint,

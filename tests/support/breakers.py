@@ -6,7 +6,7 @@ from typing import Any
 
 from kernel.ids import new_id
 from runs.middleware.circuit import CircuitBreaker
-from runs.steps.base import Endpoint, StepConfig, StepFailed
+from runs.step_api.base import Endpoint, StepConfig, StepFailed
 
 HOST_FAILED = StepFailed("HTTP_STATUS", "It failed.", host_failed=True)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from kernel.values import Json
 from runs.core import Scope
 from runs.core.state import Activation
-from runs.steps.base import Emit, RuntimeContext, StepCall, StepFailed, StepHandler, Wait
+from runs.step_api.base import Emit, RuntimeContext, StepCall, StepFailed, StepHandler, Wait
 from runs.steps.registry import StepRegistry
 from segments.definition.config import ConfigInvalid, resolve_config
 from segments.expressions import ExpressionError

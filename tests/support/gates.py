@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from kernel.clock import utc_now
-from runs.steps.base import Defer, Endpoint, StepCall
+from runs.step_api.base import Defer, Endpoint, StepCall
 
 
 class Window:

@@ -15,7 +15,7 @@ from kernel.values import Json
 from runs.connections.directory import Directory
 from runs.connections.trial import facts_of
 from runs.runtime import PlainClient, Runtime
-from runs.steps.base import Client, Emit, Gate, StepCall, StepConfig, StepFailed
+from runs.step_api.base import Client, Emit, Gate, StepCall, StepConfig, StepFailed
 from runs.steps.http.config import HttpActionConfig
 from runs.steps.http_action import HttpAction
 from segments.definition.config import resolve_config

@@ -8,7 +8,7 @@ from examples.model_server import ModelServer, Problem, Reply
 from kernel.egress import EgressClient, build_policy
 from runs.providers.base import CompletionReply, CompletionRequest, Message, Provider
 from runs.providers.registry import build_provider
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 
 KEY = "key-of-acme-0123456789"
 LOOPBACK = build_policy(allow_hosts=["127.0.0.1:*"], allow_cidrs=["127.0.0.1/32"])

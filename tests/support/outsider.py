@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from kernel.egress import ConnectionFailed, DeadlineExceeded
-from runs.steps.base import Effect, Emit, Endpoint, Port, StepCall, StepConfig, StepFailed, StepHandler
+from runs.step_api.base import Effect, Emit, Endpoint, Port, StepCall, StepConfig, StepFailed, StepHandler
 from segments.catalog import StepType
 
 

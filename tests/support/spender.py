@@ -3,7 +3,7 @@
 import asyncio
 from decimal import Decimal
 
-from runs.steps.base import Budget, Effect, Emit, Hold, Port, StepCall, StepConfig, StepFailed, StepHandler, Usage
+from runs.step_api.base import Budget, Effect, Emit, Hold, Port, StepCall, StepConfig, StepFailed, StepHandler, Usage
 from segments.catalog import StepType
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from humantasks.step import HumanTask
 from kernel.values import Json
-from runs.steps.base import Emit, StepCall, StepHandler
+from runs.step_api.base import Emit, StepCall, StepHandler
 from runs.steps.condition import Condition
 from runs.steps.fail import FailRun
 from runs.steps.http_action import HttpAction

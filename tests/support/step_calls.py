@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from kernel.ids import new_id
 from kernel.values import Json
-from runs.steps.base import RuntimeContext, StepCall, StepHandler
+from runs.step_api.base import RuntimeContext, StepCall, StepHandler
 from segments.definition.config import resolve_config
 from segments.expressions import Names
 

@@ -13,7 +13,7 @@ from psycopg_pool import PoolTimeout
 from pydantic import Field
 
 from kernel.crypto import CannotOpen
-from runs.steps.base import Emit, StepCall, StepConfig, StepFailed, StepHandler
+from runs.step_api.base import Emit, StepCall, StepConfig, StepFailed, StepHandler
 from segments.catalog import Effect, Port, StepType
 
 APP = "tests.support.step_types.StepTypesConfig"

@@ -10,8 +10,8 @@ from uuid import UUID
 from runs.engine.errors import HostLost
 from runs.engine.store.claims import STILL_ALIVE
 from runs.engine.store.connection import AsyncDatabase, transaction
-from runs.steps.base import StepFailed
-from runs.steps.outside import Budget, Hold
+from runs.step_api.base import StepFailed
+from runs.step_api.outside import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, amount_of
 from runs.usage.budgets import Account, check_room, resets_at
 

@@ -13,7 +13,7 @@ from kernel.errors import LlmteamError
 from kernel.values import Json
 from runs.connections.digest import why_not_answered
 from runs.connections.redaction import redact
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 from runs.steps.http.links import next_link
 from runs.steps.http.reading import LARGEST_IN_PLACE, ResponseAs, Unreadable, excerpt, read_content, read_large
 from runs.steps.retry_after import seconds_to_wait

@@ -11,7 +11,7 @@ import httpx
 
 from kernel.charsets import codec_of, label_of
 from kernel.values import Json, dump_json
-from runs.steps.base import StepCall, StepFailed
+from runs.step_api.base import StepCall, StepFailed
 from runs.steps.http.config import HttpActionConfig
 from runs.steps.http.reading import media_type
 

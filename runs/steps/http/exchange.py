@@ -24,7 +24,7 @@ from kernel.errors import sentences
 from kernel.values import Json
 from runs.connections.cookies import COOKIES as COOKIES_TOLD
 from runs.connections.redaction import hidden_texts
-from runs.steps.base import IN_DOUBT, StepCall, StepFailed
+from runs.step_api.base import IN_DOUBT, StepCall, StepFailed
 from runs.steps.http.answer import Answer
 from runs.steps.http.request import OutgoingRequest, options_of
 from runs.steps.http.sent import sent_over_http, shown_address

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import httpx
 
 from kernel.values import Json, ValueTooLarge, check_size
-from runs.steps.base import StepCall, StepFailed
+from runs.step_api.base import StepCall, StepFailed
 from runs.steps.http.answer import Answer
 from runs.steps.http.config import HttpActionConfig, Pagination
 from runs.steps.http.exchange import exchange

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from kernel.values import Json, dump_json
 from runs.runtime import host_of
-from runs.steps.base import Client, Endpoint, StepCall, StepFailed
+from runs.step_api.base import Client, Endpoint, StepCall, StepFailed
 from runs.steps.http.body import body_of, with_query
 from runs.steps.http.config import HttpActionConfig
 from runs.steps.http.reading import ResponseAs, media_type

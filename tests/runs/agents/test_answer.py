@@ -3,7 +3,7 @@
 import pytest
 
 from examples.model_server import Reply
-from runs.steps.base import Price, Prompt
+from runs.step_api.base import Price, Prompt
 from tests.support.agent_bench import PRICE, AgentBench
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from examples.model_server import Problem, Reply
-from runs.steps.base import Price
+from runs.step_api.base import Price
 from tests.support.agent_bench import PRICE, AgentBench, closed, wants
 from tests.support.http_server import Answer
 

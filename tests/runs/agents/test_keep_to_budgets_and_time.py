@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from examples.model_server import Reply
-from runs.steps.base import Budget
+from runs.step_api.base import Budget
 from tests.support.agent_bench import PRICE, AgentBench
 
 SCHEMA = {"type": "object", "required": ["a"]}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 from tests.support.agent_bench import AgentBench
 from tests.support.http_server import Answer, CountingServer
 from tests.support.model_cases import FIELD, LOOK, Case, look_at_request, model_cases, serve

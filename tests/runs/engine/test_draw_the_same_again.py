@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from runs.steps.base import Emit, Next, StepCall, StepFailed, Wait
+from runs.step_api.base import Emit, Next, StepCall, StepFailed, Wait
 from tenants.models import Tenant
 from tests.support.engine import events_of, get_run, queue_run, wait_for, wait_until_over
 from tests.support.host import running_host

@@ -20,8 +20,8 @@ from runs.engine.store.connection import build_pool, connect, connect_blocking
 from runs.engine.surroundings import Surroundings
 from runs.engine.times import written_time
 from runs.models import BudgetHold, ModelPrice, Run, RunEvent, UsageDay, Worker
-from runs.steps.base import StepFailed
-from runs.steps.outside import Hold
+from runs.step_api.base import StepFailed
+from runs.step_api.outside import Hold
 from runs.usage.amounts import NOTHING, Amount
 from tenants.context import unscoped
 from tenants.models import Tenant

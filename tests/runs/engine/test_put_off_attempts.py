@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from kernel.clock import utc_now
-from runs.steps.base import Defer, Emit, Next, StepCall, Wait
+from runs.step_api.base import Defer, Emit, Next, StepCall, Wait
 from tenants.models import Tenant
 from tests.support.engine import events_of, queue_run, wait_until_over
 from tests.support.host import running_host

@@ -9,7 +9,7 @@ import pytest
 from kernel.egress import BodyTooLarge, ConnectionFailed, DeadlineExceeded, EgressBlocked
 from runs.middleware import circuit
 from runs.middleware.circuit import CircuitBreaker
-from runs.steps.base import Defer, Endpoint, StepFailed
+from runs.step_api.base import Defer, Endpoint, StepFailed
 from tests.support.breakers import HOST_FAILED, go, make_call
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kernel.ids import new_id
 from runs.middleware.concurrency import Concurrency
-from runs.steps.base import Emit, Endpoint, StepCall
+from runs.step_api.base import Emit, Endpoint, StepCall
 
 
 class Hall:

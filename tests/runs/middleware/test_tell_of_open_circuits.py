@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from runs.models import Run
-from runs.steps.base import Defer, Endpoint, StepFailed
+from runs.step_api.base import Defer, Endpoint, StepFailed
 from tenants.models import Tenant
 from tests.support.breakers import HOST_FAILED, go, make_call
 from tests.support.engine import get_run, queue_run, queue_runs, wait_for, wait_until_over

@@ -11,7 +11,7 @@ from examples.model_server import Asked, Problem, Reply
 from runs.providers.base import Message
 from runs.providers.errors import FACTS, Complaint, code_of, refused
 from runs.providers.quoting import quotable
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 from tests.support.http_server import Answer, CountingServer
 from tests.support.model_server import KEY, ModelBench, asking
 

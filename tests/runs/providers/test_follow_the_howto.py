@@ -13,7 +13,7 @@ import pytest
 from kernel.egress import EgressClient, build_policy, open_client
 from runs.providers import registry
 from runs.providers.errors import FACTS
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 from tests.support.http_server import Answer, CountingServer
 from tests.support.model_server import asking
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from examples.model_server import ModelServer, Reply
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 from tests.support.model_server import ModelBench, asking
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from kernel.egress import build_policy, open_client
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 from tests.support.model_server import KEY, ModelBench, asking
 
 

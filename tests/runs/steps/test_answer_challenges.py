@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runs.steps.base import Emit
+from runs.step_api.base import Emit
 from tests.support.http_bench import Bench
 from tests.support.http_server import Answer, RecordedRequest
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from runs.steps.base import StepConfig, StepFailed
+from runs.step_api.base import StepConfig, StepFailed
 from runs.steps.comparisons import OPERATORS
 from runs.steps.condition import Condition, ConditionConfig
 from tests.support.step_calls import make_call

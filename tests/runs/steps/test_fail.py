@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 from runs.steps.fail import FailRun
 from runs.steps.platform_codes import is_platform_code
 from runs.steps.registry import registry

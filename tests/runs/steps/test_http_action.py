@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from kernel.clock import utc_now
 from kernel.values import Json
-from runs.steps.base import Emit
+from runs.step_api.base import Emit
 from runs.steps.http_action import HttpAction, HttpActionConfig
 from tests.support.http_bench import Bench
 from tests.support.http_server import Answer

@@ -6,8 +6,8 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
+from runs.step_api.base import Emit, StepCall, StepHandler
 from runs.steps import registry as module
-from runs.steps.base import Emit, StepCall, StepHandler
 from runs.steps.registry import build_registry, registry
 from runs.steps.transform import Transform
 from segments.catalog import Port, StepType

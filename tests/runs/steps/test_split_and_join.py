@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from runs.steps.base import Emit, StepConfig, StepFailed
+from runs.step_api.base import Emit, StepConfig, StepFailed
 from runs.steps.parallel_join import ParallelJoin, ParallelJoinConfig
 from runs.steps.parallel_split import ParallelSplit, ParallelSplitConfig
 from tests.support.step_calls import make_call

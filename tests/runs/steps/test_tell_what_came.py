@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runs.steps.base import StepFailed
+from runs.step_api.base import StepFailed
 from tests.support.http_bench import Bench
 from tests.support.http_server import Answer
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from runs.steps.base import StepConfig, StepFailed
+from runs.step_api.base import StepConfig, StepFailed
 from runs.steps.transform import Transform
 from tests.support.step_calls import make_call
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kernel.clock import utc_now
-from runs.steps.base import Emit, StepFailed, Wait
+from runs.step_api.base import Emit, StepFailed, Wait
 from runs.steps.registry import registry
 from runs.steps.wait import MOST_SECONDS, WaitStep
 from segments.definition.config import ConfigInvalid

@@ -11,7 +11,7 @@ import pytest
 
 from kernel.clock import utc_now
 from kernel.ids import new_id
-from runs.steps.base import Defer, Endpoint, RuntimeContext, StepCall, StepConfig
+from runs.step_api.base import Defer, Endpoint, RuntimeContext, StepCall, StepConfig
 from tests.support.gates import Window
 
 HERE = Endpoint("127.0.0.1:1", "here")

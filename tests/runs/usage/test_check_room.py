@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from runs.steps.base import StepFailed
-from runs.steps.outside import Budget, Hold
+from runs.step_api.base import StepFailed
+from runs.step_api.outside import Budget, Hold
 from runs.usage.amounts import Amount, money
 from runs.usage.budgets import Account, check_room, resets_at
 

@@ -13,7 +13,7 @@ from kernel.errors import LlmteamError
 from kernel.values import Json, ValueTooLarge
 from runs.core.scope import Scope
 from runs.core.state import Activation
-from runs.steps.base import with_names
+from runs.step_api.base import with_names
 from runs.work.errors import read_error, told
 from runs.work.functions import FUNCTIONS
 from runs.work.pool import _packed, compute

@@ -14,7 +14,7 @@ from uuid import UUID
 from kernel.clock import utc_now
 from kernel.values import Json
 from runs.connections.cookies import AttemptCookies
-from runs.steps.outside import Budget, Client, Endpoint, Hold, LanguageModel, Price, Prompt, Usage
+from runs.step_api.outside import Budget, Client, Endpoint, Hold, LanguageModel, Price, Prompt, Usage
 from runs.work.functions import FUNCTIONS
 from segments.catalog import Effect, ExpressionText, Port, StepConfig, StepType
 from segments.expressions import Account, ExpressionError, Names
