@@ -11,7 +11,7 @@ from django.db.models.functions import Greatest, Now
 from audit.services import record
 from kernel.values import Json
 from runs.bus.doorbell import poke_owner, ring
-from runs.engine.waits import FREE
+from runs.engine.run.waits import FREE
 from runs.errors import RunAlreadyOver, RunNotFound
 from runs.models import Run, RunStatus, Signal, SignalKind
 from runs.needs import needs_again

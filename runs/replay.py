@@ -17,7 +17,7 @@ from runs.callbacks.starting import CallbackWish, new_callback, tell_of_copied_s
 from runs.connections.cookies import sealed_again
 from runs.core import EventType
 from runs.core.events import REPLAYED_FROM
-from runs.engine.journal import chain
+from runs.engine.journal.journal import chain
 from runs.errors import ActivationUnknown
 from runs.idempotency import OnceKey, Started, start_once
 from runs.models import Run, RunEvent

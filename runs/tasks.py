@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from runs import idempotency
-from runs.engine.thread import poke_host
+from runs.engine.host.thread import poke_host
 
 
 @shared_task(name="runs.poke", ignore_result=True)

@@ -13,7 +13,7 @@ from kernel.values import Json
 from runs.core import Event, EventType, apply, emitted, new_state
 from runs.core.state import State
 from runs.core.summary import summarise
-from runs.engine.journal import MAX_JOURNAL_BYTES
+from runs.engine.journal.journal import MAX_JOURNAL_BYTES
 from runs.errors import SnapshotTooLarge
 from runs.journals.records import read_events
 from runs.models import Run, RunEvent

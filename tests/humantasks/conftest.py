@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runs.engine.host import Host
+from runs.engine.host.host import Host
 from tenants.models import Membership, Tenant
 from tests.support.engine import make_tenant
 from tests.support.host import running_host

@@ -8,7 +8,7 @@ import pytest
 from humantasks.services import claim_task
 from humantasks.types import TaskStatus
 from runs.commands import command_run
-from runs.engine.host import Host
+from runs.engine.host.host import Host
 from runs.models import SignalKind
 from runs.replay import replay_run
 from tenants.models import Membership, Tenant

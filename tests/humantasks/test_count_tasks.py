@@ -14,7 +14,7 @@ from humantasks.models import HumanTask, Notice
 from humantasks.selectors import count_open_tasks
 from kernel.clock import utc_now
 from runs.commands import command_run
-from runs.engine.host import Host
+from runs.engine.host.host import Host
 from runs.models import SignalKind
 from tenants.context import tenant_scope, unscoped
 from tenants.models import Membership, Tenant

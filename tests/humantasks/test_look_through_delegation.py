@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from audit.models import Entry
 from humantasks.models import HumanTask, TaskDecision
-from runs.engine.host import Host
+from runs.engine.host.host import Host
 from runs.models import RunEvent
 from tenants.context import tenant_scope, unscoped
 from tenants.members.sessions import TENANT

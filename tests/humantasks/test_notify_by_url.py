@@ -12,7 +12,7 @@ from standardwebhooks.webhooks import Webhook
 from humantasks.models import HumanTask
 from humantasks.services import claim_task
 from kernel.clock import utc_now
-from runs.engine.host import Host
+from runs.engine.host.host import Host
 from runs.models import Delivery
 from tenants.context import unscoped
 from tenants.models import Membership, Tenant

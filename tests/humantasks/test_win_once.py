@@ -12,7 +12,7 @@ from django.db import connections
 
 from humantasks.errors import TaskOver
 from runs.commands import command_run
-from runs.engine.host import Host
+from runs.engine.host.host import Host
 from runs.errors import RunAlreadyOver
 from runs.models import SignalKind
 from runs.step_api.base import Emit, Next, StepCall, Wait

@@ -6,8 +6,8 @@ START = """if True:
     import sys
     import llmteam.celery
     llmteam.celery.app.loader.import_default_modules()
-    import runs.engine.bootstep, humantasks.mail.bootstep
-    from runs.engine.host import Host
+    import runs.engine.host.bootstep, humantasks.mail.bootstep
+    from runs.engine.host.host import Host
     print("started", *sorted({"llmteam.urls", "llmteam.admin_site", "daphne.server", "unfold.admin"} & {*sys.modules}))
     import llmteam.urls
     from django.contrib import admin

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from psycopg import sql
 
-from runs.engine.host import Host
+from runs.engine.host.host import Host
 from tenants.connections.rules import ConnectionWish
 from tenants.connections.services import delete_connection, save_connection
 from tenants.models import Tenant

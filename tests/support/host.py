@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from runs.engine.host import Host
-from runs.engine.watchdog import watched_loop
+from runs.engine.host.host import Host
+from runs.engine.host.watchdog import watched_loop
 
 
 class LocalHost:

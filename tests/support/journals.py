@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from kernel.ids import new_id
-from runs.engine.clock import DatabaseClock
-from runs.engine.journal import Journal
+from runs.engine.host.clock import DatabaseClock
+from runs.engine.journal.journal import Journal
 from runs.engine.store import workers
 from runs.engine.store.claims import Claimed, claim_runs
 from runs.engine.store.connection import connect, connect_blocking

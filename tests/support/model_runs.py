@@ -3,7 +3,7 @@
 from typing import Any
 
 from examples.model_server import ModelServer
-from runs.engine.host import Host
+from runs.engine.host.host import Host
 from runs.models import Run
 from tenants.connections.rules import ConnectionWish
 from tenants.connections.services import save_connection

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from examples.model_server import ModelServer, Problem, Reply
-from runs.engine.host import Host
+from runs.engine.host.host import Host
 from runs.models import ModelPrice, UsageEntry
 from segments.prompts.rules import PromptTexts
 from segments.prompts.services import archive_prompt, save_prompt

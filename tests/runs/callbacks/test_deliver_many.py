@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from runs.engine.deliverer import AT_ONCE, PER_TARGET
+from runs.engine.delivery.deliverer import AT_ONCE, PER_TARGET
 from runs.models import Delivery
 from tenants.context import unscoped
 from tenants.models import Tenant

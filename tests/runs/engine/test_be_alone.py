@@ -3,7 +3,7 @@ from uuid import UUID
 
 import pytest
 
-from runs.engine import host as host_module
+from runs.engine.host import host as host_module
 from runs.models import RunEvent
 from tenants.models import Tenant
 from tests.support.engine import event_types, events_of, queue_run, queue_runs, statuses, wait_for, wait_until_over

@@ -11,7 +11,7 @@ from django.db import connection
 from psycopg import sql
 from rest_framework.test import APIClient
 
-from runs.engine.attempts import Attempt
+from runs.engine.run.attempts import Attempt
 from tenants.connections.rules import ConnectionWish
 from tenants.connections.services import save_connection
 from tenants.models import Tenant

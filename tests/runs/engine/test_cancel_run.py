@@ -3,8 +3,8 @@ import time
 from typing import Any
 
 from runs.core.events import EventType
-from runs.engine import closings
-from runs.engine.writer import Writer
+from runs.engine.journal.writer import Writer
+from runs.engine.run import closings
 from tenants.models import Tenant
 from tests.support.engine import (
     event_types,

@@ -5,10 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 from runs.core.events import EventType
-from runs.engine.batches import Slice
-from runs.engine.spending import Spending
+from runs.engine.journal.batches import Slice
+from runs.engine.journal.writer import Writer
+from runs.engine.run.spending import Spending
 from runs.engine.store.connection import connect
-from runs.engine.writer import Writer
 from runs.journals.activations import list_steps
 from runs.models import Run, UsageDay, UsageEntry
 from runs.replay import replay_run

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from devserver.processes import free_port
 from llmteam import environment
-from runs.engine.exposition import Exposition
+from runs.engine.host.exposition import Exposition
 from tenants.models import Tenant
 from tests.support.engine import queue_run, wait_until_over
 from tests.support.segments import segment, step

@@ -9,11 +9,11 @@ import pytest
 from django.db import connection as django_connection
 
 from runs.core.events import EventType
-from runs.engine.batches import Slice
 from runs.engine.errors import LeaseLost, RunRefused
-from runs.engine.journal import Journal, chain
+from runs.engine.journal.batches import Slice
+from runs.engine.journal.journal import Journal, chain
+from runs.engine.journal.writer import SHARED_BATCH_EVENTS, Writer
 from runs.engine.store.connection import connect, conninfo
-from runs.engine.writer import SHARED_BATCH_EVENTS, Writer
 from runs.models import Run
 from tenants.context import unscoped
 from tenants.models import Tenant

@@ -12,13 +12,13 @@ import pytest
 
 from kernel.clock import utc_now
 from kernel.ids import new_id
-from runs.engine import tariffs
 from runs.engine.errors import HostLost
+from runs.engine.host.surroundings import Surroundings
+from runs.engine.run import tariffs
+from runs.engine.run.times import written_time
 from runs.engine.store import budgets, workers
 from runs.engine.store.budgets import Request
 from runs.engine.store.connection import build_pool, connect, connect_blocking
-from runs.engine.surroundings import Surroundings
-from runs.engine.times import written_time
 from runs.models import BudgetHold, ModelPrice, Run, RunEvent, UsageDay, Worker
 from runs.step_api.base import StepFailed
 from runs.step_api.outside import Hold

@@ -9,10 +9,10 @@ from django.db import connection
 
 from kernel.clock import utc_now
 from runs.commands import command_run
-from runs.engine.lease import FROZEN_EXIT
+from runs.engine.host.lease import FROZEN_EXIT
+from runs.engine.host.sweeper import Sweeper
 from runs.engine.store.connection import connect
 from runs.engine.store.workers import free_runs_of_the_dead
-from runs.engine.sweeper import Sweeper
 from runs.models import Run, SignalKind, Worker
 from tenants.context import unscoped
 from tenants.models import Tenant

@@ -13,9 +13,9 @@ import pytest
 from django.db import connection
 
 from kernel.clock import utc_now
+from runs.engine.host.sweeper import SECOND_LOOK_SECONDS, Sweeper
 from runs.engine.store.connection import connect, conninfo
 from runs.engine.store.workers import LOCK, free_runs_of_the_dead
-from runs.engine.sweeper import SECOND_LOOK_SECONDS, Sweeper
 from runs.models import Worker
 from tenants.models import Tenant
 from tests.support.engine import event_types, get_run, queue_run, queue_runs, wait_for, wait_until_over

@@ -8,10 +8,10 @@ import pytest
 from kernel.clock import utc_now
 from runs.commands import command_run
 from runs.core.events import Event, EventType
-from runs.engine import closings
-from runs.engine.times import written_time
-from runs.engine.waits import Waits
-from runs.engine.writer import Writer
+from runs.engine.journal.writer import Writer
+from runs.engine.run import closings
+from runs.engine.run.times import written_time
+from runs.engine.run.waits import Waits
 from runs.models import Run, SignalKind, Worker
 from tenants.context import unscoped
 from tenants.models import Tenant

@@ -2,7 +2,7 @@ import asyncio
 import signal
 import time
 
-from runs.engine.host import Host
+from runs.engine.host.host import Host
 from runs.models import Worker
 from tenants.models import Tenant
 from tests.support.engine import event_types, events_of, get_run, queue_run, queue_runs, wait_for, wait_until_over

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework.test import APIClient
 
-from runs.engine import completion
+from runs.engine.run import completion
 from tenants.models import Tenant
 from tenants.services import create_api_key
 from tests.support.engine import events_of, get_run, queue_run, wait_until_over

@@ -8,8 +8,8 @@ import orjson
 
 from kernel.values import Json
 from runs.core import Event, EventType
-from runs.engine.closings import OUTCOME_UNKNOWN
-from runs.engine.journal import Journal
+from runs.engine.journal.journal import Journal
+from runs.engine.run.closings import OUTCOME_UNKNOWN
 from runs.engine.store.journals import Received
 from runs.models import SignalKind
 

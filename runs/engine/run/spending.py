@@ -8,17 +8,17 @@ from kernel.values import Json, dump_json
 from runs.core import Event, EventType
 from runs.core.events import REPLAYED_FROM, USAGE
 from runs.core.state import ActivationKey
-from runs.engine.journal import Journal
-from runs.engine.reservations import Reservations
+from runs.engine.journal.journal import Journal
+from runs.engine.run.reservations import Reservations
+from runs.engine.run.tariffs import Tariffs
 from runs.engine.store.budgets import AttemptKey, Request
-from runs.engine.tariffs import Tariffs
 from runs.step_api.outside import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, amount_of, bounded, largest, sum_of
 from runs.usage.budgets import Account, check_room
 from runs.usage.sums import RunUsage
 
 if TYPE_CHECKING:
-    from runs.engine.attempts import Attempt
+    from runs.engine.run.attempts import Attempt
 
 OUTCOMES = frozenset({EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_RETRYING, EventType.STEP_SKIPPED})
 UNBOUNDED = Budget()

@@ -6,9 +6,9 @@ from typing import Any
 
 from kernel.values import Json
 from runs.core import EventType, Phase, Skip
-from runs.engine.chronicle import Chronicle
-from runs.engine.flights import Flights
-from runs.engine.parked import Parked
+from runs.engine.run.chronicle import Chronicle
+from runs.engine.run.flights import Flights
+from runs.engine.run.parked import Parked
 from segments.catalog import Effect
 
 

@@ -12,9 +12,9 @@ import psycopg
 
 from kernel.tasks import end_tasks
 from runs.bus.notices import Advance
-from runs.engine.batches import Slice, Verdict, advanced, closed, judge
 from runs.engine.errors import LeaseLost, RunRefused
-from runs.engine.journal import Closing, Journal
+from runs.engine.journal.batches import Slice, Verdict, advanced, closed, judge
+from runs.engine.journal.journal import Closing, Journal
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase, columns, connect, transaction
 from runs.metrics import JOURNAL_COMMITS, RUNS_GIVEN_UP

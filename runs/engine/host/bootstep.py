@@ -8,8 +8,8 @@ from celery import bootsteps
 from django.conf import settings
 
 from kernel.process_memory import be_frugal
-from runs.engine.exposition import Exposition
-from runs.engine.thread import start_host, stop_host
+from runs.engine.host.exposition import Exposition
+from runs.engine.host.thread import start_host, stop_host
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ import signal
 import threading
 from functools import partial
 
-from runs.engine.host import Host
-from runs.engine.watchdog import watched_loop
+from runs.engine.host.host import Host
+from runs.engine.host.watchdog import watched_loop
 
 log = logging.getLogger(__name__)
 

@@ -10,19 +10,19 @@ from runs.connections.cookies import RunCookies
 from runs.core import Event, EventType, Phase, State, apply, decide, next_retry, route_error
 from runs.core.events import USAGE
 from runs.core.state import ActivationKey
-from runs.engine.closings import at_of, event_of
-from runs.engine.journal import Journal
-from runs.engine.orders import Orders
-from runs.engine.outcomes import error_object
-from runs.engine.spending import Spending
-from runs.engine.times import written_time
-from runs.engine.waits import PLATFORM, Waits
+from runs.engine.journal.journal import Journal
+from runs.engine.run.closings import at_of, event_of
+from runs.engine.run.orders import Orders
+from runs.engine.run.outcomes import error_object
+from runs.engine.run.spending import Spending
+from runs.engine.run.times import written_time
+from runs.engine.run.waits import PLATFORM, Waits
 from runs.metrics import DEFERRED
 from runs.step_api.base import Defer, StepFailed
 from segments.plan import RetryPolicy
 
 if TYPE_CHECKING:
-    from runs.engine.attempts import Attempt
+    from runs.engine.run.attempts import Attempt
 
 FIRST_FAULT_SECONDS: Final = 1.0
 LONGEST_FAULT_SECONDS: Final = 60.0

@@ -8,7 +8,7 @@ from kernel.values import Json
 from runs.core import Event, EventType
 from runs.core.events import TASK_NEWS
 from runs.core.state import ActivationKey
-from runs.engine.times import read_time, written_time
+from runs.engine.run.times import read_time, written_time
 
 HUMAN: Final = "human"
 TIMER: Final = "timer"

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from runs.core.events import EventType
-from runs.engine.journal import Closing, Journal, Row, SideRow
+from runs.engine.journal.journal import Closing, Journal, Row, SideRow
 from runs.engine.store.journals import LockedRun
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ import orjson
 from kernel.values import Json, ValueTooLarge, dump_json
 from runs.circuits.wording import open_sentence
 from runs.core import Event, EventType
-from runs.engine.journal import Closing, Journal
-from runs.engine.recovery import LOST
-from runs.engine.waits import CIRCUIT, NEVER, Waits
+from runs.engine.journal.journal import Closing, Journal
+from runs.engine.run.recovery import LOST
+from runs.engine.run.waits import CIRCUIT, NEVER, Waits
 from runs.models import RunStatus
 
 OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"

@@ -11,13 +11,13 @@ from kernel.values import Json, normalise
 from runs.core import EventType, Phase
 from runs.core.places import is_same_place, place_of
 from runs.core.state import ActivationKey
-from runs.engine.attempts import Attempt
-from runs.engine.chronicle import Chronicle
-from runs.engine.journal import Journal
-from runs.engine.outcomes import Outcome
+from runs.engine.journal.journal import Journal
+from runs.engine.run.attempts import Attempt
+from runs.engine.run.chronicle import Chronicle
+from runs.engine.run.outcomes import Outcome
+from runs.engine.run.times import written_time
+from runs.engine.run.waits import CALL, HUMAN
 from runs.engine.store.journals import Received
-from runs.engine.times import written_time
-from runs.engine.waits import CALL, HUMAN
 from runs.models import SignalKind
 from runs.step_api.base import Emit, StepFailed, Wait
 

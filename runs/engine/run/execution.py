@@ -8,24 +8,24 @@ from functools import partial
 from kernel.values import Json, ValueTooLarge
 from runs.core import Command, Complete, EventType, Fail, Reject, RunFacts, Scope, Skip, Start, State, decide, new_state
 from runs.core.state import ActivationKey
-from runs.engine import closings
-from runs.engine.attempts import Attempt
-from runs.engine.chronicle import Chronicle
-from runs.engine.completion import complete
-from runs.engine.flights import Flights
-from runs.engine.journal import Closing, Journal
-from runs.engine.orders import told_by
-from runs.engine.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere
-from runs.engine.parked import Parked
-from runs.engine.plans import ReadyPlan
-from runs.engine.recovery import LOST, Fate, fates
-from runs.engine.skips import Skips
-from runs.engine.slices import INLINE_UNITS, ROUND_UNITS
-from runs.engine.spending import Spending
+from runs.engine.host.plans import ReadyPlan
+from runs.engine.host.slices import INLINE_UNITS, ROUND_UNITS
+from runs.engine.host.surroundings import Surroundings
+from runs.engine.journal.journal import Closing, Journal
+from runs.engine.run import closings
+from runs.engine.run.attempts import Attempt
+from runs.engine.run.chronicle import Chronicle
+from runs.engine.run.completion import complete
+from runs.engine.run.flights import Flights
+from runs.engine.run.orders import told_by
+from runs.engine.run.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere
+from runs.engine.run.parked import Parked
+from runs.engine.run.recovery import LOST, Fate, fates
+from runs.engine.run.skips import Skips
+from runs.engine.run.spending import Spending
+from runs.engine.run.waits import CALL
 from runs.engine.store import journals
 from runs.engine.store.claims import Claimed, Purpose
-from runs.engine.surroundings import Surroundings
-from runs.engine.waits import CALL
 from runs.models import RunStatus
 from runs.resuming.links import resume_url
 from runs.step_api.base import Defer, StepFailed, Wait

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from runs.engine.clock import DatabaseClock
+from runs.engine.host.clock import DatabaseClock
 from runs.engine.store import tariffs
 from runs.engine.store.connection import AsyncDatabase
 from runs.engine.store.tariffs import Caps

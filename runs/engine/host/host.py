@@ -13,17 +13,17 @@ from django.utils.module_loading import import_string
 from kernel.log_fields import note
 from kernel.tasks import end_tasks
 from runs.bus.doorbell import ring_now
-from runs.engine.absences import Absences
 from runs.engine.errors import HostLost
-from runs.engine.inbox import listen_for_signals
-from runs.engine.lease import Beat, Lease, Watch
+from runs.engine.host.absences import Absences
+from runs.engine.host.inbox import listen_for_signals
+from runs.engine.host.lease import Beat, Lease, Watch
+from runs.engine.host.surroundings import AWAY, Surroundings
+from runs.engine.host.sweeper import SECOND_LOOK_SECONDS, Sweeper
 from runs.engine.memory.budget import MIB, MemoryBudget
 from runs.engine.memory.returning import return_memory_forever
-from runs.engine.runner import Runner
+from runs.engine.run.runner import Runner
 from runs.engine.store.claims import Claimed, claim_runs, disown_unknown
 from runs.engine.store.connection import AsyncDatabase, build_pool
-from runs.engine.surroundings import AWAY, Surroundings
-from runs.engine.sweeper import SECOND_LOOK_SECONDS, Sweeper
 from runs.metrics import CLAIMS_HELD_BACK, RUNS_OWNED
 
 log = logging.getLogger(__name__)

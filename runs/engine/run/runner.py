@@ -5,17 +5,17 @@ from collections.abc import Callable
 from uuid import UUID
 
 from runs.core import EventType
-from runs.engine import closings
 from runs.engine.errors import LeaseLost, RunRefused
-from runs.engine.execution import Execution
-from runs.engine.journal import Closing, Journal
+from runs.engine.host.plans import PlanUnavailable
+from runs.engine.host.surroundings import Surroundings
+from runs.engine.journal.journal import Closing, Journal
 from runs.engine.memory.budget import MemoryBudget
-from runs.engine.orders import Orders, told_by
-from runs.engine.plans import PlanUnavailable
+from runs.engine.run import closings
+from runs.engine.run.execution import Execution
+from runs.engine.run.orders import Orders, told_by
+from runs.engine.run.waits import Waits
 from runs.engine.store import journals
 from runs.engine.store.claims import LOSSES_TO_BE_ALONE, LOSSES_TO_STALL, Claimed, Purpose
-from runs.engine.surroundings import Surroundings
-from runs.engine.waits import Waits
 
 log = logging.getLogger(__name__)
 
