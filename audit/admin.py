@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
 
 from audit.models import Entry
+from foundation.console import BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column, noun_of, pretty
 from kernel.ids import parse_id
-from tenants.console import BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column, noun_of, pretty
 from tenants.members.actors import names_of, of_actor_called
 
 _NOUNS: Final = {"member": "membership"}

@@ -12,18 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from humantasks.errors import AnswerInvalid, TaskNotFound, TaskOver, TaskRefused, TaskTaken
-from humantasks.mail import admin as mail_pages  # noqa: F401 - Django looks here only
-from humantasks.models import HumanTask, TaskDecision
-from humantasks.report_page import show_report
-from humantasks.rules import ADMIN, Person
-from humantasks.services import delegate_task, release_task
-from humantasks.types import TaskStatus
-from kernel.clock import utc_now
-from kernel.ids import parse_id
-from segments.console import SegmentFilter
-from segments.selectors import of_segment_called, segment_name
-from tenants.console import (
+from foundation.console import (
     MOST_AT_ONCE,
     BoundedPaginator,
     DaysFilter,
@@ -39,6 +28,17 @@ from tenants.console import (
     links,
     pretty,
 )
+from humantasks.errors import AnswerInvalid, TaskNotFound, TaskOver, TaskRefused, TaskTaken
+from humantasks.mail import admin as mail_pages  # noqa: F401 - Django looks here only
+from humantasks.models import HumanTask, TaskDecision
+from humantasks.report_page import show_report
+from humantasks.rules import ADMIN, Person
+from humantasks.services import delegate_task, release_task
+from humantasks.types import TaskStatus
+from kernel.clock import utc_now
+from kernel.ids import parse_id
+from segments.console import SegmentFilter
+from segments.selectors import of_segment_called, segment_name
 from tenants.members.actors import names_of
 from tenants.members.selectors import find_active_member
 

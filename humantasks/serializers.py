@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from foundation.shapes import JsonObject
 from humantasks import rules
 from humantasks.errors import TaskNotFound
 from humantasks.facts import facts_of
@@ -20,7 +21,6 @@ from kernel.ids import parse_id
 from tenants.fields import Id, WordList
 from tenants.models import Membership
 from tenants.requests import PageQuery, Strict
-from tenants.shapes import JsonObject
 
 DECIDE_EXAMPLE: Final = {"decision": "approved", "comment": "Within the budget.", "content_hash": "9f2c..."}
 

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.shapes import page_shape
 from humantasks import errors, selectors, services
 from humantasks.models import HumanTask
 from humantasks.people import caller_as_person
@@ -30,7 +31,6 @@ from kernel.compute.errors import COMPUTE_REFUSALS
 from kernel.paging import CursorRefused, page_body
 from tenants.context import reading_scope
 from tenants.requests import NoFields, caller_of, read_fields, read_query
-from tenants.shapes import page_shape
 
 READ, WRITE = "tasks:read", "tasks:write"
 REFUSED = (errors.TaskNotFound, errors.TaskRefused, errors.TaskTaken, errors.TaskOver)

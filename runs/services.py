@@ -9,6 +9,7 @@ from django.db.models import Model
 
 from audit.services import new_entry
 from audit.types import REQUEST
+from foundation.inserts import insert_together
 from kernel.values import Json
 from runs.bus.doorbell import ring
 from runs.callbacks.starting import CallbackWish, new_callback
@@ -21,7 +22,6 @@ from segments.models import Revision
 from segments.plan import SEMANTICS
 from segments.selectors import check_startable, get_revision, get_segment, get_startable
 from segments.services import read_inline, store_inline
-from tenants.inserts import insert_together
 from tenants.models import ApiKey, Tenant
 
 RETURN_EXISTING: Final = "return_existing"

@@ -7,10 +7,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from segments.models import Revision, Segment
-from segments.prompts.admin import PromptTemplateAdmin, PromptVersionAdmin
-from segments.services import archive_segment
-from tenants.console import (
+from foundation.console import (
     MOST_AT_ONCE,
     NoQuestionsForm,
     Question,
@@ -24,6 +21,9 @@ from tenants.console import (
     links,
     pretty,
 )
+from segments.models import Revision, Segment
+from segments.prompts.admin import PromptTemplateAdmin, PromptVersionAdmin
+from segments.services import archive_segment
 
 
 @admin.register(Segment)

@@ -14,9 +14,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from kernel.clock import utc_now
-from tenants.callback_acts import CallbackSecretActs
-from tenants.console import (
+from foundation.console import (
     MOST_AT_ONCE,
     ConsoleAdmin,
     NoQuestionsForm,
@@ -29,6 +27,8 @@ from tenants.console import (
     is_confirmed,
     links,
 )
+from kernel.clock import utc_now
+from tenants.callback_acts import CallbackSecretActs
 from tenants.known_callers import forget_callers_of
 from tenants.known_origins import known_origins
 from tenants.members.admin import InvitationAdmin, MembershipAdmin

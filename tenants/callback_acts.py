@@ -4,8 +4,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from foundation.console import MOST_AT_ONCE, ConsoleAdmin, NoQuestionsForm, Question, act, is_confirmed
 from tenants.callback_secrets import rotate_callback_secret
-from tenants.console import MOST_AT_ONCE, ConsoleAdmin, NoQuestionsForm, Question, act, is_confirmed
 from tenants.models import CallbackSecret, Tenant
 
 

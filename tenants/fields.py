@@ -12,8 +12,8 @@ from uuid import UUID
 
 from rest_framework import serializers
 
+from foundation.shapes import JsonObject
 from kernel.ids import ID_FORM, parse_id
-from tenants.shapes import JsonObject
 
 _JSON_TYPES: Final[tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], tuple[type, ...]], ...]] = (
     (serializers.BooleanField, (bool,)),

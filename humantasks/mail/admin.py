@@ -7,10 +7,7 @@ from django.db.models import Q, QuerySet, TextChoices
 from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from humantasks.mail.outbox import NOT_NEEDED, send_again
-from humantasks.models import Notice
-from kernel.ids import parse_id
-from tenants.console import (
+from foundation.console import (
     MOST_AT_ONCE,
     BoundedPaginator,
     DaysFilter,
@@ -23,6 +20,9 @@ from tenants.console import (
     is_confirmed,
     links,
 )
+from humantasks.mail.outbox import NOT_NEEDED, send_again
+from humantasks.models import Notice
+from kernel.ids import parse_id
 from tenants.members.actors import is_called
 
 

@@ -19,6 +19,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from audit.services import record
+from foundation.console import actor_of
 from kernel.clock import utc_now
 from kernel.values import Json
 from llmteam.operators.guesses import REFUSED, attempt, forget_attempts
@@ -26,7 +27,6 @@ from llmteam.operators.notices import tell_of_lock
 from llmteam.operators.thread import LOGINS, Busy, Places
 from runs.console.lists import runs_today
 from tenants.addresses import share_of
-from tenants.console import actor_of
 from tenants.context import unscoped
 from tenants.models import Tenant
 from tenants.sign_in.operators.signing_in import OIDC, may_use_console, operators_provider

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "channels",
     "corsheaders",
     "django_htmx",
+    "foundation",
     "tenants",
     "audit",
     "segments",

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from foundation.shapes import JsonObject
 from kernel.values import size_of
 from runs.api import requests
 from runs.api.examples import RUN_EXAMPLE
@@ -17,7 +18,6 @@ from runs.services import RETURN_EXISTING, Wish
 from runs.usage.serializers import StepUsageShape
 from tenants.fields import FiniteFloat, Formed, ObjectField, WordList, whole
 from tenants.requests import PageQuery, Strict
-from tenants.shapes import JsonObject
 
 MAX_TIMEOUT_SECONDS = 30 * 24 * 3600
 MAX_PRIORITY = 10

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.shapes import JsonObject
 from runs import errors
 from runs.answer_wishes import PREFER, WaitQuery, answer_wish_of
 from runs.api.presentation import error_member, run_links, run_location, run_usage, step_body
@@ -21,7 +22,6 @@ from runs.trials import try_step_type
 from segments.errors import SegmentInvalid, StepTypeNotFound
 from tenants.fields import ObjectField
 from tenants.requests import NotAvailable, Strict, caller_of, read_fields
-from tenants.shapes import JsonObject
 
 WAIT_SECONDS = 10.0
 

@@ -11,15 +11,7 @@ from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from kernel.ids import parse_id
-from runs.callbacks.models import Delivery, DeliveryAttempt, DeliveryStatus, NotificationTarget
-from runs.callbacks.sealing import Address
-from runs.callbacks.serializers import LONGEST_URL
-from runs.callbacks.services import check_notifications, clear_notifications, redeliver, set_notifications
-from runs.errors import CallbackRefused
-from runs.models import Run
-from segments.selectors import of_segment_called, segment_name
-from tenants.console import (
+from foundation.console import (
     MOST_AT_ONCE,
     BoundedPaginator,
     ConsoleAdmin,
@@ -35,6 +27,14 @@ from tenants.console import (
     is_confirmed,
     links,
 )
+from kernel.ids import parse_id
+from runs.callbacks.models import Delivery, DeliveryAttempt, DeliveryStatus, NotificationTarget
+from runs.callbacks.sealing import Address
+from runs.callbacks.serializers import LONGEST_URL
+from runs.callbacks.services import check_notifications, clear_notifications, redeliver, set_notifications
+from runs.errors import CallbackRefused
+from runs.models import Run
+from segments.selectors import of_segment_called, segment_name
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[NotificationTarget]

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.shapes import page_shape
 from kernel.ids import parse_id
 from kernel.paging import CursorRefused, page_body
 from runs.api.presentation import runs_location
@@ -17,7 +18,6 @@ from runs.errors import CallbackRefused, DeliveryNotFound, RunNotFound
 from runs.selectors import read_run_id
 from tenants.callback_secrets import callback_secret_age
 from tenants.requests import NoFields, NotAvailable, PageQuery, caller_of, read_fields, read_query
-from tenants.shapes import page_shape
 
 READ, WRITE, SIGN = "runs:read", "runs:write", "webhooks:write"
 NO_SUBSCRIPTIONS = (

@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 
+from foundation.console import actor_of
 from runs.circuits.listing import list_circuits, reset_circuit
 from runs.errors import CircuitNotFound, CircuitsUnknown
-from tenants.console import actor_of
 from tenants.models import Tenant
 
 

@@ -6,10 +6,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
+from foundation.console import NoQuestionsForm, Question, act, actor_of, is_confirmed
 from runs.circuits.page import show_circuits
 from runs.connections.trial import TrialsUnderWay, try_connection
 from tenants.connections.admin import ConnectionAdmin
-from tenants.console import NoQuestionsForm, Question, act, actor_of, is_confirmed
 from tenants.models import Connection
 
 MOST_AT_ONCE = 5

@@ -12,11 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from kernel.errors import Conflict, Invalid
-from runs.commands import REPLIES, Reply, command_run
-from runs.models import Run, RunStatus, SignalKind
-from runs.replay import replay_run
-from tenants.console import (
+from foundation.console import (
     MOST_AT_ONCE,
     Question,
     ReadOnlyAdmin,
@@ -26,6 +22,10 @@ from tenants.console import (
     change_link,
     is_confirmed,
 )
+from kernel.errors import Conflict, Invalid
+from runs.commands import REPLIES, Reply, command_run
+from runs.models import Run, RunStatus, SignalKind
+from runs.replay import replay_run
 
 MOST_NAMED: Final = 5
 

@@ -13,6 +13,16 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
+from foundation.console import (
+    BoundedPaginator,
+    DaysFilter,
+    ReadOnlyAdmin,
+    change_link,
+    changelist_url,
+    column,
+    links,
+    pretty,
+)
 from kernel.clock import utc_now
 from kernel.ids import parse_id
 from runs.console.actions import RunActs
@@ -23,16 +33,6 @@ from runs.selectors import step_states
 from segments.console import SegmentFilter
 from segments.models import Segment
 from segments.selectors import of_segment_called, segment_name
-from tenants.console import (
-    BoundedPaginator,
-    DaysFilter,
-    ReadOnlyAdmin,
-    change_link,
-    changelist_url,
-    column,
-    links,
-    pretty,
-)
 from tenants.members.actors import names_of
 
 HEAVY: Final = ("input", "output", "error", "metadata", "digest")

@@ -10,10 +10,10 @@ from django.db.models import Count, JSONField, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Left
 
+from foundation.console import changelist_url
 from kernel.clock import utc_now
 from kernel.values import Json
 from runs.models import Run, RunEvent, RunStatus
-from tenants.console import changelist_url
 
 EVENTS_A_PAGE: Final = 100
 PREVIEW_CHARACTERS: Final = 200

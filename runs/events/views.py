@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.shapes import page_shape
 from kernel.paging import CursorRefused, Page, page_body
 from runs import selectors
 from runs.api import serializers
@@ -20,7 +21,6 @@ from runs.events.stream import SCOPE, open_run, open_tenant, read_filter
 from runs.events.tickets import issue_ticket
 from tenants.fields import whole
 from tenants.requests import NoFields, caller_of, read_fields, read_query
-from tenants.shapes import page_shape
 
 LAST_EVENT_ID: Final = OpenApiParameter(
     "Last-Event-ID",

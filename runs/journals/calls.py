@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
+from foundation.shapes import JsonObject
 from kernel.values import Json
 from runs.connections.cookies import shown_cookies
 from runs.models import RunEvent
-from tenants.shapes import JsonObject
 
 PREFIX: Final = "action."
 MOST_CALLS: Final = 20

@@ -10,13 +10,13 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
 
+from foundation.console import MOST_COUNTED, BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column
 from kernel.clock import utc_now
 from kernel.ids import parse_id
 from runs.usage.amounts import money
 from runs.usage.models import ModelPrice, UsageDay, UsageEntry
 from segments.console import SegmentFilter
 from segments.selectors import of_segment_called, segment_name
-from tenants.console import MOST_COUNTED, BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column
 
 _GROUP: Final = ("tenant", "day", "segment_id", "provider", "model", "is_test")
 _SUMMED: Final = ("calls", "input_tokens", "output_tokens", "cost", "unpriced_calls", "estimated_calls")

@@ -10,11 +10,7 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from segments.definition.prompt_names import TEMPLATE_ID
-from segments.prompts.models import PromptTemplate, PromptVersion
-from segments.prompts.rules import PromptTexts, problems
-from segments.prompts.services import archive_prompt, save_prompt
-from tenants.console import (
+from foundation.console import (
     MOST_AT_ONCE,
     ConsoleAdmin,
     NoQuestionsForm,
@@ -28,6 +24,10 @@ from tenants.console import (
     is_confirmed,
     links,
 )
+from segments.definition.prompt_names import TEMPLATE_ID
+from segments.prompts.models import PromptTemplate, PromptVersion
+from segments.prompts.rules import PromptTexts, problems
+from segments.prompts.services import archive_prompt, save_prompt
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[PromptTemplate]

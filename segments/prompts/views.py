@@ -8,11 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.shapes import page_shape
 from kernel.paging import CursorRefused, page_body
 from segments import errors
 from segments.prompts import selectors, serializers, services
 from tenants.requests import PageQuery, caller_of, read_query, with_etag
-from tenants.shapes import page_shape
 
 READ, WRITE = "segments:read", "segments:write"
 UNCHANGED = OpenApiResponse(description="`If-None-Match` names the present content.")

@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
+from foundation.console import ConsoleAdmin, actor_of, column
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from tenants.connections.certificates import LONGEST_PEM, expires_at
@@ -25,7 +26,6 @@ from tenants.connections.services import (
     secret_needed_again,
     wished_tls_key,
 )
-from tenants.console import ConsoleAdmin, actor_of, column
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[Connection]

@@ -5,13 +5,13 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from foundation.shapes import JsonObject
 from tenants.connections.certificates import LONGEST_PEM, expires_at
 from tenants.connections.models import Connection, ConnectionAuth, ConnectionKind, SecretPlace
 from tenants.connections.rules import ConnectionWish
 from tenants.connections.services import KEEP
 from tenants.fields import FiniteFloat, ObjectField
 from tenants.requests import Strict
-from tenants.shapes import JsonObject
 
 MOST_HEADERS = 30
 LLM_EXAMPLE = {"kind": "llm", "provider": "openai", "model": "gpt-4o-mini", "secret": "sk-..."}

@@ -7,12 +7,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.shapes import page_shape
 from kernel.paging import CursorRefused, page_body
 from tenants import errors
 from tenants.connections import selectors, services
 from tenants.connections.serializers import ConnectionFields, ConnectionShape, connection_body
 from tenants.requests import PageQuery, caller_of, read_query
-from tenants.shapes import page_shape
 
 READ, WRITE = "tenant:read", "tenant:write"
 

@@ -11,8 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from kernel.errors import LlmteamError
-from tenants.console import (
+from foundation.console import (
     MOST_AT_ONCE,
     ConsoleAdmin,
     NoQuestionsForm,
@@ -22,6 +21,7 @@ from tenants.console import (
     column,
     is_confirmed,
 )
+from kernel.errors import LlmteamError
 from tenants.known_callers import forget_callers_of
 from tenants.members.actors import names_of
 from tenants.members.errors import LastAdmin

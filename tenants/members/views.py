@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.shapes import page_shape
 from kernel.ids import parse_id
 from kernel.paging import CursorRefused, page_body
 from tenants.errors import ScopeMissing
@@ -22,7 +23,6 @@ from tenants.members.serializers import (
     member_body,
 )
 from tenants.requests import NoFields, PageQuery, caller_of, read_fields, read_query
-from tenants.shapes import page_shape
 from tenants.types import Caller
 
 READ, WRITE = "tenant:read", "tenant:write"

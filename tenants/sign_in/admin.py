@@ -14,8 +14,7 @@ from django.urls import URLPattern, path, reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
-from tenants.connections.services import policy_of
-from tenants.console import (
+from foundation.console import (
     MOST_AT_ONCE,
     ConsoleAdmin,
     NoQuestionsForm,
@@ -26,6 +25,7 @@ from tenants.console import (
     column,
     is_confirmed,
 )
+from tenants.connections.services import policy_of
 from tenants.models import Identity, IdentityProvider, User
 from tenants.sealing import seal_into
 from tenants.sign_in.accounts.errors import LAST_ACCOUNT

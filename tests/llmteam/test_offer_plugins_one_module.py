@@ -22,7 +22,7 @@ SOURCES = {
         or re.search(r"^(?:from|import) (?:kernel|tenants|segments|runs|humantasks|audit)", block, re.MULTILINE)
     },
 }
-OURS = {"kernel", "tenants", "segments", "runs", "humantasks", "audit", "llmteam"}
+OURS = {"kernel", "foundation", "tenants", "segments", "runs", "humantasks", "audit", "llmteam"}
 
 
 @pytest.mark.parametrize("name", SOURCES)

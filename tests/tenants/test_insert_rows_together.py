@@ -8,8 +8,8 @@ from django.db import IntegrityError, connection
 
 from audit.models import Entry
 from audit.services import new_entry
+from foundation.inserts import insert_together
 from tenants.context import tenant_scope
-from tenants.inserts import insert_together
 from tenants.models import ApiKey, Tenant
 from tests.conftest import Customer
 
