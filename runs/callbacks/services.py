@@ -17,7 +17,7 @@ from runs.callbacks.selectors import deliveries_with_log
 from runs.callbacks.starting import CallbackWish, check_callback, sign_for
 from runs.errors import DeliveryNotFound, RunNotFound
 from runs.models import Run
-from tenants.callback_secrets import NewCallbackSecret, rotate_callback_secret
+from tenants.callback_signing.secrets import NewCallbackSecret, rotate_callback_secret
 from tenants.context import tenant_scope
 from tenants.models import Tenant
 

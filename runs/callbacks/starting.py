@@ -11,7 +11,7 @@ from runs.callbacks.sealing import Address, seal_address
 from runs.core import EventType
 from runs.errors import CallbackRefused
 from runs.models import Delivery, Run, RunCallback
-from tenants.callback_secrets import ensure_callback_secret
+from tenants.callback_signing.secrets import ensure_callback_secret
 from tenants.connections.services import policy_of
 from tenants.models import Tenant
 

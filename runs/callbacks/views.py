@@ -16,7 +16,7 @@ from runs.callbacks.presentation import delivery_body, notification_body, secret
 from runs.callbacks.sealing import Address
 from runs.errors import CallbackRefused, DeliveryNotFound, RunNotFound
 from runs.selectors import read_run_id
-from tenants.callback_secrets import callback_secret_age
+from tenants.callback_signing.secrets import callback_secret_age
 from tenants.requests import NoFields, NotAvailable, PageQuery, caller_of, read_fields, read_query
 
 READ, WRITE, SIGN = "runs:read", "runs:write", "webhooks:write"

@@ -36,11 +36,11 @@ from runs.usage.serializers import UsageQuery
 from segments.prompts.serializers import PromptFields, PromptListQuery, PromptText
 from segments.selectors import read_number
 from segments.serializers import SegmentListQuery
+from tenants.api.serializers import MeQuery, TokenFields
 from tenants.connections.serializers import HTTP_EXAMPLE, ConnectionFields
 from tenants.fields import Formed, Texts
 from tenants.members.serializers import AbsenceFields, InvitationFields, MemberFields
 from tenants.requests import NoFields, PageQuery, Strict
-from tenants.serializers import MeQuery, TokenFields
 from tenants.sign_in.accounts.views import UnlinkQuery
 from tests.api.test_keep_tenants_apart import Api
 from tests.conftest import Customer

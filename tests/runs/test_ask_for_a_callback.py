@@ -16,7 +16,7 @@ from audit.models import Entry
 from kernel.clock import utc_now
 from runs.callbacks.sealing import open_address
 from runs.models import Delivery, Run, RunCallback
-from tenants.callback_secrets import signing_secrets
+from tenants.callback_signing.secrets import signing_secrets
 from tenants.context import tenant_scope, unscoped
 from tenants.models import CallbackSecret
 from tenants.sealing import key_ring

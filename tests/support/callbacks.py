@@ -11,7 +11,7 @@ from runs.callbacks.sealing import Address, hash_url
 from runs.callbacks.starting import CallbackWish
 from runs.models import Delivery, DeliveryAttempt, Run, RunEvent
 from runs.services import Wish, start_run
-from tenants.callback_secrets import rotate_callback_secret
+from tenants.callback_signing.secrets import rotate_callback_secret
 from tenants.context import unscoped
 from tenants.models import ApiKey, Tenant
 from tenants.services import create_api_key

@@ -8,7 +8,7 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 
-from tenants.callback_secrets import rotate_callback_secret
+from tenants.callback_signing.secrets import rotate_callback_secret
 from tenants.connections.rules import ConnectionWish
 from tenants.connections.services import save_connection
 from tenants.context import unscoped

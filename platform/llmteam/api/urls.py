@@ -5,7 +5,7 @@ from django.urls import include, path, re_path
 from llmteam.api.views import DocsView, NoSuchRouteView, show_description
 
 v1 = [
-    path("", include("tenants.urls")),
+    path("", include("tenants.api.urls")),
     path("", include("segments.urls")),
     path("", include("runs.api.urls")),
     path("", include("humantasks.urls")),

@@ -14,7 +14,7 @@ from runs.callbacks.starting import CallbackWish
 from runs.commands import command_run
 from runs.models import SignalKind
 from runs.replay import replay_run
-from tenants.callback_secrets import BOTH_SIGN_FOR
+from tenants.callback_signing.secrets import BOTH_SIGN_FOR
 from tenants.context import unscoped
 from tenants.models import CallbackSecret, Tenant
 from tests.support.callbacks import (

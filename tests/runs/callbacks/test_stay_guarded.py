@@ -7,7 +7,7 @@ from standardwebhooks import Webhook
 
 from runs.errors import CallbackRefused
 from runs.models import Run
-from tenants.callback_secrets import ensure_callback_secret
+from tenants.callback_signing.secrets import ensure_callback_secret
 from tenants.context import unscoped
 from tenants.models import CallbackSecret, Tenant
 from tests.support.callbacks import delivery_of, log_of, new_secret, set_due, start_with_callback, wait_for_status

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from foundation.console import MOST_AT_ONCE, ConsoleAdmin, NoQuestionsForm, Question, act, is_confirmed
-from tenants.callback_secrets import rotate_callback_secret
+from tenants.callback_signing.secrets import rotate_callback_secret
 from tenants.models import CallbackSecret, Tenant
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenants import views
+from tenants.api import views
 from tenants.connections.views import ConnectionsView, ConnectionView
 from tenants.members import views as members
 from tenants.sign_in.accounts import views as accounts

@@ -1,0 +1,1 @@
+"""The secrets with which callbacks are signed, and what operators do to them."""
