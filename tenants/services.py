@@ -11,10 +11,10 @@ from django.db import IntegrityError
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.values import Json
-from tenants import keys, tokens
+from tenants.access import keys, tokens
+from tenants.access.known_callers import forget_callers_of
 from tenants.context import tenant_scope, unscoped
 from tenants.errors import KeyNotFound, ScopeMissing, TenantExists, TokenMakesNone, UnknownScope
-from tenants.known_callers import forget_callers_of
 from tenants.models import ApiKey, Membership, Tenant
 from tenants.recording import record
 from tenants.types import SCOPES, SCOPES_BY_ROLE, Caller

@@ -4,10 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
+from tenants.access.tokens import MOST_SECONDS
 from tenants.fields import WordList
 from tenants.models import ApiKey, Membership
 from tenants.requests import Strict
-from tenants.tokens import MOST_SECONDS
 from tenants.types import SCOPES, Caller
 
 

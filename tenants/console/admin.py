@@ -28,9 +28,9 @@ from foundation.console import (
     links,
 )
 from kernel.clock import utc_now
+from tenants.access.known_callers import forget_callers_of
+from tenants.access.known_origins import known_origins
 from tenants.callback_signing.actions import CallbackSecretActs
-from tenants.known_callers import forget_callers_of
-from tenants.known_origins import known_origins
 from tenants.members.admin import InvitationAdmin, MembershipAdmin
 from tenants.models import ApiKey, Identity, IdentityProvider, Invitation, Membership, Tenant, User
 from tenants.services import create_api_key, revoke_api_key

@@ -22,7 +22,7 @@ from foundation.console import (
     is_confirmed,
 )
 from kernel.errors import LlmteamError
-from tenants.known_callers import forget_callers_of
+from tenants.access.known_callers import forget_callers_of
 from tenants.members.actors import names_of
 from tenants.members.errors import LastAdmin
 from tenants.members.rules import email_problems, group_problems

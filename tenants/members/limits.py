@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from tenants.access.rate_limits import per_seconds, rate_limits
 from tenants.members.errors import InvitationsLimited
 from tenants.models import Tenant
-from tenants.rate_limits import per_seconds, rate_limits
 
 _TO_ADDRESS_AN_HOUR: Final = per_seconds("invitations_to_address_an_hour", 3, 3_600)
 _TO_ADDRESS_A_DAY: Final = per_seconds("invitations_to_address_a_day", 10, 86_400)

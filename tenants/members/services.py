@@ -8,8 +8,8 @@ from uuid import UUID
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.values import Json
+from tenants.access.known_callers import forget_callers_of
 from tenants.context import tenant_scope, unscoped
-from tenants.known_callers import forget_callers_of
 from tenants.members.errors import (
     InvitationClosed,
     InvitationNotFound,

@@ -5,10 +5,10 @@ from typing import Final
 from django.http import HttpRequest
 from prometheus_client import Counter
 
+from tenants.access.attempts import SIGN_INS
+from tenants.access.rate_limits import per_seconds, rate_limits
 from tenants.addresses import share_of
-from tenants.attempts import SIGN_INS
 from tenants.errors import TooManyAttempts
-from tenants.rate_limits import per_seconds, rate_limits
 from tenants.sign_in.errors import (
     PersonRefused,
     ProviderFailed,

@@ -9,9 +9,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from audit.models import Entry
+from tenants.access.rate_limits import rate_limits
 from tenants.context import unscoped
 from tenants.models import Identity, Membership, User
-from tenants.rate_limits import rate_limits
 from tenants.sign_in.metadata import directory
 from tests.conftest import Customer
 from tests.support.issuer import CLIENT_ID, CLIENT_SECRET, Issuer, begin, come_back, give_provider, sign, sign_in

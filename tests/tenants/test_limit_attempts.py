@@ -12,14 +12,14 @@ from django.test import Client
 
 from kernel.admission import REQUESTER, Admission, Bounds, Kind, share_of_address
 from kernel.clock import utc_now
-from tenants import attempts, keys
+from tenants.access import attempts, keys
+from tenants.access.rate_limits import rate_limits
+from tenants.access.tokens import PREFIX, TokenFacts, write_token
 from tenants.errors import KeyRefused, TooManyAttempts
 from tenants.members.services import invite_member
-from tenants.rate_limits import rate_limits
 from tenants.selectors import find_caller
 from tenants.services import create_api_key, revoke_api_key
 from tenants.sign_in.metadata import directory
-from tenants.tokens import PREFIX, TokenFacts, write_token
 from tests.conftest import Customer
 from tests.support.engine import wait_for
 from tests.support.issuer import CLIENT_ID, CLIENT_SECRET, Issuer, sign_in

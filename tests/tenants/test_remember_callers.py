@@ -7,9 +7,9 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from kernel.clock import utc_now
+from tenants.access.known_callers import MOST_REMEMBERED, REMEMBERED_SECONDS, KnownCallers, known_callers
 from tenants.context import unscoped
 from tenants.errors import KeyRefused
-from tenants.known_callers import MOST_REMEMBERED, REMEMBERED_SECONDS, KnownCallers, known_callers
 from tenants.models import ApiKey, Tenant
 from tenants.selectors import find_caller
 from tenants.services import create_api_key, revoke_api_key

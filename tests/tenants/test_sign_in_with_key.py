@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from kernel.clock import utc_now
-from tenants import keys
+from tenants.access import keys
 from tenants.context import unscoped
 from tenants.errors import KeyNotFound, UnknownScope
 from tenants.models import ApiKey

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from llmteam.api.inline import API
-from tenants.known_origins import known_origins
+from tenants.access.known_origins import known_origins
 
 ALLOWED: Final = "allowed_origins"
 """Attribute of a request: the origins of its caller's tenant, once the caller is known."""

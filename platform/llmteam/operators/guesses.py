@@ -8,8 +8,8 @@ from django.conf import settings
 from limits import RateLimitItem
 from prometheus_client import Counter
 
+from tenants.access.rate_limits import per_seconds, rate_limits
 from tenants.addresses import share_of
-from tenants.rate_limits import per_seconds, rate_limits
 
 PER_ACCOUNT_BEFORE_DELAY: Final = 5
 PER_ACCOUNT_BEFORE_LOCK: Final = 30

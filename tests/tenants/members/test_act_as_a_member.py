@@ -9,13 +9,13 @@ from rest_framework.test import APIClient
 
 from audit.models import Entry
 from kernel.clock import utc_now
+from tenants.access.known_callers import known_callers
+from tenants.access.tokens import TokenFacts, write_token
 from tenants.context import tenant_scope
-from tenants.known_callers import known_callers
 from tenants.members.sessions import TENANT
 from tenants.models import Membership
 from tenants.selectors import find_caller
 from tenants.services import create_api_key
-from tenants.tokens import TokenFacts, write_token
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 from tests.support.tasks import make_member

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tenants.rate_limits import rate_limits
+from tenants.access.rate_limits import rate_limits
 from tenants.sign_in.metadata import directory
 from tests.support.issuer import CLIENT_ID, CLIENT_SECRET, Issuer
 

@@ -12,8 +12,8 @@ from django.test import Client
 
 from audit.models import Entry
 from kernel.clock import utc_now
+from tenants.access.rate_limits import per_seconds
 from tenants.context import unscoped
-from tenants.rate_limits import per_seconds
 from tenants.sign_in import strangers
 from tenants.tasks import drop_ended_sessions
 from tests.conftest import Customer

@@ -9,8 +9,8 @@ from typing import Final
 from django.conf import settings
 from prometheus_client import Counter
 
+from tenants.access.rate_limits import per_seconds, rate_limits
 from tenants.errors import TooManyAttempts
-from tenants.rate_limits import per_seconds, rate_limits
 
 WINDOW_SECONDS: Final = 60
 MOST_PER_ACCOUNT: Final = 20
