@@ -1,0 +1,1 @@
+"""Callers that follow runs: what their streams and waits cost a web process."""
