@@ -20,7 +20,7 @@ from benchmarks.figures import against, line
 from benchmarks.stack import Stack, running_stack
 from devserver import folders
 
-PROGRAMS = {"STREAMS": "benchmarks.streams", "WAITERS": "benchmarks.waiters"}
+PROGRAMS = {"STREAMS": "benchmarks.followers.streams", "WAITERS": "benchmarks.followers.waiters"}
 """Workloads with a stack of their own."""
 ALL = ("W1", "W1T", "LONE", "W2", "W3", "W4", "STARTS", "LLM", "PEOPLE", "CLAIM", "CORE", *PROGRAMS)
 FLOOR_SHARE, FLOOR_PLUS_MS = 1.5, 25.0

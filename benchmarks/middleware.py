@@ -25,7 +25,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 async def cost_of_a_call(links: Sequence[Any], step_type: Any) -> float:
     """Return microseconds an attempt, the best of some samples."""
     from kernel.ids import new_id  # noqa: PLC0415 - after Django's setup
-    from runs.engine.run.middleware import wrap  # noqa: PLC0415 - after Django's setup
+    from runs.engine.middleware import wrap  # noqa: PLC0415 - after Django's setup
     from runs.step_api.base import Emit, StepCall  # noqa: PLC0415 - after Django's setup
 
     async def answer(_call: StepCall) -> Emit:
@@ -60,7 +60,7 @@ async def cost_of_a_call(links: Sequence[Any], step_type: Any) -> float:
 
 async def measure() -> None:
     """Measure the whole chain, the chain without the log, and no chain, for a pure type and one that reaches out."""
-    from runs.engine.run.middleware import build_middleware, close_middleware  # noqa: PLC0415 - after Django's setup
+    from runs.engine.middleware import build_middleware, close_middleware  # noqa: PLC0415 - after Django's setup
     from runs.steps.http_action import HttpAction  # noqa: PLC0415 - after Django's setup
     from runs.steps.transform import Transform  # noqa: PLC0415 - after Django's setup
 

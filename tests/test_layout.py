@@ -2,6 +2,7 @@
 
 import ast
 import platform
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,6 +41,12 @@ def test_the_top_level_is_the_house_style_s() -> None:
     folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
     assert folders - {"static", "dist"} <= TOP
     assert {"manage.py", "pyproject.toml", "README.md", "ARCHITECTURE.md"} <= {path.name for path in ROOT.iterdir()}
+
+
+def test_no_folder_of_the_product_has_over_20_modules() -> None:
+    inside = Counter(path.parent for path in modules() if "tests" not in path.parts and path.name != "__init__.py")
+    assert max(inside.values()) > 15
+    assert {str(folder.relative_to(ROOT)): count for folder, count in inside.items() if count > 20} == {}
 
 
 def test_no_module_is_over_400_lines_and_no_function_over_40() -> None:

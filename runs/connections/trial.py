@@ -20,7 +20,7 @@ from kernel.values import Json
 from runs.connections.digest import why_not_answered
 from runs.connections.directory import Directory
 from runs.connections.facts import ConnectionFacts
-from runs.engine.run.middleware import build_middleware, close_middleware
+from runs.engine.middleware import build_middleware, close_middleware
 from runs.providers.base import CompletionRequest, Message
 from runs.runtime import Runtime
 from runs.step_api.base import Defer, RuntimeContext, StepCall, StepConfig, StepFailed

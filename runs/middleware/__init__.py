@@ -1,1 +1,1 @@
-"""The links of the chain around each attempt, a file each; ``runs.engine.run.middleware`` has the order."""
+"""The links of the chain around each attempt, a file each; ``runs.engine.middleware`` has the order."""

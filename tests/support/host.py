@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from runs.engine.host.host import Host
-from runs.engine.host.watchdog import watched_loop
+from runs.engine.watchdog import watched_loop
 
 
 class LocalHost:

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from kernel.ids import new_id
-from runs.engine.host.clock import DatabaseClock
+from runs.engine.clock import DatabaseClock
 from runs.engine.journal.journal import Journal
 from runs.engine.store import workers
 from runs.engine.store.claims import Claimed, claim_runs

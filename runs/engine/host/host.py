@@ -17,11 +17,11 @@ from runs.engine.errors import HostLost
 from runs.engine.host.absences import Absences
 from runs.engine.host.inbox import listen_for_signals
 from runs.engine.host.lease import Beat, Lease, Watch
-from runs.engine.host.surroundings import AWAY, Surroundings
 from runs.engine.host.sweeper import SECOND_LOOK_SECONDS, Sweeper
 from runs.engine.memory.budget import MIB, MemoryBudget
 from runs.engine.memory.returning import return_memory_forever
 from runs.engine.run.runner import Runner
+from runs.engine.services import AWAY, HostServices
 from runs.engine.store.claims import Claimed, claim_runs, disown_unknown
 from runs.engine.store.connection import AsyncDatabase, build_pool
 from runs.metrics import CLAIMS_HELD_BACK, RUNS_OWNED
@@ -55,7 +55,7 @@ class Host:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper = Sweeper(lease_seconds=settings.WORKER_LEASE_SECONDS, sweep_seconds=settings.SWEEP_SECONDS)
         self._absences = Absences(patience_seconds=settings.STEP_TYPE_PATIENCE_SECONDS)
-        self._around = Surroundings(build_pool("host", size=POOL_SIZE))
+        self._around = HostServices(build_pool("host", size=POOL_SIZE))
         self.watchdog = self._around.watchdog
         self._memory = MemoryBudget(settings.WORKER_MEMORY_MIB * MIB, self.runners.values)
         self._last_tick = time.monotonic()

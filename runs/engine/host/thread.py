@@ -8,7 +8,7 @@ import threading
 from functools import partial
 
 from runs.engine.host.host import Host
-from runs.engine.host.watchdog import watched_loop
+from runs.engine.watchdog import watched_loop
 
 log = logging.getLogger(__name__)
 

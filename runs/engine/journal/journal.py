@@ -10,7 +10,7 @@ from uuid import UUID
 from kernel.ids import new_id
 from kernel.values import MAX_VALUE_BYTES, Json, ValueTooLarge, check_size, dump_json
 from runs.core.events import OF_TASKS, Event, EventType
-from runs.engine.host.clock import DatabaseClock
+from runs.engine.clock import DatabaseClock
 from runs.engine.memory.weights import weight_of
 from runs.metrics import RUNS_OUT_OF_MEMORY
 from runs.models import RunStatus

@@ -18,7 +18,7 @@ from runs.core.routing import Routing, deciding_edges, own_facts, within
 from runs.core.scope import CONDITIONS, EdgeScope
 from runs.core.state import Activation
 from runs.engine.errors import LeaseLost, RunRefused
-from runs.engine.host.plans import ReadyStep
+from runs.engine.plans import ReadyStep
 from runs.engine.run.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere, normalised_ports, storable_ports
 from runs.engine.run.waits import PLATFORM
 from runs.engine.store.claims import Claimed

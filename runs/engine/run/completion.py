@@ -6,8 +6,8 @@ from typing import Final
 from kernel.errors import LlmteamError
 from kernel.schemas import SchemaUnusable
 from kernel.values import Json
-from runs.engine.host.plans import ReadyPlan
 from runs.engine.journal.journal import Closing, Journal
+from runs.engine.plans import ReadyPlan
 from runs.engine.run import closings
 from runs.inputs import misfits
 

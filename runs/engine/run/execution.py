@@ -8,10 +8,8 @@ from functools import partial
 from kernel.values import Json, ValueTooLarge
 from runs.core import Command, Complete, EventType, Fail, Reject, RunFacts, Scope, Skip, Start, State, decide, new_state
 from runs.core.state import ActivationKey
-from runs.engine.host.plans import ReadyPlan
-from runs.engine.host.slices import INLINE_UNITS, ROUND_UNITS
-from runs.engine.host.surroundings import Surroundings
 from runs.engine.journal.journal import Closing, Journal
+from runs.engine.plans import ReadyPlan
 from runs.engine.run import closings
 from runs.engine.run.attempts import Attempt
 from runs.engine.run.chronicle import Chronicle
@@ -24,6 +22,8 @@ from runs.engine.run.recovery import LOST, Fate, fates
 from runs.engine.run.skips import Skips
 from runs.engine.run.spending import Spending
 from runs.engine.run.waits import CALL
+from runs.engine.services import HostServices
+from runs.engine.slices import INLINE_UNITS, ROUND_UNITS
 from runs.engine.store import journals
 from runs.engine.store.claims import Claimed, Purpose
 from runs.models import RunStatus
@@ -44,7 +44,7 @@ class Execution:
     until its ``step.started`` is committed; pure ones run at once, in between.
     """
 
-    def __init__(self, claimed: Claimed, ready: ReadyPlan, journal: Journal, around: Surroundings) -> None:
+    def __init__(self, claimed: Claimed, ready: ReadyPlan, journal: Journal, around: HostServices) -> None:
         facts = RunFacts(str(claimed.run_id), claimed.started_at, claimed.tenant_slug)
         self.state: State = new_state(ready.plan, facts)
         self._claimed = claimed

@@ -6,9 +6,9 @@ from typing import Final
 from uuid import UUID
 
 from runs.core.state import ActivationKey
-from runs.engine.host.slices import Turns
 from runs.engine.run.attempts import Attempt
 from runs.engine.run.outcomes import Outcome
+from runs.engine.slices import Turns
 from segments.catalog import Effect
 
 LAUNCHED_AT_ONCE: Final = 16

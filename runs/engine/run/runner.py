@@ -6,14 +6,14 @@ from uuid import UUID
 
 from runs.core import EventType
 from runs.engine.errors import LeaseLost, RunRefused
-from runs.engine.host.plans import PlanUnavailable
-from runs.engine.host.surroundings import Surroundings
 from runs.engine.journal.journal import Closing, Journal
 from runs.engine.memory.budget import MemoryBudget
+from runs.engine.plans import PlanUnavailable
 from runs.engine.run import closings
 from runs.engine.run.execution import Execution
 from runs.engine.run.orders import Orders, told_by
 from runs.engine.run.waits import Waits
+from runs.engine.services import HostServices
 from runs.engine.store import journals
 from runs.engine.store.claims import LOSSES_TO_BE_ALONE, LOSSES_TO_STALL, Claimed, Purpose
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class Runner:
     """Executes one run and makes sure that it is given up properly: ended, parked, released or stalled."""
 
-    def __init__(self, claimed: Claimed, around: Surroundings, memory: MemoryBudget) -> None:
+    def __init__(self, claimed: Claimed, around: HostServices, memory: MemoryBudget) -> None:
         self.claimed = claimed
         self._around = around
         self._execution: Execution | None = None

@@ -9,9 +9,9 @@ from runs.core import Event, EventType
 from runs.core.events import REPLAYED_FROM, USAGE
 from runs.core.state import ActivationKey
 from runs.engine.journal.journal import Journal
-from runs.engine.run.reservations import Reservations
-from runs.engine.run.tariffs import Tariffs
+from runs.engine.reservations import Reservations
 from runs.engine.store.budgets import AttemptKey, Request
+from runs.engine.tariffs import Tariffs
 from runs.step_api.outside import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, amount_of, bounded, largest, sum_of
 from runs.usage.budgets import Account, check_room

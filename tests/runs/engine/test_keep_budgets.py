@@ -12,10 +12,10 @@ import pytest
 
 from kernel.clock import utc_now
 from kernel.ids import new_id
+from runs.engine import tariffs
 from runs.engine.errors import HostLost
-from runs.engine.host.surroundings import Surroundings
-from runs.engine.run import tariffs
 from runs.engine.run.times import written_time
+from runs.engine.services import HostServices
 from runs.engine.store import budgets, workers
 from runs.engine.store.budgets import Request
 from runs.engine.store.connection import build_pool, connect, connect_blocking
@@ -279,7 +279,7 @@ def test_three_hundred_at_once_wait_for_room_no_longer_than_a_moment(acme: Tenan
     waited: list[float] = []
 
     async def scenario() -> None:
-        around = Surroundings(build_pool("test", size=2))
+        around = HostServices(build_pool("test", size=2))
         around.reservations.worker_id = await in_thread(register_host)
         await around.pool.open(wait=True)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from runs.engine import context
 from runs.engine.delivery import sending
-from runs.engine.host import context
 from tenants.models import Tenant
 from tests.support.callbacks import start_with_callback, wait_for_status
 from tests.support.engine import queue_run, wait_for, wait_until_over

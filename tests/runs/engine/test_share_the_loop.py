@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 from prometheus_client import REGISTRY
 
-from runs.engine.host import slices
-from runs.engine.host.slices import Turns
-from runs.engine.host.watchdog import Watchdog, watched_loop
+from runs.engine import slices
+from runs.engine.slices import Turns
+from runs.engine.watchdog import Watchdog, watched_loop
 from tenants.models import Tenant
 from tests.support.engine import get_run, queue_run, queue_runs, wait_until_over
 from tests.support.host import running_host
@@ -143,7 +143,7 @@ def test_a_turn_that_works_too_long_is_counted_and_told_with_the_longest_in_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     before, long_run, short_run = long_turns("work"), uuid4(), uuid4()
-    with caplog.at_level(logging.WARNING, "runs.engine.host.watchdog"):
+    with caplog.at_level(logging.WARNING, "runs.engine.watchdog"):
         turn([(short_run, 0.005), (long_run, 0.03), (short_run, 0.005)])
     assert long_turns("work") == before + 1
     (line,) = [record.getMessage() for record in caplog.records if str(long_run) in record.getMessage()]

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from kernel.values import Json, parse_json
-from runs.engine.run.middleware import wrap
+from runs.engine.middleware import wrap
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase
 from runs.step_api.base import Middleware, Next, StepHandler

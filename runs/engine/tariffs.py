@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from runs.engine.host.clock import DatabaseClock
+from runs.engine.clock import DatabaseClock
 from runs.engine.store import tariffs
 from runs.engine.store.connection import AsyncDatabase
 from runs.engine.store.tariffs import Caps
@@ -24,7 +24,7 @@ Fact = TypeVar("Fact")
 
 
 class Ask(Protocol):
-    """Asks the database, again and again while it is away (``Surroundings.ask``)."""
+    """Asks the database, again and again while it is away (``HostServices.ask``)."""
 
     def __call__(self, question: Callable[[AsyncDatabase], Awaitable[Fact]], /) -> Awaitable[Fact]:
         """Ask."""

@@ -12,9 +12,9 @@ from opentelemetry import propagate
 from kernel.egress import EgressClient, Policy, build_policy, open_client
 from runs.connections.directory import Directory
 from runs.connections.facts import TenantFacts
-from runs.engine.run.tariffs import Ask, Remembered, Tariffs
 from runs.engine.store.connections import read_tenant_facts
 from runs.engine.store.prompts import read_prompt
+from runs.engine.tariffs import Ask, Remembered, Tariffs
 from runs.runtime import the_runtime
 from runs.step_api.base import Client, LanguageModel, Price, Prompt, StepFailed
 from segments.definition.prompt_names import read_prompt_name

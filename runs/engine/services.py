@@ -13,18 +13,18 @@ import psycopg
 from kernel.tasks import end_tasks
 from runs.bus.deltas import Deltas
 from runs.bus.notices import Notices
+from runs.engine.clock import DatabaseClock
+from runs.engine.context import TenantContexts
 from runs.engine.delivery.deliverer import Deliverer
-from runs.engine.host.clock import DatabaseClock
-from runs.engine.host.context import TenantContexts
-from runs.engine.host.plans import Plans
-from runs.engine.host.slices import Turns
-from runs.engine.host.watchdog import Watchdog
 from runs.engine.journal.writer import Writer
-from runs.engine.run.middleware import build_middleware, close_middleware
-from runs.engine.run.reservations import Reservations
-from runs.engine.run.tariffs import Tariffs
+from runs.engine.middleware import build_middleware, close_middleware
+from runs.engine.plans import Plans
+from runs.engine.reservations import Reservations
+from runs.engine.slices import Turns
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase, Pool
+from runs.engine.tariffs import Tariffs
+from runs.engine.watchdog import Watchdog
 from runs.step_api.base import Middleware
 from tenants.faults import platform_fault
 
@@ -37,7 +37,7 @@ AWAY = (psycopg.Error, OSError)
 
 
 @dataclass(slots=True)
-class Surroundings:
+class HostServices:
     """The connections, the writer, the clock and the caches of one host."""
 
     pool: Pool

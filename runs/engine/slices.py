@@ -6,7 +6,7 @@ from collections import Counter, deque
 from typing import Final
 from uuid import UUID
 
-from runs.engine.host.watchdog import Watchdog
+from runs.engine.watchdog import Watchdog
 
 FREE_SECONDS: Final = 0.002
 """What runs do in one round of the loop before the rest of them wait for their turns."""
