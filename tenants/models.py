@@ -8,8 +8,8 @@ from django.db.models import F, Q
 
 from kernel.clock import utc_now
 from kernel.ids import new_id
-from tenants.access.origins import check_origin
 from tenants.managers import TenantManager
+from tenants.origins import check_origin
 from tenants.sealing import SealedField
 
 

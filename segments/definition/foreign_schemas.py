@@ -19,7 +19,7 @@ from kernel.schemas import (
 )
 from kernel.values import Json, size_of
 from segments.definition.findings import Path
-from segments.plan.graph import Graph
+from segments.graph import Graph
 
 SCHEMA: Final = "schema"
 MAX_SCHEMA_BYTES: Final = 64 * 1024

@@ -1,6 +1,6 @@
 """The compiled graph: what a revision means to the core."""
 
-from segments.plan.graph import Graph
+from segments.graph import Graph
 from segments.plan.model import (
     FIRST_SEMANTICS,
     KNOWN_SEMANTICS,

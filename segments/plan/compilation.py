@@ -9,8 +9,8 @@ from segments.definition import Edge, Segment, Step
 from segments.definition.config import config_expressions, names_stored_prompt
 from segments.definition.ports import EdgeIndex, StepPorts, resolve_ports, resolve_source_ports, resolve_target_port
 from segments.expressions import Expression, parse
+from segments.graph import Graph
 from segments.plan.fan_outs import ELSE, FanOuts, Way
-from segments.plan.graph import Graph
 from segments.plan.model import (
     FIRST_SEMANTICS,
     SEMANTICS,

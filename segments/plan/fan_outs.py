@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from segments.catalog import Role, StepType
-from segments.plan.graph import Graph
+from segments.graph import Graph
 from segments.plan.model import SEMANTICS, THIRD_SEMANTICS
 
 ELSE = "else"

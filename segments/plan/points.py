@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
+from segments.graph import Graph
 from segments.plan.fan_outs import FanOuts, openers
-from segments.plan.graph import Graph
 from segments.plan.model import FIRST_SEMANTICS, SECOND_SEMANTICS, SEMANTICS, GatherGroup, GatherPoint, PlanEdge
 
 _EXIT = ""

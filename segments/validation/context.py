@@ -15,8 +15,8 @@ from segments.definition.ports import (
     resolve_target_port,
 )
 from segments.definition.reading import Draft
+from segments.graph import Graph
 from segments.plan.fan_outs import Way
-from segments.plan.graph import Graph
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from segments.catalog import Role
 from segments.definition.findings import shown
-from segments.plan.graph import Graph
+from segments.graph import Graph
 from segments.validation.context import Context, Link
 from segments.validation.exclusion import always_fires, firing_pairs
 

@@ -3,7 +3,7 @@
 import django.contrib.postgres.fields
 from django.db import migrations, models
 
-import tenants.access.origins
+import tenants.origins
 
 
 class Migration(migrations.Migration):
@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
             model_name="tenant",
             name="allowed_origins",
             field=django.contrib.postgres.fields.ArrayField(
-                base_field=models.CharField(max_length=300, validators=[tenants.access.origins.check_origin]),
+                base_field=models.CharField(max_length=300, validators=[tenants.origins.check_origin]),
                 blank=True,
                 db_default=[],
                 default=list,

@@ -9,7 +9,7 @@ from django.db import connection
 
 from tenants.access.known_callers import known_callers
 from tenants.access.known_origins import known_origins
-from tenants.access.origins import check_origin
+from tenants.origins import check_origin
 from tests.conftest import Customer
 
 EDITOR = "https://editor.example.com"

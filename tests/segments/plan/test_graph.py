@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from segments.plan.graph import Graph
+from segments.graph import Graph
 
 
 def random_graph(seed: int) -> tuple[Graph, list[tuple[str, str]]]:
