@@ -172,9 +172,9 @@ def no_remarks(config: Mapping[str, Json]) -> tuple[Remark, ...]:
     return ()
 
 
-def repeats_all(config: Mapping[str, Json]) -> Remark | None:
+def repeats_all(config: Mapping[str, Json]) -> tuple[Remark, ...]:
     """Leave no call unrepeated, as most types."""
-    return None
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +185,8 @@ class StepType:
     ``config_ports`` names the ports a step has by its config, beside its card's, where it declares or uses them;
     ``waits_for_call`` tells by it whether a step has a ``resume_url``; ``port_types`` which types of values a port may
     have beside the card's; ``remarks`` what will surprise about a config that is valid, as warnings; ``unrepeated``
-    that a call is not made again when its answer did not come, as an info, unless the step is tried once or its
-    connection's server honours idempotency keys.
+    which calls are not made again when their answer did not come, as infos, unless the step is tried once or the
+    connection named beside the remark's path says that its server honours idempotency keys.
     """
 
     type_id: str
@@ -209,7 +209,7 @@ class StepType:
     waits_for_call: Callable[[Mapping[str, Json]], bool] = no_call
     port_types: Callable[[Mapping[str, Json]], Mapping[str, tuple[str, ...]]] = no_port_types
     remarks: Callable[[Mapping[str, Json]], tuple["Remark", ...]] = no_remarks
-    unrepeated: Callable[[Mapping[str, Json]], Remark | None] = repeats_all
+    unrepeated: Callable[[Mapping[str, Json]], tuple[Remark, ...]] = repeats_all
     docs_url: str = ""
     examples: tuple[Mapping[str, Json], ...] = field(default=())
 

@@ -24,13 +24,13 @@ _NO_TOOLS: Final = "There are no tools. Answer without them."
 class Conversation:
     """What an attempt and its models say to each other.
 
-    A model that takes over from another reads what tools have done already, so nothing is done twice; it does not
-    read answers of the other that did not fit.
+    A model that takes over from another reads what tools have done already, so nothing is done twice, and so does one
+    that is asked by a later attempt; it does not read answers of the other that did not fit.
 
     Attributes:
         config: What the step is told.
         toolbox: What a model may ask for.
-        messages: The prompts, then the turns of tools.
+        messages: The prompts, then the turns of tools, those of earlier attempts first.
     """
 
     config: LlmAgentConfig
@@ -38,6 +38,9 @@ class Conversation:
     messages: list[Message]
     _rounds: int = field(default=0, init=False)
     _calls: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.messages = [*self.messages, *self.toolbox.earlier()]
 
     async def answer(self, asker: Asker) -> Json:
         """Talk to one model until it answers.

@@ -1,40 +1,59 @@
 """Tools: calls of the tenant's connections that a model asks for. Its arguments are data, checked before use."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
 from kernel.errors import ErrorItem
 from kernel.values import Json, dump_json
 from runs.agents.config import PLACE, AgentTool
+from runs.connections.redaction import redact
 from runs.inputs import misfits
-from runs.providers.base import Tool, ToolCall
-from runs.step_api.base import Client, StepCall, StepFailed
+from runs.providers.base import Message, Tool, ToolCall
+from runs.step_api.base import IN_DOUBT, Client, StepCall, StepFailed
+from runs.step_api.made import MADE, MadeCall
+from runs.steps.http.answer import Answer
 from runs.steps.http.body import with_query
 from runs.steps.http.exchange import exchange
 from runs.steps.http.request import IDEMPOTENT, OutgoingRequest, below, honours_key
 
 MOST_RESULT_BYTES: Final = 16 * 1024
 TIMEOUT_SECONDS: Final = 30.0
+CALL_ID: Final = 9
+"""Characters; some services take no other number."""
+_ALREADY: Final = "This call was made already, so it is not made again; `answer` has what came of it."
 
 
 class Toolbox:
     """The tools of an attempt.
 
-    A call has an idempotency key by its tool and arguments: models do not ask in the same order every time, and what
-    a retried attempt asks for again is the same call to the other side.
+    A call has an idempotency key by its tool and what its arguments mean: models do not ask in the same order every
+    time, nor write alike, and what a retried attempt asks for again is the same call to the other side. Where that side
+    does not honour the key, a POST or PATCH that may have had its effect is not made again: the model reads what came
+    of it.
     """
 
     def __init__(self, call: StepCall, tools: Sequence[AgentTool]) -> None:
         self._call = call
         self._tools = {tool.name: tool for tool in tools}
         self._asked: Counter[str] = Counter()
+        self._made = {made.key: made for made in call.made}
 
     def offered(self) -> tuple[Tool, ...]:
         """Give the tools as a model is told of them."""
         return tuple(Tool(tool.name, tool.description, tool.parameters) for tool in self._tools.values())
+
+    def earlier(self) -> list[Message]:
+        """Give what earlier attempts called that is not called again, as turns: what was asked for, what came of it."""
+        made = self._call.made
+        calls = tuple(ToolCall(one.key[:CALL_ID], one.name, one.arguments) for one in made)
+        answers = [Message("tool", _answer_of(one), call_id=one.key[:CALL_ID]) for one in made]
+        return [Message("assistant", tool_calls=calls), *answers] if calls else []
 
     async def use(self, wanted: ToolCall) -> str:
         """Do what a model asks for.
@@ -56,19 +75,55 @@ class Toolbox:
         client = await self._call.context.client(tool.client_ref)
         if not client.allows_tools:
             raise StepFailed("TOOL_NOT_ALLOWED", f"The connection {tool.client_ref} does not allow tools.")
+        asked = json.dumps([tool.name, _meaning(arguments)], sort_keys=True)
+        key = self._next_key(asked)
+        if key in self._made:
+            return _told_again(self._made[key])
         try:
-            request = _request(tool, client, arguments, self._key(tool, arguments))
-            answer = await exchange(self._call, request, patient=True)
-            return _cut(dump_json({"status": answer.status, "response": answer.value}))
+            return await self._call_out(_request(tool, client, arguments, key), tool, arguments)
         except StepFailed as failure:
-            return _cut(dump_json({**failure.details, "error": failure.code, "detail": failure.message}))
+            if failure.code != "HTTP_STATUS":
+                self._asked[asked] -= 1  # asked for again it is the same call
+            return _failed(failure)
 
-    def _key(self, tool: AgentTool, arguments: Mapping[str, Json]) -> str:
-        asked = dump_json([tool.name, dict(sorted(arguments.items()))])
+    async def _call_out(self, request: OutgoingRequest, tool: AgentTool, arguments: Mapping[str, Json]) -> str:
+        """Make a call; one that is not made twice is recorded with what the model is told."""
+        if request.is_repeatable:
+            return _answered(await exchange(self._call, request, patient=True))
+        secrets = request.client.secrets() if request.client is not None else ()
+        told = redact(dict(arguments), secrets)
+        is_short = len(dump_json(told)) <= MOST_RESULT_BYTES
+        record = _Record(MadeCall(request.headers["idempotency-key"], tool.name, told if is_short else {}))
+        try:
+            return _answered(await exchange(self._call, request, patient=True, notes=record))
+        except StepFailed:
+            self._call.is_in_doubt = False
+            if record.made.told is not None:
+                self._made[record.made.key] = record.made
+            raise
+
+    def _next_key(self, asked: str) -> str:
         self._asked[asked] += 1
         call = self._call
         place = f"{call.run_id}|{call.step_id}|{call.activation}|{self._asked[asked]}|{asked}"
         return hashlib.sha256(place.encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class _Record:
+    """Has the journal hold a call that is not made twice."""
+
+    made: MadeCall
+
+    def of_start(self) -> Mapping[str, Json]:
+        return {MADE: {"name": self.made.name, "arguments": self.made.arguments}}
+
+    def of_end(self, outcome: Answer | StepFailed, *, was_made: bool) -> Mapping[str, Json]:
+        if not was_made:
+            return {}
+        told = _failed(outcome) if isinstance(outcome, StepFailed) else _answered(outcome)
+        self.made = replace(self.made, told=told)
+        return {MADE: {"told": told}}
 
 
 def _request(tool: AgentTool, client: Client, arguments: Mapping[str, Json], key: str) -> OutgoingRequest:
@@ -101,6 +156,35 @@ def _segment(name: str, arguments: Mapping[str, Json]) -> str:
 def _told(code: str, detail: str, problems: Sequence[ErrorItem] = ()) -> str:
     items: list[Json] = [{"pointer": problem.pointer, "detail": problem.detail} for problem in problems[:20]]
     return dump_json({"error": code, "detail": detail, **({"problems": items} if items else {})})
+
+
+def _answered(answer: Answer) -> str:
+    remark: dict[str, Json] = {} if answer.remark is None else {"remark": answer.remark}
+    return _cut(dump_json({"status": answer.status, **remark, "response": answer.value}))
+
+
+def _failed(failure: StepFailed) -> str:
+    return _cut(dump_json({**failure.details, "error": failure.code, "detail": failure.message}))
+
+
+def _answer_of(made: MadeCall) -> str:
+    return _told("ANSWER_LOST", f"The answer was lost. {IN_DOUBT}") if made.told is None else made.told
+
+
+def _told_again(made: MadeCall) -> str:
+    answer: Json = _answer_of(made)
+    with suppress(ValueError):  # one that was cut
+        answer = json.loads(_answer_of(made))
+    return dump_json({"already_made": _ALREADY, "answer": answer})
+
+
+def _meaning(value: Json) -> Json:
+    """Give a value as all have it that mean the same: 1.0 is 1."""
+    if isinstance(value, dict):
+        return {name: _meaning(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_meaning(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _cut(text: str) -> str:

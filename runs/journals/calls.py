@@ -1,6 +1,6 @@
 """What activations sent to the outside, folded from their journal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rest_framework import serializers
@@ -9,6 +9,8 @@ from foundation.shapes import JsonObject
 from kernel.values import Json
 from runs.connections.cookies import shown_cookies
 from runs.models import RunEvent
+from runs.step_api.made import MADE
+from runs.steps.sent import MOST_CHARACTERS
 
 PREFIX: Final = "action."
 MOST_CALLS: Final = 20
@@ -30,7 +32,7 @@ class CallShape(serializers.Serializer[Any]):
         help_text="What came of it: `status` or `code`, and `duration_ms`; the `redirects` it took (`status`, then "
         "`method` and `url`), and a `remark` where one turned a POST into a GET; where it set `cookies`, how many are "
         "`kept` and, for want of room, `dropped`; of a language model `answer`, `finish_reason`, `tool_calls`, "
-        "`reasoning`. "
+        "`reasoning`; of a tool's POST or PATCH what the model was `told`. "
         "Absent while nobody knows.",
     )
 
@@ -40,7 +42,21 @@ def calls_of(events: Sequence[RunEvent]) -> list[dict[str, Json]]:
     calls: list[dict[str, Any]] = []
     for event in events:
         if event.type == _STARTED:
-            calls.append({"attempt": event.attempt, "started_at": event.created_at, "sent": event.payload})
+            calls.append(
+                {
+                    "attempt": event.attempt,
+                    "started_at": event.created_at,
+                    "sent": {name: value for name, value in event.payload.items() if name != MADE},
+                }
+            )
         elif calls and calls[-1]["attempt"] == event.attempt:
-            calls[-1]["result"] = shown_cookies(event.payload)
+            calls[-1]["result"] = _shown_told(shown_cookies(event.payload))
     return calls[-MOST_CALLS:]
+
+
+def _shown_told(payload: Mapping[str, Json]) -> Mapping[str, Json]:
+    tool = payload.get(MADE)
+    if not isinstance(tool, dict):
+        return payload
+    rest = {name: value for name, value in payload.items() if name != MADE}
+    return {**rest, "told": str(tool.get("told"))[:MOST_CHARACTERS]}

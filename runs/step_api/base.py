@@ -14,6 +14,7 @@ from uuid import UUID
 from kernel.clock import utc_now
 from kernel.values import Json
 from runs.connections.cookies import AttemptCookies
+from runs.step_api.made import MadeCall
 from runs.step_api.outside import Budget, Client, Endpoint, Hold, LanguageModel, Price, Prompt, Usage
 from runs.work.functions import FUNCTIONS
 from segments.catalog import Effect, ExpressionText, Port, StepConfig, StepType
@@ -178,7 +179,7 @@ class StepCall:
     outcome, whatever that is. ``commit`` returns when all that was recorded is committed. ``is_in_doubt``: a call that
     may not be made twice was sent, and its answer has not come; an attempt that ends so is not made again.
     ``routes_errors``: an edge leaves by the step's error port. ``cookies`` are those the run has of connections that
-    keep them.
+    keep them. ``made``: calls of earlier attempts that are not made twice.
     """
 
     run_id: UUID
@@ -208,6 +209,7 @@ class StepCall:
     commit: Callable[[], Awaitable[None]] = field(default=_commit_nothing)
     is_in_doubt: bool = False
     cookies: AttemptCookies = field(default_factory=AttemptCookies)
+    made: tuple[MadeCall, ...] = ()
 
     async def announce(self, sent: Mapping[str, Json]) -> None:
         """Have the journal hold what is about to be sent, before it is: ``action.started``, committed.

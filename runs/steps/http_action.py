@@ -25,11 +25,11 @@ def _port_types(config: Mapping[str, Json]) -> Mapping[str, tuple[str, ...]]:
     return {"response": ("string",) if config.get("response_as") == "text" else ("object", "array", "string")}
 
 
-def _unrepeated(config: Mapping[str, Json]) -> Remark | None:
+def _unrepeated(config: Mapping[str, Json]) -> tuple[Remark, ...]:
     """Say that what has its effect each time is sent once, where the config leaves open whether it may come twice."""
     method = config.get("method", HttpActionConfig.model_fields["method"].default)
     if method not in ("POST", "PATCH") or config.get("honours_idempotency_key") is not None:
-        return None
+        return ()
     message = (
         f"This {method} is not repeated by itself when its answer does not come, as it may have had its effect: "
         "`honours_idempotency_key` changes that."
@@ -38,7 +38,7 @@ def _unrepeated(config: Mapping[str, Json]) -> Remark | None:
         "say true in the step, or in its connection's `options`, if the server does once what comes twice with one "
         "header Idempotency-Key; false in the step if it does not"
     )
-    return Remark("NOT_REPEATED", message, ("method",) if "method" in config else (), hint)
+    return (Remark("NOT_REPEATED", message, ("method",) if "method" in config else (), hint),)
 
 
 class HttpAction(StepHandler):

@@ -21,6 +21,11 @@ _NOTHING_ASKED: Final = (
     "which has to be the user's."
 )
 
+_SAY_IF_KEYS: Final = (
+    "have the server find what comes twice; with `honours_idempotency_key: true` in the connection's `options` a call "
+    "whose answer did not come is made again with its key"
+)
+
 
 def _port_types(config: Mapping[str, Json]) -> Mapping[str, tuple[str, ...]]:
     """Tell what an answer may be: a text, or whatever its schema says."""
@@ -36,6 +41,23 @@ def _remarks(config: Mapping[str, Json]) -> tuple[Remark, ...]:
         return ()
     message = f"The budget of {tokens} tokens leaves no room for an answer of max_tokens {longest}: nothing is asked."
     return (Remark("BUDGET_TOO_SMALL", message, ("budget", "tokens"), "raise it, or lower max_tokens"),)
+
+
+def _unrepeated(config: Mapping[str, Json]) -> tuple[Remark, ...]:
+    """Say of each tool that has its effect each time what becomes of it when the step is tried again."""
+    tools = config.get("tools")
+    return tuple(
+        Remark("TOOL_MAY_REPEAT", _may_repeat(tool), ("tools", index, "method"), _SAY_IF_KEYS)
+        for index, tool in enumerate(tools if isinstance(tools, list) else ())
+        if isinstance(tool, dict) and tool.get("method") in ("POST", "PATCH")
+    )
+
+
+def _may_repeat(tool: Mapping[str, Json]) -> str:
+    return (
+        f"When the step is tried again, a {tool['method']} of the tool {tool.get('name')} that was made is told to the "
+        "model and not made again; but one with other arguments is another call, though the model may mean the same."
+    )
 
 
 class LlmAgent(StepHandler):
@@ -57,6 +79,7 @@ class LlmAgent(StepHandler):
         ),
         port_types=_port_types,
         remarks=_remarks,
+        unrepeated=_unrepeated,
         examples=({"llm_ref": "default", "prompt": "Summarise in one sentence: {{ input.text }}"},),
     )
 

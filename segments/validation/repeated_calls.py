@@ -11,14 +11,16 @@ def check_calls_are_repeated(context: Context) -> None:
     """NOT_REPEATED (info): a step that may be tried again makes a call that is not, once its answer did not come."""
     for place, step in context.placed_steps:
         step_type = context.catalog.get(step.type)
-        remark = step_type.unrepeated(step.config) if step_type is not None else None
-        if step_type is None or remark is None or retry_policy(context.segment, step, step_type).max_attempts == 1:
+        if step_type is None or retry_policy(context.segment, step, step_type).max_attempts == 1:
             continue
-        if not _honours_keys(context, step_type, step):
-            context.findings.info(remark.code, remark.message, place.at("config", *remark.path), hint=remark.hint)
+        for remark in step_type.unrepeated(step.config):
+            if not _honours_keys(context, step_type, step, remark.path[:-1]):
+                context.findings.info(remark.code, remark.message, place.at("config", *remark.path), hint=remark.hint)
 
 
-def _honours_keys(context: Context, step_type: StepType, step: Step) -> bool:
-    """Whether the connection that a step calls says that its server honours idempotency keys."""
-    refs = config_refs(step_type, step.config)
-    return any(isinstance(mark, ConnectionRef) and ref in context.known.honouring_keys for _, mark, ref in refs)
+def _honours_keys(context: Context, step_type: StepType, step: Step, below: tuple[str | int, ...]) -> bool:
+    """Whether the connection named there in a step's config says that its server honours idempotency keys."""
+    return any(
+        isinstance(mark, ConnectionRef) and path[: len(below)] == below and ref in context.known.honouring_keys
+        for path, mark, ref in config_refs(step_type, step.config)
+    )

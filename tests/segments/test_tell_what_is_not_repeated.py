@@ -105,3 +105,26 @@ def test_a_model_s_tools_are_not_spoken_of_as_their_failures_are_told_to_the_mod
     segment = document({"ask:llm_agent": {"llm_ref": "default", "prompt": "x", "tools": [tool]}})
     codes = [found["code"] for found in api(acme).post("/api/v1/segments/validate", segment).json()["findings"]]
     assert "NOT_REPEATED" not in codes
+
+
+@pytest.mark.parametrize(
+    ("called", "more", "pointers"),
+    [
+        (("shop", "POST"), {}, ["/steps/0/config/tools/1/method"]),
+        (("never", "PATCH"), {}, ["/steps/0/config/tools/1/method"]),
+        (("once", "POST"), {}, []),
+        (("shop", "PUT"), {}, []),
+        (("shop", "POST"), {"retry_count": 0}, []),
+    ],
+)
+def test_a_tool_that_may_have_its_effect_twice_is_told(
+    acme: Customer, shop: None, api: Api, *, called: tuple[str, str], more: dict[str, Any], pointers: list[str]
+) -> None:
+    look = {"name": "look", "client_ref": "once", "path": "/seats"}
+    book = {"name": "book", "client_ref": called[0], "method": called[1], "path": "/book"}
+    segment = document({"s:llm_agent": {"llm_ref": "m", "prompt": "x", "tools": [look, book], **more}})
+    answer = api(acme).post("/api/v1/segments/validate", segment).json()
+    assert answer["valid"]
+    found = [one for one in answer["findings"] if one["code"] == "TOOL_MAY_REPEAT"]
+    assert [one["pointer"] for one in found] == pointers
+    assert {one["severity"] for one in found} <= {"info"}

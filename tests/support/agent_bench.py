@@ -30,6 +30,7 @@ from runs.step_api.base import (
     StepCall,
     StepFailed,
 )
+from runs.step_api.made import MadeCall
 from runs.steps.llm_agent import LlmAgent
 from segments.definition.config import resolve_config
 from tests.support.http_server import CountingServer
@@ -80,6 +81,7 @@ class AgentBench:
     seconds: float | None = None
     run_id: UUID = field(default_factory=new_id)
     call: StepCall | None = None
+    made: tuple[MadeCall, ...] = ()
 
     def model(
         self,
@@ -133,6 +135,7 @@ class AgentBench:
             gates=self.gates,
             output_ports=self.routed,
             deadline=None if self.seconds is None else time.monotonic() + self.seconds,
+            made=self.made,
         )
         ports = (await LlmAgent().run(self.call)).ports
         return ports["output"] if "output" in ports else dict(ports)

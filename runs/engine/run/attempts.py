@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from kernel.clock import utc_now
 from kernel.errors import LlmteamError, sentences
@@ -14,12 +14,20 @@ from kernel.values import Json, normalise
 from runs.bus.deltas import Delta
 from runs.connections.cookies import AttemptCookies
 from runs.core import Scope, emit_ports, route
-from runs.core.routing import Routing, deciding_edges, own_facts, within
+from runs.core.routing import Routing, within
 from runs.core.scope import CONDITIONS, EdgeScope
 from runs.core.state import Activation
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.plans import ReadyStep
-from runs.engine.run.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere, normalised_ports, storable_ports
+from runs.engine.run.outcomes import (
+    Outcome,
+    PlatformFault,
+    Succeeded,
+    TooLargeHere,
+    conditions_of,
+    normalised_ports,
+    storable_ports,
+)
 from runs.engine.run.waits import PLATFORM
 from runs.engine.store.claims import Claimed
 from runs.step_api.base import (
@@ -35,6 +43,7 @@ from runs.step_api.base import (
     expression_failure,
     with_names,
 )
+from runs.step_api.made import MadeCall
 from runs.usage.amounts import record_of
 from runs.work.errors import read_error
 from runs.work.functions import FUNCTIONS, WHAT
@@ -52,6 +61,13 @@ ANSWER_UNITS: Final = 20_000
 """Fuel for the conditions behind an answer from outside, which is recorded at once."""
 
 
+class Known(NamedTuple):
+    """What the journal has for an attempt of those before it."""
+
+    cookies: AttemptCookies
+    made: tuple[MadeCall, ...]
+
+
 class Attempt:
     """One try of one activation. ``execute`` answers with an outcome and never raises, save when cancelled."""
 
@@ -63,9 +79,9 @@ class Attempt:
         "_claimed",
         "_commit",
         "_context",
-        "_cookies",
         "_deadline",
         "_is_committing",
+        "_known",
         "_record",
         "_reserve",
         "_streamed",
@@ -93,7 +109,7 @@ class Attempt:
         record: Callable[["Attempt", str, Mapping[str, Json]], None],
         reserve: Callable[["Attempt", Hold], Awaitable[None]],
         commit: Callable[[], Awaitable[None]],
-        cookies: AttemptCookies,
+        known: Known,
         account: Account,
     ) -> None:
         self.key = activation.step_id, activation.activation
@@ -108,7 +124,7 @@ class Attempt:
         self._record = record
         self._reserve = reserve
         self._commit = commit
-        self._cookies = cookies
+        self._known = known
         self._is_committing = False
         self._deadline = deadline
         self._calls = 0
@@ -228,7 +244,8 @@ class Attempt:
             arrivals=_arrivals(scope.inputs) if step.join is not None else (),
             computing=self._compute,
             commit=self._commit_all,
-            cookies=self._cookies,
+            cookies=self._known.cookies,
+            made=self._known.made,
         )
         return self.call
 
@@ -326,7 +343,7 @@ class Attempt:
 
     async def _route_elsewhere(self, ports: Mapping[str, Json]) -> Routing:
         self._account.left = 0
-        decided: Any = await self._compute(CONDITIONS, self._conditions(ports), self.scope, None)
+        decided: Any = await self._compute(CONDITIONS, conditions_of(self.step.plan_step, ports), self.scope, None)
 
         def holds(edge: PlanEdge, _names: EdgeScope) -> object:
             found = decided[str(edge.index)]
@@ -335,23 +352,6 @@ class Attempt:
             return found
 
         return route(self.step.plan_step, ports, self.scope, holds)
-
-    def _conditions(self, ports: Mapping[str, Json]) -> dict[str, Any]:
-        """Give the conditions that decide where ports lead, for ``runs.work.functions.conditions``."""
-        step = self.step.plan_step
-        facts = own_facts(step, ports)
-        edges = [(edge, ports[port]) for edge, port in deciding_edges(step, ports)]
-        values = {id(value): value for value in (*facts.values(), *(value for _edge, value in edges))}
-        number = {one: index for index, one in enumerate(values)}
-        return {
-            "step_id": step.step_id,
-            "own": {name: number[id(value)] for name, value in facts.items()},
-            "edges": [
-                (edge.index, number[id(value)], edge.condition.source if edge.condition else "")
-                for edge, value in edges
-            ],
-            "values": list(values.values()),
-        }
 
     def _succeeded(self, ports: dict[str, Json], routing: Routing, items: list[Json] | None = None) -> Succeeded:
         edges: list[Json] = list(routing.edges)

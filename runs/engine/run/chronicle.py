@@ -19,6 +19,7 @@ from runs.engine.run.times import written_time
 from runs.engine.run.waits import PLATFORM, Waits
 from runs.metrics import DEFERRED
 from runs.step_api.base import Defer, StepFailed
+from runs.step_api.made import MadeCalls
 from segments.plan import RetryPolicy
 
 if TYPE_CHECKING:
@@ -27,17 +28,20 @@ if TYPE_CHECKING:
 FIRST_FAULT_SECONDS: Final = 1.0
 LONGEST_FAULT_SECONDS: Final = 60.0
 _ENDS_OF_ACTIONS: Final = frozenset({EventType.ACTION_COMPLETED, EventType.ACTION_FAILED})
+_OUTCOMES: Final = frozenset({EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_SKIPPED})
 
 
 class Chronicle:
     """The journal, and what follows from it: the core's state, the waits, the orders, the cookies, what is spent.
 
-    ``faults`` counts by activation how often in a row the platform kept it from being executed.
+    ``made`` has the calls that are not made twice; ``faults`` counts by activation how often in a row the platform kept
+    it from being executed.
     """
 
     def __init__(self, journal: Journal, state: State, spending: Spending) -> None:
         self.state = state
         self.cookies = RunCookies(journal.tenant_id, journal.run_id)
+        self.made = MadeCalls()
         self.waits = Waits()
         self.orders = Orders(journal)
         self.faults: Counter[ActivationKey] = Counter()
@@ -53,7 +57,7 @@ class Chronicle:
         self.waits.fold(event, at_of(row))
         if event.type is EventType.STEP_RETRYING:
             self._count_fault(event)
-        self._fold_cookies(event)
+        self._fold_action(event)
         self._spending.fold(event)
 
     def record(
@@ -83,7 +87,7 @@ class Chronicle:
         self.waits.fold(event, self._journal.clock.now())
         if event_type is EventType.STEP_RETRYING:
             self._count_fault(event)
-        self._fold_cookies(event)
+        self._fold_action(event)
         self._journal.activations = self.state.activations
         self._journal.active = len(self.state.active)
         self._spending.record(event, usage)
@@ -163,9 +167,15 @@ class Chronicle:
             payload["waits_for"] = dict(waits_for)
         self.record(EventType.STEP_RETRYING, payload, key, self.state.active[key].attempt, usage)
 
-    def _fold_cookies(self, event: Event) -> None:
+    def _fold_action(self, event: Event) -> None:
+        activation = event.step_id, event.activation
         if event.type in _ENDS_OF_ACTIONS:
             self.cookies.fold(event.payload)
+            self.made.end(activation, event.payload)
+        elif event.type is EventType.ACTION_STARTED:
+            self.made.begin(activation, event.payload)
+        elif event.type in _OUTCOMES:
+            self.made.forget(activation)
 
     def _count_fault(self, event: Event) -> None:
         if event.step_id is not None and event.activation is not None:

@@ -11,7 +11,7 @@ from runs.core.state import ActivationKey
 from runs.engine.journal.journal import Closing, Journal
 from runs.engine.plans import ReadyPlan
 from runs.engine.run import closings
-from runs.engine.run.attempts import Attempt
+from runs.engine.run.attempts import Attempt, Known
 from runs.engine.run.chronicle import Chronicle
 from runs.engine.run.completion import complete
 from runs.engine.run.flights import Flights
@@ -342,7 +342,7 @@ class Execution:
             tell=self._around.deltas.tell,
             record=self._chronicle.record_action,
             reserve=self._spending.reserve,
-            cookies=self._chronicle.cookies.begin(),
+            known=Known(self._chronicle.cookies.begin(), self._chronicle.made.of(key)),
             commit=partial(self._around.writer.commit, self._journal),
             account=Account(INLINE_UNITS, part_of=self._round),
         )

@@ -7,9 +7,11 @@ from typing import Any, Final
 
 from kernel.clock import utc_now
 from kernel.values import Json, ValueRefused, check_depth, normalise
+from runs.core.routing import deciding_edges, own_facts
 from runs.core.state import ActivationKey
 from runs.step_api.base import Defer, Emit, StepFailed, Wait
 from runs.work.pool import COMPUTE
+from segments.plan import PlanStep
 
 MESSAGE_CHARACTERS: Final = 2_000
 _UNPRINTABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
@@ -77,6 +79,22 @@ def storable_ports(answer: Emit, *, nests: bool) -> Mapping[str, Json]:
         for value in {id(value): value for value in answer.ports.values()}.values():
             check_depth(value)
     return answer.ports
+
+
+def conditions_of(step: PlanStep, ports: Mapping[str, Json]) -> dict[str, Any]:
+    """Give the conditions that decide where ports lead, for ``runs.work.functions.conditions``."""
+    facts = own_facts(step, ports)
+    edges = [(edge, ports[port]) for edge, port in deciding_edges(step, ports)]
+    values = {id(value): value for value in (*facts.values(), *(value for _edge, value in edges))}
+    number = {one: index for index, one in enumerate(values)}
+    return {
+        "step_id": step.step_id,
+        "own": {name: number[id(value)] for name, value in facts.items()},
+        "edges": [
+            (edge.index, number[id(value)], edge.condition.source if edge.condition else "") for edge, value in edges
+        ],
+        "values": list(values.values()),
+    }
 
 
 def normalised_ports(ports: Mapping[str, Any]) -> dict[str, Json]:

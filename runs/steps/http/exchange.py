@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import httpx
 
@@ -37,33 +38,56 @@ NOT_REPEATED = (
 )
 
 
+class Notes(Protocol):
+    """What else the journal has of a call."""
+
+    def of_start(self) -> Mapping[str, Json]:
+        """Give members of ``action.started``."""
+
+    def of_end(self, outcome: Answer | StepFailed, *, was_made: bool) -> Mapping[str, Json]:
+        """Give members of ``action.completed`` or ``action.failed``.
+
+        Args:
+            outcome: What came of it.
+            was_made: Whether it may have had its effect: it got to the other side, and was not refused there.
+        """
+
+
 async def exchange(
-    call: StepCall, request: OutgoingRequest, *, accepted: Collection[int] = (), patient: bool = False
+    call: StepCall,
+    request: OutgoingRequest,
+    *,
+    accepted: Collection[int] = (),
+    patient: bool = False,
+    notes: Notes | None = None,
 ) -> Answer:
     """Send a request and take its answer.
 
     The journal has what is sent before it is, redacted and bounded. Each call has an idempotency key of its own, the
-    same in every attempt, unless the request brings one. ``patient`` as for ``StepCall.outside``.
+    same in every attempt, unless the request brings one. ``patient`` as for ``StepCall.outside``; ``notes`` add to what
+    the journal has.
 
     Raises:
         StepFailed: No answer (retryable, unless the call may have had an effect that would come twice), a status that
             is an error, or a request the policy blocks.
         Defer: A gate is closed for now; nothing was sent.
     """
-    return await _Exchange(call, request, {**request.headers}).go(accepted, patient=patient)
+    return await _Exchange(call, request, {**request.headers}, notes).go(accepted, patient=patient)
 
 
 @dataclass(slots=True)
 class _Exchange:
     """One call of a step.
 
-    ``started`` is when it was announced, by ``time.monotonic``; ``redirects`` are those that were followed; ``cookies``
-    are the connection's, if it keeps them.
+    ``started`` is when it was announced, by ``time.monotonic``; ``arrived`` whether it got to the other side;
+    ``redirects`` are those that were followed; ``cookies`` are the connection's, if it keeps them.
     """
 
     call: StepCall
     request: OutgoingRequest
     headers: dict[str, str]
+    notes: Notes | None = None
+    arrived: bool = field(default=False, init=False)
     started: float | None = field(default=None, init=False)
     redirects: list[Redirect] = field(default_factory=list, init=False)
     cookies: CookieStore | None = field(default=None, init=False)
@@ -80,17 +104,20 @@ class _Exchange:
                 answer.check_status(accepted)
                 await self._read(answer)
         except StepFailed as failure:
-            self._tell("action.failed", {"code": failure.code, "status": failure.details.get("status")})
+            self._tell("action.failed", {"code": failure.code, "status": failure.details.get("status")}, failure)
             raise
-        self._tell("action.completed", {"status": answer.status})
+        self._tell("action.completed", {"status": answer.status}, answer)
         return answer
 
-    def _tell(self, event_type: str, told: dict[str, Json]) -> None:
+    def _tell(self, event_type: str, told: dict[str, Json], outcome: Answer | StepFailed) -> None:
         if self.started is not None:
             known = {name: value for name, value in told.items() if value is not None} | self._detour()
             if self.cookies is not None and self.request.client is not None:
                 news = self.call.cookies.news(self.request.client.ref)
                 known |= {} if news is None else {COOKIES_TOLD: news}
+            if self.notes is not None:
+                was_refused = isinstance(outcome, StepFailed) and outcome.code == "HTTP_STATUS"
+                known |= self.notes.of_end(outcome, was_made=self.arrived and not was_refused)
             self.call.record(event_type, {**known, "duration_ms": round((time.monotonic() - self.started) * 1000)})
 
     def _detour(self) -> dict[str, Json]:
@@ -164,6 +191,7 @@ class _Exchange:
             built.extensions[REDIRECTS] = self.redirects
             call.is_in_doubt = not request.is_repeatable
             response = await client.send(built, stream=True, auth=getattr(request.client, "http_auth", None))
+            self.arrived = True
             content = await self._content(response)
         except (ConnectionFailed, DeadlineExceeded) as error:
             raise self._unanswered(error, response) from error
@@ -173,6 +201,7 @@ class _Exchange:
             if response is not None:
                 told, details = sentences(told, UNREAD), {"status": response.status_code}
             elif self.redirects:
+                self.arrived = True
                 details = {"status": self.redirects[-1].status}
             raise StepFailed(error.code, told, details=details) from error
         call.is_in_doubt = False
@@ -198,7 +227,7 @@ class _Exchange:
         sent = sent_over_http(self.request, self.headers)
         if self.cookies is not None and (names := self.cookies.names_for(self.request.url)):
             sent["cookies"] = [*names]
-        await self.call.announce(sent)
+        await self.call.announce(sent if self.notes is None else {**sent, **self.notes.of_start()})
         self.started = time.monotonic()
 
     def _unanswered(self, error: ConnectionFailed | DeadlineExceeded, response: httpx.Response | None) -> StepFailed:
@@ -207,6 +236,7 @@ class _Exchange:
         What may have had its effect is not tried again, unless that does no harm.
         """
         of_trust = isinstance(error, ConnectionFailed) and error.reason in OF_TRUST
+        self.arrived = self.arrived or error.sent
         is_in_doubt = error.sent and not self.request.is_repeatable
         self.call.is_in_doubt = is_in_doubt
         told, details = sentences(error.detail), {**error.extra, "sent": error.sent}

@@ -1,0 +1,65 @@
+"""Calls of an activation that are not made twice: recorded with the call, known to later attempts of the activation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from kernel.values import Json
+
+MADE: Final = "tool"
+"""Member of an action's payload: when it starts ``name`` and ``arguments``, when it ends ``told``, if it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeCall:
+    """One such call.
+
+    Attributes:
+        key: Its idempotency key.
+        name: Of the tool.
+        arguments: Of the tool.
+        told: What was answered, as the model was told; None while nobody knows.
+    """
+
+    key: str
+    name: str
+    arguments: Json
+    told: str | None = None
+
+
+Activation = tuple[str | None, int | None]
+
+
+@dataclass(slots=True)
+class MadeCalls:
+    """What the journal of one run tells of them, for activations that are not over."""
+
+    _made: dict[Activation, dict[str, MadeCall]] = field(default_factory=dict)
+    _under_way: dict[Activation, str] = field(default_factory=dict)
+
+    def of(self, activation: Activation) -> tuple[MadeCall, ...]:
+        """Give those of an activation, in the order they were made."""
+        return tuple(self._made.get(activation, {}).values())
+
+    def begin(self, activation: Activation, payload: Mapping[str, Json]) -> None:
+        """Take in that a call is made."""
+        self._under_way.pop(activation, None)
+        told, key = payload.get(MADE), payload.get("idempotency_key")
+        if isinstance(told, dict) and isinstance(key, str):
+            self._under_way[activation] = key
+            self._made.setdefault(activation, {})[key] = MadeCall(key, str(told.get("name")), told.get("arguments"))
+
+    def end(self, activation: Activation, payload: Mapping[str, Json]) -> None:
+        """Take in how it ended; one that never got to the other side, or was refused there, was not made."""
+        key = self._under_way.pop(activation, None)
+        if key is None:
+            return
+        told = payload.get(MADE)
+        made = self._made[activation].pop(key)
+        if isinstance(told, dict):
+            self._made[activation][key] = replace(made, told=str(told.get("told")))
+
+    def forget(self, activation: Activation) -> None:
+        """Take in that an activation is over."""
+        self._made.pop(activation, None)
+        self._under_way.pop(activation, None)
