@@ -15,6 +15,7 @@ _REASONS: Final[Mapping[FinishReason, tuple[str, str]]] = {
     "length": ("length", "reached max_tokens ({most}), or the end of what the model can hold; give it more"),
     "filtered": ("content_filter", "was stopped by a content filter"),
     "broken": ("error", "was broken off by the model service"),
+    "call_lost": ("error", "ended to ask for a tool, and no call of one came with it"),
     "unknown": ("unknown", "ended with '{word}', which is no word known for a whole answer"),
 }
 
@@ -33,7 +34,7 @@ class ReplyCut(StepFailed):
         super().__init__(
             "LLM_REPLY_EMPTY" if is_empty else "LLM_REPLY_CUT",
             f"The answer {why}{', before it had said anything' if is_empty else ''}.",
-            retryable=reply.finish_reason == "broken",
+            retryable=reply.finish_reason in ("broken", "call_lost"),
             details={"reason": reason, **kept_text(reply.text)},
         )
         self.value: dict[str, Json] = {"text": reply.text, "reason": reason}

@@ -18,7 +18,7 @@ from runs.providers.decoding import joined
 from runs.providers.errors import Complaint, failed
 from runs.providers.finishes import Ends
 from runs.providers.reasoning import without_reasoning
-from runs.providers.through_sdk import NO_STREAM, REFUSED, STREAM, Lacks, SdkProvider
+from runs.providers.through_sdk import STREAM, Lacks, SdkProvider, has_no_stream
 from runs.providers.tokens import counted, estimated
 
 DIALECT = "anthropic"
@@ -92,7 +92,7 @@ class Messages:
         text, thought = without_reasoning(_texts(blocks, "text"))
         ends = Ends(PLACE, request.stop)
         ends.note(answer)
-        finish = ends.finish
+        finish = ends.finish_of(request, has_calls=bool(calls) or given is not None)
         if given is not None and not calls:
             text = given
             finish = "stop" if finish == "tool_calls" else finish
@@ -122,7 +122,7 @@ class Messages:
         """Tell which part of a refused request can be left out or written otherwise."""
         if "tool_choice" in body and complaint.is_about("tool_choice"):
             return "tool_choice"
-        if body.get("stream") and complaint.status in REFUSED and NO_STREAM.search(complaint.text):
+        if body.get("stream") and has_no_stream(complaint):
             return STREAM
         if not complaint.is_for_good:
             return None

@@ -9,9 +9,11 @@ import httpx
 from kernel.egress import EgressClient
 from kernel.values import Json
 
-FinishReason = Literal["stop", "length", "filtered", "broken", "unknown", "tool_calls", "refused"]
+FinishReason = Literal["stop", "length", "filtered", "broken", "unknown", "tool_calls", "refused", "call_lost"]
 """``length``, ``filtered`` and ``broken``: there would have been more, save for a bound, a content filter, an error.
-``unknown``: the service's word for it is none that is known for an end."""
+``unknown``: the service's word for it is none that is known for an end. ``call_lost``: it ended to ask for tools, and
+no call of one came.
+"""
 
 
 StreamMode = Literal["auto", "always", "never"]

@@ -7,11 +7,26 @@ from contextlib import suppress
 from typing import Any, Final
 
 from runs.providers.errors import Complaint
+from runs.steps.retry_after import seconds_to_wait
 
 MOST_READ: Final = 2000
 MOST_DEEP: Final = 4
-_TEXTS: Final = ("message", "msg", "detail", "error_description", "status_msg", "title")
-_NAMES: Final = ("code", "type", "status")
+MOST_HEADERS: Final = 100
+_TEXTS: Final = (
+    "message",
+    "msg",
+    "detail",
+    "error_description",
+    "status_msg",
+    "title",
+    "error_msg",
+    "errorMsg",
+    "error_message",
+    "errorMessage",
+)
+_NAMES: Final = ("code", "type", "status", "error_code", "errorCode", "error_type", "errorType")
+_FAULT: Final = re.compile("error|exception", re.IGNORECASE)
+"""In the names of members that tell of a failure, in whichever format."""
 _OF_METADATA: Final = ("flagged_input",)
 """What gateways keep beside an error that says what it is; a prompt that was flagged stays unread."""
 _OF_ANSWERS: Final = ("choices", "content", "usage")
@@ -39,6 +54,15 @@ def error_in(answer: Any) -> Any:
     choices = answer.get("choices")
     if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) and choices[0].get("error"):
         return choices[0]
+    return _foreign_error_in(answer)
+
+
+def _foreign_error_in(answer: Mapping[str, Any]) -> Any:
+    """Find an error that no format has: by the name of a member, which may hold it, or by words."""
+    has_said = answer.get("choices") or answer.get("content")
+    for name, told in () if has_said else answer.items():
+        if told and isinstance(name, str) and _FAULT.search(name[:100]):
+            return {"error": {"type": name, **told}} if isinstance(told, Mapping) else answer
     is_other = all(name not in answer for name in _OF_ANSWERS) and "type" not in answer
     return answer if is_other and any(isinstance(answer.get(name), str) for name in _TEXTS) else None
 
@@ -71,7 +95,7 @@ def read_complaint(status: int, body: Any) -> Complaint:
         text=text,
         parameter=next((str(part["param"]) for part in parts if isinstance(part, Mapping) and part.get("param")), ""),
         quotas=quotas,
-        retry_after_seconds=_wait_in(delays) or _wait_in(text),
+        retry_after_seconds=_wait_in(delays) or _wait_in(text) or _wait_in_headers(parts),
     )
 
 
@@ -127,6 +151,18 @@ def _told_in_details(parts: list[Any], name: str) -> Iterator[str]:
             for place in (detail, *(violations if isinstance(violations, list) else ())):
                 if isinstance(place, Mapping) and isinstance(place.get(name), str):
                     yield place[name][:200]
+
+
+def _wait_in_headers(parts: list[Any]) -> float | None:
+    """Read how long to wait out of the headers a gateway got and keeps beside the error."""
+    for part in parts:
+        metadata = part.get("metadata") if isinstance(part, Mapping) else None
+        kept = metadata.get("headers") if isinstance(metadata, Mapping) else None
+        if isinstance(kept, Mapping):
+            headers = {name.lower(): told for name, told in list(kept.items())[:MOST_HEADERS] if isinstance(told, str)}
+            if (seconds := seconds_to_wait(headers, is_limit=True)) is not None:
+                return seconds
+    return None
 
 
 def _wait_in(text: str) -> float | None:

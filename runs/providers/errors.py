@@ -46,10 +46,12 @@ FORBIDDEN = "The model service does not allow the connection this call."
 
 _UNSUPPORTED = re.compile(
     r"unsupported|not.support|deprecated|only the default|unrecognized|unknown|unexpected|not permitted"
-    r"|cannot both be",
+    r"|cannot both be|only (?:\w+\s?=\s?)?[\d.]+ (?:is|are) (?:allowed|supported)|roles are supported",
     re.IGNORECASE,
 )
-_OF_THIS_SCHEMA = re.compile(r"json.?schema.{0,20}(?:error|conversion)|invalid schema|\$ref", re.IGNORECASE)
+_OF_THIS_SCHEMA = re.compile(
+    r"json.?schema.{0,20}(?:error|conversion)|invalid schema|\$ref|function calling with|combined with", re.IGNORECASE
+)
 _PER_MINUTE = re.compile(r"per[ _-]?(?:second|minute)|\b[rt]pm\b", re.IGNORECASE)
 _PER_DAY = re.compile(r"per[ _-]?(?:day|month)", re.IGNORECASE)
 
@@ -89,10 +91,14 @@ _NOT_FOUND = "not_found_error"
 """What Anthropic calls a model it does not have; llama.cpp's server calls any path so."""
 _BY_NAME = {
     "invalid_api_key": "LLM_AUTH_FAILED",
+    "InvalidApiKey": "LLM_AUTH_FAILED",
     "authentication_error": "LLM_AUTH_FAILED",
     "no_db_connection": "LLM_AUTH_FAILED",
     "rate_limit_error": "LLM_RATE_LIMITED",
     "rate_limit_exceeded": "LLM_RATE_LIMITED",
+    "throttlingException": "LLM_RATE_LIMITED",
+    "ThrottlingException": "LLM_RATE_LIMITED",
+    "Throttling": "LLM_RATE_LIMITED",
     "insufficient_quota": "LLM_QUOTA_EXHAUSTED",
     "exceeded_current_quota_error": "LLM_QUOTA_EXHAUSTED",
     "billing_hard_limit_reached": "LLM_QUOTA_EXHAUSTED",
@@ -110,28 +116,44 @@ _BY_NAME = {
     "flagged_input": "LLM_REFUSED",
     "overloaded_error": "LLM_SERVER_ERROR",
     "timeout_error": "LLM_TIMED_OUT",
+    "json_validate_failed": "LLM_REPLY_UNREADABLE",
+    "tool_use_failed": "LLM_REPLY_UNREADABLE",
 }
+_TOO_LONG = re.compile(
+    r"context (?:length|window|size)|prompt is too long|exceeds? (?:the )?.{0,20}context"
+    r"|inputs?\W{0,3} (?:must have less than|tokens\b.{0,40}must be)|input .{0,20}too (?:long|many tokens)"
+    r"|input token count.{0,40}exceeds|longer than the maximum|range of input length"
+    r"|too many tokens(?!.{0,40}\b(?:per|wait))",
+    re.IGNORECASE,
+)
+_TOO_LARGE = re.compile(r"\blimit:? ?(\d{1,12}),? requested:? ?(\d{1,12})", re.IGNORECASE)
+"""A bound per minute, and a request that is larger than it alone."""
 _BY_WORDS = (
     (
         re.compile(
             r"credit balance|exceeded your current quota|insufficient (?:balance|credit|funds|quota)|out of credits"
-            r"|payment required",
+            r"|payment required|reached your .{0,20}usage limit",
             re.IGNORECASE,
         ),
         "LLM_QUOTA_EXHAUSTED",
     ),
-    (
-        re.compile(
-            r"context (?:length|window|size)|prompt is too long|exceeds? the .{0,20}context"
-            r"|inputs?\W{0,3} (?:must have less than|tokens\b.{0,40}must be)|input .{0,20}too (?:long|many tokens)",
-            re.IGNORECASE,
-        ),
-        "LLM_CONTEXT_TOO_LONG",
-    ),
+    (_TOO_LONG, "LLM_CONTEXT_TOO_LONG"),
     (re.compile(r"content.filter|content management policy|content policy|flagged", re.IGNORECASE), "LLM_REFUSED"),
     (
-        re.compile(r"\bmodel\b.*\b(?:not found|does not exist)|invalid model name", re.IGNORECASE | re.DOTALL),
+        re.compile(
+            r"\bmodel\b.*\b(?:not found|does not exist)|invalid model name|not a valid model id|no endpoints found for",
+            re.IGNORECASE | re.DOTALL,
+        ),
         "LLM_MODEL_UNKNOWN",
+    ),
+    (re.compile(r"no endpoints found that", re.IGNORECASE), "LLM_BAD_REQUEST"),
+    (
+        re.compile(
+            r"api.?key (?:is )?(?:not valid|invalid|expired|not found|missing)"
+            r"|(?:invalid|incorrect|missing|wrong) (?:or invalid )?(?:api.?key|authorization header|access token)",
+            re.IGNORECASE,
+        ),
+        "LLM_AUTH_FAILED",
     ),
 )
 _BY_STATUS = {
@@ -144,6 +166,7 @@ _BY_STATUS = {
     408: "LLM_TIMED_OUT",
     409: "LLM_SERVER_ERROR",
     413: "LLM_CONTEXT_TOO_LONG",
+    424: "LLM_SERVER_ERROR",
     425: "LLM_SERVER_ERROR",
     429: "LLM_RATE_LIMITED",
     504: "LLM_TIMED_OUT",
@@ -156,6 +179,7 @@ _BUDGET = re.compile(
 """A gateway's own bound on what a key, user or team may spend, whatever status and name it has for it."""
 _BUDGETS_COUNT_FOR = frozenset((200, 400, 401, 402, 403, 422, 429))
 _LIMITS_COUNT_FOR = frozenset((200, 403, 429))
+_CRASHED = 500
 _WORDS_COUNT_FOR = frozenset((200, 400, 403, 404, 413, 422, 429))
 _OF_EGRESS: Mapping[type[LlmteamError], str] = {
     ConnectionFailed: "LLM_CONNECTION_FAILED",
@@ -220,9 +244,7 @@ def refused(details: Mapping[str, Json] | None = None) -> StepFailed:
 
 def code_of(complaint: Complaint) -> str:
     """Sort a service's error by what it calls it, else by its words, else by its status."""
-    if complaint.status in _BUDGETS_COUNT_FOR and _BUDGET.search(" ".join((*complaint.names, complaint.text))):
-        return "LLM_QUOTA_EXHAUSTED"
-    if complaint.status in _LIMITS_COUNT_FOR and (code := _limit(complaint)) is not None:
+    if (code := _bound(complaint)) is not None:
         return code
     for name in complaint.names:
         if name in _BY_NAME and (name != _NOT_FOUND or "model" in complaint.text.lower()):
@@ -232,6 +254,23 @@ def code_of(complaint: Complaint) -> str:
             if words.search(complaint.text):
                 return code
     return _BY_STATUS.get(complaint.status, "LLM_SERVER_ERROR" if complaint.status >= 500 else "LLM_BAD_REQUEST")
+
+
+def _bound(complaint: Complaint) -> str | None:
+    """Tell which bound is reached: of money, of one prompt, of calls."""
+    if complaint.status in _BUDGETS_COUNT_FOR and _BUDGET.search(" ".join((*complaint.names, complaint.text))):
+        return "LLM_QUOTA_EXHAUSTED"
+    if _is_too_large(complaint):
+        return "LLM_CONTEXT_TOO_LONG"
+    return _limit(complaint) if complaint.status in _LIMITS_COUNT_FOR else None
+
+
+def _is_too_large(complaint: Complaint) -> bool:
+    """Tell a prompt that can never be taken; servers crash over one, or call it a limit that is reached."""
+    if complaint.status == _CRASHED and _TOO_LONG.search(complaint.text):
+        return True
+    bounds = _TOO_LARGE.search(complaint.text)
+    return bounds is not None and int(bounds[2]) > int(bounds[1])
 
 
 def _limit(complaint: Complaint) -> str | None:

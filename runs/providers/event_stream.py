@@ -3,7 +3,8 @@
 import asyncio
 import codecs
 import re
-from collections.abc import AsyncIterator, Hashable, Iterator
+from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from kernel.errors import LlmteamError
@@ -23,6 +24,15 @@ _END: Final = re.compile(rb"[\n\r](?:(?<=\n)\n|(?<=\r)\r|(?<=\r)\n\r\n)")
 """An empty line, by whatever ends lines; found twice as fast as by three alternatives."""
 _LONGEST_END: Final = 4
 _LINE: Final = re.compile(r"\r\n|\n|\r")
+_FIELDS: Final = ("", "data", "event", "id", "retry")
+"""What a line may begin with; a comment begins with a colon."""
+_ERROR_FIELD: Final = re.compile(r"\A(?:error|err)\s{0,9}:", re.IGNORECASE)
+_KEEP_ALIVE: Final = re.compile(
+    r":.{0,200}|[\"'\[]?(?:ping|pong|heart-?beat|keep-?alive|processing)[\"'\]]?\.{0,3}", re.IGNORECASE
+)
+"""Data that only says that the connection is there: comments of a gateway that were wrapped once more, and pings."""
+_FAULT: Final = re.compile("error|exception|fail", re.IGNORECASE)
+"""Names of events that tell of an error."""
 
 
 class EventStream:
@@ -69,11 +79,13 @@ class EventStream:
             yield piece
 
     async def _stream(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+        has_begun = False
         async for content in split_events(pieces):
-            for event in _read_event(content.decode("utf-8", "surrogateescape")):
+            for event in _read_event(content.decode("utf-8", "surrogateescape"), has_begun=has_begun):
                 if event == DONE:
                     self.is_done = True
                     return
+                has_begun = True
                 yield event
 
     async def _document(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[Any]:
@@ -130,16 +142,24 @@ def _check(event: bytes | bytearray, count: int) -> None:
         raise failed("LLM_REPLY_UNREADABLE")
 
 
-def _read_event(text: str) -> Iterator[Any]:
-    """Read one event; of several lines of data that make no value together each is one."""
-    fields = [line.partition(":") for line in _LINE.split(text)]
-    name = next((value.strip() for field, _, value in fields if field == "event"), "")
-    lines = [value.removeprefix(" ") for field, _, value in fields if field == "data" and value.strip()]
+def _read_event(text: str, *, has_begun: bool) -> Iterator[Any]:
+    """Read one event; of several lines of data that make no value together each is one.
+
+    Lines that no stream of events has come first: they tell what went wrong, before anything says that all is done.
+    """
+    parts = [line.partition(":") for line in _LINE.split(text)]
+    fields = [(name.strip(), value) for name, _, value in parts]
+    if strays := ["".join(part).strip() for part in parts if part[0].strip() not in _FIELDS]:
+        yield from _strays(strays, has_begun=has_begun)
+    name = next((value.strip() for field, value in fields if field == "event"), "")
+    told = [value.removeprefix(" ") for field, value in fields if field == "data"]
+    lines = [value for value in told if value.strip() and not _KEEP_ALIVE.fullmatch(value.strip())]
+    is_fault = _FAULT.search(name) is not None
     if not lines:
-        return
-    if lines[0].startswith(DONE):
+        yield from ({"error": {"type": name}},) if is_fault else ()
+    elif lines[0].startswith(DONE):
         yield DONE
-    elif name == "error" and not lines[0].lstrip().startswith("{"):
+    elif is_fault and not lines[0].lstrip().startswith("{"):
         yield {"error": "\n".join(lines)}
     else:
         try:
@@ -150,9 +170,34 @@ def _read_event(text: str) -> Iterator[Any]:
             yield from (DONE if line.startswith(DONE) else _named(_json(line), name) for line in lines)
 
 
+def _strays(lines: Sequence[str], *, has_begun: bool) -> Iterator[Any]:
+    """Give what servers write between the events when they fail: a value, or an error in words.
+
+    Words before any event are another format.
+    """
+    words = "\n".join(lines)
+    told = _ERROR_FIELD.sub("", words)
+    is_named = told != words
+    value: Any = None
+    with suppress(StepFailed):
+        value = _json(told)
+    if words.startswith(DONE):
+        yield DONE
+    elif isinstance(value, dict) and not is_named:
+        yield value
+    elif has_begun or is_named:
+        yield {"error": value or told or words}
+    else:
+        raise failed("LLM_REPLY_UNREADABLE")
+
+
 def _named(value: Any, name: str) -> Any:
-    """Give an event the type it was sent under, where it does not say."""
-    return {"type": name, **value} if isinstance(value, dict) and name and "type" not in value else value
+    """Give an event the type it was sent under, where it does not say; what is sent as an error is one."""
+    if not isinstance(value, dict) or not name:
+        return value
+    if _FAULT.search(name) and not value.get("error"):
+        return {"error": {"type": name, **value}}
+    return value if "type" in value else {"type": name, **value}
 
 
 def _json(text: str) -> Any:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from runs.providers.base import FinishReason
+from runs.providers.base import CompletionRequest, FinishReason
 
 ANY_PLACE: Final = (
     "finish_reason",
@@ -126,6 +126,16 @@ class Ends:
         """Say why the answer ended; nothing at all is a plain end."""
         found = [*self._of_told(), *self._of_beside()]
         return next((finish for finish in _GRAVEST if finish in found), "stop")
+
+    def finish_of(self, request: CompletionRequest, *, has_calls: bool) -> FinishReason:
+        """Say why an answer ended; one that ended to ask for tools has calls, or they were lost.
+
+        Where an answer by schema is all that was asked for, gateways write it as the input of a tool, and end it so.
+        """
+        finish = self.finish
+        if finish != "tool_calls" or has_calls:
+            return "tool_calls" if has_calls and finish == "stop" else finish
+        return "stop" if request.response_schema is not None and not request.tools else "call_lost"
 
     @property
     def unknown(self) -> str:

@@ -32,7 +32,7 @@ from runs.providers.chunks import (
 from runs.providers.errors import Complaint, failed
 from runs.providers.finishes import Ends
 from runs.providers.reasoning import without_reasoning
-from runs.providers.through_sdk import NO_STREAM, REFUSED, STREAM, Lacks, SdkProvider
+from runs.providers.through_sdk import REFUSED, STREAM, Lacks, SdkProvider, has_no_stream
 from runs.providers.tokens import counted, estimated
 
 _VENDOR = re.compile(r"https://(?:[\w-]+\.)*openai\.com(?:[:/]|$)", re.IGNORECASE)
@@ -40,8 +40,16 @@ _NO_SYSTEM = re.compile(
     r"system.{0,40}(?:not|un)\W?.{0,10}support|(?:not|un)\W?.{0,10}support.{0,20}system|developer instruction",
     re.IGNORECASE | re.DOTALL,
 )
-_NO_SCHEMA = re.compile(r"json.?schema|grammar", re.IGNORECASE)
-"""A service cannot hold a model to a schema, or not to this one."""
+_NEEDS_TURNS = re.compile(r"roles must alternate|only user and assistant roles", re.IGNORECASE)
+"""Templates of models without a system role say so where a system prompt is the first turn."""
+_NO_SCHEMA = re.compile(
+    r"json.?schema|grammar|response mime type|json mode cannot be combined|failed to generate json"
+    r"|can handle the requested parameters",
+    re.IGNORECASE,
+)
+"""A service cannot hold a model to a schema, or not to this one, or not beside tools."""
+_NO_ROUTE = httpx.codes.NOT_FOUND
+"""What a gateway answers whose services all lack something."""
 _LIMITS = ("max_completion_tokens", "max_tokens")
 
 
@@ -93,15 +101,13 @@ class ChatCompletions:
         text, thoughts = without_reasoning(said)
         ends = Ends(PLACE, request.stop)
         ends.note(whole, choice, message)
-        finish = ends.finish
+        finish = ends.finish_of(request, has_calls=bool(calls))
         refusal = message.get("refusal")
         if isinstance(refusal, str) and refusal:
             text, finish = refusal, "refused"
         elif finish == "filtered" and not text:
             finish = "refused"
-        elif calls and finish == "stop":
-            finish = "tool_calls"
-        elif request.response_schema is not None:
+        elif request.response_schema is not None and not calls:
             text = answer_schema(request.response_schema).read(text)
         return CompletionReply(
             text=text,
@@ -129,12 +135,12 @@ class ChatCompletions:
         if isinstance(wanted, dict):
             kind = str(wanted["type"])
             is_lost = complaint.status == httpx.codes.INTERNAL_SERVER_ERROR
-            is_refused = complaint.status in REFUSED and _NO_SCHEMA.search(complaint.text) is not None
+            is_refused = complaint.status in (*REFUSED, _NO_ROUTE) and _NO_SCHEMA.search(complaint.text) is not None
             if is_lost or is_refused or complaint.is_about("response_format") or complaint.is_about(kind):
                 return kind
-        if body.get("stream") and complaint.status in REFUSED and NO_STREAM.search(complaint.text):
+        if body.get("stream") and has_no_stream(complaint):
             return STREAM
-        if "system" not in lacks and complaint.status in REFUSED and _NO_SYSTEM.search(complaint.text):
+        if "system" not in lacks and complaint.status in REFUSED and _has_no_system(complaint, body):
             return "system"
         if not complaint.is_for_good:
             return None
@@ -142,6 +148,14 @@ class ChatCompletions:
             if name in body and complaint.is_about(name):
                 return name
         return None
+
+
+def _has_no_system(complaint: Complaint, body: Mapping[str, Json]) -> bool:
+    """Tell whether the model has no system role: services say so, or what its template says of other turns."""
+    if _NO_SYSTEM.search(complaint.text):
+        return True
+    turns = cast("list[dict[str, Json]]", body["messages"])
+    return _NEEDS_TURNS.search(complaint.text) is not None and any(turn["role"] == "system" for turn in turns)
 
 
 def _turns(request: CompletionRequest, lacks: Lacks) -> list[Message]:

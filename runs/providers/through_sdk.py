@@ -31,7 +31,7 @@ Lacks = frozenset[str]
 """What a model does not take, by names of the wire format."""
 
 STREAM = "stream"
-NO_STREAM = re.compile(r"\bstream(?:ing|ed)?\b.{0,40}(?:not|un)\W?.{0,10}(?:support|allow|avail)", re.IGNORECASE)
+_NO_STREAM = re.compile(r"\bstream(?:ing|ed)?\b.{0,40}(?:not|un)\W?.{0,10}(?:support|allow|avail)", re.IGNORECASE)
 """A service says that it has no streams."""
 REFUSED = frozenset((400, 422, 500, 501))
 """Statuses of requests whose parts are not taken; lesser servers crash over them."""
@@ -269,6 +269,12 @@ class SdkProvider:
         if len(self._lacks) < _MAX_MODELS_KNOWN:
             _log.info("The model %s takes no %s; it is asked without from now on.", model, missing)
             self._lacks[model] = self._lacks.get(model, frozenset()) | {missing}
+
+
+def has_no_stream(complaint: Complaint) -> bool:
+    """Tell whether a service gives no streams, or not to this account."""
+    is_about = complaint.parameter == STREAM or _NO_STREAM.search(complaint.text) is not None
+    return is_about and complaint.status in REFUSED
 
 
 def _fixed(options: ProviderOptions) -> tuple[Lacks, Lacks]:

@@ -22,7 +22,7 @@ from runs.providers.errors import FORBIDDEN, MOVED, Complaint, code_of, failed, 
 from runs.providers.event_stream import EventStream
 from runs.providers.quoting import quotable, quotable_place
 from runs.step_api.base import StepFailed
-from runs.steps.retry_after import retry_after_seconds
+from runs.steps.retry_after import asked_wait, seconds_to_wait
 
 _LOGGERS = ("httpx", "openai", "anthropic")
 _METHOD = "POST"
@@ -167,14 +167,6 @@ def _load_quietly(module: str) -> ModuleType:
     return loaded
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read how long to wait, from ``retry-after-ms`` or ``retry-after``; what cannot be read counts as not sent."""
-    milliseconds = headers.get("retry-after-ms", "")
-    if milliseconds.isascii() and milliseconds.isdigit():
-        return float(milliseconds[:12]) / 1000
-    return retry_after_seconds(headers.get("retry-after"))
-
-
 def _moved(response: httpx.Response) -> StepFailed:
     """Say that the service leads elsewhere, where the question would not come along."""
     details: dict[str, Json] = {"status": response.status_code}
@@ -190,7 +182,9 @@ def _rejected(status: int, body: object, request: httpx.Request, response: httpx
     details: dict[str, Json] = {"status": complaint.status} if complaint.status >= 300 else {}
     if complaint.text and (words := quotable(complaint.text, request)) is not None:
         details["provider_message"] = words
-    told = None if response is None else retry_after(response.headers)
+    is_limit = code == "LLM_RATE_LIMITED"
+    headers: Mapping[str, str] = {} if response is None else response.headers
+    told = seconds_to_wait(headers, is_limit=True) if is_limit else asked_wait(headers)
     return Rejected(
         complaint,
         failed(

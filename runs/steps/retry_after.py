@@ -18,6 +18,7 @@ _LENGTH: Final = re.compile(
 )
 _SPENT: Final = re.compile(r"0+(?:\.0+)?")
 _REMAINING: Final = re.compile(r"(?:[a-z0-9]+-)*rate-?limit-(?:[a-z0-9]+-)*remaining(?:-[a-z0-9-]+)?")
+_RESET: Final = re.compile(r"(?:[a-z0-9]+-)*rate-?limit-(?:[a-z0-9]+-)*reset(?:-[a-z0-9-]+)?")
 _MEMBER: Final = re.compile(r"([a-z]+)\s*=\s*\"?([0-9.]{1,24})", re.IGNORECASE)
 
 
@@ -36,16 +37,27 @@ def retry_after_seconds(header: str | None) -> float | None:
     return None if moment is None else max(0.0, (moment - utc_now()).total_seconds())
 
 
-def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
-    """Read how long to wait: ``Retry-After``, else when the limits that are used up are reset, as services spell it.
+def asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Read how long a service asks to wait, in ``retry-after-ms`` or ``Retry-After``; names are lower case."""
+    milliseconds = headers.get("retry-after-ms", "")
+    if milliseconds.isascii() and milliseconds.isdigit():
+        return float(milliseconds[:12]) / 1_000
+    return retry_after_seconds(headers.get("retry-after"))
+
+
+def seconds_to_wait(headers: Mapping[str, str], *, is_limit: bool = False) -> float | None:
+    """Read how long to wait: as asked, else until the limits that are used up are reset, as services spell it.
 
     Args:
         headers: Lower case names.
+        is_limit: Whether it is known that a limit is reached; a reset counts then of which nobody says what is left.
     """
-    asked = retry_after_seconds(headers.get("retry-after"))
+    asked = asked_wait(headers)
     if asked is not None:
         return asked
     found = [*_of_one_field(headers.get("ratelimit", "")[:_LONGEST]), *_of_fields(headers)]
+    if is_limit and not found:
+        found = [*_of_resets_alone(headers)]
     return max(found, default=None)
 
 
@@ -64,6 +76,12 @@ def _of_fields(headers: Mapping[str, str]) -> Iterator[float]:
     for name in headers:
         if _REMAINING.fullmatch(name[:100]) and _SPENT.fullmatch(headers[name].strip()):
             yield from _known(headers.get(name.replace("remaining", "reset")))
+
+
+def _of_resets_alone(headers: Mapping[str, str]) -> Iterator[float]:
+    for name in headers:
+        if _RESET.fullmatch(name[:100]) and name.replace("reset", "remaining") not in headers:
+            yield from _known(headers[name])
 
 
 def _known(reset: str | None) -> Iterator[float]:

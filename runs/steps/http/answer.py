@@ -116,7 +116,9 @@ class Answer:
         """
         if 200 <= self.status < 300 or self.status in accepted:
             return
-        seconds = seconds_to_wait(self.headers) if self.status in _STATUSES_OF_LIMITS else None
+        seconds = None
+        if self.status in _STATUSES_OF_LIMITS:
+            seconds = seconds_to_wait(self.headers, is_limit=self.status == httpx.codes.TOO_MANY_REQUESTS)
         is_limit = self.status == httpx.codes.FORBIDDEN and seconds is not None
         details: dict[str, Json] = {"status": self.status}
         if (said := self._said()) is not None:

@@ -1,5 +1,6 @@
 """An answer that was cut off never passes for a whole one: it fails the step, or leaves by a port of its own."""
 
+import json
 from typing import Any
 
 import pytest
@@ -55,3 +56,52 @@ async def test_another_model_is_asked_first_and_takes_nothing_away(bench: AgentB
     found = await bench.ask(prompt="x", fallback=["second"])
     assert [one.model for one in bench.asked] == ["m-1", "m-2"]
     assert found == ("Whole." if other == "Whole." else {"truncated": {"text": "Once upon a", "reason": "length"}})
+
+
+LOOK_UP: dict[str, Any] = {
+    "name": "look_up",
+    "client_ref": "shop",
+    "path": "/orders",
+    "parameters": {"type": "object", "properties": {}},
+}
+
+
+def lost_calls(provider: str) -> list[Reply]:
+    """Answers that end to ask for a tool without a call of one, in pieces and whole."""
+    said = "I will look it up."
+    if provider == "anthropic":
+        block = {"type": "text", "text": said}
+        message = {"type": "message", "model": "m-1", "content": [block], "stop_reason": "tool_use"}
+        return [Reply(raw=json.dumps(message).encode())]
+    chunks: list[dict[str, Any]] = [
+        {"choices": [{"delta": {"content": said}, "finish_reason": None}]},
+        {"choices": [{"delta": {"tool_calls": []}, "finish_reason": "tool_calls"}]},
+    ]
+    whole = [{"content": said}, {"content": said, "tool_calls": []}, {"content": said, "tool_calls": None}]
+    answers: list[dict[str, Any]] = [
+        {"choices": [{"message": message, "finish_reason": word}]}
+        for message, word in zip(whole, ("tool_calls", "function_call", "tool_calls"), strict=True)
+    ]
+    stream = b"".join(f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks) + b"data: [DONE]\n\n"
+    return [Reply(raw=stream), *(Reply(raw=json.dumps(answer).encode()) for answer in answers)]
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+async def test_one_that_asks_for_a_tool_without_a_call_is_tried_again(bench: AgentBench, provider: str) -> None:
+    bench.model("main", provider)
+    bench.tool_connection("shop")
+    bench.says(Reply("It was sent."))
+    assert await bench.ask(prompt="x", tools=[LOOK_UP]) == "It was sent."
+    for lost in lost_calls(provider):
+        bench.says(lost)
+        failure = await bench.fail(prompt="x", tools=[LOOK_UP])
+        assert (failure.code, failure.retryable) == ("LLM_REPLY_CUT", True)
+        assert failure.details == {"reason": "error", "text": "I will look it up."}
+        assert len(bench.usage) == 1
+    assert bench.tools.calls == []
+
+
+async def test_an_answer_by_schema_may_have_been_written_as_the_input_of_a_tool(bench: AgentBench) -> None:
+    answer = {"choices": [{"message": {"content": '{"a": 1}'}, "finish_reason": "tool_calls"}]}
+    bench.says(Reply(raw=json.dumps(answer).encode()))
+    assert await bench.ask(prompt="x", response_schema={"type": "object"}) == {"a": 1}

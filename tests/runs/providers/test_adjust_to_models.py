@@ -3,7 +3,10 @@
 import pytest
 
 from examples.model_server import Asked, Problem, Reply
+from runs.providers.base import Message, Tool
 from tests.support.model_server import ModelBench, asking
+
+TOOL = Tool("look_up", "Looks up", {"type": "object", "properties": {}})
 
 
 def _nothing(_text: str) -> None:
@@ -59,6 +62,42 @@ async def test_a_schema_the_service_cannot_read_is_put_in_words_for_this_call_on
     assert (await provider.complete(asking(response_schema=odd))).text == '{"odd": 1}'
     assert (await provider.complete(asking(response_schema=plain))).text == "{}"
     assert openai.server.asked[-1].body["response_format"]["type"] == "json_schema"
+
+
+@pytest.mark.parametrize(
+    ("words", "parameter", "refused"),
+    [
+        ("Your organization must be verified to stream this model.", "stream", "stream"),
+        ("Conversation roles must alternate user/assistant/user/assistant/...", None, "system"),
+        ("Only user and assistant roles are supported!", None, "system"),
+        ("Function calling with a response mime type: 'application/json' is unsupported", None, "response_format"),
+        ("json mode cannot be combined with tool/function calling", None, "response_format"),
+        ("Failed to generate JSON. Please adjust your prompt.", None, "response_format"),
+        ("invalid temperature: only 1 is allowed for this model", None, "temperature"),
+        ("only temperature=1 is supported for this model", "temperature", "temperature"),
+    ],
+)
+async def test_what_is_refused_in_words_of_a_service_s_own_is_asked_otherwise(
+    openai: ModelBench, words: str, parameter: str | None, refused: str
+) -> None:
+    def script(asked: Asked) -> Reply | Problem:
+        roles = [turn["role"] for turn in asked.body["messages"]]
+        is_in = "system" in roles if refused == "system" else asked.body.get(refused)
+        return Problem("bad_request", words, parameter) if is_in else Reply('{"a": 1}')
+
+    openai.server.script = script
+    schema = {"type": "object"} if refused == "response_format" else None
+    system, question = Message("system", "Be brief."), Message("user", "Hi")
+
+    reply = await openai.ask(
+        *(system, question), temperature=0.7, tools=[TOOL], response_schema=schema, on_delta=_nothing
+    )
+
+    assert reply.text == '{"a": 1}'
+    assert openai.server.calls in (2, 3)
+    if schema is not None:
+        await openai.ask(response_schema=schema)
+        assert openai.server.calls > 3, "a schema is asked for again in the next call"
 
 
 async def test_a_temperature_out_of_range_is_an_error_and_not_left_out(bench: ModelBench) -> None:

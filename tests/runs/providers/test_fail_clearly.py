@@ -83,6 +83,49 @@ async def test_how_long_to_wait_may_be_told_in_milliseconds(openai: ModelBench) 
     assert raised.value.retry_after_seconds == 1.5
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "3", "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "9s"}, 3.0),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m5s"}, 65.0),
+        ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "4.5s"}, 4.5),
+        ({"x-ratelimit-remaining-tokens": "7", "x-ratelimit-reset-tokens": "4.5s"}, None),
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "5"}, 5.0),
+        ({"RateLimit-Reset": "5"}, 5.0),
+        ({"RateLimit": '"default";r=0;t=4'}, 4.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4102444800000"}, 3600.0),
+        (
+            {
+                "anthropic-ratelimit-requests-remaining": "0",
+                "anthropic-ratelimit-requests-reset": "2100-01-01T00:00:00Z",
+            },
+            3600.0,
+        ),
+    ],
+)
+async def test_a_limit_is_waited_for_as_its_headers_say(
+    bench: ModelBench, headers: dict[str, str], seconds: float | None
+) -> None:
+    """Times far ahead are only known to be far ahead."""
+    kept = {"error": {"message": "slow down", "code": 429, "metadata": {"headers": headers}}}
+    with CountingServer() as other:
+        for answer in (
+            Answer(429, {"error": {"message": "slow down"}}, headers),
+            Answer(429, kept),
+            Answer(200, kept),
+        ):
+            other.route("POST", "/*", answer)
+            with pytest.raises(StepFailed) as raised:
+                await bench.provider(base_url=other.url).complete(asking())
+            told = raised.value.retry_after_seconds
+            assert raised.value.code == "LLM_RATE_LIMITED"
+            assert told == seconds or (seconds == 3600.0 and told is not None and told > seconds)
+        other.route("POST", "/*", Answer(500, {"error": {"message": "it broke"}}, {"RateLimit-Reset": "5"}))
+        with pytest.raises(StepFailed) as raised:
+            await bench.provider(base_url=other.url).complete(asking())
+        assert raised.value.retry_after_seconds is None, "a failure is no limit"
+
+
 async def test_an_address_nobody_can_read_is_blocked(bench: ModelBench) -> None:
     for address in (
         "nonsense",
@@ -288,6 +331,38 @@ def test_nothing_sent_as_a_credential_is_quotable() -> None:
         (Complaint(418), "BAD_REQUEST"),
         (Complaint(529, ("overloaded_error",)), "SERVER_ERROR"),
         (Complaint(500, (), "the model does not exist any more in memory"), "SERVER_ERROR"),
+        (Complaint(400, ("INVALID_ARGUMENT",), "API key not valid. Please pass a valid API key."), "AUTH_FAILED"),
+        (Complaint(400, ("INVALID_ARGUMENT",), "API key expired. Please renew the API key."), "AUTH_FAILED"),
+        (Complaint(400, ("INVALID_ARGUMENT",), "Missing or invalid Authorization header."), "AUTH_FAILED"),
+        (Complaint(400, (), "Incorrect API key provided: xa***ey."), "AUTH_FAILED"),
+        (Complaint(404, (), "No endpoints found for x/y."), "MODEL_UNKNOWN"),
+        (Complaint(404, (), "No endpoints found that support tool use."), "BAD_REQUEST"),
+        (Complaint(400, (), "x/y is not a valid model ID"), "MODEL_UNKNOWN"),
+        (
+            Complaint(400, (), "The input token count (9) exceeds the maximum number of tokens allowed (8)."),
+            "CONTEXT_TOO_LONG",
+        ),
+        (
+            Complaint(400, (), "The decoder prompt (length 9) is longer than the maximum model length of 8."),
+            "CONTEXT_TOO_LONG",
+        ),
+        (Complaint(400, (), "input length and `max_tokens` exceed context limit: 7 + 2 > 8"), "CONTEXT_TOO_LONG"),
+        (Complaint(400, (), "too many tokens: the total is 9, of at most 8"), "CONTEXT_TOO_LONG"),
+        (Complaint(429, (), "Too many tokens, please wait before trying again."), "RATE_LIMITED"),
+        (Complaint(400, (), "Range of input length should be [1, 8]"), "CONTEXT_TOO_LONG"),
+        (Complaint(500, ("server_error",), "Context size has been exceeded."), "CONTEXT_TOO_LONG"),
+        (
+            Complaint(429, ("rate_limit_exceeded",), "Too large, per min (TPM): Limit 30000, Requested 40000."),
+            "CONTEXT_TOO_LONG",
+        ),
+        (
+            Complaint(429, ("rate_limit_exceeded",), "Limit reached, per min (TPM): Limit 30000, Requested 20000."),
+            "RATE_LIMITED",
+        ),
+        (Complaint(400, (), "You have reached your specified API usage limits."), "QUOTA_EXHAUSTED"),
+        (Complaint(424, ("generation",), "Request failed during generation"), "SERVER_ERROR"),
+        (Complaint(400, ("tool_use_failed",), "Failed to call a function."), "REPLY_UNREADABLE"),
+        (Complaint(400, ("json_validate_failed",), "Failed to generate JSON."), "REPLY_UNREADABLE"),
     ],
 )
 def test_services_have_many_words_for_the_same(complaint: Complaint, code: str) -> None:
