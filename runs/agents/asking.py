@@ -8,6 +8,7 @@ from kernel.values import Json
 from runs.agents.config import AgentBudget, AgentFallback
 from runs.agents.cut import kept_text
 from runs.agents.fallback import ModelFailed
+from runs.agents.hidden import Hearing, hide_in, without_secrets
 from runs.agents.seen import answered, failure_of, sent_to_model
 from runs.providers.base import CompletionReply, CompletionRequest, TokenCount
 from runs.providers.errors import AnswerLost, refused
@@ -55,13 +56,17 @@ class Asker:
             await self.call.announce(sent_to_model(self.model, self.name, request))
             started = time.monotonic()
             timed = replace(request, timeout_seconds=self._seconds_left())
+            hearing = Hearing(self.call.stream, self.model.secrets)
             try:
-                reply = await self.model.provider.complete(timed, on_delta=self.call.stream)
+                told = await self.model.provider.complete(timed, on_delta=hearing.add)
+                hearing.end()
             except StepFailed as failure:
+                hide_in(failure, self.model.secrets())
                 if isinstance(failure, AnswerLost):
                     self.call.usage.append(self._usage(failure.tokens, self.name, None, price, started))
                 self._tell("action.failed", failure_of(failure.details, failure.code), started)
                 raise
+        reply = without_secrets(told, self.model.secrets())
         self.call.usage.append(self._usage(reply.tokens, reply.model or self.name, reply.request_id, price, started))
         self._tell("action.completed", answered(self.model, reply), started)
         if reply.finish_reason == "refused":

@@ -11,6 +11,7 @@ from runs.agents.cut import ReplyCut, is_cut, kept_text
 from runs.agents.fallback import ModelFailed
 from runs.agents.reply import read_reply, repair_request, reply_invalid
 from runs.agents.tools import Toolbox
+from runs.connections.redaction import redact
 from runs.providers.base import CompletionReply, CompletionRequest, Message
 from runs.step_api.base import StepFailed
 
@@ -69,7 +70,7 @@ class Conversation:
             tenant, schema = asker.call.context.tenant_id, self.config.response_schema
             value, problems = await read_reply(tenant, reply.text, schema)
             if not problems:
-                return value
+                return redact(value, asker.model.secrets())
             if mended:
                 raise ModelFailed(reply_invalid(problems))
             mended = [Message("assistant", reply.text), Message("user", repair_request(problems))]

@@ -20,6 +20,7 @@ from kernel.values import Json
 from runs.connections.digest import why_not_answered
 from runs.connections.directory import Directory
 from runs.connections.facts import ConnectionFacts
+from runs.connections.redaction import redact
 from runs.engine.middleware import build_middleware, close_middleware
 from runs.providers.base import CompletionRequest, Message
 from runs.runtime import Runtime
@@ -160,7 +161,7 @@ async def _ask_model(call: StepCall, directory: Directory, facts: ConnectionFact
             ),
             on_delta=call.stream,
         )
-    return f"The model {reply.model} answered."
+    return f"The model {redact(reply.model, model.secrets())} answered."
 
 
 async def _get_base(

@@ -115,6 +115,17 @@ def test_a_model_is_tried_as_steps_ask_it(acme: Customer, api: Api, server: Coun
     assert "stream" not in server.calls[1].json()
 
 
+def test_a_model_that_is_named_as_the_secret_is_does_not_tell_it(
+    acme: Customer, api: Api, server: CountingServer
+) -> None:
+    client = api(acme)
+    connection = {"kind": "llm", "provider": "openai", "base_url": f"{server.url}/v1", "model": "m-1", "secret": SECRET}
+    for name, shown in (("m-1", "The model m-1 answered."), (SECRET, "The model [cut] answered.")):
+        message = {"message": {"content": "OK"}, "finish_reason": "stop"}
+        server.route("POST", "/v1/chat/completions", Answer(body={"model": name, "choices": [message]}))
+        assert tried(client, connection)["detail"] == shown
+
+
 def test_a_try_keeps_cookies_for_itself_where_steps_do(acme: Customer, api: Api, server: CountingServer) -> None:
     def wants_a_cookie(request: RecordedRequest) -> Answer:
         """As hosts do that look whether their caller keeps cookies."""

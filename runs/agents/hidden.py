@@ -1,0 +1,82 @@
+"""A connection's secrets in what its model says: cut out before it is stored, shown, or given to a tool."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from runs.connections.redaction import redact
+from runs.providers.base import CompletionReply
+from runs.step_api.base import StepFailed
+
+
+def without_secrets(reply: CompletionReply, secrets: Collection[str]) -> CompletionReply:
+    """Cut secrets out of all of an answer, save what only goes back to the service that gave it (``kept``)."""
+    if not secrets:
+        return reply
+
+    def hidden(text: str) -> str:
+        return str(redact(text, secrets))
+
+    return replace(
+        reply,
+        text=hidden(reply.text),
+        model=hidden(reply.model),
+        reasoning=hidden(reply.reasoning),
+        finish_word=hidden(reply.finish_word),
+        request_id=None if reply.request_id is None else hidden(reply.request_id),
+        tool_calls=tuple(
+            replace(
+                call,
+                call_id=hidden(call.call_id),
+                name=hidden(call.name),
+                arguments=redact(call.arguments, secrets),
+            )
+            for call in reply.tool_calls
+        ),
+    )
+
+
+def hide_in(failure: StepFailed, secrets: Collection[str]) -> None:
+    """Cut secrets out of what a failure says."""
+    failure.message = str(redact(failure.message, secrets))
+    failure.details = {name: redact(told, secrets) for name, told in failure.details.items()}
+
+
+class Hearing:
+    """Passes on what is heard of an answer while it comes; what may become a secret is held back until it is none."""
+
+    def __init__(self, tell: Callable[[str], None], secrets: Callable[[], Collection[str]]) -> None:
+        """Begin.
+
+        Args:
+            tell: Takes what may be heard.
+            secrets: Gives the secrets; asked for with the first piece, as tokens are fetched in the call.
+        """
+        self._tell = tell
+        self._secrets = secrets
+        self._known: Collection[str] | None = None
+        self._held = ""
+
+    def add(self, piece: str) -> None:
+        """Take the next piece."""
+        if self._known is None:
+            self._known = self._secrets()
+        text = str(redact(self._held + piece, self._known))
+        end = _may_begin_one(text, self._known)
+        self._held = text[end:]
+        if text[:end]:
+            self._tell(text[:end])
+
+    def end(self) -> None:
+        """Pass on what was held back and is none."""
+        if self._held:
+            self._tell(self._held)
+            self._held = ""
+
+
+def _may_begin_one(text: str, secrets: Collection[str]) -> int:
+    """Find where a secret may have begun that has not come whole."""
+    firsts = {secret[0] for secret in secrets}
+    for start in range(max(0, len(text) - max(map(len, secrets), default=0)), len(text)):
+        if text[start] in firsts and any(secret.startswith(text[start:]) for secret in secrets):
+            return start
+    return len(text)
