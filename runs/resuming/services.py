@@ -19,6 +19,7 @@ from runs.core.places import is_same_place
 from runs.errors import CallRefused, LinkOver, LinkUnknown, TooManyEarlyCalls
 from runs.metrics import CALLS
 from runs.models import Run, RunEvent, Signal, SignalKind
+from runs.resuming.forms import as_the_schema_has_it
 from runs.resuming.links import Link
 from runs.selectors import OUTCOMES
 from tenants.context import reading_scope, tenant_scope
@@ -44,7 +45,7 @@ class _Waiting:
     until: datetime
 
 
-def take_call(*, link: Link, body: Json) -> Reception:
+def take_call(*, link: Link, body: Json, is_form: bool = False) -> Reception:
     """Resume a run that waits for a call, or keep the call for it. The first call wins.
 
     The run's row is locked, so of a call and another, the end of its time or a cancel one wins and the others are told.
@@ -52,6 +53,7 @@ def take_call(*, link: Link, body: Json) -> Reception:
     Args:
         link: What was called.
         body: What was sent.
+        is_form: Whether it is an object of texts, which stand for what the schema of the step asks for.
 
     Raises:
         LinkUnknown: The run is gone, or has no such step.
@@ -62,7 +64,7 @@ def take_call(*, link: Link, body: Json) -> Reception:
         ComputeLimit: The schema and the body are too large for each other; other errors of the compute pool as well.
     """
     check_size(body)
-    _check_body(link, body)
+    body = _checked(link, body, is_form=is_form)
     with tenant_scope(link.tenant_id):
         run = Run.objects.select_for_update(of=("self",), no_key=True).filter(id=link.run_id).first()
         if run is None:
@@ -98,20 +100,24 @@ def look_at_call(*, link: Link) -> Reception:
         return _decide(run, link)
 
 
-def _check_body(link: Link, body: Json) -> None:
-    """Hold a body against the schema of the step, before anything is locked."""
+def _checked(link: Link, body: Json, *, is_form: bool) -> Json:
+    """Hold a body against the schema of the step, before anything is locked; return it as the schema reads it."""
     with reading_scope(link.tenant_id):
         run = Run.objects.select_related("revision").filter(id=link.run_id).first()
         if run is None:
             raise LinkUnknown
         config = _config_of(run, link.step_id)
     schema = (config.get("call") or {}).get("schema")
-    found = [] if schema is None else judge(link.tenant_id, body, schema)
-    if found:
+    if schema is None:
+        return body
+    if is_form and isinstance(body, dict):
+        body = as_the_schema_has_it(body, schema)
+    if found := judge(link.tenant_id, body, schema):
         items = [
             ErrorItem(code=one.keyword.upper(), detail=one.sentence, pointer=pointer_of([*one.path])) for one in found
         ]
         raise CallRefused(errors=items)
+    return body
 
 
 def _config_of(run: Run, step_id: str) -> Mapping[str, Any]:

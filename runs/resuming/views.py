@@ -14,6 +14,7 @@ from runs.metrics import CALLS
 from runs.resuming.links import read_link
 from runs.resuming.services import Reception, look_at_call, take_call
 from tenants.content_security import policy
+from tenants.fields import Texts
 
 _STATUSES: Final = {Reception.RESUMED: 200, Reception.KEPT: 202}
 
@@ -41,8 +42,10 @@ class ResumeView(APIView):
     def post(self, request: Request, token: str) -> Response:
         """Resume the run with the body."""
         body: Any = request.data
+        is_form = isinstance(body, Texts)
         try:
-            reception = take_call(link=read_link(token), body=body)
+            sent = dict(body) if is_form else body
+            reception = take_call(link=read_link(token), body=sent, is_form=is_form)
         except LlmteamError as error:
             CALLS.labels(error.code).inc()
             raise

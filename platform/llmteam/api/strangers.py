@@ -1,31 +1,33 @@
 """Bodies of callers that are not ours to teach: read in whatever type they come, with nothing lost."""
 
-import io
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import IO, Any, Final
 from urllib.parse import parse_qsl
 
-from django.core.files.uploadhandler import MemoryFileUploadHandler
-from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from rest_framework.parsers import BaseParser
 
-from kernel.charsets import decode, label_of
+from kernel.charsets import codec_of, decode, label_of
 from kernel.errors import LlmteamError, Malformed
 from kernel.values import Json, normalise, parse_json
 from llmteam.api.content import FORM, MAX_BODY_BYTES, MAX_FORM_BYTES, read_body
+from llmteam.api.multipart import Part, parts_of
+from tenants.fields import Texts
 
 MULTIPART: Final = "multipart/form-data"
 MOST_FIELDS: Final = 1_000
+NAMING_CHARSET: Final = ("_charset_", "charset")
+"""Fields of forms that name the charset of the others, in HTML and of payment services."""
 _JSON: Final = re.compile(r"(?:[^/]+/json|[^/]+/[^/]+\+json|)")
 
 
 class StrangersParser(BaseParser):
     """Reads a body of any type; integers beyond 2^53 become texts.
 
-    JSON by any of its names, a form or a multipart form as an object, anything else as JSON where it opens like an
-    object or a list and is one, else as text. Only views with ``accepts_any_type`` have it.
+    JSON by any of its names, a form or a multipart form as an object of texts (``Texts``), anything else, and a form
+    that is none, as JSON where it opens like an object or a list and is one, else as text. A blank body is ``{}``. Only
+    views with ``accepts_any_type`` have it.
     """
 
     media_type = "*/*"
@@ -46,40 +48,40 @@ class StrangersParser(BaseParser):
         kind = content_type.partition(";")[0].strip().lower()
         limit = MAX_FORM_BYTES if kind in {FORM, MULTIPART} else MAX_BODY_BYTES
         body = read_body(stream, limit, "A body" if limit == MAX_BODY_BYTES else "A form")
+        if not body.strip():
+            return {}
         if kind == FORM:
-            return _object(_form_fields(body))
+            found = _json_of(body)
+            return _object(_form_fields(body, content_type)) if found is None else found
         if kind == MULTIPART:
-            return _object(_parts(body, content_type))
+            return _object(_fields_of(parts_of(body, content_type, most=MOST_FIELDS), content_type))
         text = _text(body, content_type)
         if _JSON.fullmatch(kind):
             return parse_json(text, big_integers="text")
         return _maybe_json(text)
 
 
-def _form_fields(body: bytes) -> Iterable[tuple[str, str]]:
+def _form_fields(body: bytes, content_type: str) -> Iterable[tuple[str, str]]:
+    """Read a form; its texts are bytes in the charset that the type or a field names, else in the likeliest."""
+    text = body.decode("latin-1")
     try:
-        return parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        pairs = parse_qsl(text, keep_blank_values=True, encoding="latin-1", max_num_fields=MOST_FIELDS)
     except ValueError:
-        raise Malformed("The form cannot be read: send `name=value` pairs, percent-encoded UTF-8.") from None
+        raise Malformed(f"The form has more than {MOST_FIELDS} fields.") from None
+    named = dict(reversed(pairs))
+    label = next((one for name in NAMING_CHARSET if codec_of(one := named.get(name, ""))), None)
+    return [(_of_bytes(name, label, content_type), _of_bytes(text, label, content_type)) for name, text in pairs]
 
 
-def _parts(body: bytes, content_type: str) -> Iterable[tuple[str, str]]:
-    if not body.rstrip().endswith(b"--"):
-        raise Malformed("The multipart form is cut off.")
-    meta = {"CONTENT_TYPE": content_type, "CONTENT_LENGTH": len(body)}
-    try:
-        reader = MultiPartParser(meta, io.BytesIO(body), [MemoryFileUploadHandler()])
-        fields, files = reader.parse()
-    except (MultiPartParserError, ValueError):
-        raise Malformed("The multipart form cannot be read.") from None
-    found = [(name, text) for name, texts in fields.lists() for text in texts]
-    for name, sent in files.lists():
-        for file in sent:
-            content = file.read()
-            if b"\0" in content:
-                raise Malformed(f"The file of the field `{name[:64]}` is no text.")
-            found.append((name, _text(content, file.content_type or "")))
-    return found
+def _of_bytes(text: str, label: str | None, content_type: str) -> str:
+    return decode(text.encode("latin-1"), label_of(content_type) or label, in_any_case=True, may_declare=False)
+
+
+def _fields_of(parts: Iterable[Part], content_type: str) -> Iterable[tuple[str, str]]:
+    known = [*parts]
+    named = [part.content.decode("latin-1").strip() for part in known if part.name == NAMING_CHARSET[0]]
+    label = label_of(content_type) or next(iter(named), None)
+    return [(part.name, part.text(label)) for part in known]
 
 
 def _object(fields: Iterable[tuple[str, str]]) -> Json:
@@ -87,7 +89,16 @@ def _object(fields: Iterable[tuple[str, str]]) -> Json:
     members: dict[str, list[Json]] = {}
     for name, text in fields:
         members.setdefault(name, []).append(_maybe_json(text))
-    return normalise({name: values[0] if len(values) == 1 else values for name, values in members.items()})
+    whole: Any = normalise({name: values[0] if len(values) == 1 else values for name, values in members.items()})
+    return Texts(whole)
+
+
+def _json_of(body: bytes) -> Json:
+    """Give the JSON that a program sent under its default type, a form's; None where it is none."""
+    if body.lstrip()[:1] in {b"{", b"["}:
+        with suppress(LlmteamError):
+            return parse_json(body, big_integers="text")
+    return None
 
 
 def _maybe_json(text: str) -> Json:

@@ -1,0 +1,52 @@
+"""What a form's texts stand for, where a schema says so: forms know no numbers, and no true and false."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kernel.values import MAX_SAFE_INTEGER, Json
+
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,16}")
+_NUMBER: Final = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_TRUTHS: Final = dict.fromkeys(("true", "1", "on", "yes"), True) | dict.fromkeys(("false", "0", "off", "no"), False)
+_MOST_NESTED: Final = 8
+
+
+def as_the_schema_has_it(fields: Mapping[str, Json], schema: Mapping[str, Any]) -> dict[str, Json]:
+    """Read texts as the numbers, truths and lists that a schema asks for; what cannot be read so stays as it is."""
+    known = schema.get("properties")
+    properties = known if isinstance(known, dict) else {}
+    return {name: _read(value, properties.get(name)) for name, value in fields.items()}
+
+
+def _read(value: Json, schema: Any) -> Json:
+    types = _types(schema)
+    if "array" in types and not isinstance(value, list):
+        value = [value]
+    if isinstance(value, list):
+        items = schema.get("items") if isinstance(schema, dict) else None
+        return [_read(item, items) for item in value] if items else value
+    return _scalar(value.strip(), types, value) if isinstance(value, str) and "string" not in types else value
+
+
+def _scalar(text: str, types: frozenset[str], sent: Json) -> Json:
+    if "integer" in types and _WHOLE.fullmatch(text) and abs(int(text)) <= MAX_SAFE_INTEGER:
+        return int(text)
+    if "number" in types and _NUMBER.fullmatch(text) and math.isfinite(float(text)):
+        return int(text) if _WHOLE.fullmatch(text) and abs(int(text)) <= MAX_SAFE_INTEGER else float(text)
+    if "boolean" in types and text.lower() in _TRUTHS:
+        return _TRUTHS[text.lower()]
+    return None if "null" in types and not text else sent
+
+
+def _types(schema: Any, depth: int = 0) -> frozenset[str]:
+    """Give the types a schema names, alternatives among them; none where it names none."""
+    if not isinstance(schema, dict) or depth > _MOST_NESTED:
+        return frozenset()
+    said = schema.get("type", ())
+    found = frozenset([said] if isinstance(said, str) else [one for one in said if isinstance(one, str)])
+    for key in ("anyOf", "oneOf", "allOf"):
+        for one in schema.get(key) or ():
+            found |= _types(one, depth + 1)
+    return found
