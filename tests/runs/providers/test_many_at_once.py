@@ -9,7 +9,8 @@ import pytest
 from tests.support.model_server import ModelBench, asking
 
 CALLS = 300
-LATENCY_SECONDS = 2
+LATENCY_SECONDS = 4
+"""Longer than 300 calls take to begin on a busy machine."""
 
 
 def _nothing(_text: str) -> None:
