@@ -126,7 +126,8 @@ def test_a_database_that_is_slow_costs_the_scrape_a_moment_and_the_rest_is_shown
     with connect_blocking("test") as other, other.transaction():
         other.execute("lock table runs_run in access exclusive mode")
         found = read()
-    assert 0.4 < time.monotonic() - began < 1.5
+    # Without a bound it would wait for the lock for ever.
+    assert 0.4 < time.monotonic() - began < 10
     assert found["llmteam_database_answers", frozenset()] == 0
     assert not [name for name, _ in found if name == "llmteam_runs"]
     assert [name for name, _ in found if name == "llmteam_http_requests_total"]
