@@ -18,10 +18,11 @@ from kernel.egress.errors import (
 )
 from kernel.egress.headers import check_headers
 from kernel.egress.policy import Policy, Target, build_policy, check_url
-from kernel.egress.redirects import REDIRECTS, Redirect
+from kernel.egress.redirects import ANSWERS, REDIRECTS, Redirect
 from kernel.egress.trust import TLS, build_ssl_context
 
 __all__ = [
+    "ANSWERS",
     "COOKIES",
     "OF_TRUST",
     "REDIRECTS",

@@ -143,6 +143,8 @@ class AsyncBoundedStream(httpcore.AsyncNetworkStream):
         if data and progress is not None:
             progress.answered = True
         self.head.count(data)
+        if progress is not None:
+            progress.status = self.head.status
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's protocol

@@ -135,8 +135,9 @@ class EgressClient(httpx.AsyncClient):
                     await read_public_suffixes()
                 following: httpx.Request | None = request
                 while following is not None:
+                    progress = Progress()
                     following.extensions |= {DEADLINE: deadline, PROGRESS: progress}
-                    with _unreadable_places_blocked(), _with_cookies(following, cookies):
+                    with _unreadable_places_blocked(progress), _with_cookies(following, cookies):
                         response = await super().send(following, stream=True, auth=auth, follow_redirects=False)
                     async with _aclosed_on_error(response):
                         if cookies is not None:
@@ -234,12 +235,14 @@ def _with_cookies(request: httpx.Request, cookies: CookieStore | None) -> Iterat
 
 
 @contextmanager
-def _unreadable_places_blocked() -> Iterator[None]:
+def _unreadable_places_blocked(progress: Progress | None = None) -> Iterator[None]:
     """Say in our words that httpx could not read a URL or a redirect that passed our own reading."""
     try:
         yield
     except (httpx.InvalidURL, httpx.RemoteProtocolError) as error:
-        raise EgressBlocked("the URL or a redirect cannot be read") from error
+        blocked = EgressBlocked("the URL or a redirect cannot be read")
+        blocked.answered_with = None if progress is None else progress.status
+        raise blocked from error
 
 
 @asynccontextmanager

@@ -37,7 +37,10 @@ OF_TRUST = frozenset({Reason.CERTIFICATE, Reason.CLIENT_CERTIFICATE, Reason.NOT_
 
 
 class EgressBlocked(Invalid):
-    """The operator's policy forbids the request; no socket was opened for it."""
+    """The operator's policy forbids the request; no socket was opened for it.
+
+    ``answered_with``: the status of the answer that asked for it, where it is a redirect's place.
+    """
 
     code = "EGRESS_BLOCKED"
     title = "blocked by egress policy"
@@ -51,6 +54,7 @@ class EgressBlocked(Invalid):
         """
         super().__init__(self.title if reason is None else f"{self.title}: {reason}")
         self.remedy = remedy
+        self.answered_with: int | None = None
 
     @property
     def told(self) -> str:
@@ -80,10 +84,14 @@ class BodyTooLarge(Invalid):
 
 
 class BodyUnreadable(Invalid):
-    """The answer's body cannot be decompressed, or its head cannot be read."""
+    """The answer's body cannot be decompressed, or its head cannot be read.
+
+    ``answered_with``: the status in the head, where only something behind that cannot be read.
+    """
 
     code = "RESPONSE_UNREADABLE"
     title = "The answer cannot be decompressed"
+    answered_with: int | None = None
 
 
 class ConnectionFailed(Unavailable):

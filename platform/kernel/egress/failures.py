@@ -41,14 +41,18 @@ _OF_OUR_CERTIFICATE: Final = (
 _UNREACHABLE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 
 
-_NO_HTTP: Final = "illegal "
-"""How h11 begins what it says of a line that it cannot read; of a connection that ended it says something else."""
+_ENDED: Final = ("disconnected", "closed connection")
+"""What httpcore and h11 say of a connection that ended; all else they say of an answer that cannot be read."""
 
 
-def call_failed(error: BaseException, *, sent: bool) -> ConnectionFailed | BodyUnreadable:
+def call_failed(error: BaseException, *, sent: bool, status: int | None = None) -> ConnectionFailed | BodyUnreadable:
     """Write an error of the network as ours. A host whose answer is no HTTP is there, and has answered."""
-    if isinstance(error, httpcore.RemoteProtocolError) and str(error).startswith(_NO_HTTP):
-        return BodyUnreadable("The answer's head has a line that is no HTTP.")
+    told = str(error)
+    if isinstance(error, httpcore.RemoteProtocolError) and not any(words in told for words in _ENDED):
+        place = "body has a piece" if "chunk header" in told else "head has a line"
+        unreadable = BodyUnreadable(f"The answer's {place} that is no HTTP.")
+        unreadable.answered_with = status
+        return unreadable
     return connection_failed(error, sent=sent)
 
 

@@ -15,10 +15,12 @@ class Progress:
     Attributes:
         sent: Bytes of it have gone out; the other side may have acted on it.
         answered: Bytes of the answer have come.
+        status: What its head says, once so much of that has come.
     """
 
     sent: bool = False
     answered: bool = False
+    status: int | None = None
 
 
 current: ContextVar[Progress | None] = ContextVar("egress_progress", default=None)

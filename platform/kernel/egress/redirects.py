@@ -16,6 +16,8 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 REDIRECTS: Final = "llmteam.redirects"
 """The extension of a request with the list that is to hold the redirects it takes."""
+ANSWERS: Final = "llmteam.answers"
+"""The extension of a request with the statuses that are answers, though they name another place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +44,19 @@ class Hops:
         A changed method loses the body; another host gets no credentials.
 
         Raises:
-            EgressBlocked: The new place may not be called, or leads from https to http.
+            EgressBlocked: The new place may not be called, or leads from https to http; it has the answer's status.
             TooManyRedirects: It is one hop too many.
         """
-        location = response.headers.get("location")
-        if not self._follow or location is None or response.status_code not in _REDIRECTS:
+        request, location = response.request, response.headers.get("location")
+        answers = request.extensions.get(ANSWERS, ())
+        if not self._follow or location is None or response.status_code not in _REDIRECTS.difference(answers):
             return None
-        if self._left == 0:
-            raise TooManyRedirects(f"more than {self._policy.redirects_max} redirects")
-        self._left -= 1
-        request = response.request
-        before = check_url(str(request.url), self._policy)
-        after = self._place(before, location)
+        try:
+            before = check_url(str(request.url), self._policy)
+            after = self._next_place(before, location)
+        except EgressBlocked as error:
+            error.answered_with = response.status_code
+            raise
         same_host = _is_same_host(before, after)
         extensions = {name: value for name, value in request.extensions.items() if same_host or name != TLS}
         method = _next_method(request.method, response.status_code)
@@ -67,6 +70,12 @@ class Hops:
             content=request.content if keeps_body else None,
             extensions=extensions,
         )
+
+    def _next_place(self, before: Target, location: str) -> Target:
+        if self._left == 0:
+            raise TooManyRedirects(f"more than {self._policy.redirects_max} redirects")
+        self._left -= 1
+        return self._place(before, location)
 
     def _place(self, before: Target, location: str) -> Target:
         # Judged as the server spelled it: joining drops control characters and repairs odd schemes silently. Only

@@ -205,7 +205,8 @@ def _our_errors(progress: Progress | None = None) -> Iterator[None]:
     except (httpcore.TimeoutException, TimeoutError) as error:
         raise DeadlineExceeded(sent=progress is None or progress.sent) from error
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, ssl.SSLError) as error:
-        raise call_failed(error, sent=progress is None or progress.sent) from error
+        status = None if progress is None else progress.status
+        raise call_failed(error, sent=progress is None or progress.sent, status=status) from error
 
 
 def _is_event_stream(headers: httpx.Headers) -> bool:

@@ -13,7 +13,7 @@ import httpx
 
 from kernel.clock import utc_now
 from kernel.crypto import CannotOpen
-from kernel.egress import EgressClient, Policy, open_client
+from kernel.egress import BodyUnreadable, EgressClient, Policy, open_client
 from kernel.errors import LlmteamError
 from runs.callbacks.address import check_address
 from runs.callbacks.models import DeliveryTarget, NotificationTarget, RunCallback
@@ -69,7 +69,8 @@ class Sender:
             log.warning("the callback of run %s cannot be sent: %s", delivery.run_id, error)
             answer = Answer(error_code=UNREADABLE)
         except LlmteamError as error:
-            answer, response = Answer(error_code=error.code), error.detail
+            status = error.answered_with if isinstance(error, BodyUnreadable) else None
+            answer, response = Answer(error_code=error.code) if status is None else Answer(status), error.detail
         return Try(answer, at, round((time.monotonic() - began) * 1000), response)
 
     async def close(self) -> None:

@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import httpx
 
 from kernel.egress import (
+    ANSWERS,
     COOKIES,
     OF_TRUST,
     REDIRECTS,
@@ -25,6 +27,7 @@ from kernel.errors import sentences
 from kernel.values import Json
 from runs.connections.cookies import COOKIES as COOKIES_TOLD
 from runs.connections.redaction import hidden_texts
+from runs.runtime import host_of
 from runs.step_api.base import IN_DOUBT, StepCall, StepFailed
 from runs.steps.http.answer import Answer
 from runs.steps.http.request import OutgoingRequest, options_of
@@ -32,6 +35,7 @@ from runs.steps.http.sent import sent_over_http, shown_address
 
 READ_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
 UNREAD = "With `response_as: none` it is not read."
+MADE = "The {method} was answered with status {status}, so it is not made again: see what it did."
 NOT_REPEATED = (
     f"{IN_DOUBT} Where the server honours the header Idempotency-Key, say `honours_idempotency_key: true`: "
     "then it is tried again."
@@ -100,9 +104,10 @@ class _Exchange:
             self.cookies = self.call.cookies.of(client.ref)
         try:
             async with self.call.outside(self.request.endpoint, patient=patient):
-                answer = await self._answer()
-                answer.check_status(accepted)
-                await self._read(answer)
+                with self._behind_redirects():
+                    answer = await self._answer(accepted)
+                    answer.check_status(accepted)
+                    await self._read(answer)
         except StepFailed as failure:
             self._tell("action.failed", {"code": failure.code, "status": failure.details.get("status")}, failure)
             raise
@@ -117,7 +122,7 @@ class _Exchange:
                 known |= {} if news is None else {COOKIES_TOLD: news}
             if self.notes is not None:
                 was_refused = isinstance(outcome, StepFailed) and outcome.code == "HTTP_STATUS"
-                known |= self.notes.of_end(outcome, was_made=self.arrived and not was_refused)
+                known |= self.notes.of_end(outcome, was_made=self._made() is not None or (self.arrived and not was_refused))
             self.call.record(event_type, {**known, "duration_ms": round((time.monotonic() - self.started) * 1000)})
 
     def _detour(self) -> dict[str, Json]:
@@ -141,13 +146,35 @@ class _Exchange:
             f"The host redirected the {self.request.method} with {status}: it was followed by {last}, without its body."
         )
 
-    async def _answer(self) -> Answer:
+    @contextmanager
+    def _behind_redirects(self) -> Iterator[None]:
+        """Judge a failure behind a redirect: who is to blame, and whether what was asked for was done before it."""
+        try:
+            yield
+        except StepFailed as failure:
+            if self.redirects and host_of(place := self.redirects[-1].url) != host_of(self.request.url):
+                failure.details = {**failure.details, "redirected_to": shown_address(place, self._secrets())}
+                failure.host_failed = False
+            if (made := self._made()) is not None:
+                told = MADE.format(method=self.request.method, status=made)
+                failure.message = sentences(failure.message, told)
+                failure.retryable = self.call.is_in_doubt = False
+            raise
+
+    def _made(self) -> int | None:
+        """Give the status that answered what may not be sent again; what was sent behind it was a GET."""
+        if self.request.is_repeatable:
+            return None
+        return next((hop.status for hop in self.redirects if hop.method != self.request.method), None)
+
+    async def _answer(self, accepted: Collection[int]) -> Answer:
         """Send; once more with fresh credentials where the host does not take those that were kept."""
         client = self.request.client
         await self._announce()
-        response, content = await self._send()
-        if response.status_code == httpx.codes.UNAUTHORIZED and client is not None and client.renew():
-            response, content = await self._send()
+        response, content = await self._send(accepted)
+        is_refused = response.status_code == httpx.codes.UNAUTHORIZED and self._made() is None
+        if is_refused and client is not None and client.renew():
+            response, content = await self._send(accepted)
         answer = Answer.of(response, content, self._secrets(), self.request.response_as)
         answer.remark = answer.remark or self._remark()
         return answer
@@ -175,7 +202,7 @@ class _Exchange:
                 break
         _ = answer.value
 
-    async def _send(self) -> tuple[httpx.Response, bytes]:
+    async def _send(self, accepted: Collection[int]) -> tuple[httpx.Response, bytes]:
         call, request = self.call, self.request
         client = await call.context.http_client()
         response: httpx.Response | None = None
@@ -188,7 +215,7 @@ class _Exchange:
                 await request.client.authorise(built)
             if self.cookies is not None:
                 built.extensions[COOKIES] = self.cookies
-            built.extensions[REDIRECTS] = self.redirects
+            built.extensions |= {REDIRECTS: self.redirects, ANSWERS: accepted}
             call.is_in_doubt = not request.is_repeatable
             response = await client.send(built, stream=True, auth=getattr(request.client, "http_auth", None))
             self.arrived = True
@@ -197,12 +224,10 @@ class _Exchange:
             raise self._unanswered(error, response) from error
         except (EgressBlocked, HeaderRefused, BodyTooLarge, BodyUnreadable) as error:
             told = error.told if isinstance(error, EgressBlocked) else error.detail
-            details: dict[str, Json] = {}
             if response is not None:
-                told, details = sentences(told, UNREAD), {"status": response.status_code}
-            elif self.redirects:
-                self.arrived = True
-                details = {"status": self.redirects[-1].status}
+                told = sentences(told, UNREAD)
+            details = self._status(error, response)
+            self.arrived = bool(details) or isinstance(error, BodyUnreadable)
             raise StepFailed(error.code, told, details=details) from error
         call.is_in_doubt = False
         return response, content
@@ -230,6 +255,15 @@ class _Exchange:
         await self.call.announce(sent if self.notes is None else {**sent, **self.notes.of_start()})
         self.started = time.monotonic()
 
+    def _status(self, error: Exception, response: httpx.Response | None = None) -> dict[str, Json]:
+        """Tell the last status that came, if any: of the answer, of what can be read of it, or of a redirect."""
+        status = getattr(error, "answered_with", None)
+        if response is not None:
+            status = response.status_code
+        elif status is None and self.redirects:
+            status = self.redirects[-1].status
+        return {} if status is None else {"status": status}
+
     def _unanswered(self, error: ConnectionFailed | DeadlineExceeded, response: httpx.Response | None) -> StepFailed:
         """Say that no answer came, or not all of it.
 
@@ -239,10 +273,9 @@ class _Exchange:
         self.arrived = self.arrived or error.sent
         is_in_doubt = error.sent and not self.request.is_repeatable
         self.call.is_in_doubt = is_in_doubt
-        told, details = sentences(error.detail), {**error.extra, "sent": error.sent}
+        told, details = sentences(error.detail), {**error.extra, "sent": error.sent, **self._status(error, response)}
         if response is not None:
             told = f"The host answered with status {response.status_code}, but its answer did not come to an end."
-            details["status"] = response.status_code
         return StepFailed(
             error.code,
             sentences(told, NOT_REPEATED) if is_in_doubt else told,

@@ -51,6 +51,19 @@ def test_every_try_has_the_same_id_and_the_same_bytes(acme: Tenant, receiver: Co
     ]
 
 
+def test_an_answer_with_an_odd_head_is_told_by_its_status(acme: Tenant, receiver: CountingServer) -> None:
+    def answer(status: int) -> Answer:
+        return Answer(raw=b"HTTP/1.1 %d X\r\nX Odd: 1\r\nContent-Length: 0\r\n\r\n" % status)
+
+    receiver.route("POST", "/hook", [answer(500), answer(200)])
+    with running_host():
+        run_id = start_with_callback(acme, f"{receiver.url}/hook")
+        wait_for_attempts(run_id, 1)
+        set_due(run_id)
+        wait_for_status(run_id, "delivered")
+    assert [(one.number, one.status_code) for one in log_of(run_id)] == [(1, 500), (2, 200)]
+
+
 def test_the_first_try_comes_two_seconds_after_a_run_that_ends_at_once(acme: Tenant, receiver: CountingServer) -> None:
     receiver.route("POST", "/hook", Answer(200))
     with running_host():

@@ -150,3 +150,48 @@ async def test_an_answer_whose_head_is_no_http_is_no_dead_host(bench: Bench, url
     assert (await bench.run({"method": "GET", "url": f"{url}/odd"})).ports["status"] == 201
     failure: StepFailed = await bench.fail({"method": "GET", "url": f"{url}/odd"})
     assert (failure.code, failure.retryable, failure.host_failed) == ("RESPONSE_UNREADABLE", False, False)
+    assert failure.details["status"] == told(bench)["status"] == 201
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Content-Length: 2\r\nContent-Length: 3",
+        b"Content-Length: two",
+        b"Content-Length: -2",
+        b"Transfer-Encoding: identity",
+        b"Transfer-Encoding: gzip",
+    ],
+)
+async def test_an_answer_whose_length_cannot_be_read_is_no_dead_host(bench: Bench, url: str, line: bytes) -> None:
+    def answer(line: bytes) -> Answer:
+        return Answer(raw=b"HTTP/1.1 200 OK\r\n%s\r\nConnection: close\r\n\r\n{}" % line)
+
+    bench.server.route("GET", "/odd", [answer(b"Content-Length: 2"), answer(line)])
+    assert (await bench.run({"method": "GET", "url": f"{url}/odd"})).ports["status"] == 200
+    failure = await bench.fail({"method": "GET", "url": f"{url}/odd"})
+    assert (failure.code, failure.retryable, failure.host_failed) == ("RESPONSE_UNREADABLE", False, False)
+    assert failure.details["status"] == 200
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"hello\r\n", b'{"a": 1}', b"<html></html>", b"SSH-2.0-OpenSSH_9.2\r\n", b"220 mail ESMTP\r\n", b"\x15\x03\x03"],
+)
+async def test_a_host_that_speaks_no_http_is_no_dead_host(bench: Bench, url: str, raw: bytes) -> None:
+    bench.server.route("GET", "/odd", [Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), Answer(raw=raw)])
+    assert (await bench.run({"method": "GET", "url": f"{url}/odd"})).ports["status"] == 200
+    failure = await bench.fail({"method": "GET", "url": f"{url}/odd"})
+    assert (failure.code, failure.retryable, failure.host_failed) == ("RESPONSE_UNREADABLE", False, False)
+    bench.server.route("GET", "/odd", Answer(raw=b"HTTP/1.1 200 OK\r\nContent-"))
+    failure = await bench.fail({"method": "GET", "url": f"{url}/odd"})
+    assert (failure.code, failure.retryable, failure.host_failed) == ("CONNECTION_FAILED", True, True)
+
+
+async def test_a_body_in_pieces_that_are_none_is_told_as_such(bench: Bench, url: str) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    bench.server.route("GET", "/odd", [Answer(raw=head + b"0\r\n\r\n"), Answer(raw=head + b"zz\r\nhello\r\n")])
+    assert (await bench.run({"method": "GET", "url": f"{url}/odd"})).ports["status"] == 200
+    failure = await bench.fail({"method": "GET", "url": f"{url}/odd"})
+    assert (failure.code, failure.retryable) == ("RESPONSE_UNREADABLE", False)
+    assert failure.message.startswith("The answer's body has a piece")

@@ -1,0 +1,122 @@
+"""A call that is redirected: what was answered, who is to blame, and what may be made again."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.http_bench import Bench
+from tests.support.http_server import Answer, CountingServer
+
+POST = {"method": "POST", "body": {"a": 1}}
+
+
+def to(place: str, status: int = 302) -> Answer:
+    return Answer(status=status, headers={"Location": place})
+
+
+def told(bench: Bench) -> dict[str, Any]:
+    return bench.journal[-1][1]
+
+
+@pytest.fixture
+def gone() -> str:
+    with CountingServer() as server:
+        return server.url
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+async def test_a_post_that_was_answered_is_not_made_again_for_what_the_get_behind_it_was_told(
+    bench: Bench, url: str, status: int
+) -> None:
+    bench.server.route("POST", "/orders", to("/orders/7", 303))
+    bench.server.route("GET", "/orders/7", [Answer(body={"id": 7}), Answer(status=status)])
+    assert (await bench.run({**POST, "url": f"{url}/orders"})).ports["response"] == {"id": 7}
+    failure = await bench.fail({**POST, "url": f"{url}/orders"})
+    assert (failure.code, failure.retryable) == ("HTTP_STATUS", False)
+    assert failure.details["status"] == status
+    assert "The POST was answered with status 303" in failure.message
+    bench.server.route("POST", "/orders", to("/orders/7", 307))
+    bench.server.route("POST", "/orders/7", Answer(status=status))
+    assert (await bench.fail({**POST, "url": f"{url}/orders"})).retryable is True
+    bench.server.route("GET", "/orders", to("/orders/7", 303))
+    assert (await bench.fail({"method": "GET", "url": f"{url}/orders"})).retryable is True
+    bench.server.route("POST", "/orders", to("/orders/7", 303))
+    knows_keys = {**POST, "url": f"{url}/orders", "honours_idempotency_key": True}
+    assert (await bench.fail(knows_keys)).retryable is True
+
+
+@pytest.mark.parametrize("answer", [Answer(raw=b""), Answer(delay_seconds=0.6)])
+async def test_a_post_that_was_answered_is_not_made_again_for_want_of_an_answer_behind_it(
+    bench: Bench, url: str, answer: Answer
+) -> None:
+    bench.server.route("POST", "/orders", to("/orders/7", 303))
+    bench.server.route("GET", "/orders/7", [Answer(body={"id": 7}), answer])
+    config = {**POST, "url": f"{url}/orders", "timeout_seconds": 0.3}
+    assert (await bench.run(config)).ports["status"] == 200
+    failure = await bench.fail(config)
+    assert (failure.retryable, failure.details["status"], told(bench)["status"]) == (False, 303, 303)
+    assert "The POST was answered with status 303" in failure.message
+
+
+async def test_a_post_is_not_made_again_with_a_fresh_token_for_what_a_get_was_told(bench: Bench, url: str) -> None:
+    auth = {"auth": "oauth2", "token_url": f"{url}/token", "client_id": "me", "secret": "s3cr3t"}
+    bench.server.route("POST", "/token", Answer(body={"access_token": "t", "expires_in": 3600}))
+    bench.server.route("POST", "/orders", to("/orders/7", 303))
+    bench.server.route("GET", "/orders/7", Answer(status=401))
+    bench.connect("crm", {"base_url": url, **auth})
+    assert (await bench.fail({**POST, "client_ref": "crm", "path": "/orders"})).details["status"] == 401
+    assert bench.server.count("/orders", method="POST") == 1
+    bench.server.route("POST", "/orders", Answer(status=401))
+    await bench.fail({**POST, "client_ref": "crm", "path": "/orders"})
+    assert bench.server.count("/orders", method="POST") == 3
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["http://10.0.0.1/x", "ftp://x/y", "http://user:pass@127.0.0.1/", "http://169.254.169.254/", "http://[::1/"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_redirect_to_where_nobody_may_go_tells_its_status(
+    bench: Bench, url: str, method: str, place: str
+) -> None:
+    bench.server.route(method, "/from", [to("/ok", 303), to(place, 303)])
+    assert (await bench.run({"method": method, "url": f"{url}/from"})).ports["status"] == 200
+    failure = await bench.fail({"method": method, "url": f"{url}/from"})
+    assert (failure.code, failure.retryable) == ("EGRESS_BLOCKED", False)
+    assert (failure.details["status"], told(bench)["status"]) == (303, 303)
+
+
+async def test_a_host_is_not_blamed_for_one_it_redirects_to(bench: Bench, url: str, gone: str) -> None:
+    bench.server.route("GET", "/from", [to("/bad"), to(f"{gone}/x?token=s3cr3t")])
+    bench.server.route("GET", "/bad", Answer(status=500))
+    failure = await bench.fail({"method": "GET", "url": f"{url}/from"})
+    assert failure.host_failed is True
+    assert "redirected_to" not in failure.details
+    failure = await bench.fail({"method": "GET", "url": f"{url}/from"})
+    assert (failure.code, failure.host_failed, failure.retryable) == ("CONNECTION_FAILED", False, True)
+    assert failure.details["redirected_to"] == f"{gone}/x?token=[cut]"
+
+
+async def test_a_post_that_never_reached_where_it_was_redirected_is_made_again(
+    bench: Bench, url: str, gone: str
+) -> None:
+    bench.server.route("POST", "/from", to("/cut", 307))
+    bench.server.route("POST", "/cut", Answer(raw=b""))
+    failure = await bench.fail({**POST, "url": f"{url}/from"})
+    assert (failure.retryable, failure.details["sent"]) == (False, True)
+    bench.server.route("POST", "/from", to(gone, 307))
+    failure = await bench.fail({**POST, "url": f"{url}/from"})
+    assert (failure.retryable, failure.details["sent"]) == (True, False)
+    assert failure.details["status"] == 307
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_that_is_an_answer_is_not_followed(bench: Bench, url: str, status: int) -> None:
+    bench.server.route("POST", "/jobs", to("/ok", status))
+    config = {**POST, "url": f"{url}/jobs", "response_headers": ["Location"]}
+    emitted = await bench.run(config)
+    assert emitted.ports["status"] in {200, 201}
+    emitted = await bench.run({**config, "accept_statuses": [status]})
+    assert (emitted.ports["status"], emitted.ports["headers"]) == (status, {"location": "/ok"})
+    assert json.loads(bench.server.calls[-1].body) == {"a": 1}
