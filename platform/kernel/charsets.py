@@ -12,18 +12,27 @@ from typing import Final
 _LABEL: Final = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:+-]{1,40})""", re.IGNORECASE)
 _LONGEST_CONTENT_TYPE: Final = 1_000
 _LATIN: Final = {1: 1, 2: 2, 3: 3, 4: 4, 5: 9, 6: 10, 9: 15}
+_EBCDIC: Final = ("037", "273", "424", "500", "875", "1026", "1140")
 _CODE_PAGES_OF_DOS: Final = (437, 720, 737, 775, 850, 852, 855, 857, 858, 860, 861, 862, 863, 864, 865, 866, 869)
 _NAMES: Final[dict[str, str]] = {
-    "utf-8-sig": "utf8 utf8sig unicode11utf8",
+    "utf-8-sig": "utf8 utf8sig unicode11utf8 unicode20utf8",
     "utf-16": "utf16 ucs2 iso10646ucs2 unicode",
-    "utf-16-le": "utf16le unicodefffe",
-    "utf-16-be": "utf16be unicodefeff",
+    "utf-16-le": "utf16le unicodefeff",
+    "utf-16-be": "utf16be unicodefffe",
     "utf-32": "utf32 ucs4 iso10646ucs4",
     "utf-32-le": "utf32le",
     "utf-32-be": "utf32be",
     "ascii": "ascii usascii us iso646us ansix341968 ansix341986",
-    "iso8859-1": "cp819 ibm819 l1 iso885911987",
-    "iso8859-8": "iso88598i iso88598e logical visual",
+    "iso8859-1": "cp819 ibm819 isoir100",
+    "iso8859-2": "isoir101",
+    "iso8859-3": "isoir109",
+    "iso8859-4": "isoir110",
+    "iso8859-5": "isolatincyrillic cyrillic isoir144",
+    "iso8859-6": "arabic asmo708 ecma114 isolatinarabic isoir127 iso88596e iso88596i",
+    "iso8859-7": "greek greek8 ecma118 elot928 suneugreek isolatingreek isoir126",
+    "iso8859-8": "hebrew isolatinhebrew isoir138 iso88598i iso88598e logical visual",
+    "iso8859-9": "isoir148",
+    "iso8859-10": "isoir157",
     "cp874": "windows874 dos874",
     "tis-620": "tis620",
     "mac-roman": "macintosh mac macroman",
@@ -31,13 +40,14 @@ _NAMES: Final[dict[str, str]] = {
     "mac-latin2": "macce maccentraleurope maclatin2",
     "koi8-r": "koi8r koi8 koi",
     "koi8-u": "koi8u koi8ru",
-    "shift_jis": "shiftjis sjis mskanji",
-    "cp932": "windows31j ms932 cp932 windows932 mscp932",
-    "euc-jp": "eucjp eucpkdfmtjapanese",
+    "cp866": "866",
+    "cp932": "shiftjis sjis mskanji windows31j ms932 cp932 windows932 mscp932",
+    "euc-jp": "eucjp eucpkdfmtjapanese eucjpms cp51932",
     "iso2022-jp": "iso2022jp",
     "iso2022-jp-2": "iso2022jp1 iso2022jp2",
     "iso2022-kr": "iso2022kr",
-    "gb18030": "gb18030 gb180302000 gb180302005 gb2312 gb231280 gbk chinese euccn cngb cp936 ms936 windows936",
+    "gb18030": "gb18030 gb180302000 gb180302005 gb2312 gb231280 iso58gb231280 isoir58 "
+    "gbk chinese euccn cngb cp936 ms936 windows936",
     "hz": "hz hzgb2312",
     "big5hkscs": "big5 big5hkscs cnbig5 xbig5 cp950 ms950 windows950",
     "cp949": "euckr korean windows949 ms949 cp949 uhc ksc5601 ksc56011987 ksc56011989 ksx1001 isoir149",
@@ -45,8 +55,10 @@ _NAMES: Final[dict[str, str]] = {
 }
 """Codecs of Python, and the charsets that they read: in small letters, without what stands between, without ``x-``."""
 _CODECS: Final[dict[str, str]] = {
-    **{f"iso8859{part}": f"iso8859-{part}" for part in range(1, 17) if part != 12},
-    **{f"{name}{number}": f"iso8859-{part}" for number, part in _LATIN.items() for name in ("latin", "isolatin")},
+    **{f"{name}{part}": f"iso8859-{part}" for part in range(1, 17) if part != 12 for name in ("iso8859", "8859")},
+    **{f"iso8859{part}{year}": f"iso8859-{part}" for part in range(1, 10) for year in (1987, 1988, 1989)},
+    **{f"{name}{number}": f"iso8859-{part}" for number, part in _LATIN.items() for name in ("latin", "isolatin", "l")},
+    **{f"{name}{page}": f"cp{page}" for page in _EBCDIC for name in ("ibm", "cp")},
     **{f"{name}125{page}": f"cp125{page}" for page in range(9) for name in ("windows", "win", "cp", "ms", "ansi")},
     **{f"{name}{page}": f"cp{page}" for page in _CODE_PAGES_OF_DOS for name in ("ibm", "cp", "dos")},
     **{name: codec for codec, names in _NAMES.items() for name in names.split()},
@@ -55,7 +67,6 @@ _BETWEEN: Final = re.compile(r"[^a-z0-9]")
 _PREFIX: Final = re.compile(r"x-|cs")
 _OF_SEVERAL_BYTES: Final = frozenset(
     (
-        "shift_jis",
         "cp932",
         "euc-jp",
         "gb18030",
@@ -87,6 +98,14 @@ _IN_XML: Final = re.compile(rb"""\s*<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9
 _IN_HTML: Final = re.compile(rb"""<meta\s[^>]*?charset\s*=\s*["']?([A-Za-z0-9._:+-]{1,40})""", re.IGNORECASE)
 _LONGEST_DECLARATION: Final = 200
 _LONGEST_HEAD: Final = 1_024
+_WIDER: Final = {"euc-jp": "llmteam.wider", "iso2022-jp": "llmteam.wider", "big5hkscs": "llmteam.wider"}
+"""How letters are read that a codec of Python's does not have, and browsers and Windows have under the same name."""
+_CELLS: Final = 94
+_CELLS_BELOW: Final = 63
+_ROWS_BELOW: Final = 62
+_FOLLOWS: Final = 0x80
+_LEAD_OF_TWO: Final = 0xC0
+_BYTES_OF: Final = {0xC: 2, 0xD: 2, 0xE: 3, 0xF: 4}
 WIDE: Final = ("utf-16", "utf-32")
 """How the names of codecs begin whose text holds zero bytes."""
 
@@ -135,7 +154,7 @@ def decode(content: bytes, label: str | None, *, in_any_case: bool = False, may_
     for codec in told:
         if codec is not None:
             with suppress(UnicodeDecodeError):
-                return content.decode(codec)
+                return content.decode(codec, _WIDER.get(codec, "strict"))
     says_nothing = label is not None and codec_of(label) is None
     if not (in_any_case or says_nothing or declared):
         return content.decode("utf-8")
@@ -143,11 +162,16 @@ def decode(content: bytes, label: str | None, *, in_any_case: bool = False, may_
 
 
 def is_damaged_utf8(content: bytes) -> bool:
-    """Whether bytes that are not UTF-8 are so but for a few: more letters of several bytes are whole than are not."""
+    """Whether bytes that are not UTF-8 are so but for a few: more letters of several bytes are whole than are not.
+
+    One that is cut at the end counts for nothing.
+    """
+    length = len(content)
+    content = content[: length - _cut_at_the_end(content)]
     text = content.decode("utf-8", errors="replace")
     damaged = text.count("\ufffd")
     whole = len(text) - damaged - len(content.translate(None, delete=_BEYOND_ASCII))
-    return whole > damaged > 0
+    return whole > damaged and (damaged > 0 or len(content) < length)
 
 
 def _labelled(content: bytes, label: str | None) -> tuple[str, ...]:
@@ -200,3 +224,38 @@ def _is_utf8(content: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _cut_at_the_end(content: bytes) -> int:
+    """Count the bytes at the end that begin a letter of UTF-8 and do not finish it."""
+    for count in range(1, min(3, len(content)) + 1):
+        lead = content[-count]
+        if lead >= _LEAD_OF_TWO:
+            return count if count < _BYTES_OF[lead >> 4] else 0
+        if lead < _FOLLOWS:
+            break
+    return 0
+
+
+def _wider(error: UnicodeError) -> tuple[str, int]:
+    """Read two bytes that a codec does not know: of Japanese as cp932 has the row and cell, of Big5 as cp950."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    pair = error.object[error.start : error.start + 2]
+    with suppress(UnicodeDecodeError):
+        if error.encoding.startswith("big5"):
+            return pair.decode("cp950"), error.start + len(pair)
+        offset = 0x20 if error.encoding.startswith("iso2022") else 0xA0
+        if len(pair) == 2 and all(0 < byte - offset <= _CELLS for byte in pair):
+            return _in_cp932(pair[0] - offset, pair[1] - offset), error.start + 2
+    raise error
+
+
+def _in_cp932(row: int, cell: int) -> str:
+    """Read a letter by its row and cell, from 1."""
+    lead = (row - 1) // 2 + (0x81 if row <= _ROWS_BELOW else 0xC1)
+    trail = cell + 0x9E if row % 2 == 0 else cell + (0x3F if cell <= _CELLS_BELOW else 0x40)
+    return bytes((lead, trail)).decode("cp932")
+
+
+codecs.register_error("llmteam.wider", _wider)

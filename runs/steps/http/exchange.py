@@ -122,7 +122,9 @@ class _Exchange:
                 known |= {} if news is None else {COOKIES_TOLD: news}
             if self.notes is not None:
                 was_refused = isinstance(outcome, StepFailed) and outcome.code == "HTTP_STATUS"
-                known |= self.notes.of_end(outcome, was_made=self._made() is not None or (self.arrived and not was_refused))
+                known |= self.notes.of_end(
+                    outcome, was_made=self._made() is not None or (self.arrived and not was_refused)
+                )
             self.call.record(event_type, {**known, "duration_ms": round((time.monotonic() - self.started) * 1000)})
 
     def _detour(self) -> dict[str, Json]:

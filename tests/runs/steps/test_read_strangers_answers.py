@@ -116,3 +116,12 @@ async def test_the_beginning_of_a_long_refusal_ends_with_a_whole_letter(bench: B
         bench.server.route("GET", "/bad", Answer(status=400, body=start + "緑" * 5_000))
         failure = await bench.fail({"method": "GET", "url": f"{url}/bad"})
         assert failure.details["response"] == (start + "緑" * 5_000)[:2_000]
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=Shift_JIS", "text/plain; charset=x-sjis"])
+async def test_japanese_of_windows_is_read_under_its_older_name(bench: Bench, url: str, content_type: str) -> None:
+    body = json.dumps(["①㈱髙橋"], ensure_ascii=False)
+    bench.server.route("GET", "/x", [of_type(body.encode("cp932"), content_type), of_type(body.encode(), content_type)])
+    for _ in range(2):
+        value = (await bench.run({"method": "GET", "url": f"{url}/x"})).ports["response"]
+        assert value in (["①㈱髙橋"], body)
