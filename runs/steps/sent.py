@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from typing import Final
+from urllib.parse import unquote_plus
 
 from kernel.values import Json, dump_json
 from runs.connections.redaction import CUT, redact
@@ -10,7 +11,7 @@ from runs.connections.redaction import CUT, redact
 MOST_CHARACTERS: Final = 4_000
 _CREDENTIAL: Final = re.compile(
     r"(password|passwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|authorization|cookie|credentials?"
-    r"|signature)$",
+    r"|passphrase|signature)$|(?:^|[-_. ])(?:pin|otp|cvc|cvv|pwd|pass)$",
     re.IGNORECASE,
 )
 _CREDENTIAL_IN_ADDRESS: Final = re.compile(
@@ -18,7 +19,14 @@ _CREDENTIAL_IN_ADDRESS: Final = re.compile(
 )
 
 
-_MEMBER: Final = re.compile(r'("([^"\\]{1,60})"\s{0,9}:\s{0,9})"(?:[^"\\]|\\.)*')
+_MEMBER: Final = re.compile(r'("([^"\\]{1,60})"\s{0,9}:\s{0,9})(?:"(?:[^"\\]|\\.)*"?|-?[0-9][0-9.eE+-]{0,60})')
+_PAIR: Final = re.compile(
+    r"((?<![\w.\[\]%-])([\w.\[\]%-]{1,60})\s{0,3}[=:]\s{0,3})"
+    r"(?!\[cut\])(?:\"[^\"\n]{0,4000}\"?|'[^'\n]{0,4000}'?|[^\s&<>\"'][^\s&<>]{0,4000})"
+)
+_ELEMENT: Final = re.compile(
+    r"(<(?:[\w-]{1,60}:)?([\w.-]{1,60})(?:\s[^<>]{0,500})?>)(?:<!\[CDATA\[(?:[^\]]|\](?!\]>)){0,4000}|[^<]{1,4000})"
+)
 
 
 def names_credential(name: str, *, in_address: bool = False) -> bool:
@@ -48,11 +56,21 @@ def beginning(content: bytes, secrets: Collection[str] = (), *, most: int = MOST
     """Give the beginning of what is too large to be looked through: ``{"beginning": text, "bytes": of the whole}``."""
     margin = max(map(len, secrets), default=0)
     text = content[: most + margin].decode(errors="ignore")
-    return {"beginning": str(redact(_MEMBER.sub(_cut_member, text), secrets))[:most], "bytes": len(content)}
+    return {"beginning": str(redact(text_without_credentials(text), secrets))[:most], "bytes": len(content)}
 
 
-def _cut_member(found: "re.Match[str]") -> str:
-    return f'{found[1]}"{CUT}' if names_credential(found[2]) else found[0]
+def text_without_credentials(text: str) -> str:
+    """Cut what stands in a text behind names of credentials: in JSON, a form, XML, or lines of names and values."""
+    for pattern in (_MEMBER, _ELEMENT, _PAIR):
+        text = pattern.sub(_cut_value, text)
+    return text
+
+
+def _cut_value(found: "re.Match[str]") -> str:
+    if not names_credential(unquote_plus(found[2]).rstrip("]")):
+        return found[0]
+    quote = '"' if found[1].startswith('"') else ""
+    return f"{found[1]}{quote}{CUT}{quote}"
 
 
 def _without_credentials(value: Json) -> Json:
@@ -64,4 +82,5 @@ def _without_credentials(value: Json) -> Json:
 
 
 def _member(name: str, item: Json) -> Json:
-    return CUT if isinstance(item, str) and item and names_credential(name) else _without_credentials(item)
+    is_text_or_number = (isinstance(item, str) and item != "") or type(item) in (int, float)
+    return CUT if is_text_or_number and names_credential(name) else _without_credentials(item)

@@ -140,6 +140,9 @@ def _of_kind(wish: ConnectionWish, providers: Mapping[str, str | None]) -> Itera
         return
     if not wish.base_url:
         yield _item("base_url", "MISSING_FIELD", "A connection to an HTTP API needs a base_url.")
+    elif any(mark in wish.base_url for mark in "?#"):
+        detail = "A base_url ends before ? and #: the paths of steps are put behind it."
+        yield _item("base_url", "INVALID", detail, "Write what follows them into the step's `path` or `query`.")
     for name in ("provider", "model"):
         if getattr(wish, name):
             yield _item(name, "NOT_OF_THIS_KIND", f"Only a connection to a language model has a {name}.")

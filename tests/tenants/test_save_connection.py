@@ -111,6 +111,8 @@ def test_a_kept_secret_never_goes_to_another_host(acme: Customer, api: Api) -> N
         ({"base_url": "http://169.254.169.254/latest"}, ("/base_url", "EGRESS_BLOCKED")),
         ({"base_url": "https://db.internal/"}, ("/base_url", "EGRESS_BLOCKED")),
         ({"base_url": "ftp://crm.example.com"}, ("/base_url", "EGRESS_BLOCKED")),
+        ({"base_url": "https://crm.example.com/api?api-version=2024-06-01"}, ("/base_url", "INVALID")),
+        ({"base_url": "https://crm.example.com/api#x"}, ("/base_url", "INVALID")),
         ({"provider": "openai"}, ("/provider", "NOT_OF_THIS_KIND")),
         ({"headers": {"Authorization": "Bearer x"}}, ("/headers", "CREDENTIAL_IN_HEADERS")),
         ({"headers": {"X-Api-Key": "x"}}, ("/headers", "CREDENTIAL_IN_HEADERS")),

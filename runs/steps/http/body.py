@@ -1,8 +1,8 @@
 """What a call sends as its body: JSON, text, a form, or parts with files."""
 
 import base64
-import binascii
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -17,6 +17,9 @@ from runs.steps.http.reading import media_type
 
 _METHODS_WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
 _FILE: Final = frozenset(("filename", "content", "content_type", "encoding"))
+_CONTENT_TYPE: Final = re.compile(r"[\x20-\x7e]{1,200}")
+_DATA_URL: Final = re.compile(r"\s*data:[^,]{0,500};base64,", re.IGNORECASE)
+_BETWEEN_LINES: Final = str.maketrans("", "", " \t\r\n")
 _Part = tuple[str, tuple[str | None, bytes, str | None]]
 
 
@@ -95,6 +98,13 @@ def _parts(body: Mapping[str, Json]) -> Iterator[_Part]:
                 yield name, (None, (item if isinstance(item, str) else dump_json(item)).encode(), None)
 
 
+def _of_base64(text: str) -> bytes:
+    """Read base64 as mails and browsers write it: over many lines, of either alphabet, unpadded, as a data URL."""
+    text = _DATA_URL.sub("", text, count=1) if text.lstrip()[:5].lower() == "data:" else text
+    text = text.translate(_BETWEEN_LINES).rstrip("=").replace("-", "+").replace("_", "/")
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+
+
 def _file(name: str, told: Mapping[str, Json]) -> tuple[str, bytes, str]:
     """Read a file: ``filename``, ``content`` as text or, with ``encoding: base64``, as bytes, ``content_type``."""
     content = told.get("content", "")
@@ -103,7 +113,10 @@ def _file(name: str, told: Mapping[str, Json]) -> tuple[str, bytes, str]:
     if encoding not in {"text", "base64"}:
         raise StepFailed("BODY_REFUSED", f"The encoding of the file {name} is `text` or `base64`.")
     try:
-        data = base64.b64decode(content, validate=True) if encoding == "base64" else content.encode()
-    except binascii.Error:
+        data = _of_base64(content) if encoding == "base64" else content.encode()
+    except ValueError:
         raise StepFailed("BODY_REFUSED", f"The content of the file {name} is not base64.") from None
-    return str(told["filename"]), data, str(told.get("content_type") or "application/octet-stream")
+    content_type = str(told.get("content_type") or "application/octet-stream")
+    if _CONTENT_TYPE.fullmatch(content_type) is None:
+        raise StepFailed("BODY_REFUSED", f"The content_type of the file {name} holds a character that cannot be sent.")
+    return str(told["filename"]), data, content_type

@@ -138,8 +138,10 @@ def below(base_url: str, path: str) -> str:
     """Put a path below a base; it can neither leave the base's host nor climb out of its path.
 
     Raises:
-        StepFailed: PATH_REFUSED.
+        StepFailed: PATH_REFUSED, or a base with a query, which no path can follow.
     """
+    if any(mark in base_url for mark in "?#"):
+        raise StepFailed("CONFIG_INVALID", "The connection's base_url has a ? or #, so no path can be put behind it.")
     if climbs(path.partition("?")[0]):
         raise StepFailed("PATH_REFUSED", "The path holds a segment of dots.")
     return f"{base_url.rstrip('/')}/{quote(path.lstrip('/'), safe=_KEPT_IN_PATH)}"

@@ -8,7 +8,7 @@ from kernel.spellings import spellings
 from kernel.values import Json
 from runs.connections.redaction import CUT, redact
 from runs.steps.http.request import OutgoingRequest
-from runs.steps.sent import beginning, names_credential, shown
+from runs.steps.sent import beginning, names_credential, shown, text_without_credentials
 
 LONGEST_URL: Final = 2_000
 LONGEST_HEADER: Final = 500
@@ -32,7 +32,8 @@ def sent_over_http(request: OutgoingRequest, headers: Mapping[str, str]) -> dict
         sent["connection"] = request.client.ref
     if request.content is not None:
         is_large = len(request.content) > LARGEST_BODY
-        sent["body"] = beginning(request.content, secrets) if is_large else shown(request.body, secrets)
+        body = text_without_credentials(request.body) if isinstance(request.body, str) else request.body
+        sent["body"] = beginning(request.content, secrets) if is_large else shown(body, secrets)
     return sent
 
 
