@@ -78,7 +78,12 @@ class HttpAction(StepHandler):
             value = answer.value
         else:
             value, answer = await read_pages(call, config, config.pagination, request)
-        ports = {"response": await _selected(config, call, value, answer.status), "status": answer.status}
+        try:
+            selected = await _selected(config, call, value, answer.status)
+        except StepFailed as failure:
+            failure.details = {**failure.details, **answer.what_came()}
+            raise
+        ports: dict[str, Json] = {"response": selected, "status": answer.status}
         if config.response_headers:
             ports["headers"] = _kept(answer.headers, config.response_headers)
         return Emit(ports, is_normal=True)

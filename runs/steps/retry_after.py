@@ -16,6 +16,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,13}(?:\.[0-9]{1,9})?")
 _LENGTH: Final = re.compile(
     r"(?:([0-9]{1,4})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,9}(?:\.[0-9]{1,9})?)s)?(?:([0-9]{1,9})ms)?"
 )
+_MILLISECONDS: Final = ("retry-after-ms", "x-ms-retry-after-ms")
 _SPENT: Final = re.compile(r"0+(?:\.0+)?")
 _REMAINING: Final = re.compile(r"(?:[a-z0-9]+-)*rate-?limit-(?:[a-z0-9]+-)*remaining(?:-[a-z0-9-]+)?")
 _RESET: Final = re.compile(r"(?:[a-z0-9]+-)*rate-?limit-(?:[a-z0-9]+-)*reset(?:-[a-z0-9-]+)?")
@@ -38,11 +39,13 @@ def retry_after_seconds(header: str | None) -> float | None:
 
 
 def asked_wait(headers: Mapping[str, str]) -> float | None:
-    """Read how long a service asks to wait, in ``retry-after-ms`` or ``Retry-After``; names are lower case."""
-    milliseconds = headers.get("retry-after-ms", "")
-    if milliseconds.isascii() and milliseconds.isdigit():
-        return float(milliseconds[:12]) / 1_000
-    return retry_after_seconds(headers.get("retry-after"))
+    """Read how long a service asks to wait, in ``Retry-After`` and its like, the finest first; names are lower case."""
+    for name in _MILLISECONDS:
+        milliseconds = headers.get(name, "")
+        if milliseconds.isascii() and milliseconds.isdigit():
+            return float(milliseconds[:12]) / 1_000
+    asked = retry_after_seconds(headers.get("retry-after"))
+    return retry_after_seconds(headers.get("x-retry-after")) if asked is None else asked
 
 
 def seconds_to_wait(headers: Mapping[str, str], *, is_limit: bool = False) -> float | None:

@@ -70,6 +70,7 @@ class Bench:
         value: Json = None,
         attempt: int = 1,
         key: str = "key-1",
+        key_of: Callable[[], str] | None = None,
         is_filled: bool = True,
         **more: Any,
     ) -> Emit:
@@ -90,7 +91,7 @@ class Bench:
             inputs=inputs,
             names=names,
             context=self.context,
-            next_key=lambda: key,
+            next_key=key_of or (lambda: key),
             record=lambda kind, payload: self.journal.append((kind, dict(payload))),
             log=logging.LoggerAdapter(logging.getLogger("test")),
             gates=self.gates,

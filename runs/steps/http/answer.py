@@ -93,13 +93,13 @@ class Answer:
                 self._found = _Found(failure=error)
         failure = self._found.failure
         if failure is not None:
-            raise StepFailed(failure.code, failure.message, details={**failure.details, **self._what_came(failure)})
+            came = self.what_came(is_text=failure.code != "RESPONSE_BINARY")
+            raise StepFailed(failure.code, failure.message, details={**failure.details, **came})
         return self._found.value
 
-    def _what_came(self, failure: Unreadable) -> dict[str, Json]:
-        """Tell of an answer that is no value: its status, and how it begins where it is text."""
-        is_text = failure.code != "RESPONSE_BINARY"
-        text = excerpt(self.content, self._content_type, self.secrets, MOST_SHOWN) if is_text else None
+    def what_came(self, *, is_text: bool = True) -> dict[str, Json]:
+        """Tell of an answer that the step cannot give: its status, and how it begins where it is text."""
+        text = excerpt(self.content, self._content_type, self.secrets, MOST_SHOWN) if is_text and self.content else None
         return {"status": self.status} | ({} if text is None else {"response": text})
 
     @property

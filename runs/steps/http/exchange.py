@@ -98,7 +98,8 @@ class _Exchange:
 
     async def go(self, accepted: Collection[int], *, patient: bool) -> Answer:
         """Do it; raises as ``exchange``."""
-        self.headers.setdefault("idempotency-key", self.call.next_key())
+        if "idempotency-key" not in self.headers:
+            self.headers["idempotency-key"] = self.call.next_key()
         client = self.request.client
         if client is not None and options_of(client).keeps_cookies:
             self.cookies = self.call.cookies.of(client.ref)

@@ -1,16 +1,26 @@
 """Reading an answer page by page, as far as a config says."""
 
+import asyncio
+import time
 from dataclasses import dataclass, replace
+from typing import Final
 
 import httpx
 
-from kernel.values import Json, ValueTooLarge, check_size
+from kernel.errors import sentences
+from kernel.values import Json, ValueTooLarge, check_size, dump_json
 from runs.step_api.base import StepCall, StepFailed
 from runs.steps.http.answer import Answer
 from runs.steps.http.config import HttpActionConfig, Pagination
 from runs.steps.http.exchange import exchange
 from runs.steps.http.request import OutgoingRequest
 from segments.expressions import ExpressionError
+
+FIRST_WAIT_SECONDS: Final = 1.0
+"""Before a page is asked again whose host names no time; then twice as long each time."""
+LONGEST_WAIT_SECONDS: Final = 60.0
+"""A host that asks for more is waited for as the step's next attempt, which holds nothing meanwhile."""
+HINT_OF_END: Final = "Where the last page has none, say `... ?? null`."
 
 
 async def read_pages(
@@ -33,7 +43,7 @@ async def read_pages(
         if len(seen) == pagination.max_pages:
             message = f"There are more than {pagination.max_pages} pages; raise max_pages, or ask for larger ones."
             raise StepFailed("PAGINATION_LIMIT", message, details={"limit": pagination.max_pages})
-        answer = await exchange(call, request, accepted=config.accept_statuses, patient=bool(seen))
+        answer = await _answer(call, config, request, is_first=not seen)
         seen.add((request.url, request.content))
         if answer.status == httpx.codes.NO_CONTENT:
             return items, answer
@@ -46,6 +56,27 @@ async def read_pages(
         if following is None:
             return items, answer
         request = following
+
+
+async def _answer(call: StepCall, config: HttpActionConfig, request: OutgoingRequest, *, is_first: bool) -> Answer:
+    """Ask for a page. One behind the first is asked again here: an attempt of its own would begin with the first."""
+    request = replace(request, headers={"idempotency-key": call.next_key(), **request.headers})
+    tries = 0
+    while True:
+        try:
+            return await exchange(call, request, accepted=config.accept_statuses, patient=not is_first)
+        except StepFailed as failure:
+            asked = failure.retry_after_seconds
+            seconds = FIRST_WAIT_SECONDS * 2**tries if asked is None else asked
+            is_last = is_first or tries == config.retry_count or not failure.retryable
+            if is_last or seconds > LONGEST_WAIT_SECONDS or not _has_time(call, seconds):
+                raise
+        tries += 1
+        await asyncio.sleep(seconds)
+
+
+def _has_time(call: StepCall, seconds: float) -> bool:
+    return call.deadline is None or time.monotonic() + seconds < call.deadline
 
 
 async def evaluate(call: StepCall, place: str, expression: str, **found: Json) -> Json:
@@ -73,11 +104,19 @@ class Page:
         """Evaluate an expression of ``pagination``; raises as the function."""
         found: dict[str, Json] = {"status": self.answer.status, "headers": dict(self.answer.headers)}
         found |= {"page": self.number, "count": self.count}
-        return await evaluate(self.call, f"pagination.{place}", expression, response=self.answer.value, **found)
+        try:
+            return await evaluate(self.call, f"pagination.{place}", expression, response=self.answer.value, **found)
+        except StepFailed as failure:
+            failure.details = {**failure.details, **self.answer.what_came()}
+            if place in {"next", "cursor"}:
+                failure.message = sentences(failure.message, HINT_OF_END)
+            raise
 
 
 async def _items(pagination: Pagination, page: Page) -> list[Json]:
     found = page.answer.value if pagination.items is None else await page.evaluate("items", pagination.items)
+    if found is None and (pagination.items is not None or page.number > 1):
+        return []
     if not isinstance(found, list):
         hint = "the answer" if pagination.items is None else "what pagination.items gives"
         raise StepFailed("PAGE_WITHOUT_LIST", f"A page has no list of items: {hint} is no list.")
@@ -96,7 +135,7 @@ async def _following(pagination: Pagination, request: OutgoingRequest, page: Pag
     found = await page.evaluate("cursor", pagination.cursor or "")
     if _is_end(found):
         return None
-    value = found if isinstance(found, int) and found is not True else _text("pagination.cursor", found)
+    value = _text("pagination.cursor", found) if isinstance(found, str | bool) else found
     return _with(pagination, request, pagination.parameter or "", value)
 
 
@@ -125,7 +164,8 @@ def _counted(pagination: Pagination, request: OutgoingRequest, number: int, coun
 def _with(pagination: Pagination, request: OutgoingRequest, name: str, value: Json) -> OutgoingRequest:
     """Set a parameter: where the config says, else in a body that is a JSON object and in no query that has it."""
     place = pagination.parameter_in or ("body" if request.takes_member(name) else "query")
-    return request.with_member(name, value) if place == "body" else request.with_parameter(name, str(value))
+    text = value if isinstance(value, str) else dump_json(value)
+    return request.with_member(name, value) if place == "body" else request.with_parameter(name, text)
 
 
 def _text(place: str, found: Json) -> str:

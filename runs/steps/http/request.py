@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from django.conf import settings
 
@@ -20,6 +20,7 @@ from tenants.connections.options import HttpOptions
 IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 """Methods that have the same effect however often they are sent (RFC 9110, 9.2.2)."""
 _ORIGIN: Final = re.compile(r"[^/?#]*//[^/?#]*")
+_DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 _KEPT_IN_PATH: Final = "/%:@!$&'()*+,;=~?#[]-._"
 
 
@@ -59,12 +60,15 @@ class OutgoingRequest:
         """Give the same request to another page.
 
         Args:
-            url: Absolute, or relative to this page.
+            url: Absolute, or relative to this page. One that differs in http and https alone, as hosts behind a proxy
+                write it, is asked as this page was.
 
         Raises:
             StepFailed: PAGE_ELSEWHERE: the page is on another host, which is not to see the credentials.
         """
-        absolute = urljoin(self.url, url)
+        absolute = urljoin(self.url, url.strip().replace(" ", "%20"))
+        if _is_beside(absolute, self.url):
+            absolute = urlunsplit((*urlsplit(self.url)[:2], *urlsplit(absolute)[2:]))
         if _origin(absolute) != _origin(self.url):
             raise StepFailed("PAGE_ELSEWHERE", "The next page is on another host than the first.")
         return replace(self, url=absolute)
@@ -85,6 +89,13 @@ class OutgoingRequest:
         bare, _, query = self.url.partition("#")[0].partition("?")
         pairs = [(key, text) for key, text in parse_qsl(query, keep_blank_values=True) if key != name]
         return replace(self, url=f"{bare}?{urlencode([*pairs, (name, value)])}")
+
+
+def _is_beside(url: str, other: str) -> bool:
+    """Whether two URLs are of one host at the default ports of http and https."""
+    parts = urlsplit(url), urlsplit(other)
+    is_default = all(host_of(one.geturl()).endswith(_DEFAULT_PORTS.get(one.scheme.lower(), " ")) for one in parts)
+    return is_default and parts[0].hostname == parts[1].hostname
 
 
 def _origin(url: str) -> tuple[str, str]:
