@@ -7,7 +7,7 @@ from typing import Final
 from kernel.values import Json
 from runs.agents.asking import Asker
 from runs.agents.config import LlmAgentConfig
-from runs.agents.cut import ReplyCut, is_cut, kept_text
+from runs.agents.cut import ReplyCut, is_cut, kept_text, reply_empty
 from runs.agents.fallback import ModelFailed
 from runs.agents.reply import read_reply, repair_request, reply_invalid
 from runs.agents.tools import Toolbox
@@ -64,7 +64,7 @@ class Conversation:
                 mended = await self._use_tools(reply, mended)
                 continue
             if not reply.text.strip():
-                raise ModelFailed(StepFailed("LLM_REPLY_EMPTY", "The model answered nothing."))
+                raise ModelFailed(reply_empty(reply))
             if self.config.response_schema is None:
                 return reply.text
             tenant, schema = asker.call.context.tenant_id, self.config.response_schema

@@ -40,6 +40,15 @@ class ReplyCut(StepFailed):
         self.value: dict[str, Json] = {"text": reply.text, "reason": reason}
 
 
+def reply_empty(reply: CompletionReply) -> StepFailed:
+    """Make the failure of a model that ended without an answer; what it thought is kept."""
+    message = "The model answered nothing."
+    if not reply.reasoning.strip():
+        return StepFailed("LLM_REPLY_EMPTY", message)
+    kept: dict[str, Json] = {"reasoning": reply.reasoning[:MOST_KEPT]}
+    return StepFailed("LLM_REPLY_EMPTY", "The model thought, and answered nothing.", details=kept)
+
+
 def is_cut(reply: CompletionReply) -> bool:
     """Tell whether there would have been more."""
     return reply.finish_reason in _REASONS

@@ -19,7 +19,7 @@ from runs.providers.errors import Complaint, failed
 from runs.providers.finishes import Ends
 from runs.providers.reasoning import without_reasoning
 from runs.providers.through_sdk import STREAM, Lacks, SdkProvider, has_no_stream
-from runs.providers.tokens import counted, estimated
+from runs.providers.tokens import counted, estimated, whole_number
 
 DIALECT = "anthropic"
 PLACE = "stop_reason"
@@ -90,6 +90,7 @@ class Messages:
         blocks = _blocks(answer.get("content"))
         calls, given = _read_calls(blocks, request)
         text, thought = without_reasoning(_texts(blocks, "text"))
+        reasoning = _texts(blocks, "thinking") or thought
         ends = Ends(PLACE, request.stop)
         ends.note(answer)
         finish = ends.finish_of(request, has_calls=bool(calls) or given is not None)
@@ -101,11 +102,11 @@ class Messages:
         return CompletionReply(
             text=text,
             model=str(answer.get("model") or request.model),
-            tokens=_read_usage(answer.get("usage")) or estimated(request, text, calls),
+            tokens=_read_usage(answer.get("usage")) or estimated(request, text + reasoning, calls),
             finish_reason=finish,
             tool_calls=calls,
             request_id=request_id,
-            reasoning=_texts(blocks, "thinking") or thought,
+            reasoning=reasoning,
             kept=_kept(blocks, request) if calls else None,
             finish_word=ends.unknown,
         )
@@ -296,5 +297,6 @@ def _kept(blocks: list[dict[str, Json]], request: CompletionRequest) -> Kept | N
 def _read_usage(usage: Any) -> TokenCount | None:
     if not isinstance(usage, dict):
         return None
-    parts = [usage.get(name) or 0 for name in _INPUT_TOKENS]
-    return counted(sum(parts) if all(isinstance(part, int) for part in parts) else None, usage.get("output_tokens"))
+    parts = [whole_number(usage.get(name) or 0) for name in _INPUT_TOKENS]
+    known = [part for part in parts if part is not None]
+    return counted(sum(known) if len(known) == len(parts) else None, usage.get("output_tokens"))

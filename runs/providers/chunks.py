@@ -1,7 +1,7 @@
 """Chat completions put together from their chunks, and the parts of their messages, in the ways many servers have."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, cast
 
 from kernel.values import Json
@@ -30,6 +30,7 @@ class Chunks:
 
     def __init__(self, request: CompletionRequest) -> None:
         self._model: str | None = None
+        self._tools = [tool.name for tool in request.tools]
         self._usage: Json = None
         self._ends = Ends(PLACE, request.stop)
         self._texts: dict[str, list[str]] = {"content": [], "refusal": [], **{name: [] for name in REASONING}}
@@ -60,7 +61,7 @@ class Chunks:
 
     def _add(self, event: Any) -> str:
         self._model = event.get("model") or self._model
-        self._usage = event.get("usage") or self._usage
+        self._usage = usage_of(event) or self._usage
         choices = event.get("choices")
         if "choices" not in event and any(event.get(name) for name in _OF_OTHERS):
             raise failed("LLM_REPLY_UNREADABLE")
@@ -100,14 +101,15 @@ class Chunks:
             key = piece.get("id") or (key, len(self._calls))
             known = self._calls.get(key)
         if known is None:
-            known = self._calls[key] = _Call()
+            known = self._calls[key] = _Call(self._tools)
         known.add(piece)
 
 
 class _Call:
     """A call in pieces."""
 
-    def __init__(self) -> None:
+    def __init__(self, tools: Collection[str]) -> None:
+        self._tools = tools
         self.call_id: str | None = None
         self._name = ""
         self._arguments: list[str] = []
@@ -125,13 +127,27 @@ class _Call:
         """Take the next piece."""
         told = piece.get("function") or {}
         arguments = told.get("arguments")
+        if self._is_again(piece):
+            return
         self.call_id = self.call_id or piece.get("id")
-        self._name = self._name or told.get("name") or ""
+        self._add_name(told.get("name") or "")
         self._extra = piece.get("extra_content") or self._extra
         if isinstance(arguments, str):
             self._arguments.append(arguments)
         elif arguments:
             self._object = arguments
+
+    def _is_again(self, piece: Any) -> bool:
+        """Tell whether a piece is the whole call once more."""
+        arguments = (piece.get("function") or {}).get("arguments")
+        is_same = bool(self.call_id and self._arguments) and piece.get("id") == self.call_id
+        return is_same and isinstance(arguments, str) and arguments == "".join(self._arguments) and self._is_complete
+
+    def _add_name(self, name: str) -> None:
+        """Take a name, again, or the next piece of one that makes the name of a tool."""
+        both = self._name + name
+        is_piece = self._name not in self._tools and any(tool.startswith(both) for tool in self._tools)
+        self._name = both if is_piece or not self._name else self._name
 
     def whole(self) -> dict[str, Json]:
         """Give the call as if it had come in one."""
@@ -150,6 +166,12 @@ class _Call:
             return isinstance(json.loads("".join(self._arguments)), dict)
         except (ValueError, RecursionError):
             return False
+
+
+def usage_of(answer: Mapping[str, Any]) -> Any:
+    """Find what an answer or a piece of one says it took; Groq says so in a place of its own."""
+    beside = answer.get("x_groq")
+    return answer.get("usage") or (beside.get("usage") if isinstance(beside, Mapping) else None)
 
 
 def first_of(choices: Any) -> dict[str, Any]:

@@ -81,7 +81,13 @@ class EventStream:
     async def _stream(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[Any]:
         has_begun = False
         async for content in split_events(pieces):
-            for event in _read_event(content.decode("utf-8", "surrogateescape"), has_begun=has_begun):
+            try:
+                events = list(_read_event(content.decode("utf-8", "surrogateescape"), has_begun=has_begun))
+            except StepFailed:
+                if has_begun and not content.endswith((b"\n", b"\r")):
+                    raise failed("LLM_CONNECTION_FAILED") from None
+                raise
+            for event in events:
                 if event == DONE:
                     self.is_done = True
                     return
@@ -149,7 +155,7 @@ def _read_event(text: str, *, has_begun: bool) -> Iterator[Any]:
     """
     parts = [line.partition(":") for line in _LINE.split(text)]
     fields = [(name.strip(), value) for name, _, value in parts]
-    if strays := ["".join(part).strip() for part in parts if part[0].strip() not in _FIELDS]:
+    if strays := ["".join(part).strip() for part in parts if not _is_field(part[0].strip())]:
         yield from _strays(strays, has_begun=has_begun)
     name = next((value.strip() for field, value in fields if field == "event"), "")
     told = [value.removeprefix(" ") for field, value in fields if field == "data"]
@@ -168,6 +174,11 @@ def _read_event(text: str, *, has_begun: bool) -> Iterator[Any]:
             if len(lines) == 1:
                 raise
             yield from (DONE if line.startswith(DONE) else _named(_json(line), name) for line in lines)
+
+
+def _is_field(name: str) -> bool:
+    """Tell a field of an event, or the beginning of one where the connection broke off."""
+    return any(field.startswith(name) for field in _FIELDS)
 
 
 def _strays(lines: Sequence[str], *, has_begun: bool) -> Iterator[Any]:

@@ -14,6 +14,7 @@ ANY_PLACE: Final = (
     "finish_details",
     "incomplete_details",
     "native_finish_reason",
+    "finish_reason_raw",
     "finishReason",
     "stopReason",
     "status",
@@ -22,6 +23,9 @@ ANY_PLACE: Final = (
 MOST_TOLD: Final = 16
 LONGEST_WORD: Final = 100
 _BESIDE: Final = "finish_details"
+_FILTERS: Final = "content_filter_results"
+"""Where Azure says what each of its filters did."""
+_FILTERED: Final = "content_filter"
 MOST_DEEP: Final = 3
 
 _NAMES: Final = ("type", "reason", "code", "name")
@@ -111,6 +115,8 @@ class Ends:
                 if (told := holder.get(name)) is not None:
                     kept = self._told if name == self._place else self._beside
                     kept += [word for word in _words(told) if word not in kept][: MOST_TOLD - len(kept)]
+            if _is_filtered(holder.get(_FILTERS)) and _FILTERED not in self._beside:
+                self._beside.append(_FILTERED)
 
     @property
     def has_come(self) -> bool:
@@ -150,6 +156,11 @@ class Ends:
         """Of other places only what says that the answer was cut counts: they hold stop texts and states as well."""
         words = [word for word in self._beside if word not in self._stop and _key(word) not in _NOT_YET]
         return [kind for word in words if (kind := _kind(word)) in ("filtered", "length", "broken")]
+
+
+def _is_filtered(told: Any) -> bool:
+    results = list(told.values())[:MOST_TOLD] if isinstance(told, Mapping) else []
+    return any(isinstance(result, Mapping) and result.get("filtered") is True for result in results)
 
 
 def _kind(word: str) -> FinishReason:

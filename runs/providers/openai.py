@@ -28,12 +28,13 @@ from runs.providers.chunks import (
     read_calls,
     read_content,
     told_reasoning,
+    usage_of,
 )
 from runs.providers.errors import Complaint, failed
 from runs.providers.finishes import Ends
 from runs.providers.reasoning import without_reasoning
 from runs.providers.through_sdk import REFUSED, STREAM, Lacks, SdkProvider, has_no_stream
-from runs.providers.tokens import counted, estimated
+from runs.providers.tokens import counted, estimated, whole_number
 
 _VENDOR = re.compile(r"https://(?:[\w-]+\.)*openai\.com(?:[:/]|$)", re.IGNORECASE)
 _NO_SYSTEM = re.compile(
@@ -99,6 +100,7 @@ class ChatCompletions:
         calls = read_calls(message, request)
         said, thought = read_content(message.get("content"))
         text, thoughts = without_reasoning(said)
+        reasoning = told_reasoning(message) or thought or thoughts
         ends = Ends(PLACE, request.stop)
         ends.note(whole, choice, message)
         finish = ends.finish_of(request, has_calls=bool(calls))
@@ -112,18 +114,18 @@ class ChatCompletions:
         return CompletionReply(
             text=text,
             model=str(whole.get("model") or request.model),
-            tokens=_read_usage(whole.get("usage")) or estimated(request, text, calls),
+            tokens=_read_usage(usage_of(whole)) or estimated(request, text + reasoning, calls),
             finish_reason=finish,
             tool_calls=calls,
             request_id=request_id,
-            reasoning=told_reasoning(message) or thought or thoughts,
+            reasoning=reasoning,
             kept=_kept(message, request) if calls else None,
             finish_word=ends.unknown,
         )
 
     def usage(self, answer: Json) -> TokenCount | None:
         """Read what an answer took, if it says so."""
-        return _read_usage(answer.get("usage")) if isinstance(answer, dict) else None
+        return _read_usage(usage_of(answer)) if isinstance(answer, dict) else None
 
     def gather(self, request: CompletionRequest) -> "Chunks":
         """Begin an answer that comes in pieces."""
@@ -244,4 +246,9 @@ def _kept(message: Mapping[str, Json], request: CompletionRequest) -> Kept | Non
 def _read_usage(usage: Any) -> TokenCount | None:
     if not isinstance(usage, dict):
         return None
-    return counted(usage.get("prompt_tokens"), usage.get("completion_tokens"))
+    read = next((usage[name] for name in ("prompt_tokens", "input_tokens") if usage.get(name) is not None), None)
+    said = next((usage[name] for name in ("completion_tokens", "output_tokens") if usage.get(name) is not None), None)
+    if said is None:
+        given, total = whole_number(read), whole_number(usage.get("total_tokens"))
+        said = None if given is None or total is None else total - given
+    return counted(read, said)

@@ -9,7 +9,8 @@ import httpx
 MAX_QUOTED = 400
 
 _ADDRESS = re.compile(
-    r"[a-z][a-z0-9+.-]*://\S+|\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b|\[[0-9a-f:.]*:[0-9a-f:.]*\]\S*", re.IGNORECASE
+    r"[a-z][a-z0-9+.-]*://\S*[^\s).,;:!?'\"\]}>]|\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b|\[[0-9a-f:.]*:[0-9a-f:.]*\]\S*",
+    re.IGNORECASE,
 )
 _KEY = re.compile(r"\b(?:sk|key|pk|rk)-[\w*.-]{4,}|\S*\*{3,}\S*")
 _SHORTEST_SECRET_PART = 8

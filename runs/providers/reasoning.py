@@ -10,7 +10,10 @@ MOST_BLANKS: Final = 1_000
 """Characters that are held back to see whether an answer begins with reasoning."""
 _TAGS: Final = (
     ("<think>", "</think>"),
+    ("<THINK>", "</THINK>"),
     ("<thought>", "</thought>"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
     ("<seed:think>", "</seed:think>"),
     ("[THINK]", "[/THINK]"),
     ("◁think▷", "◁/think▷"),

@@ -4,6 +4,8 @@ from kernel.values import dump_json
 from runs.providers.base import CompletionRequest, TokenCount, ToolCall
 
 BYTES_PER_TOKEN = 4
+MOST_COUNTED = 10**12
+"""No call takes more; what says so is no count."""
 _TOKENS_PER_MESSAGE = 4
 
 
@@ -24,13 +26,21 @@ def estimate_input(request: CompletionRequest) -> int:
 
 def counted(input_tokens: object, output_tokens: object) -> TokenCount | None:
     """Take what a service counted; None where it told nothing, or nothing for the prompt, which never is nothing."""
-    if not isinstance(input_tokens, int) or not isinstance(output_tokens, int):
-        return None
-    return TokenCount(input_tokens, output_tokens) if input_tokens > 0 and output_tokens >= 0 else None
+    read, said = whole_number(input_tokens), whole_number(output_tokens)
+    return None if read is None or said is None or read == 0 else TokenCount(read, said)
+
+
+def whole_number(told: object) -> int | None:
+    """Read a count, which some services write as a float or as a text; None where it is none."""
+    if isinstance(told, str) and told.isascii() and told.isdigit():
+        told = int(told[: len(str(MOST_COUNTED)) + 1])
+    if isinstance(told, float) and told.is_integer():
+        told = int(told)
+    return told if isinstance(told, int) and not isinstance(told, bool) and 0 <= told <= MOST_COUNTED else None
 
 
 def estimated(request: CompletionRequest, text: str, calls: tuple[ToolCall, ...]) -> TokenCount:
-    """Guess what a call took whose service told nothing."""
+    """Guess what a call took whose service told nothing; reasoning is a part of the text here."""
     said = estimate_tokens(text) + sum(estimate_tokens(_written(call)) for call in calls)
     return TokenCount(estimate_input(request), said, is_estimated=True)
 

@@ -26,6 +26,8 @@ from runs.steps.retry_after import asked_wait, seconds_to_wait
 
 _LOGGERS = ("httpx", "openai", "anthropic")
 _METHOD = "POST"
+_SHOULD_RETRY = "x-should-retry"
+"""How OpenAI and Anthropic say that trying again is of no use."""
 _LEADING_ON = frozenset((httpx.codes.TEMPORARY_REDIRECT, httpx.codes.PERMANENT_REDIRECT))
 """Redirects that keep method and body; the others turn a question into a GET that asks nothing."""
 
@@ -185,12 +187,12 @@ def _rejected(status: int, body: object, request: httpx.Request, response: httpx
     is_limit = code == "LLM_RATE_LIMITED"
     headers: Mapping[str, str] = {} if response is None else response.headers
     told = seconds_to_wait(headers, is_limit=True) if is_limit else asked_wait(headers)
-    return Rejected(
-        complaint,
-        failed(
-            code,
-            sentence=FORBIDDEN if code == "LLM_AUTH_FAILED" and complaint.status == httpx.codes.FORBIDDEN else None,
-            retry_after_seconds=complaint.retry_after_seconds if told is None else told,
-            details=details,
-        ),
+    failure = failed(
+        code,
+        sentence=FORBIDDEN if code == "LLM_AUTH_FAILED" and complaint.status == httpx.codes.FORBIDDEN else None,
+        retry_after_seconds=complaint.retry_after_seconds if told is None else told,
+        details=details,
     )
+    if headers.get(_SHOULD_RETRY) == "false":
+        failure.retryable = False
+    return Rejected(complaint, failure)

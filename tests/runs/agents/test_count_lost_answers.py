@@ -29,8 +29,19 @@ COUNTED: dict[str, Any] = {
 BROKEN: dict[str, Any] = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
 
 
+THOUGHT: dict[str, Any] = {
+    "type": "content_block_delta",
+    "index": 0,
+    "delta": {"type": "thinking_delta", "thinking": WORDS},
+}
+
+
 def said(text: str) -> dict[str, Any]:
     return {"choices": [{"delta": {"content": text}, "finish_reason": None}]}
+
+
+def thought(text: str) -> dict[str, Any]:
+    return {"choices": [{"delta": {"reasoning_content": text}, "finish_reason": None}]}
 
 
 def stream(*events: Any) -> Answer:
@@ -48,6 +59,9 @@ def stream(*events: Any) -> Answer:
         ("anthropic", [START, SPOKEN], (30, 1250, True)),
         ("anthropic", [START, SPOKEN, BROKEN], (30, 1250, True)),
         ("anthropic", [START, SPOKEN, COUNTED, BROKEN], (30, 20, False)),
+        ("openai", [thought(WORDS)], (None, 1250, True)),
+        ("openai", [said(f"<think>{WORDS}")], (None, 1250, True)),
+        ("anthropic", [START, THOUGHT], (30, 1250, True)),
         ("openai", [ERROR], None),
         ("anthropic", [BROKEN], None),
     ],
@@ -89,3 +103,40 @@ async def test_what_was_asked_before_it_was_asked_otherwise_is_counted_too(bench
         assert await bench.ask(prompt="Tell", response_schema={"type": "object"}) == {}
 
     assert [(one.input_tokens, one.output_tokens) for one in bench.usage] == [(60, 40)]
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 20, "completion_tokens": 7}, (20, 7)),
+        ({"prompt_tokens": 20.0, "completion_tokens": 7.0}, (20, 7)),
+        ({"prompt_tokens": "20", "completion_tokens": "7"}, (20, 7)),
+        ({"input_tokens": 20, "output_tokens": 7}, (20, 7)),
+        ({"prompt_tokens": 20, "total_tokens": 27}, (20, 7)),
+        ({"prompt_tokens": 20.5, "completion_tokens": 7}, None),
+        ({"prompt_tokens": True, "completion_tokens": 7}, None),
+        ({"prompt_tokens": 20, "total_tokens": 7}, None),
+        ({"prompt_tokens": 20, "completion_tokens": 10**30}, None),
+        ([1], None),
+    ],
+)
+async def test_a_count_is_read_however_it_is_told(
+    bench: AgentBench, usage: Any, counted: tuple[int, int] | None
+) -> None:
+    for place in ({"usage": usage}, {"x_groq": {"usage": usage}}):
+        with CountingServer() as field:
+            bench.model("main", base_url=field.url)
+            field.route("POST", "/*", stream(said("Hello"), END, {"choices": [], **place}))
+            assert await bench.ask(prompt="Tell") == "Hello"
+        (used,) = bench.usage
+        assert used.is_estimated == (counted is None)
+        assert counted in (None, (used.input_tokens, used.output_tokens))
+
+
+@pytest.mark.parametrize("thoughts", [thought(WORDS), said(f"<think>{WORDS}</think>")])
+async def test_reasoning_is_guessed_with_the_answer_where_nobody_counts(bench: AgentBench, thoughts: Any) -> None:
+    with CountingServer() as field:
+        bench.model("main", base_url=field.url)
+        field.route("POST", "/*", stream(thoughts, said("ok"), END))
+        assert await bench.ask(prompt="Tell") == "ok"
+    assert 1250 <= bench.usage[0].output_tokens <= 1251

@@ -8,6 +8,7 @@ import pytest
 from examples.model_server import Problem, Reply
 from runs.agents.cut import MOST_KEPT
 from tests.support.agent_bench import AgentBench
+from tests.support.http_server import Answer
 
 CUT = Reply("Once upon a", finish="length")
 
@@ -105,3 +106,83 @@ async def test_an_answer_by_schema_may_have_been_written_as_the_input_of_a_tool(
     answer = {"choices": [{"message": {"content": '{"a": 1}'}, "finish_reason": "tool_calls"}]}
     bench.says(Reply(raw=json.dumps(answer).encode()))
     assert await bench.ask(prompt="x", response_schema={"type": "object"}) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": "", "reasoning_content": "only thoughts"},
+        {"content": "<think>only thoughts"},
+        {"content": "<THINK>only thoughts</THINK>"},
+        {"content": "<|START_THINKING|>only thoughts<|END_THINKING|>"},
+        {"content": "<|begin_of_thought|>only thoughts<|end_of_thought|>"},
+    ],
+)
+async def test_thoughts_without_an_answer_are_kept(bench: AgentBench, message: dict[str, Any]) -> None:
+    def answer(content: dict[str, Any]) -> Reply:
+        return Reply(raw=json.dumps({"choices": [{"message": content, "finish_reason": "stop"}]}).encode())
+
+    end = "</think>" if message["content"] == "<think>only thoughts" else ""
+    bench.says(answer({**message, "content": f"{message['content']}{end}Hello"}))
+    assert await bench.ask(prompt="x") == "Hello"
+    bench.says(answer(message))
+
+    failure = await bench.fail(prompt="x")
+
+    assert (failure.code, failure.details) == ("LLM_REPLY_EMPTY", {"reasoning": "only thoughts"})
+
+
+async def test_nothing_at_all_has_nothing_to_keep(bench: AgentBench) -> None:
+    bench.says(Reply(raw=json.dumps({"choices": [{"message": {"content": ""}, "finish_reason": "stop"}]}).encode()))
+    assert (await bench.fail(prompt="x")).details == {}
+
+
+def in_pieces(*calls: dict[str, Any]) -> Reply:
+    """A call of a tool in the pieces given."""
+    chunks: list[dict[str, Any]] = [
+        {"choices": [{"delta": {"tool_calls": [{"index": 0, **call}]}, "finish_reason": None}]} for call in calls
+    ]
+    chunks.append({"choices": [{"delta": {}, "finish_reason": "tool_calls"}]})
+    return Reply(raw=b"".join(f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks))
+
+
+WHOLE: dict[str, Any] = {"id": "a", "function": {"name": "look_up", "arguments": '{"a": 1}'}}
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [WHOLE],
+        [WHOLE, WHOLE],
+        [{"id": "a", "function": {"name": "look_", "arguments": ""}}, {"function": {"name": "up", "arguments": "{}"}}],
+        [{"id": "a", "function": {"name": "look_up"}}, {"function": {"name": "look_up", "arguments": "{}"}}],
+    ],
+)
+async def test_a_call_is_put_together_of_a_name_in_pieces_and_of_one_sent_twice(
+    bench: AgentBench, calls: list[dict[str, Any]]
+) -> None:
+    bench.tool_connection("shop")
+    bench.tools.route("GET", "/api/orders", Answer(body={}))
+    bench.says(in_pieces(*calls), "done")
+    assert await bench.ask(prompt="x", tools=[LOOK_UP]) == "done"
+    assert [call.path for call in bench.tools.calls] == ["/api/orders"]
+
+
+@pytest.mark.parametrize(
+    ("beside", "reason"),
+    [
+        ({}, None),
+        ({"finish_reason_raw": "STOP", "content_filter_results": {"hate": {"filtered": False}}}, None),
+        ({"finish_reason_raw": "max_tokens"}, "length"),
+        ({"content_filter_results": {"hate": {"filtered": False}, "violence": {"filtered": True}}}, "content_filter"),
+    ],
+)
+async def test_what_is_told_beside_a_plain_end_counts(
+    bench: AgentBench, beside: dict[str, Any], reason: str | None
+) -> None:
+    choice = {"message": {"content": "half"}, "finish_reason": "stop", **beside}
+    bench.says(Reply(raw=json.dumps({"choices": [choice]}).encode()))
+    if reason is None:
+        assert await bench.ask(prompt="x") == "half"
+    else:
+        assert (await bench.fail(prompt="x")).details == {"text": "half", "reason": reason}

@@ -64,6 +64,14 @@ async def test_a_line_that_tells_of_a_failure_is_one_by_its_words(bench: AgentBe
     assert len(bench.usage) == 1, "what had come is counted"
 
 
+@pytest.mark.parametrize("rest", [b'data: {"id": "x", "choi', b"dat", b'data: {"choices": [{"delta": {"content": "h'])
+async def test_an_event_that_was_cut_in_two_is_a_connection_that_broke_off(bench: AgentBench, rest: bytes) -> None:
+    bench.says(streamed(HALF, END))
+    assert await bench.ask(prompt="x") == "half"
+    bench.says(streamed(HALF, rest))
+    assert (await bench.fail(prompt="x")).code == "LLM_CONNECTION_FAILED"
+
+
 async def test_an_error_that_is_all_that_came_is_blamed_by_its_words(bench: AgentBench) -> None:
     bench.says(streamed(f"error: {TOO_LONG}\n\n".encode(), DONE))
     assert (await bench.fail(prompt="x")).code == "LLM_CONTEXT_TOO_LONG"

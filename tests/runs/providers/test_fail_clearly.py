@@ -83,6 +83,19 @@ async def test_how_long_to_wait_may_be_told_in_milliseconds(openai: ModelBench) 
     assert raised.value.retry_after_seconds == 1.5
 
 
+async def test_a_service_may_say_that_trying_again_is_of_no_use(bench: ModelBench) -> None:
+    with CountingServer() as other:
+        for headers, retryable in (
+            ({}, True),
+            ({"x-should-retry": "true"}, True),
+            ({"x-should-retry": "false"}, False),
+        ):
+            other.route("POST", "/*", Answer(500, {"error": {"message": "it broke"}}, headers))
+            with pytest.raises(StepFailed) as raised:
+                await bench.provider(base_url=other.url).complete(asking())
+            assert (raised.value.code, raised.value.retryable) == ("LLM_SERVER_ERROR", retryable)
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -244,13 +257,13 @@ async def test_an_error_in_an_answer_that_says_all_is_well_is_one(openai: ModelB
 
 
 async def test_the_service_s_words_are_kept_without_its_addresses(bench: ModelBench) -> None:
-    said = "No. See https://help.example/x or 10.1.2.3:80, and use sk-abc***xyz"
+    said = "No. See (https://help.example/x) or 10.1.2.3:80, and use sk-abc***xyz"
     bench.answers(Problem("bad_request", message=said))
 
     failure = await bench.fail()
 
     assert failure.details["status"] == 400
-    assert failure.details["provider_message"] == "No. See (address) or (address), and use (key)"
+    assert failure.details["provider_message"] == "No. See ((address)) or (address), and use (key)"
     assert failure.message == FACTS["LLM_BAD_REQUEST"].sentence
 
 
