@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from kernel.values import Json
+from kernel.values import Json, ValueTooLarge, check_size, dump_json
 from runs.providers.base import CompletionReply, FinishReason
 from runs.step_api.base import StepFailed
 
@@ -52,6 +52,19 @@ def reply_empty(reply: CompletionReply) -> StepFailed:
 def is_cut(reply: CompletionReply) -> bool:
     """Tell whether there would have been more."""
     return reply.finish_reason in _REASONS
+
+
+def check_answer(answer: Json) -> None:
+    """Refuse an answer that is larger than a value may be, before it is lost whole.
+
+    Raises:
+        StepFailed: VALUE_TOO_LARGE, with the beginning of the answer.
+    """
+    try:
+        check_size(answer)
+    except ValueTooLarge as error:
+        text = answer if isinstance(answer, str) else dump_json(answer)
+        raise StepFailed("VALUE_TOO_LARGE", error.detail, details=kept_text(text)) from error
 
 
 def kept_text(text: str) -> dict[str, Json]:

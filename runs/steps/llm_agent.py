@@ -88,6 +88,7 @@ class LlmAgent(StepHandler):
 
         Raises:
             StepFailed: A model's failure; ``details.tried`` names all that were asked and why they failed.
+                VALUE_TOO_LARGE with the beginning of the answer.
                 PROMPT_UNKNOWN, PROMPT_EMPTY; a tool's connection that cannot be used.
             Defer: One of the models may be asked later, and none has answered.
         """
@@ -106,11 +107,13 @@ class LlmAgent(StepHandler):
                 raise
 
         try:
-            return Emit({"output": await first_answer(config.options, ask, usage=call.usage)})
+            answer = await first_answer(config.options, ask, usage=call.usage)
         except (StepFailed, Defer):
             if not cuts or cut.PORT not in call.output_ports:
                 raise
             return Emit({cut.PORT: cuts[0].value})
+        cut.check_answer(answer)
+        return Emit({"output": answer})
 
 
 async def _opening(call: StepCall, config: LlmAgentConfig) -> tuple[list[Message], str | None]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from examples.model_server import Problem, Reply
+from kernel.values import MAX_VALUE_BYTES
 from runs.agents.cut import MOST_KEPT
 from tests.support.agent_bench import AgentBench
 from tests.support.http_server import Answer
@@ -186,3 +187,23 @@ async def test_what_is_told_beside_a_plain_end_counts(
         assert await bench.ask(prompt="x") == "half"
     else:
         assert (await bench.fail(prompt="x")).details == {"text": "half", "reason": reason}
+
+
+@pytest.mark.parametrize("schema", [None, {"type": "array"}])
+async def test_an_answer_that_is_larger_than_a_value_may_be_is_kept_in_part(
+    bench: AgentBench, schema: dict[str, Any] | None
+) -> None:
+    def answer(characters: int) -> Reply:
+        text = "x" * characters if schema is None else json.dumps(["x" * (characters - 4)])
+        chunk = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
+        return Reply(raw=json.dumps(chunk).encode())
+
+    bench.says(answer(MOST_KEPT + 1))
+    assert await bench.ask(prompt="x", response_schema=schema)
+    bench.says(answer(MAX_VALUE_BYTES + 1))
+
+    failure = await bench.fail(prompt="x", response_schema=schema)
+
+    assert (failure.code, failure.details["characters"]) == ("VALUE_TOO_LARGE", MAX_VALUE_BYTES + 1)
+    assert str(failure.details["text"]).endswith("x" * 1000)
+    assert len(bench.usage) == 1

@@ -4,6 +4,8 @@ import pytest
 
 from examples.model_server import Asked, Problem, Reply
 from runs.providers.base import Message, Tool
+from runs.step_api.base import StepFailed
+from tests.support.http_server import Answer, CountingServer
 from tests.support.model_server import ModelBench, asking
 
 TOOL = Tool("look_up", "Looks up", {"type": "object", "properties": {}})
@@ -98,6 +100,23 @@ async def test_what_is_refused_in_words_of_a_service_s_own_is_asked_otherwise(
     if schema is not None:
         await openai.ask(response_schema=schema)
         assert openai.server.calls > 3, "a schema is asked for again in the next call"
+
+
+async def test_a_gateway_without_a_service_for_a_schema_is_asked_in_words(openai: ModelBench) -> None:
+    lacking = {"error": {"message": "No endpoints found that can handle the requested parameters.", "code": 404}}
+    said = {"choices": [{"message": {"content": '{"a": 1}'}, "finish_reason": "stop"}]}
+    for tools, code in (((), None), ((TOOL,), "LLM_BAD_REQUEST")):
+        with CountingServer() as gateway:
+            last = Answer(404, lacking) if tools else Answer(body=said)
+            gateway.route("POST", "/*", [Answer(404, lacking), Answer(404, lacking), last])
+            request = asking(response_schema={"type": "object"}, tools=tools)
+            if code is None:
+                assert (await openai.provider(base_url=gateway.url).complete(request)).text == '{"a": 1}'
+            else:
+                with pytest.raises(StepFailed) as raised:
+                    await openai.provider(base_url=gateway.url).complete(request)
+                assert raised.value.code == code
+            assert ["response_format" in call.json() for call in gateway.calls] == [True, True, False]
 
 
 async def test_a_temperature_out_of_range_is_an_error_and_not_left_out(bench: ModelBench) -> None:
