@@ -14,6 +14,7 @@ from runs.engine.middleware import wrap
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase
 from runs.step_api.base import Middleware, Next, StepHandler
+from runs.step_api.judging import judge_answer
 from runs.steps.registry import StepRegistry
 from segments.catalog import ERROR_PORT
 from segments.definition import read_segment
@@ -75,6 +76,12 @@ class ReadyStep:
     has_conditions: bool
     routes_errors: bool
     inline: Mapping[str, InlineBackoff] = field(default_factory=lambda: defaultdict(InlineBackoff))
+
+    def judge(self, answer: object) -> None:
+        """Refuse an answer of the handler that no run can go on with; raises as ``judge_answer``."""
+        step = self.plan_step
+        ports = {*self.output_ports, *step.key_ports, *self.handler.step_type.config_ports(step.config)}
+        judge_answer(self.handler, answer, ports=ports)
 
 
 @dataclass(frozen=True, slots=True)

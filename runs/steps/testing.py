@@ -3,13 +3,15 @@
 import itertools
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
 
 from kernel.egress import EgressClient, build_policy, open_client
+from kernel.errors import LlmteamError
 from kernel.ids import new_id
-from kernel.values import Json
+from kernel.values import Json, check_size, normalise
 from runs.runtime import PlainClient
 from runs.step_api.base import (
     Client,
@@ -23,6 +25,7 @@ from runs.step_api.base import (
     Wait,
     expression_failure,
 )
+from runs.step_api.judging import judge_answer, judge_record, judged_failure, normalised_ports
 from segments.definition.config import ConfigInvalid, resolve_config
 from segments.expressions import ExpressionError
 
@@ -88,7 +91,8 @@ class StepRunner:
         except ConfigInvalid as error:
             raise StepFailed("CONFIG_INVALID", str(error)) from error
         numbers = itertools.count(1)
-        answer: Emit | Wait = await handler.run(
+        answer = await self._answered(
+            handler,
             StepCall(
                 run_id=new_id(),
                 step_id=step_type.type_id,
@@ -99,13 +103,39 @@ class StepRunner:
                 names=names,
                 context=self._context,
                 next_key=lambda: f"key-{next(numbers)}",
-                record=lambda kind, payload: self.recorded.append((kind, dict(payload))),
+                record=self._record,
                 log=logging.LoggerAdapter(logging.getLogger(__name__)),
                 output_ports=tuple(port.name for port in step_type.output_ports),
                 type_id=step_type.type_id,
-            )
+            ),
         )
+        return answer if isinstance(answer, Wait) else _stored(answer)
+
+    async def _answered(self, handler: StepHandler, call: StepCall) -> Emit | Wait:
+        """Have a handler answer, and judge it as a run does."""
+        try:
+            answer = await handler.run(call)
+        except StepFailed as failure:
+            raise judged_failure(handler.step_type, failure) from failure
+        judge_answer(handler, answer, ports=handler.step_type.config_ports(call.config.model_dump()))
         return answer
+
+    def _record(self, event_type: str, payload: Mapping[str, Json]) -> None:
+        judge_record(event_type)
+        plain = normalise(dict(payload), big_integers="text")
+        if isinstance(plain, dict):
+            self.recorded.append((event_type, plain))
+
+
+def _stored(answer: Emit) -> Emit:
+    """Give what is emitted as the journal would have it."""
+    try:
+        ports = normalised_ports(answer.ports)
+        for value in ports.values():
+            check_size(value)
+    except LlmteamError as error:
+        raise StepFailed(error.code, error.detail or error.title) from error
+    return replace(answer, ports=ports)
 
 
 class _Context:

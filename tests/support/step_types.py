@@ -121,4 +121,5 @@ class StepTypesConfig(AppConfig):
         "tests.support.step_types.PureProbe",
         "tests.support.spender.Spender",
         "tests.support.outsider.Outsider",
+        "tests.support.odd_steps.Odd",
     )

@@ -25,7 +25,6 @@ from runs.engine.run.outcomes import (
     Succeeded,
     TooLargeHere,
     conditions_of,
-    normalised_ports,
     storable_ports,
 )
 from runs.engine.run.waits import PLATFORM
@@ -38,11 +37,11 @@ from runs.step_api.base import (
     RuntimeContext,
     StepCall,
     StepFailed,
-    StepHandler,
     Wait,
     expression_failure,
     with_names,
 )
+from runs.step_api.judging import judged_failure, normalised_ports
 from runs.step_api.made import MadeCall
 from runs.usage.amounts import record_of
 from runs.work.errors import read_error
@@ -145,9 +144,11 @@ class Attempt:
         try:
             async with limit:
                 if self._answer is None:
-                    self._answer = await self.step.run(await self.prepare())
+                    answered = await self.step.run(await self.prepare())
+                    self.step.judge(answered)
+                    self._answer = answered
                 answer = self._answer
-                return self._waiting(answer) if isinstance(answer, Wait) else await self._completed(answer)
+                return answer if isinstance(answer, Wait) else await self._completed(answer)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self.cancelled or (task is not None and task.cancelling()):
@@ -188,7 +189,10 @@ class Attempt:
             Exception: Whatever the handler raises.
         """
         self._waits_here = False
-        return await self.step.handler.look(await self.prepare())
+        found = await self.step.handler.look(await self.prepare())
+        if isinstance(found, Emit):
+            self.step.judge(found)
+        return found
 
     def forget(self) -> None:
         """Let go of what was called and answered, once the outcome is recorded."""
@@ -312,12 +316,6 @@ class Attempt:
         if not self.cancelled:
             self._record(self, event_type, payload)
 
-    def _waiting(self, answer: Wait) -> Wait:
-        """Let only those wait who look after what waits."""
-        if type(self.step.handler).look is StepHandler.look:
-            raise StepFailed("WAIT_NOT_AVAILABLE", "Only a step type whose handler has `look` can wait.")
-        return answer
-
     async def _completed(self, answer: Emit) -> Succeeded:
         step = self.step.plan_step
         ports = emit_ports(step, storable_ports(answer, nests=bool(step.points)))
@@ -368,7 +366,7 @@ class Attempt:
     def _failure(self, error: BaseException, *, is_late: bool) -> StepFailed:
         """Say what an exception means for the step."""
         if isinstance(error, StepFailed):
-            return error
+            return judged_failure(self.step.handler.step_type, error)
         if isinstance(error, ExpressionError):
             return expression_failure(error)
         if isinstance(error, LlmteamError):

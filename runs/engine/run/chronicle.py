@@ -19,6 +19,7 @@ from runs.engine.run.times import written_time
 from runs.engine.run.waits import PLATFORM, Waits
 from runs.metrics import DEFERRED
 from runs.step_api.base import Defer, StepFailed
+from runs.step_api.judging import judge_record
 from runs.step_api.made import MadeCalls
 from segments.plan import RetryPolicy
 
@@ -121,14 +122,12 @@ class Chronicle:
         """Append what a handler tells of its attempt.
 
         Raises:
-            ValueError: It is no event of the action kinds.
+            StepFailed: It is no event of the action kinds.
         """
-        kind = EventType(event_type)
-        if not kind.startswith("action."):
-            raise ValueError("a handler records events of the action kinds only")
+        judge_record(event_type)
         plain = normalise(dict(payload), big_integers="text")
         if isinstance(plain, dict):
-            self.record(kind, plain, attempt.key, attempt.number)
+            self.record(EventType(event_type), plain, attempt.key, attempt.number)
 
     def give_failed(self, key: ActivationKey, failure: StepFailed, usage: Sequence[Json] = ()) -> None:
         """Record that an activation failed for good."""

@@ -10,6 +10,7 @@ from kernel.values import Json, ValueRefused, check_depth, normalise
 from runs.core.routing import deciding_edges, own_facts
 from runs.core.state import ActivationKey
 from runs.step_api.base import Defer, Emit, StepFailed, Wait
+from runs.step_api.judging import normalised_ports
 from runs.work.pool import COMPUTE
 from segments.plan import PlanStep
 
@@ -95,12 +96,3 @@ def conditions_of(step: PlanStep, ports: Mapping[str, Json]) -> dict[str, Any]:
         ],
         "values": list(values.values()),
     }
-
-
-def normalised_ports(ports: Mapping[str, Any]) -> dict[str, Json]:
-    """Normalise values by port; the same object on several ports stays one."""
-    done: dict[int, Json] = {}
-    for value in ports.values():
-        if id(value) not in done:
-            done[id(value)] = normalise(value, big_integers="text")
-    return {str(port): done[id(value)] for port, value in ports.items()}
