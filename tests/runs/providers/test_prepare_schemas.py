@@ -91,7 +91,7 @@ def test_tokens_are_guessed_from_all_that_is_sent() -> None:
     assert estimate_input(more) > 160
 
 
-@pytest.mark.parametrize("told", [(None, 1), (1, None), ("1", 1), (0, 5), (5, -1)])
+@pytest.mark.parametrize("told", [(None, 1), (1, None), ("one", 1), (1.5, 1), (0, 5), (5, -1)])
 def test_a_count_that_cannot_be_is_none(told: tuple[Any, Any]) -> None:
     assert counted(5, 0) is not None
     assert counted(*told) is None
