@@ -20,8 +20,11 @@ from kernel.values import Json, normalise, parse_json
 Posted: TypeAlias = Mapping[str, Sequence[str]]
 
 _SPACES: Final = re.compile(r"[\s\u00a0\u2009\u202f']")
-_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,300}(?:\.[0-9]{1,300})?(?:[eE][+-]?[0-9]{1,3})?")
+_THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?: [0-9]{3})+(?:[.,][0-9]*)?")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,300}(?:\.[0-9]{0,300})?|\.[0-9]{1,300})(?:[eE][+-]?[0-9]{1,3})?")
 _AMBIGUOUS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+_SIGN: Final = re.compile(r"^([+-]) ")
+_NOT_ZERO: Final = re.compile(r"[^eE]*[1-9]")
 _LONGEST_NUMBER: Final = 400
 _BEGINS_JSON: Final = '{["'
 _NOWHERE: Final = Field(pointer="", place="", kind=Kind.SHOWN, label="")
@@ -273,6 +276,8 @@ def _number(_field: Field, text: str) -> Json:
     number = float(plain)
     if not isfinite(number):
         raise Unreadable("NUMBER_TOO_LARGE")
+    if number == 0 and _NOT_ZERO.match(plain):
+        raise Unreadable("NOT_A_NUMBER")
     return number
 
 
@@ -283,9 +288,10 @@ def _plain_number(text: str, *, unreadable: str) -> str:
         Unreadable: With ``unreadable`` for what is no number, and with a code of its own for one that may mean two:
             ``1,234`` is a thousand and more to some, and one and a bit to others.
     """
-    plain = _SPACES.sub("", text).replace("\u2212", "-")
-    if len(plain) > _LONGEST_NUMBER:
+    spaced = _SIGN.sub(r"\1", _SPACES.sub(" ", text.strip()).replace("\u2212", "-"))
+    if len(spaced) > _LONGEST_NUMBER or (" " in spaced and not _THOUSANDS.fullmatch(spaced)):
         raise Unreadable(unreadable)
+    plain = spaced.replace(" ", "")
     if _AMBIGUOUS.fullmatch(plain):
         raise Unreadable("AMBIGUOUS_NUMBER")
     plain = plain.replace(",", ".", 1)

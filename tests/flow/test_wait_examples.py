@@ -97,7 +97,16 @@ def test_an_invoice_is_reminded_of_when_it_is_due(platform: Platform) -> None:
     assert platform.over(run)["status"] == "cancelled"
 
 
-@pytest.mark.parametrize("card", ["good", "bad"])
+PAYMENTS = {
+    "good": Answer(201, {"paid": True}),
+    "bad": Answer(402, {"why": "stolen"}),
+    "cut": Answer(201, b'{"paid": tr', {"Content-Type": "application/json"}),
+    "lost": Answer(raw=b""),
+    "down": Answer(503),
+}
+
+
+@pytest.mark.parametrize("card", PAYMENTS)
 def test_a_refused_payment_is_compensated_reported_and_fails_the_run(
     platform: Platform, world: CountingServer, card: str
 ) -> None:
@@ -115,12 +124,16 @@ def test_a_refused_payment_is_compensated_reported_and_fails_the_run(
         return Answer(204)
 
     world.route("POST", "/reservations", reserve)
-    world.route("POST", "/payments", Answer(201, {"paid": True}) if card == "good" else Answer(402, {"why": "stolen"}))
+    world.route("POST", "/payments", PAYMENTS[card])
     world.route("DELETE", "/reservations/r-1", release)
     world.route("POST", "/reports", Answer(200, {"noted": True}))
     run = platform.run(segment, given)
     if card == "good":
         assert (run["output"], reserved) == (output, {"r-1"})
+        return
+    if card != "bad":
+        assert (run["status"], run["error"]["code"], reserved) == ("failed", "PAYMENT_UNKNOWN", {"r-1"})
+        assert "/reports" not in [call.path for call in world.calls], "the card may be charged"
         return
     assert reserved == set()
     (report,) = (call.json() for call in world.calls if call.path == "/reports")
