@@ -60,8 +60,14 @@ async def test_the_page_s_provider_answers(http_client: EgressClient) -> None:
 @pytest.mark.usefixtures("installed")
 async def test_the_page_s_provider_fails_with_our_codes(http_client: EgressClient) -> None:
     with CountingServer() as house:
-        for status, code in ((401, "LLM_AUTH_FAILED"), (500, "LLM_SERVER_ERROR")):
-            house.route("POST", "/answer", Answer(status))
+        for answer, code in (
+            (Answer(401), "LLM_AUTH_FAILED"),
+            (Answer(500), "LLM_SERVER_ERROR"),
+            (Answer(body={"tex": 1}), "LLM_REPLY_UNREADABLE"),
+            (Answer(body="no JSON"), "LLM_REPLY_UNREADABLE"),
+            (Answer(body=[1]), "LLM_REPLY_UNREADABLE"),
+        ):
+            house.route("POST", "/answer", answer)
             provider = registry.build_provider("house", http_client=http_client, base_url=house.url)
             with pytest.raises(StepFailed) as raised:
                 await provider.complete(asking())
