@@ -74,6 +74,11 @@ def test_an_answer_has_the_types_that_its_step_reads_it_as(config: Any, takes: s
         ("ftp://x.example/a", False),
         ("https://x.example:x/a", False),
         ("https://[::1/a", False),
+        ("https://x.example:99999/a", False),
+        ("https://", False),
+        ("https:///a", False),
+        ("https://u:p@x.example/a", False),
+        ("https://x .example/a", False),
     ],
 )
 def test_a_url_begins_with_its_scheme(url: str, is_fine: bool):

@@ -103,6 +103,19 @@ def _kept_header(name: str) -> str:
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$"), AfterValidator(_kept_header)]
 
 
+def _check_host(url: str) -> None:
+    """Refuse an address that has no host, or one that is never called."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise PydanticCustomError("host", "The host or port of the URL cannot be read.") from None
+    if not parts.hostname or " " in parts.netloc:
+        raise PydanticCustomError("host", "The URL names no host, or one with a blank in it.")
+    if "@" in parts.netloc:
+        raise PydanticCustomError("host", "A URL has no user name and password: a connection has them.")
+
+
 class HttpActionConfig(StepConfig):
     """What to call and what to make of the answer."""
 
@@ -158,10 +171,8 @@ class HttpActionConfig(StepConfig):
         may_begin_so = bool(template) and any(scheme.startswith(head.strip().lower()) for scheme in SCHEMES)
         if url and not may_begin_so and not head.lower().startswith(SCHEMES):
             raise PydanticCustomError(HELD_BY_ANY_VALUE, "A URL begins with https:// or http://.")
-        try:
-            _ = url and not template and urlsplit(url).port
-        except ValueError:
-            raise PydanticCustomError("host", "The host or port of the URL cannot be read.") from None
+        if url and not template:
+            _check_host(url)
         return url
 
     @model_validator(mode="after")
