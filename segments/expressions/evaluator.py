@@ -14,17 +14,7 @@ from segments.expressions.limits import CALL_UNITS, MAX_LIST, Fuel, too_many_val
 from segments.expressions.methods import METHODS, cut
 from segments.expressions.nodes import Coalesce, OptionalChain, OptionalLink
 from segments.expressions.operators import COMPARISONS, OPERATORS, PREFIXES
-from segments.expressions.values import (
-    MadeList,
-    MadeObject,
-    distinct,
-    finite,
-    formatted,
-    kind_of,
-    named,
-    need_integer,
-    text_of,
-)
+from segments.expressions.values import MadeList, MadeObject, distinct, finite, kind_of, named, need_integer, text_of
 from segments.expressions.wording import ELSEWHERE, nearest
 
 TEXT_FORMAT = re.compile(r"[<>^]?(?:[1-9][0-9]{0,2})?")
@@ -212,7 +202,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
             if spec.endswith("d") and type(value) is not int:
                 raise ExpressionFailed(f"The format {quoted(spec)} needs a whole number.")
             self.fuel.spend(1)
-            return formatted(finite(value), spec)
+            return format(finite(value), spec)
         if not TEXT_FORMAT.fullmatch(spec):
             raise ExpressionFailed(f"The format {quoted(spec)} does not fit {named(value)}.")
         text = text_of(self.fuel, value)

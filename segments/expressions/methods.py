@@ -8,7 +8,7 @@ from segments.expressions.errors import ExpressionFailed, MissingName
 from segments.expressions.limits import Fuel
 from segments.expressions.operators import contains, position_in
 from segments.expressions.signature import Signature, signature_of
-from segments.expressions.values import MadeList, equal, finite, formatted, named, need, need_integer, text_of
+from segments.expressions.values import MadeList, equal, finite, named, need, need_integer, text_of
 
 WHITE_SPACE: Final = " \t\n\r\v\f\x1c\x1d\x1e\x1f" + "".join(filter(str.isspace, map(chr, range(0x80, 0x3001))))
 LINE_ENDS: Final = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
@@ -287,11 +287,11 @@ def items(fuel: Fuel, value: Json, /) -> Json:
 
 
 def fixed(fuel: Fuel, number: Json, digits: Json = 0, /) -> Json:
-    """Write a number with a fixed number of digits after the point, halves to the even neighbour."""
+    """Write a number with a fixed number of digits after the point."""
     places = need_integer(digits, "`toFixed`")
     if not 0 <= places <= 20:
         raise ExpressionFailed("`toFixed` needs 0 to 20 digits.")
-    return formatted(finite(cast("float", number)), f".{places}f")
+    return f"{finite(cast('float', number)):.{places}f}"
 
 
 def as_text(fuel: Fuel, value: Json, /) -> Json:

@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import chain
 from typing import Any, cast
 
@@ -29,8 +28,6 @@ STRICT = (
 )
 CHUNK = 2_000  # values of a long list given to the encoder at once, which reserves memory by their number
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_NOT_NOTHING = re.compile("[1-9]")
-_EXACT = Context(prec=500, rounding=ROUND_HALF_EVEN)  # of the largest number with the most digits a format may ask for
 
 
 class MadeList(list[Json]):
@@ -141,22 +138,6 @@ def computed(fuel: Fuel, number: float) -> int | float:
     """
     fuel.spend(3)
     return finite(float(f"{number:.15g}") if type(number) is float else number)
-
-
-def rounded_to(number: float, digits: int) -> float:
-    """Round a number to some digits as it is written, halves to the even neighbour: 2.675 to 2.68, 2.665 to 2.66."""
-    if type(number) is int:
-        return round(number, digits)
-    return float(Decimal(repr(number)).quantize(Decimal((0, (1,), -digits)), context=_EXACT))
-
-
-def formatted(number: float, spec: str) -> str:
-    """Write a number in a format of Python's, rounded as ``rounded_to`` does; what is 0 then has no sign."""
-    if type(number) is int or "." not in spec:
-        return format(number, spec)
-    is_half = repr(number)[-1] == "5"  # of those alone a float is written otherwise
-    text = format(Decimal(repr(number)) if is_half else number, spec)
-    return text if number >= 0 or _NOT_NOTHING.search(text) else format(0.0, spec)
 
 
 def text_of(fuel: Fuel, value: Json) -> str:

@@ -23,7 +23,6 @@ from segments.expressions.values import (
     need,
     need_integer,
     need_list,
-    rounded_to,
     text_of,
 )
 
@@ -114,7 +113,7 @@ def rounded(fuel: Fuel, number: Json, digits: Json = None, /) -> Json:
     value = finite(need("number", number, "`round`"))
     if digits is None:
         return finite(round(value))
-    return finite(rounded_to(value, max(-20, min(20, need_integer(digits, "`round`")))))
+    return finite(round(value, max(-20, min(20, need_integer(digits, "`round`")))))
 
 
 def rounded_down(fuel: Fuel, number: Json, /) -> Json:

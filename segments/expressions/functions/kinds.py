@@ -6,7 +6,7 @@ from typing import Final
 from kernel.values import Json
 from segments.expressions.errors import ExpressionFailed
 from segments.expressions.limits import Fuel
-from segments.expressions.values import finite, formatted, kind_of, need, need_integer
+from segments.expressions.values import finite, kind_of, need, need_integer
 
 
 def kind(fuel: Fuel, value: Json, /) -> Json:
@@ -40,7 +40,7 @@ def format_number(fuel: Fuel, number: Json, digits: Json = 2, /, *, thousands: J
     if max(map(len, marks)) > 3:
         raise ExpressionFailed("A mark of `format_number` has at most 3 characters.")
     fuel.spend(4)
-    text = formatted(finite(need("number", number, "`format_number`")), f",.{places}f")
+    text = f"{finite(need('number', number, '`format_number`')):,.{places}f}"
     return text.replace(",", "\0").replace(".", marks[1]).replace("\0", marks[0])
 
 
