@@ -189,13 +189,20 @@ def _taken(open_at: Sequence[str], between: "Between", semantics: int) -> list[s
     """
     ranks = {join: _misfit(join, between.fan_outs) for join in open_at}
     chosen = {join: rank for join, rank in ranks.items() if not rank or not between.is_taken_behind(join)}
-    taken: list[str] = []
-    for join, rank in chosen.items():
-        if rank == min(chosen.values()) and not between.stands(taken, join):
-            taken.append(join)
+    best = [join for join, rank in chosen.items() if rank == min(chosen.values())]
     if semantics == THIRD_SEMANTICS:
-        return taken
+        return _first_in_plan_order(best, between)
+    taken = [join for join in best if not between.stands(best, join)]
     return [join for join in open_at if join in taken or between.is_open_behind(taken, join)]
+
+
+def _first_in_plan_order(joins: Sequence[str], between: "Between") -> list[str]:
+    """Leave out joins that stand behind one before them in plan order, which a loop may turn round."""
+    taken: list[str] = []
+    for join in joins:
+        if not between.stands(taken, join):
+            taken.append(join)
+    return taken
 
 
 def _misfit(join: str, fan_outs: FanOuts) -> int:
