@@ -1,4 +1,4 @@
-"""Show the audit log in the console."""
+"""Console page of the audit log."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the chain around an attempt costs; run by ``python -m benchmarks.middleware``.
+"""Middleware benchmark: the cost of the chain around an attempt; run by ``python -m benchmarks.middleware``.
 
 No database, no Redis, no handler: the chain of the settings is put around a function that answers at once. Nothing is
 written to the log's handlers, but its lines are made.

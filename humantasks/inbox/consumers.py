@@ -1,4 +1,4 @@
-"""Tell an open inbox page over WebSocket how many tasks wait, at each change."""
+"""WebSocket consumer of the inbox: the number of waiting tasks, at each change."""
 
 import asyncio
 import contextlib

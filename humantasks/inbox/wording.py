@@ -1,4 +1,4 @@
-"""Write the sentences of the inbox in the reader's language."""
+"""Sentences of the inbox in the reader's language."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Decode text that other servers send: the charsets that are read, and what is read without one.
+"""Charsets of text from other servers: those that are read, and what is read without one.
 
 Python knows codecs that are no charsets (``punycode``, ``unicode_escape``, ``zip``), some of which take the square of a
 text's length, and imports a module for a name it does not know. So names are looked up here, never there.

@@ -1,4 +1,4 @@
-"""Read and decompress a response body within a bound."""
+"""Response bodies: read and decompressed within a bound."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Explain why a connection failed, from what the network and TLS raised; never with an address."""
+"""Reasons of failed connections, from what the network and TLS raised; never with an address."""
 
 import errno
 import socket

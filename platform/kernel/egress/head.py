@@ -1,4 +1,4 @@
-"""The bound of an answer's head: status line and headers, and all that comes before them (1xx answers)."""
+"""Bound of an answer's head: status line and headers, and all that comes before them (1xx answers)."""
 
 import re
 from typing import Final
