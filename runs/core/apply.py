@@ -6,9 +6,10 @@ from collections.abc import Set as AbstractSet
 from kernel.values import Json
 from runs.core.events import Event, EventType, Ref
 from runs.core.failures import branch_failed, nearest_gathering
+from runs.core.frames import Frame, Stack
 from runs.core.gathering import CLOSED, add_ready, arrive, cancel, deliver, settle
 from runs.core.regions import is_closed, leave
-from runs.core.state import Activation, Arrival, Frame, GatheringKey, Phase, Place, Stack, State, Token, remember
+from runs.core.state import Activation, Arrival, GatheringKey, Phase, Place, State, Token, remember
 from segments.catalog import Role
 from segments.plan import FIRST_SEMANTICS, GatherPoint, PlanEdge, PlanStep, Strategy
 
@@ -36,7 +37,7 @@ def _segment_started(state: State, event: Event) -> None:
     state.run_input = event.payload["input"]
     state.values[event.seq] = {"input": state.run_input}
     edge = PlanEdge(-1, "", ("input",), plan.entrypoint, plan.entry_port)
-    arrival = _place(state, edge, (), {}, Ref(event.seq, "input"))
+    arrival = _place(state, edge, state.root, {}, Ref(event.seq, "input"))
     if arrival is not None:
         arrive(state, [arrival])
 
@@ -47,7 +48,7 @@ def _step_started(state: State, event: Event) -> None:
     if activation is None:
         token = _take_ready(state, event)
         if token is None:
-            token = Token(state.tokens_made, key[0], (), {})
+            token = Token(state.tokens_made, key[0], state.root, {})
             state.tokens_made += 1
             state.doomed[key] = "cancelled"
         token.place = Place.ACTIVE
@@ -196,7 +197,7 @@ def _spread(
         for edge in edges:
             stack = token.stack
             if is_split or len(edges) > 1:
-                stack = (*stack, Frame(step.step_id, token.activation, edge.index, item, event.seq))
+                stack = stack.push(Frame(step.step_id, token.activation, edge.index, item, event.seq))
             port = next(port for port in edge.source_ports if port in ports)
             arrival = _place(state, edge, stack, lineage, Ref(event.seq, port, item))
             if arrival is not None:
@@ -238,7 +239,7 @@ def _skip_to_joins(state: State, step: PlanStep, token: Token, lineage: Mapping[
         join = state.plan.steps[join_id]
         stack = token.stack
         if not join.points[0].closes:
-            stack = (*stack, Frame(step.step_id, token.activation, number, None, seq))
+            stack = stack.push(Frame(step.step_id, token.activation, number, None, seq))
         is_met = join.join is None or join.join.strategy in (Strategy.ALL, Strategy.FIRST)
         if is_met or state.plan.semantics == FIRST_SEMANTICS:
             add_ready(state, join_id, stack, lineage, {"branches": []})
@@ -260,12 +261,12 @@ def _fail_outwards(
     if place is None:
         state.failure = error
         return
-    point, key, below = place
+    point, key = place
     if (point.step_id, key) in decided:
         return
     failed = Token(state.tokens_made, point.step_id, token.stack, token.lineage, failed_at=token.failed_at)
     state.tokens_made += 1
-    deliver(state, point, Arrival(failed, UNKNOWN_EDGE, None, error), key, below)
+    deliver(state, point, Arrival(failed, UNKNOWN_EDGE, None, error), key)
 
 
 _HANDLERS: Mapping[EventType, Callable[[State, Event], None]] = {

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from kernel.values import Json, size_of
-from runs.core.regions import gathering_key, points_of, regions_of
-from runs.core.state import Frame, Key, Stack, State, Token
+from runs.core.frames import Key
+from runs.core.regions import gathering_key, keys_of, points_of
+from runs.core.state import State, Token
 from segments.plan import FIRST_SEMANTICS, GatherPoint, PlanEdge
 
 BRANCH_FAILED = "BRANCH_FAILED"
@@ -12,8 +13,8 @@ MAX_CAUSES = 20
 MAX_CAUSES_BYTES = 64 * 1024
 _NAMED = 5
 
-Place = tuple[GatherPoint, Key, Stack]
-"""A gather point, the key of the gathering there, and the stack the gathered token goes on with."""
+Place = tuple[GatherPoint, Key]
+"""A gather point, and the key of the gathering there."""
 
 
 def nearest_gathering(state: State, token: Token) -> Place | None:
@@ -30,7 +31,7 @@ def nearest_gathering(state: State, token: Token) -> Place | None:
         points = [point for edge in edges if edge.target not in passed for point in _points_of(state, edge)]
         if points:
             point = min(points, key=lambda one: (one.place, one.index))
-            return point, *gathering_key(state.plan, point, token.stack)
+            return point, gathering_key(state.plan, point, token.stack)
     return None
 
 
@@ -51,13 +52,14 @@ def _innermost_gathering(state: State, token: Token) -> Place | None:
     """Return what the first semantics took: of the gatherings the token keeps waiting, that with the longest key."""
     found: list[tuple[int, int, int, Key]] = []
     plan = state.plan
-    for number, key in regions_of(plan, token.step_id, token.stack):
-        points = points_of(plan, plan.groups[number].points & plan.reaches[token.step_id])
-        found.extend((-len(key), _distance(state, token.step_id, point), point.index, key) for point in points)
+    for group, key in keys_of(plan, token.step_id, token.stack):
+        length = key.below.depth + (key.mark is not None)
+        points = points_of(plan, group.points & plan.reaches[token.step_id])
+        found.extend((-length, _distance(state, token.step_id, point), point.index, key) for point in points)
     if not found:
         return None
     *_, index, key = min(found, key=lambda one: one[:3])
-    return state.plan.points[index], key, tuple(part for part in key if isinstance(part, Frame))
+    return state.plan.points[index], key
 
 
 def _distance(state: State, step_id: str, point: GatherPoint) -> int:

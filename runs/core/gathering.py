@@ -4,7 +4,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from kernel.values import Json
 from runs.core.failures import branch_failed
-from runs.core.regions import comers, enter, gathering_key, holders, is_closed, is_complete, leave
+from runs.core.frames import Key, Stack
+from runs.core.regions import (
+    Awaits,
+    awaited_gatherings,
+    awaits,
+    comers,
+    enter,
+    gathering_key,
+    is_closed,
+    is_complete,
+    leave,
+    next_unsettled,
+)
 from runs.core.stacks import (
     as_branch,
     in_order,
@@ -13,7 +25,7 @@ from runs.core.stacks import (
     stack_behind_join,
     stack_behind_ports,
 )
-from runs.core.state import Arrival, Gathering, GatheringKey, Key, Phase, Place, Stack, State, Token
+from runs.core.state import Arrival, Gathering, GatheringKey, Phase, Place, State, Token
 from segments.plan import (
     FIRST_SEMANTICS,
     THIRD_SEMANTICS,
@@ -46,21 +58,21 @@ def arrive(state: State, arrivals: Sequence[tuple[GatherPoint, Arrival]]) -> set
         if token.place is Place.GONE:
             continue
         leave(state, token)
-        key, below = gathering_key(state.plan, point, token.stack)
+        key = gathering_key(state.plan, point, token.stack)
         home = (point.step_id, key)
         if home in decided:
             _remove(state, token)
-        elif deliver(state, point, arrival, key, below) and state.plan.semantics > FIRST_SEMANTICS:
+        elif deliver(state, point, arrival, key) and state.plan.semantics > FIRST_SEMANTICS:
             decided.add(home)
     return decided
 
 
-def deliver(state: State, point: GatherPoint, arrival: Arrival, key: Key, below: Stack) -> bool:
+def deliver(state: State, point: GatherPoint, arrival: Arrival, key: Key) -> bool:
     """Add a token to the gathering of this point under this key; return whether that decides the join."""
     home = (point.step_id, key)
     gathering = state.gatherings.get(home)
     if gathering is None:
-        gathering = state.gatherings[home] = Gathering(point.step_id, key, below)
+        gathering = state.gatherings[home] = Gathering(point.step_id, key)
     gathering.queues.setdefault(point.index, []).append(arrival)
     arrival.token.place = Place.GATHERING
     arrival.token.home = home
@@ -82,18 +94,14 @@ def deliver(state: State, point: GatherPoint, arrival: Arrival, key: Key, below:
 def settle(state: State) -> None:
     """Fire every gathering nobody can still come to, then, in plan order, those that wait only for each other."""
     while True:
-        while state.unsettled:
-            home = next(iter(state.unsettled))
-            del state.unsettled[home]
+        while home := next_unsettled(state):
             state.stuck.pop(home, None)
             gathering = state.gatherings.get(home)
-            waits_for = None if gathering is None else holders(state, gathering)
-            if gathering is None or waits_for is None:
-                continue
-            if waits_for:
-                state.stuck[home] = None
-            else:
-                _fire(state, gathering)
+            match None if gathering is None else awaits(state, gathering):
+                case Awaits.GATHERINGS:
+                    state.stuck[home] = None
+                case Awaits.NOTHING:
+                    _fire(state, state.gatherings[home])
         chosen = _deadlocked(state)
         if chosen is None:
             return
@@ -104,15 +112,17 @@ def settle(state: State) -> None:
 def _deadlocked(state: State) -> GatheringKey | None:
     """Return the first gathering, in plan order, of a set that only its own tokens keep waiting.
 
-    Steps with several ports to each of which something has come go before all others: these lack nothing.
+    Steps with several ports to each of which something has come go before all others: these lack nothing. Of one step's
+    gatherings that to which the oldest token has come is the first.
     """
     state.stuck = {home: None for home in state.stuck if home in state.gatherings}
     found: list[tuple[bool, int, int, GatheringKey]] = []
-    for number, home in enumerate(state.stuck):
+    for home in state.stuck:
         closure = _closure(state, home)
         if closure is not None and all(home in (_closure(state, other) or ()) for other in closure):
-            lacks = not is_complete(state, state.gatherings[home])
-            found.append((lacks, state.plan.steps[home[0]].order, number, home))
+            gathering = state.gatherings[home]
+            oldest = min(arrival.token.number for queue in gathering.queues.values() for arrival in queue)
+            found.append((not is_complete(state, gathering), state.plan.steps[home[0]].order, oldest, home))
     return min(found)[3] if found else None
 
 
@@ -121,9 +131,10 @@ def _closure(state: State, home: GatheringKey) -> set[GatheringKey] | None:
     seen: set[GatheringKey] = set()
     work = [home]
     while work:
-        waits_for = holders(state, state.gatherings[work.pop()])
-        if waits_for is None:
+        gathering = state.gatherings[work.pop()]
+        if awaits(state, gathering) is Awaits.RUNNING:
             return None
+        waits_for = awaited_gatherings(state, gathering)
         work.extend(waits_for - seen)
         seen |= waits_for
     return seen
@@ -231,8 +242,7 @@ def _take_from_ports(state: State, gathering: Gathering, step: PlanStep) -> list
             queue.remove(arrival)
             taken.append(arrival)
             if arrival.ref is not None:
-                kept_under = point.index, key_of_kept_values(point, gathering)
-                state.kept[kept_under] = arrival.ref, arrival.token
+                state.kept[key_of_kept_values(point, gathering)] = arrival.ref, arrival.token
     return taken
 
 
@@ -253,7 +263,7 @@ def _kept_values(
     inputs: dict[str, Json] = {}
     lineages: list[Mapping[str, int]] = []
     for point in step.points:
-        kept = state.kept.get((point.index, key_of_kept_values(point, gathering)))
+        kept = state.kept.get(key_of_kept_values(point, gathering))
         if kept is not None and not of_other_items(kept[1].stack, stacks):
             ref, token = kept
             inputs[str(point.port)] = ref.to_dict()
@@ -284,7 +294,7 @@ def _arrivals(gathering: Gathering) -> list[Arrival]:
 
 
 def _order(gathering: Gathering) -> Callable[[Arrival], tuple[int, list[tuple[int, int]]]]:
-    depth = len(gathering.below)
+    depth = gathering.key.below.depth
     return lambda one: (one.edge, in_order(one.token.stack, depth))
 
 

@@ -1,41 +1,45 @@
 """Which gatherings a token may still come to: keys, and regions, which make finding out cheap.
 
 A region holds the tokens that may still come to the gatherings of one group under one key: the group's steps share D,
-so a token is counted once for all of them. Source: engine.md 5.4. D is the gathering's immediate dominator; the root
-stands above the entrypoint.
+so a token is counted once for all of them. Where D fans out within its own fan-out, the regions of the longer keys lie
+within that of the shorter one, and a token is counted in the innermost alone: what a step costs does not grow with the
+depth. Source: engine.md 5.4. D is the gathering's immediate dominator; the root stands above the entrypoint.
 """
 
 from collections.abc import Iterator
+from enum import Enum, auto
+from itertools import chain
 
-from runs.core.state import Frame, Gathering, GatheringKey, Key, Region, RegionKey, Stack, State, Token
+from runs.core.frames import Frame, Key, Level, Mark, Stack
+from runs.core.state import Gathering, GatheringKey, Region, State, Token
 from segments.plan import SECOND_SEMANTICS, THIRD_SEMANTICS, GatherGroup, GatherPoint, Plan
 
 
-def gathering_key(plan: Plan, point: GatherPoint, stack: Stack) -> tuple[Key, Stack]:
-    """Return the key an arrival with this stack gathers under, and the stack the gathered token goes on with."""
-    group = plan.groups[point.group]
-    last = None
-    cut = len(stack)
-    for index, frame in enumerate(stack):
-        if frame.step_id == group.dominator:
-            last = index
-        elif plan.dominates(group.dominator, frame.step_id):
-            cut = index
-            break
-    if last is None:
-        return stack[:cut], stack[:cut]
-    return (*stack[:last], _mark(group, stack[last])), stack[:last]
+class Awaits(Enum):
+    """What keeps a gathering waiting: tokens on their way, or only such as gather elsewhere."""
+
+    NOTHING = auto()
+    GATHERINGS = auto()
+    RUNNING = auto()
 
 
-def _mark(group: GatherGroup, frame: Frame) -> tuple[str, int] | tuple[str, int, int | None]:
-    """Name the fan-out whose tokens gather here; where they gather item by item, the item too."""
-    if group.by_item:
-        return frame.step_id, frame.activation, frame.item
-    return frame.step_id, frame.activation
+def gathering_key(plan: Plan, point: GatherPoint, stack: Stack) -> Key:
+    """Return the key an arrival with this stack gathers under; the gathered token goes on with what is below it."""
+    level = _level(plan, plan.groups[point.group], stack)
+    return Key(stack) if level is None else level.key
 
 
-def regions_of(plan: Plan, step_id: str, stack: Stack) -> tuple[RegionKey, ...]:
-    """Return every region that holds a token at this step with this stack.
+def keys_of(plan: Plan, step_id: str, stack: Stack) -> Iterator[tuple[GatherGroup, Key]]:
+    """Give every key, with its group, under which a token at this step with this stack may still gather."""
+    for group, level in _innermost(plan, step_id, stack):
+        at: Level | None = level
+        while at is not None:
+            yield group, at.key
+            at = at.outer
+
+
+def _innermost(plan: Plan, step_id: str, stack: Stack) -> Iterator[tuple[GatherGroup, Level]]:
+    """Give the innermost level of each group that holds a token at this step with this stack.
 
     A token behind D whose stack is just the key counts, too: another gathering behind D may have ended its own fan-out
     and sent it on, while others are still in it::
@@ -46,85 +50,231 @@ def regions_of(plan: Plan, step_id: str, stack: Stack) -> tuple[RegionKey, ...]:
     """
     numbers = plan.groups_reached[step_id]
     if not numbers:
-        return ()
-    around = plan.groups_around[step_id]
-    for frame in stack:
-        around |= plan.groups_around[frame.step_id]
-    return tuple(
-        (group.index, key) for group in _chosen(plan, numbers & around) for key in _keys(plan, group, step_id, stack)
-    )
-
-
-def _chosen(plan: Plan, numbers: int) -> Iterator[GatherGroup]:
+        return
+    numbers &= plan.groups_around[step_id] | stack.around
     while numbers:
         lowest = numbers & -numbers
-        yield plan.groups[lowest.bit_length() - 1]
         numbers ^= lowest
-
-
-def _keys(plan: Plan, group: GatherGroup, step_id: str, stack: Stack) -> Iterator[Key]:
-    is_first = True
-    for index, frame in enumerate(stack):
-        is_own = frame.step_id == group.dominator
-        is_below = not is_own and plan.dominates(group.dominator, frame.step_id)
-        if is_first and (is_own or is_below):
-            is_first = False
-            yield stack[:index]
-        if is_own:
-            yield (*stack[:index], _mark(group, frame))
-        if is_below:
-            return
-    if is_first and plan.semantics > SECOND_SEMANTICS and _is_behind(plan, group.dominator, step_id):
-        yield stack
+        group = plan.groups[lowest.bit_length() - 1]
+        level = _level(plan, group, stack)
+        if level is not None:
+            yield group, level
+        elif plan.semantics > SECOND_SEMANTICS and _is_behind(plan, group.dominator, step_id):
+            yield group, Level(Key(stack), None, is_last=False)
 
 
 def _is_behind(plan: Plan, dominator: str | None, step_id: str) -> bool:
     return step_id == dominator or plan.dominates(dominator, step_id)
 
 
+def _level(plan: Plan, group: GatherGroup, stack: Stack) -> Level | None:
+    """Return the innermost level of a stack; None where none of its frames is of D, or of a step behind D.
+
+    The levels of the stacks below are remembered: others stand on them, too.
+    """
+    if not stack.depth:
+        return None
+    unknown = []
+    below = stack.below
+    while below.depth and group.index not in below.levels:
+        unknown.append(below)
+        below = below.below
+    level = below.levels.get(group.index)
+    for one in reversed(unknown):
+        level = one.levels[group.index] = _level_above(plan, group, level, one)
+    return _level_above(plan, group, level, stack)
+
+
+def _level_above(plan: Plan, group: GatherGroup, level: Level | None, stack: Stack) -> Level | None:
+    """Return the innermost level of a stack, given that of the stack below its topmost frame."""
+    if level is not None and level.is_last:
+        return level
+    below, frame = stack.below, stack.frame
+    if frame.step_id == group.dominator:
+        outer = level or Level(Key(below), None, is_last=False)
+        return Level(Key(below, _mark(group, frame)), outer, is_last=False)
+    if not plan.dominates(group.dominator, frame.step_id):
+        return level
+    return Level(Key(below), None, is_last=True) if level is None else Level(level.key, level.outer, is_last=True)
+
+
+def _mark(group: GatherGroup, frame: Frame) -> Mark:
+    """Name the fan-out whose tokens gather here; where they gather item by item, the item too."""
+    if group.by_item:
+        return frame.step_id, frame.activation, frame.item
+    return frame.step_id, frame.activation
+
+
 def enter(state: State, token: Token) -> None:
     """Count the token in every region that holds it."""
-    token.regions = regions_of(state.plan, token.step_id, token.stack)
-    for one in token.regions:
-        region = state.regions.get(one)
-        if region is None:
-            region = state.regions[one] = Region()
+    regions = []
+    step_id = token.step_id
+    for group, level in _innermost(state.plan, step_id, token.stack):
+        region = _region_at(state, group, level)
         if token.home is None:
-            region.running.setdefault(token.step_id, {})[token.number] = token
+            if step_id not in region.running:
+                region.running[step_id] = {}
+                region.reached |= state.plan.reaches[step_id] & group.points
+            region.running[step_id][token.number] = token
         else:
-            region.waiting.setdefault(token.home, {})[token.number] = token
+            if step_id not in region.waiting:
+                region.waiting[step_id] = {}
+                _gathers_here(region, step_id)
+            region.waiting[step_id].setdefault(token.home, {})[token.number] = token
+        state.changed[region] = None
+        regions.append(region)
+    token.regions = tuple(regions)
+
+
+def _region_at(state: State, group: GatherGroup, level: Level) -> Region:
+    return state.regions.get((group.index, level.key)) or _new_region(state, group, level)
+
+
+def _new_region(state: State, group: GatherGroup, level: Level) -> Region:
+    """Make the region of a level, and those around it that are missing, too."""
+    missing = [level.key]
+    at = level.outer
+    while at is not None and (group.index, at.key) not in state.regions:
+        missing.append(at.key)
+        at = at.outer
+    outer = None if at is None else state.regions[group.index, at.key]
+    while missing:
+        key = missing.pop()
+        region = state.regions[group.index, key] = Region(group, key, outer)
+        if outer is not None:
+            outer.inner[region] = None
+        outer = region
+    return region
 
 
 def leave(state: State, token: Token) -> None:
     """Take the token out of every region; the gatherings it kept waiting are looked at again."""
-    for one in token.regions:
-        region = state.regions[one]
+    step_id = token.step_id
+    for region in token.regions:
         if token.home is None:
-            alike = region.running[token.step_id]
+            alike = region.running[step_id]
             del alike[token.number]
             if not alike:
-                del region.running[token.step_id]
+                del region.running[step_id]
+                region.is_stale = True
         else:
-            alike = region.waiting[token.home]
+            homes = region.waiting[step_id]
+            alike = homes[token.home]
             del alike[token.number]
             if not alike:
-                del region.waiting[token.home]
-        if not alike:
-            _unsettle(state, one)
-        if not region.running and not region.waiting:
-            del state.regions[one]
+                del homes[token.home]
+            if not homes:
+                del region.waiting[step_id]
+                _gathers_no_more(state, region, step_id)
+        state.changed[region] = None
     token.regions = ()
 
 
-def _unsettle(state: State, one: RegionKey) -> None:
+def _gathers_here(region: Region, step_id: str) -> None:
+    for one in _outwards(region):
+        one.gather_at[step_id] = one.gather_at.get(step_id, 0) + 1
+        if one.gather_at[step_id] > 1:
+            return
+
+
+def _gathers_no_more(state: State, region: Region, step_id: str) -> None:
+    for one in _outwards(region):
+        one.gather_at[step_id] -= 1
+        if one.gather_at[step_id]:
+            return
+        del one.gather_at[step_id]
+        _unsettle(state, one)
+
+
+def next_unsettled(state: State) -> GatheringKey | None:
+    """Take a gathering to be looked at, as something has come to it or one it waited for has gone.
+
+    Those that lost somebody go before those to which somebody came, the outer before the inner.
+    """
+    if state.changed:
+        lost = [one for region in state.changed for one in reversed([*_tell_outwards(state, region)])]
+        state.changed.clear()
+        if lost:
+            came, state.unsettled = state.unsettled, {}
+            for region in lost:
+                _unsettle(state, region)
+            state.unsettled.update(came)
+    if not state.unsettled:
+        return None
+    home = next(iter(state.unsettled))
+    del state.unsettled[home]
+    return home
+
+
+def _tell_outwards(state: State, changed: Region) -> Iterator[Region]:
+    """Have the regions around one know what its tokens reach now, as far as that changes what theirs do.
+
+    Yields those that reach less now.
+    """
+    region: Region | None = changed
+    while region is not None:
+        before, now = region.told, _reached(state.plan, region)
+        if now == before and not region.is_empty:
+            return
+        region.told = now
+        if before & ~now:
+            yield region
+        outer = region.outer
+        if outer is not None and now != before:
+            _hear(outer, before, now)
+        if region.is_empty:
+            state.regions.pop((region.group.index, region.key), None)
+            if outer is not None:
+                outer.inner.pop(region, None)
+        region = outer
+
+
+def _reached(plan: Plan, region: Region) -> int:
+    """Return the points that tokens on their way in a region may still come to; most often they are what they were."""
+    if region.is_stale:
+        before, region.reached, region.is_stale = region.reached, 0, False
+        running = (plan.reaches[step_id] & region.group.points for step_id in region.running)
+        for bits in chain(running, region.within):
+            region.reached |= bits
+            if region.reached == before:
+                break
+    return region.reached
+
+
+def _hear(region: Region, before: int, now: int) -> None:
+    """Have a region know what one within it tells now."""
+    if now:
+        region.within[now] = region.within.get(now, 0) + 1
+        region.reached |= now
+    if before in region.within:
+        region.within[before] -= 1
+        if not region.within[before]:
+            del region.within[before]
+            region.is_stale = True
+
+
+def _unsettle(state: State, region: Region) -> None:
     """Have the gatherings that wait for the tokens of a region looked at again."""
-    number, key = one
-    steps = state.plan.groups[number].steps
+    steps, key = region.group.steps, region.key
     if len(steps) <= len(state.gatherings):
         homes = [(step_id, key) for step_id in steps]
         state.unsettled.update((home, None) for home in homes if home in state.gatherings)
     else:
         state.unsettled.update((home, None) for home in state.gatherings if home[0] in steps and home[1] == key)
+
+
+def _outwards(region: Region) -> Iterator[Region]:
+    at: Region | None = region
+    while at is not None:
+        yield at
+        at = at.outer
+
+
+def _inwards(region: Region) -> Iterator[Region]:
+    found = [region]
+    for one in found:
+        yield one
+        found.extend(one.inner)
 
 
 def is_closed(state: State, token: Token) -> bool:
@@ -134,9 +284,11 @@ def is_closed(state: State, token: Token) -> bool:
     plan = state.plan
     certain = plan.leads_only_to[token.step_id] & plan.reaches[token.step_id]
     return any(
-        (point.step_id, key) in state.failing and not _is_own(point, key, token.home)
-        for number, key in token.regions
-        for point in points_of(plan, certain & plan.groups[number].points)
+        (point.step_id, around.key) in state.failing and not _is_own(point, around.key, token.home)
+        for region in token.regions
+        if certain & region.group.points
+        for around in _outwards(region)
+        for point in points_of(plan, certain & region.group.points)
     )
 
 
@@ -148,33 +300,63 @@ def points_of(plan: Plan, bits: int) -> Iterator[GatherPoint]:
         bits ^= lowest
 
 
-def holders(state: State, gathering: Gathering) -> set[GatheringKey] | None:
-    """Return the gatherings that alone keep this one waiting; None when a running token does."""
+def awaits(state: State, gathering: Gathering) -> Awaits:
+    """Tell what keeps a gathering waiting."""
+    region = _region(state, gathering)
+    if region is None:
+        return Awaits.NOTHING
+    awaited = _awaited(state, gathering)
+    if region.reached & awaited:
+        return Awaits.RUNNING
+    elsewhere = [step_id for step_id in region.gather_at if state.plan.reaches[step_id] & awaited]
+    if gathering.step_id in elsewhere and not _gathers_within(state, region, gathering.step_id):
+        elsewhere.remove(gathering.step_id)
+    return Awaits.GATHERINGS if elsewhere else Awaits.NOTHING
+
+
+def _gathers_within(state: State, region: Region, step_id: str) -> bool:
+    """Whether gatherings of the same step, under longer keys, keep that of this region waiting."""
+    if state.plan.steps[step_id].points[0].keeps_shared:
+        return False
+    return region.gather_at[step_id] > (step_id in region.waiting)
+
+
+def awaited_gatherings(state: State, gathering: Gathering) -> set[GatheringKey]:
+    """Return the gatherings whose tokens may still come to this one."""
     region = _region(state, gathering)
     if region is None:
         return set()
-    reaches = state.plan.reaches
     awaited = _awaited(state, gathering)
-    if any(reaches[step_id] & awaited for step_id in region.running):
-        return None
     point = state.plan.steps[gathering.step_id].points[0]
-    return {home for home in region.waiting if reaches[home[0]] & awaited and not _is_own(point, gathering.key, home)}
+    return {
+        home
+        for one in _inwards(region)
+        for step_id, homes in one.waiting.items()
+        if state.plan.reaches[step_id] & awaited
+        for home in homes
+        if not _is_own(point, gathering.key, home)
+    }
 
 
 def comers(state: State, gathering: Gathering) -> list[Token]:
-    """Return the tokens that may still come to a gathering, its own left out."""
+    """Return the tokens that may still come to a gathering, its own left out, the oldest first."""
     region = _region(state, gathering)
     if region is None:
         return []
     step = state.plan.steps[gathering.step_id]
     reaches = state.plan.reaches
-    running = [tokens for at, tokens in region.running.items() if reaches[at] & step.gathers]
-    waiting = [
-        tokens
-        for home, tokens in region.waiting.items()
-        if reaches[home[0]] & step.gathers and not _is_own(step.points[0], gathering.key, home)
-    ]
-    return [token for tokens in (*running, *waiting) for token in tokens.values()]
+    found: list[Token] = []
+    for one in _inwards(region):
+        alike = [tokens for step_id, tokens in one.running.items() if reaches[step_id] & step.gathers]
+        alike += [
+            tokens
+            for step_id, homes in one.waiting.items()
+            if reaches[step_id] & step.gathers
+            for home, tokens in homes.items()
+            if not _is_own(step.points[0], gathering.key, home)
+        ]
+        found.extend(token for tokens in alike for token in tokens.values())
+    return sorted(found, key=lambda token: token.number)
 
 
 def _region(state: State, gathering: Gathering) -> Region | None:

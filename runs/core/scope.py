@@ -167,7 +167,7 @@ class Scope(Mapping[str, Json]):
 
     def _item_frame(self) -> tuple[int, int] | None:
         """The innermost item this activation belongs to: the split's event, and its number."""
-        for frame in reversed(self._token.stack):
+        for frame in self._token.stack.downwards():
             if frame.item is not None:
                 return frame.seq, frame.item
         return None

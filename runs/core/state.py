@@ -7,33 +7,14 @@ from enum import StrEnum
 
 from kernel.values import Json
 from runs.core.events import Ref, emitted
-from segments.plan import Plan, PlanStep
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One level of a scope stack: the branch (and item) of a fan-out a token is in. ``seq`` is the fan-out's event.
-
-    Where a step with several ports starts several times from what was there at once, each start is a branch, too; its
-    activation is a negative number of its own, and ``rank`` its place among the frames when tokens are put in order.
-    """
-
-    step_id: str
-    activation: int
-    branch: int
-    item: int | None
-    seq: int
-    rank: int | None = None
-
-
-Stack = tuple[Frame, ...]
-Key = tuple[Frame | tuple[str, int] | tuple[str, int, int | None], ...]
-"""A gathering's key: the frames below it, and last, where the dominator fanned out, ``(step, activation)`` of it.
-
-Where values of different items must not meet, the item stands behind the activation."""
+from runs.core.frames import Frame, Key, Mark, Stack
+from segments.plan import GatherGroup, Plan, PlanStep
 
 RegionKey = tuple[int, Key]
 """Index of a group of gatherings, and a key under which a token may still come to one of them."""
+
+KeptUnder = tuple[int, Key | tuple[Frame | Mark | None, ...]]
+"""Under what an input port keeps its last value: index of the gather point, and what its starts share."""
 
 
 class Place(StrEnum):
@@ -51,7 +32,7 @@ class Token:
 
     ``inputs`` are the references by input port once the token may start its step; ``error`` instead when the step is
     to fail by rule, and then ``failed_at`` has the gatherings the failure has passed. ``home`` is the gathering it
-    waits in, ``regions`` are those that hold it.
+    waits in, ``regions`` are those that hold it, of each group the innermost.
     """
 
     number: int
@@ -63,7 +44,7 @@ class Token:
     place: Place = Place.READY
     activation: int = 0
     home: "GatheringKey | None" = None
-    regions: tuple[RegionKey, ...] = ()
+    regions: "tuple[Region, ...]" = field(default=(), repr=False)
     failed_at: frozenset[str] = frozenset()
 
 
@@ -81,29 +62,46 @@ class Arrival:
 class Gathering:
     """Tokens that wait for each other at one step under one key.
 
-    ``queues`` has the arrivals by index of the gather point, ``below`` the stack the gathered token goes on with.
-    ``fired``: how often a step with several ports has started from what was there at once; ``own`` the frame of D that
-    its starts for one item go on with.
+    ``queues`` has the arrivals by index of the gather point. ``fired``: how often a step with several ports has started
+    from what was there at once; ``own`` the stack up to the frame of D that its starts for one item go on with.
     """
 
     step_id: str
     key: Key
-    below: Stack
     queues: dict[int, list[Arrival]] = field(default_factory=dict)
     succeeded: int = 0
     fired: int = 0
-    own: Frame | None = None
+    own: Stack | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Region:
-    """The tokens that may still come to the gatherings of one group under one key, each by its number.
+    """The tokens that may still come to the gatherings of one group under one key.
 
-    Those on their way by step, those that gather by the gathering they are in: all of one step reach the same.
+    Those under a longer key are in a region within, ``inner``. Of its own tokens those on their way are kept by step,
+    those that gather by step and gathering, each by its number: all of one step reach the same.
+
+    ``reached`` are the bits of the points that tokens on their way here or within may come to, too many once one
+    has left (``is_stale``); ``told`` is what ``outer`` knows of them, ``within`` counts what the regions within have
+    told. ``gather_at`` has the steps at which tokens gather, and in how many places: here, and in each region within.
     """
 
+    group: GatherGroup
+    key: Key
+    outer: "Region | None" = field(repr=False)
     running: dict[str, dict[int, Token]] = field(default_factory=dict)
-    waiting: dict["GatheringKey", dict[int, Token]] = field(default_factory=dict)
+    waiting: dict[str, "dict[GatheringKey, dict[int, Token]]"] = field(default_factory=dict)
+    inner: "dict[Region, None]" = field(default_factory=dict)
+    reached: int = 0
+    is_stale: bool = False
+    told: int = 0
+    within: dict[int, int] = field(default_factory=dict)
+    gather_at: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no token is left here or within."""
+        return not (self.running or self.waiting or self.inner)
 
 
 class Phase(StrEnum):
@@ -154,12 +152,15 @@ class State:
         routed_failures: Failures that an edge took, by their event: the event of the step's success before, if any.
         active: Started activations without an outcome, oldest first.
         activations: How many activations were started or rejected in all.
+        root: The empty scope stack, on which all others stand.
+        changed: The regions that tokens have come to or left since gatherings were settled last.
         failing: Gatherings that are certain to fail once the attempts in flight have ended.
         over: Whether the run has ended.
         failure: The error that ends the run, once there is one.
     """
 
     plan: Plan
+    root: Stack
     values: dict[int, dict[str, Json]] = field(default_factory=dict)
     items: dict[int, list[Json]] = field(default_factory=dict)
     latest: dict[str, int] = field(default_factory=dict)
@@ -169,7 +170,8 @@ class State:
     doomed: dict[ActivationKey, str] = field(default_factory=dict)
     gatherings: dict[GatheringKey, Gathering] = field(default_factory=dict)
     regions: dict[RegionKey, Region] = field(default_factory=dict)
-    kept: dict[tuple[int, Key], tuple[Ref, Token]] = field(default_factory=dict)
+    changed: dict[Region, None] = field(default_factory=dict)
+    kept: dict[KeptUnder, tuple[Ref, Token]] = field(default_factory=dict)
     unsettled: dict[GatheringKey, None] = field(default_factory=dict)
     failing: set[GatheringKey] = field(default_factory=set)
     stuck: dict[GatheringKey, None] = field(default_factory=dict)
@@ -192,6 +194,9 @@ class State:
     def forget(self) -> None:
         """Let go of everything large, as a run does that is over: garbage in cycles would stay for long."""
         self.run_input = None
+        for region in self.regions.values():
+            for tokens in (region.running, region.waiting, region.inner):
+                tokens.clear()
         for kept in (self.values, self.items, self.ready, self.active, self.gatherings, self.regions, self.kept):
             kept.clear()
 
@@ -212,7 +217,7 @@ class State:
 
 def new_state(plan: Plan, facts: RunFacts | None = None) -> State:
     """Return the state of a run of whose journal nothing is known yet."""
-    return State(plan, facts=facts or RunFacts())
+    return State(plan, Stack(plan.groups_around), facts=facts or RunFacts())
 
 
 def input_values(state: State, inputs: Mapping[str, Json]) -> dict[str, Json]:

@@ -198,13 +198,15 @@ class Gatherings:
         return Token(step, "", inputs, stack, latest_seen(taken))
 
     def _kept_under(self, step: str, key: Key) -> Place:
-        """Where the last values of ports are kept: the key without the frames inside a loop of the step."""
+        """Where ports keep their last values: the key; in a loop what is below without its frames, and an item."""
         loops = self.graph.on_a_loop_with
 
         def outside(stack: Stack) -> Stack:
             return tuple(frame for frame in stack if not loops(frame.step, step))
 
-        if key.fan_out is None or (key.item is None and loops(key.fan_out[0], step)):
+        if not loops(step, step):
+            return step, key
+        if key.item is None:
             return step, Key(outside(key.base), None)
         return step, Key(outside(key.base), key.fan_out, key.item)
 

@@ -116,7 +116,7 @@ class Interpreter:
 
     def _start_some(self) -> bool:
         """Start steps, up to the first that is to fail; whether there was one: what is behind it is looked at again."""
-        if len(self.in_flight) + len(self.fresh) > MOST_SIDE_BY_SIDE:
+        if len(self.in_flight) + len(self.fresh) + len(self.gatherings.arrived) > MOST_SIDE_BY_SIDE:
             raise TooLarge
         for _ in range(self.schedule.number_to_start(self._labels(), self._fresh_labels())):
             one = self.fresh.pop(0)

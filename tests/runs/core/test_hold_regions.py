@@ -1,13 +1,17 @@
 """What the core counts for a token does not grow with the graph around it."""
 
+import sys
+from collections.abc import Iterator, Mapping
 from random import Random
 
 import pytest
 
-from runs.core.state import State
-from segments.plan import Plan
-from tests.support.graphs import Draft
-from tests.support.simulation import Simulation, plain_answer
+from kernel.values import Json
+from runs.core import Activation, Scope
+from runs.core.state import Region, State
+from segments.plan import Plan, PlanStep
+from tests.support.graphs import Draft, drawn
+from tests.support.simulation import Answer, InOrder, Simulation, plain_answer
 
 BY_KEY = 2
 """A gathering has the tokens whose stack goes on with D's own frame under one key, all others under another."""
@@ -40,9 +44,37 @@ def diamonds(number: int) -> Plan:
     return draft.plan()
 
 
-def most_regions_of_a_token(plan: Plan) -> int:
+def loop_out_of_its_own_split() -> Plan:
+    """Each pass lies within a branch of the pass before."""
+    return drawn(
+        """
+        split parallel_split branches=2
+        work work
+        again choice
+        join parallel_join merge_strategy=all
+        split.branch_1 -> work
+        split.branch_2 -> again
+        work -> join
+        again.left -> split
+        again.right -> join
+        """
+    )
+
+
+def passes(number: int) -> Answer:
+    """Answer so that the loop is left after so many passes."""
+
+    def answer(step: PlanStep, activation: Activation, scope: Scope) -> Mapping[str, Json] | Exception:
+        if step.step_id == "again":
+            return {"left" if activation.activation < number else "right": None}
+        return plain_answer(step, activation, scope)
+
+    return answer
+
+
+def most_regions_of_a_token(plan: Plan, answer: Answer = plain_answer) -> int:
     """Play a run; the most regions that held one token at any time."""
-    run = Simulation(plan, plain_answer, Random(1))
+    run = Simulation(plan, answer, Random(1))
     most = 0
     append = run.append
 
@@ -58,13 +90,14 @@ def most_regions_of_a_token(plan: Plan) -> int:
 
 
 def _held(state: State) -> int:
-    numbers = [
-        number
-        for region in state.regions.values()
-        for tokens in (*region.running.values(), *region.waiting.values())
-        for number in tokens
-    ]
+    numbers = [number for region in state.regions.values() for number in _numbers(region)]
     return max(map(numbers.count, numbers), default=0)
+
+
+def _numbers(region: Region) -> Iterator[int]:
+    for alike in (region.running, *region.waiting.values()):
+        for tokens in alike.values():
+            yield from tokens
 
 
 @pytest.mark.parametrize("number", [2, 20])
@@ -75,3 +108,32 @@ def test_a_token_is_counted_once_for_all_ports_behind_a_fan_out(number: int) -> 
 @pytest.mark.parametrize("number", [2, 200])
 def test_a_token_is_not_counted_for_fan_outs_yet_to_come(number: int) -> None:
     assert most_regions_of_a_token(diamonds(number)) <= BY_KEY
+
+
+def test_a_token_is_counted_once_however_deep_passes_of_a_loop_lie_within_each_other() -> None:
+    assert most_regions_of_a_token(loop_out_of_its_own_split(), passes(40)) <= BY_KEY
+
+
+def test_a_loop_out_of_its_own_split_ends_after_the_most_passes_there_may_be() -> None:
+    run = Simulation(loop_out_of_its_own_split(), passes(1_000), InOrder())
+    state = run.run(None)
+    assert state.counts == {"split": 1_000, "work": 1_000, "again": 1_000, "join": 1_000}
+    cost = {number: calls_an_event(number) for number in (10, 100)}
+    assert cost[100] < 3 * cost[10], cost
+
+
+def calls_an_event(number: int) -> float:
+    """How many functions the core calls for each event of a run of so many passes, on the way in and out of them."""
+    run = Simulation(loop_out_of_its_own_split(), passes(number), InOrder())
+    calls = 0
+
+    def count(_frame: object, what: str, _of: object) -> None:
+        nonlocal calls
+        calls += what == "call"
+
+    sys.setprofile(count)
+    try:
+        run.run(None)
+    finally:
+        sys.setprofile(None)
+    return calls / len(run.journal)

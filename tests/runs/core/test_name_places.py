@@ -2,12 +2,14 @@
 
 import pytest
 
+from runs.core.frames import Frame, Stack
 from runs.core.places import is_same_place, place_of
-from runs.core.state import Frame, Token
+from runs.core.state import Token
 
 
 def token(*items: int | None, **lineage: int) -> Token:
-    stack = tuple(Frame(f"split{depth}", 1, 0, item, 10 * depth) for depth, item in enumerate(items, start=1))
+    frames = [Frame(f"split{depth}", 1, 0, item, 10 * depth) for depth, item in enumerate(items, start=1)]
+    stack = Stack({frame.step_id: 0 for frame in frames}).push_again(frames)
     return Token(1, "any", stack, lineage)
 
 
