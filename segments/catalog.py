@@ -1,5 +1,6 @@
 """What a step type is to the outside: its card, its config schema, its role in a graph. Source: catalog.md."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -42,8 +43,14 @@ class PromptText:
     """Marks a config field whose template also reads ``{name}`` with single braces, and always gives text."""
 
 
+@dataclass(frozen=True, slots=True)
 class PathText:
-    """Marks a config field that is a path: each value a template puts into it is escaped as one segment."""
+    """Marks a config field that is a path: each value a template puts into it is escaped as one segment.
+
+    ``places`` is what its step type reads in it beside templates, such as `{name}` for an argument.
+    """
+
+    places: re.Pattern[str] | None = None
 
 
 class UrlText:

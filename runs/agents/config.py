@@ -71,7 +71,7 @@ class AgentTool(Part):
         description="A connection to an HTTP API that allows tools"
     )
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field("GET", description="HTTP method")
-    path: Annotated[str, PathText()] = Field(
+    path: Annotated[str, PathText(PLACE)] = Field(
         max_length=2_000,
         description="Path below the connection's base; {name} stands for a required argument. Arguments that are not "
         "in the path go into the query of a GET or DELETE, else into a JSON body",

@@ -1,4 +1,4 @@
-"""What a config names: connections, stored prompts and people of its tenant, ports of its step. Pure."""
+"""What a config names: connections, stored prompts and people of its tenant, ports of its step, addresses. Pure."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -7,11 +7,11 @@ from typing import Annotated, Any, TypeAlias, get_args, get_origin
 from pydantic import BaseModel
 
 from kernel.values import Json
-from segments.catalog import AssigneeRef, ConnectionRef, PortRef, StepType, StoredPromptRef
+from segments.catalog import AssigneeRef, ConnectionRef, PathText, PortRef, StepType, StoredPromptRef, UrlText
 from segments.definition.config import spellings
 from segments.definition.findings import Path
 
-Mark: TypeAlias = ConnectionRef | StoredPromptRef | AssigneeRef | PortRef
+Mark: TypeAlias = ConnectionRef | StoredPromptRef | AssigneeRef | PortRef | PathText | UrlText
 
 
 def config_refs(step_type: StepType, config: Mapping[str, Json]) -> Iterator[tuple[Path, Mark, str]]:

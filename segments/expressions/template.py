@@ -67,6 +67,11 @@ class Template:
         """Whether nothing has to be filled in."""
         return not self.expressions and not self.single_brace_names
 
+    @property
+    def outline(self) -> str:
+        """The text with NUL in the place of each field."""
+        return "".join(part if isinstance(part, str) else "\0" for part in self._parts)
+
     def render(self, names: Names, fuel: Fuel | None = None, form: Form = Form.VALUE) -> Json:
         """Fill in the text, as its form says.
 

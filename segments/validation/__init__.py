@@ -8,6 +8,7 @@ from segments.catalog import Catalog
 from segments.definition import Finding, Segment
 from segments.definition.findings import Findings
 from segments.definition.reading import read_draft
+from segments.validation.addresses import check_addresses
 from segments.validation.configs import check_configs
 from segments.validation.connections import (
     check_declared_outputs,
@@ -62,6 +63,7 @@ RULES: tuple[Callable[[Context], None], ...] = (
     check_mixed_conditions,
     check_missing_else,
     check_configs,
+    check_addresses,
     check_calls_are_repeated,
     check_connection_refs,
     check_tool_connections,
