@@ -81,10 +81,10 @@ def test_the_end_of_a_head_is_seen_however_it_is_cut(size: int) -> None:
     bound = HeadBound()
     bound.begin()
     for start in range(0, len(answer), size):
-        bound.count(answer[start : start + size] + b"\n" * 10_000 * (start + size >= len(answer)))
+        bound.take(answer[start : start + size] + b"\n" * 10_000 * (start + size >= len(answer)))
     bound.begin()
     with pytest.raises(BodyUnreadable):
-        bound.count(b"X: a\r\n" * (MAX_LINES + 1))
+        bound.take(b"X: a\r\n" * (MAX_LINES + 1))
 
 
 WRAPS = {

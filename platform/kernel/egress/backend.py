@@ -125,7 +125,7 @@ class AsyncGuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 class AsyncBoundedStream(httpcore.AsyncNetworkStream):
-    """A connection on which an answer's head is bounded."""
+    """A connection on which an answer's head is bounded, and comes whole."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         """Wrap a connection."""
@@ -138,19 +138,22 @@ class AsyncBoundedStream(httpcore.AsyncNetworkStream):
         Raises:
             BodyUnreadable: The answer's head is too large.
         """
-        data = await self._stream.read(self.head.at_most(max_bytes), timeout)
-        progress = current.get()
-        if data and progress is not None:
-            progress.answered = True
-        self.head.count(data)
-        if progress is not None:
-            progress.status = self.head.status
-        return data
+        progress = current.get() or Progress()
+        while True:
+            data = await self._stream.read(self.head.at_most(max_bytes), timeout)
+            progress.answered = progress.answered or bool(data)
+            try:
+                passed = self.head.take(data)
+            finally:
+                progress.status = self.head.status
+            if passed or not data:
+                return passed
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's protocol
         """Write a piece of a request."""
         self.head.begin()
         progress = current.get() or Progress()
+        progress.status = None
         before, progress.sent = progress.sent, True
         try:
             await self._stream.write(buffer, timeout)
@@ -249,7 +252,7 @@ class SyncGuardedBackend(httpcore.NetworkBackend):
 
 
 class SyncBoundedStream(httpcore.NetworkStream):
-    """A connection on which an answer's head is bounded, and every wait ends by the request's deadline."""
+    """A connection on which an answer's head is bounded and comes whole; every wait ends by the request's deadline."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         """Wrap a connection."""
@@ -258,9 +261,11 @@ class SyncBoundedStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what is there; raises as the async stream does."""
-        data = self._stream.read(self.head.at_most(max_bytes), _remaining(timeout, httpcore.ReadTimeout))
-        self.head.count(data)
-        return data
+        while True:
+            data = self._stream.read(self.head.at_most(max_bytes), _remaining(timeout, httpcore.ReadTimeout))
+            passed = self.head.take(data)
+            if passed or not data:
+                return passed
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write a piece of a request."""

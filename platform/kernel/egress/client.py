@@ -147,7 +147,7 @@ class EgressClient(httpx.AsyncClient):
                             await response.aread()
                 return response
         except TimeoutError as error:
-            raise DeadlineExceeded(sent=progress.sent) from error
+            raise DeadlineExceeded(sent=progress.sent, answered_with=progress.status) from error
 
 
 class SyncEgressClient(httpx.Client):

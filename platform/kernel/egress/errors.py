@@ -100,10 +100,12 @@ class ConnectionFailed(Unavailable):
     Attributes:
         reason: Why.
         sent: Whether the other side may have acted on the request.
+        answered_with: The status that came, where no more of the head did.
     """
 
     code = "CONNECTION_FAILED"
     title = "The connection to the host failed"
+    answered_with: int | None = None
 
     def __init__(self, detail: str | None = None, *, reason: Reason = Reason.BROKEN, sent: bool = True) -> None:
         """Say what is known."""
@@ -113,12 +115,13 @@ class ConnectionFailed(Unavailable):
 
 
 class DeadlineExceeded(Unavailable):
-    """The answer was not complete within the request's total time; ``sent`` as for ``ConnectionFailed``."""
+    """The answer was not complete within the request's total time; attributes as of ``ConnectionFailed``."""
 
     code = "REQUEST_TIMED_OUT"
     title = "The host did not answer in time"
 
-    def __init__(self, detail: str | None = None, *, sent: bool = True) -> None:
+    def __init__(self, detail: str | None = None, *, sent: bool = True, answered_with: int | None = None) -> None:
         """Say what is known."""
         super().__init__(detail)
         self.sent = sent
+        self.answered_with = answered_with

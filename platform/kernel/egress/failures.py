@@ -45,14 +45,12 @@ _ENDED: Final = ("disconnected", "closed connection")
 """What httpcore and h11 say of a connection that ended; all else they say of an answer that cannot be read."""
 
 
-def call_failed(error: BaseException, *, sent: bool, status: int | None = None) -> ConnectionFailed | BodyUnreadable:
+def call_failed(error: BaseException, *, sent: bool) -> ConnectionFailed | BodyUnreadable:
     """Write an error of the network as ours. A host whose answer is no HTTP is there, and has answered."""
     told = str(error)
     if isinstance(error, httpcore.RemoteProtocolError) and not any(words in told for words in _ENDED):
         place = "body has a piece" if "chunk header" in told else "head has a line"
-        unreadable = BodyUnreadable(f"The answer's {place} that is no HTTP.")
-        unreadable.answered_with = status
-        return unreadable
+        return BodyUnreadable(f"The answer's {place} that is no HTTP.")
     return connection_failed(error, sent=sent)
 
 

@@ -1,64 +1,102 @@
-"""Bound of an answer's head: status line and headers, and all that comes before them (1xx answers)."""
+"""An answer's head while it comes: status line and headers, and all that comes before them (1xx answers)."""
 
 import re
 from typing import Final
 
 from kernel.egress.errors import BodyUnreadable
+from kernel.egress.head_lines import mended
 
 MAX_BYTES: Final = 64 * 1024
 MAX_LINES: Final = 512
 READ_BYTES: Final = 4 * 1024
 """What is read at once until the head is complete: parsing so much takes milliseconds at most."""
 
-_END: Final = b"\r\n\r\n"
+_END: Final = re.compile(rb"\n\r?\n")
 _BEGINNING: Final = b"HTTP/"
-_STATUS: Final = re.compile(rb"HTTP/1\.[0-9] ([2-5][0-9]{2})")
-_STATUS_BYTES: Final = len("HTTP/1.1 200")
+_STATUS: Final = re.compile(rb"HTTP/[0-9](?:\.[0-9])? +([1-5][0-9]{2})(?=[^0-9])")
+_STATUS_BYTES: Final = 64
+_FIRST_OF_ANSWERS: Final = 200
+"""What has a lesser status comes before the answer, save where protocols are switched."""
+_SWITCHING: Final = 101
 NO_HTTP: Final = "The answer is no HTTP."
 
 
 class HeadBound:
-    """Counts what comes in until an answer's head is complete."""
+    """Holds an answer's head back until it is complete; bounds it, and mends it where it may be (``head_lines``)."""
 
     def __init__(self) -> None:
         self._is_open = False
         self._bytes = self._lines = 0
-        self._tail = self._beginning = b""
+        self._held = bytearray()
+        self._named: int | None = None
 
     @property
     def status(self) -> int | None:
-        """The status that the head names; None before it came, and where a 1xx answer comes first."""
-        found = _STATUS.match(self._beginning)
-        return int(found[1]) if found else None
+        """The status that the head names; None before it came."""
+        return None if self._is_early else self._named
+
+    @property
+    def _is_early(self) -> bool:
+        return self._named is not None and self._named < _FIRST_OF_ANSWERS
 
     def begin(self) -> None:
         """Say that a request is being written."""
         self._is_open = True
         self._bytes = self._lines = 0
-        self._tail = self._beginning = b""
-
-    def end(self) -> None:
-        """Say that the head was read."""
-        self._is_open = False
+        self._held.clear()
+        self._named = None
 
     def at_most(self, wanted: int) -> int:
         """Give how many bytes to read next."""
         return min(wanted, READ_BYTES) if self._is_open else wanted
 
-    def count(self, data: bytes) -> None:
-        """Count what was read.
+    def take(self, data: bytes) -> bytes:
+        """Take what was read; returns what can be passed on, which is nothing while a head is not complete.
+
+        Where nothing was read, the other side has ended: what was held goes on as it is.
 
         Raises:
             BodyUnreadable: The head is too long, or has too many lines, or begins as none of HTTP does.
         """
         if not self._is_open:
-            return
-        self._beginning += data[: _STATUS_BYTES - len(self._beginning)]
-        if not _BEGINNING.startswith(self._beginning[: len(_BEGINNING)]):
-            raise BodyUnreadable(NO_HTTP)
-        joined = self._tail + data  # the head's end may come in two pieces
+            return data
+        if not data:
+            held = bytes(self._held)
+            self._held.clear()
+            return held
+        return self._passed(data)
+
+    def _passed(self, data: bytes) -> bytes:
+        passed = b""
+        seen = len(self._held)
+        self._held += data
         self._bytes += len(data)
-        self._lines += joined.partition(_END)[0].count(b"\n") - self._tail.count(b"\n")
-        self._tail = joined[1 - len(_END) :]
+        while self._is_open and self._held:
+            self._look_at_beginning()
+            end = _END.search(self._held, max(0, seen - 2))
+            self._lines += self._held.count(b"\n", seen, end.end() if end else len(self._held))
+            self._check_bounds()
+            if end is None:
+                return passed
+            head = bytes(self._held[: end.end()])
+            del self._held[: end.end()]
+            passed += mended(head)
+            self._is_open = self._is_early and self._named != _SWITCHING
+            seen = 0
+        if not self._is_open:
+            passed += bytes(self._held)
+            self._held.clear()
+        return passed
+
+    def _look_at_beginning(self) -> None:
+        beginning = bytes(self._held[:_STATUS_BYTES])
+        if not _BEGINNING.startswith(beginning[: len(_BEGINNING)]):
+            raise BodyUnreadable(NO_HTTP)
+        found = _STATUS.match(beginning)
+        self._named = int(found[1]) if found else None
+
+    def _check_bounds(self) -> None:
         if self._bytes > MAX_BYTES or self._lines > MAX_LINES:
-            raise BodyUnreadable(f"The answer's head has more than {MAX_BYTES} bytes or {MAX_LINES} lines.")
+            error = BodyUnreadable(f"The answer's head has more than {MAX_BYTES} bytes or {MAX_LINES} lines.")
+            error.answered_with = self.status
+            raise error

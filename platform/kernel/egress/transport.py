@@ -11,7 +11,7 @@ import httpcore
 import httpx
 
 from kernel.charsets import codec_of, label_of
-from kernel.egress.backend import AsyncBoundedStream, SyncBoundedStream, until
+from kernel.egress.backend import until
 from kernel.egress.body import MAX_BODY_BYTES, BodyReader
 from kernel.egress.errors import ConnectionFailed, DeadlineExceeded, Reason
 from kernel.egress.failures import call_failed
@@ -200,13 +200,15 @@ class _SyncBody(httpx.SyncByteStream):
 @contextmanager
 def _our_errors(progress: Progress | None = None) -> Iterator[None]:
     """Turn httpcore's errors into ours; without a progress the request counts as sent."""
+    progress = progress or Progress(sent=True)
     try:
         yield
     except (httpcore.TimeoutException, TimeoutError) as error:
-        raise DeadlineExceeded(sent=progress is None or progress.sent) from error
+        raise DeadlineExceeded(sent=progress.sent, answered_with=progress.status) from error
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, ssl.SSLError) as error:
-        status = None if progress is None else progress.status
-        raise call_failed(error, sent=progress is None or progress.sent, status=status) from error
+        failure = call_failed(error, sent=progress.sent)
+        failure.answered_with = progress.status
+        raise failure from error
 
 
 def _is_event_stream(headers: httpx.Headers) -> bool:
@@ -236,9 +238,6 @@ def _response(
     stream: httpx.AsyncByteStream | httpx.SyncByteStream,
 ) -> httpx.Response:
     """Make the answer. Whoever reads its text does so by a charset we know: httpx would take any codec of Python's."""
-    connection = response.extensions["network_stream"]
-    if isinstance(connection, AsyncBoundedStream | SyncBoundedStream):
-        connection.head.end()
     made = httpx.Response(
         response.status, headers=_content_headers(headers, reader), stream=stream, extensions=response.extensions
     )

@@ -13,7 +13,7 @@ import httpx
 
 from kernel.clock import utc_now
 from kernel.crypto import CannotOpen
-from kernel.egress import BodyUnreadable, EgressClient, Policy, open_client
+from kernel.egress import BodyUnreadable, ConnectionFailed, DeadlineExceeded, EgressClient, Policy, open_client
 from kernel.errors import LlmteamError
 from runs.callbacks.address import check_address
 from runs.callbacks.models import DeliveryTarget, NotificationTarget, RunCallback
@@ -69,7 +69,7 @@ class Sender:
             log.warning("the callback of run %s cannot be sent: %s", delivery.run_id, error)
             answer = Answer(error_code=UNREADABLE)
         except LlmteamError as error:
-            status = error.answered_with if isinstance(error, BodyUnreadable) else None
+            status = _status_of(error)
             answer, response = Answer(error_code=error.code) if status is None else Answer(status), error.detail
         return Try(answer, at, round((time.monotonic() - began) * 1000), response)
 
@@ -109,6 +109,11 @@ class Sender:
         retry_after = retry_after_seconds(response.headers.get("retry-after"))
         content = await _beginning(response)
         return Answer(response.status_code, "", retry_after), excerpt(content, secrets_in(address.url, address.headers))
+
+
+def _status_of(error: LlmteamError) -> int | None:
+    """Give the status that came, where no more of an answer could be read."""
+    return error.answered_with if isinstance(error, BodyUnreadable | ConnectionFailed | DeadlineExceeded) else None
 
 
 def _row_of(delivery: ClaimedDelivery) -> RunCallback | NotificationTarget:

@@ -223,17 +223,36 @@ class _Exchange:
             response = await client.send(built, stream=True, auth=getattr(request.client, "http_auth", None))
             self.arrived = True
             content = await self._content(response)
-        except (ConnectionFailed, DeadlineExceeded) as error:
+        except (ConnectionFailed, DeadlineExceeded, BodyUnreadable) as error:
+            if response is None and (status := self._telling(error)) is not None:
+                self.arrived, call.is_in_doubt = True, False
+                return httpx.Response(status), b""
+            if isinstance(error, BodyUnreadable):
+                raise self._unread(error, response) from error
             raise self._unanswered(error, response) from error
-        except (EgressBlocked, HeaderRefused, BodyTooLarge, BodyUnreadable) as error:
-            told = error.told if isinstance(error, EgressBlocked) else error.detail
-            if response is not None:
-                told = sentences(told, UNREAD)
-            details = self._status(error, response)
-            self.arrived = bool(details) or isinstance(error, BodyUnreadable)
-            raise StepFailed(error.code, told, details=details) from error
+        except (EgressBlocked, HeaderRefused, BodyTooLarge) as error:
+            raise self._unread(error, response) from error
         call.is_in_doubt = False
         return response, content
+
+    def _telling(self, error: ConnectionFailed | DeadlineExceeded | BodyUnreadable) -> int | None:
+        """Give a status behind which nothing could be read, where it tells enough: a refusal, or all that is wanted."""
+        status = error.answered_with
+        if status is None:
+            return None
+        is_wanted = self.request.response_as == "none" and httpx.codes.is_success(status)
+        return status if is_wanted or httpx.codes.is_error(status) else None
+
+    def _unread(
+        self, error: EgressBlocked | HeaderRefused | BodyTooLarge | BodyUnreadable, response: httpx.Response | None
+    ) -> StepFailed:
+        """Say that nothing was sent, or that what came cannot be read."""
+        told = error.told if isinstance(error, EgressBlocked) else error.detail
+        details = self._status(error, response)
+        if response is not None or (details and isinstance(error, BodyUnreadable)):
+            told = sentences(told, UNREAD)
+        self.arrived = bool(details) or isinstance(error, BodyUnreadable)
+        return StepFailed(error.code, told, details=details)
 
     async def _content(self, response: httpx.Response) -> bytes:
         """Read the body, unless nobody wants it; an error's status counts whatever its body is like."""

@@ -51,9 +51,12 @@ def test_every_try_has_the_same_id_and_the_same_bytes(acme: Tenant, receiver: Co
     ]
 
 
-def test_an_answer_with_an_odd_head_is_told_by_its_status(acme: Tenant, receiver: CountingServer) -> None:
+@pytest.mark.parametrize(
+    "head", [b"X Odd: 1\r\nContent-Length: 0\r\n\r\n", b"Content Length: 0\r\n\r\n", b"Content-Len", b""]
+)
+def test_an_answer_with_an_odd_head_is_told_by_its_status(acme: Tenant, receiver: CountingServer, head: bytes) -> None:
     def answer(status: int) -> Answer:
-        return Answer(raw=b"HTTP/1.1 %d X\r\nX Odd: 1\r\nContent-Length: 0\r\n\r\n" % status)
+        return Answer(raw=b"HTTP/1.1 %d X\r\n%s" % (status, head))
 
     receiver.route("POST", "/hook", [answer(500), answer(200)])
     with running_host():
