@@ -9,6 +9,7 @@ from runs.step_api.base import Emit, StepCall, StepFailed, StepHandler
 from runs.steps.http.config import HttpActionConfig
 from runs.steps.http.exchange import exchange
 from runs.steps.http.pages import evaluate, read_pages
+from runs.steps.http.remarks import remarks
 from runs.steps.http.request import build_request
 from segments.catalog import Port, Remark, StepType
 
@@ -60,6 +61,7 @@ class HttpAction(StepHandler):
             Port("error", "object", "Why the call failed", required=False),
         ),
         port_types=_port_types,
+        remarks=remarks,
         unrepeated=_unrepeated,
         examples=({"client_ref": "crm", "method": "GET", "path": "/customers/{{ input.customer_id }}"},),
     )

@@ -9,6 +9,7 @@ from kernel.values import Json, dump_json
 from runs.connections.redaction import CUT, redact
 
 MOST_CHARACTERS: Final = 4_000
+_BYTES_OF_A_LETTER: Final = 4
 _CREDENTIAL: Final = re.compile(
     r"(password|passwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|authorization|cookie|credentials?"
     r"|passphrase|signature)$|(?:^|[-_. ])(?:pin|otp|cvc|cvv|pwd|pass)$",
@@ -52,10 +53,15 @@ def shown(value: Json, secrets: Collection[str] = (), *, most: int = MOST_CHARAC
     return hidden if len(text) <= most else {"beginning": text[:most], "characters": len(text)}
 
 
-def beginning(content: bytes, secrets: Collection[str] = (), *, most: int = MOST_CHARACTERS) -> Json:
-    """Give the beginning of what is too large to be looked through: ``{"beginning": text, "bytes": of the whole}``."""
+def beginning(
+    content: bytes, secrets: Collection[str] = (), *, most: int = MOST_CHARACTERS, codec: str = "utf-8"
+) -> Json:
+    """Give the beginning of what is too large to be looked through: ``{"beginning": text, "bytes": of the whole}``.
+
+    ``codec`` is that of the charset the content is written in.
+    """
     margin = max(map(len, secrets), default=0)
-    text = content[: most + margin].decode(errors="ignore")
+    text = content[: _BYTES_OF_A_LETTER * (most + margin)].decode(codec, errors="ignore")[: most + margin]
     return {"beginning": str(redact(text_without_credentials(text), secrets))[:most], "bytes": len(content)}
 
 

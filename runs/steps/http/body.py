@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -9,28 +10,30 @@ from urllib.parse import urlencode
 
 import httpx
 
-from kernel.charsets import codec_of, label_of
+from kernel.charsets import WIDE, codec_of, label_of
 from kernel.values import Json, dump_json
 from runs.step_api.base import StepCall, StepFailed
 from runs.steps.http.config import HttpActionConfig
 from runs.steps.http.reading import media_type
 
+JSON: Final = "application/json"
+FORM: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
+TEXT: Final = "text/plain; charset=utf-8"
 _METHODS_WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
 _FILE: Final = frozenset(("filename", "content", "content_type", "encoding"))
 _CONTENT_TYPE: Final = re.compile(r"[\x20-\x7e]{1,200}")
 _DATA_URL: Final = re.compile(r"\s*data:[^,]{0,500};base64,", re.IGNORECASE)
+_BOUNDARY: Final = re.compile(r";\s*boundary\s*=\s*[^\s;]", re.IGNORECASE)
+_BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
+_AN_OBJECT: Final = f"an object is written in parts as {MULTIPART}, a member for each field"
 _BETWEEN_LINES: Final = str.maketrans("", "", " \t\r\n")
 _Part = tuple[str, tuple[str | None, bytes, str | None]]
 
 
 def with_query(url: str, query: Mapping[str, Json]) -> str:
     """Add parameters; a list repeats its parameter, null leaves it out."""
-    pairs = [
-        (name, item if isinstance(item, str) else dump_json(item))
-        for name, value in query.items()
-        for item in (value if isinstance(value, list) else [value])
-        if item is not None
-    ]
+    pairs = _pairs(query)
     if not pairs:
         return url
     bare, hash_mark, fragment = url.partition("#")
@@ -40,62 +43,122 @@ def with_query(url: str, query: Mapping[str, Json]) -> str:
 def body_of(config: HttpActionConfig, call: StepCall, headers: dict[str, str]) -> tuple[Json, bytes | None]:
     """Give the body and encode it; name its type in `headers`, unless the segment did.
 
-    A configured text goes out as it is; an object goes out as a form or in parts where the segment says so; else JSON.
+    A text goes out as it is, an input that is one where the segment names another type than JSON; an object goes out as
+    a form or in parts where the segment says so; else JSON.
 
     Raises:
-        StepFailed: BODY_REFUSED: it cannot be sent in parts, or not in its charset.
+        StepFailed: BODY_REFUSED: it is none of what its type takes, or cannot be written in its charset.
     """
-    if "body" in config.model_fields_set:
-        body: Json = config.body
-        if isinstance(body, str):
-            headers.setdefault("content-type", "text/plain; charset=utf-8")
-            return body, _in_charset(body, headers["content-type"])
-        if body is None:
-            return None, None
-    elif config.method in _METHODS_WITH_BODY:
-        body = call.input
-    else:
+    is_configured = "body" in config.model_fields_set
+    if not is_configured and config.method not in _METHODS_WITH_BODY:
         return None, None
-    content_type = headers.setdefault("content-type", "application/json")
+    body: Json = config.body if is_configured else call.input
+    if body is None and is_configured:
+        return None, None
+    is_text = isinstance(body, str) and (is_configured or not is_json(headers.get("content-type", JSON)))
+    return body, written(body, headers, is_text=is_text)
+
+
+def written(body: Json, headers: dict[str, str], *, is_text: bool) -> bytes:
+    """Write a body as its type in `headers` says, which is named there if it is not yet; raises as ``body_of``."""
+    content_type = headers.setdefault("content-type", TEXT if is_text else JSON)
+    if (why := misfit(body, content_type, is_text=is_text)) is not None:
+        raise StepFailed("BODY_REFUSED", why)
     kind = media_type(content_type)
-    if kind == "multipart/form-data":
-        return body, _multipart(body, headers)
-    if isinstance(body, dict) and kind == "application/x-www-form-urlencoded":
-        return body, with_query("", body)[1:].encode()
-    return body, dump_json(body).encode()
+    if isinstance(body, str) and is_text:
+        return _in_charset(body, content_type)
+    if isinstance(body, dict) and kind == MULTIPART:
+        return _multipart(body, headers)
+    if isinstance(body, dict) and kind == FORM:
+        return _form(body, content_type)
+    return json_bytes(body, content_type)
 
 
-def _in_charset(text: str, content_type: str) -> bytes:
-    """Write text in the charset its type names, where that is known, else in UTF-8."""
-    label = label_of(content_type)
-    codec = codec_of(label) if label else None
-    if codec is None or codec.startswith("utf-8"):
-        return text.encode()
+def misfit(body: Json, content_type: str, *, is_text: bool) -> str | None:
+    """Say why a body is none of what its type takes, if it is not."""
+    kind = media_type(content_type)
+    if is_text:
+        is_without = kind.startswith("multipart/") and _BOUNDARY.search(content_type) is None
+        return f"A text cannot be sent as {kind} whose boundary no header names; {_AN_OBJECT}." if is_without else None
+    if kind.startswith("multipart/") and (kind != MULTIPART or not isinstance(body, dict)):
+        return f"A body sent as {kind} is a text, with its boundary in the header; {_AN_OBJECT}."
+    if kind == FORM and not isinstance(body, dict):
+        return f"A body sent as {FORM} is an object, a member for each field, or a text."
+    return None
+
+
+def json_bytes(body: Json, content_type: str) -> bytes:
+    """Write JSON in the charset its type names; a letter that this does not have is escaped, as JSON has it."""
+    text = dump_json(body)
+    codec = _codec(content_type)
     try:
         return text.encode(codec)
     except UnicodeEncodeError:
-        raise StepFailed("BODY_REFUSED", f"The body has letters that its charset {label} does not have.") from None
+        return _BEYOND_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text).encode(codec)
 
 
-def _multipart(body: Json, headers: dict[str, str]) -> bytes:
+def is_json(content_type: str) -> bool:
+    """Whether a type is one of JSON."""
+    kind = media_type(content_type)
+    return kind.endswith(("/json", "+json"))
+
+
+def _pairs(query: Mapping[str, Json]) -> list[tuple[str, str]]:
+    return [
+        (name, item if isinstance(item, str) else dump_json(item))
+        for name, value in query.items()
+        for item in (value if isinstance(value, list) else [value])
+        if item is not None
+    ]
+
+
+def _form(body: Mapping[str, Json], content_type: str) -> bytes:
+    codec = _codec(content_type)
+    if codec.startswith(WIDE):
+        raise StepFailed("BODY_REFUSED", f"A form is not written in {label_of(content_type)}: its signs are ASCII.")
+    try:
+        return urlencode(_pairs(body), encoding=codec, errors="strict").encode()
+    except UnicodeEncodeError:
+        raise _letters_missing(content_type) from None
+
+
+def _in_charset(text: str, content_type: str) -> bytes:
+    """Write text in the charset its type names, else in UTF-8."""
+    try:
+        return text.encode(_codec(content_type))
+    except UnicodeEncodeError:
+        raise _letters_missing(content_type) from None
+
+
+def _codec(content_type: str) -> str:
+    """Give the codec of the charset a type names, where that is known, else UTF-8."""
+    codec = codec_of(label_of(content_type) or "") or "utf-8"
+    return "utf-8" if codec.startswith("utf-8") else codec
+
+
+def _letters_missing(content_type: str) -> StepFailed:
+    return StepFailed("BODY_REFUSED", f"The body has letters that its charset {label_of(content_type)} does not have.")
+
+
+def _multipart(body: Mapping[str, Json], headers: dict[str, str]) -> bytes:
     """Write an object in parts (RFC 7578); the same object always gives the same bytes."""
-    if not isinstance(body, dict):
-        raise StepFailed("BODY_REFUSED", "A body sent as multipart/form-data is an object: a member for each field.")
-    parts = list(_parts(body))
+    label = label_of(headers["content-type"])
+    parts = list(_parts(body, headers["content-type"]))
     boundary = hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-    headers["content-type"] = f"multipart/form-data; boundary={boundary}"
+    headers["content-type"] = f"{MULTIPART}; boundary={boundary}" + (f"; charset={label}" if label else "")
     files: Any = parts
     request = httpx.Request("POST", "http://parts/", files=files, headers={"content-type": headers["content-type"]})
     return request.read()
 
 
-def _parts(body: Mapping[str, Json]) -> Iterator[_Part]:
+def _parts(body: Mapping[str, Json], content_type: str) -> Iterator[_Part]:
     for name, value in body.items():
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, dict) and "filename" in item and item.keys() <= _FILE:
                 yield name, _file(name, item)
             elif item is not None:
-                yield name, (None, (item if isinstance(item, str) else dump_json(item)).encode(), None)
+                text = item if isinstance(item, str) else dump_json(item)
+                yield name, (None, _in_charset(text, content_type), None)
 
 
 def _of_base64(text: str) -> bytes:
@@ -112,11 +175,12 @@ def _file(name: str, told: Mapping[str, Json]) -> tuple[str, bytes, str]:
     encoding = told.get("encoding", "text")
     if encoding not in {"text", "base64"}:
         raise StepFailed("BODY_REFUSED", f"The encoding of the file {name} is `text` or `base64`.")
-    try:
-        data = _of_base64(content) if encoding == "base64" else content.encode()
-    except ValueError:
-        raise StepFailed("BODY_REFUSED", f"The content of the file {name} is not base64.") from None
     content_type = str(told.get("content_type") or "application/octet-stream")
     if _CONTENT_TYPE.fullmatch(content_type) is None:
         raise StepFailed("BODY_REFUSED", f"The content_type of the file {name} holds a character that cannot be sent.")
-    return str(told["filename"]), data, content_type
+    if encoding == "text":
+        return str(told["filename"]), _in_charset(content, content_type), content_type
+    try:
+        return str(told["filename"]), _of_base64(content), content_type
+    except ValueError:
+        raise StepFailed("BODY_REFUSED", f"The content of the file {name} is not base64.") from None

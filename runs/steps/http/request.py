@@ -8,10 +8,10 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsp
 
 from django.conf import settings
 
-from kernel.values import Json, dump_json
+from kernel.values import Json
 from runs.runtime import host_of
 from runs.step_api.base import Client, Endpoint, StepCall, StepFailed
-from runs.steps.http.body import body_of, with_query
+from runs.steps.http.body import JSON, body_of, json_bytes, with_query
 from runs.steps.http.config import HttpActionConfig
 from runs.steps.http.reading import ResponseAs, media_type
 from segments.expressions import climbs
@@ -82,7 +82,7 @@ class OutgoingRequest:
     def with_member(self, name: str, value: Json) -> "OutgoingRequest":
         """Give the same request with a member of its body, which is a JSON object, set."""
         body = {**self.body, name: value} if isinstance(self.body, dict) else {name: value}
-        return replace(self, body=body, content=dump_json(body).encode())
+        return replace(self, body=body, content=json_bytes(body, self.headers.get("content-type", JSON)))
 
     def with_parameter(self, name: str, value: str) -> "OutgoingRequest":
         """Give the same request with a query parameter set."""

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
+from kernel.charsets import codec_of, label_of
 from kernel.spellings import spellings
 from kernel.values import Json
 from runs.connections.redaction import CUT, redact
@@ -33,7 +34,8 @@ def sent_over_http(request: OutgoingRequest, headers: Mapping[str, str]) -> dict
     if request.content is not None:
         is_large = len(request.content) > LARGEST_BODY
         body = text_without_credentials(request.body) if isinstance(request.body, str) else request.body
-        sent["body"] = beginning(request.content, secrets) if is_large else shown(body, secrets)
+        codec = codec_of(label_of(headers.get("content-type", "")) or "") or "utf-8"
+        sent["body"] = beginning(request.content, secrets, codec=codec) if is_large else shown(body, secrets)
     return sent
 
 

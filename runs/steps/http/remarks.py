@@ -1,0 +1,90 @@
+"""What will surprise about a config of http_action: headers and bodies that are refused when they are sent."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from kernel.charsets import codec_of, label_of
+from kernel.egress import HeaderRefused, check_headers
+from kernel.values import Json, MalformedJson, ValueRefused, dump_json, parse_json
+from runs.step_api.base import StepFailed
+from runs.steps.http.body import TEXT, is_json, misfit, written
+from runs.steps.http.reading import media_type
+from segments.catalog import Remark
+from segments.expressions import ExpressionError, parse_template
+
+_TEMPLATE: Final = "{{"
+_SOLE: Final = "\0"
+"""The outline of a text that is one template and nothing else: it may give any value."""
+
+
+def remarks(config: Mapping[str, Json]) -> tuple[Remark, ...]:
+    """Say of a valid config what is certain before a run: what no template fills in."""
+    headers = config.get("headers")
+    given = {name: text for name, text in headers.items() if isinstance(text, str)} if isinstance(headers, dict) else {}
+    return (*_of_headers(given), *_of_body(config, given))
+
+
+def _of_headers(headers: Mapping[str, str]) -> Iterator[Remark]:
+    for name, text in headers.items():
+        try:
+            check_headers([(name, "" if _TEMPLATE in text else text)])
+        except HeaderRefused as error:
+            message = f"{error.detail} The step fails when it runs."
+            yield Remark("HEADER_REFUSED", message, ("headers", name), "leave the header out, or write it otherwise")
+
+
+def _of_body(config: Mapping[str, Json], headers: Mapping[str, str]) -> Iterator[Remark]:
+    body = config.get("body")
+    types = [text for name, text in headers.items() if name.lower() == "content-type"]
+    content_type = types[-1] if types else ""
+    if body is None or _TEMPLATE in content_type or (isinstance(body, str) and _is_open(body)):
+        return
+    if (why := _refusal(body, content_type)) is not None:
+        message = f"{why} The step fails when it runs."
+        yield Remark("BODY_REFUSED", message, ("body",), "write the body as its `Content-Type` says, or change that")
+    elif (why := _oddity(body, content_type)) is not None:
+        yield Remark("BODY_ODD", why, ("body",), "write the body as its `Content-Type` says, or change that")
+
+
+def _is_open(text: str) -> bool:
+    """Whether a run may make something else than text of it; what cannot be read is told elsewhere."""
+    try:
+        return _TEMPLATE in text and parse_template(text).outline == _SOLE
+    except ExpressionError:
+        return True
+
+
+def _refusal(body: Json, content_type: str) -> str | None:
+    """Say why a body is refused: for what it is, or for what stands in it where no template does."""
+    is_text = isinstance(body, str)
+    if content_type and (why := misfit(body, content_type, is_text=is_text)) is not None:
+        return why
+    if _TEMPLATE in dump_json(body):
+        return None
+    try:
+        written(body, {"content-type": content_type} if content_type else {}, is_text=is_text)
+    except StepFailed as failure:
+        return failure.message
+    return None
+
+
+def _oddity(body: Json, content_type: str) -> str | None:
+    """Say why a body that is sent is none of what its type promises."""
+    kind = media_type(content_type or TEXT)
+    label = label_of(content_type)
+    if label is not None and codec_of(label) is None:
+        return f"The charset {label} is not known; the body goes out in UTF-8."
+    if not isinstance(body, str):
+        is_xml = kind.endswith(("/xml", "+xml")) and bool(content_type)
+        return f"The body is sent as JSON, though its type is {kind}." if is_xml else None
+    if not is_json(content_type) or _TEMPLATE in body or _is_json(body) or all(map(_is_json, body.splitlines())):
+        return None
+    return f"The body is no JSON, though its type is {kind}."
+
+
+def _is_json(text: str) -> bool:
+    try:
+        parse_json(text or "null", big_integers="text")
+    except (MalformedJson, ValueRefused):
+        return False
+    return True

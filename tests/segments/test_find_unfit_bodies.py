@@ -1,0 +1,109 @@
+"""Headers and bodies that cannot be sent are told when their segment is judged."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from tests.conftest import Customer
+from tests.support.stand_ins import document, judged
+
+Api = Callable[[Customer], APIClient]
+CALL = {"url": "https://shop.example/orders", "method": "POST", "honours_idempotency_key": True}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+PARTS = {"Content-Type": "multipart/form-data"}
+JSON = {"Content-Type": "application/json"}
+LATIN = {"Content-Type": "text/csv; charset=iso-8859-1"}
+
+
+def found_in(**config: Any) -> list[tuple[str, str]]:
+    return judged(document({"a:http_action": {**CALL, **config}}))
+
+
+def test_what_the_platform_sends_itself_is_told_at_its_place(acme: Customer, api: Api) -> None:
+    def findings(name: str) -> list[dict[str, Any]]:
+        segment = document({"a:http_action": {**CALL, "headers": {"X-Team": "a", name: "b"}}})
+        answer = api(acme).post("/api/v1/segments/validate", segment).json()
+        assert answer["valid"]
+        found: list[dict[str, Any]] = answer["findings"]
+        return found
+
+    assert findings("X-Other") == []
+    (found,) = findings("Host")
+    assert (found["code"], found["severity"]) == ("HEADER_REFUSED", "warning")
+    assert found["pointer"] == "/steps/0/config/headers/Host"
+    assert "Host is set by the platform" in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_told"),
+    [
+        ("Content-Length", "5", True),
+        ("transfer-encoding", "chunked", True),
+        ("Connection", "{{ input.how }}", True),
+        ("Expect", "100-continue", True),
+        ("Accept-Encoding", "gzip", True),
+        ("X Team", "a", True),
+        ("", "a", True),
+        ("X-Team", "Zoë", True),
+        ("X-Team", "a\nb", True),
+        ("X-Team", "{{ input.team }}ë", False),
+        ("X-Team", "a, b; c", False),
+        ("X-Team", "", False),
+        ("Host", None, False),
+        ("Content-Type", "application/json", False),
+        ("Authorization", "Bearer abc", False),
+    ],
+)
+def test_a_header_that_is_refused_is_told(name: str, text: str | None, is_told: bool) -> None:
+    told = [("HEADER_REFUSED", f"/steps/0/config/headers/{name}")] if is_told else []
+    assert found_in(headers={name: text}) == told
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "code"),
+    [
+        (FORM, {"a": 1}, None),
+        (FORM, "a=1", None),
+        (FORM, "{{ input.fields }}", None),
+        (FORM, [1], "BODY_REFUSED"),
+        ({"content-type": FORM["Content-Type"]}, [["a", "{{ input.a }}"]], "BODY_REFUSED"),
+        (PARTS, {"a": "{{ input.a }}"}, None),
+        (PARTS, "{{ input.parts }}", None),
+        (PARTS, "a=1", "BODY_REFUSED"),
+        (PARTS, "a={{ input.a }}", "BODY_REFUSED"),
+        (PARTS, [1], "BODY_REFUSED"),
+        (PARTS, {"f": {"filename": "a", "content": "%", "encoding": "base64"}}, "BODY_REFUSED"),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, "--x--", None),
+        ({"Content-Type": "multipart/mixed; boundary=x"}, {"a": 1}, "BODY_REFUSED"),
+        ({"Content-Type": "{{ input.kind }}"}, [1], None),
+        (LATIN, "Zoë", None),
+        (LATIN, "5 €", "BODY_REFUSED"),
+        ({"Content-Type": "application/json; charset=iso-8859-1"}, {"a": "5 €"}, None),
+        ({"Content-Type": "text/csv; charset=unheard-of"}, "a", "BODY_ODD"),
+        (JSON, {"a": 1}, None),
+        (JSON, '{"a": 1}', None),
+        (JSON, '{"a": 1}\n{"a": 2}\n', None),
+        (JSON, '{"a": {{ input.n }}}', None),
+        (JSON, "a=1", "BODY_ODD"),
+        ({"Content-Type": "application/xml"}, "<a/>", None),
+        ({"Content-Type": "application/soap+xml"}, {"a": 1}, "BODY_ODD"),
+        ({"Content-Type": "text/plain"}, {"a": 1}, None),
+        ({}, {"a": 1}, None),
+        ({}, "a", None),
+        (FORM, None, None),
+    ],
+)
+def test_a_body_that_is_none_of_its_type_is_told(headers: dict[str, str], body: Any, code: str | None) -> None:
+    told = [] if code is None else [(code, "/steps/0/config/body")]
+    assert found_in(headers=headers, body=body) == told
+
+
+def test_a_step_without_a_body_is_told_nothing() -> None:
+    assert found_in(headers=FORM) == []
+    assert found_in() == []
+
+
+def test_templates_that_cannot_be_read_are_told_once() -> None:
+    assert [code for code, _ in found_in(headers=FORM, body="{{ (")] == ["EXPRESSION_SYNTAX"]
