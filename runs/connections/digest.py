@@ -6,9 +6,11 @@ from typing import Final
 
 import httpx
 
+from runs.connections.digest_answer import DEFAULT, HASHES, OF_SESSIONS, digest_answer
+
 NOT_ANSWERED: Final = "llmteam.challenge"
 """The extension of a response that says why its challenge was not answered."""
-_ALGORITHMS: Final = frozenset(f"{name}{end}" for name in ("MD5", "SHA", "SHA-256", "SHA-512") for end in ("", "-SESS"))
+_ALGORITHMS: Final = frozenset(f"{name}{end}" for name in HASHES for end in ("", OF_SESSIONS))
 _LONGEST: Final = 8_192
 _PART: Final = re.compile(
     r"""([!#$%&'*+.^_`|~0-9A-Za-z-]{1,200})(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\s,"]*))?""", re.DOTALL
@@ -17,24 +19,43 @@ _Challenge = dict[str, str]
 
 
 class ByChallenge(httpx.Auth):
-    """Sends a request again with the answer to its challenge, if it is one that can be answered."""
+    """Sends a request again with the answer to its challenge, if it is one that can be answered.
+
+    The last challenge of the host is answered beforehand.
+    """
 
     def __init__(self, username: str, secret: str) -> None:
-        self._digest = httpx.DigestAuth(username, secret)
+        self._username = username
+        self._secret = secret
+        self._challenge: _Challenge | None = None
+        self._count = 0
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send; once more where the host asks for it."""
         request.headers.encoding = "utf-8"  # httpx else takes ASCII for what it read before
-        flow = self._digest.auth_flow(request)
-        response = yield next(flow)
+        if self._challenge is not None:
+            self._answer(request, self._challenge)
+        response = yield request
         if response.status_code != httpx.codes.UNAUTHORIZED:
             return
         found = _answerable(response)
         if isinstance(found, str):
             response.extensions[NOT_ANSWERED] = found
             return
-        asked = httpx.Response(response.status_code, headers=[(b"www-authenticate", found)], request=request)
-        yield flow.send(asked)
+        self._challenge, self._count = found, 0
+        self._answer(request, found)
+        yield request
+
+    def _answer(self, request: httpx.Request, challenge: _Challenge) -> None:
+        self._count += 1
+        request.headers["Authorization"] = digest_answer(
+            challenge,
+            method=request.method,
+            target=request.url.raw_path.decode("ascii"),
+            username=self._username,
+            password=self._secret,
+            count=self._count,
+        )
 
 
 def why_not_answered(response: httpx.Response) -> str | None:
@@ -43,8 +64,8 @@ def why_not_answered(response: httpx.Response) -> str | None:
     return told
 
 
-def _answerable(response: httpx.Response) -> bytes | str:
-    """Give a challenge as it is answered; where none can be, why."""
+def _answerable(response: httpx.Response) -> _Challenge | str:
+    """Give a challenge that can be answered; where none can be, why."""
     fields = [value for name, value in response.headers.raw if name.lower() == b"www-authenticate"]
     challenges = list(_digests(fields))
     if not challenges:
@@ -53,7 +74,7 @@ def _answerable(response: httpx.Response) -> bytes | str:
     for challenge in challenges:
         reason = _flaw(challenge)
         if reason is None:
-            return _spelled(challenge)
+            return challenge
         reasons.append(reason)
     return reasons[0]
 
@@ -62,7 +83,7 @@ def _digests(fields: Sequence[bytes]) -> Iterator[_Challenge]:
     """Give the challenges by digest; one field may hold several challenges, of other schemes as well."""
     for field in fields:
         scheme, members = "", _Challenge()
-        for part in _PART.finditer(field.decode("latin-1")[:_LONGEST]):
+        for part in _PART.finditer(_text(field[:_LONGEST])):
             name, value = part[1].lower(), part[2]
             if value is not None:
                 members.setdefault(name, value.removeprefix('"').removesuffix('"'))
@@ -78,15 +99,15 @@ def _flaw(challenge: _Challenge) -> str | None:
     qualities = [name.strip().lower() for name in challenge.get("qop", "auth").split(",")]
     if not challenge.get("nonce"):
         return "Its digest challenge has no nonce."
-    if challenge.get("algorithm", "MD5").upper() not in _ALGORITHMS:
+    if challenge.get("algorithm", DEFAULT).upper() not in _ALGORITHMS:
         return "Its digest challenge asks for an algorithm that is not known."
     if "auth" not in qualities and qualities != [""]:
         return "Its digest challenge asks for a quality of protection (qop) other than auth."
     return None
 
 
-def _spelled(challenge: _Challenge) -> bytes:
-    """Write a challenge as the library reads it: what it needs, and no more."""
-    known = {"realm": "", **challenge} | ({"qop": "auth"} if challenge.get("qop") else {})
-    names = [name for name in ("realm", "nonce", "algorithm", "opaque", "qop") if known.get(name) or name == "realm"]
-    return b"Digest " + b", ".join(f'{name}="{known[name]}"'.encode("latin-1") for name in names)
+def _text(field: bytes) -> str:
+    try:
+        return field.decode()
+    except UnicodeDecodeError:
+        return field.decode("latin-1")

@@ -142,6 +142,7 @@ class Directory:
                 secret=facts.open_secret() or None if is_own_way else None,
                 headers=facts.headers,
                 authorise=_all_of([part.put_on for part in (trust, credentials) if part is not None]),
+                renew=None if credentials is None else credentials.renew,
                 stream=options.stream,
                 schema_mode=options.schema_mode,
             )

@@ -10,12 +10,13 @@ from urllib.parse import parse_qsl, quote_plus
 
 import httpx
 
-from kernel.egress import EgressClient
+from kernel.egress import EgressBlocked, EgressClient
 from kernel.errors import LlmteamError
 from kernel.values import parse_json
 from runs.connections.facts import ConnectionFacts
 from runs.connections.redaction import hidden_texts, redact
 from runs.connections.trust import ConnectionTrust
+from runs.providers.quoting import quotable_place
 from runs.step_api.base import StepFailed
 from tenants.models import SecretPlace
 
@@ -28,9 +29,13 @@ EARLY_SECONDS: Final = 30.0
 MOST_FIELDS: Final = 100
 LONGEST_ANSWER: Final = 64 * 1024
 
+MOST_REDIRECTS: Final = 5
 LONGEST_WORDS: Final = 300
 LONGEST_LIFETIME_SECONDS: Final = 3.2e8
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
+_LEADING_ON: Final = frozenset((httpx.codes.TEMPORARY_REDIRECT, httpx.codes.PERMANENT_REDIRECT))
+"""Redirects that keep the question as it is."""
+_REMEDY: Final = "Name the address it leads to as the connection's `token_url`, if it is one."
 
 
 class ClientCredentials:
@@ -84,22 +89,40 @@ class ClientCredentials:
             fields |= {"client_id": facts.client_id, "client_secret": self._secret}
         else:
             headers["Authorization"] = _basic(facts.client_id, self._secret)
-        try:
-            response = await self._http_client().post(
-                facts.token_url,
-                data={name: value for name, value in fields.items() if value},
-                headers=headers,
-                timeout=TOKEN_TIMEOUT_SECONDS,
-                extensions={} if self._trust is None else await self._trust.extensions(),
-            )
-        except LlmteamError as error:
-            raise self._unavailable(error.detail) from error
+        response = await self._ask({name: value for name, value in fields.items() if value}, headers)
         answer = _answer_of(response)
         if response.status_code >= 500 or response.status_code == 429:
             raise self._unavailable(f"it answered with status {response.status_code}.{self._words(answer)}")
+        if response.has_redirect_location:
+            raise self._moved(response.status_code, quotable_place(response.headers["location"], response.request))
         if not response.is_success:
             raise self._refused(f"refused: status {response.status_code}.{self._words(answer)}")
         return self._read(answer)
+
+    async def _ask(self, fields: Mapping[str, str], headers: Mapping[str, str]) -> httpx.Response:
+        """Ask for a token; behind a redirect only where the question stays whole and on its host."""
+        extensions = {} if self._trust is None else await self._trust.extensions()
+        client, place = self._http_client(), httpx.URL(self._facts.token_url)
+        for _ in range(MOST_REDIRECTS + 1):
+            try:
+                request = client.build_request(
+                    "POST", place, data=fields, headers=headers, timeout=TOKEN_TIMEOUT_SECONDS, extensions=extensions
+                )
+                response = await client.send(request, follow_redirects=False)
+            except LlmteamError as error:
+                if isinstance(error, EgressBlocked) and error.answered_with is not None:
+                    raise self._moved(error.answered_with, None) from error
+                raise self._unavailable(error.detail) from error
+            next_place = _next_place(response)
+            if next_place is None:
+                break
+            place = next_place
+        return response
+
+    def _moved(self, status: int, place: str | None) -> StepFailed:
+        """Say that the server redirects, and where to if that can be told."""
+        told = f" to {redact(place, self.secrets())}" if place else ""
+        return self._refused(f"redirects: status {status}{told}. {_REMEDY}")
 
     def _read(self, answer: Mapping[str, Any]) -> tuple[str, float]:
         token = answer.get("access_token")
@@ -122,6 +145,20 @@ class ClientCredentials:
     def _unavailable(self, why: str) -> StepFailed:
         message = f"No token for the connection {self._facts.ref}: {why}"
         return StepFailed("OAUTH2_UNAVAILABLE", message, retryable=True)
+
+
+def _next_place(response: httpx.Response) -> httpx.URL | None:
+    """Give where a question is asked again: as it is and of the same host, or one step up to https there."""
+    if response.status_code not in _LEADING_ON or not response.has_redirect_location:
+        return None
+    before = response.request.url
+    try:
+        after = before.join(response.headers["location"].strip().replace(" ", "%20"))
+    except httpx.InvalidURL:
+        return None
+    is_step_up = (before.scheme, after.scheme) == ("http", "https") and before.port is None and after.port is None
+    is_same = (before.scheme, before.port) == (after.scheme, after.port)
+    return after if before.host == after.host and (is_same or is_step_up) else None
 
 
 def _basic(client_id: str, secret: str) -> str:

@@ -9,15 +9,13 @@ from threading import BoundedSemaphore
 from typing import Any, Final, cast
 from uuid import UUID
 
-import httpx
 from asgiref.sync import async_to_sync
 
 from kernel.clock import utc_now
-from kernel.egress import COOKIES, CookieStore, EgressClient, open_client
+from kernel.egress import EgressClient, open_client
 from kernel.errors import LimitReached, LlmteamError, sentences
 from kernel.ids import new_id
 from kernel.values import Json
-from runs.connections.digest import why_not_answered
 from runs.connections.directory import Directory
 from runs.connections.facts import ConnectionFacts
 from runs.connections.redaction import redact
@@ -25,7 +23,8 @@ from runs.engine.middleware import build_middleware, close_middleware
 from runs.providers.base import CompletionRequest, Message
 from runs.runtime import Runtime
 from runs.step_api.base import Defer, RuntimeContext, StepCall, StepConfig, StepFailed
-from runs.steps.http.request import options_of
+from runs.steps.http.exchange import exchange
+from runs.steps.http.request import OutgoingRequest
 from tenants.connections.certificates import expires_at
 from tenants.connections.selectors import get_connection
 from tenants.connections.services import policy_of
@@ -37,6 +36,10 @@ TRIAL_SECONDS: Final = 15.0
 MOST_TRIALS: Final = 2
 DAYS_OF_WARNING: Final = 30
 """How long before a certificate expires a trial says so."""
+_REFUSED: Final = frozenset((401, 403))
+_REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+_FINE: Final = frozenset(range(300, 500)) - _REFUSED - _REDIRECTS
+"""Statuses beside 200 to 299 that say that the host is there and takes the secret; redirects are followed."""
 _running = BoundedSemaphore(MOST_TRIALS)
 log = logging.getLogger(__name__)
 
@@ -50,9 +53,13 @@ class TrialsUnderWay(LimitReached):
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """Whose call it is: all that gates ask of a context."""
+    """Whose call it is, and by which client: all that gates and calls ask of a context."""
 
     tenant_id: UUID
+    client: EgressClient
+
+    async def http_client(self) -> EgressClient:
+        return self.client
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,8 @@ class Trial:
 def try_connection(*, tenant: Tenant, actor: str, ref: str) -> Trial:
     """Make one small call through a connection, as a step would.
 
-    An HTTP API is asked for its base address: any answer but 401, 403 and 5xx will do. A language model is asked for a
+    An HTTP API is asked for its base address, as a step asks: any answer but 401, 403 and 5xx will do, once redirects
+    have been followed. A language model is asked for a
     few tokens, in the way steps ask it. The call counts for limits and circuits, and is none while those are closed.
     Takes at most 15 s.
 
@@ -103,7 +111,7 @@ async def _try(facts: ConnectionFacts, tenant: Tenant) -> Trial:
     links = build_middleware()
     try:
         async with open_client(policy_of(tenant), timeout_seconds=TRIAL_SECONDS, owner=tenant.id) as client:
-            return await _outcome(facts, _call(tenant, links), client, started)
+            return await _outcome(facts, _call(_Owner(tenant.id, client), links), client, started)
     finally:
         await close_middleware(links)
 
@@ -115,7 +123,7 @@ async def _outcome(facts: ConnectionFacts, call: StepCall, client: EgressClient,
         if facts.kind == "llm":
             detail = await _ask_model(call, directory, facts)
         else:
-            detail, status = await _get_base(call, directory, facts, client)
+            detail, status = await _get_base(call, directory, facts)
         return Trial(True, "OK", detail + _expiry(facts), _since(started), status)
     except Defer as closed:
         until = closed.until.isoformat(timespec="seconds")
@@ -130,7 +138,7 @@ async def _outcome(facts: ConnectionFacts, call: StepCall, client: EgressClient,
         return Trial(False, error.code, error.detail, _since(started))
 
 
-def _call(tenant: Tenant, links: Sequence[Any]) -> StepCall:
+def _call(owner: _Owner, links: Sequence[Any]) -> StepCall:
     """Make an attempt that passes the gates as a step's does, and does not wait at a circuit that is open."""
     return StepCall(
         run_id=new_id(),
@@ -140,7 +148,7 @@ def _call(tenant: Tenant, links: Sequence[Any]) -> StepCall:
         config=StepConfig(),
         inputs={},
         names={},
-        context=cast("RuntimeContext", _Owner(tenant.id)),
+        context=cast("RuntimeContext", owner),
         next_key=lambda: new_id().hex,
         record=lambda _kind, _payload: None,
         log=logging.LoggerAdapter(log, {}),
@@ -164,21 +172,12 @@ async def _ask_model(call: StepCall, directory: Directory, facts: ConnectionFact
     return f"The model {redact(reply.model, model.secrets())} answered."
 
 
-async def _get_base(
-    call: StepCall, directory: Directory, facts: ConnectionFacts, client: EgressClient
-) -> tuple[str, int]:
+async def _get_base(call: StepCall, directory: Directory, facts: ConnectionFacts) -> tuple[str, int]:
     connected = directory.client(facts.ref, facts)
-    async with call.outside(connected.endpoint):
-        request = client.build_request("GET", connected.base_url)
-        await connected.authorise(request)
-        if options_of(connected).keeps_cookies:
-            request.extensions[COOKIES] = CookieStore()
-        response = await client.send(request, auth=getattr(connected, "http_auth", None))
-        status = response.status_code
-        if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN} or status >= 500:
-            message = " ".join(filter(None, (f"The host answered with status {status}.", why_not_answered(response))))
-            raise StepFailed("HTTP_STATUS", message, host_failed=status >= 500, details={"status": status})
-    return f"The host answered with status {status}.", status
+    seconds = min(connected.timeout_seconds or TRIAL_SECONDS, TRIAL_SECONDS)
+    request = OutgoingRequest("GET", connected.base_url, {}, None, seconds, connected, response_as="none")
+    answer = await exchange(call, request, accepted=_FINE)
+    return f"The host answered with status {answer.status}.", answer.status
 
 
 def _expiry(facts: ConnectionFacts) -> str:

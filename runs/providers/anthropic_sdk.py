@@ -15,7 +15,7 @@ BASE_URL = "https://api.anthropic.com"
 
 def open_wire(options: ProviderOptions) -> Wire:
     """Make a client for the messages of one connection."""
-    return Wire(anthropic, _Client(options), path="/v1/messages", request_id_header="request-id")
+    return Wire(anthropic, _Client(options), path="/v1/messages", request_id_header="request-id", renew=options.renew)
 
 
 class _Client(anthropic.AsyncAnthropic):

@@ -151,6 +151,7 @@ class ProviderOptions:
         headers: Sent with every call.
         query: Added to the address of every call.
         authorise: Puts credentials on each request, for connections that have other ways than the provider's.
+        renew: Forgets credentials that may be stale; tells whether another try may be let in.
         stream: Whether answers are asked for in pieces: `auto` asks once more for a whole one where none came.
         schema_mode: How an answer by schema is asked for: `auto` finds out what the service takes.
     """
@@ -161,6 +162,7 @@ class ProviderOptions:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     authorise: Callable[[httpx.Request], Awaitable[None]] | None = None
+    renew: Callable[[], bool] | None = None
     stream: StreamMode = "auto"
     schema_mode: SchemaMode = "auto"
 

@@ -15,7 +15,9 @@ BASE_URL = "https://api.openai.com/v1"
 
 def open_wire(options: ProviderOptions) -> Wire:
     """Make a client for the chat completions of one connection."""
-    return Wire(openai, _Client(options), path="/chat/completions", request_id_header="x-request-id")
+    return Wire(
+        openai, _Client(options), path="/chat/completions", request_id_header="x-request-id", renew=options.renew
+    )
 
 
 class _Client(openai.AsyncOpenAI):

@@ -70,6 +70,7 @@ def build_provider(
     headers: Mapping[str, str] | None = None,
     query: Mapping[str, str] | None = None,
     authorise: Callable[[httpx.Request], Awaitable[None]] | None = None,
+    renew: Callable[[], bool] | None = None,
     stream: StreamMode = "auto",
     schema_mode: SchemaMode = "auto",
 ) -> Provider:
@@ -83,6 +84,7 @@ def build_provider(
         headers: Sent with every call.
         query: Added to the address of every call.
         authorise: Puts credentials on each request just before it is sent; for other ways than the provider's.
+        renew: Forgets credentials that the service did not take; see `ProviderOptions`.
         stream: Whether answers are asked for in pieces; see `ProviderOptions`.
         schema_mode: How an answer by schema is asked for; see `ProviderOptions`.
 
@@ -97,6 +99,7 @@ def build_provider(
         headers=dict(headers or {}),
         query=dict(parse_qsl(own_query)) | dict(query or {}),
         authorise=authorise,
+        renew=renew,
         stream=stream,
         schema_mode=schema_mode,
     )

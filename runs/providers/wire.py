@@ -7,7 +7,7 @@ three times the processor time of a streamed call, and refuse what lesser server
 import asyncio
 import importlib
 import logging
-from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
@@ -69,7 +69,15 @@ class Answer:
 class Wire:
     """One path of one service, through the client of an SDK."""
 
-    def __init__(self, sdk: Any, client: Any, *, path: str, request_id_header: str) -> None:
+    def __init__(
+        self,
+        sdk: Any,
+        client: Any,
+        *,
+        path: str,
+        request_id_header: str,
+        renew: Callable[[], bool] | None = None,
+    ) -> None:
         """Wrap a client.
 
         Args:
@@ -77,11 +85,13 @@ class Wire:
             client: Its asynchronous client.
             path: What is called, below the client's base address.
             request_id_header: Which header of an answer names the call.
+            renew: Forgets credentials that a service did not take; tells whether others may be.
         """
         self._sdk = sdk
         self._client = client
         self._path = path
         self._request_id_header = request_id_header
+        self._renew = renew
 
     @asynccontextmanager
     async def ask(
@@ -104,7 +114,7 @@ class Wire:
         more: dict[str, Any] = {"cast_to": object, "stream": True, "stream_cls": self._sdk.AsyncStream[object]}
         with self._our_errors():
             options = {"headers": headers, "timeout": seconds}
-            found = await self._post(body, options, more if streamed else {"cast_to": httpx.Response})
+            found = await self._authorised(body, options, more if streamed else {"cast_to": httpx.Response})
         response: httpx.Response = found.response if streamed else found
         if response.request.method != _METHOD:
             await response.aclose()
@@ -115,6 +125,16 @@ class Wire:
             yield Answer(self._events(stream, response), stream, request_id, response)
         finally:
             await response.aclose()
+
+    async def _authorised(self, body: Mapping[str, Json], options: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
+        """Send; once more with fresh credentials where the service does not take those that were kept."""
+        try:
+            return await self._post(body, options, more)
+        except self._sdk.APIStatusError as error:
+            is_refused = error.response.status_code == httpx.codes.UNAUTHORIZED
+            if not is_refused or self._renew is None or not self._renew():
+                raise
+        return await self._post(body, options, more)
 
     async def _post(self, body: Mapping[str, Json], options: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
         """Send; where the answer leads elsewhere, only with the same method and body, within the rules of egress."""

@@ -62,6 +62,53 @@ def test_a_challenge_that_cannot_be_answered_is_told(acme: Customer, api: Api, s
     assert "qop" in found["detail"]
 
 
+@pytest.mark.parametrize("kind", ["http", "llm"])
+def test_a_token_that_is_not_taken_is_fetched_again_once_as_in_steps(
+    acme: Customer, api: Api, server: CountingServer, kind: str
+) -> None:
+    tokens = (f"token-{number}" for number in range(1, 9))
+    taken = {"token-1", "token-3"}
+
+    def guarded(request: RecordedRequest) -> Answer:
+        if request.headers["authorization"].removeprefix("Bearer ") not in taken:
+            return Answer(status=401, body={"error": {"message": "No."}})
+        return Answer(body={"model": "m-1", "choices": [{"message": {"content": "OK"}, "finish_reason": "stop"}]})
+
+    server.route("POST", "/token", lambda _request: Answer(body={"access_token": next(tokens), "expires_in": 3600}))
+    server.route("GET", "/v1", guarded)
+    server.route("POST", "/v1/chat/completions", guarded)
+    auth = {"type": "oauth2", "token_url": f"{server.url}/token", "client_id": "us"}
+    connection = {"kind": kind, "base_url": f"{server.url}/v1", "auth": auth, "secret": SECRET}
+    if kind == "llm":
+        connection |= {"provider": "openai", "model": "m-1"}
+    assert [tried(api(acme), connection)["ok"] for _ in range(2)] == [True, True]
+    assert server.count("/token") == 3
+    found = tried(api(acme), connection)
+    assert (found["ok"], found["code"]) == (False, "LLM_AUTH_FAILED" if kind == "llm" else "HTTP_STATUS")
+    assert server.count("/token") == 5
+
+
+def test_a_token_server_that_leads_elsewhere_is_told(acme: Customer, api: Api, server: CountingServer) -> None:
+    server.route(
+        "POST", "/token", [Answer(body={"access_token": "t"}), Answer(302, headers={"Location": "/login?a=b"})]
+    )
+    auth = {"type": "oauth2", "token_url": f"{server.url}/token", "client_id": "us"}
+    connection = {"kind": "http", "base_url": server.url, "auth": auth, "secret": SECRET}
+    assert tried(api(acme), connection)["ok"]
+    found = tried(api(acme), connection)
+    assert (found["ok"], found["code"]) == (False, "OAUTH2_REFUSED")
+    assert f"redirects: status 302 to {server.url}/login. " in found["detail"]
+
+
+def test_an_api_is_tried_with_all_that_steps_send(acme: Customer, api: Api, server: CountingServer) -> None:
+    connection = {"kind": "http", "base_url": f"{server.url}/base", "headers": {"X-Team": "returns"}}
+    server.route("GET", "/base", [Answer(307, headers={"Location": "/base/"}), Answer(status=204)])
+    server.route("GET", "/base/", Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Length: 8\r\n\r\n"))
+    assert tried(api(acme), connection)["status"] == 200
+    assert [call.headers["x-team"] for call in server.calls] == ["returns"] * 2
+    assert len({call.headers["idempotency-key"] for call in server.calls}) == 1
+
+
 def test_a_port_nobody_listens_at(acme: Customer, api: Api) -> None:
     found = tried(api(acme), {"kind": "http", "base_url": "http://127.0.0.1:9/"})
     assert (found["ok"], found["code"], found["status"]) == (False, "CONNECTION_FAILED", None)

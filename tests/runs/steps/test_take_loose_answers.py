@@ -1,5 +1,7 @@
 """Answers that are a little beside their rules and clear all the same; texts in a charset of the step's own."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.http_bench import Bench
@@ -63,3 +65,62 @@ async def test_a_text_goes_out_in_the_charset_it_names(
     await bench.run(config)
     assert bench.server.calls[-1].body == sent
     assert bench.server.calls[-1].headers["content-type"] == headers["Content-Type"]
+
+
+def with_token(bench: Bench, url: str, **auth: Any) -> dict[str, Any]:
+    known = {"auth": "oauth2", "token_url": f"{url}/token", "client_id": "c", "secret": "s3cr3t-of-c"}
+    bench.connect("crm", {"base_url": f"{url}/base", **known, **auth})
+    bench.server.route("GET", "/base/x", Answer(body={"n": 1}))
+    return {"client_ref": "crm", "method": "GET", "path": "/x"}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("http://other.example/login?code=abc", " to http://other.example/login"),
+        ("http://other.example/s3cr3t-of-c", " to http://other.example/[cut]"),
+        ("http://[::1/", ""),
+    ],
+)
+async def test_a_token_server_that_leads_elsewhere_is_told_as_one(
+    bench: Bench, url: str, status: int, place: str, shown: str
+) -> None:
+    bench.server.route("POST", "/token", Answer(body={"access_token": "t"}))
+    assert (await bench.run(with_token(bench, url))).ports["status"] == 200
+    bench.server.route("POST", "/token", Answer(status=status, headers={"Location": place}))
+    bench.server.forget()
+    failure = await bench.fail(with_token(bench, url, secret_in="body"))
+    assert (failure.code, failure.retryable) == ("OAUTH2_REFUSED", False)
+    assert failure.message == (
+        f"The token server of the connection crm redirects: status {status}{shown}. "
+        "Name the address it leads to as the connection's `token_url`, if it is one."
+    )
+    assert [call.path for call in bench.server.calls] == ["/token"]
+
+
+@pytest.mark.parametrize(
+    ("status", "is_asked_again"), [(301, False), (302, False), (303, False), (307, True), (308, True)]
+)
+async def test_a_token_is_asked_for_again_only_where_the_question_stays_what_it_is(
+    bench: Bench, url: str, status: int, is_asked_again: bool
+) -> None:
+    bench.server.route("POST", "/token", Answer(status=status, headers={"Location": "/token/"}))
+    bench.server.route("POST", "/token/", Answer(body={"access_token": "t"}))
+    config = with_token(bench, url, secret_in="body")
+    if is_asked_again:
+        await bench.run(config)
+        assert bench.server.calls[-1].headers["authorization"] == "Bearer t"
+        assert bench.server.calls[0].body == bench.server.calls[1].body
+    else:
+        failure = await bench.fail(config)
+        assert f"status {status} to {url}/token/." in failure.message
+        assert bench.server.count() == 1
+
+
+async def test_a_token_server_that_leads_round_and_round_is_told(bench: Bench, url: str) -> None:
+    bench.server.route("POST", "/token", Answer(status=307, headers={"Location": "/token"}))
+    failure = await bench.fail(with_token(bench, url))
+    assert failure.code == "OAUTH2_REFUSED"
+    assert "redirects: status 307" in failure.message
+    assert bench.server.count() == 6
