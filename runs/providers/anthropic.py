@@ -12,12 +12,14 @@ from runs.providers.base import (
     Message,
     ProviderOptions,
     TokenCount,
+    Tool,
     ToolCall,
 )
 from runs.providers.decoding import joined
 from runs.providers.errors import Complaint, failed
 from runs.providers.finishes import Ends
 from runs.providers.reasoning import without_reasoning
+from runs.providers.spoken.calls import SpokenCall, spoken_in
 from runs.providers.through_sdk import STREAM, Lacks, SdkProvider, has_no_stream
 from runs.providers.tokens import counted, estimated, whole_number
 
@@ -88,12 +90,15 @@ class Messages:
         if not isinstance(answer, dict):
             raise failed("LLM_REPLY_UNREADABLE")
         blocks = _blocks(answer.get("content"))
-        calls, given = _read_calls(blocks, request)
-        text, thought = without_reasoning(_texts(blocks, "text"))
+        said, thought = without_reasoning(_texts(blocks, "text"))
+        has_calls = any(block.get("type") == "tool_use" for block in blocks)
+        spoken = spoken_in(said, request, has_calls=has_calls, also=_answer_tools(request))
+        calls, given = _read_calls([*blocks, *map(_block_of, spoken.calls)], request)
+        text = spoken.text
         reasoning = _texts(blocks, "thinking") or thought
         ends = Ends(PLACE, request.stop)
         ends.note(answer)
-        finish = ends.finish_of(request, has_calls=bool(calls) or given is not None)
+        finish = ends.finish_of(request, has_calls=bool(calls) or given is not None, is_lost=spoken.is_lost)
         if given is not None and not calls:
             text = given
             finish = "stop" if finish == "tool_calls" else finish
@@ -257,6 +262,15 @@ def _answer_tool(request: CompletionRequest) -> str | None:
     while any(tool.name == name for tool in request.tools):
         name += "_"
     return name
+
+
+def _answer_tools(request: CompletionRequest) -> list[Tool]:
+    name = _answer_tool(request)
+    return [] if name is None else [Tool(name, "", answer_schema(request.response_schema or {}).schema)]
+
+
+def _block_of(call: SpokenCall) -> dict[str, Json]:
+    return {"type": "tool_use", "name": call.name, "input": call.arguments}
 
 
 def _blocks(content: Any) -> list[dict[str, Json]]:

@@ -133,12 +133,19 @@ class Ends:
         found = [*self._of_told(), *self._of_beside()]
         return next((finish for finish in _GRAVEST if finish in found), "stop")
 
-    def finish_of(self, request: CompletionRequest, *, has_calls: bool) -> FinishReason:
+    def finish_of(self, request: CompletionRequest, *, has_calls: bool, is_lost: bool = False) -> FinishReason:
         """Say why an answer ended; one that ended to ask for tools has calls, or they were lost.
 
         Where an answer by schema is all that was asked for, gateways write it as the input of a tool, and end it so.
+
+        Args:
+            request: What was asked.
+            has_calls: Whether calls of tools came.
+            is_lost: Whether the text has one that cannot be read.
         """
         finish = self.finish
+        if is_lost and finish in ("stop", "tool_calls"):
+            return "call_lost"
         if finish != "tool_calls" or has_calls:
             return "tool_calls" if has_calls and finish == "stop" else finish
         return "stop" if request.response_schema is not None and not request.tools else "call_lost"

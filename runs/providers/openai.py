@@ -33,6 +33,7 @@ from runs.providers.chunks import (
 from runs.providers.errors import Complaint, failed
 from runs.providers.finishes import Ends
 from runs.providers.reasoning import without_reasoning
+from runs.providers.spoken.calls import spoken_in
 from runs.providers.through_sdk import REFUSED, STREAM, Lacks, SdkProvider, has_no_stream
 from runs.providers.tokens import counted, estimated, whole_number
 
@@ -103,7 +104,10 @@ class ChatCompletions:
         reasoning = told_reasoning(message) or thought or thoughts
         ends = Ends(PLACE, request.stop)
         ends.note(whole, choice, message)
-        finish = ends.finish_of(request, has_calls=bool(calls))
+        spoken = spoken_in(text, request, has_calls=bool(calls))
+        text = spoken.text
+        calls = calls or read_calls({"tool_calls": spoken.written()}, request)
+        finish = ends.finish_of(request, has_calls=bool(calls), is_lost=spoken.is_lost)
         refusal = message.get("refusal")
         if isinstance(refusal, str) and refusal:
             text, finish = refusal, "refused"

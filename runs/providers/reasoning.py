@@ -84,6 +84,7 @@ class Speech:
             if self._closer is None:
                 is_open = not text or any(opener.startswith(text) for opener, _ in _TAGS)
                 self._has_begun = not is_open or len(self._held) > MOST_BLANKS
+                self._held = text if self._has_begun and self._blocks else self._held
                 return self._has_begun
             self._held = text
             self._blocks += 1

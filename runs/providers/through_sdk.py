@@ -15,6 +15,7 @@ from runs.providers.base import CompletionReply, CompletionRequest, ProviderOpti
 from runs.providers.decoding import mended
 from runs.providers.errors import Complaint, also_took, failed, failure_on_the_way, lost_tokens
 from runs.providers.reasoning import Speech
+from runs.providers.spoken.withheld import Withheld
 from runs.providers.tokens import estimated
 from runs.providers.wire import Answer, Rejected, Wire, load_sdk
 from runs.step_api.base import StepFailed
@@ -209,15 +210,16 @@ class SdkProvider:
         headers = {} if request.idempotency_key is None else {"idempotency-key": request.idempotency_key}
         tell = on_delta or _nobody
         speech, events = Speech(), []
+        withheld = Withheld(has_tools=bool(request.tools), may_be_bare=request.response_schema is None)
         async with wire.ask(body, headers=headers, seconds=seconds, tenant=request.tenant, streamed=streamed) as answer:
             heard.answer = answer
             async for event in answer.events:
                 events = [event]
                 if answer.stream.is_whole:
                     heard.whole = event
-                elif text := speech.add(gathering.add(event)):
+                elif text := withheld.add(speech.add(gathering.add(event))):
                     tell(text)
-        if text := speech.rest():
+        if text := withheld.add(speech.rest()):
             tell(text)
         if not events and not streamed:
             raise failed("LLM_REPLY_UNREADABLE")
@@ -231,8 +233,8 @@ class SdkProvider:
 
         # In a thread, as a long answer takes long to read; the event loop has its turns meanwhile.
         reply = await asyncio.to_thread(read)
-        if answer.stream.is_whole and reply.text:
-            tell(reply.text)
+        if text := reply.text if answer.stream.is_whole else _unheard(reply, withheld.held):
+            tell(text)
         return reply
 
     def _counted(self, failure: StepFailed, heard: "_Heard") -> StepFailed:
@@ -293,6 +295,11 @@ def _afresh(request: CompletionRequest) -> CompletionRequest:
     """Make a request another one, which a service that knows keys does not answer as before."""
     key = request.idempotency_key
     return request if key is None else replace(request, idempotency_key=f"{key}-whole")
+
+
+def _unheard(reply: CompletionReply, held: str) -> str:
+    """Give what was held back while a text came, unless it is calls of tools."""
+    return "" if reply.tool_calls or reply.finish_reason == "call_lost" else held
 
 
 def _nobody(_text: str) -> None:

@@ -76,9 +76,10 @@ def assert_failed(run: dict[str, Any], code: str, message: str, details: dict[st
 
 def play_http(platform: Platform, case: dict[str, Any]) -> None:
     with CountingServer() as server:
-        case = json.loads(json.dumps(case).replace("SERVER", server.url).replace('"crm"', f'"c{server.port}"'))
+        ref = f"c{next(NUMBERS)}"
+        case = json.loads(json.dumps(case).replace("SERVER", server.url).replace('"crm"', f'"{ref}"'))
         serve_http(server, case)
-        if not _is_connected(platform, server, case):
+        if not _is_connected(platform, server, case, ref):
             return
         run = run_step(platform, "http_action", case["step"], case.get("input"), seen=True)
         if "error" in case:
@@ -91,12 +92,12 @@ def play_http(platform: Platform, case: dict[str, Any]) -> None:
                 assert_sent(call, expected)
 
 
-def _is_connected(platform: Platform, server: CountingServer, case: dict[str, Any]) -> bool:
+def _is_connected(platform: Platform, server: CountingServer, case: dict[str, Any], ref: str) -> bool:
     """Save the case's connection; one that the step could only call unusable is refused here."""
     wish = dict(case.get("connection", {}))
     auth = {"type": wish.pop("auth", "none"), **{name: wish.pop(name) for name in AUTH if name in wish}}
     body = {"kind": "http", "base_url": f"{server.url}/base", "auth": auth, **wish}
-    saved = platform.caller.put(f"/api/v1/connections/c{server.port}", json=body)
+    saved = platform.caller.put(f"/api/v1/connections/{ref}", json=body)
     if case.get("error") == "CONNECTION_UNUSABLE":
         assert saved.status_code == 422
         return False

@@ -77,6 +77,13 @@ async def test_tools_are_called_however_they_are_asked_for(
     await play(case, bench, field)
 
 
+@pytest.mark.parametrize("case", model_cases("spoken_calls"))
+async def test_a_call_that_is_left_in_the_text_is_one_and_never_an_answer(
+    case: Case, bench: AgentBench, field: CountingServer
+) -> None:
+    await play(case, bench, field)
+
+
 @pytest.mark.parametrize("case", model_cases("ends"))
 async def test_an_answer_that_came_whole_is_one(case: Case, bench: AgentBench, field: CountingServer) -> None:
     await play(case, bench, field)

@@ -1,0 +1,78 @@
+"""The marks that models put around calls of tools, by the templates they were taught."""
+
+import re
+from typing import Final
+
+_BAR: Final = "\uff5c"
+_BLANK: Final = "\u2581"
+"""Signs in the marks of DeepSeek."""
+_SEPARATOR: Final = f"<{_BAR}tool{_BLANK}sep{_BAR}>"
+_NAME: Final = r"(?:functions?\.)?([\w.-]{1,64})"
+_OPENERS: Final = (
+    "<tool_call>",
+    "<tool_calls>",
+    "<function_call>",
+    "<function_calls>",
+    "<functioncall>",
+    "<toolcall>",
+    "<TOOLCALL>",
+    "<minimax:tool_call>",
+    "<|tool_call|>",
+    "<|tool_call_begin|>",
+    "<|tool_calls_section_begin|>",
+    f"<{_BAR}tool{_BLANK}calls{_BLANK}begin{_BAR}>",
+    f"<{_BAR}tool{_BLANK}call{_BLANK}begin{_BAR}>",
+    "<|python_tag|>",
+    "<|START_ACTION|>",
+    "[TOOL_CALLS]",
+)
+"""Hermes, Qwen, GLM, Nemotron, MiniMax, Granite, Phi, Kimi, DeepSeek, Llama, Command R, Mistral."""
+TAGS: Final = ("<function=", "<invoke name=")
+"""What a call begins with that has its name in its tag: Llama, Qwen Coder, MiniMax."""
+CHANNEL: Final = "<|channel|>commentary to="
+"""As gpt-oss writes to a tool."""
+_AGAIN: Final = "<|start|>assistant"
+SIMPLE_MARKS: Final = (*_OPENERS, *TAGS)
+MARKS: Final = (*SIMPLE_MARKS, CHANNEL, _AGAIN + CHANNEL)
+LONGEST_MARK: Final = max(map(len, MARKS))
+
+_OPENED: Final = "|".join((*map(re.escape, _OPENERS), f"(?:{re.escape(_AGAIN)})?{re.escape(CHANNEL)}"))
+_IN_TAG: Final = "|".join(map(re.escape, TAGS))
+_OPENER: Final = rf"(?:(?:{_OPENED})\s*)+|(?={_IN_TAG})"
+OPENER: Final = re.compile(_OPENER)
+OPENER_OR_CODE: Final = re.compile(rf"```.*?(?:```|\Z)|(?<!`)`[^`\n]+`|(?P<opener>{_OPENER})", re.DOTALL)
+"""Where a call may begin; or code, between fences or backticks in a line, which only mentions what it holds."""
+TAGGED: Final = re.compile(rf"<(?:function=|invoke name=)[\"']?{_NAME}[\"']?\s*>")
+NAMED: Final = re.compile(
+    rf"(?:function{_SEPARATOR})?{_NAME}(?::\d+)?\s*"
+    rf"(?=\{{|\[ARGS\]|\[CALL_ID\]|{_SEPARATOR}|<\|tool_call_argument_begin\|>|<\|constrain\|>|<\|message\|>"
+    r"|```|<arg_key>|</tool_call>)"
+)
+BEFORE_ARGUMENTS: Final = re.compile(
+    rf"(?:\[CALL_ID\][\w-]+)?(?:\[ARGS\]|{_SEPARATOR}|<\|tool_call_argument_begin\|>|<\|constrain\|>\s*\w+)?\s*"
+    r"(?:<\|message\|>)?\s*(?:```(?:json)?\s*)?(?=\{)"
+)
+PARAMETER: Final = re.compile(
+    r"\s*<parameter(?:=|\s+name=)[\"']?([\w.-]{1,64})[\"']?(?:\s[^<>]{0,100})?>(.*?)</parameter>", re.DOTALL
+)
+ARGUMENT: Final = re.compile(r"\s*<arg_key>\s*([\w.-]{1,64})\s*</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
+BEHIND: Final = re.compile(
+    r"(?:\s*(?:</(?:tool_calls?|function_calls?|functioncall|toolcall|TOOLCALL|minimax:tool_call|function|invoke)>"
+    r"|<\|(?:/tool_call|tool_call_end|tool_calls_section_end|END_ACTION|call|eom_id|eot_id|im_end|end)\|>"
+    rf"|<{_BAR}tool{_BLANK}calls?{_BLANK}end{_BAR}>|<{_BAR}end{_BLANK}of{_BLANK}sentence{_BAR}>|</s>|```))+\s*"
+)
+WHOLE_BEGINS: Final = re.compile(
+    r'\[?\s*\{\s*"(?:name|tool_name|tool|function|type|id|arguments|parameters|args|input)"\s*:'
+)
+"""How the JSON of a call begins."""
+CUT_WHOLE: Final = re.compile(
+    r'\[?\s*\{\s*"(?:name|tool_name)"\s*:\s*"([\w.-]{1,64})"\s*,\s*"(?:arguments|parameters)"'
+)
+"""How it begins where it may have been cut off."""
+_FENCED: Final = re.compile(r"```[^\n`]*\n(.*?)```\s*", re.DOTALL)
+
+
+def without_own_fence(text: str) -> str:
+    """Take off a fence around all there is."""
+    found = _FENCED.fullmatch(text.strip()) if text.lstrip().startswith("```") else None
+    return found[1] if found and "```" not in found[1] else text

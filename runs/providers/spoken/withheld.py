@@ -1,0 +1,81 @@
+"""What is not heard of a text while it comes: what may be a call of a tool, until it is known to be none."""
+
+import re
+from typing import Final
+
+from runs.providers.spoken.marks import LONGEST_MARK, MARKS, OPENER, TAGS, WHOLE_BEGINS
+
+_LONGEST_DOUBT: Final = 400
+_NAME: Final = re.compile(r"[\w.:-]*\s*")
+_BEFORE_VALUES: Final = "{[<`"
+_OPEN: Final = re.compile(r'\s*(?:`{1,3}[a-z]*\s*)?(?:\[\s*)?(?:\{\s*(?:"[a-z_]{0,12}"?\s*)?)?')
+"""A text of which it cannot be told yet whether it is the JSON of a call."""
+_BARE: Final = re.compile(rf"\s*(?:```[a-z]*\s*)?{WHOLE_BEGINS.pattern}")
+
+
+class Withheld:
+    """Passes on what is heard, from the beginning to the first call.
+
+    Attributes:
+        held: What was not passed on.
+    """
+
+    def __init__(self, *, has_tools: bool, may_be_bare: bool) -> None:
+        """Begin.
+
+        Args:
+            has_tools: Whether there are tools to call; if not, all is passed on.
+            may_be_bare: Whether the JSON of a call without a mark is one.
+        """
+        self._has_tools = has_tools
+        self._is_at_start = may_be_bare
+        self._is_call = False
+        self._pieces: list[str] = []
+
+    @property
+    def held(self) -> str:
+        """What was not passed on."""
+        return "".join(self._pieces)
+
+    def add(self, piece: str) -> str:
+        """Take the next piece; returns what can be heard now."""
+        if not self._has_tools:
+            return piece
+        if self._is_call:
+            self._pieces.append(piece)
+            return ""
+        text = self.held + piece
+        end = self._heard_until(text)
+        self._pieces = [text[end:]]
+        return text[:end]
+
+    def _heard_until(self, text: str) -> int:
+        if self._is_at_start:
+            self._is_call = _BARE.match(text) is not None
+            if self._is_call or (len(text) < _LONGEST_DOUBT and _OPEN.fullmatch(text)):
+                return 0
+            self._is_at_start = False
+        place = 0
+        while (opener := OPENER.search(text, place)) is not None:
+            begins = _begins_call(text, opener.end())
+            if begins or (begins is None and len(text) - opener.start() < _LONGEST_DOUBT):
+                self._is_call = bool(begins)
+                return opener.start()
+            place = max(opener.end(), opener.start() + 1)
+        ends = range(max(place, len(text) - LONGEST_MARK), len(text))
+        return next((end for end in ends if _may_begin_mark(text[end:])), len(text))
+
+
+def _may_begin_mark(text: str) -> bool:
+    return text[0] in "<[" and any(mark.startswith(text) for mark in MARKS)
+
+
+def _begins_call(text: str, place: int) -> bool | None:
+    """Tell whether what follows an opener is a call and no mention of its mark; None while it cannot be told."""
+    rest = text[place : place + _LONGEST_DOUBT].lstrip()
+    if rest.startswith("<"):
+        return True if rest.startswith(TAGS) else None if _may_begin_mark(rest) else False
+    if rest[:1] in ("{", "["):
+        return True
+    behind = _NAME.sub("", rest, count=1)
+    return (behind[0] in _BEFORE_VALUES and behind != rest) if behind else None
