@@ -1,7 +1,6 @@
 """Scope stacks: in which branches and items of which fan-outs a token is. Source: engine.md 5.3."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, Optional
 from weakref import WeakValueDictionary
 
@@ -9,8 +8,7 @@ Mark = tuple[str, int] | tuple[str, int, int | None]
 """The fan-out whose tokens gather: step and activation; where values of different items must not meet, the item too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One level of a scope stack: the branch (and item) of a fan-out a token is in. ``seq`` is the fan-out's event.
 
     Where a step with several ports starts several times from what was there at once, each start is a branch, too; its

@@ -1,7 +1,6 @@
 """Scope stacks behind a gathering: the frames with which the gathered token goes on."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import reduce
 
 from runs.core.frames import Frame, Key, Stack
@@ -104,7 +103,7 @@ def _with_own_frame(key: Key, tokens: Sequence[Token]) -> Stack:
         return key.below
     kept, first = min(own, key=lambda one: one[1].branch)
     if any(frame.item != first.item for _, frame in own):
-        return key.below.push_again([replace(first, item=None)])
+        return key.below.push_again([first._replace(item=None)])
     return kept
 
 
