@@ -1,15 +1,19 @@
 """Answers that come in floods: of pieces, of headers, of hints before the answer; from a real server on loopback."""
 
 import gzip
+import re
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import brotli
 import pytest
+from h11 import _abnf, _readers
 
 from kernel.egress import BodyUnreadable, EgressClient
 from kernel.egress.body import MAX_BODY_BYTES, MAX_PIECES
 from kernel.egress.head import MAX_LINES, HeadBound
+from kernel.egress.trailers import read_in_linear_time
 from tests.support.http_server import Answer, CountingServer
 from tests.support.loop_holds import measured_holds
 
@@ -66,6 +70,49 @@ async def test_the_loop_has_its_turns_while_a_head_comes(
         with pytest.raises(BodyUnreadable):
             await client.get(f"{server.url}/flood")
     assert holds.longest < MOST_HELD
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"A:%s\0" % (b" " * 60_000),
+        b"A%s:b" % (b" " * 60_000),
+        b"Content-Length:%s\0" % (b" \t" * 30_000),
+        b"A: b%s\0c" % (b" " * 60_000),
+        b"A:%s\0" % (b" b" * 30_000),
+        b"content" * 8_000,
+        b"A: b" + b"\r\n " * 400,
+    ],
+)
+async def test_the_loop_has_its_turns_whatever_a_head_holds(
+    client: EgressClient, server: CountingServer, line: bytes
+) -> None:
+    server.route("GET", "/odd", Answer(raw=HEAD + line + b"\r\n\r\nok"))
+    async with measured_holds() as holds:
+        with suppress(BodyUnreadable):
+            assert (await client.get(f"{server.url}/odd")).content == b"ok"
+    assert holds.longest < MOST_HELD
+
+
+@pytest.mark.parametrize("line", [b"A: b", b"A:%s\0" % (b" " * 90_000), b"A: b%s\0" % (b" \t" * 40_000), b"A" * 90_000])
+async def test_the_loop_has_its_turns_whatever_stands_behind_a_body(
+    client: EgressClient, server: CountingServer, line: bytes
+) -> None:
+    pieces = HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+    server.route("GET", "/behind", Answer(raw=pieces + line + b"\r\n\r\n"))
+    async with measured_holds() as holds:
+        with suppress(BodyUnreadable):
+            assert (await client.get(f"{server.url}/behind")).content == b"ok"
+    assert holds.longest < MOST_HELD
+
+
+@pytest.mark.parametrize("text", [b"", b"b", b" b", b"\tb  c \t", b"  ", b"b\0", b"b\x0bc", "ü".encode(), b"b:c"])
+def test_h11_reads_the_same_fields_in_linear_time(text: bytes) -> None:
+    field = b"A:" + text
+    theirs = re.fullmatch(_abnf.header_field.encode(), field)
+    read_in_linear_time()
+    ours = _readers.header_field_re.fullmatch(field)
+    assert (theirs and theirs.groupdict()) == (ours and ours.groupdict())
 
 
 async def test_lines_of_a_body_do_not_count_as_lines_of_the_head(fetch: Fetch, server: CountingServer) -> None:

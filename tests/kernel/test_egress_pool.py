@@ -9,7 +9,7 @@ from typing import Any
 import httpcore
 import pytest
 
-from kernel.egress import ConnectionFailed, DeadlineExceeded, build_policy, open_client
+from kernel.egress import ConnectionFailed, DeadlineExceeded, build_policy, open_client, open_sync_client
 from kernel.egress.backend import AsyncGuardedBackend
 from kernel.egress.pool import AsyncConnections, Place
 from kernel.egress.progress import Progress
@@ -59,6 +59,22 @@ async def test_no_more_connections_are_kept_than_allowed(narrow: AsyncConnection
     assert server.connections == 2
     await asyncio.gather(call(narrow, f"{server.url}/slow"), call(narrow, f"{server.url}/slow"))
     assert server.connections == 3
+
+
+async def test_a_connection_is_not_kept_behind_a_head_that_was_mended(server: CountingServer) -> None:
+    server.route("GET", "/odd", Answer(body="ok", headers={"X Odd": "1"}))
+    async with open_client(LOOPBACK) as client:
+        for path, connections in (("/", 1), ("/", 1), ("/odd", 1), ("/", 2), ("/odd", 2), ("/odd", 3)):
+            assert (await client.get(server.url + path)).text == "ok"
+            assert server.connections == connections
+
+
+def test_a_blocking_client_does_not_keep_it_either(server: CountingServer) -> None:
+    server.route("GET", "/odd", Answer(body="ok", headers={"X Odd": "1"}))
+    with open_sync_client(LOOPBACK) as client:
+        for path, connections in (("/", 1), ("/odd", 1), ("/odd", 2), ("/", 3)):
+            assert client.get(server.url + path).text == "ok"
+            assert server.connections == connections
 
 
 async def test_one_origin_never_gets_the_connection_of_another(server: CountingServer) -> None:

@@ -19,6 +19,7 @@ _FIRST_OF_ANSWERS: Final = 200
 """What has a lesser status comes before the answer, save where protocols are switched."""
 _SWITCHING: Final = 101
 NO_HTTP: Final = "The answer is no HTTP."
+ODD_LINE: Final = "The answer's head has a line that is no HTTP."
 
 
 class HeadBound:
@@ -56,7 +57,7 @@ class HeadBound:
         Where nothing was read, the other side has ended: what was held goes on as it is.
 
         Raises:
-            BodyUnreadable: The head is too long, or has too many lines, or begins as none of HTTP does.
+            BodyUnreadable: The head is too long, or has too many lines, or lines that are none of HTTP.
         """
         if not self._is_open:
             return data
@@ -78,9 +79,11 @@ class HeadBound:
             self._check_bounds()
             if end is None:
                 return passed
-            head = bytes(self._held[: end.end()])
+            head = mended(bytes(self._held[: end.end()]))
+            if head is None:
+                raise self._unreadable(ODD_LINE)
             del self._held[: end.end()]
-            passed += mended(head)
+            passed += head
             self._is_open = self._is_early and self._named != _SWITCHING
             seen = 0
         if not self._is_open:
@@ -97,6 +100,9 @@ class HeadBound:
 
     def _check_bounds(self) -> None:
         if self._bytes > MAX_BYTES or self._lines > MAX_LINES:
-            error = BodyUnreadable(f"The answer's head has more than {MAX_BYTES} bytes or {MAX_LINES} lines.")
-            error.answered_with = self.status
-            raise error
+            raise self._unreadable(f"The answer's head has more than {MAX_BYTES} bytes or {MAX_LINES} lines.")
+
+    def _unreadable(self, why: str) -> BodyUnreadable:
+        error = BodyUnreadable(why)
+        error.answered_with = self.status
+        return error

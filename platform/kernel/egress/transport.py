@@ -18,6 +18,7 @@ from kernel.egress.failures import call_failed
 from kernel.egress.pool import KEEPALIVE_SECONDS, AsyncConnections, Place
 from kernel.egress.progress import PROGRESS, Progress, current
 from kernel.egress.refusals import refusal_of_certificate
+from kernel.egress.trailers import read_in_linear_time
 from kernel.egress.trust import TLS
 
 DEADLINE = "llmteam.deadline"
@@ -37,6 +38,7 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
         ssl_context: ssl.SSLContext,
     ) -> None:
         """Open an empty pool."""
+        read_in_linear_time()
         self._limit = max_body_bytes
         self._ssl_context = ssl_context
         self._backend = backend
@@ -93,6 +95,7 @@ class SyncGuardedTransport(httpx.BaseTransport):
         ssl_context: ssl.SSLContext,
     ) -> None:
         """Open an empty pool."""
+        read_in_linear_time()
         self._limit = max_body_bytes
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl_context,
