@@ -87,6 +87,7 @@ def test_every_place_in_a_url_s_beginning_is_told(url: str) -> None:
         "/Orders(1)/$value",
         "/$metadata",
         "/lists/{3F2504E0-4F89-11D3-9A0C-0305E82C3301}/items",
+        "/lists/{ab2504e0-4f89-11d3-9a0c-0305e82c3301}/items",
         '/search?filter={"state": "open"}',
         '/search?filter={"id": {{ input.id }}}',
         "/search?filter={status:{eq:1}}",

@@ -49,8 +49,8 @@ NAMED: Final = re.compile(
     r"|```|<arg_key>|</tool_call>)"
 )
 BEFORE_ARGUMENTS: Final = re.compile(
-    rf"(?:\[CALL_ID\][\w-]+)?(?:\[ARGS\]|{_SEPARATOR}|<\|tool_call_argument_begin\|>|<\|constrain\|>\s*\w+)?\s*"
-    r"(?:<\|message\|>)?\s*(?:```(?:json)?\s*)?(?=\{)"
+    rf"(?:\[CALL_ID\][\w-]+)?(?:\[ARGS\]|{_SEPARATOR}|<\|tool_call_argument_begin\|>|<\|constrain\|>\s*\w+)?"
+    r"(?:\s*<\|message\|>)?(?:\s*```(?:json)?)?\s*(?=\{)"
 )
 PARAMETER: Final = re.compile(
     r"\s*<parameter(?:=|\s+name=)[\"']?([\w.-]{1,64})[\"']?(?:\s[^<>]{0,100})?>(.*?)</parameter>", re.DOTALL

@@ -10,7 +10,7 @@ _NAME: Final = re.compile(r"[\w.:-]*\s*")
 _BEFORE_VALUES: Final = "{[<`"
 _OPEN: Final = re.compile(r'\s*(?:`{1,3}[a-z]*\s*)?(?:\[\s*)?(?:\{\s*(?:"[a-z_]{0,12}"?\s*)?)?')
 """A text of which it cannot be told yet whether it is the JSON of a call."""
-_BARE: Final = re.compile(rf"\s*(?:```[a-z]*\s*)?{WHOLE_BEGINS.pattern}")
+_BARE: Final = re.compile(rf"(?:```[a-z]*\s*)?{WHOLE_BEGINS.pattern}")
 
 
 class Withheld:
@@ -51,7 +51,7 @@ class Withheld:
 
     def _heard_until(self, text: str) -> int:
         if self._is_at_start:
-            self._is_call = _BARE.match(text) is not None
+            self._is_call = _BARE.match(text.lstrip()[:_LONGEST_DOUBT]) is not None
             if self._is_call or (len(text) < _LONGEST_DOUBT and _OPEN.fullmatch(text)):
                 return 0
             self._is_at_start = False

@@ -110,7 +110,7 @@ async def build_request(config: HttpActionConfig, call: StepCall) -> OutgoingReq
         StepFailed: The connection is unknown, or the path would climb out of its base.
     """
     client = await call.context.client(config.client_ref) if config.client_ref else None
-    headers = {name.lower(): value for name, value in config.headers.items()}
+    headers = _content_type_of(client) | {name.lower(): value for name, value in config.headers.items()}
     body, content = body_of(config, call, headers)
     url = with_query(_bare_url(config.url) if config.url else _below(client, config.path or ""), config.query)
     is_repeatable = config.method in IDEMPOTENT or _honours_key(config, client)
@@ -125,6 +125,12 @@ async def build_request(config: HttpActionConfig, call: StepCall) -> OutgoingReq
         is_repeatable=is_repeatable,
         response_as=config.response_as,
     )
+
+
+def _content_type_of(client: Client | None) -> dict[str, str]:
+    """Give the type that a connection sends its bodies as, if it names one; its other headers go on later."""
+    told: Mapping[str, str] = getattr(client, "headers", {})
+    return {name.lower(): text for name, text in told.items() if name.lower() == "content-type"}
 
 
 def _honours_key(config: HttpActionConfig, client: Client | None) -> bool:

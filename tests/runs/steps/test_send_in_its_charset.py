@@ -142,6 +142,15 @@ async def test_an_input_that_is_a_text_goes_out_as_it_is_where_the_type_is_not_j
         assert sent(bench) == (b'"<a>b</a>"', "application/json")
 
 
+async def test_a_connection_may_name_the_type_and_a_step_another(bench: Bench, url: str) -> None:
+    bench.connect("old", {"base_url": url, "headers": {"Content-Type": f"{FORM}; charset=iso-8859-1"}})
+    config = {"client_ref": "old", "path": "/ok", "body": {"name": "Zoë"}}
+    await bench.run(config)
+    assert sent(bench) == (b"name=Zo%EB", f"{FORM}; charset=iso-8859-1")
+    await bench.run({**config, "headers": {"content-type": "application/json"}})
+    assert sent(bench) == ('{"name":"Zoë"}'.encode(), "application/json")
+
+
 async def test_a_large_body_in_a_wide_charset_is_shown_without_its_secrets(bench: Bench, url: str) -> None:
     headers = {"Content-Type": "application/json; charset=utf-16le"}
     body = {"user": "ann", "password": "hunter2", "more": "x" * 70_000}

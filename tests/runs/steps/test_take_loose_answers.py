@@ -81,11 +81,15 @@ def with_token(bench: Bench, url: str, **auth: Any) -> dict[str, Any]:
         ("http://other.example/login?code=abc", " to http://other.example/login"),
         ("http://other.example/s3cr3t-of-c", " to http://other.example/[cut]"),
         ("http://[::1/", ""),
+        ("http://localhost:PORT/token", " to http://localhost:PORT/token"),
+        ("https://127.0.0.1:PORT/token", " to https://127.0.0.1:PORT/token"),
+        ("http://127.0.0.1:9/token", " to http://127.0.0.1:9/token"),
     ],
 )
 async def test_a_token_server_that_leads_elsewhere_is_told_as_one(
     bench: Bench, url: str, status: int, place: str, shown: str
 ) -> None:
+    place, shown = (text.replace("PORT", str(bench.server.port)) for text in (place, shown))
     bench.server.route("POST", "/token", Answer(body={"access_token": "t"}))
     assert (await bench.run(with_token(bench, url))).ports["status"] == 200
     bench.server.route("POST", "/token", Answer(status=status, headers={"Location": place}))
