@@ -6,6 +6,7 @@ from typing import Final, cast
 from kernel.errors import sentences
 from kernel.values import Json, ValueTooLarge, check_size
 from runs.step_api.base import Emit, StepCall, StepFailed, StepHandler
+from runs.steps.effects import effect_each_time
 from runs.steps.http.config import HttpActionConfig
 from runs.steps.http.exchange import exchange
 from runs.steps.http.pages import evaluate, read_pages
@@ -29,10 +30,12 @@ def _port_types(config: Mapping[str, Json]) -> Mapping[str, tuple[str, ...]]:
 def _unrepeated(config: Mapping[str, Json]) -> tuple[Remark, ...]:
     """Say that what has its effect each time is sent once, where the config leaves open whether it may come twice."""
     method = config.get("method", HttpActionConfig.model_fields["method"].default)
-    if method not in ("POST", "PATCH") or config.get("honours_idempotency_key") is not None:
+    effect = effect_each_time(method)
+    if effect is None or config.get("honours_idempotency_key") is not None:
         return ()
+    which = f"This {effect}" if effect == method else f"This call, where it is a {effect},"
     message = (
-        f"This {method} is not repeated by itself when its answer does not come, as it may have had its effect: "
+        f"{which} is not repeated by itself when its answer does not come, as it may have had its effect: "
         "`honours_idempotency_key` changes that."
     )
     hint = (

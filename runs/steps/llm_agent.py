@@ -13,6 +13,7 @@ from runs.agents.fallback import ModelFailed, first_answer
 from runs.agents.tools import Toolbox
 from runs.providers.base import Message
 from runs.step_api.base import Defer, Emit, StepCall, StepFailed, StepHandler
+from runs.steps.effects import effect_each_time
 from segments.catalog import Port, Remark, StepType
 from segments.expressions import ExpressionError
 
@@ -47,15 +48,15 @@ def _unrepeated(config: Mapping[str, Json]) -> tuple[Remark, ...]:
     """Say of each tool that has its effect each time what becomes of it when the step is tried again."""
     tools = config.get("tools")
     return tuple(
-        Remark("TOOL_MAY_REPEAT", _may_repeat(tool), ("tools", index, "method"), _SAY_IF_KEYS)
+        Remark("TOOL_MAY_REPEAT", _may_repeat(tool, effect), ("tools", index, "method"), _SAY_IF_KEYS)
         for index, tool in enumerate(tools if isinstance(tools, list) else ())
-        if isinstance(tool, dict) and tool.get("method") in ("POST", "PATCH")
+        if isinstance(tool, dict) and (effect := effect_each_time(tool.get("method")))
     )
 
 
-def _may_repeat(tool: Mapping[str, Json]) -> str:
+def _may_repeat(tool: Mapping[str, Json], effect: str) -> str:
     return (
-        f"When the step is tried again, a {tool['method']} of the tool {tool.get('name')} that was made is told to the "
+        f"When the step is tried again, a {effect} of the tool {tool.get('name')} that was made is told to the "
         "model and not made again; but one with other arguments is another call, though the model may mean the same."
     )
 

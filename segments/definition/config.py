@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from kernel.errors import ErrorItem, Invalid
 from kernel.values import Json, pointer_of
@@ -153,11 +154,18 @@ def read_config(step_type: StepType, filled: Mapping[str, Json]) -> StepConfig:
         raise _config_invalid(error) from error
 
 
+def said(problem: ErrorDetails) -> str:
+    """Say what is wrong with a value, without it: it may be data of a run."""
+    if problem["type"] == "literal_error" and problem["input"] == "":
+        return f"This is blank: leave it out, or write {problem['ctx']['expected']}"
+    return problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+
+
 def _config_invalid(error: ValidationError) -> ConfigInvalid:
     """Translate without the values that were refused: they may be data of the run."""
     items = [
-        ErrorItem(code="SCHEMA_VIOLATION", detail=problem["msg"], pointer="/config" + pointer_of(problem["loc"]))
-        for problem in error.errors(include_url=False, include_context=False, include_input=False)
+        ErrorItem(code="SCHEMA_VIOLATION", detail=said(problem), pointer="/config" + pointer_of(problem["loc"]))
+        for problem in error.errors(include_url=False)
     ]
     first = items[0]
     return ConfigInvalid(f"{first.pointer}: {first.detail}.", errors=items)

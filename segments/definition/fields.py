@@ -5,6 +5,7 @@ from typing import Final
 
 from kernel.values import Json
 from segments.definition.findings import Findings, Place, shown
+from segments.definition.foreign_exports import foreign_key_hint
 
 MAX_TEXT: Final = 10_000
 MAX_PORTS: Final = 200
@@ -69,9 +70,9 @@ class Fields:
             self.missing(key)
         return value or ""
 
-    def missing(self, key: str, *, hint: str | None = None) -> None:
-        """Report that a key which must be there is not; without a hint, the key that was meant is guessed."""
-        hint = hint or self.findings.suggest(key, self._left)
+    def missing(self, key: str) -> None:
+        """Report that a key which must be there is not; which of those that are was meant is guessed."""
+        hint = self.findings.suggest(key, self._left)
         self.findings.error("MISSING_FIELD", f"'{key}' is missing.", self.place.at(key), hint=hint)
 
     def flag(self, key: str) -> bool | None:
@@ -150,7 +151,7 @@ class Fields:
         """Give the keys nobody has read, each with a warning. To be called last."""
         for key in self._left:
             message = f"{shown(key)} is not known here; it is kept and has no effect."
-            hint = self.findings.suggest(key, self._known)
+            hint = foreign_key_hint(key, self._known) or self.findings.suggest(key, self._known)
             self.findings.warning("UNKNOWN_FIELD", message, self.place.at(key), hint=hint)
         return self._left
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from kernel.values import Json, ValueRefused, ValueTooLarge, check_size, normalise
 from segments.definition.fields import MAX_PORT_NAME, Fields, kind_of, port_names
 from segments.definition.findings import Finding, Findings, Place, shown
+from segments.definition.foreign_exports import ForeignExport, foreign_export
 from segments.definition.model import (
     CONTRACT_VERSION,
     MAX_EDGES,
@@ -71,6 +72,10 @@ def read_draft(document: Json, findings: Findings) -> Draft | None:
     except (ValueRefused, ValueTooLarge) as refusal:
         _report_refusal(refusal, findings)
         return None
+    export = foreign_export(value)
+    if export is not None:
+        _report_export(export, value, findings)
+        return None
     if not isinstance(value, dict):
         findings.error("INVALID_TYPE", f"A segment is an object, not {kind_of(value)}.", Place())
         return None
@@ -92,10 +97,14 @@ def _report_refusal(refusal: ValueRefused | ValueTooLarge, findings: Findings) -
         findings.error(code, item.detail, Place(tuple(path)))
 
 
-_OF_ANOTHER_CANVAS = (
-    "with `nodes` this looks like an export of n8n or React Flow: write each node as a step with `step_id`, `type` and"
-    " `config`, each connection as an edge with `from` and `to`"
-)
+def _report_export(export: ForeignExport, value: Json, findings: Findings) -> None:
+    looks = f"this looks like an export of {export.tool}. Nothing else was checked."
+    if isinstance(value, dict):
+        message = f"'steps' is missing: {looks}"
+        findings.error("MISSING_FIELD", message, Place(("steps",)), hint=export.advice)
+    else:
+        message = f"A segment is an object, not {kind_of(value)}: {looks}"
+        findings.error("INVALID_TYPE", message, Place(), hint=export.advice)
 
 
 def _items(fields: Fields, key: str, limit: int) -> list[tuple[int, dict[str, Json]]] | None:
@@ -104,7 +113,7 @@ def _items(fields: Fields, key: str, limit: int) -> list[tuple[int, dict[str, Js
     items = fields.listing(key)
     if items is None:
         if key == "steps" and not was_written:
-            fields.missing(key, hint=_OF_ANOTHER_CANVAS if fields.has("nodes") else None)
+            fields.missing(key)
         return []
     if len(items) > limit:
         message = f"A segment has at most {limit} {key}; here are {len(items)}. Nothing else was checked."

@@ -8,10 +8,11 @@ from pydantic_core import ErrorDetails
 
 from kernel.values import Json
 from segments.catalog import HELD_BY_ANY_VALUE, StepType
-from segments.definition.config import TextKind, spellings, text_kinds
+from segments.definition.config import TextKind, said, spellings, text_kinds
 from segments.definition.findings import Path, Place, shown
 from segments.definition.foreign_schemas import SCHEMA
 from segments.validation.context import Context
+from segments.validation.foreign_keys import foreign_config_hint
 
 # What the plan is made of has to be known before a run, so a template cannot fill it in.
 _PLANNED = frozenset({"branches", "merge_strategy", "strategy", "count", "retry_count"})
@@ -32,7 +33,7 @@ def _check_keys(context: Context, step_type: StepType, config: Mapping[str, Json
     for key in config:
         if key not in known:
             message = f"{shown(key)} is not known to the type {shown(step_type.type_id)}; it is kept without effect."
-            hint = context.findings.suggest(key, known)
+            hint = foreign_config_hint(step_type.type_id, key, known) or context.findings.suggest(key, known)
             context.findings.warning("UNKNOWN_FIELD", message, place.at(key), hint=hint)
     for name, field in step_type.config.model_fields.items():
         _check_spelling(context, spellings(name, field), config, place)
@@ -60,7 +61,7 @@ def _check_values(context: Context, step_type: StepType, config: Mapping[str, Js
     try:
         step_type.config.model_validate(config)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)
+        problems = error.errors(include_url=False)
     else:
         for remark in step_type.remarks(config):
             context.findings.warning(remark.code, remark.message, place.at(*remark.path), hint=remark.hint)
@@ -114,7 +115,7 @@ def _is_left_to_the_run(step_type: StepType, path: Path, value: Json) -> bool:
 
 
 def _sentence(problem: ErrorDetails) -> str:
-    text = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    text = said(problem)
     return text if text.endswith(".") else text + "."
 
 

@@ -24,6 +24,16 @@ def flaw(pointer: str = "", code: str = "SCHEMA_VIOLATION") -> tuple[str, str, s
     return ("error", code, f"/steps/0/config{pointer}")
 
 
+def test_a_blank_choice_of_words_is_told_to_be_blank() -> None:
+    def told(priority: str) -> list[str]:
+        asked = ask(*EDGES, task_type="approval", priority=priority)
+        return [one.message for one in validate(asked, stand_in_catalog()).findings if one.severity == "error"]
+
+    assert told("high") == []
+    assert told("") == ["'priority': This is blank: leave it out, or write 'low', 'normal', 'high' or 'urgent'."]
+    assert told("asap") == ["'priority': Input should be 'low', 'normal', 'high' or 'urgent'."]
+
+
 CHOICE = {"task_type": "choice", "choices": ["red", "blue"]}
 REVIEW = {"task_type": "review"}
 APPROVAL = {"task_type": "approval"}

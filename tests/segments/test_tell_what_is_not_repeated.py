@@ -56,6 +56,19 @@ def test_one_sentence_says_which_call_is_not_repeated_and_what_changes_that(
     assert "options" in found["hint"]
 
 
+@pytest.mark.parametrize("method", ["{{ input.method }}", "{{ 'PUT' if input.known else 'POST' }}"])
+def test_a_method_that_a_template_gives_may_be_one_that_is_not_repeated(
+    acme: Customer, shop: None, api: Api, method: str
+) -> None:
+    client = api(acme)
+    assert told(client, {**CALL, "method": "GET"}) == []
+    (found,) = told(client, {**CALL, "method": method})
+    assert (found["severity"], found["pointer"]) == ("info", "/steps/0/config/method")
+    assert found["message"].startswith("This call, where it is a POST or PATCH, is not repeated by itself")
+    assert told(client, {**CALL, "method": method, "client_ref": "once"}) == []
+    assert told(client, {**CALL, "method": method, "honours_idempotency_key": False}) == []
+
+
 @pytest.mark.parametrize(
     "config",
     [
@@ -112,6 +125,8 @@ def test_a_model_s_tools_are_not_spoken_of_as_their_failures_are_told_to_the_mod
     [
         (("shop", "POST"), {}, ["/steps/0/config/tools/1/method"]),
         (("never", "PATCH"), {}, ["/steps/0/config/tools/1/method"]),
+        (("shop", "{{ input.method }}"), {}, ["/steps/0/config/tools/1/method"]),
+        (("once", "{{ input.method }}"), {}, []),
         (("once", "POST"), {}, []),
         (("shop", "PUT"), {}, []),
         (("shop", "POST"), {"retry_count": 0}, []),
