@@ -1,5 +1,6 @@
 """What the views of every app share: who calls, and bodies and queries in which nothing is accepted and ignored."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rest_framework import serializers
@@ -31,6 +32,8 @@ class Strict(serializers.Serializer[Any]):
 
     not_available: ClassVar[dict[str, str]] = {}
     """By field: the sentence a caller gets who sends it."""
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+    """By a name that is no field's: what to write instead."""
 
     def to_internal_value(self, data: Any) -> Any:
         """Check the members' names first, all at once."""
@@ -41,13 +44,7 @@ class Strict(serializers.Serializer[Any]):
             self._refuse_unavailable(data)
             unknown = [name for name in data if name not in self.fields]
             if unknown:
-                known = ", ".join(f"`{name}`" for name in self.fields) or "none"
-                raise serializers.ValidationError(
-                    {
-                        name: [serializers.ErrorDetail(f"There is no such field; known are {known}.", "UNKNOWN_FIELD")]
-                        for name in unknown[:50]
-                    }
-                )
+                raise serializers.ValidationError({name: [self._unknown(name)] for name in unknown[:50]})
             misfits = misfits_by_name(self.fields, data)
         try:
             checked = super().to_internal_value(data)
@@ -57,6 +54,13 @@ class Strict(serializers.Serializer[Any]):
         if misfits:
             raise serializers.ValidationError(misfits)
         return checked
+
+    def _unknown(self, name: str) -> serializers.ErrorDetail:
+        """Say of an unknown member what to write instead, or which there are."""
+        known = ", ".join(f"`{field}`" for field in self.fields) or "none"
+        meant = self.elsewhere.get(name)
+        instead = f"known are {known}" if meant is None else f"write {meant}"
+        return serializers.ErrorDetail(f"There is no such field; {instead}.", "UNKNOWN_FIELD")
 
     def _is_left_out(self, name: str) -> bool:
         """Whether null in a member means that it is not there."""

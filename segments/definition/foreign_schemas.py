@@ -9,16 +9,19 @@ from pydantic_core import PydanticCustomError
 from kernel.schemas import (
     LOCAL_REFERENCE,
     PATTERNS,
+    TYPES,
     UNEVALUATED,
     Keyword,
+    SchemaFault,
     SchemaUnusable,
     compiled,
     is_linear_pattern,
     keywords_of,
-    meta_problems,
+    schema_faults,
 )
 from kernel.values import Json, size_of
 from segments.definition.findings import Path
+from segments.expressions.wording import nearest
 from segments.graph import Graph
 
 SCHEMA: Final = "schema"
@@ -33,6 +36,17 @@ _REFUSED: Final = {
     "$dynamicRef": "refer by '#/$defs/name'",
     "$dynamicAnchor": "refer by '#/$defs/name'",
 }
+
+
+_TYPES_ELSEWHERE: Final = {
+    "array": "list tuple set",
+    "number": "float double decimal numeric money",
+    "integer": "long short",
+    "object": "dict map json record struct",
+    "string": "text char varchar uuid email date datetime date-time time uri url enum",
+    "null": "none nil undefined",
+}
+_TYPE_MEANT: Final = {word: ours for ours, words in _TYPES_ELSEWHERE.items() for word in words.split()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +69,10 @@ def schema_problems(schema: Mapping[str, Json], *, name: str) -> Iterator[Schema
     if size_of(dict(schema)) > MAX_SCHEMA_BYTES:
         yield SchemaProblem("TOO_LARGE", f"'{name}' has more than {MAX_SCHEMA_BYTES} bytes.")
         return
+    no_schema = f"'{name}' is not a JSON Schema:"
     found = [
-        SchemaProblem("SCHEMA_VIOLATION", f"'{name}' is not a JSON Schema: {_cut(message)}", path)
-        for message, path in meta_problems(schema)
+        SchemaProblem("SCHEMA_VIOLATION", f"{no_schema} {_cut(fault.message)}", fault.path, _hint(fault))
+        for fault in schema_faults(schema)
     ]
     wrong = [problem.path for problem in found]
     found += [one for one in _of_keywords(schema, name) if not any(one.path[: len(path)] == path for path in wrong)]
@@ -76,6 +91,15 @@ def usable(schema: dict[str, Any]) -> dict[str, Any]:
     if problems:
         raise PydanticCustomError(SCHEMA, "{message}", {"message": problems[0].message, "problems": problems})
     return schema
+
+
+def _hint(fault: SchemaFault) -> str | None:
+    if fault.is_for_schema:
+        return 'write an object, such as {"type": "string"}'
+    if fault.word is None:
+        return None
+    meant = _TYPE_MEANT.get(fault.word.strip().lower())
+    return nearest(fault.word, TYPES) if meant is None else f"did you mean `{meant}`?"
 
 
 def _of_keywords(schema: Mapping[str, Json], name: str) -> Iterator[SchemaProblem]:

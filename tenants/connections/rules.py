@@ -43,6 +43,7 @@ _REFUSED_IN_SECRETS: Final[Mapping[str, re.Pattern[str]]] = {
 }
 """What a secret cannot hold, by the way it is shown; a password may hold anything."""
 _OWN_PATHS: Final = ("/chat/completions", "/completions", "/messages")
+_NAMED_BY: Final[Mapping[str, str]] = {ConnectionAuth.HEADER: "header", ConnectionAuth.QUERY: "query parameter"}
 _NAME: Final = re.compile(r"[A-Za-z0-9_.~-]{1,100}")
 
 
@@ -168,7 +169,8 @@ def _of_auth(wish: ConnectionWish) -> Iterator[ErrorItem]:
     yield from _of_another_kind(wish)
     for name in needed.get(ConnectionAuth(auth), ()):
         if not getattr(wish, name):
-            yield _item(name, "MISSING_FIELD", f"The auth {auth} needs {name}.")
+            said = f"a name, that of the {_NAMED_BY[auth]}" if name == "auth_name" else name
+            yield _item(name, "MISSING_FIELD", f"The auth {auth} needs {said}.")
     if auth == ConnectionAuth.BASIC and ":" in wish.username:
         yield _item(
             "username", "INVALID", "A user name of basic auth holds no colon: the host would take it for its end."
@@ -202,7 +204,7 @@ def _of_headers(headers: Mapping[str, str]) -> Iterator[ErrorItem]:
     yield from _refusal("headers", headers)
     for name in headers:
         if _CREDENTIAL.search(name):
-            hint = "Send the value as `secret`, with the auth `header` and this name as `auth_name`."
+            hint = "Send the value as `secret`, with the auth `header` and this as its name."
             yield _item("headers", "CREDENTIAL_IN_HEADERS", f"The header {name} looks like a credential.", hint)
 
 

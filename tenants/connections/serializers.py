@@ -1,6 +1,7 @@
 """How connections look to callers. The secret goes in and never comes out."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
@@ -14,6 +15,9 @@ from tenants.fields import FiniteFloat, ObjectField
 from tenants.requests import Strict
 
 MOST_HEADERS = 30
+_SECRETS = "secret api_key apikey key token access_token password client_secret value"
+_IN_AUTH = "username token_url client_id scope audience resource secret_in"
+_IN_TLS = {"tls_ca": "ca", "tls_certificate": "certificate", "tls_key": "key"}
 LLM_EXAMPLE = {"kind": "llm", "provider": "openai", "model": "gpt-4o-mini", "secret": "sk-..."}
 HTTP_EXAMPLE = {
     "kind": "http",
@@ -26,6 +30,14 @@ HTTP_EXAMPLE = {
 
 class AuthFields(Strict):
     """How the secret is shown to the other end."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("auth_name", "header", "header_name", "parameter", "param", "query"), "`name`"),
+        **dict.fromkeys(("auth", "auth_type", "kind", "scheme"), "`type`"),
+        **dict.fromkeys(("user", "user_name", "login"), "`username`"),
+        **dict.fromkeys(_SECRETS.split(), "`secret`, beside `auth`"),
+        "scopes": "`scope`",
+    }
 
     type = serializers.ChoiceField(choices=ConnectionAuth.choices)
     name = serializers.CharField(required=False, max_length=100, help_text="The header's or query parameter's name.")
@@ -68,6 +80,16 @@ class TlsFields(Strict):
 class ConnectionFields(Strict):
     """All a connection says; what is left out has its default, but a secret that is left out stays."""
 
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        **{name: f"`{name}` in `auth`" for name in _IN_AUTH.split()},
+        **{name: f"`{inner}` in `tls`" for name, inner in _IN_TLS.items()},
+        **dict.fromkeys(("auth_name", "header_name"), "`name` in `auth`"),
+        "auth_type": "`type` in `auth`",
+        **dict.fromkeys(_SECRETS.split(), "`secret`"),
+        **dict.fromkeys(("url", "endpoint", "host"), "`base_url`"),
+        **dict.fromkeys(("honours_idempotency_key", "keeps_cookies", "stream", "schema_mode"), "it in `options`"),
+    }
+
     kind = serializers.ChoiceField(choices=ConnectionKind.choices)
     provider = serializers.CharField(required=False, max_length=64, help_text="`openai`, `anthropic`, or as installed.")
     base_url = serializers.CharField(
@@ -80,7 +102,9 @@ class ConnectionFields(Strict):
         help_text="Sent with every call; never credentials.",
     )
     auth = AuthFields(
-        required=False, help_text="A language model shows its secret in the provider's own way, an HTTP API not at all."
+        required=False,
+        error_messages={"invalid": 'This must be an object, such as {{"type": "bearer"}}.'},
+        help_text="A language model shows its secret in the provider's own way, an HTTP API not at all.",
     )
     secret = serializers.CharField(
         required=False,

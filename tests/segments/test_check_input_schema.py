@@ -86,6 +86,32 @@ def test_refuses_what_reaches_out_or_runs_away(schema: dict[str, Any], code: str
     assert found(schema) == [(code, pointer)]
 
 
+@pytest.mark.parametrize(
+    ("schema", "pointer", "sentence", "hint"),
+    [
+        ({"type": ["string", "nul"]}, "/type/1", '"nul" is no type', "did you mean `null`?"),
+        ({"type": "nul"}, "/type", '"nul" is no type', "did you mean `null`?"),
+        ({"type": ["Strng", "null"]}, "/type/0", '"Strng" is no type', "did you mean `string`?"),
+        ({"type": "float"}, "/type", '"float" is no type', "did you mean `number`?"),
+        (properties(a={"type": ["text", "null"]}), "/properties/a/type/0", '"text" is no type', "`string`?"),
+        (properties(type={"type": "dict"}), "/properties/type/type", '"dict" is no type', "did you mean `object`?"),
+        (properties(type="string"), "/properties/type", '"string" is no schema.', 'such as {"type": "string"}'),
+        ({"items": ["string"]}, "/items", '["string"] is no schema.', 'such as {"type": "string"}'),
+        ({"type": ["string", 5]}, "/type/1", "5 is no type", ""),
+        ({"type": []}, "/type", "names one at least", ""),
+        ({"type": ["null", "null"]}, "/type", "A type is listed twice.", ""),
+    ],
+)
+def test_a_type_that_is_none_is_told_at_its_place_with_the_one_that_was_meant(
+    schema: dict[str, Any], pointer: str, sentence: str, hint: str
+) -> None:
+    assert found({"type": ["string", "null"]}) == []
+    (finding,) = validate(document({"a": {}}, input_schema=schema), stand_in_catalog()).findings
+    assert (finding.code, finding.pointer) == ("SCHEMA_VIOLATION", f"/input_schema{pointer}")
+    assert sentence in finding.message
+    assert hint in (finding.hint or "")
+
+
 def test_a_wrong_type_hides_nothing_else_and_is_told_in_words() -> None:
     schema = properties(a={"type": "strng"}, b={"pattern": "("}, c={"$ref": "#/$defs/gone"}, d={"pattern": 7})
     assert sorted(found(schema)) == [

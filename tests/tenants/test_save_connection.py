@@ -140,6 +140,36 @@ def test_what_could_not_work_or_would_leak_is_refused(
     assert SECRET not in refused.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("change", "pointer", "sentence"),
+    [
+        ({"auth": {"type": "header"}}, "/auth/name", "The auth header needs a name, that of the header."),
+        ({"auth": {"type": "query"}}, "/auth/name", "The auth query needs a name, that of the query parameter."),
+        ({"auth": {"type": "header", "auth_name": "X-Key"}}, "/auth/auth_name", "write `name`."),
+        ({"auth": {"type": "basic", "user": "us"}}, "/auth/user", "write `username`."),
+        ({"auth": {"type": "bearer", "token": "abc"}}, "/auth/token", "write `secret`, beside `auth`."),
+        ({"auth_name": "X-Key"}, "/auth_name", "write `name` in `auth`."),
+        ({"username": "us"}, "/username", "write `username` in `auth`."),
+        ({"tls_ca": "x"}, "/tls_ca", "write `ca` in `tls`."),
+        ({"keeps_cookies": True}, "/keeps_cookies", "write it in `options`."),
+        ({"api_key": "abc"}, "/api_key", "write `secret`."),
+        ({"nme": "abc"}, "/nme", "known are `kind`"),
+        ({"auth": "header"}, "/auth", 'This must be an object, such as {"type": "bearer"}.'),
+        ({"headers": {"X-Api-Key": "x"}}, "/headers", "looks like a credential"),
+    ],
+)
+def test_a_misplaced_or_missing_setting_is_told_by_the_name_that_is_right(
+    acme: Customer, api: Api, change: dict[str, Any], pointer: str, sentence: str
+) -> None:
+    client = api(acme)
+    assert client.put("/api/v1/connections/crm", CRM).status_code == 201
+    refused = client.put("/api/v1/connections/crm", {**CRM, **change})
+    assert refused.status_code == 422
+    (found,) = [item for item in refused.json()["errors"] if item["pointer"] == pointer]
+    assert sentence in found["detail"]
+    assert "auth_name`" not in f"{found['detail']} {found['hint']}"
+
+
 def test_a_provider_that_is_not_installed_is_named_with_those_that_are(acme: Customer, api: Api) -> None:
     refused = api(acme).put("/api/v1/connections/default", {**GPT, "provider": "openay"})
     assert codes(refused) == [("/provider", "UNKNOWN_PROVIDER")]

@@ -4,7 +4,8 @@
 else in the compute pool. ``quick_misfits`` tells it where that takes milliseconds, else that it would not.
 """
 
-from kernel.schemas.compiled import SchemaUnusable, compiled, is_linear_pattern, meta_problems
+from kernel.schemas.compiled import SchemaUnusable, compiled, is_linear_pattern
+from kernel.schemas.faults import TYPES, SchemaFault, schema_faults
 from kernel.schemas.judging import judge, judge_async
 from kernel.schemas.misfits import MOST_MISFITS, Misfit, quick_misfits
 from kernel.schemas.weight import LOCAL_REFERENCE, PATTERNS, UNEVALUATED, Keyword, keywords_of
@@ -13,15 +14,17 @@ __all__ = [
     "LOCAL_REFERENCE",
     "MOST_MISFITS",
     "PATTERNS",
+    "TYPES",
     "UNEVALUATED",
     "Keyword",
     "Misfit",
+    "SchemaFault",
     "SchemaUnusable",
     "compiled",
     "is_linear_pattern",
     "judge",
     "judge_async",
     "keywords_of",
-    "meta_problems",
     "quick_misfits",
+    "schema_faults",
 ]

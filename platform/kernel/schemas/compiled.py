@@ -5,8 +5,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from itertools import islice
 from typing import Any, Final
 
 import jsonschema_rs
@@ -17,11 +15,8 @@ from kernel.values import Json, dump_json
 PATTERN_BYTES: Final = 128 * 1024
 """Of a compiled pattern, and of what its matching remembers: bounds the time each character takes."""
 
-MOST_PROBLEMS: Final = 50
 MOST_KEPT_BYTES: Final = 64 * 1024 * 1024
 _BYTES_PER_CHARACTER: Final = 24  # of a compiled schema, by its text; measured
-_META: Final = "https://json-schema.org/draft/2020-12/schema"
-_TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
 _TIME: Final = re.compile(
     r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::(?:[0-5][0-9]|60)(?:\.[0-9]{1,9})?)?(?:Z|z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
 )
@@ -92,20 +87,6 @@ def compiled(schema: Mapping[str, Json], *, formats: bool) -> Compiled:
     return found
 
 
-def meta_problems(schema: Mapping[str, Json]) -> list[tuple[str, tuple[str | int, ...]]]:
-    """Say all that keeps a value from being a schema and where, as far as its form goes; at most 50 things."""
-    errors = islice(_meta().iter_errors(schema), MOST_PROBLEMS)
-    return [(_said(error), tuple(error.instance_path)) for error in errors]
-
-
-def _said(error: jsonschema_rs.ValidationError) -> str:
-    """Say of a type that is none which there are; the library names only the keyword that lists them."""
-    path = error.instance_path
-    if path and path[-1] == "type" and isinstance(error.instance, str):
-        return f"{dump_json(error.instance)} is no type; there are {', '.join(_TYPES)}."
-    return error.message
-
-
 def is_linear_pattern(pattern: str) -> bool:
     """Whether a text is a regular expression that is matched in linear time, and small when compiled.
 
@@ -121,11 +102,6 @@ def is_linear_pattern(pattern: str) -> bool:
 def _is_time(text: str) -> bool:
     """Whether a text is a time of day: with an offset, as RFC 3339 has it, or without, as pydantic and zod write it."""
     return _TIME.fullmatch(text) is not None
-
-
-@cache
-def _meta() -> jsonschema_rs.Validator:
-    return jsonschema_rs.Draft202012Validator({"$ref": _META}, offline=True)
 
 
 def _compile(schema: Any, *, formats: bool) -> jsonschema_rs.Validator:
