@@ -24,6 +24,17 @@ _JSON_TYPES: Final[tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], tupl
 """What JSON has for the fields for which Django REST framework takes more: 5 for a text, "5" for a number."""
 
 
+_NEVER_BLANK: Final = (
+    serializers.IntegerField,
+    serializers.FloatField,
+    serializers.ChoiceField,
+    serializers.DateTimeField,
+    serializers.UUIDField,
+)
+_BLANK: Final = "This is blank."
+_BLANK_OPTIONAL: Final = "This is blank: leave it out, or send a value."
+
+
 class Texts(dict[str, Any]):
     """The fields of a form or an address: all are texts, which stand for numbers and for true and false."""
 
@@ -43,10 +54,12 @@ def _nested(judged: Iterable[tuple[Any, Any, Any]], values: Any) -> dict[Any, An
 
 
 def _misfits(field: Any, value: Any, *, is_json: bool) -> Any:
-    if isinstance(field, serializers.ListField) and isinstance(value, list):
-        return _nested(((index, field.child, item) for index, item in enumerate(value)), value)
-    if isinstance(field, serializers.DictField) and isinstance(value, dict):
-        return _nested(((name, field.child, item) for name, item in value.items()), value)
+    is_object = isinstance(field, serializers.DictField) and isinstance(value, dict)
+    if is_object or (isinstance(field, serializers.ListField) and isinstance(value, list)):
+        members = value.items() if is_object else enumerate(value)
+        return _nested(((place, field.child, item) for place, item in members), value)
+    if not is_json and isinstance(value, str) and not value.strip() and _is_never_blank(field):
+        return [serializers.ErrorDetail(_BLANK if field.required else _BLANK_OPTIONAL, "blank")]
     types = next((types for kind, types in _JSON_TYPES if isinstance(field, kind)), None)
     if types is None:
         return None
@@ -56,6 +69,11 @@ def _misfits(field: Any, value: Any, *, is_json: bool) -> Any:
     if isinstance(value, str) and most is not None and len(value) > most:
         return [serializers.ErrorDetail(field.error_messages["max_length"].format(max_length=most), "max_length")]
     return None
+
+
+def _is_never_blank(field: Any) -> bool:
+    """Whether a blank text is no value of a field, though a form has one where nothing was filled in."""
+    return isinstance(field, _NEVER_BLANK) and not getattr(field, "allow_blank", False)
 
 
 def whole(*patterns: "str | re.Pattern[str]") -> str:

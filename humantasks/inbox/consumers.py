@@ -12,7 +12,6 @@ import orjson
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, parse_cookie
 
@@ -22,6 +21,7 @@ from kernel.admission import TooManyStreams, become_stream
 from kernel.tasks import end_tasks
 from runs.events.hub import the_hub
 from tenants.context import reading_scope
+from tenants.members.session_store import SessionStore
 from tenants.members.sessions import member_of_session
 from tenants.models import Membership
 

@@ -163,6 +163,7 @@ WHITENOISE_AUTOREFRESH = False
 
 SECURE_SSL_REDIRECT = environment.flag("HTTPS", default=not (DEVELOPMENT or DEBUG))
 SESSION_COOKIE_SECURE = SECURE_SSL_REDIRECT
+SESSION_ENGINE = "tenants.members.session_store"
 CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
 SECURE_REDIRECT_EXEMPT = [r"^metrics$"]
 # A browser that has once heard of it lets nobody take these back, so the wider two are the operator's to ask for.

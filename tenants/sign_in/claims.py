@@ -1,6 +1,7 @@
 """What a provider's claims mean here. Pure."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final
 
 from django.core.exceptions import ValidationError
@@ -12,6 +13,14 @@ ROLES_BY_RANK: Final = ("admin", "reviewer", "auditor")
 LONGEST_EMAIL: Final = 254
 
 Claims = Mapping[str, Json]
+
+
+class EmailFault(StrEnum):
+    """Why an account's e-mail tells nobody whose it is."""
+
+    MISSING = "missing"
+    MALFORMED = "malformed"
+    UNVERIFIED = "unverified"
 
 
 def verified_email(claims: Claims, *, trusted: bool = False) -> str | None:
@@ -41,6 +50,21 @@ def told_email(claims: Claims) -> str | None:
     except ValidationError:
         return None
     return email.lower()
+
+
+def email_fault(claims: Claims) -> EmailFault:
+    """Say why claims have no verified e-mail."""
+    if claims.get("email") in (None, ""):
+        return EmailFault.MISSING
+    return EmailFault.MALFORMED if told_email(claims) is None else EmailFault.UNVERIFIED
+
+
+def said_email(claims: Claims) -> str | None:
+    """Read what is said as the e-mail, be it one or not, fit to be shown."""
+    said = told_email(claims) or claims.get("email")
+    if not isinstance(said, str):
+        return None
+    return "".join(letter if letter.isprintable() else "?" for letter in said[:LONGEST_EMAIL])
 
 
 def merged(signed: Claims, told: Claims) -> Claims:

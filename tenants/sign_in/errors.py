@@ -14,6 +14,7 @@ TOKEN_FAULTS: Final[Mapping[str, str]] = {
     "ES with 256, 384 or 512 bits, or EdDSA.",
     "aud": "Its {token} is for another client: compare the client id.",
     "azp": "Its {token} names another client, or none, as the one it was issued to (azp).",
+    "content": "Its {token} says something that cannot be taken in.",
     "encrypted": "Its {token} is encrypted, which is not read: have it signed only.",
     "exp": "Its {token} has expired, or has no time of expiry: compare the clocks.",
     "form": "It sent no signed {token}.",
@@ -138,6 +139,24 @@ class EmailUnverified(NotInvited):
     code = "EMAIL_UNVERIFIED"
     title = gettext_noop("Your e-mail address has not been verified by your company's sign-in service.")
     advice = gettext_noop("Have it verified there, then sign in again.")
+
+
+class EmailMissing(NotInvited):
+    """The account is unknown, and nothing is said of its e-mail."""
+
+    code = "EMAIL_MISSING"
+    title = gettext_noop("Your company's sign-in service does not tell your e-mail address.")
+    advice = gettext_noop("Have it entered there, or told to this site, then sign in again.")
+
+
+class EmailMalformed(NotInvited):
+    """The account is unknown, and what is said as its e-mail is none, or has letters beyond ASCII."""
+
+    code = "EMAIL_MALFORMED"
+    title = gettext_noop(
+        "What your company's sign-in service tells as your e-mail address is none that can be used here."
+    )
+    advice = gettext_noop("Have it corrected there, to one such as ann@example.com, then sign in again.")
 
 
 class Deactivated(PersonRefused):

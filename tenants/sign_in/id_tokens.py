@@ -157,9 +157,12 @@ def _is_strong(found: jwt.PyJWK | None, alg: str) -> bool:
 def _payload(token: str, key: jwt.PyJWK, alg: str) -> Claims:
     try:
         signed = jwt.PyJWS().decode_complete(token, key, algorithms=[alg])
-        claims = parse_json(signed["payload"], big_integers="text")
-    except (jwt.PyJWTError, ValueError, TypeError, LlmteamError) as error:
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise TokenRefused("signature") from error
+    try:
+        claims = parse_json(signed["payload"], big_integers="text")
+    except LlmteamError as error:
+        raise TokenRefused("content", compared=_fault_of(error)) from error
     if not isinstance(claims, dict):
         raise TokenRefused("form")
     return claims
@@ -190,6 +193,12 @@ def _time(claims: Claims, name: str) -> float:
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise TokenRefused(name)
     return found
+
+
+def _fault_of(error: LlmteamError) -> str:
+    """Say where a payload is wrong, by names and never by values."""
+    told = ((item.pointer, item.detail) for item in error.errors)
+    return " ".join(f"At {pointer[:MOST_TOLD]}: {detail}" if pointer else detail for pointer, detail in told)
 
 
 def _compared(said: Json, wanted: str) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,16 +21,20 @@ from tenants.models import Identity, Membership, User
 from tenants.recording import record
 from tenants.sign_in.claims import (
     Claims,
+    EmailFault,
+    email_fault,
     listed_groups,
     mapped_groups,
     mapped_role,
     name_of,
-    told_email,
+    said_email,
     verified_email,
     why_untold,
 )
 from tenants.sign_in.errors import (
     Deactivated,
+    EmailMalformed,
+    EmailMissing,
     EmailUnverified,
     NotInvited,
     ProviderFailed,
@@ -40,6 +45,11 @@ from tenants.sign_in.providers import Provider
 
 log = logging.getLogger(__name__)
 
+_WITHOUT_EMAIL: Final[Mapping[EmailFault, type[NotInvited]]] = {
+    EmailFault.MISSING: EmailMissing,
+    EmailFault.MALFORMED: EmailMalformed,
+    EmailFault.UNVERIFIED: EmailUnverified,
+}
 _NOT_IN_NAMES: Final = re.compile(r"[^\w.@+-]")
 
 
@@ -64,7 +74,7 @@ def sign_in(*, provider: Provider, claims: Claims) -> SignedIn:
         claims: What it says, checked; of the ID token, and of userinfo where that says more.
 
     Raises:
-        EmailUnverified: The account is unknown, and so is its e-mail.
+        NotInvited: EmailMissing, EmailMalformed, EmailUnverified: the account is unknown, and so is its e-mail.
         NotInvited: Nobody has invited them.
         Deactivated: They were a member.
     """
@@ -147,7 +157,7 @@ def _was_member(user: User, provider: Provider) -> bool:
 
 def _new_identity(provider: Provider, claims: Claims, email: str | None) -> Identity:
     if email is None:
-        raise EmailUnverified(told_email(claims))
+        raise _WITHOUT_EMAIL[email_fault(claims)](said_email(claims))
     found = _without_account(provider, email) or _invited_again(provider, email)
     if found is None and not (_is_invited(provider, email) or _may_join(provider, email)):
         raise NotInvited(email)

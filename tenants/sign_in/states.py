@@ -6,11 +6,11 @@ from enum import StrEnum
 from typing import Final
 
 from django.contrib.auth import SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 
 from tenants.context import unscoped
+from tenants.members.session_store import SessionStore
 from tenants.sign_in.errors import StateRefused
 
 STATES: Final = "oidc_states"

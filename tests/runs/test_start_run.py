@@ -85,6 +85,23 @@ def test_a_form_starts_too(saved: APIClient) -> None:
     assert (body["input"], body["client_reference"], body["timeout_seconds"]) == ({"n": 2}, "007", 9)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("priority", "3"), ("revision", "1"), ("timeout_seconds", "9"), ("on_duplicate", "return_existing")],
+)
+def test_a_blank_field_of_a_form_is_told_to_be_blank(saved: APIClient, name: str, value: str) -> None:
+    def start(fields: str) -> Any:
+        form = "application/x-www-form-urlencoded"
+        return saved.generic("POST", "/api/v1/segments/numbers/runs", fields, content_type=form)
+
+    assert start(f"input=1&client_reference=a&{name}={value}").status_code == 202
+    for blank in ("", "+"):
+        refused = start(f"input=1&client_reference=b&{name}={blank}")
+        assert refused.status_code == 422
+        (found,) = refused.json()["errors"]
+        assert (found["pointer"], found["detail"]) == (f"/{name}", "This is blank: leave it out, or send a value.")
+
+
 def test_the_same_key_and_request_answer_with_the_first_run(saved: APIClient) -> None:
     first = saved.post("/api/v1/segments/numbers/runs", {"input": {"n": 1}}, headers={"Idempotency-Key": "k1"})
     again = saved.post("/api/v1/segments/numbers/runs", {"input": {"n": 1}}, headers={"Idempotency-Key": "k1"})

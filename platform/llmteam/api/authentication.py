@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -13,6 +12,7 @@ from kernel.log_fields import note
 from llmteam.api.cors import ALLOWED
 from runs.events.outflow import outflow_of
 from tenants.errors import CsrfMissing, KeyMissing, KeyRefused, ScopeMissing
+from tenants.members.session_store import SessionStore
 from tenants.members.sessions import member_of_session
 from tenants.selectors import find_caller
 from tenants.types import Caller

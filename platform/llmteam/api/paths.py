@@ -1,4 +1,4 @@
-"""Addresses of the API: a slash at the end changes nothing."""
+"""Addresses that programs call: a slash at the end changes nothing."""
 
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
@@ -7,6 +7,7 @@ from django.utils.decorators import sync_and_async_middleware
 from llmteam.api.middleware import Answer, AsyncAnswer
 
 API = "/api/v1/"
+CALLED = (API, "/resume/")
 
 
 @sync_and_async_middleware
@@ -29,6 +30,6 @@ def without_last_slash(get_response: Answer | AsyncAnswer) -> Answer | AsyncAnsw
 
 
 def _cut(request: HttpRequest) -> None:
-    if request.path_info.startswith(API):
+    if request.path_info.startswith(CALLED):
         request.path_info = request.path_info.removesuffix("/")
         request.path = request.path.removesuffix("/")

@@ -7,7 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from tenants.models import Tenant
-from tests.support.calls import links_of, post, told_before
+from tests.support.calls import get, links_of, parked, post, problem, told_before
 from tests.support.engine import get_run, queue_run, wait_until_over
 from tests.support.host import running_host
 
@@ -153,3 +153,18 @@ def test_texts_that_stand_for_none_and_texts_in_json_are_refused(acme: Tenant) -
             assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/n")
         assert post(link, {"n": 5}).status_code == 200
         assert wait_until_over(run_id) == ["completed"]
+
+
+def test_a_slash_at_the_end_of_a_link_changes_nothing(acme: Tenant) -> None:
+    run_id = queue_run(acme, told_before())
+    with running_host():
+        (link,) = links_of(run_id)
+        parked(run_id)
+        page = get(f"{link}/")
+        assert (page.status_code, "waits for a call" in page.content.decode()) == (200, True)
+        answer = post(f"{link}/", {"paid": True})
+        assert (answer.status_code, answer.json()) == (200, {"outcome": "resumed"})
+        assert wait_until_over(run_id) == ["completed"]
+        assert get_run(run_id).output["answer"] == {"paid": True}
+        assert problem(post(f"{link}/", {})) == {"status": 410, "code": "LINK_OVER"}
+        assert problem(post(f"{link}x/", {})) == {"status": 404, "code": "LINK_UNKNOWN"}

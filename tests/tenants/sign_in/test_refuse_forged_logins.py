@@ -4,6 +4,8 @@ Refused is refused alike: a page with a status of 4xx that says what to do, no s
 account or a membership, and one entry in the audit that names the reason.
 """
 
+import html
+import re
 import time
 from typing import Any
 
@@ -97,6 +99,81 @@ def test_who_is_refused_is_told_by_which_e_mail_and_nobody_else_is(world: World)
         assert text not in answer.text
     for text in ("e@e.example", "sub-eve", CLIENT_SECRET):
         assert text not in str([entry.after, entry.object_id])
+
+
+@pytest.mark.parametrize(
+    ("email", "sentence", "advice", "shown"),
+    [
+        (MISSING, "does not tell your e-mail address", "Have it entered there", None),
+        ("bob at acme", "tells as your e-mail address is none", "one such as ann@example.com", "bob at acme"),
+        ("b\tob@acme.example", "tells as your e-mail address is none", "corrected there", "b?ob@acme.example"),
+        (ANN.replace("a", "\u0430", 1), "is none that can be used here", "corrected there", "\u0430nn"),
+    ],
+)
+def test_an_e_mail_that_cannot_be_used_is_told_for_what_it_is(
+    world: World, *, email: Any, sentence: str, advice: str, shown: str | None
+) -> None:
+    answer = world.come_saying(userinfo=world.told_of_bob(email=email))
+    page = html.unescape(answer.text)
+    assert (answer.status_code, sentence in page, advice in page) == (403, True, True)
+    assert ("You came as" in page) == (shown is not None)
+    assert shown is None or f"You came as {shown}" in page
+    assert world.come_saying().status_code == 302, "with an e-mail that is one they come in"
+
+
+@pytest.mark.parametrize("key", ["\0" * 32, "a" * 31 + "\0", "\u00e9" * 32, "a b" * 11, "a" * 5_000], ids=ascii)
+def test_a_session_cookie_that_is_none_opens_nothing_and_breaks_nothing(world: World, key: str) -> None:
+    pages = {"/": 302, "/sign-in/": 200, "/inbox/": 302, "/admin/": 302, "/oidc/callback/": 400, "/api/v1/me": 401}
+    stranger = Client(raise_request_exception=False)
+    found = {path: stranger.get(path).status_code for path in pages}
+    stranger.cookies["sessionid"] = key
+    assert found == {path: stranger.get(path).status_code for path in pages}
+    assert found == pages
+
+
+@pytest.mark.parametrize("name", ["ann\0", "\0", "no e-mail", "a@b@c", "a" * 5_000])
+def test_an_operator_s_name_that_is_none_is_refused_with_a_sentence(world: World, name: str) -> None:
+    page = Client(raise_request_exception=False)
+    answer = page.post("/admin/login/", {"username": name, "password": f"x{name}"})
+    assert answer.status_code == 200
+    assert re.search("Null characters are not allowed|at most|Please enter the correct", answer.text)
+
+
+@pytest.mark.parametrize("query", ["tenant=%00", "next=%00", "next=/inbox/%00", "for=%00", "tenant=%FF", "tenant=a%00"])
+def test_a_sign_in_begun_with_odd_characters_is_no_fault_of_ours(world: World, query: str) -> None:
+    answer = Client(raise_request_exception=False).get(f"/oidc/login/?{query}")
+    assert answer.status_code in {302, 404}
+
+
+@pytest.mark.parametrize(
+    ("told", "said", "code"),
+    [
+        ({"email": "bob at acme.example"}, {}, "EMAIL_MALFORMED"),
+        ({"email": "Bob <bob@acme.example>"}, {}, "EMAIL_MALFORMED"),
+        ({"email": [BOB]}, {}, "EMAIL_MALFORMED"),
+        ({"email": f"{'b' * 250}@acme.example"}, {}, "EMAIL_MALFORMED"),
+        ({"email": ""}, {}, "EMAIL_MISSING"),
+        ({"email": "bob\0@acme.example"}, {}, "PROVIDER_FAILED"),
+        ({}, {"email": "bob\0@acme.example"}, "TOKEN_REFUSED"),
+        ({}, {"name": "Bob\0"}, "TOKEN_REFUSED"),
+        ({}, {"name": "Bob\ud800"}, "TOKEN_REFUSED"),
+    ],
+    ids=ascii,
+)
+def test_what_cannot_be_a_person_s_is_refused_by_its_own_code(
+    world: World, told: dict[str, Any], said: dict[str, Any], code: str
+) -> None:
+    answer = world.come_saying(userinfo=world.told_of_bob(**told), **said)
+    assert (answer.status_code, code in answer.text) == (400 if code == "PROVIDER_FAILED" else 403, True)
+    (entry,) = refusals()
+    assert (entry.after["code"], entry.after["reason"]) == (code, "content" if code == "TOKEN_REFUSED" else None)
+
+
+def test_what_a_token_says_that_cannot_be_taken_in_is_told_by_its_place(world: World) -> None:
+    world.come_saying(address={"street": "a\0b"})
+    (entry,) = refusals()
+    assert entry.after["detail"].startswith("Its ID token says something that cannot be taken in. At /address/street: ")
+    assert "NUL" in entry.after["detail"]
 
 
 @pytest.mark.parametrize(
