@@ -55,11 +55,10 @@ class Account:
     def evaluate(self, expression: Expression, names: Names) -> Json:
         """Evaluate an expression; raises as ``value_of``."""
         fuel = self._draw()
-        given = fuel.left
         try:
             return expression.evaluate(names, fuel)
         finally:
-            self._settle(given - fuel.left)
+            self._settle(fuel.spent)
 
     def render(self, text: str, names: Names, form: Form = Form.VALUE) -> Json:
         """Read and fill in a text.
@@ -77,20 +76,18 @@ class Account:
         template = parse_template(text, single_braces=True) if form is Form.PROMPT else parse_template(text)
         self._charge_reading(before)
         fuel = self._draw()
-        given = fuel.left
         try:
             return template.render(names, fuel, form)
         finally:
-            self._settle(given - fuel.left)
+            self._settle(fuel.spent)
 
     def text_of(self, value: Json) -> str:
         """Write a value as text, as a template does; raises as ``render``."""
         fuel = self._draw()
-        given = fuel.left
         try:
             return text_of(fuel, value)
         finally:
-            self._settle(given - fuel.left)
+            self._settle(fuel.spent)
 
     def _settle(self, spent: int) -> None:
         self.left -= spent

@@ -10,11 +10,31 @@ from simpleeval import EvalWithCompoundTypes
 from kernel.values import Json
 from segments.expressions.errors import ExpressionFailed, MissingName, quoted
 from segments.expressions.functions import FUNCTIONS
-from segments.expressions.limits import CALL_UNITS, MAX_LIST, Fuel, too_many_values
+from segments.expressions.limits import (
+    CALL_UNITS,
+    DISPLAY_TICKS,
+    FORMAT_TICKS,
+    LEAF_TICKS,
+    MAX_LIST,
+    NODE_TICKS,
+    ROUND_TICKS,
+    Fuel,
+    too_many_values,
+)
 from segments.expressions.methods import METHODS, cut
 from segments.expressions.nodes import Coalesce, OptionalChain, OptionalLink
-from segments.expressions.operators import COMPARISONS, OPERATORS, PREFIXES
-from segments.expressions.values import MadeList, MadeObject, distinct, finite, kind_of, named, need_integer, text_of
+from segments.expressions.operators import COMPARISONS, OF_INTEGERS, OF_NUMBERS, OPERATORS, PREFIXES
+from segments.expressions.values import (
+    NUMBERS,
+    MadeList,
+    MadeObject,
+    distinct,
+    finite,
+    kind_of,
+    named,
+    need_integer,
+    text_of,
+)
 from segments.expressions.wording import ELSEWHERE, nearest
 
 TEXT_FORMAT = re.compile(r"[<>^]?(?:[1-9][0-9]{0,2})?")
@@ -67,24 +87,25 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
             raise
 
     def _eval(self, node: Any) -> Any:
-        fuel = self.fuel
-        fuel.left -= 1
+        fuel, kind = self.fuel, type(node)
+        if kind is ast.Constant:
+            fuel.left -= LEAF_TICKS
+            return node.value
+        if kind is ast.Name and node.id in self.local:
+            fuel.left -= 2 * LEAF_TICKS
+            return self.local[node.id]
+        fuel.left -= NODE_TICKS
         if fuel.left < 0:
             raise fuel.exhausted()
         try:
-            return self.nodes[type(node)](self, node)
+            return self.nodes[kind](self, node)
         except ExpressionFailed as error:
             if error.position is None:
                 error.position = node.col_offset
             raise
 
-    def _eval_constant(self, node: ast.Constant) -> Any:
-        return node.value
-
     def _eval_name(self, node: ast.Name) -> Json:
         name = node.id
-        if name in self.local:
-            return self.local[name]
         if name in self.names:
             return self.names[name]
         if name in FUNCTIONS:
@@ -97,6 +118,8 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         value = node.value
         is_local = type(value) is ast.Name and value.id in self.local
         base: Any = self.local[cast("ast.Name", value).id] if is_local else self._eval(value)
+        if type(base) is dict and node.attr in base:
+            return cast("Json", base[node.attr])
         kind = kind_of(base)
         if kind == "object":
             if node.attr in base:
@@ -110,19 +133,14 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         raise _no_key(kind, node.attr, base)
 
     def _eval_subscript(self, node: ast.Subscript) -> Json:
+        self.fuel.left -= 2 * LEAF_TICKS
         base = self._eval(node.value)
         if isinstance(node.slice, ast.Slice):
             part = cut(self.fuel, base, self._bounds(node.slice))
             return MadeList(part) if isinstance(part, list) else part
         key = self._eval(node.slice)
         if kind_of(base) == "object":
-            if not isinstance(key, str):
-                raise ExpressionFailed(f"The keys of an object are texts, not {named(key)}.")
-            if key in base:
-                return cast("Json", base[key])
-            if isinstance(node.value, OptionalLink):
-                return None
-            raise _no_key("object", key if isinstance(node.slice, ast.Constant) else None, base)
+            return _member(node, base, key)
         if not isinstance(base, str | list):
             raise ExpressionFailed(f"{named(base).capitalize()} has no keys.")
         index = need_integer(key, f"The place in {named(base)}")
@@ -154,10 +172,19 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         return PREFIXES[type(node.op)](self._eval(node.operand))
 
     def _eval_binop(self, node: ast.BinOp) -> Json:
-        return OPERATORS[type(node.op)](self.fuel, self._eval(node.left), self._eval(node.right))
+        left, right, operation = self._eval(node.left), self._eval(node.right), type(node.op)
+        if type(left) is int and type(right) is int and operation in OF_INTEGERS:
+            self.fuel.left -= 2 * LEAF_TICKS
+            return finite(OF_INTEGERS[operation](left, right))
+        return OPERATORS[operation](self.fuel, left, right)
 
     def _eval_compare(self, node: ast.Compare) -> bool:
         left = self._eval(node.left)
+        if len(node.ops) == 1:
+            operation, right = type(node.ops[0]), self._eval(node.comparators[0])
+            if type(left) in NUMBERS and type(right) in NUMBERS and operation in OF_NUMBERS:
+                return OF_NUMBERS[operation](left, right)
+            return COMPARISONS[operation](self.fuel, left, right)
         for operator, comparator in zip(node.ops, node.comparators, strict=True):
             right = self._eval(comparator)
             if not COMPARISONS[type(operator)](self.fuel, left, right):
@@ -195,6 +222,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
 
     def _eval_formattedvalue(self, node: ast.FormattedValue) -> str:
         value = self._eval(node.value)
+        self.fuel.left -= FORMAT_TICKS
         if node.format_spec is None:
             return text_of(self.fuel, value)
         spec = cast("str", cast("ast.Constant", node.format_spec).value)
@@ -217,6 +245,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
                 if not isinstance(more, list):
                     raise ExpressionFailed(f"`*` needs a list, not {named(more)}.")
                 self.fuel.make_list(len(made) + len(more))
+                self.fuel.left -= DISPLAY_TICKS
                 made.extend(more)
             else:
                 made.append(self._eval(element))
@@ -226,58 +255,68 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         return distinct(self.fuel, [self._eval(element) for element in node.elts])
 
     def _eval_dict(self, node: ast.Dict) -> MadeObject:
+        self.fuel.left -= DISPLAY_TICKS
         made = MadeObject()
         for key, value in zip(node.keys, node.values, strict=True):
-            if key is None:
+            if type(key) is ast.Constant and type(key.value) is str:
+                made[key.value] = self._eval(value)
+            elif key is None:
                 more = self._eval(value)
-                if kind_of(more) != "object":
+                if type(more) is not dict and kind_of(more) != "object":
                     raise ExpressionFailed(f"`**` needs an object, not {named(more)}.")
                 self.fuel.make_list(len(made) + len(more))
+                self.fuel.left -= DISPLAY_TICKS + LEAF_TICKS
                 made.update(more)
             else:
-                name = key.value if type(key) is ast.Constant else self._eval(key)
-                made[_key(cast("Json", name))] = self._eval(value)
+                made[_key(self._eval(key))] = self._eval(value)
         return made
 
     def _eval_comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> MadeList:
         made = MadeList()
-
-        def keep() -> None:
+        for _ in self._rounds(node.generators):
             made.append(self._eval(node.elt))
-            _check_size(made)
-
-        self._comprehend(node.generators, keep)
+            if len(made) > MAX_LIST:
+                raise too_many_values()
         return made
 
     def _eval_dict_comprehension(self, node: ast.DictComp) -> MadeObject:
         made = MadeObject()
-
-        def keep() -> None:
+        for _ in self._rounds(node.generators):
             made[_key(self._eval(node.key))] = self._eval(node.value)
-            _check_size(made)
-
-        self._comprehend(node.generators, keep)
+            if len(made) > MAX_LIST:
+                raise too_many_values()
         return made
 
-    def _comprehend(self, generators: list[ast.comprehension], keep: Callable[[], None]) -> None:
-        """Keep one value for each round, with the names of the rounds set only meanwhile."""
+    def _rounds(self, generators: list[ast.comprehension]) -> Iterator[None]:
+        """Set the names of a comprehension's rounds, one after the other, and only meanwhile."""
         outer = self.local
         self.local = dict(outer)
         try:
-            self._go_through(generators, 0, keep)
+            yield from self._go_through(generators, 0)
         finally:
             self.local = outer
 
-    def _go_through(self, generators: list[ast.comprehension], depth: int, keep: Callable[[], None]) -> None:
+    def _go_through(self, generators: list[ast.comprehension], depth: int) -> Iterator[None]:
         generator = generators[depth]
+        target, conditions, is_last = generator.target, generator.ifs, depth + 1 == len(generators)
+        fuel, local = self.fuel, self.local
+        name = target.id if type(target) is ast.Name else None
         for value in self._iterated(generator.iter):
-            self.fuel.spend(1)
-            self._assign(generator.target, value)
-            if all(self._eval(condition) for condition in generator.ifs):
-                if depth + 1 < len(generators):
-                    self._go_through(generators, depth + 1, keep)
+            fuel.left -= ROUND_TICKS + depth
+            if fuel.left < 0:
+                raise fuel.exhausted()
+            if name is not None:
+                local[name] = value
+            else:
+                self._assign(target, value)
+            for condition in conditions:
+                if not self._eval(condition):
+                    break
+            else:
+                if is_last:
+                    yield
                 else:
-                    keep()
+                    yield from self._go_through(generators, depth + 1)
 
     def _iterated(self, node: ast.expr) -> list[Json] | str | Mapping[str, Json]:
         value = self._eval(node)
@@ -298,7 +337,6 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
             self._assign(name, one)
 
     nodes: ClassVar[dict[type[ast.AST], Callable[[Any, Any], Any]]] = {
-        ast.Constant: _eval_constant,
         ast.Name: _eval_name,
         ast.Attribute: _eval_attribute,
         ast.Subscript: _eval_subscript,
@@ -323,15 +361,21 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
     }
 
 
-def _check_size(made: MadeList | MadeObject) -> None:
-    if len(made) > MAX_LIST:
-        raise too_many_values()
-
-
 def _key(value: Json) -> str:
     if not isinstance(value, str):
         raise ExpressionFailed(f"The keys of an object are texts, not {named(value)}.", hint="write `str(key)`")
     return value
+
+
+def _member(node: ast.Subscript, base: Any, key: Json) -> Json:
+    """Give what an object has under a key; null behind `?.` where it has none."""
+    if not isinstance(key, str):
+        raise ExpressionFailed(f"The keys of an object are texts, not {named(key)}.")
+    if key in base:
+        return cast("Json", base[key])
+    if isinstance(node.value, OptionalLink):
+        return None
+    raise _no_key("object", key if isinstance(node.slice, ast.Constant) else None, base)
 
 
 def _no_key(kind: str, key: str | None, base: Any) -> ExpressionFailed:

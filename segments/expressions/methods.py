@@ -84,13 +84,20 @@ def split(fuel: Fuel, text: Json, separator: Json = None, limit: Json = -1, /) -
         return cast("list[Json]", source.split(None, most))
     cut = _text(separator, "`split`")
     if not cut:
-        fuel.make_list(len(source))
-        return list(source)
+        return characters(fuel, source)
     fuel.read_text(2 * (len(source) + len(cut)))
     pieces = source.count(cut) + 1
     fuel.make_list(min(pieces, most + 1) if most >= 0 else pieces)
     fuel.spend(len(source) // 32)
     return cast("list[Json]", source.split(cut, most))
+
+
+def characters(fuel: Fuel, text: str) -> Json:
+    """List the characters of a text; those beyond Latin-1 take a place of their own each."""
+    fuel.make_list(len(text))
+    if not text.isascii():
+        fuel.spend(len(text) // 3)
+    return cast("list[Json]", list(text))
 
 
 def _pieces(source: str, separators: str) -> int:
@@ -158,6 +165,7 @@ def part_of(fuel: Fuel, value: Json, start: Json = 0, stop: Json = None, /) -> J
 
 def cut(fuel: Fuel, value: Json, bounds: slice) -> Json:
     """Give a slice of a text or list."""
+    fuel.spend(2)
     if isinstance(value, str):
         fuel.make_text(len(range(*bounds.indices(len(value)))))
         return value[bounds]
@@ -191,7 +199,9 @@ def lines(fuel: Fuel, text: Json, /) -> Json:
     """Cut a text into its lines."""
     source = _text(text, "`splitlines`")
     fuel.read_text(2 * len(source))
-    fuel.make_list(_pieces(source, LINE_ENDS))
+    pieces = _pieces(source, LINE_ENDS)
+    fuel.make_list(pieces)
+    fuel.read_list(pieces)
     return cast("list[Json]", source.splitlines())
 
 

@@ -1,13 +1,14 @@
 """What `+ - * / // % **`, comparisons and `in` do; each charges fuel before it works."""
 
 import ast
+import operator
 from collections.abc import Callable
 from typing import TypeAlias, cast
 
 from kernel.values import Json
 from segments.expressions.errors import ExpressionFailed
-from segments.expressions.limits import Fuel, number_too_large
-from segments.expressions.values import MadeList, before, computed, equal, finite, kind_of, named
+from segments.expressions.limits import Fuel, integer_too_large, number_too_large
+from segments.expressions.values import NUMBERS, MadeList, before, computed, equal, finite, kind_of, named
 
 Operation: TypeAlias = Callable[[Fuel, Json, Json], Json]
 Number: TypeAlias = int | float
@@ -15,24 +16,29 @@ Number: TypeAlias = int | float
 
 def add(fuel: Fuel, left: Json, right: Json) -> Json:
     """Add numbers, join texts, join lists."""
+    if type(left) in NUMBERS and type(right) in NUMBERS:
+        return computed(fuel, cast("float", left) + cast("float", right))
     if isinstance(left, str) and isinstance(right, str):
         fuel.make_text(len(left) + len(right))
         return left + right
     if isinstance(left, list) and isinstance(right, list):
         fuel.make_list(len(left) + len(right))
+        fuel.spend(1)
         return MadeList([*left, *right])
-    one, other = _numbers("+", left, right)
-    return computed(fuel, one + other)
+    raise _no_numbers("+", left, right)
 
 
 def subtract(fuel: Fuel, left: Json, right: Json) -> Json:
     """Subtract numbers."""
-    one, other = _numbers("-", left, right)
-    return computed(fuel, one - other)
+    if type(left) in NUMBERS and type(right) in NUMBERS:
+        return computed(fuel, cast("float", left) - cast("float", right))
+    raise _no_numbers("-", left, right)
 
 
 def multiply(fuel: Fuel, left: Json, right: Json) -> Json:
     """Multiply numbers; repeat a text or a list."""
+    if type(left) in NUMBERS and type(right) in NUMBERS:
+        return computed(fuel, cast("float", left) * cast("float", right))
     if type(left) is int and isinstance(right, str | list):
         left, right = right, left
     if type(right) is int and isinstance(left, str):
@@ -41,8 +47,7 @@ def multiply(fuel: Fuel, left: Json, right: Json) -> Json:
     if type(right) is int and isinstance(left, list):
         fuel.make_list(len(left) * max(right, 0))
         return MadeList(left * right)
-    one, other = _numbers("*", left, right)
-    return computed(fuel, one * other)
+    raise _no_numbers("*", left, right)
 
 
 def divide(fuel: Fuel, left: Json, right: Json) -> Json:
@@ -59,6 +64,8 @@ def divide_whole(fuel: Fuel, left: Json, right: Json) -> Json:
 
 def remainder(fuel: Fuel, left: Json, right: Json) -> Json:
     """Give what is left of a division that rounds down."""
+    if type(left) in NUMBERS and type(right) in NUMBERS and right:
+        return computed(fuel, cast("float", left) % cast("float", right))
     if isinstance(left, str):
         raise ExpressionFailed("`%` does not fill in texts.", hint="use an f-text: `f'{total:.2f} EUR'`")
     one, other = _divisible("%", left, right)
@@ -87,7 +94,7 @@ def _whole_power(base: int, exponent: int) -> int:
     if -1 <= base <= 1:
         return base if exponent % 2 else base * base
     if exponent > 53:
-        raise number_too_large()  # even 2 ** 54 is beyond 2^53
+        raise integer_too_large()  # even 2 ** 54 is beyond 2^53
     result: int = base**exponent
     return result
 
@@ -108,9 +115,9 @@ def contains(fuel: Fuel, item: Json, container: Json) -> bool:
 
 def negate(value: Json) -> Json:
     """Change the sign of a number."""
-    if kind_of(value) != "number":
-        raise ExpressionFailed(f"{named(value).capitalize()} has no sign.")
-    return finite(-cast("Number", value))
+    if type(value) in NUMBERS:
+        return finite(-cast("Number", value))
+    raise ExpressionFailed(f"{named(value).capitalize()} has no sign.")
 
 
 def keep_sign(value: Json) -> Json:
@@ -135,13 +142,17 @@ def position_in(fuel: Fuel, item: Json, values: list[Json]) -> int | None:
 
 
 def _numbers(symbol: str, left: Json, right: Json) -> tuple[Number, Number]:
-    if kind_of(left) == "number" == kind_of(right):
-        return finite(cast("Number", left)), finite(cast("Number", right))
+    if type(left) in NUMBERS and type(right) in NUMBERS:
+        return cast("Number", left), cast("Number", right)
+    raise _no_numbers(symbol, left, right)
+
+
+def _no_numbers(symbol: str, left: Json, right: Json) -> ExpressionFailed:
     kinds = f"{named(left)} and {named(right)}"
     hint = "write a value as text: `str(x)`" if symbol == "+" and "text" in kinds else None
     if "null" in kinds:
         hint = "give a value for null: `x ?? 0`"
-    raise ExpressionFailed(f"`{symbol}` does not work with {kinds}.", hint=hint)
+    return ExpressionFailed(f"`{symbol}` does not work with {kinds}.", hint=hint)
 
 
 def _divisible(symbol: str, left: Json, right: Json) -> tuple[Number, Number]:
@@ -160,6 +171,21 @@ OPERATORS: dict[type[ast.operator], Operation] = {
     ast.Mod: remainder,
     ast.Pow: power,
 }
+OF_INTEGERS: dict[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+}
+"""What ``OPERATORS`` come to where both sides are integers, before the result is judged."""
+OF_NUMBERS: dict[type[ast.cmpop], Callable[[Number, Number], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+"""What ``COMPARISONS`` come to where both sides are numbers."""
 COMPARISONS: dict[type[ast.cmpop], Callable[[Fuel, Json, Json], bool]] = {
     ast.Eq: equal,
     ast.NotEq: lambda fuel, left, right: not equal(fuel, left, right),

@@ -18,7 +18,7 @@ from segments.expressions.errors import ExpressionFailed, ExpressionSyntaxError,
 from segments.expressions.functions import FUNCTIONS
 from segments.expressions.functions.patterns import PATTERNS, check_pattern
 from segments.expressions.lexer import Kind, Token
-from segments.expressions.limits import MAX_INTEGER
+from segments.expressions.limits import MAX_INTEGER, integer_too_large, number_too_large
 from segments.expressions.nodes import Coalesce, OptionalChain, OptionalLink
 from segments.expressions.wording import ELSEWHERE, REFUSED_WORDS, WORD_OPERATORS, nearest
 
@@ -337,9 +337,10 @@ def _leaf(token: Token) -> ast.expr:
 
 
 def _number(token: Token) -> int | float:
-    if token.text.isdigit():
-        if len(token.text) <= 16 and int(token.text) <= MAX_INTEGER:
-            return int(token.text)
-    elif abs(number := float(token.text)) != float("inf"):
+    is_whole = token.text.isdigit()
+    if is_whole and len(token.text) <= 16 and int(token.text) <= MAX_INTEGER:
+        return int(token.text)
+    if not is_whole and abs(number := float(token.text)) != float("inf"):
         return number
-    raise ExpressionSyntaxError("The number is too large.", position=token.start)
+    told = integer_too_large() if is_whole else number_too_large()
+    raise ExpressionSyntaxError(told.message, position=token.start, hint=told.hint)

@@ -98,7 +98,8 @@ class Template:
             piece = part if isinstance(part, str) else text_of(fuel, _value(part, names, fuel))
             room -= len(piece)
             if room < 0:
-                raise LimitPassed("The text would be longer than 1 MiB.")
+                hint = "insert a part of the value, such as `text[:10000]`"
+                raise LimitPassed("The text would be longer than 1 MiB.", hint=hint)
             yield piece, is_value
 
 

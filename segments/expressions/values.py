@@ -17,6 +17,7 @@ from segments.expressions.limits import (
     MAX_RESULT_DEPTH,
     UNITS_PER_CONTAINER,
     Fuel,
+    integer_too_large,
     number_too_large,
 )
 
@@ -26,6 +27,10 @@ STRICT = (
     | orjson.OPT_PASSTHROUGH_SUBCLASS
     | orjson.OPT_STRICT_INTEGER
 )
+MILLION = 1e6
+FEW = 1e9  # numbers below have at most 15 digits if they have at most six behind the point
+LONG = 1_000  # characters of a text that is looked through only where there is room for it
+SHORT = 32  # characters that are compared at no cost of their own
 CHUNK = 2_000  # values of a long list given to the encoder at once, which reserves memory by their number
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -33,9 +38,13 @@ NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 class MadeList(list[Json]):
     """A list the expression made, which may hold one value many times; lists of the data are plain trees."""
 
+    __slots__ = ()
+
 
 class MadeObject(dict[str, Json]):
     """An object the expression made; see `MadeList`."""
+
+    __slots__ = ()
 
 
 class Distinct(list[Json]):
@@ -55,6 +64,13 @@ KINDS: dict[type, str] = {
     type(None): "null",
 }
 
+
+DATA: frozenset[type] = frozenset((dict, list))
+MADE: frozenset[type] = frozenset((dict, list, MadeList, MadeObject))
+SCALARS: frozenset[type] = frozenset((int, float, bool, type(None)))
+"""The types of what is neither a text nor holds others."""
+NUMBERS: frozenset[type] = frozenset((int, float))
+"""The types of numbers; true and false are of another."""
 
 MISSING: Any = object()
 """Stands for an argument that was not given."""
@@ -125,7 +141,8 @@ def finite(number: float) -> int | float:
     if type(number) is int:
         if -MAX_INTEGER <= number <= MAX_INTEGER:
             return number
-    elif type(number) is float and math.isfinite(number):
+        raise integer_too_large()
+    if type(number) is float and math.isfinite(number):
         return number
     raise number_too_large()
 
@@ -136,8 +153,13 @@ def computed(fuel: Fuel, number: float) -> int | float:
     Raises:
         LimitPassed: JSON cannot hold it.
     """
-    fuel.spend(3)
-    return finite(float(f"{number:.15g}") if type(number) is float else number)
+    fuel.left -= 2
+    if type(number) is int:
+        return finite(number)
+    if -FEW < number < FEW and round(number * MILLION) / MILLION == number:
+        return number
+    fuel.left -= 8
+    return finite(float(f"{number:.15g}"))
 
 
 def text_of(fuel: Fuel, value: Json) -> str:
@@ -172,6 +194,14 @@ def equal(fuel: Fuel, left: Json, right: Json) -> bool:
     Raises:
         LimitPassed: The comparison takes too long.
     """
+    if type(left) is str and type(right) is str:
+        if len(left) > SHORT and len(right) > SHORT:
+            fuel.read_text(min(len(left), len(right)))
+        return left == right
+    return _equal_parts(fuel, left, right)
+
+
+def _equal_parts(fuel: Fuel, left: Json, right: Json) -> bool:
     pairs: list[tuple[Any, Any]] = [(left, right)]
     while pairs:
         one, other = pairs.pop()
@@ -195,7 +225,7 @@ def _inner_pairs(fuel: Fuel, one: Any, other: Any) -> list[tuple[Any, Any]] | No
     """Pair the values of two lists or two objects; None when they cannot be equal."""
     if len(one) != len(other):
         return None
-    fuel.spend(1 + 2 * len(one))
+    fuel.spend(3 + 2 * len(one))
     if isinstance(one, list):
         return list(zip(one, other, strict=True))
     if any(key not in other for key in one):
@@ -209,6 +239,8 @@ def before(fuel: Fuel, left: Json, right: Json) -> bool:
     Raises:
         ExpressionFailed: The two have no order.
     """
+    if type(left) in NUMBERS and type(right) in NUMBERS:
+        return bool(cast("float", left) < cast("float", right))
     while True:
         kind = kind_of(left)
         if kind != kind_of(right) or kind not in {"number", "text", "list"}:
@@ -234,7 +266,7 @@ def distinct(fuel: Fuel, values: Iterable[Json]) -> Distinct:
     found = Distinct()
     seen: set[tuple[str, object]] = set()
     for value in values:
-        fuel.spend(1)
+        fuel.spend(2)
         kind = kind_of(value)
         if kind in {"list", "object"}:
             is_new = not any(equal(fuel, value, other) for other in found)
@@ -245,6 +277,12 @@ def distinct(fuel: Fuel, values: Iterable[Json]) -> Distinct:
             found.append(value)
     fuel.make_list(len(found))
     return found
+
+
+def _too_deep() -> LimitPassed:
+    return LimitPassed(
+        f"The result is nested too deeply: more than {MAX_RESULT_DEPTH} levels.", hint="keep only the levels you need"
+    )
 
 
 def plain(value: Json, fuel: Fuel) -> Json:
@@ -264,29 +302,28 @@ class _Copy:
         self.fuel = fuel
         self.room = MAX_RESULT
         self.by_hand = False
+        self.keys: set[str] = set()
 
     def of(self, value: Any, depth: int) -> Json:
         kind = type(value)
-        if kind is list and len(value) > CHUNK:
-            parts = (self.of(value[start : start + CHUNK], depth) for start in range(0, len(value), CHUNK))
-            return list(chain.from_iterable(cast("Iterator[list[Json]]", parts)))
-        if (kind is dict or kind is list) and not self.by_hand:
-            return self._data(value, depth)
-        if kind in {dict, list, MadeList, MadeObject} or isinstance(value, Mapping):
-            return self._made(value, depth)
         if kind is str:
             return self._text(value)
-        self._take(2)
-        if value is None or kind is bool:
-            return cast("Json", value)
-        if kind is int or kind is float:
-            return finite(value)
+        if kind in SCALARS:
+            self._take(2)
+            return finite(value) if kind in NUMBERS else cast("Json", value)
+        if kind in DATA and not self.by_hand:
+            return self._data(value, depth)
+        if kind in MADE or isinstance(value, Mapping):
+            return self._made(value, depth)
         if kind is Distinct:
             raise ExpressionFailed("A set is not JSON.", hint="make a list of it: `list(set(x))`")
         raise ExpressionFailed("The result is not JSON.")
 
     def _data(self, value: Any, depth: int) -> Json:
         """Copy a part of the data: a tree, so the encoder may take it whole, which a hundred thousand values need."""
+        if type(value) is list and len(value) > CHUNK:
+            parts = (self.of(value[start : start + CHUNK], depth) for start in range(0, len(value), CHUNK))
+            return list(chain.from_iterable(cast("Iterator[list[Json]]", parts)))
         try:
             encoded = orjson.dumps(value, option=STRICT)
         except TypeError:  # it holds something that is not JSON, to be found and named
@@ -294,35 +331,58 @@ class _Copy:
             return self._made(value, depth)
         self._take(len(encoded))
         containers = encoded.count(b"[") + encoded.count(b"{")
-        self.fuel.spend(len(encoded) // BYTES_PER_UNIT + int(containers * UNITS_PER_CONTAINER))
-        if NUL.search(encoded):
+        self.fuel.spend(1 + len(encoded) // BYTES_PER_UNIT + int(containers * UNITS_PER_CONTAINER))
+        if b"\\u0000" in encoded and NUL.search(encoded):
             raise ExpressionFailed("A text holds the character NUL.")
         copy: Json = orjson.loads(encoded)
         if containers + depth > MAX_RESULT_DEPTH and is_deeper(copy, MAX_RESULT_DEPTH - depth):
-            raise LimitPassed(f"The result is nested too deeply: more than {MAX_RESULT_DEPTH} levels.")
+            raise _too_deep()
         return copy
 
     def _made(self, value: Any, depth: int) -> Json:
+        """Copy a list or object, and what is in it that needs a copy."""
         if depth >= MAX_RESULT_DEPTH:
-            raise LimitPassed(f"The result is nested too deeply: more than {MAX_RESULT_DEPTH} levels.")
-        self.fuel.spend(1 + len(value))
-        self._take(2 + 2 * len(value))
+            raise _too_deep()
+        size = len(value)
+        self.fuel.spend(1 + size * 2 // 5)
         if isinstance(value, list):
-            return [self.of(item, depth + 1) for item in value]
-        return {self._key(key): self.of(item, depth + 1) for key, item in value.items()}
+            self._take(2 + 2 * size)
+            copied: Any = list(value)
+            return cast("Json", self._filled(copied, enumerate(value), depth))
+        if not self.keys.issuperset(value):
+            for key in value:
+                self._check_key(key)
+        self._take(2 + 4 * size + sum(map(len, value)))
+        return cast("Json", self._filled(dict(value), value.items(), depth))
 
-    def _key(self, key: object) -> str:
+    def _filled(self, copied: Any, members: Iterable[tuple[Any, Any]], depth: int) -> Any:
+        """Put copies in the place of those members that need one; numbers and short texts are only looked at."""
+        characters = 0
+        for place, member in members:
+            kind = type(member)
+            if kind is str and len(member) < LONG and member.isascii() and "\0" not in member:
+                characters += len(member)
+            elif kind not in SCALARS or (kind in NUMBERS and not -MAX_INTEGER <= member <= MAX_INTEGER):
+                copied[place] = self.of(member, depth + 1)
+        self._take(characters)
+        return copied
+
+    def _check_key(self, key: Any) -> None:
+        """Judge a key that was not seen before."""
         if type(key) is not str:
             raise ExpressionFailed("The keys of an object are texts.", hint="write `str(key)`")
-        return self._text(key)
+        self._text(key)
+        self.keys.add(key)
 
     def _text(self, text: str) -> str:
-        self._take(len(text) + 2)
+        self.room -= len(text) + 2
         if not text.isascii():
             try:
-                self._take(len(text.encode()) - len(text))
+                self.room -= len(text.encode()) - len(text)
             except UnicodeEncodeError:
                 raise ExpressionFailed("A text holds half a character (a lone surrogate).") from None
+        if self.room < 0:
+            raise self._too_large()
         if "\0" in text:
             raise ExpressionFailed("A text holds the character NUL.")
         return text
@@ -330,4 +390,7 @@ class _Copy:
     def _take(self, size: int) -> None:
         self.room -= size
         if self.room < 0:
-            raise LimitPassed("The result is larger than 1 MiB.", hint="keep only the keys you need")
+            raise self._too_large()
+
+    def _too_large(self) -> LimitPassed:
+        return LimitPassed("The result is larger than 1 MiB.", hint="keep only the keys you need")

@@ -9,13 +9,15 @@ from typing import Any, Final, cast
 from kernel.values import Json
 from segments.expressions import methods
 from segments.expressions.errors import ExpressionFailed, LimitPassed
-from segments.expressions.limits import MAX_TEXT, Fuel
+from segments.expressions.limits import MAX_TEXT, Fuel, number_too_large
 from segments.expressions.operators import add, contains
 from segments.expressions.values import (
     MISSING,
+    NUMBERS,
     MadeList,
     MadeObject,
     before,
+    computed,
     distinct,
     finite,
     kind_of,
@@ -26,7 +28,8 @@ from segments.expressions.values import (
     text_of,
 )
 
-NUMBER = re.compile(r"\s*[+-]?(?:[0-9]{1,17}(?:\.[0-9]{0,17})?|\.[0-9]{1,17})(?:[eE][+-]?[0-9]{1,3})?\s*", re.ASCII)
+NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+LONGEST_NUMBER = 1_000  # characters
 
 
 def length(fuel: Fuel, value: Json, /) -> Json:
@@ -48,29 +51,51 @@ def all_of(fuel: Fuel, values: Json, /) -> Json:
 
 def total(fuel: Fuel, values: Json, start: Json = 0, /) -> Json:
     """Add the numbers of a list; true counts as 1."""
+    listed = need_list(fuel, values, "`sum`")
+    kinds = {type(start), *map(type, listed)}
+    if kinds <= NUMBERS:
+        return _total_of_numbers(fuel, [cast("float", start), *cast("list[float]", listed)], are_whole=kinds == {int})
     sum_: Json = start
-    for value in need_list(fuel, values, "`sum`"):
+    for value in listed:
         fuel.spend(2)
         sum_ = add(fuel, sum_, int(value) if isinstance(value, bool) else value)
     return sum_
 
 
+def _total_of_numbers(fuel: Fuel, numbers: list[float], *, are_whole: bool) -> int | float:
+    """Add numbers exactly, and round once."""
+    fuel.spend(len(numbers) // 4)
+    try:
+        return computed(fuel, sum(numbers) if are_whole else math.fsum(numbers))
+    except OverflowError:
+        raise number_too_large() from None
+
+
 def smallest(fuel: Fuel, /, *values: Json, default: Json = MISSING) -> Json:
     """Give the value that sorts first."""
-    return _extreme(fuel, values, default, lambda value, best: before(fuel, value, best))
+    return _extreme(fuel, values, default, min, lambda value, best: before(fuel, value, best))
 
 
 def largest(fuel: Fuel, /, *values: Json, default: Json = MISSING) -> Json:
     """Give the value that sorts last."""
-    return _extreme(fuel, values, default, lambda value, best: before(fuel, best, value))
+    return _extreme(fuel, values, default, max, lambda value, best: before(fuel, best, value))
 
 
-def _extreme(fuel: Fuel, values: tuple[Json, ...], default: Json, wins: Callable[[Json, Json], bool]) -> Json:
+def _extreme(
+    fuel: Fuel,
+    values: tuple[Json, ...],
+    default: Json,
+    pick: Callable[[list[float]], float],
+    wins: Callable[[Json, Json], bool],
+) -> Json:
     listed = need_list(fuel, values[0], "The smallest or largest of one value") if len(values) == 1 else list(values)
     if not listed:
         if default is MISSING:
             raise ExpressionFailed("An empty list has no smallest or largest value.", hint="give `default=`")
         return default
+    if NUMBERS.issuperset(map(type, listed)):
+        fuel.read_list(len(listed))
+        return pick(cast("list[float]", listed))
     best = listed[0]
     for value in listed:
         fuel.spend(1)
@@ -150,10 +175,10 @@ def _defaulted(read: Callable[[Fuel, Json], Json]) -> Callable[..., Json]:
 def to_whole(fuel: Fuel, value: Json, /) -> Json:
     """Make a whole number of a number (towards zero), a boolean or a text such as `7`."""
     if isinstance(value, str):
-        number = _parsed(fuel, value, "int")
-        if isinstance(number, float):
+        digits = _number_in(fuel, value, "int")
+        if not digits.lstrip("+-").isdigit():
             raise ExpressionFailed("The text is no whole number.", hint="use `int(float(x))`")
-        return finite(number)
+        return finite(int(digits))
     if isinstance(value, int | float):
         return finite(int(finite(value) if not isinstance(value, bool) else value))
     raise ExpressionFailed(f"{named(value).capitalize()} is no number.")
@@ -162,18 +187,21 @@ def to_whole(fuel: Fuel, value: Json, /) -> Json:
 def to_fraction(fuel: Fuel, value: Json, /) -> Json:
     """Make a number with a fraction of a number, a boolean or a text such as `42.50`."""
     if isinstance(value, str):
-        return finite(float(_parsed(fuel, value, "float")))
+        return finite(float(_number_in(fuel, value, "float")))
     if isinstance(value, int | float):
         return finite(float(finite(value) if not isinstance(value, bool) else value))
     raise ExpressionFailed(f"{named(value).capitalize()} is no number.")
 
 
-def _parsed(fuel: Fuel, text: str, owner: str) -> int | float:
-    fuel.read_text(len(text))
+def _number_in(fuel: Fuel, text: str, owner: str) -> str:
+    """Give the digits of a text that is a number, without the blanks around it."""
+    fuel.read_text(4 * len(text))
     short = text.strip() if len(text) < MAX_TEXT else ""
     if not NUMBER.fullmatch(short):
         raise ExpressionFailed(f"The text given to `{owner}` is no number.")
-    return int(short) if short.lstrip("+-").isdigit() else float(short)
+    if len(short) > LONGEST_NUMBER:
+        raise LimitPassed(f"`{owner}` reads numbers of at most {LONGEST_NUMBER} characters.", hint="keep it as a text")
+    return short
 
 
 def to_text(fuel: Fuel, value: Json, /) -> Json:
@@ -191,8 +219,7 @@ def to_list(fuel: Fuel, value: Json = None, /) -> Json:
     if value is None:
         return []
     if isinstance(value, str):
-        fuel.make_list(len(value))
-        return list(value)
+        return methods.characters(fuel, value)
     if kind_of(value) == "object":
         return methods.keys(fuel, value)
     listed = need_list(fuel, value, "`list`")

@@ -60,26 +60,35 @@ def url_encode(fuel: Fuel, value: Json, /) -> Json:
         for single in one if isinstance(one, list) else [one]:
             pairs.append(f"{_quoted(fuel, key)}={_quoted(fuel, single)}")
             fuel.grow_list(len(pairs))
+            fuel.spend(4)
     return "&".join(pairs)
 
 
-def url_decode(fuel: Fuel, text: Json, /) -> Json:
-    """Read what stands in a URL, `%20` and `+` as blanks."""
+def url_decode(fuel: Fuel, text: Json, default: Json = MISSING, /) -> Json:
+    """Read what stands in a URL, `%20` and `+` as blanks, escapes as UTF-8; what is no escape stays as it is."""
     source = cast("str", need("text", text, "`urldecode`"))
     fuel.make_text(len(source))
-    fuel.spend(len(source) // 4)
-    return unquote_plus(source)
+    fuel.spend_on_text(len(source) // 4)
+    try:
+        return unquote_plus(source, errors="strict")
+    except UnicodeDecodeError:
+        if default is MISSING:
+            hint = "give a default: `urldecode(text, null)`"
+            raise ExpressionFailed("The escapes in the text are no UTF-8.", hint=hint) from None
+        return default
 
 
 def parse_url(fuel: Fuel, text: Json, /) -> Json:
     """Take a URL apart: `scheme`, `host`, `port`, `path`, `query` (an object, lists for repeated keys), `fragment`."""
     source = cast("str", need("text", text, "`parse_url`"))
     fuel.make_text(len(source))
-    fuel.spend(20 + len(source) // 2)
+    fuel.spend_on_text(20 + len(source) // 2)
     try:
         parts = urlsplit(source.strip())
         host, port = parts.hostname, parts.port
-        pairs = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=1_000)
+        pairs = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=1_000, errors="strict")
+    except UnicodeDecodeError:
+        raise ExpressionFailed("The escapes in the query of the URL are no UTF-8.") from None
     except ValueError:
         raise ExpressionFailed("The text is no URL.") from None
     found: dict[str, Json] = {"scheme": parts.scheme or None, "host": host, "port": port, "path": parts.path}
@@ -101,7 +110,7 @@ def _by_name(fuel: Fuel, pairs: list[tuple[str, str]]) -> MadeObject:
 def _quoted(fuel: Fuel, value: Json) -> str:
     text = text_of(fuel, value)
     fuel.make_text(3 * len(text))
-    fuel.spend(len(text) // 4)
+    fuel.spend_on_text(len(text) // 4)
     return quote(text, safe="", errors="replace")
 
 

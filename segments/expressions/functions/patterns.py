@@ -85,13 +85,13 @@ def _found(fuel: Fuel, text: Json, pattern: Json, owner: str) -> Iterator[Any]:
     source = cast("str", need("text", text, f"`{owner}`"))
     regexp = _ready(fuel, cast("str", need("text", pattern, f"The pattern of `{owner}`")))
     size = len(source) if source.isascii() else len(source.encode(errors="replace"))
-    fuel.spend(20 + size * regexp.programsize // WORK_PER_UNIT)
+    fuel.spend_on_text(20 + size * regexp.programsize // WORK_PER_UNIT)
     if not source.isascii() and any("\ud800" <= character <= "\udfff" for character in source):
         raise ExpressionFailed("The text holds half a character (a lone surrogate).")
     started = time.thread_time()
     for match in regexp.finditer(source):
         yield match
-        fuel.spend(8 + (size - match.end()) // AHEAD_PER_UNIT)
+        fuel.spend_on_text(8 + (size - match.end()) // AHEAD_PER_UNIT)
         if fuel.is_shared and time.thread_time() - started > HERE_SECONDS:
             raise fuel.exhausted()
 

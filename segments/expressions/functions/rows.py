@@ -6,10 +6,12 @@ from typing import Any, Final, cast
 
 from kernel.values import Json
 from segments.expressions.errors import ExpressionFailed
-from segments.expressions.functions.basics import look_up, to_fraction
+from segments.expressions.functions.basics import look_up, to_fraction, total
 from segments.expressions.limits import Fuel
 from segments.expressions.operators import add
 from segments.expressions.values import (
+    MISSING,
+    NUMBERS,
     MadeList,
     MadeObject,
     before,
@@ -29,10 +31,11 @@ def group_by(fuel: Fuel, rows: Json, key: Json, /) -> Json:
     """Make an object with the rows of a list by the value of a key, as text; null and missing are the empty text."""
     made = MadeObject()
     for row, found in _keyed(fuel, rows, key, "group_by"):
-        group = made.get(name := text_of(fuel, found))
+        group = made.get(name := found if type(found) is str else text_of(fuel, found))
         if group is None:
             made[name] = MadeList([row])
             fuel.grow_list(len(made))
+            fuel.spend(1)
         else:
             cast("list[Json]", group).append(row)
     return made
@@ -40,17 +43,26 @@ def group_by(fuel: Fuel, rows: Json, key: Json, /) -> Json:
 
 def sum_by(fuel: Fuel, rows: Json, key: Json, by: Json = None, /) -> Json:
     """Add up a key of a list of rows, null and missing as 0; with another key an object of the sums by its value."""
-    sums = MadeObject()
-    names = None if by is None else [text_of(fuel, found) for _, found in _keyed(fuel, rows, by, "sum_by")]
-    for index, (_, found) in enumerate(_keyed(fuel, rows, key, "sum_by")):
-        name = "" if names is None else names[index]
-        value = 0 if found is None else to_fraction(fuel, found) if isinstance(found, str) else found
-        if name in sums:
-            sums[name] = add(fuel, sums[name], value)
-        else:
-            sums[name] = add(fuel, 0, value)
-            fuel.grow_list(len(sums))
-    return sums if by is not None else sums.get("", 0)
+    numbers = [_counted(fuel, found) for _, found in _keyed(fuel, rows, key, "sum_by")]
+    if by is None:
+        return total(fuel, numbers)
+    addends = MadeObject()
+    for number, (_, found) in zip(numbers, _keyed(fuel, rows, by, "sum_by"), strict=True):
+        name = found if type(found) is str else text_of(fuel, found)
+        if name not in addends:
+            addends[name] = []
+            fuel.grow_list(len(addends))
+        cast("list[Json]", addends[name]).append(number)
+    fuel.spend(4 * len(addends))
+    return MadeObject((name, total(fuel, listed)) for name, listed in addends.items())
+
+
+def _counted(fuel: Fuel, found: Json) -> Json:
+    if type(found) in NUMBERS:
+        return found
+    if found is None:
+        return 0
+    return to_fraction(fuel, found) if isinstance(found, str) else add(fuel, 0, found)
 
 
 def sort_by(fuel: Fuel, rows: Json, key: Json, /, *, reverse: Json = False) -> Json:
@@ -77,6 +89,7 @@ def unique(fuel: Fuel, values: Json, key: Json = None, /) -> Json:
         return list(distinct(fuel, need_list(fuel, values, "`unique`")))
     made, seen = MadeList(), set[str]()
     for row, found in _keyed(fuel, values, key, "unique"):
+        fuel.spend(3)
         name = f"{kind_of(found)} {text_of(fuel, found)}"
         if name not in seen:
             seen.add(name)
@@ -105,6 +118,7 @@ def chunk(fuel: Fuel, values: Json, size: Json, /) -> Json:
     if length < 1:
         raise ExpressionFailed("The size of `chunk` is at least 1.")
     fuel.make_list(len(listed))
+    fuel.spend(len(listed) // length)
     return MadeList(MadeList(listed[start : start + length]) for start in range(0, len(listed), length))
 
 
@@ -145,12 +159,14 @@ def _merge_into(fuel: Fuel, made: MadeObject, other: dict[str, Json], levels: in
 def _keyed(fuel: Fuel, rows: Json, key: Json, owner: str) -> Iterable[tuple[Json, Json]]:
     """Give each row of a list with the value of a key, null where it has none."""
     listed, path = need_list(fuel, rows, f"`{owner}`"), cast("str", need("text", key, f"The key of `{owner}`"))
-    is_plain = "." not in path
-    for row in listed:
-        fuel.spend(2)
-        if not isinstance(row, dict):
-            raise ExpressionFailed(f"`{owner}` needs a list of objects, and there is {named(row)} in it.")
-        yield row, row.get(path) if is_plain or path in row else look_up(fuel, row, path)
+    fuel.spend(len(listed))
+    wrong = next((row for row in listed if not isinstance(row, dict)), MISSING)
+    if wrong is not MISSING:
+        raise ExpressionFailed(f"`{owner}` needs a list of objects, and there is {named(wrong)} in it.")
+    objects = cast("list[dict[str, Json]]", listed)
+    if "." not in path:
+        return [(row, row.get(path)) for row in objects]
+    return ((row, row[path] if path in row else look_up(fuel, row, path)) for row in objects)
 
 
 def _names(fuel: Fuel, keys: tuple[Json, ...], owner: str) -> list[str]:
@@ -162,7 +178,7 @@ def _names(fuel: Fuel, keys: tuple[Json, ...], owner: str) -> list[str]:
 def _each(fuel: Fuel, value: Json, owner: str, change: Callable[[dict[str, Json]], dict[str, Json]]) -> Json:
     if not isinstance(value, list):
         row = cast("dict[str, Json]", need("object", value, f"`{owner}`"))
-        fuel.spend(len(row))
+        fuel.spend(2 + len(row))
         return MadeObject(change(row))
     fuel.make_list(len(value))
     return MadeList(

@@ -23,8 +23,9 @@ def read_json(fuel: Fuel, text: Json, default: Json = MISSING, /) -> Json:
         return default
     source = cast("str", need("text", text, "`parse_json`"))
     if len(source) > MAX_TEXT:
-        raise LimitPassed(f"`parse_json` reads at most {MAX_TEXT} characters.")
-    fuel.spend(len(source) // 8)
+        hint = "let the step that brings it read it"
+        raise LimitPassed(f"`parse_json` reads at most {MAX_TEXT} characters.", hint=hint)
+    fuel.spend_on_text(len(source) // 8)
     try:
         return parse_json(source, big_integers="text")
     except LlmteamError as error:
@@ -61,7 +62,7 @@ def write_csv(fuel: Fuel, rows: Json, columns: Json = None, /, *, delimiter: Jso
 def read_csv(fuel: Fuel, text: Json, /, *, delimiter: Json = ",", header: Json = True) -> Json:
     """Read CSV as a list of objects by the names in its first line; without a header as a list of lists of texts."""
     source = cast("str", need("text", text, "`parse_csv`")).removeprefix("\ufeff")
-    fuel.spend(len(source) // 16)
+    fuel.spend_on_text(len(source) // 16)
     rows = _read_rows(fuel, source, _delimiter(delimiter))
     if not header or not rows:
         return rows
@@ -111,7 +112,8 @@ def _names(fuel: Fuel, columns: Json) -> list[str]:
 
 def _bound(columns: int) -> None:
     if columns > MAX_COLUMNS:
-        raise LimitPassed(f"`csv` writes at most {MAX_COLUMNS} columns.")
+        hint = "name those you need: `csv(rows, ['a'])`"
+        raise LimitPassed(f"`csv` writes at most {MAX_COLUMNS} columns.", hint=hint)
 
 
 def _cells(row: Json, names: list[str]) -> list[Json]:

@@ -29,6 +29,7 @@ def data() -> dict[str, Any]:
         "texts": ["x" * 20 + str(i) for i in range(50_000)],
         "objects": [{"a": i, "b": "x"} for i in range(50_000)],
         "empty": [[] for _ in range(300_000)],
+        "bare": [{} for _ in range(50_000)],
         "keys": {f"k{i}": i for i in range(80_000)},
         "deep": nested(5_000),
         "alike": ["z" * 90_000 + str(i) for i in range(11)],
@@ -40,17 +41,21 @@ def data() -> dict[str, Any]:
 
 
 HOSTILE = """
-[r for r in rows] | [r for r in rows if r.total >= 0] | [r.in for r in rows] | [[r] for r in rows]
-text | numbers | objects | empty | keys | deep | texts | [deep] == [deep] | deep == deep | deep < deep | deep in deep
-[deep] | text in other | 'b' in text | ('a' * 50000 + 'b') in text | text == other | text < other | text.upper()
-text.split('a') | text.split('b') | blank.split() | blank.strip() | text.strip('bcdefghijkl a')
-text.replace('a', 'bb') | text.count('aa') | text.find('b') | growing.lower() | growing.title() | wide[::2]
-numbers == numbers | objects == objects | empty == empty | keys == keys | [numbers for x in range(10000)]
-[objects for x in few] | [text for x in range(10000)] | [text[:90000] + str(x) for x in range(10000)]
-[[0] * 10000] * 10000 | [[[0] * 10000] * 10000] * 10000 | [[[[[[objects, objects], [objects, objects]]]]]]
-zip(objects, objects, objects) | items(keys) | enumerate(numbers) | [x ?? 1 for x in numbers]
-[x.zz ?? 1 for x in objects] | [x?.zz?.y for x in objects] | [x.a for x in objects] | sorted(numbers)
-sorted(numbers[:10000]) | sorted(texts[:10000]) | sorted(alike) | sorted(objects)
+pick(bare, 'a') | [pick(bare, 'a') for x in range(100)] | [omit(bare, 'a') for x in range(100)] | csv(bare)
+[group_by(bare, 'a') for x in range(100)] | [sum_by(bare, 'a') for x in range(100)] | [{**x} for x in bare]
+[unique(bare, 'a') for x in range(100)] | [sort_by(bare, 'a') for x in range(100)] | unique(bare)
+[x == {} for x in bare] | [range(50000) for x in range(1000)] | [chunk(bare, 2) for x in range(100)]
+[reversed(bare) for x in range(1000)] | [r for r in rows] | [r for r in rows if r.total >= 0] | [r.in for r in rows]
+[[r] for r in rows] | text | numbers | objects | empty | keys | deep | texts | [deep] == [deep] | deep == deep
+deep < deep | deep in deep | [deep] | text in other | 'b' in text | ('a' * 50000 + 'b') in text | text == other
+text < other | text.upper() | text.split('a') | text.split('b') | blank.split() | blank.strip()
+text.strip('bcdefghijkl a') | text.replace('a', 'bb') | text.count('aa') | text.find('b') | growing.lower()
+growing.title() | wide[::2] | numbers == numbers | objects == objects | empty == empty | keys == keys
+[numbers for x in range(10000)] | [objects for x in few] | [text for x in range(10000)]
+[text[:90000] + str(x) for x in range(10000)] | [[0] * 10000] * 10000 | [[[0] * 10000] * 10000] * 10000
+[[[[[[objects, objects], [objects, objects]]]]]] | zip(objects, objects, objects) | items(keys) | enumerate(numbers)
+[x ?? 1 for x in numbers] | [x.zz ?? 1 for x in objects] | [x?.zz?.y for x in objects] | [x.a for x in objects]
+sorted(numbers) | sorted(numbers[:10000]) | sorted(texts[:10000]) | sorted(alike) | sorted(objects)
 sorted([[x % 7, str(x)] for x in range(3000)]) | min(numbers) | max(alike) | min(empty) | sum(fractions)
 unique(texts) | unique(objects) | unique([[x] for x in range(9999)]) | any(numbers) | join(texts) | join(texts, text)
 str(objects) | to_json(text) | parse_json(text) | parse_json('[' * 50000) | parse_json('[' + '1,' * 40000 + '1]')
@@ -90,7 +95,39 @@ html_to_text('<script>' * 10000) | html_to_text('<p ' * 30000) | markdown_to_tex
 escape_html(text) | markdown_to_text('*a ' * 30000) | markdown_to_text('**' * 40000) | markdown_to_text('# ' * 40000)
 markdown_to_text('> ' * 40000) | markdown_to_text('\\n' * 90000) | markdown_to_text('[a](' * 20000)
 markdown_to_text('- ' * 40000) | markdown_to_text('|-' * 40000) | csv(objects) | csv([keys]) | csv([numbers])
-csv(objects, ['a']) | parse_csv(text) | parse_csv('a,' * 40000) | parse_csv('a\\n' * 40000) | parse_csv('"' * 90000)
+sorted(numbers[:50000]) | sorted(texts[:50000]) | [sorted(texts[:50000]) for x in range(1000)] | [[0] * 50000] * 50000
+[numbers for x in range(50000)] | [text for x in range(50000)] | [text[:90000] + str(x) for x in range(50000)]
+[list(wide[:50000]) for x in range(100)] | [wide[:50000].split('') for x in range(100)]
+[wide[x] for x in range(50000)] | [chunk(numbers[:50000], 1) for x in range(100)]
+[chunk(few, 1) for x in range(50000)] | [{} for x in range(50000)] | [{'a': x} for x in range(50000)]
+[[] for x in range(50000)] | {str(x): [] for x in range(50000)} | [items(rows[0]) for x in range(50000)]
+[enumerate(few) for x in range(50000)] | [zip(few, few) for x in range(50000)]
+[{**objects[x], 'c': x} for x in range(50000)] | [{**r} for r in rows] | [{**keys} for x in few]
+[[*few] for x in numbers] | sum(r.a * 1.37 for r in objects) | sum(x / 3 for x in fractions)
+max(r.a for r in objects) | [sum(few) for x in numbers] | [sum(fractions) for x in range(1000)]
+[max(numbers) for x in range(1000)] | [group_by(rows, 'id') for x in few] | [sum_by(objects, 'a') for x in range(1000)]
+[group_by(objects[:100], 'b') for x in range(1000)]
+{k: sum(r.a for r in v) for k, v in items(group_by(objects, 'b'))} | [unique(rows, 'name') for x in few]
+[sum_by(rows, 'total', 'in.city') for x in range(100)] | [sort_by(rows, 'total') for x in range(100)]
+[flatten([few, few]) for x in numbers] | [pick(rows[0], 'id') for x in numbers]
+[merge(rows[0], rows[0]) for x in numbers] | [keys(rows[0]) for x in numbers] | [values(rows[0]) for x in numbers]
+[set(few) for x in numbers] | [dict([]) for x in few] | [x.split('') for x in texts] | [join(few) for x in numbers]
+[few + few for x in numbers] | [few * 100 for x in range(50000)] | ['ab' * 40 for x in range(50000)]
+[f'{x}{x}{x}' for x in numbers] | [wide[:9] + 'a' for x in range(50000)] | [lower(wide[:50]) for x in range(50000)]
+[reversed(few) for x in numbers] | [range(9) for x in numbers] | [html_to_text('<p>a') for x in numbers]
+[markdown_to_text('*a*') for x in numbers] | [escape_html('<') for x in numbers] | [float('1e300') for x in numbers]
+float('9' * 90000) | int('9' * 1000) | [int('9' * 900, 0) for x in numbers] | [urldecode('%FC', 0) for x in numbers]
+urldecode('%FC' * 30000, 0) | urldecode('%C3%BC' * 90000) | html_to_text('<a b="c">x</a>' * 30000)
+html_to_text('<td>12</td>' * 30000) | html_to_text('<script>x</script>' * 20000) | html_to_text('<!-- a -->' * 30000)
+html_to_text('&#8364;' * 30000) | html_to_text('a  b' * 90000) | html_to_text(blank) | html_to_text('<p>' * 90000)
+html_to_text('\\n' * 90000) | html_to_text('<header>' * 30000) | html_to_text('<br>a' * 60000)
+markdown_to_text('-' * 90000 + 'x') | markdown_to_text('- ' * 40000 + 'x') | markdown_to_text('|:-' * 30000 + 'x')
+markdown_to_text('a' + ' ' * 90000 + 'b*') | markdown_to_text('# ' + '# ' * 40000 + 'x')
+markdown_to_text('_a_ ' * 60000) | markdown_to_text(' ' * 90000 + '*') | markdown_to_text('> ' * 40000 + '*')
+markdown_to_text('*a*\\n' * 60000) | markdown_to_text('\\\\*' * 60000) | markdown_to_text('`' * 90000)
+markdown_to_text('```\\n' * 30000) | markdown_to_text('<' * 90000) | markdown_to_text('![a](b)' * 30000)
+markdown_to_text('<http://a>' * 20000) | markdown_to_text('*' + 'a b ' * 90000) | csv(objects, ['a']) | parse_csv(text)
+parse_csv('a,' * 40000) | parse_csv('a\\n' * 40000) | parse_csv('"' * 90000)
 parse_csv('a\\n' + ('"' + 'x' * 90000) * 1) | json(objects) | [parse_json(text, null) for x in numbers] | keys.foo
 keys['foo'] | texts.count('x') | [] in objects | reversed(objects[:10000]) | numbers * 10**9
 """
@@ -139,6 +176,53 @@ def _settle(expression: Any, data: dict[str, Any]) -> None:
 def test_large_but_legal_data_passes(source: str, data: dict[str, Any]) -> None:
     smaller = {**data, "keys": {f"k{i}": i for i in range(10_000)}, "objects": data["objects"][:40_000]}
     parse(source).evaluate(smaller)
+
+
+GROUPED = "items(group_by(rows, 'customer'))"
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("sum(r.quantity * 2 for r in rows)", 25_000),
+        ("sum(r.total * 2 for r in rows)", 20_000),
+        ("sum([r.quantity for r in rows if r.customer != 'c1'])", 20_000),
+        ("max(r.total for r in rows)", 25_000),
+        ("len([r for r in rows if r.quantity > 3])", 20_000),
+        (f"{{k: sum(r.total for r in v) for k, v in {GROUPED}}}", 20_000),
+        (f"{{k: sum(r.total * r.quantity for r in v) for k, v in {GROUPED}}}", 15_000),
+        (f"{{k: len(v) for k, v in {GROUPED}}}", 25_000),
+        ("[r.total for r in rows]", 25_000),
+        ("[{**r, 'n': 1} for r in short]", 15_000),
+        ("[{**r, 'twice': r.quantity * 2} for r in rows]", 10_100),
+        ("[{**r, 'total': r.n * 2} for r in short]", 12_000),
+        ("[{'id': r.id, 'total': r.n} for r in short]", 12_000),
+    ],
+)
+def test_what_people_write_over_many_rows_stays_within_bounds(source: str, count: int) -> None:
+    short: list[Any] = [{"id": n, "n": n % 7} for n in range(count)]
+    rows: list[Any] = [
+        {"id": n, "name": f"name {n}", "total": n * 1.37, "customer": f"c{n % 97}", "quantity": n % 7}
+        for n in range(count)
+    ]
+    assert parse(source).evaluate({"rows": rows, "short": short})
+
+
+PAGE = "<div class='a'><p>Order <b>4711</b> of <a href='/c/1'>Tom &amp; Ann</a> is due.</p><td>7</td></div>\n"
+NOTE = "## Orders\n\nSome **bold** and _plain_ words with a [link](https://x.example/1) and `code`.\n\n- one *item*\n\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "line"),
+    [
+        ("html_to_text(text)", PAGE, "Order 4711 of Tom & Ann is due."),
+        ("markdown_to_text(text)", NOTE, "Some bold and plain words with a link and code."),
+    ],
+)
+def test_a_page_of_200_kb_stays_within_bounds(source: str, text: str, line: str) -> None:
+    whole = text * (200_000 // len(text) + 1)
+    found = str(parse(source).evaluate({"text": whole})).split("\n")
+    assert found.count(line) == whole.count("\n" if text is PAGE else "Some ")
 
 
 @pytest.mark.parametrize(
