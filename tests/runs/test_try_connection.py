@@ -109,6 +109,21 @@ def test_an_api_is_tried_with_all_that_steps_send(acme: Customer, api: Api, serv
     assert len({call.headers["idempotency-key"] for call in server.calls}) == 1
 
 
+def test_a_try_ends_in_time_whatever_it_waits_for(
+    acme: Customer, api: Api, server: CountingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "TRIAL_SECONDS", 1.0)
+    slow = Answer(body={"access_token": "t"}, delay_seconds=1.5)
+    server.route("POST", "/token", [Answer(body={"access_token": "t"}), slow])
+    server.route("GET", "/", [Answer(status=204), Answer(status=401)])
+    auth = {"type": "oauth2", "token_url": f"{server.url}/token", "client_id": "us"}
+    connection = {"kind": "http", "base_url": server.url, "auth": auth, "secret": SECRET}
+    assert tried(api(acme), connection)["ok"]
+    found = tried(api(acme), connection)
+    assert (found["ok"], found["code"]) == (False, "REQUEST_TIMED_OUT")
+    assert found["duration_ms"] < 2_900
+
+
 def test_a_port_nobody_listens_at(acme: Customer, api: Api) -> None:
     found = tried(api(acme), {"kind": "http", "base_url": "http://127.0.0.1:9/"})
     assert (found["ok"], found["code"], found["status"]) == (False, "CONNECTION_FAILED", None)
