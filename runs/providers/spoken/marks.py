@@ -40,7 +40,7 @@ _OPENED: Final = "|".join((*map(re.escape, _OPENERS), f"(?:{re.escape(_AGAIN)})?
 _IN_TAG: Final = "|".join(map(re.escape, TAGS))
 _OPENER: Final = rf"(?:(?:{_OPENED})\s*)+|(?={_IN_TAG})"
 OPENER: Final = re.compile(_OPENER)
-OPENER_OR_CODE: Final = re.compile(rf"```.*?(?:```|\Z)|(?<!`)`[^`\n]+`|(?P<opener>{_OPENER})", re.DOTALL)
+OPENER_OR_CODE: Final = re.compile(rf"```.*?```|(?<!`)`[^`\n]+`|(?P<opener>{_OPENER})", re.DOTALL)
 """Where a call may begin; or code, between fences or backticks in a line, which only mentions what it holds."""
 TAGGED: Final = re.compile(rf"<(?:function=|invoke name=)[\"']?{_NAME}[\"']?\s*>")
 NAMED: Final = re.compile(
