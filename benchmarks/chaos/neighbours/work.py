@@ -7,7 +7,7 @@ from benchmarks.chaos.neighbours.attacker import Attacker
 
 HEAVY = "sum(a * b for a in run.input.n for b in run.input.n)"
 """Nearly what one expression may do by itself."""
-INPUT = {"n": list(range(70))}
+INPUT = {"n": list(range(160))}
 SIDE_BY_SIDE = 8
 INLINE = {"runs.engine.slices:INLINE_UNITS": 1 << 60, "runs.engine.slices:ROUND_UNITS": 1 << 60}
 DEPTH = 40

@@ -110,7 +110,7 @@ def test_a_loop_is_shared_for_as_long_as_several_tenants_have_runs(monkeypatch: 
 def test_a_run_waits_for_few_of_the_runs_another_tenant_has_ready(acme: Tenant, globex: Tenant) -> None:
     busy = [step(f"s{number}", "transform", expression=BUSY) for number in range(10)]
     calling = [step(f"call{number}", "probe") for number in range(5)]
-    attacking = queue_runs(acme, segment(*busy), 100, input={"n": list(range(40))})
+    attacking = queue_runs(acme, segment(*busy), 100, input={"n": list(range(120))})
     calls = queue_run(globex, segment(*calling))
     with running_host():
         wait_until_over(calls, *attacking, seconds=60)
