@@ -174,7 +174,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
     def _eval_binop(self, node: ast.BinOp) -> Json:
         left, right, operation = self._eval(node.left), self._eval(node.right), type(node.op)
         if type(left) is int and type(right) is int and operation in OF_INTEGERS:
-            self.fuel.left -= 2 * LEAF_TICKS
+            self.fuel.left -= 3 * LEAF_TICKS
             return finite(OF_INTEGERS[operation](left, right))
         return OPERATORS[operation](self.fuel, left, right)
 

@@ -88,7 +88,7 @@ class Fuel:
             raise self.exhausted()
 
     def spend_on_text(self, units: int) -> None:
-        """Take units away for work on a text, before it is done; raises as ``spend``."""
+        """Take units away for reading a text that was given, where less of it helps; raises as ``spend``."""
         self._on_texts += units
         self.spend(units)
 
@@ -98,7 +98,7 @@ class Fuel:
         Raises:
             LimitPassed: Too little fuel is left.
         """
-        self.spend_on_text(characters // CHARACTERS_PER_UNIT)
+        self.spend(characters // CHARACTERS_PER_UNIT)
 
     def read_list(self, values: int) -> None:
         """Charge for going through the values of a list or object.
@@ -118,7 +118,7 @@ class Fuel:
             raise LimitPassed(
                 f"The text would be longer than {MAX_TEXT} characters.", hint="keep its parts apart, as a list"
             )
-        self.spend_on_text(characters // CHARACTERS_PER_UNIT)
+        self.spend(characters // CHARACTERS_PER_UNIT)
 
     def make_list(self, values: int) -> None:
         """Charge for a new list or object, before it is made.

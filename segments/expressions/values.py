@@ -153,12 +153,12 @@ def computed(fuel: Fuel, number: float) -> int | float:
     Raises:
         LimitPassed: JSON cannot hold it.
     """
-    fuel.left -= 2
+    fuel.left -= 4
     if type(number) is int:
         return finite(number)
     if -FEW < number < FEW and round(number * MILLION) / MILLION == number:
         return number
-    fuel.left -= 8
+    fuel.left -= 6
     return finite(float(f"{number:.15g}"))
 
 

@@ -162,10 +162,8 @@ def _defaulted(read: Callable[[Fuel, Json], Json]) -> Callable[..., Json]:
     def function(fuel: Fuel, value: Json, default: Json = MISSING, /) -> Json:
         try:
             return read(fuel, value)
-        except LimitPassed:
-            raise
         except ExpressionFailed:
-            if default is MISSING:
+            if default is MISSING or fuel.left < 0:
                 raise
             return default
 

@@ -178,7 +178,7 @@ def _names(fuel: Fuel, keys: tuple[Json, ...], owner: str) -> list[str]:
 def _each(fuel: Fuel, value: Json, owner: str, change: Callable[[dict[str, Json]], dict[str, Json]]) -> Json:
     if not isinstance(value, list):
         row = cast("dict[str, Json]", need("object", value, f"`{owner}`"))
-        fuel.spend(2 + len(row))
+        fuel.spend(3 + len(row))
         return MadeObject(change(row))
     fuel.make_list(len(value))
     return MadeList(

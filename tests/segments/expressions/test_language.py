@@ -179,6 +179,7 @@ VALUES: list[tuple[str, Any]] = [
     ("int('7') + int(' -8 ') + int(1.9) + int(true)", 1),
     ("urldecode('M%C3%BCnchen+%zz%')", "M\u00fcnchen %zz%"),
     ("urldecode('M%FCnchen', null)", None),
+    ("int('123456789012345678901', 0) + float('1e400', 1) + float('9' * 1001, 2)", 3),
     ("float('0.3333333333333333333333')", 0.3333333333333333),
     ("float('1.5e2') + float(1) + float(false)", 151.0),
     ("str(1) + str(1.5) + str(true) + str(null) + str([1]) + str('x')", "11.5true[1]x"),
