@@ -7,12 +7,14 @@ from kernel.charsets import codec_of, label_of
 from kernel.egress import HeaderRefused, check_headers
 from kernel.values import Json, MalformedJson, ValueRefused, dump_json, parse_json
 from runs.step_api.base import StepFailed
-from runs.steps.http.body import TEXT, is_json, misfit, written
+from runs.steps.http.body import LONGEST_TYPE, TEXT, is_json, misfit, written
 from runs.steps.http.reading import media_type
 from segments.catalog import Remark
 from segments.expressions import ExpressionError, parse_template
 
 _TEMPLATE: Final = "{{"
+_MOST_LINES: Final = 100
+"""Lines that are looked at for whether each is JSON, as stores of logs take it."""
 _SOLE: Final = "\0"
 """The outline of a text that is one template and nothing else: it may give any value."""
 
@@ -70,14 +72,16 @@ def _refusal(body: Json, content_type: str) -> str | None:
 
 def _oddity(body: Json, content_type: str) -> str | None:
     """Say why a body that is sent is none of what its type promises."""
-    kind = media_type(content_type or TEXT)
+    kind = media_type(content_type or TEXT)[:LONGEST_TYPE]
     label = label_of(content_type)
     if label is not None and codec_of(label) is None:
         return f"The charset {label} is not known; the body goes out in UTF-8."
     if not isinstance(body, str):
         is_xml = kind.endswith(("/xml", "+xml")) and bool(content_type)
         return f"The body is sent as JSON, though its type is {kind}." if is_xml else None
-    if not is_json(content_type) or _TEMPLATE in body or _is_json(body) or all(map(_is_json, body.splitlines())):
+    if not is_json(content_type) or _TEMPLATE in body or _is_json(body):
+        return None
+    if all(map(_is_json, body.splitlines()[:_MOST_LINES])):
         return None
     return f"The body is no JSON, though its type is {kind}."
 
