@@ -202,14 +202,14 @@ def test_small_work_never_leaves_the_loop(platform: Platform) -> None:
     assert metric("llmteam_compute_seconds_count") > before
 
 
-GROUPED = "{k: sum(r.v * 2 for r in v) for k, v in items(group_by(input.rows, 'g'))}"
+GROUPED = "{k: sum(r.v for r in v) for k, v in items(group_by(input.rows, 'g'))}"
 
 
 @pytest.mark.parametrize(
     ("expression", "output"),
     [
         ("sum(r.v * 2 for r in input.rows)", 2 * sum(range(20_000))),
-        (GROUPED, {f"g{g}": 2 * sum(range(g, 20_000, 5)) for g in range(5)}),
+        (GROUPED, {f"g{g}": sum(range(g, 20_000, 5)) for g in range(5)}),
         ("len([{**r, 'n': 1} for r in input.rows])", 20_000),
     ],
 )
