@@ -1,1 +1,1 @@
-"""WHAT HAPPENED: the audit."""
+"""The audit: who did what to which object."""

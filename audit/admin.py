@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import admin
@@ -11,12 +11,10 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
 
 from audit.models import Entry
-from foundation.console import BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column, noun_of, pretty
+from foundation.console import BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column, pretty
+from foundation.nouns import noun_of
 from kernel.ids import parse_id
 from tenants.members.actors import names_of, of_actor_called
-
-_NOUNS: Final = {"member": "membership"}
-"""Where the audit calls a kind of row otherwise than its model."""
 
 
 @admin.register(Entry)
@@ -97,8 +95,7 @@ class EntryAdmin(ReadOnlyAdmin):
 
     def _page_of(self, kind: str) -> ConsoleAdmin | None:
         pages = self.admin_site._registry  # noqa: SLF001 - Django has no other way to all pages
-        noun = _NOUNS.get(kind, kind)
-        found = (page for model, page in pages.items() if noun_of(model) == noun and _has_uuid(model))
+        found = (page for model, page in pages.items() if kind == _audit_type(model) and _has_uuid(model))
         return cast("ConsoleAdmin | None", next(found, None))
 
     @column("actor", ordering="actor")
@@ -120,6 +117,10 @@ class EntryAdmin(ReadOnlyAdmin):
     def change_after(self, entry: Entry) -> str:
         """Show the changed part as it became."""
         return "-" if entry.after is None else pretty(entry.after)
+
+
+def _audit_type(model: type[Model]) -> str:
+    return getattr(model, "audit_type", None) or noun_of(model)
 
 
 def _has_uuid(model: type[Model]) -> bool:

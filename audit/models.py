@@ -1,12 +1,11 @@
-"""WHAT HAPPENED: entries, each written in the transaction of the change it tells of."""
+"""Entries of the audit, each written in the transaction of the change it tells of."""
 
 from django.db import models
 
+from foundation.fields import JsonTextField
+from foundation.managers import TenantManager
 from kernel.clock import utc_now
 from kernel.ids import new_id
-from tenants.managers import TenantManager
-from tenants.models import Tenant
-from tenants.types import JsonTextField
 
 
 class Entry(models.Model):
@@ -14,7 +13,11 @@ class Entry(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(
-        Tenant, null=True, on_delete=models.PROTECT, related_name="+", help_text="Null: the installation itself."
+        "tenants.Tenant",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Null: the installation itself.",
     )
     action = models.CharField(max_length=64)
     actor = models.CharField(max_length=200)

@@ -1,35 +1,33 @@
-"""Writing of the audit: an entry belongs to the transaction of the change it tells of."""
+"""Audit entries, each written in the transaction of the change it tells of."""
 
 from django.db import connection
+from django.db.models import Model
 
 from audit.models import Entry
-from audit.types import REQUEST
+from audit.types import REQUEST, AuditObject
+from foundation.nouns import noun_of
 from kernel.values import Json
-from tenants.models import Tenant
 
 
 def record(
-    *,
-    tenant: Tenant | None,
     action: str,
+    target: Model | AuditObject,
+    *,
     actor: str,
-    object_type: str,
-    object_id: str,
     before: Json = None,
     after: Json = None,
     outcome: str = "done",
 ) -> Entry:
-    """Add an entry to the open transaction, so that both are kept or neither is.
+    """Add an entry to the open transaction, so that both are kept or neither is. Never give it a secret.
 
     Request id and source address come from the request being served, if any.
 
     Args:
-        tenant: Whose history it belongs to; None for the installation's own.
         action: What was done, ``noun.verb`` (``segment.saved``).
+        target: The row it was done to, or what is no row. The entry belongs to the history of its tenant; without one,
+            to the installation's.
         actor: Who did it (``key:<public id>``, ``user:<id>``, ``system``).
-        object_type: What kind of thing it was done to.
-        object_id: Which one.
-        before: The part of the object that changed, as it was.
+        before: The part that changed, as it was.
         after: The same part, as it is now.
         outcome: ``done``, or why not.
 
@@ -38,27 +36,16 @@ def record(
     """
     if not connection.in_atomic_block:
         raise RuntimeError("an audit entry is written inside the transaction of its change")
-    entry = new_entry(
-        tenant=tenant,
-        action=action,
-        actor=actor,
-        object_type=object_type,
-        object_id=object_id,
-        before=before,
-        after=after,
-        outcome=outcome,
-    )
+    entry = new_entry(action, target, actor=actor, before=before, after=after, outcome=outcome)
     entry.save(force_insert=True)
     return entry
 
 
 def new_entry(
-    *,
-    tenant: Tenant | None,
     action: str,
+    target: Model | AuditObject,
+    *,
     actor: str,
-    object_type: str,
-    object_id: str,
     before: Json = None,
     after: Json = None,
     outcome: str = "done",
@@ -67,16 +54,26 @@ def new_entry(
 
     Arguments as for ``record``.
     """
+    about = target if isinstance(target, AuditObject) else object_of(target)
     request = REQUEST.get()
     return Entry(
-        tenant=tenant,
+        tenant_id=about.tenant_id,
         action=action,
         actor=actor,
-        object_type=object_type,
-        object_id=object_id,
+        object_type=about.type,
+        object_id=about.id,
         before=before,
         after=after,
         outcome=outcome,
         request_id=request.request_id,
         source_address=request.source_address,
     )
+
+
+def object_of(row: Model) -> AuditObject:
+    """Return how entries call a row: by its model's noun and primary key, unless the model says otherwise.
+
+    A model says so with ``audit_type`` and ``audit_id``.
+    """
+    kind = getattr(row, "audit_type", None) or noun_of(type(row))
+    return AuditObject(kind, str(getattr(row, "audit_id", row.pk)), getattr(row, "tenant_id", None))

@@ -1,8 +1,18 @@
-"""Facts of the request being served, for entries written meanwhile."""
+"""Objects that entries tell of, and the facts of the request being served."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AuditObject:
+    """What an entry tells of; ``tenant_id`` is None for what belongs to the installation."""
+
+    type: str
+    id: str
+    tenant_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
+from foundation.fields import JsonTextField
+from foundation.managers import TenantManager
 from humantasks.types import Priority, TaskStatus, TaskType
 from kernel.clock import utc_now
 from kernel.ids import new_id
 from runs.models import Run
-from tenants.managers import TenantManager
 from tenants.models import Membership, Tenant
-from tenants.types import JsonTextField
 
 
 class HumanTask(models.Model):

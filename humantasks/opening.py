@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from audit.services import record
+from foundation.scope import tenant_scope
 from humantasks.metrics import MAILS, OVER_LIMIT, TASKS_ENDED, TASKS_OPENED, count_behind_commit
 from humantasks.models import HumanTask, Notice, NoticeKind
 from humantasks.people import Asked, to_tell, whom
@@ -17,7 +18,6 @@ from kernel.clock import utc_now
 from kernel.values import Json
 from runs.commands import tell_of_task
 from runs.models import Run
-from tenants.context import tenant_scope
 
 SYSTEM: Final = "system"
 TIMED_OUT: Final = "HUMAN_TASK_TIMED_OUT"
@@ -119,7 +119,7 @@ def close(task: HumanTask, status: TaskStatus, *, actor: str, outcome: Outcome |
         task.decision, task.choice = outcome.decision, outcome.choice or ""
     task.save()
     count_behind_commit(TASKS_ENDED, status)
-    tell_audit(task, f"task.{status}", actor, after={"decision": task.decision, "choice": task.choice})
+    record(f"task.{status}", task, actor=actor, after={"decision": task.decision, "choice": task.choice})
 
 
 def assign(task: HumanTask, asked: Asked) -> None:
@@ -151,13 +151,6 @@ def tell_journal(task: HumanTask, run: Run, event: str, told: Mapping[str, Json]
             "told": {"task_id": str(task.id), **told},
             **answer,
         },
-    )
-
-
-def tell_audit(task: HumanTask, action: str, actor: str, *, after: Json = None) -> None:
-    """Add an entry about a task to the audit."""
-    record(
-        tenant=task.tenant, action=action, actor=actor, object_type="human_task", object_id=str(task.id), after=after
     )
 
 
@@ -199,7 +192,7 @@ def _new_task(run: Run, step_id: str, activation: int, wish: TaskWish) -> HumanT
     task.save(force_insert=True)
     tell_members(task, NoticeKind.ASKED)
     count_behind_commit(TASKS_OPENED, task.task_type)
-    tell_audit(task, "task.created", SYSTEM, after={"run_id": str(run.id), "step_id": step_id, **who_is_asked(task)})
+    record("task.created", task, actor=SYSTEM, after={"run_id": str(run.id), "step_id": step_id, **who_is_asked(task)})
     return task
 
 
@@ -213,7 +206,7 @@ def _show_anew(task: HumanTask, run: Run, wish: TaskWish) -> None:
     _show(task, run, wish)
     task.decisions.all().delete()
     task.save()
-    tell_audit(task, "task.changed", SYSTEM, after={"content_hash": task.content_hash})
+    record("task.changed", task, actor=SYSTEM, after={"content_hash": task.content_hash})
 
 
 def _hash(run: Run, wish: TaskWish) -> str:
@@ -238,7 +231,7 @@ def _remind(task: HumanTask, now: datetime) -> None:
     task.remind_at = _first_reminder(now, task.due_at, task.reminder_seconds)
     task.save(update_fields=["remind_at"])
     tell_members(task, NoticeKind.REMINDED)
-    tell_audit(task, "task.reminded", SYSTEM, after={"next": None if task.remind_at is None else str(task.remind_at)})
+    record("task.reminded", task, actor=SYSTEM, after={"next": None if task.remind_at is None else str(task.remind_at)})
 
 
 def _at_deadline(task: HumanTask, run: Run, now: datetime) -> None:
@@ -266,7 +259,7 @@ def _escalate(task: HumanTask, run: Run, step: Escalate, now: datetime) -> None:
     tell_members(task, NoticeKind.ESCALATED)
     told = {"level": task.level, **who_is_asked(task), "before": before, "until": _written(task)}
     tell_journal(task, run, "human.task_escalated", told)
-    tell_audit(task, "task.escalated", SYSTEM, after={"level": task.level, **who_is_asked(task)})
+    record("task.escalated", task, actor=SYSTEM, after={"level": task.level, **who_is_asked(task)})
 
 
 def _written(task: HumanTask) -> str:

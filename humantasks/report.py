@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from tenants.context import reading_scope
+from foundation.scope import reading_scope
 from tenants.models import Tenant
 
 SEGMENT: Final = "segment"

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Case, Count, Exists, OuterRef, Prefetch, Q, QuerySet, When
 from django.urls import reverse
 
+from foundation.scope import reading_scope
 from humantasks import rules
 from humantasks.errors import TaskNotFound
 from humantasks.facts import facts_of
@@ -20,7 +21,6 @@ from runs.journals.large_values import VALUE_BYTES, link
 from runs.models import RunEvent
 from runs.selectors import counting_scope
 from segments.selectors import segment_name
-from tenants.context import reading_scope
 from tenants.models import Tenant
 from tenants.selectors import bytes_of, newest_page
 

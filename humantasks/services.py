@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID
 
+from audit.services import record
+from foundation.scope import reading_scope, tenant_scope
 from humantasks import forms, rules
 from humantasks.errors import AnswerInvalid, TaskChanged, TaskNotFound, TaskOver, TaskRefused, TaskTaken
 from humantasks.facts import facts_of
@@ -14,7 +16,6 @@ from humantasks.opening import (
     assign,
     close,
     lock_run,
-    tell_audit,
     tell_journal,
     tell_members,
     who_is_asked,
@@ -27,7 +28,6 @@ from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.values import Json
 from runs.models import Run, RunEvent
-from tenants.context import reading_scope, tenant_scope
 from tenants.models import Membership, Tenant
 
 _OUTCOMES = ("step.completed", "step.failed", "step.skipped")
@@ -49,7 +49,7 @@ def claim_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
             task.first_claimed_at = task.first_claimed_at or task.claimed_at
             task.save(update_fields=["claimed_by", "claimed_at", "first_claimed_at"])
             _tell_assigned(task, run, person, {"claimed_by": _shown(person)})
-            tell_audit(task, "task.claimed", person.full_actor)
+            record("task.claimed", task, actor=person.full_actor)
         return _again(task)
 
 
@@ -60,7 +60,7 @@ def release_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
         task.claimed_by = task.claimed_at = None
         task.save(update_fields=["claimed_by", "claimed_at"])
         _tell_assigned(task, run, person, {"claimed_by": None})
-        tell_audit(task, "task.released", person.full_actor)
+        record("task.released", task, actor=person.full_actor)
         return _again(task)
 
 
@@ -79,7 +79,7 @@ def delegate_task(*, tenant: Tenant, person: Person, task_id: UUID, to: UUID) ->
         task.save()
         tell_members(task, NoticeKind.DELEGATED, but=person.member_id)
         _tell_assigned(task, run, person, {**who_is_asked(task), "before": before})
-        tell_audit(task, "task.delegated", person.full_actor, after=who_is_asked(task))
+        record("task.delegated", task, actor=person.full_actor, after=who_is_asked(task))
         return _again(task)
 
 
@@ -241,7 +241,7 @@ def _keep(task: HumanTask, person: Person, answer: Answer) -> None:
         comment=answer.comment,
         content_hash=task.content_hash,
     )
-    tell_audit(task, "task.decided", person.full_actor, after={"decision": answer.decision, "choice": answer.choice})
+    record("task.decided", task, actor=person.full_actor, after={"decision": answer.decision, "choice": answer.choice})
 
 
 def _end(task: HumanTask, run: Run, person: Person, answer: Answer, ended: str) -> None:

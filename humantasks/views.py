@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.scope import reading_scope
 from foundation.shapes import page_shape
 from humantasks import errors, selectors, services
 from humantasks.models import HumanTask
@@ -29,7 +30,6 @@ from humantasks.serializers import (
 )
 from kernel.compute.errors import COMPUTE_REFUSALS
 from kernel.paging import CursorRefused, page_body
-from tenants.context import reading_scope
 from tenants.requests import NoFields, caller_of, read_fields, read_query
 
 READ, WRITE = "tasks:read", "tasks:write"

@@ -9,13 +9,13 @@ from django.db.models import F, FloatField, Func, Value
 from django.db.models.functions import Greatest, Now
 
 from audit.services import record
+from foundation.scope import tenant_scope
 from kernel.values import Json
 from runs.bus.doorbell import poke_owner, ring
 from runs.engine.run.waits import FREE
 from runs.errors import RunAlreadyOver, RunNotFound
 from runs.models import Run, RunStatus, Signal, SignalKind
 from runs.needs import needs_again
-from tenants.context import tenant_scope
 from tenants.models import Tenant
 
 
@@ -145,14 +145,7 @@ def _reply(run: Run, command: SignalKind) -> Reply:
 def _send(run: Run, command: SignalKind, *, actor: str, reason: str) -> None:
     Signal.objects.create(tenant_id=run.tenant_id, run=run, kind=command, payload={"reason": reason, "actor": actor})
     Run.objects.filter(id=run.id).update(**_changes(run, command))
-    record(
-        tenant=run.tenant,
-        action=f"run.{command}_requested",
-        actor=actor,
-        object_type="run",
-        object_id=str(run.id),
-        after={"reason": reason},
-    )
+    record(f"run.{command}_requested", run, actor=actor, after={"reason": reason})
     if run.owner:
         poke_owner(run.id)
     else:

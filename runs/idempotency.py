@@ -9,9 +9,9 @@ from django.db import IntegrityError, OperationalError, connection
 from django.db.models.functions import Now
 from psycopg import errors as postgres_errors
 
+from foundation.scope import tenant_scope, unscoped
 from runs.errors import IdempotencyKeyReused, StartInProgress
 from runs.models import IdempotencyKey, Run
-from tenants.context import tenant_scope, unscoped
 from tenants.models import Tenant
 
 KEY_LIFETIME: Final = timedelta(hours=24)

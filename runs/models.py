@@ -8,6 +8,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Cast, Now
 
+from foundation.fields import JsonTextField
+from foundation.managers import TenantManager
 from kernel.clock import utc_now
 from kernel.ids import new_id
 from runs.callbacks.models import (
@@ -21,9 +23,7 @@ from runs.callbacks.models import (
 from runs.usage.models import BudgetHold, ModelPrice, UsageDay, UsageEntry
 from segments.models import Revision
 from segments.plan import SEMANTICS
-from tenants.managers import TenantManager
 from tenants.models import ApiKey, Membership, Tenant
-from tenants.types import JsonTextField
 
 
 class RunStatus(models.TextChoices):

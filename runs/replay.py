@@ -75,14 +75,8 @@ def replay_run(
         if first_seq:
             _begin_with(run, source, first_seq)
             tell_of_copied_start(run)
-        record(
-            tenant=tenant,
-            action="run.replayed",
-            actor=actor,
-            object_type="run",
-            object_id=str(run.id),
-            after={"replay_of": str(source.id), "from_activation": from_activation},
-        )
+        after: dict[str, Json] = {"replay_of": str(source.id), "from_activation": from_activation}
+        record("run.replayed", run, actor=actor, after=after)
         ring()
         return Started(run, replayed=False)
 

@@ -13,13 +13,13 @@ from django.db.models import Case, Count, DurationField, ExpressionWrapper, Min,
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from foundation.scope import tenant_scope, unscoped
 from kernel.ids import parse_id
 from kernel.paging import CursorRefused, Page
 from runs.errors import RunNotFound
 from runs.journals.large_values import VALUE_BYTES, link
 from runs.models import OVER, Run, RunEvent, RunStatus
 from runs.picture import StepState
-from tenants.context import tenant_scope, unscoped
 from tenants.models import Tenant
 from tenants.selectors import bytes_of, newest_page
 

@@ -137,15 +137,7 @@ def _make(start: _Start, revision: Revision) -> Started:
         callback = new_callback(tenant=tenant, run=run, wish=wish.callback)
         rows.append(callback)
         after["callback"] = callback.host
-    entry = new_entry(
-        tenant=tenant,
-        action="run.started",
-        actor=start.actor,
-        object_type="run",
-        object_id=str(run.id),
-        after=after,
-    )
-    insert_together(entry, *rows)
+    insert_together(new_entry("run.started", run, actor=start.actor, after=after), *rows)
     ring()
     return Started(run, replayed=False)
 

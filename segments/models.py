@@ -3,11 +3,11 @@
 from django.db import models
 from django.db.models import Q
 
+from foundation.fields import JsonTextField
+from foundation.managers import TenantManager
 from kernel.clock import utc_now
 from kernel.ids import new_id
-from tenants.managers import TenantManager
 from tenants.models import Tenant
-from tenants.types import JsonTextField
 
 
 class Segment(models.Model):
@@ -30,6 +30,11 @@ class Segment(models.Model):
         indexes = [models.Index(fields=["tenant", "-created_at"], name="segment_by_tenant")]
 
     def __str__(self) -> str:
+        return self.segment_id
+
+    @property
+    def audit_id(self) -> str:
+        """How the audit calls it."""
         return self.segment_id
 
 

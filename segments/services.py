@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Max
 
 from audit.services import record
+from foundation.scope import tenant_scope
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.values import Json
@@ -18,7 +19,6 @@ from segments.judgements import judge
 from segments.known_names import known_names_of
 from segments.models import Revision, Segment
 from segments.selectors import catalog, etag_of, is_segment_id
-from tenants.context import tenant_scope
 from tenants.models import Tenant
 
 
@@ -119,7 +119,7 @@ def archive_segment(*, tenant: Tenant, actor: str, segment_id: str) -> None:
         if segment.archived_at is None:
             segment.archived_at = segment.updated_at = utc_now()
             segment.save(update_fields=["archived_at", "updated_at"])
-            record(tenant=tenant, action="segment.archived", actor=actor, object_type="segment", object_id=segment_id)
+            record("segment.archived", segment, actor=actor)
 
 
 def _read(document: Json, segment_id: str | None, tenant: Tenant) -> tuple[Definition, tuple[Finding, ...]]:
@@ -187,15 +187,7 @@ def _point(segment: Segment, revision: Revision, definition: Definition, *, acto
     segment.name, segment.description = definition.name[:200], definition.description
     segment.archived_at, segment.updated_at = None, utc_now()
     segment.save(update_fields=["current_revision", "name", "description", "archived_at", "updated_at"])
-    record(
-        tenant=segment.tenant,
-        action="segment.saved",
-        actor=actor,
-        object_type="segment",
-        object_id=segment.segment_id,
-        before=_shown(before),
-        after=_shown(revision),
-    )
+    record("segment.saved", segment, actor=actor, before=_shown(before), after=_shown(revision))
 
 
 def _shown(revision: Revision | None) -> Json:

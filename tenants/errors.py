@@ -1,13 +1,6 @@
 """What can go wrong about who is asking."""
 
-from kernel.errors import Conflict, Invalid, LimitReached, LlmteamError, NotAuthenticated, NotFound, Refused
-
-
-class NoTenantInScope(LlmteamError):
-    """A tenant-owned table was read with no tenant in scope: a programming error, never a user's."""
-
-    code = "NO_TENANT_IN_SCOPE"
-    title = "No tenant in scope"
+from kernel.errors import Conflict, Invalid, LimitReached, NotAuthenticated, NotFound, Refused
 
 
 class KeyMissing(NotAuthenticated):

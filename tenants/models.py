@@ -1,14 +1,16 @@
 """WHO: people, tenants, memberships and the keys programs sign in with."""
 
+from uuid import UUID
+
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
+from foundation.managers import TenantManager
 from kernel.clock import utc_now
 from kernel.ids import new_id
-from tenants.managers import TenantManager
 from tenants.origins import check_origin
 from tenants.sealing import SealedField
 
@@ -97,6 +99,11 @@ class Tenant(models.Model):
     def __str__(self) -> str:
         return self.slug if self.name in {"", self.slug} else f"{self.name} ({self.slug})"
 
+    @property
+    def tenant_id(self) -> UUID:
+        """Whose history and rows it belongs to: its own."""
+        return self.id
+
 
 class Role(models.TextChoices):
     """What a member may do in a tenant."""
@@ -123,6 +130,8 @@ class Membership(models.Model):
     deactivated_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = TenantManager()
+
+    audit_type = "member"
 
     class Meta:
         constraints = [

@@ -1,6 +1,6 @@
 """Who can be asked in a tenant, by all the names they can be called."""
 
-from tenants.context import reading_scope
+from foundation.scope import reading_scope
 from tenants.models import Membership, Role, Tenant
 
 

@@ -3,7 +3,7 @@
 from django.db import connection, transaction
 from psycopg import sql
 
-from tenants.context import APP_ROLE, SYSTEM_ROLE
+from foundation.scope import APP_ROLE, SYSTEM_ROLE
 
 _CREATE = sql.SQL(
     # Another process may create the role between the look and the act; roles are the server's, not the database's.

@@ -9,13 +9,13 @@ from django.db import models
 from django.db.models import Expression, F, Func, IntegerField, Q, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 
+from foundation.scope import unscoped
 from kernel.admission import learn_tenant, stranger_served
 from kernel.clock import utc_now
 from kernel.paging import READ_BYTES, Page, Position, fitting, read_cursor, write_cursor
 from tenants.access import keys, tokens
 from tenants.access.attempts import KEYS
 from tenants.access.known_callers import known_callers
-from tenants.context import unscoped
 from tenants.errors import KeyRefused, KeyWrong
 from tenants.models import ApiKey, Membership
 from tenants.types import Caller

@@ -8,15 +8,15 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError
 
+from audit.services import record
+from foundation.scope import tenant_scope, unscoped
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.values import Json
 from tenants.access import keys, tokens
 from tenants.access.known_callers import forget_callers_of
-from tenants.context import tenant_scope, unscoped
 from tenants.errors import KeyNotFound, ScopeMissing, TenantExists, TokenMakesNone, UnknownScope
 from tenants.models import ApiKey, Membership, Tenant
-from tenants.recording import record
 from tenants.types import SCOPES, SCOPES_BY_ROLE, Caller
 
 
@@ -51,7 +51,7 @@ def create_tenant(*, slug: str, name: str, actor: str = "system") -> Tenant:
         with unscoped("the tenant does not exist yet"):
             tenant = Tenant.objects.create(slug=slug, name=name)
             after: dict[str, Json] = {"slug": slug, "name": name}
-            _tell(tenant, "tenant.created", actor=actor, row=tenant, after=after)
+            record("tenant.created", tenant, actor=actor, after=after)
             return tenant
     except IntegrityError as error:
         raise TenantExists(f"There is a tenant {slug!r} already.") from error
@@ -96,7 +96,7 @@ def create_api_key(
             expires_at=expires_at,
         )
         after: dict[str, Json] = {"name": name, "scopes": list(api_key.scopes), "public_id": api_key.public_id}
-        _tell(tenant, "api_key.created", actor=actor, row=api_key, after=after)
+        record("api_key.created", api_key, actor=actor, after=after)
     return NewKey(api_key, key.reveal())
 
 
@@ -128,7 +128,7 @@ def create_token(*, caller: Caller, scopes: Sequence[str], seconds: int, member:
     if member_id is not None:
         after["member_id"] = str(member_id)
     with tenant_scope(caller.tenant.id):
-        _tell(caller.tenant, "token.created", actor=caller.actor, row=caller.api_key, after=after)
+        record("token.created", caller.api_key, actor=caller.actor, after=after)
     return NewToken(tokens.write_token(facts, master=settings.SECRET_KEY), facts)
 
 
@@ -158,11 +158,6 @@ def revoke_api_key(*, tenant: Tenant, api_key_id: UUID, actor: str = "system") -
         if api_key.revoked_at is None:
             api_key.revoked_at = utc_now()
             api_key.save(update_fields=["revoked_at"])
-            _tell(tenant, "api_key.revoked", actor=actor, row=api_key)
+            record("api_key.revoked", api_key, actor=actor)
         forget_callers_of(tenant.id)
     return api_key
-
-
-def _tell(tenant: Tenant, action: str, *, actor: str, row: Tenant | ApiKey, after: Json = None) -> None:
-    kind = "tenant" if isinstance(row, Tenant) else "api_key"
-    record(tenant=tenant, action=action, actor=actor, object_type=kind, object_id=str(row.pk), after=after)

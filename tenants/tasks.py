@@ -3,8 +3,8 @@
 from celery import shared_task
 from django.contrib.sessions.models import Session
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
-from tenants.context import unscoped
 
 
 @shared_task(name="tenants.drop_ended_sessions", ignore_result=True)

@@ -1,16 +1,12 @@
-"""Types every app shares: who calls, what a key may do, JSON kept as text."""
+"""Types every app shares: who calls, what a key may do."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
-
-from django.db import models
-from django.db.backends.base.base import BaseDatabaseWrapper
+from typing import TYPE_CHECKING, Final
 
 from kernel.actors import acting_through
 from kernel.clock import utc_now
-from kernel.values import Json, dump_json
 
 if TYPE_CHECKING:
     from tenants.models import ApiKey, Membership, Tenant
@@ -78,19 +74,3 @@ class Caller:
         """How journal and audit name the caller: a key that acts for a member by both."""
         key = "" if self.api_key is None else f"key:{self.api_key.public_id}"
         return key if self.member is None else acting_through(key, f"member:{self.member.id}")
-
-
-class JsonTextField(models.JSONField):
-    """JSON kept as the text that was written (Postgres ``json``), so that what was written is what is read."""
-
-    def db_type(self, connection: BaseDatabaseWrapper) -> str:
-        """Use ``json``, which keeps the text, not ``jsonb``, which keeps a parsed form."""
-        return "json"
-
-    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
-        """Write compact text; None is SQL NULL."""
-        return None if value is None else dump_json(value)
-
-    def from_db_value(self, value: Json, expression: Any, connection: BaseDatabaseWrapper) -> Json:
-        """Return what the driver parsed: it reads ``json`` itself, unlike ``jsonb``."""
-        return value

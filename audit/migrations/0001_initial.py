@@ -3,9 +3,9 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+import foundation.fields
 import kernel.clock
 import kernel.ids
-import tenants.types
 
 
 class Migration(migrations.Migration):
@@ -24,8 +24,8 @@ class Migration(migrations.Migration):
                 ("actor", models.CharField(max_length=200)),
                 ("object_type", models.CharField(max_length=64)),
                 ("object_id", models.CharField(max_length=200)),
-                ("before", tenants.types.JsonTextField(null=True)),
-                ("after", tenants.types.JsonTextField(null=True)),
+                ("before", foundation.fields.JsonTextField(null=True)),
+                ("after", foundation.fields.JsonTextField(null=True)),
                 ("outcome", models.CharField(default="done", max_length=32)),
                 ("request_id", models.CharField(blank=True, max_length=64)),
                 ("source_address", models.GenericIPAddressField(null=True)),

@@ -10,11 +10,11 @@ from django.urls import reverse
 from django.utils.timezone import get_current_timezone, localtime
 from django.utils.translation import gettext
 
+from foundation.scope import reading_scope
 from humantasks.inbox import wording
 from humantasks.inbox.responses import MemberRequest, go_to, inbox_page, page, what_was_said
 from humantasks.people import active_members, person_of, shown_name
 from kernel.ids import parse_id
-from tenants.context import reading_scope
 from tenants.members.errors import MemberInvalid
 from tenants.members.services import clear_absence, set_absence
 from tenants.models import Membership

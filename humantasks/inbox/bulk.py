@@ -8,6 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 
+from foundation.scope import reading_scope
 from humantasks import rules, selectors, services
 from humantasks.errors import AnswerInvalid, TaskChanged, TaskNotFound, TaskOver, TaskRefused, TaskTaken
 from humantasks.facts import facts_of
@@ -23,7 +24,6 @@ from humantasks.rules import Person
 from humantasks.types import Answer, Decision, TaskType
 from kernel.errors import LlmteamError
 from kernel.ids import parse_id
-from tenants.context import reading_scope
 from tenants.models import Tenant
 
 MOST_AT_ONCE: Final = 50

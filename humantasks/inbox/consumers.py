@@ -15,12 +15,12 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, parse_cookie
 
+from foundation.scope import reading_scope
 from humantasks import selectors
 from humantasks.people import person_of
 from kernel.admission import TooManyStreams, become_stream
 from kernel.tasks import end_tasks
 from runs.events.hub import the_hub
-from tenants.context import reading_scope
 from tenants.members.session_store import SessionStore
 from tenants.members.sessions import member_of_session
 from tenants.models import Membership

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from django.utils.translation import gettext
 
+from foundation.scope import reading_scope
 from humantasks import selectors
 from humantasks.errors import TaskNotFound
 from humantasks.inbox.cards import asked_names, how_it_ended
 from humantasks.models import HumanTask, NoticeKind
 from humantasks.people import person_of
 from humantasks.rules import Person
-from tenants.context import reading_scope
 from tenants.models import Membership, Tenant
 
 

@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from foundation.scope import reading_scope
 from humantasks import selectors
 from humantasks.inbox.cards import Card, Tab, card_of
 from humantasks.models import HumanTask
@@ -17,7 +18,6 @@ from humantasks.rules import Person
 from humantasks.selectors import ALL, DONE, GROUPS, MINE, TaskQuery
 from humantasks.types import TaskStatus
 from kernel.paging import Page
-from tenants.context import reading_scope
 from tenants.models import Tenant
 
 PAGE_SIZE: Final = 25

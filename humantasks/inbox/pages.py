@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext
 
+from foundation.scope import reading_scope
 from humantasks import rules, selectors
 from humantasks.facts import facts_of
 from humantasks.inbox import wording
@@ -21,7 +22,6 @@ from humantasks.people import active_members, candidate, shown_name
 from humantasks.rules import Person, TaskFacts
 from humantasks.types import DECISIONS, Decision, TaskType
 from kernel.errors import ErrorItem, LlmteamError
-from tenants.context import reading_scope
 from tenants.models import Tenant
 
 TARGETS: Final[Mapping[str, str]] = {"/choice": "choice", "/comment": "comment", "/data": "form"}

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from foundation.scope import reading_scope
 from humantasks import selectors
 from humantasks.errors import TaskNotFound, TaskOver
 from humantasks.inbox import wording
@@ -22,7 +23,6 @@ from humantasks.people import person_of
 from humantasks.rules import Person
 from kernel.errors import LlmteamError
 from tenants.content_security import policy
-from tenants.context import reading_scope
 from tenants.models import Membership, Tenant
 from tenants.sign_in.pages import member_required
 from tenants.sign_in.sessions import choices, form_targets

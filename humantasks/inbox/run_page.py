@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from foundation.scope import reading_scope
 from humantasks import selectors
 from humantasks.inbox.cards import Card, card_of
 from humantasks.rules import Person
@@ -11,7 +12,6 @@ from humantasks.selectors import TaskQuery
 from runs.errors import RunNotFound
 from runs.picture import Box, Picture, draw
 from runs.selectors import get_run, step_states
-from tenants.context import reading_scope
 from tenants.models import Tenant
 
 

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
+from foundation.scope import unscoped
 from humantasks.metrics import FAILED, GIVEN_UP, MAILS, SENT, count_behind_commit
 from humantasks.models import Notice
 from humantasks.types import TaskStatus
 from kernel.clock import utc_now
-from tenants.context import unscoped
 
 AT_ONCE: Final = 20
 LOOKED_AT: Final = 50

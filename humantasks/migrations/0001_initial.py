@@ -4,9 +4,9 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.db import migrations, models
 
+import foundation.fields
 import kernel.clock
 import kernel.ids
-import tenants.types
 
 
 class Migration(migrations.Migration):
@@ -40,11 +40,11 @@ class Migration(migrations.Migration):
                 ),
                 ("title", models.CharField(max_length=300)),
                 ("description", models.TextField(blank=True)),
-                ("data", tenants.types.JsonTextField(help_text="What the person decides about.", null=True)),
-                ("form", tenants.types.JsonTextField(default=dict, help_text="JSON Schema of the answer's data.")),
+                ("data", foundation.fields.JsonTextField(help_text="What the person decides about.", null=True)),
+                ("form", foundation.fields.JsonTextField(default=dict, help_text="JSON Schema of the answer's data.")),
                 (
                     "choices",
-                    tenants.types.JsonTextField(default=list, help_text="What may be chosen: value and label."),
+                    foundation.fields.JsonTextField(default=list, help_text="What may be chosen: value and label."),
                 ),
                 ("content_hash", models.CharField(help_text="SHA-256 of what is shown.", max_length=64)),
                 (
@@ -222,7 +222,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=300)),
                 ("decision", models.CharField(max_length=16)),
                 ("choice", models.CharField(blank=True, max_length=300)),
-                ("data", tenants.types.JsonTextField(null=True)),
+                ("data", foundation.fields.JsonTextField(null=True)),
                 ("comment", models.TextField(blank=True)),
                 ("content_hash", models.CharField(help_text="What was shown.", max_length=64)),
                 ("created_at", models.DateTimeField(default=kernel.clock.utc_now)),

@@ -1,7 +1,6 @@
 """What every page of the operator console shares: reading only, JSON for people, questions before an act, the audit."""
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from foundation.nouns import noun_of
 from kernel.values import Json
 
 if TYPE_CHECKING:  # unfold has no types; its ModelAdmin is Django's with other clothes
@@ -48,7 +48,6 @@ MOST_AT_ONCE: Final = 500
 MOST_COUNTED: Final = 10_000
 LONGEST_SHOWN: Final = 100_000
 CONFIRMED: Final = "confirmed"
-_WORD_STARTS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class AuditedSite(Protocol):
@@ -301,11 +300,6 @@ def change_link(row: Model, text: str) -> SafeString:
 def links(addresses: Mapping[str, str]) -> SafeString:
     """Write links, by what they say."""
     return format_html_join(" · ", '<a class="console-link" href="{1}">{0}</a>', addresses.items())
-
-
-def noun_of(model: type[Model]) -> str:
-    """Return how the audit calls rows of a model."""
-    return _WORD_STARTS.sub("_", model.__name__).lower()
 
 
 def actor_of(request: HttpRequest) -> str:

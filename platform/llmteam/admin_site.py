@@ -20,6 +20,7 @@ from django.views.decorators.cache import never_cache
 
 from audit.services import record
 from foundation.console import actor_of
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from kernel.values import Json
 from llmteam.operators.guesses import REFUSED, attempt, forget_attempts
@@ -27,8 +28,6 @@ from llmteam.operators.notices import tell_of_lock
 from llmteam.operators.thread import LOGINS, Busy, Places
 from runs.console.lists import runs_today
 from tenants.addresses import share_of
-from tenants.context import unscoped
-from tenants.models import Tenant
 from tenants.sign_in.operators.signing_in import OIDC, may_use_console, operators_provider
 
 if TYPE_CHECKING:  # unfold has no types; its site is Django's with other clothes
@@ -120,15 +119,7 @@ class OperatorSite(AdminSite):
 
     def record(self, request: HttpRequest, *, action: str, row: Model, before: Json = None, after: Json = None) -> None:
         """Write an audit entry in the request's transaction, in the history of the row's tenant if it has one."""
-        record(
-            tenant=row if isinstance(row, Tenant) else getattr(row, "tenant", None),
-            action=action,
-            actor=actor_of(request),
-            object_type=action.partition(".")[0],
-            object_id=str(row.pk),
-            before=before,
-            after=after,
-        )
+        record(action, row, actor=actor_of(request), before=before, after=after)
 
 
 def _address(request: HttpRequest) -> str:

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, models
 from django.db.migrations.executor import MigrationExecutor
 
+from foundation.scope import APP_ROLE, SYSTEM_ROLE, unscoped
 from llmteam.web.probes import DEGRADED
-from tenants.context import APP_ROLE, SYSTEM_ROLE, unscoped
 from tenants.sealing import SealedField, unusable_keys
 
 PROBE_SECONDS = 1.0

@@ -3,9 +3,9 @@
 from django.db import models
 from django.db.models import Q
 
+from foundation.managers import TenantManager
 from kernel.clock import utc_now
 from kernel.ids import new_id
-from tenants.managers import TenantManager
 from tenants.models import Tenant
 from tenants.sealing import SealedField
 

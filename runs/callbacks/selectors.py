@@ -7,11 +7,11 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
+from foundation.scope import reading_scope
 from kernel.paging import Page
 from runs.callbacks.models import Delivery, DeliveryAttempt, DeliveryTarget, NotificationTarget, RunCallback
 from runs.models import Run
 from runs.selectors import get_run
-from tenants.context import reading_scope
 from tenants.models import Tenant
 from tenants.selectors import newest_page
 

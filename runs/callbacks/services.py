@@ -6,6 +6,8 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from audit.services import record
+from audit.types import AuditObject
+from foundation.scope import tenant_scope
 from kernel.clock import utc_now
 from kernel.egress import Target
 from kernel.values import Json
@@ -18,7 +20,6 @@ from runs.callbacks.starting import CallbackWish, check_callback, sign_for
 from runs.errors import DeliveryNotFound, RunNotFound
 from runs.models import Run
 from tenants.callback_signing.secrets import NewCallbackSecret, rotate_callback_secret
-from tenants.context import tenant_scope
 from tenants.models import Tenant
 
 
@@ -49,15 +50,8 @@ def redeliver(*, tenant: Tenant, actor: str, run_id: UUID, delivery_id: UUID, re
             raise DeliveryNotFound
         if not delivery.is_claimed:
             _begin_anew(delivery)
-            record(
-                tenant=tenant,
-                action="delivery.redelivered",
-                actor=actor,
-                object_type="delivery",
-                object_id=str(delivery_id),
-                before={"status": delivery.status},
-                after={"run_id": str(run_id), "reason": reason},
-            )
+            after: dict[str, Json] = {"run_id": str(run_id), "reason": reason}
+            record("delivery.redelivered", delivery, actor=actor, before={"status": delivery.status}, after=after)
         return deliveries_with_log().get(id=delivery_id)
 
 
@@ -123,28 +117,15 @@ def _dissolve_queue(tenant: Tenant, url_hash: str) -> None:
 
 
 def _tell_of_target(tenant: Tenant, actor: str, verb: str, before: Json, after: Json) -> None:
-    record(
-        tenant=tenant,
-        action=f"notifications.{verb}",
-        actor=actor,
-        object_type="notification_target",
-        object_id=str(tenant.id),
-        before=before,
-        after=after,
-    )
+    target = AuditObject("notification_target", str(tenant.id), tenant.id)
+    record(f"notifications.{verb}", target, actor=actor, before=before, after=after)
 
 
 def rotate_secret(*, tenant: Tenant, actor: str) -> NewCallbackSecret:
     """Make a new secret for a tenant's callbacks; the one before it signs beside it for 24 hours."""
     with tenant_scope(tenant.id):
         made = rotate_callback_secret(tenant=tenant)
-        record(
-            tenant=tenant,
-            action="callback_secret.rotated",
-            actor=actor,
-            object_type="callback_secret",
-            object_id=str(tenant.id),
-        )
+        record("callback_secret.rotated", AuditObject("callback_secret", str(tenant.id), tenant.id), actor=actor)
     return made
 
 

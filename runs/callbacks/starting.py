@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audit.services import record
+from audit.types import AuditObject
 from kernel.egress import EgressBlocked, HeaderRefused, Target
 from kernel.errors import ErrorItem
 from runs.callbacks.address import check_address, check_own_headers, host_of
@@ -66,13 +67,7 @@ def new_callback(*, tenant: Tenant, run: Run, wish: CallbackWish) -> RunCallback
 def sign_for(tenant: Tenant) -> None:
     """See to it that a tenant has something to sign with."""
     if ensure_callback_secret(tenant=tenant):
-        record(
-            tenant=tenant,
-            action="callback_secret.created",
-            actor="system",
-            object_type="callback_secret",
-            object_id=str(tenant.id),
-        )
+        record("callback_secret.created", AuditObject("callback_secret", str(tenant.id), tenant.id), actor="system")
 
 
 def tell_of_copied_start(run: Run) -> None:

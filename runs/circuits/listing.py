@@ -12,13 +12,14 @@ from uuid import UUID
 import redis
 from django.conf import settings
 
+from audit.services import record
+from audit.types import AuditObject
+from foundation.scope import tenant_scope
 from kernel.clock import utc_now
 from kernel.values import Json
 from runs.circuits.shared import PREFIX, open_circuits
 from runs.errors import CircuitNotFound, CircuitsUnknown
-from tenants.context import tenant_scope
 from tenants.models import Tenant
-from tenants.recording import record
 
 PATIENCE_SECONDS: Final = 1.0
 _ID_CHARACTERS: Final = 16
@@ -86,14 +87,8 @@ def reset_circuit(*, tenant: Tenant, actor: str, circuit_id: str) -> None:
                 client.zrem(open_circuits(), name)
     before = {name: str(value) for name, value in asdict(known[circuit_id]).items() if value is not None}
     with tenant_scope(tenant.id):
-        record(
-            tenant=tenant,
-            action="circuit.reset",
-            actor=actor,
-            object_type="circuit",
-            object_id=circuit_id,
-            before=cast("Json", before),
-        )
+        circuit = AuditObject("circuit", circuit_id, tenant.id)
+        record("circuit.reset", circuit, actor=actor, before=cast("Json", before))
 
 
 @contextmanager

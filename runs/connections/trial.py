@@ -12,6 +12,8 @@ from uuid import UUID
 
 from asgiref.sync import async_to_sync
 
+from audit.services import record
+from foundation.scope import tenant_scope
 from kernel.clock import utc_now
 from kernel.egress import DeadlineExceeded, EgressClient, open_client
 from kernel.errors import LimitReached, LlmteamError, sentences
@@ -29,9 +31,7 @@ from runs.steps.http.request import OutgoingRequest
 from tenants.connections.certificates import expires_at
 from tenants.connections.selectors import get_connection
 from tenants.connections.services import policy_of
-from tenants.context import tenant_scope
 from tenants.models import Connection, Tenant
-from tenants.recording import record
 
 TRIAL_SECONDS: Final = 15.0
 GRACE_SECONDS: Final = 1.0
@@ -96,9 +96,7 @@ def try_connection(*, tenant: Tenant, actor: str, ref: str) -> Trial:
         _running.release()
     with tenant_scope(tenant.id):
         after: dict[str, Json] = {"ok": trial.ok, "code": trial.code}
-        record(
-            tenant=tenant, action="connection.tested", actor=actor, object_type="connection", object_id=ref, after=after
-        )
+        record("connection.tested", row, actor=actor, after=after)
     return trial
 
 

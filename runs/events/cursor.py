@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 from django.db.models import Func, Q, QuerySet
 
+from foundation.scope import tenant_scope
 from kernel.ids import parse_id
 from kernel.paging import PAGE_BYTES, CursorRefused, fitting
 from runs import selectors
@@ -20,7 +21,6 @@ from runs.core.events import EventType
 from runs.journals.records import Attempt, attempt_starts, event_records, read_events
 from runs.models import Run, RunEvent, TransactionIdField
 from segments.models import Revision
-from tenants.context import tenant_scope
 from tenants.models import Tenant
 
 ATTEMPT_ENDS: Final = {EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_SKIPPED, EventType.STEP_RETRYING}

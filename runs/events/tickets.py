@@ -4,10 +4,10 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from foundation.scope import tenant_scope, unscoped
 from kernel.admission import learn_tenant
 from kernel.clock import utc_now
 from runs.models import StreamTicket
-from tenants.context import tenant_scope, unscoped
 from tenants.errors import KeyRefused
 from tenants.selectors import find_member
 from tenants.services import hash_for_keeping

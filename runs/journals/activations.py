@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Func, Q, QuerySet, TextField
 from django.db.models.fields.json import KeyTransform
 
+from foundation.scope import tenant_scope
 from kernel.paging import READ_BYTES, Page, fitting
 from kernel.values import Json
 from runs.core.events import REPLAYED_FROM, USAGE
@@ -18,7 +19,6 @@ from runs.journals.records import given_out
 from runs.models import Run, RunEvent
 from runs.selectors import IN_BETWEEN, OUTCOMES, STARTED, get_run, read_seq
 from runs.usage.sums import RunUsage
-from tenants.context import tenant_scope
 from tenants.models import Tenant
 
 _ActivationKey = tuple[str | None, int | None]

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from foundation.scope import tenant_scope
 from kernel.canonical import canonical_json
 from kernel.values import Json
 from runs.core import Event, EventType, apply, emitted, new_state
@@ -21,7 +22,6 @@ from runs.selectors import get_run
 from segments.catalog import Catalog
 from segments.definition import read_segment
 from segments.plan.compilation import compile_plan
-from tenants.context import tenant_scope
 from tenants.models import Tenant
 
 FORMAT: Final = "llmteam.run/1"

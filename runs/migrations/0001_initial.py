@@ -5,10 +5,10 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
+import foundation.fields
 import kernel.clock
 import kernel.ids
 import runs.models
-import tenants.types
 
 
 class Migration(migrations.Migration):
@@ -45,8 +45,8 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField(default=kernel.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ("segment_id", models.CharField(max_length=64)),
                 ("client_reference", models.CharField(blank=True, max_length=255)),
-                ("metadata", tenants.types.JsonTextField(default=dict)),
-                ("input", tenants.types.JsonTextField(null=True)),
+                ("metadata", foundation.fields.JsonTextField(default=dict)),
+                ("input", foundation.fields.JsonTextField(null=True)),
                 ("semantics", models.PositiveSmallIntegerField(default=4)),
                 ("priority", models.SmallIntegerField(default=0)),
                 ("timeout_seconds", models.FloatField()),
@@ -82,9 +82,9 @@ class Migration(migrations.Migration):
                         max_length=16,
                     ),
                 ),
-                ("output", tenants.types.JsonTextField(null=True)),
-                ("error", tenants.types.JsonTextField(null=True)),
-                ("waiting_for", tenants.types.JsonTextField(default=list)),
+                ("output", foundation.fields.JsonTextField(null=True)),
+                ("error", foundation.fields.JsonTextField(null=True)),
+                ("waiting_for", foundation.fields.JsonTextField(default=list)),
                 ("activations", models.PositiveIntegerField(default=0)),
                 ("active", models.PositiveIntegerField(default=0)),
                 ("last_seq", models.PositiveIntegerField(default=0)),
@@ -193,7 +193,7 @@ class Migration(migrations.Migration):
                         db_default=django.db.models.functions.datetime.Now(), default=kernel.clock.utc_now
                     ),
                 ),
-                ("payload", tenants.types.JsonTextField()),
+                ("payload", foundation.fields.JsonTextField()),
                 (
                     "transaction",
                     runs.models.TransactionIdField(
@@ -233,7 +233,7 @@ class Migration(migrations.Migration):
                         choices=[("cancel", "Cancel"), ("pause", "Pause"), ("resume", "Resume")], max_length=16
                     ),
                 ),
-                ("payload", tenants.types.JsonTextField(default=dict)),
+                ("payload", foundation.fields.JsonTextField(default=dict)),
                 (
                     "created_at",
                     models.DateTimeField(

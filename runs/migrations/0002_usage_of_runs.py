@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import tenants.types
+import foundation.fields
 
 
 class Migration(migrations.Migration):
@@ -32,6 +32,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="run",
             name="usage",
-            field=tenants.types.JsonTextField(db_default={}, default=dict, editable=False),
+            field=foundation.fields.JsonTextField(db_default={}, default=dict, editable=False),
         ),
     ]

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import tenants.types
+import foundation.fields
 
 
 class Migration(migrations.Migration):
@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="run",
             name="warnings",
-            field=tenants.types.JsonTextField(
+            field=foundation.fields.JsonTextField(
                 db_default=[], default=list, help_text="Where its output is not what output_schema says."
             ),
         ),

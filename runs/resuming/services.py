@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models.fields.json import KeyTextTransform
 
 from audit.services import record
+from foundation.scope import reading_scope, tenant_scope
 from kernel.errors import ErrorItem
 from kernel.schemas import judge
 from kernel.values import Json, check_size, pointer_of
@@ -22,7 +23,6 @@ from runs.models import Run, RunEvent, Signal, SignalKind
 from runs.resuming.forms import as_the_schema_has_it
 from runs.resuming.links import Link
 from runs.selectors import OUTCOMES
-from tenants.context import reading_scope, tenant_scope
 
 MOST_EARLY_CALLS: Final = 20
 """So many calls a run keeps that came before it waited for them."""
@@ -75,14 +75,7 @@ def take_call(*, link: Link, body: Json, is_form: bool = False) -> Reception:
             tell_run(run, SignalKind.CALL, told)
         else:
             Signal.objects.create(tenant_id=run.tenant_id, run=run, kind=SignalKind.EARLY_CALL, payload=told)
-        record(
-            tenant=run.tenant,
-            action=f"run.call_{reception}",
-            actor="link",
-            object_type="run",
-            object_id=str(run.id),
-            after={"step_id": link.step_id},
-        )
+        record(f"run.call_{reception}", run, actor="link", after={"step_id": link.step_id})
     CALLS.labels(reception).inc()
     return reception
 

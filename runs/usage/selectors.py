@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from django.db.models import F, Q, Sum
 
+from foundation.scope import tenant_scope
 from kernel.clock import utc_now
 from runs.errors import UsageTooDetailed
 from runs.models import BudgetHold, Run, UsageDay
 from runs.usage.amounts import money
 from runs.usage.budgets import resets_at
-from tenants.context import tenant_scope
 from tenants.models import Tenant
 
 MOST_ROWS: Final = 10_000

@@ -3,9 +3,9 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+import foundation.fields
 import kernel.clock
 import kernel.ids
-import tenants.types
 
 
 class Migration(migrations.Migration):
@@ -22,10 +22,10 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField(default=kernel.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ("number", models.PositiveIntegerField(help_text="Counts from 1 in its segment.", null=True)),
                 ("content_hash", models.CharField(help_text="SHA-256 of the canonical JSON.", max_length=64)),
-                ("definition", tenants.types.JsonTextField(help_text="The segment in canonical spelling.")),
+                ("definition", foundation.fields.JsonTextField(help_text="The segment in canonical spelling.")),
                 (
                     "step_types",
-                    tenants.types.JsonTextField(
+                    foundation.fields.JsonTextField(
                         default=dict, help_text="Per type used: version, ports and effect at saving."
                     ),
                 ),

@@ -2,9 +2,9 @@
 
 from django.db import models
 
+from foundation.managers import TenantManager
 from kernel.clock import utc_now
 from kernel.ids import new_id
-from tenants.managers import TenantManager
 from tenants.models import Tenant
 
 
@@ -23,11 +23,18 @@ class PromptTemplate(models.Model):
 
     objects = TenantManager()
 
+    audit_type = "prompt"
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "template_id"], name="prompt_template_id_once")]
         indexes = [models.Index(fields=["tenant", "-created_at", "-id"], name="prompt_by_tenant")]
 
     def __str__(self) -> str:
+        return self.template_id
+
+    @property
+    def audit_id(self) -> str:
+        """How the audit calls it."""
         return self.template_id
 
 

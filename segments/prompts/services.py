@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db.models import Max
 
 from audit.services import record
+from foundation.scope import tenant_scope
 from kernel.canonical import content_hash
 from kernel.clock import utc_now
 from kernel.values import Json
@@ -12,7 +13,6 @@ from segments.definition.prompt_names import TEMPLATE_ID
 from segments.errors import PromptIdInvalid, PromptInvalid, PromptNotFound
 from segments.prompts.models import PromptTemplate, PromptVersion
 from segments.prompts.rules import PromptTexts, problems
-from tenants.context import tenant_scope
 from tenants.models import Tenant
 
 
@@ -72,7 +72,7 @@ def archive_prompt(*, tenant: Tenant, actor: str, template_id: str) -> None:
         if template.archived_at is None:
             template.archived_at = template.updated_at = utc_now()
             template.save(update_fields=["archived_at", "updated_at"])
-            record(tenant=tenant, action="prompt.archived", actor=actor, object_type="prompt", object_id=template_id)
+            record("prompt.archived", template, actor=actor)
 
 
 def _version(template: PromptTemplate, texts: PromptTexts) -> tuple[PromptVersion, bool]:
@@ -100,15 +100,7 @@ def _point(template: PromptTemplate, version: PromptVersion, *, actor: str) -> N
     template.current_version = version
     template.archived_at, template.updated_at = None, utc_now()
     template.save(update_fields=["current_version", "archived_at", "updated_at"])
-    record(
-        tenant=template.tenant,
-        action="prompt.saved",
-        actor=actor,
-        object_type="prompt",
-        object_id=template.template_id,
-        before=_shown(before),
-        after=_shown(version),
-    )
+    record("prompt.saved", template, actor=actor, before=_shown(before), after=_shown(version))
 
 
 def _shown(version: PromptVersion | None) -> Json:

@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.models import Tenant
 
 REMEMBERED_SECONDS: Final = 4.0

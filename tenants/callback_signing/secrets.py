@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from foundation.scope import reading_scope, tenant_scope
 from kernel.clock import utc_now
 from kernel.crypto import CannotOpen
-from tenants.context import reading_scope, tenant_scope
 from tenants.models import CallbackSecret, Tenant
 from tenants.sealing import open_from, seal_into
 

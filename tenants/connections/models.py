@@ -3,12 +3,12 @@
 from django.db import models
 from django.db.models import Q
 
+from foundation.fields import JsonTextField
+from foundation.managers import TenantManager
 from kernel.clock import utc_now
 from kernel.ids import new_id
-from tenants.managers import TenantManager
 from tenants.models import Tenant
 from tenants.sealing import SealedField
-from tenants.types import JsonTextField
 
 
 class ConnectionKind(models.TextChoices):
@@ -109,6 +109,11 @@ class Connection(models.Model):
         indexes = [models.Index(fields=["tenant", "-created_at", "-id"], name="connection_by_tenant")]
 
     def __str__(self) -> str:
+        return self.ref
+
+    @property
+    def audit_id(self) -> str:
+        """How the audit calls it."""
         return self.ref
 
     @property

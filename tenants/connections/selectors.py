@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 
 from django.db.models.fields.json import KeyTextTransform
 
+from foundation.scope import reading_scope
 from kernel.paging import Page
 from tenants.connections.models import Connection, ConnectionKind
-from tenants.context import reading_scope
 from tenants.errors import ConnectionNotFound
 from tenants.models import Tenant
 from tenants.selectors import newest_page

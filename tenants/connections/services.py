@@ -6,16 +6,16 @@ from typing import Final
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from audit.services import record
+from foundation.scope import tenant_scope
 from kernel.clock import utc_now
 from kernel.egress import Policy, build_policy
 from kernel.errors import ErrorItem
 from kernel.values import Json
 from tenants.connections.models import Connection
 from tenants.connections.rules import REF, ConnectionWish, moved_host, problems, secret_problems, tls_problems
-from tenants.context import tenant_scope
 from tenants.errors import ConnectionInvalid, ConnectionNotFound, ConnectionRefInvalid
 from tenants.models import Tenant
-from tenants.recording import record
 from tenants.sealing import open_from, seal_into
 
 KEEP: Final = object()
@@ -77,7 +77,8 @@ def save_connection(
         row.save()
         wishes = {"secret": secret, "tls_key": tls_key}
         changed = {name: "changed" if one else "cleared" for name, one in wishes.items() if one is not KEEP}
-        _tell(row, actor, "created" if created else "changed", before, {**_said(row), **changed})
+        action = "connection.created" if created else "connection.changed"
+        record(action, row, actor=actor, before=before, after={**_said(row), **changed})
     return row, created
 
 
@@ -91,20 +92,8 @@ def delete_connection(*, tenant: Tenant, actor: str, ref: str) -> None:
         row = Connection.objects.select_for_update().filter(ref=ref).first()
         if row is None:
             raise ConnectionNotFound
-        _tell(row, actor, "deleted", _said(row), None)
+        record("connection.deleted", row, actor=actor, before=_said(row))
         row.delete()
-
-
-def _tell(row: Connection, actor: str, verb: str, before: Json, after: Json) -> None:
-    record(
-        tenant=row.tenant,
-        action=f"connection.{verb}",
-        actor=actor,
-        object_type="connection",
-        object_id=row.ref,
-        before=before,
-        after=after,
-    )
 
 
 def _columns(wish: ConnectionWish) -> dict[str, object]:

@@ -11,8 +11,8 @@ from django.core.mail import send_mail
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
 
+from foundation.scope import tenant_scope, unscoped
 from kernel.clock import utc_now
-from tenants.context import tenant_scope, unscoped
 from tenants.members.models import Invitation
 
 log = logging.getLogger(__name__)

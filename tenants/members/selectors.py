@@ -5,9 +5,9 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from foundation.scope import reading_scope, tenant_scope, unscoped
 from kernel.ids import parse_id
 from kernel.paging import Page
-from tenants.context import reading_scope, tenant_scope, unscoped
 from tenants.members.errors import MemberNotFound
 from tenants.members.models import Invitation
 from tenants.models import Membership, Tenant, User

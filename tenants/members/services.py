@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from audit.services import record
+from foundation.scope import tenant_scope, unscoped
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.values import Json
 from tenants.access.known_callers import forget_callers_of
-from tenants.context import tenant_scope, unscoped
 from tenants.members.errors import (
     InvitationClosed,
     InvitationNotFound,
@@ -22,7 +23,6 @@ from tenants.members.limits import check_may_invite
 from tenants.members.models import Invitation
 from tenants.members.rules import ADMIN, AUDITOR, REVIEWER, absence_problems, email_problems, group_problems
 from tenants.models import Membership, Tenant, User
-from tenants.recording import record
 
 INVITATION_DAYS: Final = 14
 
@@ -57,7 +57,7 @@ def invite_member(*, tenant: Tenant, actor: str, email: str, role: str, groups: 
         said: dict[str, Json] = {"role": role, "groups": list(row.groups)}
         for member in known:
             said = {"to_link_an_account_of": str(member.id)}
-        _tell(tenant, "member.invited", actor, "invitation", row.id, after=said)
+        record("member.invited", row, actor=actor, after=said)
     return row
 
 
@@ -88,7 +88,7 @@ def revoke_invitation(*, tenant: Tenant, actor: str, invitation_id: UUID) -> Non
             raise InvitationClosed(f"The invitation is {row.status}.", extra={"state": row.status})
         row.revoked_at = utc_now()
         row.save(update_fields=["revoked_at"])
-        _tell(tenant, "invitation.revoked", actor, "invitation", row.id)
+        record("invitation.revoked", row, actor=actor)
 
 
 def accept_invitations(*, user: User, email: str, tenant: Tenant | None = None) -> list[Membership]:
@@ -115,7 +115,7 @@ def join_by_domain(*, tenant: Tenant, user: User) -> Membership:
     with tenant_scope(tenant.id):
         member, created = Membership.objects.get_or_create(tenant=tenant, user=user, defaults={"role": REVIEWER})
         if created:
-            _tell(tenant, "member.joined", f"member:{member.id}", "member", member.id, after={"role": member.role})
+            record("member.joined", member, actor=f"member:{member.id}", after={"role": member.role})
     return member
 
 
@@ -143,7 +143,7 @@ def change_member(
         if _said(member) == before:
             return member
         member.save(update_fields=["role", "groups"])
-        _tell(tenant, "member.changed", actor, "member", member.id, before=before, after=_said(member))
+        record("member.changed", member, actor=actor, before=before, after=_said(member))
         forget_callers_of(tenant.id)
     return member
 
@@ -171,7 +171,7 @@ def deactivate_member(*, tenant: Tenant, actor: str, member_id: UUID) -> Members
             _check_other_admin(member)
             member.deactivated_at = utc_now()
             member.save(update_fields=["deactivated_at"])
-            _tell(tenant, "member.deactivated", actor, "member", member.id)
+            record("member.deactivated", member, actor=actor)
             forget_callers_of(tenant.id)
     return member
 
@@ -187,7 +187,7 @@ def reactivate_member(*, tenant: Tenant, actor: str, member_id: UUID) -> Members
         if member.deactivated_at is not None:
             member.deactivated_at = None
             member.save(update_fields=["deactivated_at"])
-            _tell(tenant, "member.reactivated", actor, "member", member.id)
+            record("member.reactivated", member, actor=actor)
             forget_callers_of(tenant.id)
     return member
 
@@ -222,7 +222,7 @@ def set_absence(
             raise MemberInvalid(errors=found)
         member.away_from, member.away_until, member.stands_in_id = away_from, away_until, stands_in
         member.save(update_fields=["away_from", "away_until", "stands_in"])
-        _tell(tenant, "member.away", actor, "member", member.id, after=_absence(member))
+        record("member.away", member, actor=actor, after=_absence(member))
     return member
 
 
@@ -238,7 +238,7 @@ def clear_absence(*, tenant: Tenant, actor: str, member_id: UUID) -> Membership:
             before = _absence(member)
             member.away_from = member.away_until = member.stands_in = None
             member.save(update_fields=["away_from", "away_until", "stands_in"])
-            _tell(tenant, "member.back", actor, "member", member.id, before=before)
+            record("member.back", member, actor=actor, before=before)
     return member
 
 
@@ -249,7 +249,7 @@ def _accept(row: Invitation, user: User) -> Membership:
     row.accepted_at = utc_now()
     row.save(update_fields=["accepted_at"])
     after: dict[str, Json] = {"invitation_id": str(row.id), "joined": created, **_said(member)}
-    _tell(row.tenant, "invitation.accepted", f"member:{member.id}", "member", member.id, after=after)
+    record("invitation.accepted", member, actor=f"member:{member.id}", after=after)
     return member
 
 
@@ -312,11 +312,3 @@ def _absence(member: Membership) -> dict[str, Json]:
         "away_until": None if member.away_until is None else member.away_until.isoformat(),
         "stands_in": None if member.stands_in_id is None else str(member.stands_in_id),
     }
-
-
-def _tell(
-    tenant: Tenant, action: str, actor: str, kind: str, row_id: UUID, *, before: Json = None, after: Json = None
-) -> None:
-    record(
-        tenant=tenant, action=action, actor=actor, object_type=kind, object_id=str(row_id), before=before, after=after
-    )

@@ -4,10 +4,10 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.db import migrations, models
 
+import foundation.fields
 import kernel.clock
 import kernel.ids
 import tenants.sealing
-import tenants.types
 
 
 class Migration(migrations.Migration):
@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                 ("model", models.CharField(blank=True, help_text="The model where a step names none.", max_length=200)),
                 (
                     "headers",
-                    tenants.types.JsonTextField(
+                    foundation.fields.JsonTextField(
                         blank=True, default=dict, help_text="Sent with every call; never a credential."
                     ),
                 ),

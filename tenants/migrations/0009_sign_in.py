@@ -5,10 +5,10 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+import foundation.fields
 import kernel.clock
 import kernel.ids
 import tenants.sealing
-import tenants.types
 
 
 class Migration(migrations.Migration):
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "group_map",
-                    tenants.types.JsonTextField(
+                    foundation.fields.JsonTextField(
                         blank=True,
                         default=dict,
                         help_text='Reviewer group by value of the claim: {"finance-eu": "finance"}.',
@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "role_map",
-                    tenants.types.JsonTextField(
+                    foundation.fields.JsonTextField(
                         blank=True, default=dict, help_text='Role by value of the claim: {"admins": "admin"}.'
                     ),
                 ),

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-import tenants.types
+import foundation.fields
 
 
 class Migration(migrations.Migration):
@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="connection",
             name="options",
-            field=tenants.types.JsonTextField(
+            field=foundation.fields.JsonTextField(
                 blank=True, default=dict, help_text="What the other end is like; docs/howto/connections.md has them."
             ),
         ),

@@ -6,11 +6,11 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from foundation.fields import JsonTextField
+from foundation.managers import TenantManager
 from kernel.clock import utc_now
 from kernel.ids import new_id
-from tenants.managers import TenantManager
 from tenants.sealing import SealedField
-from tenants.types import JsonTextField
 
 DEFAULT_SCOPES: Final = "openid email profile"
 

@@ -6,10 +6,11 @@ from typing import Final
 
 from django.conf import settings
 
+from audit.types import AuditObject
+from foundation.scope import unscoped
 from kernel.egress import Policy, build_policy
 from kernel.ids import parse_id
 from tenants.connections.services import policy_of
-from tenants.context import unscoped
 from tenants.models import IdentityProvider, Tenant
 from tenants.sealing import open_from
 
@@ -43,6 +44,11 @@ class Provider:
     group_map: Mapping[str, str] = field(default_factory=dict)
     role_map: Mapping[str, str] = field(default_factory=dict)
     allowed_domains: tuple[str, ...] = ()
+
+    @property
+    def audit_object(self) -> AuditObject:
+        """How the audit calls it: the tenant's if there is one, else the installation's."""
+        return AuditObject("identity_provider", self.key, None if self.tenant is None else self.tenant.id)
 
 
 def installation_provider() -> Provider | None:

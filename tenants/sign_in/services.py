@@ -9,16 +9,17 @@ from typing import Final
 from django.db import IntegrityError, transaction
 from django.db.models import Count, QuerySet
 
+from audit.services import record
+from audit.types import AuditObject
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from kernel.ids import new_id, parse_id
 from kernel.values import Json
-from tenants.context import unscoped
 from tenants.members.errors import LastAdmin
 from tenants.members.models import Invitation
 from tenants.members.selectors import memberships_of
 from tenants.members.services import accept_invitations, change_member, join_by_domain, may_get_account
 from tenants.models import Identity, Membership, User
-from tenants.recording import record
 from tenants.sign_in.claims import (
     Claims,
     EmailFault,
@@ -104,15 +105,8 @@ def refuse(*, provider: Provider | None, error: SignInRefused) -> None:
         after["detail"] = error.detail
         log.warning("identity provider %s failed: %s", "unknown" if provider is None else provider.key, error.detail)
     with unscoped("nobody is known"):
-        record(
-            tenant=None if provider is None else provider.tenant,
-            action="sign_in.refused",
-            actor="anonymous",
-            object_type="identity_provider",
-            object_id="unknown" if provider is None else provider.key,
-            after=after,
-            outcome="refused",
-        )
+        target = AuditObject("identity_provider", "unknown", None) if provider is None else provider.audit_object
+        record("sign_in.refused", target, actor="anonymous", after=after, outcome="refused")
 
 
 def _sign_in(provider: Provider, claims: Claims) -> SignedIn:
@@ -248,14 +242,8 @@ def _follow_groups(provider: Provider, user: User, claims: Claims) -> None:
 def _is_told(provider: Provider, member: Membership, claims: Claims, claim: str, *, kept: str) -> bool:
     if listed_groups(claims, claim) is not None:
         return True
-    record(
-        tenant=member.tenant,
-        action=f"sign_in.{kept}_kept",
-        actor=_actor(provider),
-        object_type="member",
-        object_id=str(member.id),
-        after={"claim": claim, "reason": why_untold(claims, claim)},
-    )
+    after: dict[str, Json] = {"claim": claim, "reason": why_untold(claims, claim)}
+    record(f"sign_in.{kept}_kept", member, actor=_actor(provider), after=after)
     return False
 
 
@@ -272,22 +260,9 @@ def _actor(provider: Provider) -> str:
 
 def _tell_of_link(provider: Provider, identity: Identity) -> None:
     for member in members_for(user=identity.user, provider=provider):
-        record(
-            tenant=member.tenant,
-            action="member.account_linked",
-            actor=f"member:{member.id}",
-            object_type="member",
-            object_id=str(member.id),
-            after={"identity_provider": provider.key, "issuer": identity.issuer},
-        )
+        after: dict[str, Json] = {"identity_provider": provider.key, "issuer": identity.issuer}
+        record("member.account_linked", member, actor=f"member:{member.id}", after=after)
 
 
 def _tell_of(member: Membership, provider: Provider) -> None:
-    record(
-        tenant=member.tenant,
-        action="sign_in.done",
-        actor=f"member:{member.id}",
-        object_type="member",
-        object_id=str(member.id),
-        after={"identity_provider": provider.key},
-    )
+    record("sign_in.done", member, actor=f"member:{member.id}", after={"identity_provider": provider.key})

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.contrib.auth import get_user, login, logout
 from django.http import HttpRequest
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
-from tenants.context import unscoped
 from tenants.members.sessions import IDENTITY, TENANT
 from tenants.models import Membership, User
 from tenants.sign_in.backend import NAME

@@ -9,7 +9,7 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.members.session_store import SessionStore
 from tenants.sign_in.errors import StateRefused
 

@@ -15,10 +15,10 @@ import pytest
 from django.contrib.sessions.models import Session
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from llmteam.operators.guesses import attempt, forget_attempts
 from tenants.addresses import share_of
-from tenants.context import unscoped
 from tenants.models import User
 from tests.conftest import Customer
 from tests.support.engine import wait_for

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.models import Entry
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.models import Connection, Tenant
 from tenants.sealing import open_from
 from tests.conftest import Customer

@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.models import Entry
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.errors import KeyRefused
 from tenants.models import Membership, Tenant, User
 from tenants.selectors import find_caller

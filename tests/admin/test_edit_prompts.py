@@ -7,10 +7,10 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from segments.models import PromptTemplate, PromptVersion
 from segments.prompts.rules import PromptTexts
 from segments.prompts.services import save_prompt
-from tenants.context import unscoped
 from tests.conftest import Customer
 
 ADD = reverse("admin:segments_prompttemplate_add")

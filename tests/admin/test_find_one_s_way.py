@@ -10,9 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from foundation.scope import NoTenantInScope, unscoped
 from runs.models import RunStatus
-from tenants.context import unscoped
-from tenants.errors import NoTenantInScope
 from tenants.models import Membership, User
 from tests.support.console import World, a_run
 

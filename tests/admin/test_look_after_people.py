@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.models import Entry
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.members.mails import mail_due_invitations
 from tenants.models import IdentityProvider, Invitation, Membership, User
 from tenants.sealing import open_from

@@ -7,8 +7,8 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from kernel.clock import utc_now
-from tenants.context import unscoped
 from tenants.errors import KeyRefused
 from tenants.models import ApiKey
 from tenants.selectors import find_caller

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django import Settings
 
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.errors import KeyRefused
 from tenants.models import ApiKey, Tenant, User
 from tenants.selectors import find_caller

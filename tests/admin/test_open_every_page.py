@@ -9,9 +9,9 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from foundation.scope import unscoped
 from runs.models import ModelPrice, NotificationTarget
 from segments.models import PromptTemplate
-from tenants.context import unscoped
 from tenants.models import ApiKey, Connection, IdentityProvider, Invitation, Membership, Tenant, User
 from tests.support.console import World
 

@@ -14,11 +14,11 @@ from django.urls import reverse
 
 from audit.models import Entry
 from foundation.console import MOST_AT_ONCE
+from foundation.scope import unscoped
 from humantasks.models import HumanTask, Notice
 from kernel.clock import utc_now
 from runs.models import Delivery, Run, RunStatus, Signal, SignalKind
 from segments.models import PromptTemplate, Segment
-from tenants.context import unscoped
 from tenants.models import ApiKey, CallbackSecret, Connection, Identity, Invitation, Membership, User
 from tests.support.console import World, a_run
 

@@ -6,9 +6,9 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.models import ModelPrice
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.conftest import Customer
 from tests.support.console import World

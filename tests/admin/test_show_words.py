@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils import translation
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from humantasks.models import HumanTask
 from runs.models import Run
 from segments.models import Segment
-from tenants.context import unscoped
 from tenants.models import ApiKey, Membership, User
 from tenants.services import create_api_key
 from tests.conftest import Customer

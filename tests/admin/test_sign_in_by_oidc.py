@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from tenants.access.rate_limits import rate_limits
-from tenants.context import unscoped
 from tenants.models import Identity, Membership, User
 from tenants.sign_in.metadata import directory
 from tests.conftest import Customer

@@ -5,8 +5,8 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.test import Client
 from django.urls import reverse
 
+from foundation.scope import unscoped
 from runs.models import Delivery
-from tenants.context import unscoped
 from tenants.models import CallbackSecret
 from tests.support.console import World, a_delivery
 

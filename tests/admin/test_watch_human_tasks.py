@@ -10,11 +10,11 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from humantasks.mail.outbox import NOT_NEEDED
 from humantasks.models import HumanTask, Notice
 from kernel.clock import utc_now
 from runs.models import Delivery, NotificationTarget
-from tenants.context import unscoped
 from tenants.models import User
 from tests.conftest import Customer
 from tests.support.console import World, a_delivery

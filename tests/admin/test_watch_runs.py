@@ -13,10 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.console.lists import runs_today, waits_for
 from runs.models import Run, RunEvent, RunStatus, Worker
-from tenants.context import unscoped
 from tenants.models import User
 from tests.support.console import World, a_run, an_event
 

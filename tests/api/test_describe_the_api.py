@@ -16,6 +16,7 @@ from django.core.management import call_command
 from jsonschema import Draft202012Validator
 from rest_framework.test import APIClient
 
+from foundation.scope import tenant_scope
 from humantasks.models import HumanTask
 from kernel.clock import utc_now
 from runs.api.examples import RUN_EXAMPLE
@@ -23,7 +24,6 @@ from runs.core import EventType
 from runs.models import Delivery, DeliveryAttempt
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
 from tenants.connections.serializers import LLM_EXAMPLE
-from tenants.context import tenant_scope
 from tenants.models import Identity
 from tests.conftest import Customer
 from tests.support.python_client import make_python_client

@@ -13,10 +13,10 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
+from foundation.scope import tenant_scope, unscoped
 from humantasks.models import HumanTask
 from kernel.ids import new_id
 from runs.models import Delivery, DeliveryAttempt, RunEvent
-from tenants.context import tenant_scope, unscoped
 from tenants.models import Identity
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from runs.models import Run
 from segments.models import Revision, Segment
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 

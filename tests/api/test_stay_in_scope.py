@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 from rest_framework.test import APIClient
 
+from foundation.scope import APP_ROLE, SYSTEM_ROLE, unscoped
 from runs.models import Run, RunStatus
-from tenants.context import APP_ROLE, SYSTEM_ROLE, unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 

@@ -3,22 +3,17 @@
 import pytest
 
 from audit.models import Entry
-from audit.services import record
-from audit.types import REQUEST, RequestContext
-from tenants.context import tenant_scope, unscoped
+from audit.services import object_of, record
+from audit.types import REQUEST, AuditObject, RequestContext
+from foundation.scope import tenant_scope, unscoped
+from segments.models import Segment
+from tenants.models import ApiKey, Membership, User
 from tests.conftest import Customer
 
 
 def record_for(customer: Customer) -> Entry:
-    return record(
-        tenant=customer.tenant,
-        action="segment.saved",
-        actor="system",
-        object_type="segment",
-        object_id="a",
-        before={"revision": 1},
-        after={"revision": 2},
-    )
+    segment = AuditObject("segment", "a", customer.tenant.id)
+    return record("segment.saved", segment, actor="system", before={"revision": 1}, after={"revision": 2})
 
 
 def test_it_carries_the_request_it_was_made_in(acme: Customer) -> None:
@@ -38,6 +33,15 @@ def test_outside_of_a_request_it_carries_none(acme: Customer) -> None:
         record_for(acme)
         entry = Entry.objects.get(object_type="segment")
     assert (entry.request_id, entry.source_address) == ("", None)
+
+
+def test_rows_are_called_by_their_nouns_and_ids_or_as_their_models_say(acme: Customer) -> None:
+    segment = Segment(tenant=acme.tenant, segment_id="a_b", name="A")
+    assert object_of(acme.tenant) == AuditObject("tenant", str(acme.tenant.id), acme.tenant.id)
+    assert object_of(ApiKey(tenant=acme.tenant)).type == "api_key"
+    assert object_of(Membership(tenant=acme.tenant)).type == "member"
+    assert object_of(segment) == AuditObject("segment", "a_b", acme.tenant.id)
+    assert object_of(User(id=acme.tenant.id)) == AuditObject("user", str(acme.tenant.id), None)
 
 
 def test_it_goes_with_the_transaction_of_its_change(acme: Customer) -> None:
@@ -60,6 +64,6 @@ def test_without_a_transaction_it_is_refused(acme: Customer) -> None:
 
 def test_the_installation_has_entries_of_its_own(acme: Customer) -> None:
     with unscoped("the installation's own history"):
-        record(tenant=None, action="installation.set_up", actor="system", object_type="installation", object_id="one")
+        record("installation.set_up", AuditObject("installation", "one", None), actor="system")
     with tenant_scope(acme.tenant.id):
         assert not Entry.objects.filter(action="installation.set_up").exists()

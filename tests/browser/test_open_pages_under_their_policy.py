@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.models import User
 from tests.support.desk import Desk
 from tests.support.refund_desk import ORDER, refund_desk

@@ -15,8 +15,8 @@ from django.test import Client
 from django.urls import reverse
 
 from examples.model_server import ModelServer
+from foundation.scope import unscoped
 from runs.models import RunEvent
-from tenants.context import unscoped
 from tenants.models import Connection, Tenant, User
 from tenants.services import create_api_key, create_tenant
 from tests.support.http_server import Answer, CountingServer, RecordedRequest

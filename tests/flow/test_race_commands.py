@@ -10,8 +10,8 @@ from uuid import UUID
 import httpx
 import pytest
 
+from foundation.scope import unscoped
 from runs.models import RunEvent, Signal
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support import step_types
 from tests.support.engine import get_run, wait_for, wait_until_over

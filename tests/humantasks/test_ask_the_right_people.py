@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from foundation.scope import tenant_scope
 from humantasks.errors import AnswerInvalid, TaskChanged, TaskNotFound, TaskOver, TaskRefused, TaskTaken
 from humantasks.models import HumanTask, Notice
 from humantasks.opening import TaskWish, open_task
@@ -15,7 +16,6 @@ from humantasks.services import claim_task, delegate_task, release_task
 from humantasks.types import Priority
 from kernel.clock import utc_now
 from runs.models import Run
-from tenants.context import tenant_scope
 from tenants.models import Membership, Tenant
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row

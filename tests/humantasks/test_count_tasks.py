@@ -8,6 +8,7 @@ import pytest
 from django.db import transaction
 from prometheus_client import REGISTRY, generate_latest
 
+from foundation.scope import tenant_scope, unscoped
 from humantasks.errors import TaskOver
 from humantasks.mail.sender import send_due
 from humantasks.models import HumanTask, Notice
@@ -16,7 +17,6 @@ from kernel.clock import utc_now
 from runs.commands import command_run
 from runs.engine.host.host import Host
 from runs.models import SignalKind
-from tenants.context import tenant_scope, unscoped
 from tenants.models import Membership, Tenant
 from tests.support.counts import Watch
 from tests.support.engine import queue_run, wait_until_over

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from foundation.scope import unscoped
 from humantasks.errors import TaskOver
 from humantasks.models import HumanTask, Notice
 from humantasks.types import TaskStatus
@@ -16,7 +17,6 @@ from kernel.clock import utc_now
 from runs.commands import command_run
 from runs.engine.host.host import Host
 from runs.models import SignalKind
-from tenants.context import unscoped
 from tenants.models import Membership, Tenant
 from tests.support.engine import event_types, events_of, get_run, queue_run, queue_runs, wait_for, wait_until_over
 from tests.support.tasks import ask, decide, make_member, task_of

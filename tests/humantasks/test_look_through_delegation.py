@@ -9,10 +9,10 @@ from django.db import IntegrityError, connections, transaction
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from foundation.scope import tenant_scope, unscoped
 from humantasks.models import HumanTask, TaskDecision
 from runs.engine.host.host import Host
 from runs.models import RunEvent
-from tenants.context import tenant_scope, unscoped
 from tenants.members.sessions import TENANT
 from tenants.models import Membership, Tenant
 from tenants.services import create_api_key

@@ -9,12 +9,12 @@ import pytest
 from rest_framework.test import APIClient
 from standardwebhooks.webhooks import Webhook
 
+from foundation.scope import unscoped
 from humantasks.models import HumanTask
 from humantasks.services import claim_task
 from kernel.clock import utc_now
 from runs.engine.host.host import Host
 from runs.models import Delivery
-from tenants.context import unscoped
 from tenants.models import Membership, Tenant
 from tenants.services import create_api_key
 from tests.support.callbacks import a_key, new_secret, start_with_callback

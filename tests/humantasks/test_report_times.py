@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from foundation.scope import tenant_scope
 from humantasks.models import HumanTask
 from kernel.clock import utc_now
 from runs.models import Run
-from tenants.context import tenant_scope
 from tests.conftest import Customer, make_customer
 from tests.support.definitions import steps_in_a_row
 from tests.support.engine import make_revision

@@ -13,12 +13,12 @@ import pytest
 from django.db import connection
 from django.utils import translation
 
+from foundation.scope import unscoped
 from humantasks.mail.outbox import LEASE, LOST, NOT_NEEDED, PAUSES, hold, put_back, send_again, settle, take_due
 from humantasks.mail.sender import send_due
 from humantasks.models import Notice
 from kernel.clock import utc_now
 from runs.engine.store.connection import connect_blocking
-from tenants.context import unscoped
 from tenants.models import Membership, Tenant, User
 from tests.support.engine import queue_run, wait_for
 from tests.support.host import running_host

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from foundation.scope import unscoped
 from humantasks.mail.sender import send_due
 from humantasks.models import Notice
 from humantasks.opening import MOST_WAITING, TOO_MANY
-from tenants.context import unscoped
 from tenants.models import Membership, Tenant
 from tests.support.engine import make_tenant, queue_run
 from tests.support.host import running_host

@@ -13,10 +13,10 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
+from foundation.scope import unscoped
 from llmteam import metrics
 from runs.engine.store.connection import connect_blocking
 from runs.models import Run, RunStatus
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.conftest import Customer
 from tests.support.cost import under_a_tracer

@@ -13,11 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from foundation.scope import tenant_scope, unscoped
 from kernel.clock import utc_now
 from runs.callbacks.sealing import open_address
 from runs.models import Delivery, Run, RunCallback
 from tenants.callback_signing.secrets import signing_secrets
-from tenants.context import tenant_scope, unscoped
 from tenants.models import CallbackSecret
 from tenants.sealing import key_ring
 from tests.conftest import Customer

@@ -6,9 +6,9 @@ import pytest
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from kernel.ids import new_id
 from runs.models import Run, RunStatus, Signal
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 from tests.support.host import running_host

@@ -8,10 +8,10 @@ import pytest
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from kernel.ids import new_id
 from runs.commands import REPLIES
 from runs.models import OVER, Run, RunStatus, Signal, SignalKind
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from rest_framework.test import APIClient
 
+from foundation.scope import unscoped
 from runs.models import Run, RunEvent
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import large_branches, steps_in_a_row
 from tests.support.host import running_host

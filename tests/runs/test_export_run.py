@@ -9,8 +9,8 @@ import pytest
 import rfc8785
 from rest_framework.test import APIClient
 
+from foundation.scope import unscoped
 from runs.models import Run
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 from tests.support.host import running_host

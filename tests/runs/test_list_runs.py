@@ -7,8 +7,8 @@ from urllib.parse import quote
 import pytest
 from rest_framework.test import APIClient
 
+from foundation.scope import unscoped
 from runs.models import Run, RunStatus
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 

@@ -8,7 +8,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from audit.models import Entry
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tests.conftest import Customer
 from tests.support.http_server import Answer, CountingServer
 

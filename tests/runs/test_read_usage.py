@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from kernel.ids import new_id
 from runs.models import BudgetHold, Run, UsageDay
 from runs.usage import selectors
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tenants.services import create_api_key
 from tests.conftest import Customer

@@ -8,10 +8,10 @@ import pytest
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from foundation.scope import tenant_scope, unscoped
 from kernel.clock import utc_now
 from kernel.ids import new_id
 from runs.models import Delivery, DeliveryAttempt
-from tenants.context import tenant_scope, unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 

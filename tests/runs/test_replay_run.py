@@ -7,8 +7,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from runs.models import Run, RunEvent
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 from tests.support.host import running_host

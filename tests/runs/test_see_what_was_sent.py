@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 from rest_framework.test import APIClient
 
+from foundation.scope import unscoped
 from runs.models import RunEvent
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.host import running_host
 from tests.support.http_server import Answer, CountingServer, RecordedRequest

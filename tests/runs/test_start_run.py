@@ -9,10 +9,10 @@ import pytest
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.idempotency import drop_old_idempotency_keys
 from runs.models import IdempotencyKey, Run, RunStatus
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 

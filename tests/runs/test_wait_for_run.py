@@ -11,10 +11,10 @@ import pytest
 import redis
 from django.conf import settings
 
+from foundation.scope import unscoped
 from runs.bus.notices import CHANNEL, Advance, write_notice
 from runs.failures import failed_run_problem
 from runs.models import Run, RunStatus
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 from tests.support.host import running_host

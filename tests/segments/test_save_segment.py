@@ -7,7 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from audit.models import Entry
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 

@@ -2,12 +2,12 @@
 
 import pytest
 
+from foundation.scope import tenant_scope
 from segments import known_revisions
 from segments.errors import SegmentArchived, SegmentNotFound
 from segments.models import Segment
 from segments.selectors import get_startable
 from segments.services import archive_segment, save_segment
-from tenants.context import tenant_scope
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 

@@ -7,8 +7,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from foundation.scope import tenant_scope
 from segments.models import PromptVersion
-from tenants.context import tenant_scope
 from tests.conftest import Customer
 
 Api = Callable[[Customer], APIClient]

@@ -4,9 +4,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from foundation.scope import unscoped
 from runs.models import BudgetHold, Run, UsageDay, UsageEntry
 from runs.usage.amounts import sum_of
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import events_of
 

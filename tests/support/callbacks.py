@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.callbacks.payload import ENDS
 from runs.callbacks.sealing import Address, hash_url
@@ -12,7 +13,6 @@ from runs.callbacks.starting import CallbackWish
 from runs.models import Delivery, DeliveryAttempt, Run, RunEvent
 from runs.services import Wish, start_run
 from tenants.callback_signing.secrets import rotate_callback_secret
-from tenants.context import unscoped
 from tenants.models import ApiKey, Tenant
 from tenants.services import create_api_key
 from tests.support.engine import wait_for

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import Group
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from humantasks.models import HumanTask, Notice
 from kernel.clock import utc_now
 from runs.callbacks.sealing import Address, seal_address
@@ -24,7 +25,6 @@ from runs.models import (
     Worker,
 )
 from segments.models import PromptTemplate, PromptVersion, Revision, Segment
-from tenants.context import unscoped
 from tenants.models import Connection, Identity, IdentityProvider, Invitation, Membership, Tenant, User
 from tenants.sealing import seal_into
 from tenants.services import create_api_key

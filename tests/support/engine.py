@@ -9,13 +9,13 @@ from uuid import UUID
 
 from django.db import connections
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from kernel.ids import new_id
 from runs.bus.doorbell import poke_owner
 from runs.models import OVER, Run, RunEvent, Signal, SignalKind
 from segments.definition import content_hash, read_segment
 from segments.models import Revision
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.process_ends import eventually
 

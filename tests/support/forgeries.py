@@ -12,7 +12,7 @@ from typing import Any
 from django.test import Client
 
 from audit.models import Entry
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.sign_in.metadata import directory
 from tests.conftest import Customer
 from tests.support.http_server import Answer

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from foundation.scope import unscoped
 from kernel.canonical import content_hash
 from kernel.clock import utc_now
 from kernel.values import Json
@@ -16,7 +17,6 @@ from runs.steps.registry import registry
 from segments.definition import read_segment
 from segments.plan import SEMANTICS
 from segments.plan.compilation import compile_plan
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import queue_run
 from tests.support.segments import segment, step

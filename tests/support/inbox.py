@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.test import Client
 
+from foundation.scope import tenant_scope, unscoped
 from humantasks.forms import default_form
 from humantasks.models import HumanTask
 from humantasks.opening import TaskWish, open_task
@@ -15,7 +16,6 @@ from humantasks.rules import Person
 from humantasks.types import Priority
 from runs.models import Run, RunStatus
 from segments.models import Revision
-from tenants.context import tenant_scope, unscoped
 from tenants.members.sessions import TENANT
 from tenants.models import Membership, Role, Tenant, User
 from tests.support.console import a_run, a_segment

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.test import Client
 
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.models import IdentityProvider, Tenant
 from tenants.sealing import seal_into
 from tests.support.http_server import Answer, CountingServer, RecordedRequest

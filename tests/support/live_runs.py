@@ -9,9 +9,9 @@ import redis
 from django.db import connection
 from django.db.models.functions import Now
 
+from foundation.scope import unscoped
 from runs.bus.notices import CHANNEL, Advance, write_notice
 from runs.models import OVER, Run, RunEvent
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.definitions import steps_in_a_row
 from tests.support.engine import queue_run

@@ -3,12 +3,12 @@
 from typing import Any
 from uuid import UUID
 
+from foundation.scope import tenant_scope, unscoped
 from humantasks.models import HumanTask
 from humantasks.people import person_of
 from humantasks.rules import Person
 from humantasks.services import decide_task
 from humantasks.types import MISSING, Answer
-from tenants.context import tenant_scope, unscoped
 from tenants.models import Membership, Tenant, User
 from tests.support.engine import get_run
 from tests.support.process_ends import eventually

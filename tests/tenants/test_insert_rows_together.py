@@ -8,16 +8,15 @@ from django.db import IntegrityError, connection
 
 from audit.models import Entry
 from audit.services import new_entry
+from audit.types import AuditObject
 from foundation.inserts import insert_together
-from tenants.context import tenant_scope
+from foundation.scope import tenant_scope
 from tenants.models import ApiKey, Tenant
 from tests.conftest import Customer
 
 
 def entry_of(tenant: Tenant, text: str) -> Entry:
-    return new_entry(
-        tenant=tenant, action="tests.done", actor="system", object_type="test", object_id=text, after={"text": text}
-    )
+    return new_entry("tests.done", AuditObject("test", text, tenant.id), actor="system", after={"text": text})
 
 
 def key_of(tenant: Tenant, public_id: str) -> ApiKey:

@@ -10,11 +10,11 @@ import pytest
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from foundation.scope import tenant_scope
 from kernel.clock import utc_now
 from runs.events.tickets import issue_ticket, use_ticket
 from tenants.access import tokens
 from tenants.access.known_callers import known_callers
-from tenants.context import tenant_scope
 from tenants.models import ApiKey
 from tenants.selectors import find_caller
 from tenants.services import create_api_key, revoke_api_key

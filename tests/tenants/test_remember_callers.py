@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from tenants.access.known_callers import MOST_REMEMBERED, REMEMBERED_SECONDS, KnownCallers, known_callers
-from tenants.context import unscoped
 from tenants.errors import KeyRefused
 from tenants.models import ApiKey, Tenant
 from tenants.selectors import find_caller

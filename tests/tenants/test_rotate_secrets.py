@@ -8,10 +8,10 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 
+from foundation.scope import unscoped
 from tenants.callback_signing.secrets import rotate_callback_secret
 from tenants.connections.rules import ConnectionWish
 from tenants.connections.services import save_connection
-from tenants.context import unscoped
 from tenants.models import CallbackSecret, Connection
 from tenants.sealing import SealedField, key_ring, open_from
 from tests.conftest import Customer

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from foundation.scope import APP_ROLE, SYSTEM_ROLE, NoTenantInScope, tenant_scope, unscoped
 from kernel.ids import new_id
 from segments.models import Segment
-from tenants.context import APP_ROLE, SYSTEM_ROLE, tenant_scope, unscoped
-from tenants.errors import NoTenantInScope
 from tenants.roles import ensure_roles
 from tests.conftest import Customer
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from tenants.access import keys
-from tenants.context import unscoped
 from tenants.errors import KeyNotFound, UnknownScope
 from tenants.models import ApiKey
 from tenants.services import create_api_key, revoke_api_key

@@ -30,9 +30,7 @@ def tell_of_lock(username: str, *, address: str, seconds: int) -> None:
     if user is None:
         return
     after: dict[str, Json] = {"address": address, "seconds": seconds}
-    record(
-        tenant=None, action="account.locked", actor="system", object_type="user", object_id=str(user.pk), after=after
-    )
+    record("account.locked", user, actor="system", after=after)
     if user.email:
         transaction.on_commit(partial(_MAILS.submit, _mail, user.email, user.get_username(), address, seconds))
 

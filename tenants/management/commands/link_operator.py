@@ -5,9 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tenants.context import unscoped
+from audit.services import record
+from foundation.scope import unscoped
 from tenants.models import Identity, User
-from tenants.recording import record
 
 
 class Command(BaseCommand):
@@ -35,11 +35,4 @@ class Command(BaseCommand):
 
 
 def _tell(user: User) -> None:
-    record(
-        tenant=None,
-        action="operator.account_linked",
-        actor="system",
-        object_type="user",
-        object_id=str(user.pk),
-        after={"issuer": settings.OIDC_ISSUER},
-    )
+    record("operator.account_linked", user, actor="system", after={"issuer": settings.OIDC_ISSUER})

@@ -6,7 +6,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand
 from django.db import models
 
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.sealing import SealedField, key_ring, open_from, seal_into
 
 BATCH_ROWS = 500

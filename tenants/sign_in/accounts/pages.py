@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.generic import View
 
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.members.sessions import IDENTITY
 from tenants.models import Identity, Membership
 from tenants.sign_in.accounts.errors import LastAccount, LinkingRefused, OnlyWayIn

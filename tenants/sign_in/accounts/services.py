@@ -4,13 +4,14 @@ from typing import Final
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import Model
 
+from audit.services import record
+from foundation.scope import unscoped
 from kernel.values import Json
-from tenants.context import unscoped
 from tenants.members.selectors import get_member
 from tenants.members.services import may_get_account
 from tenants.models import Identity, Membership, Tenant, User
-from tenants.recording import record
 from tenants.sign_in.accounts.errors import (
     LAST_ACCOUNT,
     AccountNotFound,
@@ -114,15 +115,6 @@ def _is_only_here(member: Membership) -> bool:
 
 
 def _tell(identity: Identity, action: str, actor: str, **more: Json) -> None:
-    members = Membership.objects.select_related("tenant").filter(user=identity.user_id)
-    places: list[tuple[Tenant | None, str, str]] = [(one.tenant, "member", str(one.id)) for one in members]
-    places = places or [(None, "user", str(identity.user_id))]
-    for tenant, kind, object_id in places:
-        record(
-            tenant=tenant,
-            action=action,
-            actor=actor,
-            object_type=kind,
-            object_id=object_id,
-            after={"issuer": identity.issuer, **more},
-        )
+    members: list[Model] = [*Membership.objects.filter(user=identity.user_id)]
+    for place in members or [identity.user]:
+        record(action, place, actor=actor, after={"issuer": identity.issuer, **more})

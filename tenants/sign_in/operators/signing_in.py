@@ -7,11 +7,11 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, get_user, login
 from django.http import HttpRequest
 
+from audit.services import record
+from foundation.scope import unscoped
 from kernel.clock import utc_now
-from tenants.context import unscoped
 from tenants.members.sessions import IDENTITY
 from tenants.models import Identity, User
-from tenants.recording import record
 from tenants.sign_in.backend import NAME
 from tenants.sign_in.claims import Claims, told_email
 from tenants.sign_in.errors import NotOperator, SecondFactorMissing
@@ -45,14 +45,8 @@ def sign_in_operator(*, provider: Provider, claims: Claims) -> SignedIn:
             raise NotOperator(told_email(claims))
         found.last_used_at = utc_now()
         found.save(update_fields=["last_used_at"])
-        record(
-            tenant=None,
-            action="operator.signed_in",
-            actor=f"user:{found.user.pk}",
-            object_type="user",
-            object_id=str(found.user.pk),
-            after={"identity_provider": provider.key, "acr": claims.get("acr"), "amr": claims.get("amr")},
-        )
+        after = {"identity_provider": provider.key, "acr": claims.get("acr"), "amr": claims.get("amr")}
+        record("operator.signed_in", found.user, actor=f"user:{found.user.pk}", after=after)
     return SignedIn(found.user, [], found)
 
 

@@ -8,9 +8,10 @@ from django.contrib.auth import get_user
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from tenants.context import unscoped
+from audit.services import record
+from foundation.scope import unscoped
+from kernel.values import Json
 from tenants.models import User
-from tenants.recording import record
 from tenants.sign_in.backend import ProviderBackend, Stage
 from tenants.sign_in.claims import listed_groups, told_email, why_untold
 from tenants.sign_in.errors import PersonRefused, ProviderRefused, SignInRefused, StateRefused
@@ -73,14 +74,8 @@ def show_trial(request: HttpRequest, begun: Begun) -> HttpResponse:
         raise StateRefused
     findings = _follow(request, provider, begun)
     with unscoped("an operator has tried a provider"):
-        record(
-            tenant=provider.tenant,
-            action="identity_provider.tried",
-            actor=f"user:{user.pk}",
-            object_type="identity_provider",
-            object_id=provider.key,
-            after={one.part: one.verdict.value for one in findings},
-        )
+        verdicts: dict[str, Json] = {one.part: one.verdict.value for one in findings}
+        record("identity_provider.tried", provider.audit_object, actor=f"user:{user.pk}", after=verdicts)
     context = {
         "provider": provider,
         "findings": findings,

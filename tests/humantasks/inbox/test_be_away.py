@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from foundation.scope import tenant_scope
 from kernel.clock import utc_now
-from tenants.context import tenant_scope
 from tenants.models import Membership, Role
 from tests.conftest import Customer
 from tests.support.inbox import a_member, a_task, client_of

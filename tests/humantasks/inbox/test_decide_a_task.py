@@ -4,13 +4,13 @@ import re
 
 import pytest
 
+from foundation.scope import tenant_scope
 from humantasks.inbox.wording import moment_text
 from humantasks.models import HumanTask
 from humantasks.services import claim_task, decide_task
 from humantasks.types import Answer, TaskStatus
 from kernel.clock import utc_now
 from runs.models import Run, RunStatus
-from tenants.context import tenant_scope
 from tenants.models import Membership
 from tests.conftest import Customer
 from tests.support.forms import posted_of

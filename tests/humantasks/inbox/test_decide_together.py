@@ -2,11 +2,11 @@
 
 from uuid import uuid4
 
+from foundation.scope import tenant_scope
 from humantasks.inbox.bulk import MOST_AT_ONCE
 from humantasks.models import HumanTask
 from humantasks.services import decide_task
 from humantasks.types import Answer, TaskStatus
-from tenants.context import tenant_scope
 from tenants.models import Membership
 from tests.conftest import Customer
 from tests.support.inbox import a_task, again, as_person, client_of

@@ -10,8 +10,8 @@ from django.utils import timezone
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from foundation.scope import tenant_scope
 from humantasks.services import claim_task
-from tenants.context import tenant_scope
 from tenants.models import Membership
 from tests.conftest import Customer
 from tests.support.inbox import a_member, a_task, as_person, client_of

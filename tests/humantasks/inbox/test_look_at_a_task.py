@@ -7,11 +7,11 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
+from foundation.scope import tenant_scope
 from humantasks.models import HumanTask
 from humantasks.services import claim_task, decide_task
 from humantasks.types import Answer
 from kernel.clock import utc_now
-from tenants.context import tenant_scope
 from tenants.models import Membership, Role
 from tests.conftest import Customer
 from tests.support.inbox import INVOICE, a_member, a_task, as_person, client_of

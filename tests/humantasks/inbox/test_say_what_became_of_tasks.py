@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from foundation.scope import tenant_scope, unscoped
 from humantasks.inbox import listing
 from humantasks.inbox.history import history_lines
 from humantasks.models import HumanTask
@@ -13,7 +14,6 @@ from humantasks.selectors import history_of
 from humantasks.services import decide_task, delegate_task
 from humantasks.types import Answer, TaskStatus
 from kernel.clock import utc_now
-from tenants.context import tenant_scope, unscoped
 from tenants.members.sessions import TENANT
 from tenants.models import Identity, Membership
 from tenants.sign_in.sessions import IDENTITY, PROVIDER

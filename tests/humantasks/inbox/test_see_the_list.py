@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from foundation.scope import tenant_scope
 from humantasks.inbox.listing import PAGE_SIZE
 from humantasks.models import HumanTask
 from humantasks.services import claim_task, decide_task
 from humantasks.types import Answer, Priority
 from kernel.clock import utc_now
 from segments.models import Segment
-from tenants.context import tenant_scope
 from tenants.models import Membership, Role
 from tests.conftest import Customer
 from tests.support.inbox import a_member, a_task, as_person, client_of

@@ -2,8 +2,8 @@
 
 import re
 
+from foundation.scope import tenant_scope
 from runs.models import Run
-from tenants.context import tenant_scope
 from tenants.models import Membership
 from tests.conftest import Customer
 from tests.support.console import an_event

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from foundation.scope import tenant_scope
 from humantasks.inbox.responses import ZONE
 from humantasks.models import HumanTask
-from tenants.context import tenant_scope
 from tenants.models import Membership
 from tests.conftest import Customer
 from tests.support.inbox import a_task, again, client_of, send

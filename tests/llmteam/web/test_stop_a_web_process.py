@@ -13,8 +13,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from foundation.scope import unscoped
 from runs.models import Run
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.engine import event_types, wait_for
 from tests.support.segments import segment, step

@@ -12,8 +12,8 @@ import pytest
 
 from audit.models import Entry
 from devserver.folders import CHECKOUT
+from foundation.scope import unscoped
 from llmteam.web.proxies import Networks, with_proxy_headers
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 from tests.support.server import NO_TLS, ServerProcess, running_server

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from examples.model_server import ModelServer, Problem, Reply
+from foundation.scope import unscoped
 from runs.engine.host.host import Host
 from runs.models import ModelPrice, UsageEntry
 from segments.prompts.rules import PromptTexts
 from segments.prompts.services import archive_prompt, save_prompt
 from tenants.connections.rules import ConnectionWish
 from tenants.connections.services import save_connection
-from tenants.context import unscoped
 from tenants.errors import ConnectionInvalid
 from tenants.models import Tenant
 from tests.support.agent_bench import wants

@@ -9,8 +9,8 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from examples.model_server import Problem
+from foundation.scope import unscoped
 from runs.models import RunEvent
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.agent_bench import AgentBench, wants
 from tests.support.host import running_host

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.callbacks.payload import EVENTS
 from runs.callbacks.sealing import Address
@@ -15,7 +16,6 @@ from runs.commands import command_run
 from runs.models import SignalKind
 from runs.replay import replay_run
 from tenants.callback_signing.secrets import BOTH_SIGN_FOR
-from tenants.context import unscoped
 from tenants.models import CallbackSecret, Tenant
 from tests.support.callbacks import (
     RUNS_URL,

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from foundation.scope import unscoped
 from runs.engine.delivery.deliverer import AT_ONCE, PER_TARGET
 from runs.models import Delivery
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.callbacks import (
     DOCUMENT,

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.callbacks.models import DeliveryStatus
 from runs.callbacks.sealing import Address, hash_url
@@ -18,7 +19,6 @@ from runs.engine.store import deliveries
 from runs.engine.store.connection import connect, transaction
 from runs.engine.store.deliveries import Claim, Settled
 from runs.models import Delivery
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.callbacks import (
     RUNS_URL,

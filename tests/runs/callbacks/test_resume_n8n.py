@@ -8,9 +8,9 @@ import pytest
 from django.db.models import F
 from rest_framework.test import APIClient
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.models import Delivery, Run
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tenants.services import create_api_key
 from tests.support.callbacks import deliveries_of, log_of, start_with_callback, wait_for_status

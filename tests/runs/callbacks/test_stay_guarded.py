@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from foundation.scope import unscoped
 from runs.errors import CallbackRefused
 from runs.models import Run
 from tenants.callback_signing.secrets import ensure_callback_secret
-from tenants.context import unscoped
 from tenants.models import CallbackSecret, Tenant
 from tests.support.callbacks import delivery_of, log_of, new_secret, set_due, start_with_callback, wait_for_status
 from tests.support.engine import wait_for

@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.models import Tenant, User
 from tenants.services import create_api_key
 from tests.support.callbacks import delivery_of, start_with_callback, wait_for_attempts

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.callbacks.schedule import MOST_TRIES
 from runs.models import Delivery
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.callbacks import (
     delivery_of,

@@ -1,7 +1,7 @@
 from django.db import connection
 
+from foundation.scope import unscoped
 from runs.models import Run
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import get_run, queue_run, wait_for, wait_until_over
 from tests.support.host import running_host

@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.engine.errors import HostLost
 from runs.models import Run, Worker
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import (
     get_run,

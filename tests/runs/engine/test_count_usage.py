@@ -4,6 +4,7 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
+from foundation.scope import unscoped
 from runs.core.events import EventType
 from runs.engine.journal.batches import Slice
 from runs.engine.journal.writer import Writer
@@ -12,7 +13,6 @@ from runs.engine.store.connection import connect
 from runs.journals.activations import list_steps
 from runs.models import Run, UsageDay, UsageEntry
 from runs.replay import replay_run
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.books import assert_equal_everywhere
 from tests.support.engine import get_run, in_thread, queue_run, queue_runs, send_cancel, wait_for, wait_until_over

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
+from foundation.scope import unscoped
 from runs.core.events import EventType
 from runs.models import Run
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import event_types, events_of, get_run, queue_run, queue_runs, wait_for, wait_until_over
 from tests.support.host import running_host

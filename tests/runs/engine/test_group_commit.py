@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from django.db import connection as django_connection
 
+from foundation.scope import unscoped
 from runs.core.events import EventType
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.journal.batches import Slice
@@ -15,7 +16,6 @@ from runs.engine.journal.journal import Journal, chain
 from runs.engine.journal.writer import SHARED_BATCH_EVENTS, Writer
 from runs.engine.store.connection import connect, conninfo
 from runs.models import Run
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import events_of, get_run, in_thread, make_tenant, queue_runs
 from tests.support.journals import claim, open_journal, register_host

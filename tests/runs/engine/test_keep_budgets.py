@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from kernel.ids import new_id
 from runs.engine import tariffs
@@ -23,7 +24,6 @@ from runs.models import BudgetHold, ModelPrice, Run, RunEvent, UsageDay, Worker
 from runs.step_api.base import StepFailed
 from runs.step_api.outside import Hold
 from runs.usage.amounts import NOTHING, Amount
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.books import assert_equal_everywhere, holds_of, in_days
 from tests.support.engine import (

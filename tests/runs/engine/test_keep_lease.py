@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.commands import command_run
 from runs.engine.host.lease import FROZEN_EXIT
@@ -14,7 +15,6 @@ from runs.engine.host.sweeper import Sweeper
 from runs.engine.store.connection import connect
 from runs.engine.store.workers import free_runs_of_the_dead
 from runs.models import Run, SignalKind, Worker
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import (
     event_types,

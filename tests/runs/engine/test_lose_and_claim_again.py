@@ -1,5 +1,5 @@
+from foundation.scope import unscoped
 from runs.models import Run, Worker
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import event_types, events_of, get_run, queue_runs, wait_for, wait_until_over
 from tests.support.host import running_host

@@ -7,13 +7,13 @@ from uuid import UUID
 import pytest
 
 from examples.model_server import ModelServer
+from foundation.scope import unscoped
 from runs.commands import command_run
 from runs.models import SignalKind
 from runs.providers.registry import BUILTIN, provider_factories
 from runs.services import Wish, start_run
 from runs.steps import registry as registries
 from tenants.connections.models import Connection
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import event_types, get_run, wait_for, wait_until_over
 from tests.support.host import running_host

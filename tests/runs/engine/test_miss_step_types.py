@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 
+from foundation.scope import unscoped
 from runs.commands import command_run
 from runs.engine.store import workers
 from runs.engine.store.connection import connect_blocking
 from runs.models import Run, SignalKind, Worker
 from runs.steps.registry import registry
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import event_types, events_of, get_run, queue_run, wait_for, wait_until_over
 from tests.support.host import running_host

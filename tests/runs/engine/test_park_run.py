@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.commands import command_run
 from runs.core.events import Event, EventType
@@ -13,7 +14,6 @@ from runs.engine.run import closings
 from runs.engine.run.times import written_time
 from runs.engine.run.waits import Waits
 from runs.models import Run, SignalKind, Worker
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import (
     event_types,

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.commands import command_run
 from runs.models import Run, RunStatus, SignalKind
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import (
     event_types,

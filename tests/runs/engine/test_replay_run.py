@@ -4,10 +4,10 @@ from uuid import UUID
 
 from django.db import connection
 
+from foundation.scope import unscoped
 from runs.commands import command_run
 from runs.models import SignalKind
 from runs.replay import replay_run
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.engine import event_types, events_of, get_run, queue_run, wait_for, wait_until_over
 from tests.support.host import running_host

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.commands import command_run
 from runs.models import Run, SignalKind
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.callbacks import set_due, start_with_callback, wait_for_attempts, wait_for_status
 from tests.support.engine import event_types, get_run, queue_run, queue_runs, wait_for, wait_until_over

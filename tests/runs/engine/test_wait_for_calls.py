@@ -14,13 +14,13 @@ from prometheus_client import REGISTRY
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from foundation.scope import tenant_scope, unscoped
 from kernel.clock import utc_now
 from runs.commands import command_run
 from runs.models import SignalKind
 from runs.replay import replay_run
 from runs.resuming.links import read_link, resume_url
 from runs.resuming.services import MOST_EARLY_CALLS, Reception, take_call
-from tenants.context import tenant_scope, unscoped
 from tenants.models import Tenant
 from tests.support.calls import get, links_of, parked, post, problem, told_before, waits_for_call
 from tests.support.engine import (

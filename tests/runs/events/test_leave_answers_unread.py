@@ -8,8 +8,8 @@ import httpx
 import psutil
 import pytest
 
+from foundation.scope import unscoped
 from runs.models import Run, RunEvent
-from tenants.context import unscoped
 from tests.conftest import Customer
 from tests.support.live_runs import LiveRun
 from tests.support.process_ends import eventually

@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 from websockets.exceptions import InvalidStatus
 
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.events.tickets import issue_ticket, use_ticket
 from runs.models import StreamTicket
-from tenants.context import unscoped
 from tenants.errors import KeyRefused
 from tenants.models import ApiKey
 from tenants.selectors import find_caller

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from foundation.scope import unscoped
 from runs.events.tickets import issue_ticket, use_ticket
-from tenants.context import unscoped
 from tenants.errors import KeyRefused
 from tenants.members.services import deactivate_member
 from tenants.models import Membership, Tenant, User

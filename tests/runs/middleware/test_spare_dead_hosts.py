@@ -5,8 +5,8 @@ from collections import Counter
 from typing import Any
 from uuid import UUID
 
+from foundation.scope import unscoped
 from runs.models import Run
-from tenants.context import unscoped
 from tenants.models import Tenant
 from tests.support.cost import slowness
 from tests.support.engine import get_run, queue_run, queue_runs, statuses, wait_for, wait_until_over

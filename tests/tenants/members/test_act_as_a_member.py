@@ -8,10 +8,10 @@ import pytest
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from foundation.scope import tenant_scope
 from kernel.clock import utc_now
 from tenants.access.known_callers import known_callers
 from tenants.access.tokens import TokenFacts, write_token
-from tenants.context import tenant_scope
 from tenants.members.sessions import TENANT
 from tenants.models import Membership
 from tenants.selectors import find_caller

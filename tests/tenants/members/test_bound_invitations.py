@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from tenants.context import tenant_scope, unscoped
+from foundation.scope import tenant_scope, unscoped
 from tenants.members.mails import mail_due_invitations
 from tenants.members.services import invite_member
 from tenants.models import Invitation, Tenant

@@ -12,8 +12,8 @@ from django.db import connections
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from foundation.scope import tenant_scope
 from kernel.clock import utc_now
-from tenants.context import tenant_scope
 from tenants.members.errors import LastAdmin
 from tenants.members.mails import mail_due_invitations
 from tenants.members.services import accept_invitations, deactivate_member

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from audit.models import Entry
-from tenants.context import tenant_scope, unscoped
+from foundation.scope import tenant_scope, unscoped
 from tenants.members.services import invite_member
 from tenants.models import Membership
 from tests.conftest import Customer

@@ -11,9 +11,9 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from kernel.clock import utc_now
 from tenants.access.rate_limits import per_seconds
-from tenants.context import unscoped
 from tenants.sign_in import strangers
 from tenants.tasks import drop_ended_sessions
 from tests.conftest import Customer

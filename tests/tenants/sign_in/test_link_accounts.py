@@ -8,7 +8,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from audit.models import Entry
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.members.services import deactivate_member, invite_member
 from tenants.models import Identity, Membership, Tenant, User
 from tests.conftest import Customer

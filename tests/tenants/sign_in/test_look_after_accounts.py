@@ -10,8 +10,8 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from audit.models import Entry
+from foundation.scope import unscoped
 from kernel.ids import new_id
-from tenants.context import unscoped
 from tenants.models import Identity, Membership, Tenant, User
 from tenants.sign_in.accounts import services
 from tenants.sign_in.accounts.errors import LastAccount

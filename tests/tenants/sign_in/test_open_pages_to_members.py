@@ -8,7 +8,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.members.services import deactivate_member
 from tenants.models import Membership, Tenant, User
 from tenants.sign_in.pages import member_required, signed_in_member

@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 
 from audit.models import Entry
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.members.services import invite_member
 from tenants.models import Identity, Membership, User
 from tenants.sign_in.errors import TOKEN_FAULTS

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from audit.models import Entry
-from tenants.context import tenant_scope, unscoped
+from foundation.scope import tenant_scope, unscoped
 from tenants.members.models import Invitation
 from tenants.members.services import deactivate_member, invite_member, reactivate_member
 from tenants.models import Identity, Membership, Tenant, User

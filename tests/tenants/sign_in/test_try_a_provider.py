@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.models import Entry
-from tenants.context import unscoped
+from foundation.scope import unscoped
 from tenants.members.services import invite_member
 from tenants.models import Identity, IdentityProvider, Invitation, Membership, User
 from tests.conftest import Customer

@@ -9,8 +9,8 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from foundation.scope import unscoped
 from kernel.values import Json
-from tenants.context import unscoped
 from tenants.errors import KeyRefused
 from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.selectors import find_caller

@@ -9,10 +9,17 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from tenants.errors import NoTenantInScope
+from kernel.errors import LlmteamError
 
 APP_ROLE: Final = "llmteam_app"
 SYSTEM_ROLE: Final = "llmteam_system"
+
+
+class NoTenantInScope(LlmteamError):
+    """A tenant-owned table was read with no tenant in scope: a programming error, never a user's."""
+
+    code = "NO_TENANT_IN_SCOPE"
+    title = "No tenant in scope"
 
 
 class _Everyone:

@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 from django.db import models
 
-from tenants.context import scope_tenant_id
+from foundation.scope import scope_tenant_id
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -13,7 +13,7 @@ class TenantManager(models.Manager[Row]):
     """Default manager of every tenant-owned model: only rows of the tenant in scope.
 
     Raises:
-        NoTenantInScope: A query is built outside ``tenants.context.tenant_scope`` and ``unscoped``.
+        NoTenantInScope: A query is built outside ``foundation.scope.tenant_scope`` and ``unscoped``.
     """
 
     def get_queryset(self) -> models.QuerySet[Row]:
