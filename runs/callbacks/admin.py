@@ -28,12 +28,11 @@ from foundation.console import (
     links,
 )
 from kernel.ids import parse_id
-from runs.callbacks.models import Delivery, DeliveryAttempt, DeliveryStatus, NotificationTarget
 from runs.callbacks.sealing import Address
 from runs.callbacks.serializers import LONGEST_URL
 from runs.callbacks.services import check_notifications, clear_notifications, redeliver, set_notifications
 from runs.errors import CallbackRefused
-from runs.models import Run
+from runs.models import Delivery, DeliveryAttempt, DeliveryStatus, NotificationTarget, Run
 from segments.selectors import of_segment_called, segment_name
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from runs.callbacks.models import Delivery, DeliveryAttempt, NotificationTarget
 from runs.callbacks.payload import TASKS
 from runs.callbacks.selectors import CallbackRecord
 from runs.callbacks.serializers import NOTHING_YET
+from runs.models import Delivery, DeliveryAttempt, NotificationTarget
 
 
 def callback_body(callback: CallbackRecord) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from runs.callbacks.models import DeliveryStatus
+from runs.models import DeliveryStatus
 
 GAPS_SECONDS: Final = (2, 5, 15, 30, 60, 120, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Between the tries: fifteen of them in about 75 hours.

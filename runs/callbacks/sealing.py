@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 
-from runs.callbacks.models import NotificationTarget, RunCallback
+from runs.models import NotificationTarget, RunCallback
 from tenants.sealing import open_from, seal_into
 
 

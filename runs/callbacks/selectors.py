@@ -9,8 +9,7 @@ from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
 from foundation.scope import reading_scope
 from kernel.paging import Page
-from runs.callbacks.models import Delivery, DeliveryAttempt, DeliveryTarget, NotificationTarget, RunCallback
-from runs.models import Run
+from runs.models import Delivery, DeliveryAttempt, DeliveryTarget, NotificationTarget, Run, RunCallback
 from runs.selectors import get_run
 from tenants.models import Tenant
 from tenants.selectors import newest_page

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
-from runs.callbacks.models import DeliveryStatus, DeliveryTarget
 from runs.callbacks.payload import ENDS, EVENTS
 from runs.callbacks.sealing import Address
 from runs.callbacks.starting import CallbackWish
+from runs.models import DeliveryStatus, DeliveryTarget
 from tenants.fields import Id
 from tenants.requests import PageQuery, Strict
 

@@ -12,13 +12,12 @@ from kernel.clock import utc_now
 from kernel.egress import Target
 from kernel.values import Json
 from runs.callbacks.address import host_of
-from runs.callbacks.models import Delivery, DeliveryStatus, DeliveryTarget, NotificationTarget
 from runs.callbacks.payload import TASKS
 from runs.callbacks.sealing import Address, seal_address
 from runs.callbacks.selectors import deliveries_with_log
 from runs.callbacks.starting import CallbackWish, check_callback, sign_for
 from runs.errors import DeliveryNotFound, RunNotFound
-from runs.models import Run
+from runs.models import Delivery, DeliveryStatus, DeliveryTarget, NotificationTarget, Run
 from tenants.callback_signing.secrets import NewCallbackSecret, rotate_callback_secret
 from tenants.models import Tenant
 

@@ -13,8 +13,8 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilt
 from foundation.console import MOST_COUNTED, BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column
 from kernel.clock import utc_now
 from kernel.ids import parse_id
+from runs.models import ModelPrice, UsageDay, UsageEntry
 from runs.usage.amounts import money
-from runs.usage.models import ModelPrice, UsageDay, UsageEntry
 from segments.console import SegmentFilter
 from segments.selectors import of_segment_called, segment_name
 

@@ -25,7 +25,7 @@ from foundation.console import (
     links,
 )
 from segments.definition.prompt_names import TEMPLATE_ID
-from segments.prompts.models import PromptTemplate, PromptVersion
+from segments.models import PromptTemplate, PromptVersion
 from segments.prompts.rules import PromptTexts, problems
 from segments.prompts.services import archive_prompt, save_prompt
 

@@ -8,7 +8,7 @@ from foundation.scope import reading_scope
 from kernel.paging import CursorRefused, Page
 from segments.definition.prompt_names import TEMPLATE_ID
 from segments.errors import PromptNotFound, PromptVersionNotFound
-from segments.prompts.models import PromptTemplate, PromptVersion
+from segments.models import PromptTemplate, PromptVersion
 from segments.selectors import read_number
 from tenants.models import Tenant
 from tenants.selectors import newest_page

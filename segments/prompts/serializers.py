@@ -5,7 +5,7 @@ from typing import Any, Final
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from segments.prompts.models import PromptTemplate, PromptVersion
+from segments.models import PromptTemplate, PromptVersion
 from segments.prompts.rules import MAX_CHARACTERS, PromptTexts
 from tenants.requests import PageQuery, Strict
 

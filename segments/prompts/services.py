@@ -11,7 +11,7 @@ from kernel.clock import utc_now
 from kernel.values import Json
 from segments.definition.prompt_names import TEMPLATE_ID
 from segments.errors import PromptIdInvalid, PromptInvalid, PromptNotFound
-from segments.prompts.models import PromptTemplate, PromptVersion
+from segments.models import PromptTemplate, PromptVersion
 from segments.prompts.rules import PromptTexts, problems
 from tenants.models import Tenant
 

@@ -15,7 +15,6 @@ from foundation.console import ConsoleAdmin, actor_of, column
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from tenants.connections.certificates import LONGEST_PEM, expires_at
-from tenants.connections.models import Connection, ConnectionKind
 from tenants.connections.options import OPTIONS
 from tenants.connections.rules import POINTERS, REF, ConnectionWish, problems, secret_problems, tls_problems
 from tenants.connections.services import (
@@ -26,6 +25,7 @@ from tenants.connections.services import (
     secret_needed_again,
     wished_tls_key,
 )
+from tenants.models import Connection, ConnectionKind
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[Connection]

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kernel.errors import ErrorItem
 from kernel.values import Json, pointer_of
-from tenants.connections.models import ConnectionKind
+from tenants.models import ConnectionKind
 
 
 class Options(BaseModel):

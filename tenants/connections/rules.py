@@ -11,8 +11,8 @@ from kernel.egress import EgressBlocked, HeaderRefused, Policy, check_headers, c
 from kernel.errors import ErrorItem
 from kernel.values import Json
 from tenants.connections.certificates import certificate_problems
-from tenants.connections.models import ConnectionAuth, ConnectionKind
 from tenants.connections.options import option_problems
+from tenants.models import ConnectionAuth, ConnectionKind
 
 REF: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _CREDENTIAL: Final = re.compile(r"authorization|cookie|token|secret|password|api-?key|^x-.*-key$", re.IGNORECASE)

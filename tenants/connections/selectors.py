@@ -6,9 +6,8 @@ from django.db.models.fields.json import KeyTextTransform
 
 from foundation.scope import reading_scope
 from kernel.paging import Page
-from tenants.connections.models import Connection, ConnectionKind
 from tenants.errors import ConnectionNotFound
-from tenants.models import Tenant
+from tenants.models import Connection, ConnectionKind, Tenant
 from tenants.selectors import newest_page
 
 

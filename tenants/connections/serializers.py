@@ -8,10 +8,10 @@ from rest_framework import serializers
 
 from foundation.shapes import JsonObject
 from tenants.connections.certificates import LONGEST_PEM, expires_at
-from tenants.connections.models import Connection, ConnectionAuth, ConnectionKind, SecretPlace
 from tenants.connections.rules import ConnectionWish
 from tenants.connections.services import KEEP
 from tenants.fields import FiniteFloat, ObjectField
+from tenants.models import Connection, ConnectionAuth, ConnectionKind, SecretPlace
 from tenants.requests import Strict
 
 MOST_HEADERS = 30

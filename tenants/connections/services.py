@@ -12,10 +12,9 @@ from kernel.clock import utc_now
 from kernel.egress import Policy, build_policy
 from kernel.errors import ErrorItem
 from kernel.values import Json
-from tenants.connections.models import Connection
 from tenants.connections.rules import REF, ConnectionWish, moved_host, problems, secret_problems, tls_problems
 from tenants.errors import ConnectionInvalid, ConnectionNotFound, ConnectionRefInvalid
-from tenants.models import Tenant
+from tenants.models import Connection, Tenant
 from tenants.sealing import open_from, seal_into
 
 KEEP: Final = object()

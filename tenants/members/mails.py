@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 
 from foundation.scope import tenant_scope, unscoped
 from kernel.clock import utc_now
-from tenants.members.models import Invitation
+from tenants.models import Invitation
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,7 @@ from foundation.scope import reading_scope, tenant_scope, unscoped
 from kernel.ids import parse_id
 from kernel.paging import Page
 from tenants.members.errors import MemberNotFound
-from tenants.members.models import Invitation
-from tenants.models import Membership, Tenant, User
+from tenants.models import Invitation, Membership, Tenant, User
 from tenants.selectors import newest_page
 from tenants.types import SCOPES_BY_ROLE
 

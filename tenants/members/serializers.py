@@ -5,9 +5,8 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from tenants.fields import Formed, Id, whole
-from tenants.members.models import Invitation
 from tenants.members.rules import GROUP, MOST_GROUPS
-from tenants.models import Membership, Role
+from tenants.models import Invitation, Membership, Role
 from tenants.requests import Strict
 
 

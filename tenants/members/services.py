@@ -20,9 +20,8 @@ from tenants.members.errors import (
     MemberNotFound,
 )
 from tenants.members.limits import check_may_invite
-from tenants.members.models import Invitation
 from tenants.members.rules import ADMIN, AUDITOR, REVIEWER, absence_problems, email_problems, group_problems
-from tenants.models import Membership, Tenant, User
+from tenants.models import Invitation, Membership, Tenant, User
 
 INVITATION_DAYS: Final = 14
 

@@ -16,10 +16,9 @@ from kernel.clock import utc_now
 from kernel.ids import new_id, parse_id
 from kernel.values import Json
 from tenants.members.errors import LastAdmin
-from tenants.members.models import Invitation
 from tenants.members.selectors import memberships_of
 from tenants.members.services import accept_invitations, change_member, join_by_domain, may_get_account
-from tenants.models import Identity, Membership, User
+from tenants.models import Identity, Invitation, Membership, User
 from tenants.sign_in.claims import (
     Claims,
     EmailFault,

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from rest_framework.test import APIClient
 
 from foundation.scope import tenant_scope
-from tenants.connections.models import Connection
+from tenants.models import Connection
 from tenants.sealing import open_from
 from tests.conftest import Customer
 from tests.support.certificates import Authority

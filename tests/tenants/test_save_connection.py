@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from audit.models import Entry
 from foundation.scope import tenant_scope
 from tenants.access.known_callers import known_callers
-from tenants.connections.models import Connection
+from tenants.models import Connection
 from tenants.sealing import open_from
 from tests.conftest import Customer
 

@@ -12,13 +12,13 @@ import psycopg
 from django.conf import settings
 
 from kernel.tasks import end_tasks
-from runs.callbacks.models import DeliveryStatus
 from runs.callbacks.payload import Fact, write_body
 from runs.callbacks.schedule import MOST_TRIES, Verdict, judge
 from runs.engine.delivery.sending import Sender, Try
 from runs.engine.store import deliveries
 from runs.engine.store.connection import AsyncDatabase, connect, transaction
 from runs.engine.store.deliveries import ClaimedDelivery, Settled
+from runs.models import DeliveryStatus
 
 log = logging.getLogger(__name__)
 

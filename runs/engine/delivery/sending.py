@@ -16,12 +16,12 @@ from kernel.crypto import CannotOpen
 from kernel.egress import BodyUnreadable, ConnectionFailed, DeadlineExceeded, EgressClient, Policy, open_client
 from kernel.errors import LlmteamError
 from runs.callbacks.address import check_address
-from runs.callbacks.models import DeliveryTarget, NotificationTarget, RunCallback
 from runs.callbacks.redaction import MOST_READ, excerpt, secrets_in
 from runs.callbacks.schedule import CLEARED, Answer
 from runs.callbacks.sealing import Address, open_address
 from runs.callbacks.signing import signed_headers
 from runs.engine.store.deliveries import ClaimedDelivery
+from runs.models import DeliveryTarget, NotificationTarget, RunCallback
 from runs.steps.retry_after import retry_after_seconds
 from tenants.callback_signing.secrets import signing_secrets
 from tenants.connections.services import policy_of

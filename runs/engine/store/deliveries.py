@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from runs.callbacks.models import Delivery, DeliveryStatus
 from runs.engine.store.connection import AsyncDatabase, columns, transaction
+from runs.models import Delivery, DeliveryStatus
 
 URL_LOCK: Final = 0x6C6C6D75
 """First key of the advisory locks of URLs; the second is a hash of the tenant and the URL's hash."""

@@ -12,13 +12,12 @@ import pytest
 
 from foundation.scope import unscoped
 from kernel.clock import utc_now
-from runs.callbacks.models import DeliveryStatus
 from runs.callbacks.sealing import Address, hash_url
 from runs.callbacks.services import clear_notifications, set_notifications
 from runs.engine.store import deliveries
 from runs.engine.store.connection import connect, transaction
 from runs.engine.store.deliveries import Claim, Settled
-from runs.models import Delivery
+from runs.models import Delivery, DeliveryStatus
 from tenants.models import Tenant
 from tests.support.callbacks import (
     RUNS_URL,

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs.callbacks.models import DeliveryStatus
 from runs.callbacks.schedule import (
     BLOCKED,
     CLEARED,
@@ -15,6 +14,7 @@ from runs.callbacks.schedule import (
     judge,
     next_delay,
 )
+from runs.models import DeliveryStatus
 
 MIDDLE = 0.5
 HOUR = 3600

@@ -13,8 +13,7 @@ from runs.models import SignalKind
 from runs.providers.registry import BUILTIN, provider_factories
 from runs.services import Wish, start_run
 from runs.steps import registry as registries
-from tenants.connections.models import Connection
-from tenants.models import Tenant
+from tenants.models import Connection, Tenant
 from tests.support.engine import event_types, get_run, wait_for, wait_until_over
 from tests.support.host import running_host
 from tests.support.model_runs import ask_step, connect_model

@@ -8,9 +8,8 @@ from django.test import Client
 
 from audit.models import Entry
 from foundation.scope import tenant_scope, unscoped
-from tenants.members.models import Invitation
 from tenants.members.services import deactivate_member, invite_member, reactivate_member
-from tenants.models import Identity, Membership, Tenant, User
+from tenants.models import Identity, Invitation, Membership, Tenant, User
 from tests.conftest import Customer
 from tests.support.issuer import (
     CLIENT_ID,

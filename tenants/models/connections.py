@@ -7,7 +7,7 @@ from foundation.fields import JsonTextField
 from foundation.managers import TenantManager
 from kernel.clock import utc_now
 from kernel.ids import new_id
-from tenants.models import Tenant
+from tenants.models.tenants import Tenant
 from tenants.sealing import SealedField
 
 

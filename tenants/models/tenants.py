@@ -184,24 +184,3 @@ class CallbackSecret(models.Model):
 
     def __str__(self) -> str:
         return f"callback secret of {self.tenant_id}"
-
-
-from tenants.connections.models import Connection, ConnectionAuth, ConnectionKind, SecretPlace  # noqa: E402 - it needs the tenant
-from tenants.members.models import Invitation  # noqa: E402 - as above
-from tenants.sign_in.models import Identity, IdentityProvider  # noqa: E402 - as above
-
-__all__ = [
-    "ApiKey",
-    "CallbackSecret",
-    "Connection",
-    "ConnectionAuth",
-    "ConnectionKind",
-    "Identity",
-    "IdentityProvider",
-    "Invitation",
-    "Membership",
-    "Role",
-    "SecretPlace",
-    "Tenant",
-    "User",
-]

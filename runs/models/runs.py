@@ -1,4 +1,4 @@
-"""WHAT RUNS: runs, their journals, the inbox of commands, and the hosts that own runs."""
+"""Runs, their journals, the inbox of commands, and the hosts that own runs."""
 
 from typing import Any
 
@@ -12,15 +12,6 @@ from foundation.fields import JsonTextField
 from foundation.managers import TenantManager
 from kernel.clock import utc_now
 from kernel.ids import new_id
-from runs.callbacks.models import (
-    Delivery,
-    DeliveryAttempt,
-    DeliveryStatus,
-    DeliveryTarget,
-    NotificationTarget,
-    RunCallback,
-)
-from runs.usage.models import BudgetHold, ModelPrice, UsageDay, UsageEntry
 from segments.models import Revision
 from segments.plan import SEMANTICS
 from tenants.models import ApiKey, Membership, Tenant
@@ -288,27 +279,3 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
-
-
-__all__ = [
-    "OVER",
-    "BudgetHold",
-    "Delivery",
-    "DeliveryAttempt",
-    "DeliveryStatus",
-    "DeliveryTarget",
-    "IdempotencyKey",
-    "ModelPrice",
-    "NotificationTarget",
-    "Run",
-    "RunCallback",
-    "RunEvent",
-    "RunStatus",
-    "Signal",
-    "SignalKind",
-    "StreamTicket",
-    "TransactionIdField",
-    "UsageDay",
-    "UsageEntry",
-    "Worker",
-]

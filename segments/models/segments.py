@@ -67,8 +67,3 @@ class Revision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.segment or 'inline'} r{self.number or self.content_hash[:8]}"
-
-
-from segments.prompts.models import PromptTemplate, PromptVersion  # noqa: E402 - kept in a package of their own
-
-__all__ = ["PromptTemplate", "PromptVersion", "Revision", "Segment"]
