@@ -6,7 +6,7 @@ from django.db.models import Model
 from audit.models import Entry
 from audit.types import REQUEST, AuditObject
 from foundation.nouns import noun_of
-from kernel.values import Json
+from kernel.types import Json
 
 
 def record(

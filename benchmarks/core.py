@@ -15,7 +15,7 @@ import django
 
 from benchmarks import documents
 from benchmarks.figures import against, line
-from kernel.values import Json
+from kernel.types import Json
 from segments.plan import Plan
 
 SIZES = (10, 100, 1_000)

@@ -6,7 +6,8 @@ from typing import Final
 from humantasks.types import TaskType
 from kernel.errors import ErrorItem
 from kernel.schemas import Misfit, judge
-from kernel.values import Json, pointer_of, size_of
+from kernel.types import Json
+from kernel.values import pointer_of, size_of
 
 DEEPEST: Final = 5
 MOST_BYTES: Final = 64 * 1024

@@ -15,7 +15,7 @@ from humantasks.schedule import Escalate, at_deadline, first_reminder, look_at
 from humantasks.types import Outcome, Priority, TaskStatus
 from kernel.canonical import content_hash
 from kernel.clock import utc_now
-from kernel.values import Json
+from kernel.types import Json
 from runs.commands import tell_of_task
 from runs.models import Run
 

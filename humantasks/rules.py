@@ -9,7 +9,7 @@ from uuid import UUID
 from humantasks.types import DECISIONS, MISSING, Answer, Decision, TaskStatus, TaskType
 from kernel.actors import acting_through, parties
 from kernel.errors import ErrorItem
-from kernel.values import Json
+from kernel.types import Json
 
 ADMIN: Final = "admin"
 AUDITOR: Final = "auditor"

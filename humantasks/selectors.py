@@ -17,7 +17,7 @@ from humantasks.rules import ADMIN, AUDITOR, PROGRAM, Person
 from humantasks.types import Priority, TaskStatus
 from kernel.clock import utc_now
 from kernel.paging import CursorRefused, Page, Position, read_cursor, write_cursor
-from runs.journals.large_values import VALUE_BYTES, link
+from runs.large_values import VALUE_BYTES, link
 from runs.models import RunEvent
 from runs.selectors import counting_scope
 from segments.selectors import segment_name

@@ -26,7 +26,7 @@ from humantasks.types import Answer, Outcome, TaskStatus, TaskType
 from kernel.actors import key_of
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
-from kernel.values import Json
+from kernel.types import Json
 from runs.models import Run, RunEvent
 from tenants.models import Membership, Tenant
 

@@ -17,7 +17,7 @@ from humantasks.models import HumanTask as HumanTaskRow
 from humantasks.opening import TaskWish, look_after, open_task, take_back, who_is_asked
 from humantasks.schedule import ESCALATE, FAIL, look_at
 from humantasks.types import Priority, TaskType
-from kernel.values import Json
+from kernel.types import Json
 from runs.step_api.base import Emit, StepCall, StepFailed, StepHandler, Wait
 from segments.catalog import AssigneeRef, Port, PortRef, StepConfig, StepType
 from segments.definition.foreign_schemas import usable

@@ -6,7 +6,7 @@ from typing import Final
 
 from django.db import models
 
-from kernel.values import Json
+from kernel.types import Json
 
 
 class TaskType(models.TextChoices):

@@ -10,11 +10,11 @@ from django.db.models.functions import Greatest, Now
 
 from audit.services import record
 from foundation.scope import tenant_scope
-from kernel.values import Json
+from kernel.types import Json
 from runs.bus.doorbell import poke_owner, ring
-from runs.engine.run.waits import FREE
 from runs.errors import RunAlreadyOver, RunNotFound
 from runs.models import Run, RunStatus, Signal, SignalKind
+from runs.models.wait_kinds import FREE
 from runs.needs import needs_again
 from tenants.models import Tenant
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from audit.types import REQUEST
 from kernel.errors import PROBLEM_TYPE_ROOT
-from kernel.values import Json
+from kernel.types import Json
 from runs.models import Run, RunStatus
 
 TIMED_OUT: Final = frozenset({"RUN_TIMED_OUT", "STEP_TIMED_OUT", "REQUEST_TIMED_OUT"})

@@ -6,7 +6,8 @@ from itertools import groupby
 
 from kernel.errors import ErrorItem
 from kernel.schemas import Misfit, SchemaUnusable, judge, judge_async, quick_misfits
-from kernel.values import Json, pointer_of
+from kernel.types import Json
+from kernel.values import pointer_of
 from runs.errors import InputRefused, InputSchemaUnusable
 
 MOST_NAMED = 20

@@ -11,10 +11,10 @@ from uuid import UUID
 from audit.services import record
 from audit.types import REQUEST
 from kernel.clock import utc_now
-from kernel.values import Json, dump_json
+from kernel.types import Json
+from kernel.values import dump_json
 from runs.bus.doorbell import ring
 from runs.callbacks.starting import CallbackWish, new_callback, tell_of_copied_start
-from runs.connections.cookies import sealed_again
 from runs.core import EventType
 from runs.core.events import REPLAYED_FROM
 from runs.engine.journal.journal import chain
@@ -23,6 +23,7 @@ from runs.idempotency import OnceKey, Started, start_once
 from runs.models import Run, RunEvent
 from runs.needs import needs_again
 from runs.selectors import get_run
+from runs.step_api.cookies import sealed_again
 from segments.plan import SEMANTICS
 from tenants.models import ApiKey, Tenant
 

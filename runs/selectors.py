@@ -17,7 +17,7 @@ from foundation.scope import tenant_scope, unscoped
 from kernel.ids import parse_id
 from kernel.paging import CursorRefused, Page
 from runs.errors import RunNotFound
-from runs.journals.large_values import VALUE_BYTES, link
+from runs.large_values import VALUE_BYTES, link
 from runs.models import OVER, Run, RunEvent, RunStatus
 from runs.picture import StepState
 from tenants.models import Tenant

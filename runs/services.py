@@ -10,7 +10,7 @@ from django.db.models import Model
 from audit.services import new_entry
 from audit.types import REQUEST
 from foundation.inserts import insert_together
-from kernel.values import Json
+from kernel.types import Json
 from runs.bus.doorbell import ring
 from runs.callbacks.starting import CallbackWish, new_callback
 from runs.idempotency import OnceKey, Started, start_once

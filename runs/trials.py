@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from kernel.errors import ErrorItem
-from kernel.values import Json
+from kernel.types import Json
 from runs.errors import TrialInputsInvalid
 from runs.idempotency import OnceKey, Started
 from runs.services import Wish, start_run

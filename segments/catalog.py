@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from kernel.values import Json
+from kernel.types import Json
 
 CATALOG_VERSION = "1.0"
 ERROR_PORT = "error"

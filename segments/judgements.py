@@ -3,7 +3,8 @@
 from typing import Final
 
 from kernel.fair_threads import FairThreads
-from kernel.values import Json, size_of
+from kernel.types import Json
+from kernel.values import size_of
 from segments.selectors import catalog
 from segments.validation import NOTHING_KNOWN, KnownNames, Validation, validate
 from tenants.models import Tenant

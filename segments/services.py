@@ -9,7 +9,7 @@ from audit.services import record
 from foundation.scope import tenant_scope
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
-from kernel.values import Json
+from kernel.types import Json
 from segments.catalog import ConnectionRef, StepType
 from segments.definition import Finding, content_hash
 from segments.definition import Segment as Definition

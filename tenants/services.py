@@ -12,7 +12,7 @@ from audit.services import record
 from foundation.scope import tenant_scope, unscoped
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
-from kernel.values import Json
+from kernel.types import Json
 from tenants.access import keys, tokens
 from tenants.access.known_callers import forget_callers_of
 from tenants.errors import KeyNotFound, ScopeMissing, TenantExists, TokenMakesNone, UnknownScope

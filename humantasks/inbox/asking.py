@@ -22,7 +22,8 @@ from humantasks.inbox.schemas import (
     text_of,
 )
 from humantasks.inbox.widgets import Asked, as_json, choice, listed, number, string, yes_or_no
-from kernel.values import Json, pointer_of
+from kernel.types import Json
+from kernel.values import pointer_of
 
 DEEPEST: Final = 3
 MOST_MEMBERS: Final = 100

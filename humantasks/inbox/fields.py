@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from humantasks.inbox.schemas import Schema
 from kernel.errors import ErrorItem
-from kernel.values import Json
+from kernel.types import Json
 
 POSTED_ROOT: Final = "data"
 DROPPED_ROOT: Final = "drop"

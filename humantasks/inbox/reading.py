@@ -15,7 +15,8 @@ from typing import Final, TypeAlias
 from humantasks.inbox.fields import ABSENT, Absent, Field, Kind, Value
 from humantasks.inbox.schemas import takes_text
 from kernel.errors import ErrorItem, LlmteamError
-from kernel.values import Json, normalise, parse_json
+from kernel.types import Json
+from kernel.values import normalise, parse_json
 
 Posted: TypeAlias = Mapping[str, Sequence[str]]
 

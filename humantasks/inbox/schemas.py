@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from kernel.values import Json, dump_json
+from kernel.types import Json
+from kernel.values import dump_json
 
 Schema: TypeAlias = Mapping[str, Any]
 EMPTY: Final[Schema] = {}

@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Final
 
 from humantasks.inbox.schemas import EMPTY, Schema, as_schema, choices_of, label_of, resolve
-from kernel.values import Json, dump_json
+from kernel.types import Json
+from kernel.values import dump_json
 
 DEEPEST: Final = 6
 MOST_ROWS: Final = 20

@@ -7,7 +7,8 @@ from typing import Final
 
 from humantasks.inbox.fields import Absent, Kind, Option, Value
 from humantasks.inbox.schemas import Schema, choices_of, number_of, sole_type, text_of
-from kernel.values import Json, dump_json, is_large_integer
+from kernel.types import Json
+from kernel.values import dump_json, is_large_integer
 
 MOST_RADIOS: Final = 5
 SHORT_TEXT: Final = 120

@@ -26,7 +26,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from foundation.nouns import noun_of
-from kernel.values import Json
+from kernel.types import Json
 
 if TYPE_CHECKING:  # unfold has no types; its ModelAdmin is Django's with other clothes
     from django.contrib.admin import ModelAdmin

@@ -5,7 +5,8 @@ from typing import Any
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from kernel.values import Json, dump_json
+from kernel.types import Json
+from kernel.values import dump_json
 
 
 class JsonTextField(models.JSONField):

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
-    from kernel.values import Json
+    from kernel.types import Json
 
 PROBLEM: Final = "application/problem+json"
 PROBLEM_TYPE_ROOT: Final = "urn:llmteam:problem:"

@@ -7,7 +7,8 @@ import orjson
 
 from kernel.compute.shared import compute_pool
 from kernel.errors import LlmteamError
-from kernel.values import Json, MalformedJson, parse_json
+from kernel.types import Json
+from kernel.values import MalformedJson, parse_json
 
 LARGEST_IN_PLACE: Final = 64 * 1024
 FUNCTION: Final = "parse_json"

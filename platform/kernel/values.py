@@ -15,8 +15,8 @@ from typing import Any, Literal, NoReturn, TypeAlias
 import orjson
 
 from kernel.errors import ErrorItem, Invalid, Malformed
+from kernel.types import Json
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 BigIntegers: TypeAlias = Literal["refuse", "text"]
 
 MAX_DEPTH = 64

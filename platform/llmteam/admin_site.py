@@ -22,7 +22,7 @@ from audit.services import record
 from foundation.console import actor_of
 from foundation.scope import unscoped
 from kernel.clock import utc_now
-from kernel.values import Json
+from kernel.types import Json
 from llmteam.operators.guesses import REFUSED, attempt, forget_attempts
 from llmteam.operators.notices import tell_of_lock
 from llmteam.operators.thread import LOGINS, Busy, Places

@@ -1,17 +1,6 @@
 """Public names for packages that add step types, providers and middleware; others may change without notice."""
 
 from kernel.egress import ConnectionFailed, DeadlineExceeded, EgressBlocked
-from runs.providers.base import (
-    CompletionReply,
-    CompletionRequest,
-    Message,
-    Provider,
-    ProviderFactory,
-    ProviderOptions,
-    TokenCount,
-    Tool,
-    ToolCall,
-)
 from runs.providers.errors import failed, failure_on_the_way
 from runs.providers.tokens import counted, estimate_input, estimate_tokens
 from runs.step_api.base import (
@@ -31,6 +20,17 @@ from runs.step_api.base import (
     StepHandler,
     StepType,
     Wait,
+)
+from runs.step_api.language_models import (
+    CompletionReply,
+    CompletionRequest,
+    Message,
+    Provider,
+    ProviderFactory,
+    ProviderOptions,
+    TokenCount,
+    Tool,
+    ToolCall,
 )
 from runs.steps.testing import StepRunner
 from segments.expressions import ExpressionError

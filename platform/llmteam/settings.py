@@ -218,7 +218,7 @@ if WORKER_LEASE_SECONDS < 2 * WORKER_HEARTBEAT_SECONDS:
 
 # Slow pure work goes to a few bounded processes of each web process and worker; these are all the functions they know.
 COMPUTE_FUNCTIONS = {
-    "http_content": "runs.steps.http.reading:read_bytes",
+    "http_content": "runs.http.reading:read_bytes",
     "model_answer": "runs.providers.decoding:decode_bytes",
     "parse_json": "kernel.parsing:parse_bytes",
     "schema_misfits": "kernel.schemas.judging:judge_bytes",

@@ -4,16 +4,16 @@ import time
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.agents.config import AgentBudget, AgentFallback
 from runs.agents.cut import kept_text
 from runs.agents.fallback import ModelFailed
 from runs.agents.hidden import Hearing, hide_in, without_secrets
 from runs.agents.seen import answered, failure_of, sent_to_model
-from runs.providers.base import CompletionReply, CompletionRequest, TokenCount
 from runs.providers.errors import AnswerLost, refused
 from runs.providers.tokens import estimate_input
 from runs.step_api.base import Budget, Defer, Hold, LanguageModel, Price, StepCall, StepFailed, Usage
+from runs.step_api.language_models import CompletionReply, CompletionRequest, TokenCount
 
 TIMEOUT_SECONDS = 120.0
 

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from kernel.values import Json
+from kernel.redaction import redact
+from kernel.types import Json
 from runs.agents.asking import Asker
 from runs.agents.config import LlmAgentConfig
 from runs.agents.cut import ReplyCut, is_cut, kept_text, reply_empty
 from runs.agents.fallback import ModelFailed
 from runs.agents.reply import read_reply, repair_request, reply_invalid
 from runs.agents.tools import Toolbox
-from runs.connections.redaction import redact
-from runs.providers.base import CompletionReply, CompletionRequest, Message
 from runs.step_api.base import StepFailed
+from runs.step_api.language_models import CompletionReply, CompletionRequest, Message
 
 MOST_ROUNDS: Final = 8
 MOST_CALLS: Final = 32

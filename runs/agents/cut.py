@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
-from kernel.values import Json, ValueTooLarge, check_size, dump_json
-from runs.providers.base import CompletionReply, FinishReason
+from kernel.types import Json
+from kernel.values import ValueTooLarge, check_size, dump_json
 from runs.step_api.base import StepFailed
+from runs.step_api.language_models import CompletionReply, FinishReason
 
 PORT: Final = "truncated"
 MOST_KEPT: Final = 20_000

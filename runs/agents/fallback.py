@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from kernel.clock import utc_now
-from kernel.values import Json
+from kernel.types import Json
 from runs.agents.config import AgentFallback, Occasion
 from runs.step_api.base import Defer, StepFailed, Usage
 

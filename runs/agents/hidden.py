@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from runs.connections.redaction import redact
-from runs.providers.base import CompletionReply
+from kernel.redaction import redact
 from runs.step_api.base import StepFailed
+from runs.step_api.language_models import CompletionReply
 
 
 def without_secrets(reply: CompletionReply, secrets: Collection[str]) -> CompletionReply:

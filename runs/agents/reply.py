@@ -5,7 +5,8 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from kernel.errors import ErrorItem
 from kernel.parsing import parse_strangers_json
-from kernel.values import Json, MalformedJson, ValueRefused
+from kernel.types import Json
+from kernel.values import MalformedJson, ValueRefused
 from runs.inputs import misfits
 from runs.providers.answers import without_fence
 from runs.providers.embedded import json_spans

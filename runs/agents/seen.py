@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
-from kernel.values import Json
-from runs.providers.base import CompletionReply, CompletionRequest, Message, ToolCall
+from kernel.types import Json
 from runs.step_api.base import LanguageModel
-from runs.steps.sent import shown
+from runs.step_api.language_models import CompletionReply, CompletionRequest, Message, ToolCall
+from runs.step_api.sent import shown
 
 MOST_TURNS: Final = 20
 

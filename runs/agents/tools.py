@@ -10,17 +10,18 @@ from typing import Final
 from urllib.parse import quote
 
 from kernel.errors import ErrorItem
-from kernel.values import Json, dump_json
+from kernel.redaction import redact
+from kernel.types import Json
+from kernel.values import dump_json
 from runs.agents.config import PLACE, AgentTool
-from runs.connections.redaction import redact
+from runs.http.answer import Answer
+from runs.http.body import with_query
+from runs.http.exchange import exchange
+from runs.http.request import IDEMPOTENT, OutgoingRequest, below, honours_key
 from runs.inputs import misfits
-from runs.providers.base import Message, Tool, ToolCall
 from runs.step_api.base import IN_DOUBT, Client, StepCall, StepFailed
+from runs.step_api.language_models import Message, Tool, ToolCall
 from runs.step_api.made import MADE, MadeCall
-from runs.steps.http.answer import Answer
-from runs.steps.http.body import with_query
-from runs.steps.http.exchange import exchange
-from runs.steps.http.request import IDEMPOTENT, OutgoingRequest, below, honours_key
 
 MOST_RESULT_BYTES: Final = 16 * 1024
 TIMEOUT_SECONDS: Final = 30.0

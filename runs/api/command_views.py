@@ -12,12 +12,12 @@ from runs.answer_wishes import answer_wish_of
 from runs.api import serializers
 from runs.api.presentation import run_body, run_location, runs_location
 from runs.api.requests import once_of
+from runs.api.streaming import ChunksResponse
 from runs.api.views import READ, START_PARAMETERS, START_RESPONSES, WRITE, started_response
 from runs.api.waiting import RunResponse
 from runs.callbacks.serializers import callback_wish
 from runs.commands import command_run
 from runs.journals.snapshots import snapshot_run
-from runs.journals.streaming import ChunksResponse
 from runs.models import SignalKind
 from runs.replay import replay_run
 from runs.selectors import read_run_id

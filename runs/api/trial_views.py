@@ -12,10 +12,11 @@ from rest_framework.views import APIView
 from foundation.shapes import JsonObject
 from runs import errors
 from runs.answer_wishes import PREFER, WaitQuery, answer_wish_of
-from runs.api.presentation import error_member, run_links, run_location, run_usage, step_body
+from runs.api.presentation import run_links, run_location, run_usage, step_body
 from runs.api.requests import once_of
 from runs.api.serializers import IDEMPOTENCY_KEY, FailureShape, LinksShape
 from runs.api.waiting import RunResponse
+from runs.events.bodies import error_member
 from runs.journals.activations import first_step
 from runs.models import Run
 from runs.trials import try_step_type

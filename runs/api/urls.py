@@ -2,15 +2,14 @@
 
 from django.urls import path
 
-from runs.api import command_views, views
+from runs.api import command_views, delivery_views, views
+from runs.api.connection_views import ConnectionTestView
+from runs.api.event_views import RunEventsView, RunStreamView, TenantEventsView, TenantStreamView, TicketsView
+from runs.api.sse import streams
+from runs.api.streaming import streamed
 from runs.api.trial_views import CatalogTestView
 from runs.api.waiting import waits
-from runs.callbacks import views as callback_views
 from runs.circuits.views import CircuitsView, ResetCircuitView
-from runs.connections.views import ConnectionTestView
-from runs.events.sse import streams
-from runs.events.views import RunEventsView, RunStreamView, TenantEventsView, TenantStreamView, TicketsView
-from runs.journals.streaming import streamed
 from runs.usage.views import LimitsView, UsageView
 
 urlpatterns = [
@@ -33,16 +32,16 @@ urlpatterns = [
     path("runs/<str:run_id>/resume", command_views.ResumeRunView.as_view(), name="resume_run"),
     path("runs/<str:run_id>/cancel", command_views.CancelRunView.as_view(), name="cancel_run"),
     path("runs/<str:run_id>/replay", waits(command_views.ReplayRunView.as_view()), name="replay_run"),
-    path("runs/<str:run_id>/deliveries", callback_views.RunDeliveriesView.as_view(), name="run_deliveries"),
+    path("runs/<str:run_id>/deliveries", delivery_views.RunDeliveriesView.as_view(), name="run_deliveries"),
     path(
         "runs/<str:run_id>/deliveries/<str:delivery_id>/redeliver",
-        callback_views.RedeliverView.as_view(),
+        delivery_views.RedeliverView.as_view(),
         name="redeliver",
     ),
-    path("deliveries", callback_views.DeliveriesView.as_view(), name="deliveries"),
-    path("callback-secret", callback_views.CallbackSecretView.as_view(), name="callback_secret"),
-    path("tenant/notifications", callback_views.NotificationsView.as_view(), name="notifications"),
-    path("webhook-endpoints", callback_views.WebhookEndpointsView.as_view(), name="webhook_endpoints"),
+    path("deliveries", delivery_views.DeliveriesView.as_view(), name="deliveries"),
+    path("callback-secret", delivery_views.CallbackSecretView.as_view(), name="callback_secret"),
+    path("tenant/notifications", delivery_views.NotificationsView.as_view(), name="notifications"),
+    path("webhook-endpoints", delivery_views.WebhookEndpointsView.as_view(), name="webhook_endpoints"),
     path("runs/<str:run_id>/snapshot", streamed(command_views.RunSnapshotView.as_view()), name="run_snapshot"),
     path("runs/<str:run_id>/values/<str:seq>", streamed(views.RunValueView.as_view()), name="run_value"),
 ]

@@ -17,12 +17,12 @@ from runs.answer_wishes import PREFER, AnswerWish, WaitQuery, answer_wish_of
 from runs.api import serializers
 from runs.api.presentation import run_body, run_location, runs_location, step_body
 from runs.api.requests import once_of
+from runs.api.streaming import ChunksResponse
 from runs.api.waiting import RunResponse
 from runs.callbacks.selectors import callbacks_of
 from runs.idempotency import Started
 from runs.journals.activations import list_steps
 from runs.journals.stored_values import PointerRefused, find_value
-from runs.journals.streaming import ChunksResponse
 from segments.errors import RevisionNotFound, SegmentArchived, SegmentInvalid, SegmentNotFound
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
 from tenants.requests import PageQuery, Strict, caller_of, read_query

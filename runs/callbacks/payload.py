@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import EventType
 from runs.core.events import OF_TASKS
 

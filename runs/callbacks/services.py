@@ -10,7 +10,7 @@ from audit.types import AuditObject
 from foundation.scope import tenant_scope
 from kernel.clock import utc_now
 from kernel.egress import Target
-from kernel.values import Json
+from kernel.types import Json
 from runs.callbacks.address import host_of
 from runs.callbacks.payload import TASKS
 from runs.callbacks.sealing import Address, seal_address

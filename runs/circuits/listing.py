@@ -16,7 +16,7 @@ from audit.services import record
 from audit.types import AuditObject
 from foundation.scope import tenant_scope
 from kernel.clock import utc_now
-from kernel.values import Json
+from kernel.types import Json
 from runs.circuits.shared import PREFIX, open_circuits
 from runs.errors import CircuitNotFound, CircuitsUnknown
 from tenants.models import Tenant

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from kernel.values import Json
+from kernel.types import Json
 
 
 def open_sentence(told: Mapping[str, Json]) -> str:

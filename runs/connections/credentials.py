@@ -8,10 +8,10 @@ from typing import Protocol
 import httpx
 
 from kernel.egress import EgressClient, HeaderRefused, check_headers
+from kernel.redaction import hidden_texts
 from runs.connections.digest import ByChallenge
 from runs.connections.facts import ConnectionFacts
 from runs.connections.oauth2 import ClientCredentials
-from runs.connections.redaction import hidden_texts
 from runs.connections.trust import ConnectionTrust
 from runs.step_api.base import StepFailed
 

@@ -7,9 +7,9 @@ from typing import Final, TypeVar
 import httpx
 
 from kernel.egress import EgressClient
+from kernel.redaction import hidden_texts
 from runs.connections.credentials import Credentials, build_credentials
 from runs.connections.facts import ConnectionFacts
-from runs.connections.redaction import hidden_texts
 from runs.connections.trust import ConnectionTrust
 from runs.providers.registry import ProviderUnknown, build_provider, default_base_url
 from runs.runtime import Runtime, host_of

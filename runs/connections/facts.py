@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from kernel.values import Json
+from kernel.types import Json
 from tenants.sealing import open_sealed
 
 

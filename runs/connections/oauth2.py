@@ -12,9 +12,9 @@ import httpx
 
 from kernel.egress import EgressBlocked, EgressClient
 from kernel.errors import LlmteamError
+from kernel.redaction import hidden_texts, redact
 from kernel.values import parse_json
 from runs.connections.facts import ConnectionFacts
-from runs.connections.redaction import hidden_texts, redact
 from runs.connections.trust import ConnectionTrust
 from runs.providers.quoting import quotable_place
 from runs.step_api.base import StepFailed

@@ -12,7 +12,7 @@ from django.db.models.functions import Cast, Left
 
 from foundation.console import changelist_url
 from kernel.clock import utc_now
-from kernel.values import Json
+from kernel.types import Json
 from runs.models import Run, RunEvent, RunStatus
 
 EVENTS_A_PAGE: Final = 100

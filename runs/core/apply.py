@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core.events import Event, EventType, Ref
 from runs.core.failures import branch_failed, nearest_gathering
 from runs.core.frames import Frame, Stack

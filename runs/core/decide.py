@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core.events import Command, Complete, Fail, Reject, Skip, Start
 from runs.core.routing import route_error
 from runs.core.state import ActivationKey, Phase, Place, State, Token

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kernel.values import Json
+from kernel.types import Json
 
 
 class EventType(StrEnum):

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from kernel.values import Json, size_of
+from kernel.types import Json
+from kernel.values import size_of
 from runs.core.frames import Key
 from runs.core.regions import gathering_key, keys_of, points_of
 from runs.core.state import State, Token

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core.failures import branch_failed
 from runs.core.frames import Key, Stack
 from runs.core.regions import (

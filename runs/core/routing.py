@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core.scope import CONDITIONS, EdgeScope, Scope
 from runs.core.state import State, Token, step_facts
 from segments.expressions import Account, AccountEmpty, ExpressionError

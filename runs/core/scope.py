@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, Final, cast
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core.places import place_of
 from runs.core.state import Activation, State, Token, input_values, step_facts
 from segments.expressions import Draws, written_time

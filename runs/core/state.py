@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core.events import Ref, emitted
 from runs.core.frames import Frame, Key, Mark, Stack
 from segments.plan import GatherGroup, Plan, PlanStep

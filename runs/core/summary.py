@@ -1,6 +1,6 @@
 """A folded state in plain JSON: what can be compared, exported and read by people."""
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core.state import Place, State
 
 

@@ -9,7 +9,8 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from kernel.values import Json, parse_json
+from kernel.types import Json
+from kernel.values import parse_json
 from runs.engine.middleware import wrap
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase

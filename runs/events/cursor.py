@@ -16,8 +16,8 @@ from foundation.scope import tenant_scope
 from kernel.ids import parse_id
 from kernel.paging import PAGE_BYTES, CursorRefused, fitting
 from runs import selectors
-from runs.api.presentation import event_body, step_types_of
 from runs.core.events import EventType
+from runs.events.bodies import event_body, step_types_of
 from runs.journals.records import Attempt, attempt_starts, event_records, read_events
 from runs.models import Run, RunEvent, TransactionIdField
 from segments.models import Revision

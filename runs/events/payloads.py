@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core.events import EventType
 
 _ANY: Final[dict[str, Json]] = {}

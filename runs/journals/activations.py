@@ -11,11 +11,11 @@ from django.db.models.fields.json import KeyTransform
 
 from foundation.scope import tenant_scope
 from kernel.paging import READ_BYTES, Page, fitting
-from kernel.values import Json
+from kernel.types import Json
 from runs.core.events import REPLAYED_FROM, USAGE
 from runs.journals.calls import PREFIX, calls_of
-from runs.journals.large_values import WHOLE_BYTES, Path, link, short, shortened, value_url
 from runs.journals.records import given_out
+from runs.large_values import WHOLE_BYTES, Path, link, short, shortened, value_url
 from runs.models import Run, RunEvent
 from runs.selectors import IN_BETWEEN, OUTCOMES, STARTED, get_run, read_seq
 from runs.usage.sums import RunUsage

@@ -6,11 +6,11 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from foundation.shapes import JsonObject
-from kernel.values import Json
-from runs.connections.cookies import shown_cookies
+from kernel.types import Json
 from runs.models import RunEvent
+from runs.step_api.cookies import shown_cookies
 from runs.step_api.made import MADE
-from runs.steps.sent import MOST_CHARACTERS
+from runs.step_api.sent import MOST_CHARACTERS
 
 PREFIX: Final = "action."
 MOST_CALLS: Final = 20

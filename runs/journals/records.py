@@ -11,9 +11,9 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from kernel.paging import PAGE_BYTES, READ_BYTES, fitting
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import emitted
-from runs.journals.large_values import WHOLE_BYTES, shortened
+from runs.large_values import WHOLE_BYTES, shortened
 from runs.models import RunEvent
 
 _STARTED: Final = "step.started"

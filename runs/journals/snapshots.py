@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 
 from foundation.scope import tenant_scope
 from kernel.canonical import canonical_json
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import Event, EventType, apply, emitted, new_state
 from runs.core.state import State
 from runs.core.summary import summarise

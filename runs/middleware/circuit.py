@@ -19,7 +19,8 @@ from django.conf import settings
 from kernel.clock import utc_now
 from kernel.egress import OF_TRUST, ConnectionFailed, DeadlineExceeded
 from kernel.ids import new_id
-from kernel.values import Json, dump_json
+from kernel.types import Json
+from kernel.values import dump_json
 from runs.bus.shared_state import SharedState
 from runs.circuits.circuit import Circuit, CircuitBusy, CircuitOpen
 from runs.circuits.keeper import Keeper

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from kernel.errors import LlmteamError
-from kernel.values import Json, dump_json, parse_json
+from kernel.types import Json
+from kernel.values import dump_json, parse_json
 from runs.providers.embedded import json_spans
 
 WRAPPED = "answer"

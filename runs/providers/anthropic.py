@@ -3,9 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
-from kernel.values import Json, dump_json
+from kernel.types import Json
+from kernel.values import dump_json
 from runs.providers.answers import answer_schema, as_object, read_arguments
-from runs.providers.base import (
+from runs.providers.decoding import joined
+from runs.providers.errors import Complaint, failed
+from runs.providers.finishes import Ends
+from runs.providers.reasoning import without_reasoning
+from runs.providers.spoken.calls import SpokenCall, spoken_in
+from runs.providers.through_sdk import STREAM, Lacks, SdkProvider, has_no_stream
+from runs.providers.tokens import counted, estimated, whole_number
+from runs.step_api.language_models import (
     CompletionReply,
     CompletionRequest,
     Kept,
@@ -15,13 +23,6 @@ from runs.providers.base import (
     Tool,
     ToolCall,
 )
-from runs.providers.decoding import joined
-from runs.providers.errors import Complaint, failed
-from runs.providers.finishes import Ends
-from runs.providers.reasoning import without_reasoning
-from runs.providers.spoken.calls import SpokenCall, spoken_in
-from runs.providers.through_sdk import STREAM, Lacks, SdkProvider, has_no_stream
-from runs.providers.tokens import counted, estimated, whole_number
 
 DIALECT = "anthropic"
 PLACE = "stop_reason"

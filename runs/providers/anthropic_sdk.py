@@ -6,9 +6,9 @@ import anthropic
 import httpx
 from typing_extensions import override
 
-from runs.providers.base import ProviderOptions
 from runs.providers.decoding import LARGEST_IN_PLACE
 from runs.providers.wire import Wire
+from runs.step_api.language_models import ProviderOptions
 
 BASE_URL = "https://api.anthropic.com"
 

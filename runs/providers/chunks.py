@@ -4,12 +4,12 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, cast
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.providers.answers import read_arguments
-from runs.providers.base import CompletionRequest, ToolCall
 from runs.providers.decoding import joined
 from runs.providers.errors import failed
 from runs.providers.finishes import Ends
+from runs.step_api.language_models import CompletionRequest, ToolCall
 
 DIALECT: Final = "openai"
 PLACE: Final = "finish_reason"

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from runs.providers.errors import Complaint
-from runs.steps.retry_after import seconds_to_wait
+from runs.step_api.retry_after import seconds_to_wait
 
 MOST_READ: Final = 2000
 MOST_DEEP: Final = 4

@@ -10,7 +10,8 @@ import orjson
 
 from kernel.compute.shared import compute_pool
 from kernel.errors import LlmteamError
-from kernel.values import Json, normalise
+from kernel.types import Json
+from kernel.values import normalise
 from runs.providers.errors import failed
 
 LARGEST_IN_PLACE: Final = 64 * 1024

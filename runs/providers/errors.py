@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from kernel.egress import OF_TRUST, ConnectionFailed, DeadlineExceeded, EgressBlocked
 from kernel.errors import LlmteamError
-from kernel.values import Json
-from runs.providers.base import TokenCount
+from kernel.types import Json
 from runs.step_api.base import StepFailed
+from runs.step_api.language_models import TokenCount
 
 
 @dataclass(frozen=True, slots=True)

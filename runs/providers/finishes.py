@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from runs.providers.base import CompletionRequest, FinishReason
+from runs.step_api.language_models import CompletionRequest, FinishReason
 
 ANY_PLACE: Final = (
     "finish_reason",

@@ -7,17 +7,9 @@ from typing import Any, ClassVar, cast
 
 import httpx
 
-from kernel.values import Json, dump_json
+from kernel.types import Json
+from kernel.values import dump_json
 from runs.providers.answers import answer_schema, as_object
-from runs.providers.base import (
-    CompletionReply,
-    CompletionRequest,
-    Kept,
-    Message,
-    ProviderOptions,
-    TokenCount,
-    Tool,
-)
 from runs.providers.chunks import (
     CALLS,
     DIALECT,
@@ -36,6 +28,15 @@ from runs.providers.reasoning import without_reasoning
 from runs.providers.spoken.calls import spoken_in
 from runs.providers.through_sdk import REFUSED, STREAM, Lacks, SdkProvider, has_no_stream
 from runs.providers.tokens import counted, estimated, whole_number
+from runs.step_api.language_models import (
+    CompletionReply,
+    CompletionRequest,
+    Kept,
+    Message,
+    ProviderOptions,
+    TokenCount,
+    Tool,
+)
 
 _VENDOR = re.compile(r"https://(?:[\w-]+\.)*openai\.com(?:[:/]|$)", re.IGNORECASE)
 _NO_SYSTEM = re.compile(

@@ -11,7 +11,7 @@ import httpx
 from django.core.exceptions import ImproperlyConfigured
 
 from kernel.egress import EgressClient
-from runs.providers.base import Provider, ProviderFactory, ProviderOptions, SchemaMode, StreamMode
+from runs.step_api.language_models import Provider, ProviderFactory, ProviderOptions, SchemaMode, StreamMode
 
 ENTRY_POINT_GROUP = "llmteam.providers"
 

@@ -10,8 +10,7 @@ from typing import Any, Protocol
 import httpx
 
 from kernel.egress import EgressBlocked
-from kernel.values import Json
-from runs.providers.base import CompletionReply, CompletionRequest, ProviderOptions, SchemaMode, TokenCount
+from kernel.types import Json
 from runs.providers.decoding import mended
 from runs.providers.errors import Complaint, also_took, failed, failure_on_the_way, lost_tokens
 from runs.providers.reasoning import Speech
@@ -19,6 +18,7 @@ from runs.providers.spoken.withheld import Withheld
 from runs.providers.tokens import estimated
 from runs.providers.wire import Answer, Rejected, Wire, load_sdk
 from runs.step_api.base import StepFailed
+from runs.step_api.language_models import CompletionReply, CompletionRequest, ProviderOptions, SchemaMode, TokenCount
 
 DEFAULT_TIMEOUT_SECONDS = 120.0
 GRACE_SECONDS = 0.25

@@ -1,7 +1,7 @@
 """Guessing tokens where nobody counted them."""
 
 from kernel.values import dump_json
-from runs.providers.base import CompletionRequest, TokenCount, ToolCall
+from runs.step_api.language_models import CompletionRequest, TokenCount, ToolCall
 
 BYTES_PER_TOKEN = 4
 MOST_COUNTED = 10**12

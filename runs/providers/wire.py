@@ -16,13 +16,13 @@ from typing import Any
 import httpx
 
 from kernel.errors import LlmteamError
-from kernel.values import Json
+from kernel.types import Json
 from runs.providers.complaints import error_in, read_complaint
 from runs.providers.errors import FORBIDDEN, MOVED, Complaint, code_of, failed, failure_on_the_way
 from runs.providers.event_stream import EventStream
 from runs.providers.quoting import quotable, quotable_place
 from runs.step_api.base import StepFailed
-from runs.steps.retry_after import asked_wait, seconds_to_wait
+from runs.step_api.retry_after import asked_wait, seconds_to_wait
 
 _LOGGERS = ("httpx", "openai", "anthropic")
 _METHOD = "POST"

@@ -13,7 +13,8 @@ from audit.services import record
 from foundation.scope import reading_scope, tenant_scope
 from kernel.errors import ErrorItem
 from kernel.schemas import judge
-from kernel.values import Json, check_size, pointer_of
+from kernel.types import Json
+from kernel.values import check_size, pointer_of
 from runs.commands import tell_run
 from runs.core import EventType
 from runs.core.places import is_same_place

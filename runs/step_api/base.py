@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias, cast
 from uuid import UUID
 
 from kernel.clock import utc_now
-from kernel.values import Json
-from runs.connections.cookies import AttemptCookies
+from kernel.types import Json
+from runs.step_api.cookies import AttemptCookies
 from runs.step_api.made import MadeCall
 from runs.step_api.outside import Budget, Client, Endpoint, Hold, LanguageModel, Price, Prompt, Usage
 from runs.work.functions import FUNCTIONS
@@ -215,7 +215,7 @@ class StepCall:
         """Have the journal hold what is about to be sent, before it is: ``action.started``, committed.
 
         Args:
-            sent: What, redacted and bounded (``runs.steps.sent``).
+            sent: What, redacted and bounded (``runs.step_api.sent``).
         """
         self.record("action.started", dict(sent))
         await self.commit()

@@ -5,7 +5,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from kernel.values import Json, normalise
+from kernel.types import Json
+from kernel.values import normalise
 from runs.step_api.base import Emit, StepFailed, StepHandler, Wait
 from segments.catalog import StepType
 

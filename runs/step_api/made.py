@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from kernel.values import Json
+from kernel.types import Json
 
 MADE: Final = "tool"
 """Member of an action's payload: when it starts ``name`` and ``arguments``, when it ends ``told``, if it was made."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     import httpx
 
-    from runs.providers.base import Provider
+    from runs.step_api.language_models import Provider
 
 
 MODEL_CHARACTERS: Final = 200

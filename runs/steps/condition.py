@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from runs.step_api.base import Emit, StepCall, StepConfig, StepFailed, StepHandler, expression_failure
-from runs.steps.comparisons import OPERATORS, SPELLINGS
+from runs.work.comparisons import OPERATORS, SPELLINGS
 from segments.catalog import Effect, ExpressionText, Port, Role, StepType
 from segments.expressions import ExpressionError
 

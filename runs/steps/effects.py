@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from kernel.values import Json
+from kernel.types import Json
 
 _EACH_TIME: Final = ("POST", "PATCH")
 

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 from kernel.errors import sentences
-from kernel.values import Json, ValueTooLarge, check_size
+from kernel.types import Json
+from kernel.values import ValueTooLarge, check_size
+from runs.http.config import HttpActionConfig
+from runs.http.exchange import exchange
+from runs.http.pages import evaluate, read_pages
+from runs.http.remarks import remarks
+from runs.http.request import build_request
 from runs.step_api.base import Emit, StepCall, StepFailed, StepHandler
 from runs.steps.effects import effect_each_time
-from runs.steps.http.config import HttpActionConfig
-from runs.steps.http.exchange import exchange
-from runs.steps.http.pages import evaluate, read_pages
-from runs.steps.http.remarks import remarks
-from runs.steps.http.request import build_request
 from segments.catalog import Port, Remark, StepType
 
 LONGEST_HEADER: Final = 2_000

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final, cast
 
-from kernel.values import Json, dump_json
+from kernel.types import Json
+from kernel.values import dump_json
 from runs.agents import cut
 from runs.agents.asking import find_asker
 from runs.agents.config import AgentFallback, LlmAgentConfig
@@ -11,8 +12,8 @@ from runs.agents.conversation import Conversation
 from runs.agents.cut import ReplyCut
 from runs.agents.fallback import ModelFailed, first_answer
 from runs.agents.tools import Toolbox
-from runs.providers.base import Message
 from runs.step_api.base import Defer, Emit, StepCall, StepFailed, StepHandler
+from runs.step_api.language_models import Message
 from runs.steps.effects import effect_each_time
 from segments.catalog import Port, Remark, StepType
 from segments.expressions import ExpressionError

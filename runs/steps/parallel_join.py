@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import AliasChoices, Field, model_validator
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.step_api.base import Emit, StepCall, StepConfig, StepHandler
 from segments.catalog import Effect, Port, Role, StepType
 

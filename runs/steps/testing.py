@@ -11,7 +11,8 @@ from uuid import UUID
 from kernel.egress import EgressClient, build_policy, open_client
 from kernel.errors import LlmteamError
 from kernel.ids import new_id
-from kernel.values import Json, check_size, normalise
+from kernel.types import Json
+from kernel.values import check_size, normalise
 from runs.runtime import PlainClient
 from runs.step_api.base import (
     Client,

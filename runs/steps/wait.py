@@ -7,7 +7,8 @@ from typing import Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from kernel.clock import utc_now
-from kernel.values import Json, dump_json
+from kernel.types import Json
+from kernel.values import dump_json
 from runs.step_api.base import Emit, StepCall, StepConfig, StepFailed, StepHandler, Wait
 from segments.catalog import Effect, Port, StepType
 from segments.definition.foreign_schemas import usable

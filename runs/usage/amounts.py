@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.step_api.outside import Hold, Usage
 
 MAX_TOKENS: Final = 2**31 - 1

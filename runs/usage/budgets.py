@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Literal
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.step_api.base import StepFailed
 from runs.step_api.outside import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, money

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kernel.errors import LlmteamError
-from kernel.values import Json, ValueRefused, ValueTooLarge
+from kernel.types import Json
+from kernel.values import ValueRefused, ValueTooLarge
 from segments.expressions import (
     AddressRefused,
     ExpressionError,

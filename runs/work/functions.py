@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sized
 from typing import Any, Final, TypeAlias, cast
 
-from kernel.values import Json, normalise
+from kernel.types import Json
+from kernel.values import normalise
 from runs.core.scope import EdgeScope, Scope
-from runs.steps.comparisons import NotComparable, compare
+from runs.work.comparisons import NotComparable, compare
 from runs.work.errors import told
 from segments.definition.config import fill_config
 from segments.expressions import Account, ExpressionError, Form, MissingName, Names

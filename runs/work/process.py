@@ -6,7 +6,8 @@ from typing import Any, Final
 import orjson
 
 from kernel.errors import LlmteamError
-from kernel.values import Json, ValueTooLarge
+from kernel.types import Json
+from kernel.values import ValueTooLarge
 from runs.core.scope import CarriedScope
 from runs.work.errors import told
 from runs.work.functions import FUNCTIONS

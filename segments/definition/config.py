@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from kernel.errors import ErrorItem, Invalid
-from kernel.values import Json, pointer_of
+from kernel.types import Json
+from kernel.values import pointer_of
 from segments.catalog import ExpressionText, PathText, PromptText, StepConfig, StepType, StoredPromptRef, UrlText
 from segments.definition.findings import Path
 from segments.expressions import Account, Expression, ExpressionError, Form, Names, parse, parse_template

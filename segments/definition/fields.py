@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.definition.findings import Findings, Place, shown
 from segments.definition.foreign_exports import foreign_key_hint
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kernel.values import Json, pointer_of
+from kernel.types import Json
+from kernel.values import pointer_of
 from segments.expressions.wording import nearest
 
 MAX_FINDINGS = 500

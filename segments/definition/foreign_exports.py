@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from kernel.values import Json
+from kernel.types import Json
 
 _ITEMS_LOOKED_AT: Final = 50
 

@@ -19,7 +19,8 @@ from kernel.schemas import (
     keywords_of,
     schema_faults,
 )
-from kernel.values import Json, size_of
+from kernel.types import Json
+from kernel.values import size_of
 from segments.definition.findings import Path
 from segments.expressions.wording import nearest
 from segments.graph import Graph

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kernel import canonical
-from kernel.values import Json
+from kernel.types import Json
 
 CONTRACT_VERSION = "1.0"
 MAX_STEPS = 1_000

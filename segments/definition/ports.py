@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.catalog import ERROR_PORT, Role, StepType
 from segments.definition.model import Edge, Segment, Step
 

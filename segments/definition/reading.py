@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from kernel.values import Json, ValueRefused, ValueTooLarge, check_size, normalise
+from kernel.types import Json
+from kernel.values import ValueRefused, ValueTooLarge, check_size, normalise
 from segments.definition.fields import MAX_PORT_NAME, Fields, kind_of, port_names
 from segments.definition.findings import Finding, Findings, Place, shown
 from segments.definition.foreign_exports import ForeignExport, foreign_export

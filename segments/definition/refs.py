@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.catalog import AssigneeRef, ConnectionRef, PathText, PortRef, StepType, StoredPromptRef, UrlText
 from segments.definition.config import spellings
 from segments.definition.findings import Path

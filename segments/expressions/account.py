@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.expressions.draws import Draws
 from segments.expressions.evaluator import Names
 from segments.expressions.expression import Expression, Readings, parse

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, cast
 
 from simpleeval import EvalWithCompoundTypes
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.expressions.errors import ExpressionFailed, MissingName, quoted
 from segments.expressions.functions import FUNCTIONS
 from segments.expressions.limits import (

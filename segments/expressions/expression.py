@@ -4,7 +4,7 @@ import ast
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.expressions.errors import ExpressionSyntaxError
 from segments.expressions.evaluator import Evaluator, Names
 from segments.expressions.limits import MAX_SOURCE, Fuel

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, cast
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.expressions.errors import ExpressionFailed, MissingName
 from segments.expressions.limits import Fuel
 from segments.expressions.operators import contains, position_in

@@ -5,7 +5,7 @@ import operator
 from collections.abc import Callable
 from typing import TypeAlias, cast
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.expressions.errors import ExpressionFailed
 from segments.expressions.limits import Fuel, integer_too_large, number_too_large
 from segments.expressions.values import NUMBERS, MadeList, before, computed, equal, finite, kind_of, named

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kernel.values import Json
+from kernel.types import Json
 
 
 @dataclass(frozen=True, slots=True)

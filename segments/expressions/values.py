@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import orjson
 
-from kernel.values import Json, dump_json, is_deeper
+from kernel.types import Json
+from kernel.values import dump_json, is_deeper
 from segments.expressions.errors import ExpressionFailed, LimitPassed
 from segments.expressions.limits import (
     BYTES_PER_UNIT,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.catalog import Catalog, Effect, Role, StepType
 from segments.definition import Edge, Segment, Step
 from segments.definition.config import config_expressions, names_stored_prompt

@@ -8,7 +8,7 @@ from audit.services import record
 from foundation.scope import tenant_scope
 from kernel.canonical import content_hash
 from kernel.clock import utc_now
-from kernel.values import Json
+from kernel.types import Json
 from segments.definition.prompt_names import TEMPLATE_ID
 from segments.errors import PromptIdInvalid, PromptInvalid, PromptNotFound
 from segments.models import PromptTemplate, PromptVersion

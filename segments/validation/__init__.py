@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.catalog import Catalog
 from segments.definition import Finding, Segment
 from segments.definition.findings import Findings

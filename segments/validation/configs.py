@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.catalog import HELD_BY_ANY_VALUE, StepType
 from segments.definition.config import TextKind, said, spellings, text_kinds
 from segments.definition.findings import Path, Place, shown

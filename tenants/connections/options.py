@@ -6,7 +6,8 @@ from typing import Final, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kernel.errors import ErrorItem
-from kernel.values import Json, pointer_of
+from kernel.types import Json
+from kernel.values import pointer_of
 from tenants.models import ConnectionKind
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from kernel.egress import EgressBlocked, HeaderRefused, Policy, check_headers, check_url
 from kernel.errors import ErrorItem
-from kernel.values import Json
+from kernel.types import Json
 from tenants.connections.certificates import certificate_problems
 from tenants.connections.options import option_problems
 from tenants.models import ConnectionAuth, ConnectionKind

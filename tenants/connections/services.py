@@ -11,7 +11,7 @@ from foundation.scope import tenant_scope
 from kernel.clock import utc_now
 from kernel.egress import Policy, build_policy
 from kernel.errors import ErrorItem
-from kernel.values import Json
+from kernel.types import Json
 from tenants.connections.rules import REF, ConnectionWish, moved_host, problems, secret_problems, tls_problems
 from tenants.errors import ConnectionInvalid, ConnectionNotFound, ConnectionRefInvalid
 from tenants.models import Connection, Tenant

@@ -7,7 +7,7 @@ from typing import Final
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from kernel.values import Json
+from kernel.types import Json
 
 ROLES_BY_RANK: Final = ("admin", "reviewer", "auditor")
 LONGEST_EMAIL: Final = 254

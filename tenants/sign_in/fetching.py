@@ -9,7 +9,8 @@ import httpx
 
 from kernel.egress import EgressBlocked, open_sync_client
 from kernel.errors import LlmteamError
-from kernel.values import Json, parse_json
+from kernel.types import Json
+from kernel.values import parse_json
 from tenants.sign_in.errors import ProviderFailed
 from tenants.sign_in.providers import Provider
 

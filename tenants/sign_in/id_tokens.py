@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from kernel.errors import LlmteamError
-from kernel.values import Json, parse_json
+from kernel.types import Json
+from kernel.values import parse_json
 from tenants.sign_in.errors import TokenRefused
 
 ALGORITHMS: Final[Mapping[str, str]] = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from kernel.values import Json
+from kernel.types import Json
 from tenants.sign_in.errors import ProviderFailed
 from tenants.sign_in.fetching import MOST_TOLD, fetch_object
 from tenants.sign_in.providers import Provider

@@ -14,7 +14,7 @@ from audit.types import AuditObject
 from foundation.scope import unscoped
 from kernel.clock import utc_now
 from kernel.ids import new_id, parse_id
-from kernel.values import Json
+from kernel.types import Json
 from tenants.members.errors import LastAdmin
 from tenants.members.selectors import memberships_of
 from tenants.members.services import accept_invitations, change_member, join_by_domain, may_get_account

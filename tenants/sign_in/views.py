@@ -1,7 +1,5 @@
 """The pages people sign in with."""
 
-from functools import wraps
-from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -9,11 +7,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.cache import never_cache
 from django.views.generic import View
 
-from tenants.content_security import policy
 from tenants.sign_in.accounts.linking import finish_linking
 from tenants.sign_in.backend import ProviderBackend
 from tenants.sign_in.errors import NoProvider, ProviderFailed, SignInRefused, StateRefused
@@ -21,34 +16,11 @@ from tenants.sign_in.operators.signing_in import begin_operator_session, operato
 from tenants.sign_in.operators.trial import show_trial
 from tenants.sign_in.pages import signed_in_member
 from tenants.sign_in.providers import Provider, installation_provider, provider_by_key, provider_of_tenant
+from tenants.sign_in.responses import SEE_OTHER, next_page, page, ways_to_sign_in
 from tenants.sign_in.sending import send_to_provider
 from tenants.sign_in.sessions import begin_session, choices, choose, end_session
 from tenants.sign_in.states import Begun, Purpose, take_state
 from tenants.sign_in.strangers import check_may_come_back, count_refused, tell
-
-SOURCES: Final = {f"{kind}_src": "'self'" for kind in ("style", "img", "font")}
-ANY_PROVIDER: Final = "'self' https:" if settings.SECURE_SSL_REDIRECT else "'self' https: http:"
-"""A form asks for the short name of a company, whose provider may be anywhere."""
-SEE_OTHER: Final = 303
-
-
-def page(view: Any) -> Any:
-    """Make a view a page: never kept, with no script; who is refused gets a page that says what to do."""
-
-    @wraps(view)
-    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            response: HttpResponse = view(request, *args, **kwargs)
-        except SignInRefused as error:
-            response = render(request, "pages/refused.html", {"error": error}, status=error.status)
-            if "retry_after" in error.extra:
-                response["Retry-After"] = str(error.extra["retry_after"])
-        except NoProvider as error:
-            response = render(request, "pages/no_provider.html", _ways(request), status=error.status)
-        response["Content-Security-Policy"] = policy(**SOURCES, form_action=ANY_PROVIDER)
-        return response
-
-    return never_cache(answer)
 
 
 @method_decorator(page, name="dispatch")
@@ -59,7 +31,7 @@ class SignInView(View):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show them."""
-        context = {**_ways(request), "member": signed_in_member(request), "choices": choices(request)}
+        context = {**ways_to_sign_in(request), "member": signed_in_member(request), "choices": choices(request)}
         return render(request, "pages/sign_in.html", context)
 
 
@@ -82,7 +54,7 @@ class LoginView(View):
         provider = installation_provider() if slug is None else provider_of_tenant(slug)
         if provider is None:
             raise NoProvider
-        return send_to_provider(request, provider, next_url=_next(request))
+        return send_to_provider(request, provider, next_url=next_page(request))
 
 
 @method_decorator(page, name="dispatch")
@@ -135,8 +107,8 @@ class TenantView(View):
         """Show where they may go, and where they are."""
         found = choices(request)
         if not found:
-            return HttpResponseRedirect(f"{reverse('sign_in')}?{urlencode({'next': _next(request)})}")
-        context = {"choices": found, "next": _next(request), "member": signed_in_member(request)}
+            return HttpResponseRedirect(f"{reverse('sign_in')}?{urlencode({'next': next_page(request)})}")
+        context = {"choices": found, "next": next_page(request), "member": signed_in_member(request)}
         return render(request, "pages/tenants.html", context)
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -146,7 +118,7 @@ class TenantView(View):
         if member is None:
             return self.get(request)
         choose(request, member)
-        return HttpResponseRedirect(_next(request), status=SEE_OTHER)
+        return HttpResponseRedirect(next_page(request), status=SEE_OTHER)
 
 
 @method_decorator(page, name="dispatch")
@@ -166,7 +138,7 @@ def _send_operator(request: HttpRequest) -> HttpResponse:
     if provider is None:
         raise NoProvider
     asked = {"acr_values": " ".join(settings.OPERATOR_ACR)} if settings.OPERATOR_ACR else {}
-    back = _next(request, otherwise=reverse("admin:index"))
+    back = next_page(request, otherwise=reverse("admin:index"))
     return send_to_provider(request, provider, next_url=back, purpose=Purpose.OPERATOR, **asked)
 
 
@@ -180,14 +152,3 @@ def _let_operator_in(request: HttpRequest, provider: Provider, begun: Begun) -> 
         raise ProviderFailed
     begin_operator_session(request, backend.signed_in)
     return HttpResponseRedirect(begun.next)
-
-
-def _ways(request: HttpRequest) -> dict[str, Any]:
-    return {"has_installation": installation_provider() is not None, "next": _next(request)}
-
-
-def _next(request: HttpRequest, *, otherwise: str = settings.LOGIN_REDIRECT_URL) -> str:
-    """Read where somebody wants to go: an address of this site, or where all go."""
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return wanted if safe else otherwise

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from runs.http.config import HttpActionConfig
 from runs.runtime import Runtime
-from runs.steps.http.config import HttpActionConfig
 from tests.conftest import Customer
 from tests.support.certificates import Authority
 

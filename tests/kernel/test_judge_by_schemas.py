@@ -20,7 +20,7 @@ from kernel.schemas.compiled import MOST_KEPT_BYTES, _kept
 from kernel.schemas.judging import FUNCTION
 from kernel.schemas.misfits import LARGEST_SCHEMA
 from kernel.schemas.misfits import misfits as misfits_at_leisure
-from kernel.values import Json
+from kernel.types import Json
 from tests.support.http_server import Answer, CountingServer
 
 Schema = dict[str, Any]

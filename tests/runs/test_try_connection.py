@@ -7,7 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from examples.model_server import ModelServer
-from runs.connections import trial
+from runs import connection_trials as trial
 from tests.conftest import Customer
 from tests.support.http_server import Answer, CountingServer, RecordedRequest
 

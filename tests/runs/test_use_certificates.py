@@ -8,7 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from kernel.egress import build_policy, open_client
-from runs.connections.trial import facts_of
+from runs.connection_trials import facts_of
 from runs.connections.trust import ConnectionTrust
 from tenants.models import Connection
 from tests.conftest import Customer

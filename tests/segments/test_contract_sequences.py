@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import Scope
 from runs.core.state import Activation
 from runs.step_api.base import Emit, StepHandler

@@ -15,7 +15,7 @@ import pytest
 from examples.model_server import Asked, Call, ModelServer, Problem, Reply
 from kernel.egress import EgressClient
 from kernel.ids import new_id
-from kernel.values import Json
+from kernel.types import Json
 from runs.providers.registry import build_provider
 from runs.runtime import PlainClient, host_of
 from runs.step_api.base import (

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import Scope
 from runs.core.state import Activation
 from runs.step_api.base import Emit, RuntimeContext, StepCall, StepFailed, StepHandler, Wait

@@ -8,7 +8,7 @@ from uuid import UUID
 from foundation.scope import unscoped
 from kernel.canonical import content_hash
 from kernel.clock import utc_now
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import Event, EventType, apply, new_state
 from runs.core.state import State
 from runs.core.summary import summarise

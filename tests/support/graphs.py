@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from random import Random
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.steps.parallel_join import ParallelJoin
 from runs.steps.parallel_split import ParallelSplit
 from segments.catalog import Catalog, Effect, Port, StepConfig, StepType

@@ -11,12 +11,12 @@ import pytest
 
 from kernel.egress import EgressClient
 from kernel.ids import new_id
-from kernel.values import Json
+from kernel.types import Json
+from runs.connection_trials import facts_of
 from runs.connections.directory import Directory
-from runs.connections.trial import facts_of
+from runs.http.config import HttpActionConfig
 from runs.runtime import PlainClient, Runtime
 from runs.step_api.base import Client, Emit, Gate, StepCall, StepConfig, StepFailed
-from runs.steps.http.config import HttpActionConfig
 from runs.steps.http_action import HttpAction
 from segments.definition.config import resolve_config
 from segments.expressions import ExpressionError

@@ -6,9 +6,9 @@ from typing import Any
 
 from examples.model_server import ModelServer, Problem, Reply
 from kernel.egress import EgressClient, build_policy
-from runs.providers.base import CompletionReply, CompletionRequest, Message, Provider
 from runs.providers.registry import build_provider
 from runs.step_api.base import StepFailed
+from runs.step_api.language_models import CompletionReply, CompletionRequest, Message, Provider
 
 KEY = "key-of-acme-0123456789"
 LOOPBACK = build_policy(allow_hosts=["127.0.0.1:*"], allow_cidrs=["127.0.0.1/32"])

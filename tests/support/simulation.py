@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import (
     Complete,
     Event,

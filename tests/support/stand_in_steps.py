@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from humantasks.step import HumanTask
-from kernel.values import Json
+from kernel.types import Json
 from runs.step_api.base import Emit, StepCall, StepHandler
 from runs.steps.condition import Condition
 from runs.steps.fail import FailRun

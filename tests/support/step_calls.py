@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from kernel.ids import new_id
-from kernel.values import Json
+from kernel.types import Json
 from runs.step_api.base import RuntimeContext, StepCall, StepHandler
 from segments.definition.config import resolve_config
 from segments.expressions import Names

@@ -22,7 +22,7 @@ UNBOUND = {
 }
 WHOLE_PAGES = {
     "kernel.paging:PAGE_BYTES": 1 << 40,
-    "runs.journals.large_values:WHOLE_BYTES": 1 << 40,
+    "runs.large_values:WHOLE_BYTES": 1 << 40,
     "runs.events.unsent:WINDOW_SECONDS": 1e9,
 }
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 import jsonschema_rs
 
 from kernel.schemas.weight import PATTERNS, keywords_of, weight_of
-from kernel.values import Json, dump_json
+from kernel.types import Json
+from kernel.values import dump_json
 
 PATTERN_BYTES: Final = 128 * 1024
 """Of a compiled pattern, and of what its matching remembers: bounds the time each character takes."""

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import jsonschema_rs
 
-from kernel.values import Json, dump_json
+from kernel.types import Json
+from kernel.values import dump_json
 
 TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
 MOST_FAULTS: Final = 50

@@ -8,7 +8,7 @@ import orjson
 from kernel.compute.shared import compute_pool
 from kernel.schemas.compiled import SchemaUnusable
 from kernel.schemas.misfits import Misfit, misfits, quick_misfits
-from kernel.values import Json
+from kernel.types import Json
 
 FUNCTION: Final = "schema_misfits"
 """What the compute pool calls ``judge_bytes``."""

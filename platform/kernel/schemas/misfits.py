@@ -11,7 +11,8 @@ import jsonschema_rs
 import orjson
 
 from kernel.schemas.compiled import compiled
-from kernel.values import Json, is_large_integer, size_of
+from kernel.types import Json
+from kernel.values import is_large_integer, size_of
 
 MOST_MISFITS: Final = 50
 MOST_LARGE_INTEGERS: Final = 1_000

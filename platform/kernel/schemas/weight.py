@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
-from kernel.values import Json, size_of
+from kernel.types import Json
+from kernel.values import size_of
 
 PATTERNS: Final = frozenset({"pattern", "patternProperties"})
 UNEVALUATED: Final = frozenset({"unevaluatedItems", "unevaluatedProperties"})

@@ -13,7 +13,8 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from kernel.errors import LlmteamError, Malformed, TooLarge
-from kernel.values import Json, normalise, parse_json, pointer_of
+from kernel.types import Json
+from kernel.values import normalise, parse_json, pointer_of
 from tenants.fields import Texts
 
 MAX_BODY_BYTES = 1024 * 1024

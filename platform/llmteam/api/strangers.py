@@ -10,7 +10,8 @@ from rest_framework.parsers import BaseParser
 
 from kernel.charsets import codec_of, decode, label_of
 from kernel.errors import LlmteamError, Malformed
-from kernel.values import Json, normalise, parse_json
+from kernel.types import Json
+from kernel.values import normalise, parse_json
 from llmteam.api.content import FORM, MAX_BODY_BYTES, MAX_FORM_BYTES, read_body
 from llmteam.api.multipart import Part, parts_of
 from tenants.fields import Texts

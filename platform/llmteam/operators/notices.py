@@ -12,7 +12,7 @@ from django.db import transaction
 from django.template.loader import render_to_string
 
 from audit.services import record
-from kernel.values import Json
+from kernel.types import Json
 from tenants.models import User
 
 log = logging.getLogger(__name__)

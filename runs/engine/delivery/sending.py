@@ -22,7 +22,7 @@ from runs.callbacks.sealing import Address, open_address
 from runs.callbacks.signing import signed_headers
 from runs.engine.store.deliveries import ClaimedDelivery
 from runs.models import DeliveryTarget, NotificationTarget, RunCallback
-from runs.steps.retry_after import retry_after_seconds
+from runs.step_api.retry_after import retry_after_seconds
 from tenants.callback_signing.secrets import signing_secrets
 from tenants.connections.services import policy_of
 from tenants.models import CallbackSecret, Tenant

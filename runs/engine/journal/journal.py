@@ -8,7 +8,8 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from kernel.ids import new_id
-from kernel.values import MAX_VALUE_BYTES, Json, ValueTooLarge, check_size, dump_json
+from kernel.types import Json
+from kernel.values import MAX_VALUE_BYTES, ValueTooLarge, check_size, dump_json
 from runs.core.events import OF_TASKS, Event, EventType
 from runs.engine.clock import DatabaseClock
 from runs.engine.memory.weights import weight_of

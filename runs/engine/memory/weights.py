@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from kernel.values import Json
+from kernel.types import Json
 
 EVENT_BYTES: Final = 256
 """What the engine keeps of an event beside the values in it."""

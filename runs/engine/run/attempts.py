@@ -10,13 +10,14 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from kernel.clock import utc_now
 from kernel.errors import LlmteamError, sentences
-from kernel.values import Json, normalise
+from kernel.types import Json
+from kernel.values import normalise
 from runs.bus.deltas import Delta
-from runs.connections.cookies import AttemptCookies
 from runs.core import Scope, emit_ports, route
 from runs.core.routing import Routing, within
 from runs.core.scope import CONDITIONS, EdgeScope
 from runs.core.state import Activation
+from runs.engine.compute import compute
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.plans import ReadyStep
 from runs.engine.run.outcomes import (
@@ -27,8 +28,8 @@ from runs.engine.run.outcomes import (
     conditions_of,
     storable_ports,
 )
-from runs.engine.run.waits import PLATFORM
 from runs.engine.store.claims import Claimed
+from runs.models.wait_kinds import PLATFORM
 from runs.step_api.base import (
     IN_DOUBT,
     Defer,
@@ -41,12 +42,12 @@ from runs.step_api.base import (
     expression_failure,
     with_names,
 )
+from runs.step_api.cookies import AttemptCookies
 from runs.step_api.judging import judged_failure, normalised_ports
 from runs.step_api.made import MadeCall
 from runs.usage.amounts import record_of
 from runs.work.errors import read_error
 from runs.work.functions import FUNCTIONS, WHAT
-from runs.work.pool import compute
 from segments.catalog import Effect
 from segments.definition.config import read_config, text_kinds
 from segments.expressions import Account, AccountEmpty, ExpressionError, Names

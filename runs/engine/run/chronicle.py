@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from kernel.values import Json, normalise
-from runs.connections.cookies import RunCookies
+from kernel.types import Json
+from kernel.values import normalise
 from runs.core import Event, EventType, Phase, State, apply, decide, next_retry, route_error
 from runs.core.events import USAGE
 from runs.core.state import ActivationKey
@@ -16,9 +16,11 @@ from runs.engine.run.orders import Orders
 from runs.engine.run.outcomes import error_object
 from runs.engine.run.spending import Spending
 from runs.engine.run.times import written_time
-from runs.engine.run.waits import PLATFORM, Waits
+from runs.engine.run.waits import Waits
 from runs.metrics import DEFERRED
+from runs.models.wait_kinds import PLATFORM
 from runs.step_api.base import Defer, StepFailed
+from runs.step_api.cookies import RunCookies
 from runs.step_api.judging import judge_record
 from runs.step_api.made import MadeCalls
 from segments.plan import RetryPolicy

@@ -5,13 +5,15 @@ from typing import Any
 
 import orjson
 
-from kernel.values import Json, ValueTooLarge, dump_json
+from kernel.types import Json
+from kernel.values import ValueTooLarge, dump_json
 from runs.circuits.wording import open_sentence
 from runs.core import Event, EventType
 from runs.engine.journal.journal import Closing, Journal
 from runs.engine.run.recovery import LOST
-from runs.engine.run.waits import CIRCUIT, NEVER, Waits
+from runs.engine.run.waits import NEVER, Waits
 from runs.models import RunStatus
+from runs.models.wait_kinds import CIRCUIT
 
 OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
 MESSAGE_CHARACTERS = 2_000

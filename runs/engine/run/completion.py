@@ -5,7 +5,7 @@ from typing import Final
 
 from kernel.errors import LlmteamError
 from kernel.schemas import SchemaUnusable
-from kernel.values import Json
+from kernel.types import Json
 from runs.engine.journal.journal import Closing, Journal
 from runs.engine.plans import ReadyPlan
 from runs.engine.run import closings

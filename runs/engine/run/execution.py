@@ -5,7 +5,8 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from kernel.values import Json, ValueTooLarge
+from kernel.types import Json
+from kernel.values import ValueTooLarge
 from runs.core import Command, Complete, EventType, Fail, Reject, RunFacts, Scope, Skip, Start, State, decide, new_state
 from runs.core.state import ActivationKey
 from runs.engine.journal.journal import Closing, Journal
@@ -21,12 +22,12 @@ from runs.engine.run.parked import Parked
 from runs.engine.run.recovery import LOST, Fate, fates
 from runs.engine.run.skips import Skips
 from runs.engine.run.spending import Spending
-from runs.engine.run.waits import CALL
 from runs.engine.services import HostServices
 from runs.engine.slices import INLINE_UNITS, ROUND_UNITS
 from runs.engine.store import journals
 from runs.engine.store.claims import Claimed, Purpose
 from runs.models import RunStatus
+from runs.models.wait_kinds import CALL
 from runs.resuming.links import resume_url
 from runs.step_api.base import Defer, StepFailed, Wait
 from segments.catalog import Effect

@@ -6,7 +6,7 @@ from typing import Final
 
 import orjson
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import Event, EventType
 from runs.engine.journal.journal import Journal
 from runs.engine.run.closings import OUTCOME_UNKNOWN

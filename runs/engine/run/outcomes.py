@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kernel.clock import utc_now
-from kernel.values import Json, ValueRefused, check_depth, normalise
+from kernel.types import Json
+from kernel.values import ValueRefused, check_depth, normalise
 from runs.core.routing import deciding_edges, own_facts
 from runs.core.state import ActivationKey
+from runs.engine.compute import COMPUTE
 from runs.step_api.base import Defer, Emit, StepFailed, Wait
 from runs.step_api.judging import normalised_ports
-from runs.work.pool import COMPUTE
 from segments.plan import PlanStep
 
 MESSAGE_CHARACTERS: Final = 2_000

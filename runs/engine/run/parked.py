@@ -7,7 +7,8 @@ from typing import Final, NoReturn
 
 import orjson
 
-from kernel.values import Json, normalise
+from kernel.types import Json
+from kernel.values import normalise
 from runs.core import EventType, Phase
 from runs.core.places import is_same_place, place_of
 from runs.core.state import ActivationKey
@@ -16,9 +17,9 @@ from runs.engine.run.attempts import Attempt
 from runs.engine.run.chronicle import Chronicle
 from runs.engine.run.outcomes import Outcome
 from runs.engine.run.times import written_time
-from runs.engine.run.waits import CALL, HUMAN
 from runs.engine.store.journals import Received
 from runs.models import SignalKind
+from runs.models.wait_kinds import CALL, HUMAN
 from runs.step_api.base import Emit, StepFailed, Wait
 
 log = logging.getLogger(__name__)

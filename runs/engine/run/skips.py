@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import EventType, Phase, Skip
 from runs.engine.run.chronicle import Chronicle
 from runs.engine.run.flights import Flights

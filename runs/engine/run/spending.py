@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from kernel.values import Json, dump_json
+from kernel.types import Json
+from kernel.values import dump_json
 from runs.core import Event, EventType
 from runs.core.events import REPLAYED_FROM, USAGE
 from runs.core.state import ActivationKey

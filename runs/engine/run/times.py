@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from kernel.values import Json
+from kernel.types import Json
 
 
 def written_time(at: float) -> str:

@@ -4,23 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import Event, EventType
 from runs.core.events import TASK_NEWS
 from runs.core.state import ActivationKey
 from runs.engine.run.times import read_time, written_time
+from runs.models.wait_kinds import FREE, HUMAN, KINDS, PARKED, PLATFORM
 
-HUMAN: Final = "human"
-TIMER: Final = "timer"
-CALL: Final = "call"
-PLATFORM: Final = "platform"
-CIRCUIT: Final = "circuit"
-PARKED: Final = frozenset({HUMAN, TIMER, CALL})
-"""Kinds of waits that a step asks for: their steps are looked at when the time comes, also while the run is paused."""
-FREE: Final = PARKED | {PLATFORM}
-"""Kinds of waits that a run's timeout does not pay for."""
-KINDS: Final = frozenset({"rate_limit", CIRCUIT, "budget", PLATFORM})
-"""Reasons of a retry that people read by their own name; every other is a ``retry``."""
 NEVER: Final = float("inf")
 PARK_SECONDS: Final = 5.0
 """A run whose only waits are longer than this gives its host back."""

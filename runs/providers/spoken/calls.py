@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kernel.errors import LlmteamError
-from kernel.values import Json, normalise
-from runs.providers.base import CompletionRequest, Tool
+from kernel.types import Json
+from kernel.values import normalise
 from runs.providers.spoken.marks import (
     ARGUMENT,
     BEFORE_ARGUMENTS,
@@ -22,6 +22,7 @@ from runs.providers.spoken.marks import (
     WHOLE_BEGINS,
     without_own_fence,
 )
+from runs.step_api.language_models import CompletionRequest, Tool
 
 _NAMES: Final = ("name", "tool_name", "function", "tool")
 _ARGUMENTS: Final = ("arguments", "parameters", "args", "input", "tool_input")

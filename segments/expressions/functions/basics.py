@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cmp_to_key
 from typing import Any, Final, cast
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.expressions import methods
 from segments.expressions.errors import ExpressionFailed, LimitPassed
 from segments.expressions.limits import MAX_TEXT, Fuel, number_too_large

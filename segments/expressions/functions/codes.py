@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, cast
 from urllib.parse import parse_qsl, quote, unquote_plus, urlsplit
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.expressions.errors import ExpressionFailed
 from segments.expressions.limits import Fuel
 from segments.expressions.values import MISSING, MadeList, MadeObject, kind_of, need, text_of

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.expressions.errors import ExpressionFailed
 from segments.expressions.values import finite, named, need
 

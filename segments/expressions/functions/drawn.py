@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.expressions.draws import Draws
 from segments.expressions.errors import ExpressionFailed
 from segments.expressions.functions.date_texts import written

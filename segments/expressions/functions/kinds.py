@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.expressions.errors import ExpressionFailed
 from segments.expressions.limits import Fuel
 from segments.expressions.values import finite, kind_of, need, need_integer

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Final, cast
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.expressions.limits import Fuel
 from segments.expressions.values import need
 

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 import re2
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.expressions.errors import ExpressionFailed
 from segments.expressions.limits import Fuel
 from segments.expressions.values import MadeList, MadeObject, need

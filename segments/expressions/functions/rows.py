@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import cmp_to_key
 from typing import Any, Final, cast
 
-from kernel.values import Json
+from kernel.types import Json
 from segments.expressions.errors import ExpressionFailed
 from segments.expressions.functions.basics import look_up, to_fraction, total
 from segments.expressions.limits import Fuel

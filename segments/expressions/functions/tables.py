@@ -7,7 +7,8 @@ from itertools import chain
 from typing import Final, cast
 
 from kernel.errors import LlmteamError
-from kernel.values import Json, parse_json
+from kernel.types import Json
+from kernel.values import parse_json
 from segments.expressions.errors import ExpressionFailed, LimitPassed
 from segments.expressions.limits import MAX_TEXT, Fuel
 from segments.expressions.values import MISSING, MadeList, MadeObject, json_text, kind_of, need, need_list, text_of

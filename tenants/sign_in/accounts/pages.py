@@ -18,10 +18,10 @@ from tenants.sign_in.accounts.services import unlink
 from tenants.sign_in.errors import NoProvider
 from tenants.sign_in.pages import member_required
 from tenants.sign_in.providers import Provider, installation_provider, provider_of_tenant
+from tenants.sign_in.responses import SEE_OTHER, page
 from tenants.sign_in.sending import send_to_provider
 from tenants.sign_in.services import account_of
 from tenants.sign_in.states import Purpose
-from tenants.sign_in.views import SEE_OTHER, page
 
 
 def members_page(view: Any) -> Any:

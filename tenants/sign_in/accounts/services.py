@@ -8,7 +8,7 @@ from django.db.models import Model
 
 from audit.services import record
 from foundation.scope import unscoped
-from kernel.values import Json
+from kernel.types import Json
 from tenants.members.selectors import get_member
 from tenants.members.services import may_get_account
 from tenants.models import Identity, Membership, Tenant, User

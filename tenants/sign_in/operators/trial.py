@@ -10,7 +10,7 @@ from django.shortcuts import render
 
 from audit.services import record
 from foundation.scope import unscoped
-from kernel.values import Json
+from kernel.types import Json
 from tenants.models import User
 from tenants.sign_in.backend import ProviderBackend, Stage
 from tenants.sign_in.claims import listed_groups, told_email, why_untold

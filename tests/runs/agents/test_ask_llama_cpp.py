@@ -18,8 +18,8 @@ import pytest
 from devserver.processes import free_port
 from examples.model_server import ModelServer
 from kernel.egress import open_client
-from runs.providers.base import Message, Tool, ToolCall
 from runs.step_api.base import StepFailed
+from runs.step_api.language_models import Message, Tool, ToolCall
 from tests.support.agent_bench import AgentBench, AgentContext
 from tests.support.http_server import Answer, CountingServer
 from tests.support.llama_server import CONTEXT, llama_argv, llama_server

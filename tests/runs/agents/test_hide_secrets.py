@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from examples.model_server import Call, Reply
-from runs.connections.redaction import CUT, hidden_texts
+from kernel.redaction import CUT, hidden_texts
 from runs.step_api.base import StepFailed
 from tests.support.agent_bench import AgentBench
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import EventType, Scope
 from runs.core.scope import EdgeScope
 from runs.core.state import Activation

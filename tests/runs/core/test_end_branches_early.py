@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kernel.values import Json, size_of
+from kernel.types import Json
+from kernel.values import size_of
 from runs.core import EventType, Scope, decide, new_state
 from runs.core.failures import MAX_CAUSES, MAX_CAUSES_BYTES
 from runs.core.state import Activation

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import Event, EventType, Phase, Skip, Start, State, apply, decide, new_state
 from tests.support.graphs import drawn
 

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import Activation, Scope
 from runs.core.state import Region, State
 from segments.plan import Plan, PlanStep

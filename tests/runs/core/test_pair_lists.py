@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import Scope
 from runs.core.state import Activation
 from segments.plan import THIRD_SEMANTICS

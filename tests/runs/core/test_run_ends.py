@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from kernel.values import Json
+from kernel.types import Json
 from runs.core import EventType, Scope, apply, new_state
 from runs.core.state import Activation
 from segments.plan import PlanStep

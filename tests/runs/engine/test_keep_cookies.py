@@ -9,10 +9,10 @@ import pytest
 from kernel.crypto import CannotOpen, KeyRing
 from kernel.ids import new_id
 from runs.commands import command_run
-from runs.connections import cookies
-from runs.connections.cookies import RunCookies, sealed_again
 from runs.models import SignalKind
 from runs.replay import replay_run
+from runs.step_api import cookies
+from runs.step_api.cookies import RunCookies, sealed_again
 from tenants.models import Tenant
 from tests.support.calls import links_of, parked, post, waits_for_call
 from tests.support.engine import events_of, get_run, queue_run, queue_runs, wait_for, wait_until_over

@@ -3,8 +3,8 @@
 import pytest
 
 from examples.model_server import Asked, Problem, Reply
-from runs.providers.base import Message, Tool
 from runs.step_api.base import StepFailed
+from runs.step_api.language_models import Message, Tool
 from tests.support.http_server import Answer, CountingServer
 from tests.support.model_server import ModelBench, asking
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from examples.model_server import Asked, Call, Reply
-from runs.providers.base import Tool
+from runs.step_api.language_models import Tool
 from tests.support.model_server import ModelBench
 
 CLOSED = {

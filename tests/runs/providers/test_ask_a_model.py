@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from examples.model_server import Reply
-from runs.providers.base import Message
+from runs.step_api.language_models import Message
 from tests.support.model_server import ModelBench, asking
 
 LLAMA_EVENTS = {

@@ -15,8 +15,8 @@ import pytest
 from devserver.processes import free_port
 from examples.model_server import Call, ModelServer, Problem, Reply
 from kernel.egress import EgressClient
-from runs.providers.base import Provider, Tool
 from runs.step_api.base import StepFailed
+from runs.step_api.language_models import Provider, Tool
 from tests.support.model_server import KEY, ModelBench, asking
 from tests.support.process_ends import eventually
 from tests.support.tools import installed_tool

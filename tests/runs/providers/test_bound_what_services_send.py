@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from kernel.egress import EgressClient
-from runs.providers.base import CompletionReply
 from runs.providers.decoding import mended
 from runs.providers.event_stream import MOST_EVENT_BYTES, MOST_EVENTS, split_events
 from runs.providers.reasoning import MOST_BLOCKS
 from runs.providers.registry import build_provider
 from runs.step_api.base import StepFailed
+from runs.step_api.language_models import CompletionReply
 from tests.support.http_server import Answer, CountingServer
 from tests.support.loop_holds import measured_holds
 from tests.support.model_server import asking

@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from examples.model_server import Asked, Problem, Reply
-from runs.providers.base import Message
 from runs.providers.errors import FACTS, Complaint, code_of, refused
 from runs.providers.quoting import quotable
 from runs.step_api.base import StepFailed
+from runs.step_api.language_models import Message
 from tests.support.http_server import Answer, CountingServer
 from tests.support.model_server import KEY, ModelBench, asking
 

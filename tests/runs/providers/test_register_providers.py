@@ -10,7 +10,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 from kernel.egress import EgressClient
 from runs.providers import registry
-from runs.providers.base import CompletionReply, CompletionRequest, ProviderOptions, TokenCount
 from runs.providers.registry import (
     ProviderUnknown,
     build_provider,
@@ -18,6 +17,7 @@ from runs.providers.registry import (
     default_base_url,
     provider_names,
 )
+from runs.step_api.language_models import CompletionReply, CompletionRequest, ProviderOptions, TokenCount
 from tests.support.model_server import asking
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from examples.model_server import Asked, Call, Reply
-from runs.providers.base import CompletionReply, Message, Tool, ToolCall
+from runs.step_api.language_models import CompletionReply, Message, Tool, ToolCall
 from tests.support.model_server import ModelBench
 
 LOOKUP = Tool("lookup", "Finds an order.", {"type": "object", "properties": {"id": {"type": "string"}}})

@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from runs.step_api.base import StepConfig, StepFailed
-from runs.steps.comparisons import OPERATORS
 from runs.steps.condition import Condition, ConditionConfig
+from runs.work.comparisons import OPERATORS
 from tests.support.step_calls import make_call
 
 VALUE = {"total": 12, "text": "an urgent case", "list": ["a", 1], "empty": "", "nothing": None, "flag": True, "n": "7"}

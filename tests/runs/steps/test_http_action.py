@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from kernel.clock import utc_now
-from kernel.values import Json
+from kernel.types import Json
 from runs.step_api.base import Emit
 from runs.steps.http_action import HttpAction, HttpActionConfig
 from tests.support.http_bench import Bench

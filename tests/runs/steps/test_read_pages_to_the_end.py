@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from runs.http.request import OutgoingRequest
 from runs.step_api.base import StepFailed
-from runs.steps.http.request import OutgoingRequest
 from tests.support.http_bench import Bench
 from tests.support.http_server import Answer, RecordedRequest
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from runs.steps.http.answer import Answer as Read
-from runs.steps.http.reading import LARGEST_IN_PLACE
+from runs.http.answer import Answer as Read
+from runs.http.reading import LARGEST_IN_PLACE
 from tests.support.http_bench import Bench
 from tests.support.http_server import Answer
 from tests.support.loop_holds import measured_holds

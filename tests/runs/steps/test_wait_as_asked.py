@@ -6,7 +6,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from runs.steps.retry_after import retry_after_seconds, seconds_to_wait
+from runs.step_api.retry_after import retry_after_seconds, seconds_to_wait
 from tests.support.http_bench import Bench
 from tests.support.http_server import Answer
 

@@ -10,13 +10,14 @@ import orjson
 import pytest
 
 from kernel.errors import LlmteamError
-from kernel.values import Json, ValueTooLarge
+from kernel.types import Json
+from kernel.values import ValueTooLarge
 from runs.core.scope import Scope
 from runs.core.state import Activation
+from runs.engine.compute import _packed, compute
 from runs.step_api.base import with_names
 from runs.work.errors import read_error, told
 from runs.work.functions import FUNCTIONS
-from runs.work.pool import _packed, compute
 from runs.work.process import do_work
 from segments.expressions import Account, AccountEmpty, ExpressionError, LimitPassed
 from segments.expressions.limits import FUEL

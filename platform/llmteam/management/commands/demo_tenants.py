@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from foundation.scope import unscoped
-from kernel.values import Json
+from kernel.types import Json
 from tenants.errors import KeyRefused
 from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.selectors import find_caller

@@ -10,13 +10,13 @@ import httpx
 
 from kernel.compute.errors import ComputeLimit
 from kernel.errors import LlmteamError
-from kernel.values import Json
+from kernel.redaction import redact
+from kernel.types import Json
 from runs.connections.digest import why_not_answered
-from runs.connections.redaction import redact
+from runs.http.links import next_link
+from runs.http.reading import LARGEST_IN_PLACE, ResponseAs, Unreadable, excerpt, read_content, read_large
 from runs.step_api.base import StepFailed
-from runs.steps.http.links import next_link
-from runs.steps.http.reading import LARGEST_IN_PLACE, ResponseAs, Unreadable, excerpt, read_content, read_large
-from runs.steps.retry_after import seconds_to_wait
+from runs.step_api.retry_after import seconds_to_wait
 
 MAX_ERROR_BODY_BYTES: Final = 4096
 MOST_SHOWN: Final = 2_000

@@ -5,10 +5,11 @@ from typing import Final
 
 from kernel.charsets import codec_of, label_of
 from kernel.egress import HeaderRefused, check_headers
-from kernel.values import Json, MalformedJson, ValueRefused, dump_json, parse_json
+from kernel.types import Json
+from kernel.values import MalformedJson, ValueRefused, dump_json, parse_json
+from runs.http.body import LONGEST_TYPE, TEXT, is_json, misfit, written
+from runs.http.reading import media_type
 from runs.step_api.base import StepFailed
-from runs.steps.http.body import LONGEST_TYPE, TEXT, is_json, misfit, written
-from runs.steps.http.reading import media_type
 from segments.catalog import Remark
 from segments.expressions import ExpressionError, parse_template
 

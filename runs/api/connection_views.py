@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from runs.connections.trial import TrialsUnderWay, try_connection
+from runs.connection_trials import TrialsUnderWay, try_connection
 from tenants.errors import ConnectionNotFound
 from tenants.requests import NoFields, caller_of, read_fields
 

@@ -12,7 +12,7 @@ from kernel.clock import utc_now
 from kernel.compute.errors import ComputeBusy, ComputeLimit, ComputeUnavailable
 from kernel.compute.frames import MAX_BYTES
 from kernel.compute.shared import compute_pool
-from kernel.values import Json
+from kernel.types import Json
 from runs.core.scope import Scope
 from runs.step_api.base import Defer, StepFailed
 from runs.work.errors import read_error

@@ -8,12 +8,12 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsp
 
 from django.conf import settings
 
-from kernel.values import Json
+from kernel.types import Json
+from runs.http.body import JSON, body_of, json_bytes, with_query
+from runs.http.config import HttpActionConfig
+from runs.http.reading import ResponseAs, media_type
 from runs.runtime import host_of
 from runs.step_api.base import Client, Endpoint, StepCall, StepFailed
-from runs.steps.http.body import JSON, body_of, json_bytes, with_query
-from runs.steps.http.config import HttpActionConfig
-from runs.steps.http.reading import ResponseAs, media_type
 from segments.expressions import climbs
 from tenants.connections.options import HttpOptions
 

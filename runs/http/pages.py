@@ -8,12 +8,13 @@ from typing import Final
 import httpx
 
 from kernel.errors import sentences
-from kernel.values import Json, ValueTooLarge, check_size, dump_json
+from kernel.types import Json
+from kernel.values import ValueTooLarge, check_size, dump_json
+from runs.http.answer import Answer
+from runs.http.config import HttpActionConfig, Pagination
+from runs.http.exchange import exchange
+from runs.http.request import OutgoingRequest
 from runs.step_api.base import StepCall, StepFailed
-from runs.steps.http.answer import Answer
-from runs.steps.http.config import HttpActionConfig, Pagination
-from runs.steps.http.exchange import exchange
-from runs.steps.http.request import OutgoingRequest
 from segments.expressions import ExpressionError
 
 FIRST_WAIT_SECONDS: Final = 1.0

@@ -5,8 +5,9 @@ from collections.abc import Collection
 from typing import Final
 from urllib.parse import unquote_plus
 
-from kernel.values import Json, dump_json
-from runs.connections.redaction import CUT, redact
+from kernel.redaction import CUT, redact
+from kernel.types import Json
+from kernel.values import dump_json
 
 MOST_CHARACTERS: Final = 4_000
 _BYTES_OF_A_LETTER: Final = 4

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Final
 
 from kernel.spellings import spellings
-from kernel.values import Json
+from kernel.types import Json
 
 SHORTEST: Final = 6
 """A shorter text would be found everywhere."""

@@ -24,14 +24,14 @@ from kernel.egress import (
     Redirect,
 )
 from kernel.errors import sentences
-from kernel.values import Json
-from runs.connections.cookies import COOKIES as COOKIES_TOLD
-from runs.connections.redaction import hidden_texts
+from kernel.redaction import hidden_texts
+from kernel.types import Json
+from runs.http.answer import Answer
+from runs.http.request import OutgoingRequest, options_of
+from runs.http.sent import sent_over_http, shown_address
 from runs.runtime import host_of
 from runs.step_api.base import IN_DOUBT, StepCall, StepFailed
-from runs.steps.http.answer import Answer
-from runs.steps.http.request import OutgoingRequest, options_of
-from runs.steps.http.sent import sent_over_http, shown_address
+from runs.step_api.cookies import COOKIES as COOKIES_TOLD
 
 READ_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
 UNREAD = "With `response_as: none` it is not read."

@@ -9,7 +9,7 @@ import orjson
 
 from kernel.crypto import CannotOpen
 from kernel.egress import Cookie, CookieStore, merge_cookies
-from kernel.values import Json
+from kernel.types import Json
 from tenants.sealing import key_ring, place_of
 
 COOKIES: Final = "cookies"

@@ -13,8 +13,9 @@ import orjson
 from kernel.charsets import WIDE, codec_of, decode, is_damaged_utf8, label_of, mark_of
 from kernel.compute.shared import compute_pool
 from kernel.errors import LlmteamError, sentences
-from kernel.values import Json, normalise, parse_json
-from runs.connections.redaction import redact
+from kernel.redaction import redact
+from kernel.types import Json
+from kernel.values import normalise, parse_json
 
 LARGEST_IN_PLACE: Final = 64 * 1024
 FUNCTION: Final = "http_content"

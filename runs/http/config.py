@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from runs.steps.http.reading import ResponseAs
+from runs.http.reading import ResponseAs
 from segments.catalog import (
     HELD_BY_ANY_VALUE,
     ON_CIRCUIT_OPEN,

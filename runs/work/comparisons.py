@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sized
 
-from kernel.values import Json
+from kernel.types import Json
 
 
 class NotComparable(Exception):

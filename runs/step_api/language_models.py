@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import httpx
 
 from kernel.egress import EgressClient
-from kernel.values import Json
+from kernel.types import Json
 
 FinishReason = Literal["stop", "length", "filtered", "broken", "unknown", "tool_calls", "refused", "call_lost"]
 """``length``, ``filtered`` and ``broken``: there would have been more, save for a bound, a content filter, an error.

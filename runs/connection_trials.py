@@ -18,16 +18,16 @@ from kernel.clock import utc_now
 from kernel.egress import DeadlineExceeded, EgressClient, open_client
 from kernel.errors import LimitReached, LlmteamError, sentences
 from kernel.ids import new_id
-from kernel.values import Json
+from kernel.redaction import redact
+from kernel.types import Json
 from runs.connections.directory import Directory
 from runs.connections.facts import ConnectionFacts
-from runs.connections.redaction import redact
 from runs.engine.middleware import build_middleware, close_middleware
-from runs.providers.base import CompletionRequest, Message
+from runs.http.exchange import exchange
+from runs.http.request import OutgoingRequest
 from runs.runtime import Runtime
 from runs.step_api.base import Defer, RuntimeContext, StepCall, StepConfig, StepFailed
-from runs.steps.http.exchange import exchange
-from runs.steps.http.request import OutgoingRequest
+from runs.step_api.language_models import CompletionRequest, Message
 from tenants.connections.certificates import expires_at
 from tenants.connections.selectors import get_connection
 from tenants.connections.services import policy_of

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.urls import reverse
 
-from kernel.values import Json, dump_json
+from kernel.types import Json
+from kernel.values import dump_json
 
 WHOLE_BYTES: Final = 64 * 1024
 """An event whose payload has so many bytes is shown whole."""

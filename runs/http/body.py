@@ -11,10 +11,11 @@ from urllib.parse import urlencode
 import httpx
 
 from kernel.charsets import WIDE, codec_of, label_of
-from kernel.values import Json, dump_json
+from kernel.types import Json
+from kernel.values import dump_json
+from runs.http.config import HttpActionConfig
+from runs.http.reading import media_type
 from runs.step_api.base import StepCall, StepFailed
-from runs.steps.http.config import HttpActionConfig
-from runs.steps.http.reading import media_type
 
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"

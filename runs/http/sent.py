@@ -5,11 +5,11 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 from kernel.charsets import codec_of, label_of
+from kernel.redaction import CUT, redact
 from kernel.spellings import spellings
-from kernel.values import Json
-from runs.connections.redaction import CUT, redact
-from runs.steps.http.request import OutgoingRequest
-from runs.steps.sent import beginning, names_credential, shown, text_without_credentials
+from kernel.types import Json
+from runs.http.request import OutgoingRequest
+from runs.step_api.sent import beginning, names_credential, shown, text_without_credentials
 
 LONGEST_URL: Final = 2_000
 LONGEST_HEADER: Final = 500

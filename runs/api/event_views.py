@@ -13,10 +13,10 @@ from foundation.shapes import page_shape
 from kernel.paging import CursorRefused, Page, page_body
 from runs import selectors
 from runs.api import serializers
+from runs.api.sse import CONTENT_TYPE, StreamResponse, wants_stream
 from runs.errors import RunNotFound
 from runs.events import queries
 from runs.events.cursor import BEGINNING, NOW, RunSource, TenantSource, read_cursor, write_cursor
-from runs.events.sse import CONTENT_TYPE, StreamResponse, wants_stream
 from runs.events.stream import SCOPE, open_run, open_tenant, read_filter
 from runs.events.tickets import issue_ticket
 from tenants.fields import whole

@@ -8,7 +8,7 @@ from django.urls import URLPattern, path
 
 from foundation.console import NoQuestionsForm, Question, act, actor_of, is_confirmed
 from runs.circuits.page import show_circuits
-from runs.connections.trial import TrialsUnderWay, try_connection
+from runs.connection_trials import TrialsUnderWay, try_connection
 from tenants.connections.admin import ConnectionAdmin
 from tenants.models import Connection
 

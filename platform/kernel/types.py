@@ -1,0 +1,5 @@
+"""JSON values as types."""
+
+from typing import TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
