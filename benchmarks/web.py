@@ -12,7 +12,7 @@ import psutil
 from benchmarks.caller import Caller
 from benchmarks.stack import Stack
 from devserver import folders, processes
-from devserver.supervisor import Part, Supervisor, listening
+from devserver.supervisor import SupervisedPart, Supervisor, listening
 from devserver.valkey import Valkey
 
 
@@ -63,7 +63,7 @@ def running_web(stack: Stack) -> Iterator[Web]:
     supervisor = Supervisor(folder=folders.CHECKOUT, logs=stack.logs, environment=environment, say=_say_nothing)
     port = processes.free_port()
     argv = [sys.executable, "-m", "llmteam.web", "-b", "127.0.0.1", "-p", str(port), "-v", "0"]
-    part = Part(name="web", argv=[*argv, "benchmarks.counting_asgi:application"], ready=listening(port))
+    part = SupervisedPart(name="web", argv=[*argv, "benchmarks.counting_asgi:application"], ready=listening(port))
     try:
         supervisor.start(part)
         pid = supervisor.pid_of("web")

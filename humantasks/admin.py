@@ -52,7 +52,7 @@ REFUSALS: Final = (AnswerInvalid, TaskNotFound, TaskOver, TaskRefused, TaskTaken
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TaskActionWords:
     """How an act is spoken of, and which tasks it touches."""
 
     action: str
@@ -63,7 +63,7 @@ class Words:
     touches: Q
 
 
-RELEASE: Final = Words(
+RELEASE: Final = TaskActionWords(
     "release_tasks",
     "Give tasks back",
     "Whoever is asked may claim them anew.",
@@ -71,7 +71,7 @@ RELEASE: Final = Words(
     "over, or claimed by nobody: left alone",
     Q(status=TaskStatus.OPEN, claimed_by__isnull=False),
 )
-DELEGATE: Final = Words(
+DELEGATE: Final = TaskActionWords(
     "delegate_tasks",
     "Hand tasks on",
     "The member is asked alone from then on; the deadline stays.",
@@ -321,7 +321,7 @@ def _said(vote: TaskDecision) -> str:
     return f"{vote.created_at:%Y-%m-%d %H:%M} UTC {name}: {vote.choice or vote.decision} {vote.comment}".rstrip()
 
 
-def _question(words: Words, tasks: QuerySet[HumanTask]) -> Question:
+def _question(words: TaskActionWords, tasks: QuerySet[HumanTask]) -> Question:
     chosen, count = tasks.count(), tasks.filter(words.touches).count()
     counts = [(f"will be {words.done}", min(count, MOST_AT_ONCE)), (words.left, chosen - count)]
     if count > MOST_AT_ONCE:

@@ -8,4 +8,4 @@ class HumanTasksConfig(AppConfig):
 
     name = "humantasks"
     verbose_name = "Human tasks"
-    step_types = ("humantasks.step.HumanTask",)
+    step_types = ("humantasks.step.HumanTaskHandler",)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from humantasks.types import DECISIONS, MISSING, Answer, Decision, TaskStatus, TaskType
+from humantasks.types import DECISIONS, MISSING, Decision, TaskAnswer, TaskStatus, TaskType
 from kernel.actors import acting_through, parties
 from kernel.errors import ErrorItem
 from kernel.types import Json
@@ -198,12 +198,12 @@ def may_decide(facts: TaskFacts, person: Person) -> Refusal | None:
     return DECIDED_ALREADY if any(person.is_self(actor) for actor in voted) else KEY_DECIDED_ALREADY
 
 
-def brings_data(task_type: str, answer: Answer) -> bool:
+def brings_data(task_type: str, answer: TaskAnswer) -> bool:
     """Whether an answer has data that its run goes on with, so that it has to fit the form."""
     return answer.data is not MISSING and _needs_data(task_type, answer)
 
 
-def problems(facts: TaskFacts, answer: Answer, misfits: Sequence[ErrorItem] = ()) -> list[ErrorItem]:
+def problems(facts: TaskFacts, answer: TaskAnswer, misfits: Sequence[ErrorItem] = ()) -> list[ErrorItem]:
     """Tell everything that keeps an answer from fitting its task.
 
     Args:
@@ -240,7 +240,7 @@ def tally(facts: TaskFacts, votes: Sequence[Vote]) -> str | None:
     return Decision.REJECTED if rejections and facts.voters - rejections < facts.needed else None
 
 
-def settled_data(task_type: str, shown: Json, answer: Answer) -> Json:
+def settled_data(task_type: str, shown: Json, answer: TaskAnswer) -> Json:
     """Say with which data a task goes on: what was sent, where something could be; else what was shown."""
     return answer.data if brings_data(task_type, answer) else shown  # type: ignore[return-value]  # checked JSON
 
@@ -266,7 +266,7 @@ def _four_eyes(facts: TaskFacts, person: Person) -> Refusal | None:
     return STARTED_IT if person.is_self(facts.started_by) else KEY_STARTED_IT
 
 
-def _problems_of_choice(facts: TaskFacts, answer: Answer) -> list[ErrorItem]:
+def _problems_of_choice(facts: TaskFacts, answer: TaskAnswer) -> list[ErrorItem]:
     if facts.task_type != TaskType.CHOICE:
         if answer.choice is None:
             return []
@@ -277,7 +277,7 @@ def _problems_of_choice(facts: TaskFacts, answer: Answer) -> list[ErrorItem]:
     return [ErrorItem(code=code, detail="Choose one of the values.", pointer="/choice", hint=hint)]
 
 
-def _problems_of_data(facts: TaskFacts, answer: Answer) -> list[ErrorItem]:
+def _problems_of_data(facts: TaskFacts, answer: TaskAnswer) -> list[ErrorItem]:
     needs_data = _needs_data(facts.task_type, answer)
     if answer.data is MISSING:
         return [ErrorItem(code="REQUIRED", detail="This answer brings data.", pointer="/data")] if needs_data else []
@@ -287,5 +287,5 @@ def _problems_of_data(facts: TaskFacts, answer: Answer) -> list[ErrorItem]:
     return [ErrorItem(code="NOT_OF_THIS_TYPE", detail=detail, pointer="/data")]
 
 
-def _needs_data(task_type: str, answer: Answer) -> bool:
+def _needs_data(task_type: str, answer: TaskAnswer) -> bool:
     return task_type == TaskType.INPUT or answer.decision == Decision.MODIFIED

@@ -16,7 +16,7 @@ from humantasks.people import shown_name
 from humantasks.report import GROUP, SEGMENT
 from humantasks.rules import Person
 from humantasks.selectors import BOXES, TaskQuery
-from humantasks.types import DECISIONS, MISSING, Answer, Decision, TaskStatus, TaskType
+from humantasks.types import DECISIONS, MISSING, Decision, TaskAnswer, TaskStatus, TaskType
 from kernel.ids import parse_id
 from tenants.fields import Id, WordList
 from tenants.models import Membership
@@ -92,11 +92,11 @@ class DecideFields(Strict):
         required=False, max_length=64, help_text="What you were shown; a task that shows something else is a 409."
     )
 
-    def answer(self) -> Answer:
+    def answer(self) -> TaskAnswer:
         """Say it as the rules take it."""
         fields = self.validated_data
         data = fields.get("data", MISSING)
-        return Answer(fields["decision"], data, fields.get("choice"), fields.get("comment", ""))
+        return TaskAnswer(fields["decision"], data, fields.get("choice"), fields.get("comment", ""))
 
 
 class DelegateFields(Strict):

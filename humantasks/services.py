@@ -22,7 +22,7 @@ from humantasks.opening import (
 )
 from humantasks.people import Asked, active_members, person_of, shown_name
 from humantasks.rules import Person, Refusal, TaskFacts, Vote
-from humantasks.types import Answer, Outcome, TaskStatus, TaskType
+from humantasks.types import Outcome, TaskAnswer, TaskStatus, TaskType
 from kernel.actors import key_of
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
@@ -84,7 +84,7 @@ def delegate_task(*, tenant: Tenant, person: Person, task_id: UUID, to: UUID) ->
 
 
 def decide_task(
-    *, tenant: Tenant, person: Person, task_id: UUID, answer: Answer, content_hash: str | None = None
+    *, tenant: Tenant, person: Person, task_id: UUID, answer: TaskAnswer, content_hash: str | None = None
 ) -> HumanTask:
     """Decide a task. The first decision that ends it wins, and wakes its run.
 
@@ -121,7 +121,7 @@ def decide_task(
         return _again(task)
 
 
-def find_problems(*, tenant: Tenant, task: HumanTask, answer: Answer) -> list[ErrorItem]:
+def find_problems(*, tenant: Tenant, task: HumanTask, answer: TaskAnswer) -> list[ErrorItem]:
     """Tell everything that keeps an answer from fitting a task as it was read; nothing is decided.
 
     Raises:
@@ -134,7 +134,7 @@ def find_problems(*, tenant: Tenant, task: HumanTask, answer: Answer) -> list[Er
     return rules.problems(facts, answer, misfits)
 
 
-def _form_to_fit(tenant: Tenant, person: Person, task_id: UUID, answer: Answer) -> Mapping[str, Json] | None:
+def _form_to_fit(tenant: Tenant, person: Person, task_id: UUID, answer: TaskAnswer) -> Mapping[str, Json] | None:
     """Read the form that an answer's data has to fit, so that it is judged before anything is locked.
 
     None where the answer brings no data, or is refused whatever it is.
@@ -227,7 +227,7 @@ def _member(member_id: UUID) -> Membership:
     return found
 
 
-def _keep(task: HumanTask, person: Person, answer: Answer) -> None:
+def _keep(task: HumanTask, person: Person, answer: TaskAnswer) -> None:
     TaskDecision.objects.create(
         tenant_id=task.tenant_id,
         task=task,
@@ -244,7 +244,7 @@ def _keep(task: HumanTask, person: Person, answer: Answer) -> None:
     record("task.decided", task, actor=person.full_actor, after={"decision": answer.decision, "choice": answer.choice})
 
 
-def _end(task: HumanTask, run: Run, person: Person, answer: Answer, ended: str) -> None:
+def _end(task: HumanTask, run: Run, person: Person, answer: TaskAnswer, ended: str) -> None:
     """End a task by a decision, and let its run go on."""
     close(task, TaskStatus.COMPLETED, actor=person.full_actor, name=person.name, outcome=Outcome(ended, answer.choice))
     value: dict[str, Any] = {

@@ -13,7 +13,7 @@ from django.db import Error, connection
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from humantasks.forms import default_form
-from humantasks.models import HumanTask as HumanTaskRow
+from humantasks.models import HumanTask
 from humantasks.opening import TaskWish, look_after, open_task, take_back, who_is_asked
 from humantasks.schedule import ESCALATE, FAIL, look_at
 from humantasks.types import Priority, TaskType
@@ -128,7 +128,7 @@ def choice_ports(config: Mapping[str, Json]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in values if isinstance(value, str)))
 
 
-class HumanTask(StepHandler):
+class HumanTaskHandler(StepHandler):
     """Opens a task and waits for its end, which comes through the run's inbox.
 
     What it does in the database it does in threads of its own, again while the database is away. A thread that has
@@ -229,7 +229,7 @@ def _place(call: StepCall) -> dict[str, Any]:
     }
 
 
-def _open(*, call: StepCall, place: Mapping[str, Any]) -> HumanTaskRow:
+def _open(*, call: StepCall, place: Mapping[str, Any]) -> HumanTask:
     return open_task(wish=_wish(call), **place)
 
 

@@ -57,7 +57,7 @@ MISSING: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TaskAnswer:
     """What a person says. ``data`` is ``MISSING`` when none was sent."""
 
     decision: str

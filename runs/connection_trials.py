@@ -20,7 +20,7 @@ from kernel.errors import LimitReached, LlmteamError, sentences
 from kernel.ids import new_id
 from kernel.redaction import redact
 from kernel.types import Json
-from runs.connections.directory import Directory
+from runs.connections.directory import ConnectionDirectory
 from runs.connections.facts import ConnectionFacts
 from runs.engine.middleware import build_middleware, close_middleware
 from runs.http.exchange import exchange
@@ -120,7 +120,7 @@ async def _try(facts: ConnectionFacts, tenant: Tenant) -> Trial:
 
 
 async def _outcome(facts: ConnectionFacts, call: StepCall, client: EgressClient, started: float) -> Trial:
-    directory = Directory(Runtime(), lambda: client)
+    directory = ConnectionDirectory(Runtime(), lambda: client)
     status: int | None = None
     try:
         if facts.kind == "llm":
@@ -161,7 +161,7 @@ def _call(owner: _Owner, links: Sequence[Any]) -> StepCall:
     )
 
 
-async def _ask_model(call: StepCall, directory: Directory, facts: ConnectionFacts) -> str:
+async def _ask_model(call: StepCall, directory: ConnectionDirectory, facts: ConnectionFacts) -> str:
     model = directory.language_model(facts.ref, facts)
     if not model.model:
         raise StepFailed("LLM_MODEL_MISSING", "The connection names no model, so there is none to ask.")
@@ -175,7 +175,7 @@ async def _ask_model(call: StepCall, directory: Directory, facts: ConnectionFact
     return f"The model {redact(reply.model, model.secrets())} answered."
 
 
-async def _get_base(call: StepCall, directory: Directory, facts: ConnectionFacts) -> tuple[str, int]:
+async def _get_base(call: StepCall, directory: ConnectionDirectory, facts: ConnectionFacts) -> tuple[str, int]:
     connected = directory.client(facts.ref, facts)
     seconds = min(connected.timeout_seconds or TRIAL_SECONDS, TRIAL_SECONDS)
     request = OutgoingRequest("GET", connected.base_url, {}, None, seconds, connected, response_as="none")

@@ -50,7 +50,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PictureLine:
     """An edge: an SVG path, and the port it leaves by where there is a choice."""
 
     path: str
@@ -76,7 +76,7 @@ class Picture:
     """Everything that is drawn, and the size of the whole."""
 
     boxes: Sequence[Box]
-    lines: Sequence[Line]
+    lines: Sequence[PictureLine]
     width: int
     height: int
 
@@ -216,7 +216,7 @@ class _Lines:
     spots: Mapping[str, Point]
     width: int
 
-    def drawn(self, states: Mapping[str, StepState]) -> list[Line]:
+    def drawn(self, states: Mapping[str, StepState]) -> list[PictureLine]:
         """Draw all."""
         leaving = Counter(edge["from"] for edge in self.edges)
         lanes = {index: lane for lane, index in enumerate(sorted(self.loops), start=1)}
@@ -230,7 +230,7 @@ class _Lines:
                 path, (x, y) = self._around(edge, lanes[index])
             else:
                 path, (x, y) = self._down(index, edge)
-            lines.append(Line(path, label, x, y, index in lanes, is_taken))
+            lines.append(PictureLine(path, label, x, y, index in lanes, is_taken))
         return lines
 
     def _between(self) -> dict[tuple[str, str], list[tuple[int, Mapping[str, Any]]]]:

@@ -17,7 +17,7 @@ from runs.idempotency import OnceKey, Started, start_once
 from runs.inputs import SlowToJudge, check_input, check_input_quickly
 from runs.models import Run
 from runs.needs import needs_of
-from segments.definition import Segment as Definition
+from segments.definition import SegmentDefinition
 from segments.models import Revision
 from segments.plan import SEMANTICS
 from segments.selectors import check_startable, get_revision, get_segment, get_startable
@@ -28,7 +28,7 @@ RETURN_EXISTING: Final = "return_existing"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class StartRequest:
     """What a caller wants of a run, checked for form. Without ``segment_id`` it brings its own ``definition``."""
 
     input: Json
@@ -45,7 +45,7 @@ class Wish:
 
 
 def start_run(
-    *, tenant: Tenant, api_key: ApiKey | None, wish: Wish, actor: str = "", once: OnceKey | None = None
+    *, tenant: Tenant, api_key: ApiKey | None, wish: StartRequest, actor: str = "", once: OnceKey | None = None
 ) -> Started:
     """Start a run, once per idempotency key.
 
@@ -97,8 +97,8 @@ class _Start:
     tenant: Tenant
     api_key: ApiKey | None
     actor: str
-    wish: Wish
-    definition: Definition | None = None
+    wish: StartRequest
+    definition: SegmentDefinition | None = None
     judged_by: UUID | None = None
 
     def prepare(self) -> None:
@@ -150,7 +150,7 @@ def _saved_revision(tenant: Tenant, segment_id: str, number: int | None) -> Revi
     return get_revision(tenant=tenant, segment_id=segment_id, number=number)
 
 
-def _existing(tenant: Tenant, wish: Wish, segment_id: str) -> Run | None:
+def _existing(tenant: Tenant, wish: StartRequest, segment_id: str) -> Run | None:
     """Find the run a blind repeat means. The tenant's row is locked, so that of two repeats one starts a run."""
     if wish.on_duplicate != RETURN_EXISTING:
         return None
@@ -159,7 +159,7 @@ def _existing(tenant: Tenant, wish: Wish, segment_id: str) -> Run | None:
     return same.select_related("revision", "tenant").order_by("created_at", "id").first()
 
 
-def _new_run(tenant: Tenant, api_key: ApiKey | None, actor: str, wish: Wish, revision: Revision) -> Run:
+def _new_run(tenant: Tenant, api_key: ApiKey | None, actor: str, wish: StartRequest, revision: Revision) -> Run:
     timeout = wish.timeout_seconds
     return Run(
         tenant=tenant,

@@ -8,7 +8,7 @@ from kernel.errors import ErrorItem
 from kernel.types import Json
 from runs.errors import TrialInputsInvalid
 from runs.idempotency import OnceKey, Started
-from runs.services import Wish, start_run
+from runs.services import StartRequest, start_run
 from segments.catalog import Role, StepType
 from segments.errors import SegmentInvalid, StepTypeNotFound
 from segments.selectors import catalog
@@ -54,7 +54,7 @@ def try_step_type(
     if len(inputs) > 1:
         raise TrialInputsInvalid
     port, value = next(iter(inputs.items()), (step_type.input_ports[0].name, {}))
-    wish = Wish(definition=_segment(step_type, config, port), input=value, is_test=True)
+    wish = StartRequest(definition=_segment(step_type, config, port), input=value, is_test=True)
     try:
         return start_run(tenant=tenant, api_key=api_key, actor=actor, wish=wish, once=once)
     except SegmentInvalid as error:

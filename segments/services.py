@@ -11,8 +11,7 @@ from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.types import Json
 from segments.catalog import ConnectionRef, StepType
-from segments.definition import Finding, content_hash
-from segments.definition import Segment as Definition
+from segments.definition import Finding, SegmentDefinition, content_hash
 from segments.definition.refs import config_refs
 from segments.errors import RevisionMismatch, SegmentExists, SegmentInvalid, SegmentNotFound
 from segments.judgements import judge
@@ -71,7 +70,7 @@ def create_segment(*, tenant: Tenant, actor: str, document: Json) -> Saved:
         return _save(tenant, actor, definition, findings)
 
 
-def read_inline(*, tenant: Tenant, document: Json, below: str = "") -> Definition:
+def read_inline(*, tenant: Tenant, document: Json, below: str = "") -> SegmentDefinition:
     """Judge a definition that a run brings along. May take a while, so it is never called in a transaction.
 
     Args:
@@ -88,7 +87,7 @@ def read_inline(*, tenant: Tenant, document: Json, below: str = "") -> Definitio
     return validation.segment
 
 
-def store_inline(*, tenant: Tenant, definition: Definition) -> Revision:
+def store_inline(*, tenant: Tenant, definition: SegmentDefinition) -> Revision:
     """Keep a definition that belongs to no segment, for a run that brings its own.
 
     Equal content of a tenant is one revision. To be called inside the tenant's scope, in the start's transaction.
@@ -122,7 +121,7 @@ def archive_segment(*, tenant: Tenant, actor: str, segment_id: str) -> None:
             record("segment.archived", segment, actor=actor)
 
 
-def _read(document: Json, segment_id: str | None, tenant: Tenant) -> tuple[Definition, tuple[Finding, ...]]:
+def _read(document: Json, segment_id: str | None, tenant: Tenant) -> tuple[SegmentDefinition, tuple[Finding, ...]]:
     if segment_id is not None and isinstance(document, dict) and not {"segment_id", "workflow_id"} & document.keys():
         document = {"segment_id": segment_id, **document}
     validation = judge(tenant, document, known_names_of(tenant))
@@ -137,7 +136,11 @@ def _read(document: Json, segment_id: str | None, tenant: Tenant) -> tuple[Defin
 
 
 def _save(
-    tenant: Tenant, actor: str, definition: Definition, findings: tuple[Finding, ...], if_match: str | None = None
+    tenant: Tenant,
+    actor: str,
+    definition: SegmentDefinition,
+    findings: tuple[Finding, ...],
+    if_match: str | None = None,
 ) -> Saved:
     segment_id = definition.segment_id
     with tenant_scope(tenant.id):
@@ -161,7 +164,7 @@ def _check_match(segment: Segment, if_match: str | None) -> None:
         )
 
 
-def _revision(segment: Segment, definition: Definition) -> tuple[Revision, bool]:
+def _revision(segment: Segment, definition: SegmentDefinition) -> tuple[Revision, bool]:
     digest = content_hash(definition)
     known = segment.revisions.filter(content_hash=digest).first()
     if known is not None:
@@ -178,7 +181,7 @@ def _revision(segment: Segment, definition: Definition) -> tuple[Revision, bool]
     return revision, True
 
 
-def _point(segment: Segment, revision: Revision, definition: Definition, *, actor: str) -> None:
+def _point(segment: Segment, revision: Revision, definition: SegmentDefinition, *, actor: str) -> None:
     """Make a revision the current one and tell the audit; nothing is written when it already is."""
     before = segment.current_revision
     if before == revision and segment.archived_at is None:
@@ -194,7 +197,7 @@ def _shown(revision: Revision | None) -> Json:
     return None if revision is None else {"revision": revision.number, "content_hash": revision.content_hash}
 
 
-def _etag(definition: Definition) -> str:
+def _etag(definition: SegmentDefinition) -> str:
     return f'"{content_hash(definition)}"'
 
 
@@ -205,7 +208,7 @@ def _models(step_type: StepType, config: Mapping[str, Json]) -> set[str]:
     return refs if len(refs) == 1 and not any("{{" in ref for ref in refs) else set()
 
 
-def _step_types(definition: Definition) -> dict[str, Json]:
+def _step_types(definition: SegmentDefinition) -> dict[str, Json]:
     """Write down what the definition relies on: per type used its version, effect and ports."""
     known = catalog()
     used = {step.type: known[step.type] for step in definition.steps}

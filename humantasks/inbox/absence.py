@@ -24,7 +24,7 @@ LOCAL: Final = "%Y-%m-%dT%H:%M"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class AbsenceRequest:
     """An absence as it was typed, and what is wrong with it by field."""
 
     away_from: str = ""
@@ -48,7 +48,7 @@ def absence(request: HttpRequest) -> HttpResponse:
     return go_to(request, reverse("inbox:absence"), said=gettext("Your absence is kept."))
 
 
-def read_wish(post: Mapping[str, str]) -> Wish:
+def read_wish(post: Mapping[str, str]) -> AbsenceRequest:
     """Read what was typed, and say what cannot be read."""
     away_from, away_until, stands_in = (str(post.get(name, "")).strip() for name in FIELDS)
     problems = {
@@ -60,10 +60,10 @@ def read_wish(post: Mapping[str, str]) -> Wish:
         problems["away_from"] = wording.code_text("REQUIRED")
     if stands_in and parse_id(stands_in) is None:
         problems["stands_in"] = wording.code_text("NOT_A_CHOICE")
-    return Wish(away_from, away_until, stands_in, problems)
+    return AbsenceRequest(away_from, away_until, stands_in, problems)
 
 
-def _kept(member: Membership, wish: Wish) -> Wish:
+def _kept(member: Membership, wish: AbsenceRequest) -> AbsenceRequest:
     """Send a wish to the service, unless it cannot be read; with what is wrong with it."""
     away_from = _moment(wish.away_from)
     if wish.problems or away_from is None:
@@ -83,7 +83,7 @@ def _kept(member: Membership, wish: Wish) -> Wish:
     return wish
 
 
-def _shown(request: HttpRequest, member: Membership, wish: Wish, *, status: int = 200) -> HttpResponse:
+def _shown(request: HttpRequest, member: Membership, wish: AbsenceRequest, *, status: int = 200) -> HttpResponse:
     with reading_scope(member.tenant_id):
         others = [other for other in active_members() if other.id != member.id]
     context = {
@@ -102,9 +102,9 @@ def _actor(member: Membership) -> str:
         return person_of(member).actor
 
 
-def _wish_of(member: Membership) -> Wish:
+def _wish_of(member: Membership) -> AbsenceRequest:
     stands_in = "" if member.stands_in_id is None else str(member.stands_in_id)
-    return Wish(_written(member.away_from), _written(member.away_until), stands_in)
+    return AbsenceRequest(_written(member.away_from), _written(member.away_until), stands_in)
 
 
 def _written(at: datetime | None) -> str:

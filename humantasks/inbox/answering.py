@@ -12,11 +12,11 @@ from humantasks import selectors, services
 from humantasks.errors import AnswerInvalid, TaskChanged, TaskOver, TaskRefused, TaskTaken
 from humantasks.inbox.asking import form_of
 from humantasks.inbox.fields import ABSENT, Absent, Field, Value
-from humantasks.inbox.reading import Posted, Reading, place_problems, problems_in, read_form, recall
+from humantasks.inbox.reading import FormReading, Posted, place_problems, problems_in, read_form, recall
 from humantasks.inbox.schemas import as_schema
 from humantasks.models import HumanTask
 from humantasks.rules import Person
-from humantasks.types import MISSING, Answer, Decision, TaskType
+from humantasks.types import MISSING, Decision, TaskAnswer, TaskType
 from kernel.compute.errors import COMPUTE_REFUSALS
 from kernel.errors import ErrorItem, LlmteamError
 from kernel.values import normalise
@@ -108,7 +108,7 @@ def decide(*, tenant: Tenant, person: Person, task_id: UUID, typed: Typed) -> Tr
     form = task_form(task)
     reading = read_form(form, typed.fields) if form is not None and is_current else None
     unread = _unreadable(task, typed, form, reading)
-    answer = Answer(typed.decision, _data(task, typed, reading), typed.choice, typed.comment)
+    answer = TaskAnswer(typed.decision, _data(task, typed, reading), typed.choice, typed.comment)
     try:
         if unread:
             found = services.find_problems(tenant=tenant, task=task, answer=answer)
@@ -137,7 +137,7 @@ def _needs_data(task: HumanTask, typed: Typed) -> bool:
     return task.task_type == TaskType.INPUT or typed.decision == Decision.MODIFIED
 
 
-def _unreadable(task: HumanTask, typed: Typed, form: Field | None, reading: Reading | None) -> Sequence[ErrorItem]:
+def _unreadable(task: HumanTask, typed: Typed, form: Field | None, reading: FormReading | None) -> Sequence[ErrorItem]:
     """Tell what cannot be read; and what was changed, but would not be sent with this decision."""
     if form is None or reading is None:
         return ()
@@ -149,13 +149,13 @@ def _unreadable(task: HumanTask, typed: Typed, form: Field | None, reading: Read
     return ()
 
 
-def _data(task: HumanTask, typed: Typed, reading: Reading | None) -> object:
+def _data(task: HumanTask, typed: Typed, reading: FormReading | None) -> object:
     if reading is None or not _needs_data(task, typed) or isinstance(reading.value, Absent):
         return MISSING
     return reading.value
 
 
-def _invalid(task: HumanTask, typed: Typed, found: Sequence[ErrorItem], reading: Reading | None) -> Tried:
+def _invalid(task: HumanTask, typed: Typed, found: Sequence[ErrorItem], reading: FormReading | None) -> Tried:
     """Sort what was found: at the form's fields, or about the answer as a whole. What could not be read is there."""
     if reading is None:
         return Tried(task, typed, problems=found)

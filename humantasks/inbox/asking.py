@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Final
 
-from humantasks.inbox.fields import ABSENT, Absent, Field, Kind, Value
+from humantasks.inbox.fields import ABSENT, Absent, Field, FieldKind, Value
 from humantasks.inbox.schemas import (
     Schema,
     as_schema,
@@ -21,7 +21,7 @@ from humantasks.inbox.schemas import (
     sole_type,
     text_of,
 )
-from humantasks.inbox.widgets import Asked, as_json, choice, listed, number, string, yes_or_no
+from humantasks.inbox.widgets import AskedField, as_json, choice, listed, number, string, yes_or_no
 from kernel.types import Json
 from kernel.values import pointer_of
 
@@ -84,10 +84,12 @@ class _Form:
             zone=self._zone,
         )
 
-    def _inner(self, kind: Kind, schema: Schema, value: Value, path: tuple[str, ...], place: str) -> tuple[Field, ...]:
-        if kind == Kind.GROUP:
+    def _inner(
+        self, kind: FieldKind, schema: Schema, value: Value, path: tuple[str, ...], place: str
+    ) -> tuple[Field, ...]:
+        if kind == FieldKind.GROUP:
             return self._members(schema, value, path, place)
-        if kind != Kind.ITEMS:
+        if kind != FieldKind.ITEMS:
             return ()
         said = as_schema(schema.get("items"))
         items: list[Value] = [*value, ABSENT] if isinstance(value, list) else [ABSENT]
@@ -114,9 +116,9 @@ class _Form:
             for number, (key, member) in enumerate(members.items())
         )
 
-    def _asked(self, schema: Schema, value: Value, *, depth: int, is_required: bool) -> Asked:
+    def _asked(self, schema: Schema, value: Value, *, depth: int, is_required: bool) -> AskedField:
         if schema.get("readOnly") is True:
-            return Asked(Kind.SHOWN)
+            return AskedField(FieldKind.SHOWN)
         choices = choices_of(schema)
         if choices:
             return choice(choices, value, is_required=is_required)
@@ -131,18 +133,18 @@ class _Form:
         elif type_name == "string":
             asked = string(schema, value, self._zone)
         elif type_name in {"integer", "number"}:
-            asked = number(Kind(type_name), value)
+            asked = number(FieldKind(type_name), value)
         else:
             asked = None
-        return asked or Asked(Kind.JSON, (as_json(value),))
+        return asked or AskedField(FieldKind.JSON, (as_json(value),))
 
-    def _group(self, schema: Schema, value: Value, depth: int) -> Asked | None:
+    def _group(self, schema: Schema, value: Value, depth: int) -> AskedField | None:
         members = as_schema(schema.get("properties"))
         fits = value is None or isinstance(value, Absent | dict)
         is_small = 0 < len(members) <= MOST_MEMBERS and self._count + len(members) <= MOST_FIELDS
-        return Asked(Kind.GROUP) if fits and is_small and depth <= DEEPEST else None
+        return AskedField(FieldKind.GROUP) if fits and is_small and depth <= DEEPEST else None
 
-    def _items(self, items: Schema, value: Value, depth: int) -> Asked | None:
+    def _items(self, items: Schema, value: Value, depth: int) -> AskedField | None:
         """Ask for a list of objects entry by entry, if they are few and flat enough."""
         given = value if isinstance(value, list) else []
         members = as_schema(items.get("properties"))
@@ -150,7 +152,7 @@ class _Form:
         is_small = len(members) > 0 and self._count + (len(given) + 1) * (len(members) + 1) <= MOST_FIELDS
         may_be_asked = sole_type(items) == "object" and "default" not in items and not items.get("readOnly")
         fits = fits and may_be_asked and is_small and len(given) <= MOST_ITEMS and depth < DEEPEST
-        return Asked(Kind.ITEMS) if fits else None
+        return AskedField(FieldKind.ITEMS) if fits else None
 
 
 def _kind_of_schema(value: Value) -> Schema:

@@ -21,7 +21,7 @@ from humantasks.inbox.responses import inbox_page, page, who
 from humantasks.inbox.showing import Node, show
 from humantasks.models import HumanTask
 from humantasks.rules import Person
-from humantasks.types import Answer, Decision, TaskType
+from humantasks.types import Decision, TaskAnswer, TaskType
 from kernel.errors import LlmteamError
 from kernel.ids import parse_id
 from tenants.models import Tenant
@@ -70,7 +70,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
         decision = request.POST.get("decision", "")
         comment = read_comment(request.POST)
         picks = read_picks(request.POST.getlist("task"))
-        reports = decide_all(tenant=tenant, person=person, picks=picks, answer=Answer(decision, comment=comment))
+        reports = decide_all(tenant=tenant, person=person, picks=picks, answer=TaskAnswer(decision, comment=comment))
         return page(request, "bulk_done", {"reports": reports, "place": "bulk", **_counted(reports, decision)})
     ids = [pick.task_id for pick in read_picks(request.GET.getlist("task"))]
     previews = previews_of(tenant=tenant, person=person, task_ids=ids)
@@ -91,7 +91,7 @@ def previews_of(*, tenant: Tenant, person: Person, task_ids: Sequence[UUID]) -> 
         return [_preview(task, person) for task in tasks]
 
 
-def decide_all(*, tenant: Tenant, person: Person, picks: Sequence[Pick], answer: Answer) -> list[Report]:
+def decide_all(*, tenant: Tenant, person: Person, picks: Sequence[Pick], answer: TaskAnswer) -> list[Report]:
     """Decide each task on its own: one that is refused does not keep the others from being decided."""
     return [_decide(tenant, person, pick, answer) for pick in picks]
 
@@ -104,7 +104,7 @@ def _preview(task: HumanTask, person: Person) -> Preview:
     return Preview(card_of(task, person), Pick(task.id, task.content_hash), show(task.data, task.form), why_not)
 
 
-def _decide(tenant: Tenant, person: Person, pick: Pick, answer: Answer) -> Report:
+def _decide(tenant: Tenant, person: Person, pick: Pick, answer: TaskAnswer) -> Report:
     try:
         before = selectors.get_task(tenant=tenant, person=person, task_id=pick.task_id)
         if before.task_type != TaskType.APPROVAL:

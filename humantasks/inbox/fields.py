@@ -26,7 +26,7 @@ ABSENT: Final = Absent()
 Value: TypeAlias = "Json | Absent"
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """How a value is asked for."""
 
     TEXT = "text"
@@ -80,7 +80,7 @@ class Field:
 
     pointer: str
     place: str
-    kind: Kind
+    kind: FieldKind
     label: str
     help: str = ""
     is_required: bool = False

@@ -14,7 +14,7 @@ from humantasks.facts import facts_of
 from humantasks.inbox import wording
 from humantasks.inbox.answering import Tried, task_form
 from humantasks.inbox.cards import LOOKS, Card, asked_names, card_of, decided_text, how_it_ended
-from humantasks.inbox.fields import Field, Kind
+from humantasks.inbox.fields import Field, FieldKind
 from humantasks.inbox.history import HistoryLine, history_lines
 from humantasks.inbox.showing import Node, show
 from humantasks.models import HumanTask, TaskDecision
@@ -30,7 +30,7 @@ BUTTONS: Final = (Decision.APPROVED, Decision.MODIFIED, Decision.REJECTED)
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class PageNotice:
     """Something the person has to be told first.
 
     Attributes:
@@ -111,7 +111,7 @@ class TaskPage:
     history: Sequence[HistoryLine]
     answer: AnswerForm | None
     why_not: str
-    notices: Sequence[Notice]
+    notices: Sequence[PageNotice]
     problems: Sequence[Problem]
 
 
@@ -147,7 +147,7 @@ def task_page(
             history=history_lines(task, selectors.history_of(task), task.decisions.all()),
             answer=answer,
             why_not="" if refusal is None or not task.is_open else refusal_text(refusal.reason, refusal.detail),
-            notices=[*_notices(tried, has_form=answer is not None), *(Notice("good", text) for text in said)],
+            notices=[*_notices(tried, has_form=answer is not None), *(PageNotice("good", text) for text in said)],
             problems=_problems(tried, answer),
         )
 
@@ -178,7 +178,7 @@ def _answer(task: HumanTask, tried: Tried | None) -> AnswerForm:
         choice_problem=_said("/choice", problems),
         comment=typed.comment if typed else "",
         comment_problem=_said("/comment", problems),
-        form=form if form is not None and (form.fields or form.kind != Kind.GROUP) else None,
+        form=form if form is not None and (form.fields or form.kind != FieldKind.GROUP) else None,
         form_is_optional=is_optional,
         form_is_open=bool(typed and (typed.decision == Decision.MODIFIED or (tried and tried.problems))),
     )
@@ -218,11 +218,11 @@ def _problem(item: ErrorItem, field: Field | None) -> Problem:
     return Problem(_text(item), target=TARGETS.get(item.pointer or "", ""))
 
 
-def _notices(tried: Tried | None, *, has_form: bool) -> list[Notice]:
+def _notices(tried: Tried | None, *, has_form: bool) -> list[PageNotice]:
     if tried is None or tried.error is None:
         return []
     title = wording.refused_title(tried.error.code, tried.error.title, tried.task.status, tried.task.task_type)
-    return [Notice("bad", title, refused_text(tried.task, tried.error), () if has_form else _typed_texts(tried))]
+    return [PageNotice("bad", title, refused_text(tried.task, tried.error), () if has_form else _typed_texts(tried))]
 
 
 def _typed_texts(tried: Tried) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import isfinite
 from typing import Final, TypeAlias
 
-from humantasks.inbox.fields import ABSENT, Absent, Field, Kind, Value
+from humantasks.inbox.fields import ABSENT, Absent, Field, FieldKind, Value
 from humantasks.inbox.schemas import takes_text
 from kernel.errors import ErrorItem, LlmteamError
 from kernel.types import Json
@@ -28,10 +28,10 @@ _SIGN: Final = re.compile(r"^([+-]) ")
 _NOT_ZERO: Final = re.compile(r"[^eE]*[1-9]")
 _LONGEST_NUMBER: Final = 400
 _BEGINS_JSON: Final = '{["'
-_NOWHERE: Final = Field(pointer="", place="", kind=Kind.SHOWN, label="")
+_NOWHERE: Final = Field(pointer="", place="", kind=FieldKind.SHOWN, label="")
 
 
-class Unreadable(Exception):
+class UnreadableForm(Exception):
     """What was typed cannot be read as what was asked for; ``code`` says why (``humantasks.inbox.wording``)."""
 
     def __init__(self, code: str) -> None:
@@ -40,7 +40,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FormReading:
     """An answer, and the form with what was typed. The answer is whole only without problems."""
 
     value: Value
@@ -48,7 +48,7 @@ class Reading:
     problems: tuple[ErrorItem, ...]
 
 
-def read_form(form: Field, posted: Posted) -> Reading:
+def read_form(form: Field, posted: Posted) -> FormReading:
     """Read what was posted for a form.
 
     Args:
@@ -56,7 +56,7 @@ def read_form(form: Field, posted: Posted) -> Reading:
         posted: The texts by name. A field that was not posted counts as unchanged.
     """
     value, filled = _read(form, posted)
-    return Reading(value, filled, tuple(problems_in(filled)))
+    return FormReading(value, filled, tuple(problems_in(filled)))
 
 
 def recall(form: Field, posted: Posted) -> Field:
@@ -67,7 +67,7 @@ def recall(form: Field, posted: Posted) -> Field:
     """
     inner = tuple(recall(field, posted) for field in form.fields)
     texts = posted.get(form.name)
-    if texts is None or form.kind in {Kind.GROUP, Kind.ITEMS, Kind.SHOWN}:
+    if texts is None or form.kind in {FieldKind.GROUP, FieldKind.ITEMS, FieldKind.SHOWN}:
         return replace(form, fields=inner)
     typed = _typed(form, texts)
     if _is_as_shown(form, typed):
@@ -120,7 +120,9 @@ def _pointer_in(form: Field, pointer: str) -> str:
     """Translate a place in the value that was read into the form's: removed entries of a list count there only."""
     field, found = form, form.pointer
     for token in pointer.split("/")[1:]:
-        entries = [inner for inner in field.fields if inner.name not in field.texts] if field.kind == Kind.ITEMS else []
+        entries = (
+            [inner for inner in field.fields if inner.name not in field.texts] if field.kind == FieldKind.ITEMS else []
+        )
         if entries and token.isdecimal() and int(token) < len(entries):
             found = entries[int(token)].pointer
         else:
@@ -131,7 +133,7 @@ def _pointer_in(form: Field, pointer: str) -> str:
 
 def _pointers(form: Field) -> Iterable[str]:
     """List where problems can be shown; a group of members at the top has no place of its own."""
-    if form.pointer or form.kind != Kind.GROUP:
+    if form.pointer or form.kind != FieldKind.GROUP:
         yield form.pointer
     for field in form.fields:
         yield from _pointers(field)
@@ -146,12 +148,12 @@ def _with_problems(form: Field, placed: Mapping[str, list[ErrorItem]]) -> Field:
 
 
 def _read(field: Field, posted: Posted) -> tuple[Value, Field]:
-    if field.kind == Kind.GROUP:
+    if field.kind == FieldKind.GROUP:
         return _read_group(field, posted)
-    if field.kind == Kind.ITEMS:
+    if field.kind == FieldKind.ITEMS:
         return _read_items(field, posted)
     texts = posted.get(field.name)
-    if field.kind == Kind.SHOWN or texts is None:
+    if field.kind == FieldKind.SHOWN or texts is None:
         return _unanswered(field)
     typed = _typed(field, texts)
     filled = replace(field, texts=typed)
@@ -159,13 +161,13 @@ def _read(field: Field, posted: Posted) -> tuple[Value, Field]:
         return field.original, filled
     try:
         return _value(field, typed), filled
-    except Unreadable as problem:
+    except UnreadableForm as problem:
         return field.original, _with_problem(filled, problem.code)
 
 
 def _unanswered(field: Field) -> tuple[Value, Field]:
     """Keep what a form did not ask, or a caller did not post."""
-    if isinstance(field.original, Absent) and field.is_required and field.kind != Kind.SHOWN:
+    if isinstance(field.original, Absent) and field.is_required and field.kind != FieldKind.SHOWN:
         return ABSENT, _with_problem(field, "REQUIRED")
     return field.original, field
 
@@ -214,44 +216,44 @@ def _with_problem(field: Field, code: str) -> Field:
 
 def _typed(field: Field, texts: Sequence[str]) -> tuple[str, ...]:
     """Take what counts of the texts: a box that can be ticked posts an empty text before it."""
-    if field.kind == Kind.CHECKS:
+    if field.kind == FieldKind.CHECKS:
         return tuple(text for text in dict.fromkeys(texts) if text)
     return (texts[-1].replace("\r\n", "\n").replace("\r", "\n"),) if texts else ("",)
 
 
 def _is_as_shown(field: Field, typed: tuple[str, ...]) -> bool:
-    if field.kind == Kind.CHECKS:
+    if field.kind == FieldKind.CHECKS:
         return set(typed) == set(field.texts)
     return typed == tuple(text.replace("\r\n", "\n").replace("\r", "\n") for text in field.texts)
 
 
 def _value(field: Field, typed: tuple[str, ...]) -> Value:
-    if field.kind == Kind.CHECKS:
+    if field.kind == FieldKind.CHECKS:
         return _chosen(field, typed)
-    if field.kind == Kind.CHECKBOX:
+    if field.kind == FieldKind.CHECKBOX:
         return typed[0] == "true"
     text = typed[0]
     if not text.strip():
         return _empty(field)
-    if field.kind in {Kind.SELECT, Kind.RADIO}:
+    if field.kind in {FieldKind.SELECT, FieldKind.RADIO}:
         return _chosen(field, typed)[0]
     return _READERS[field.kind](field, text)
 
 
 def _empty(field: Field) -> Value:
-    if field.kind == Kind.LINES and (field.is_required or isinstance(field.original, list)):
+    if field.kind == FieldKind.LINES and (field.is_required or isinstance(field.original, list)):
         return []
     if field.is_nullable and (field.is_required or not isinstance(field.original, Absent)):
         return None
     if field.is_required:
-        raise Unreadable("REQUIRED")
+        raise UnreadableForm("REQUIRED")
     return ABSENT
 
 
 def _chosen(field: Field, typed: tuple[str, ...]) -> list[Json]:
     options = {option.text: option.value for option in field.options}
     if not set(typed) <= options.keys():
-        raise Unreadable("NOT_A_CHOICE")
+        raise UnreadableForm("NOT_A_CHOICE")
     return [value for text, value in options.items() if text in typed]
 
 
@@ -266,7 +268,7 @@ def _stripped(_field: Field, text: str) -> Json:
 def _integer(_field: Field, text: str) -> Json:
     number = Fraction(_plain_number(text, unreadable="NOT_AN_INTEGER"))
     if number.denominator != 1:
-        raise Unreadable("NOT_AN_INTEGER")
+        raise UnreadableForm("NOT_AN_INTEGER")
     return normalise(number.numerator, big_integers="text")
 
 
@@ -276,9 +278,9 @@ def _number(_field: Field, text: str) -> Json:
         return normalise(int(plain), big_integers="text")
     number = float(plain)
     if not isfinite(number):
-        raise Unreadable("NUMBER_TOO_LARGE")
+        raise UnreadableForm("NUMBER_TOO_LARGE")
     if number == 0 and _NOT_ZERO.match(plain):
-        raise Unreadable("NOT_A_NUMBER")
+        raise UnreadableForm("NOT_A_NUMBER")
     return number
 
 
@@ -291,13 +293,13 @@ def _plain_number(text: str, *, unreadable: str) -> str:
     """
     spaced = _SIGN.sub(r"\1", _SPACES.sub(" ", text.strip()).replace("\u2212", "-"))
     if len(spaced) > _LONGEST_NUMBER or (" " in spaced and not _THOUSANDS.fullmatch(spaced)):
-        raise Unreadable(unreadable)
+        raise UnreadableForm(unreadable)
     plain = spaced.replace(" ", "")
     if _AMBIGUOUS.fullmatch(plain):
-        raise Unreadable("AMBIGUOUS_NUMBER")
+        raise UnreadableForm("AMBIGUOUS_NUMBER")
     plain = plain.replace(",", ".", 1)
     if not _NUMBER.fullmatch(plain):
-        raise Unreadable(unreadable)
+        raise UnreadableForm(unreadable)
     return plain
 
 
@@ -305,7 +307,7 @@ def _date(_field: Field, text: str) -> Json:
     try:
         return date.fromisoformat(text.strip()).isoformat()
     except ValueError:
-        raise Unreadable("NOT_A_DATE") from None
+        raise UnreadableForm("NOT_A_DATE") from None
 
 
 def _date_time(field: Field, text: str) -> Json:
@@ -313,7 +315,7 @@ def _date_time(field: Field, text: str) -> Json:
         at = datetime.fromisoformat(text.strip())
         at = (at.replace(tzinfo=field.zone) if at.tzinfo is None else at).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Unreadable("NOT_A_DATE_TIME") from None
+        raise UnreadableForm("NOT_A_DATE_TIME") from None
     return at.isoformat().replace("+00:00", "Z")
 
 
@@ -322,7 +324,7 @@ def _time(_field: Field, text: str) -> Json:
     try:
         return time.fromisoformat(text.strip()).isoformat().replace("+00:00", "Z")
     except ValueError:
-        raise Unreadable("NOT_A_TIME") from None
+        raise UnreadableForm("NOT_A_TIME") from None
 
 
 def _lines(field: Field, text: str) -> Json:
@@ -340,19 +342,19 @@ def _json(field: Field, text: str) -> Json:
     except LlmteamError:
         if takes_text(field.schema or {}) and text.strip()[0] not in _BEGINS_JSON:
             return text.strip()
-        raise Unreadable("NOT_JSON") from None
+        raise UnreadableForm("NOT_JSON") from None
 
 
 _READERS: Final = {
-    Kind.TEXT: _text,
-    Kind.LONG_TEXT: _text,
-    Kind.EMAIL: _stripped,
-    Kind.URI: _stripped,
-    Kind.INTEGER: _integer,
-    Kind.NUMBER: _number,
-    Kind.DATE: _date,
-    Kind.DATE_TIME: _date_time,
-    Kind.TIME: _time,
-    Kind.LINES: _lines,
-    Kind.JSON: _json,
+    FieldKind.TEXT: _text,
+    FieldKind.LONG_TEXT: _text,
+    FieldKind.EMAIL: _stripped,
+    FieldKind.URI: _stripped,
+    FieldKind.INTEGER: _integer,
+    FieldKind.NUMBER: _number,
+    FieldKind.DATE: _date,
+    FieldKind.DATE_TIME: _date_time,
+    FieldKind.TIME: _time,
+    FieldKind.LINES: _lines,
+    FieldKind.JSON: _json,
 }

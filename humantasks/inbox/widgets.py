@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, tzinfo
 from typing import Final
 
-from humantasks.inbox.fields import Absent, Kind, Option, Value
+from humantasks.inbox.fields import Absent, FieldKind, Option, Value
 from humantasks.inbox.schemas import Schema, choices_of, number_of, sole_type, text_of
 from kernel.types import Json
 from kernel.values import dump_json, is_large_integer
@@ -15,10 +15,10 @@ SHORT_TEXT: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedField:
     """How a value is asked for; members and entries are asked on their own."""
 
-    kind: Kind
+    kind: FieldKind
     texts: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     item: str = "string"
@@ -41,7 +41,7 @@ def _indented(value: Json, indent: str) -> str:
     return dump_json(value)
 
 
-def choice(choices: list[tuple[Json, str | None]], value: Value, *, is_required: bool) -> Asked:
+def choice(choices: list[tuple[Json, str | None]], value: Value, *, is_required: bool) -> AskedField:
     """Ask for one of several values; one that is none of them is offered as it is."""
     options = [Option(dump_json(choice), choice, title or "") for choice, title in choices]
     texts = {option.text for option in options}
@@ -54,19 +54,19 @@ def choice(choices: list[tuple[Json, str | None]], value: Value, *, is_required:
         if chosen not in texts:
             options.append(Option(chosen, value, is_allowed=False))
     few = is_required and len(options) <= MOST_RADIOS
-    return Asked(Kind.RADIO if few else Kind.SELECT, (chosen,), tuple(options))
+    return AskedField(FieldKind.RADIO if few else FieldKind.SELECT, (chosen,), tuple(options))
 
 
-def yes_or_no(value: Value, *, is_required: bool) -> Asked | None:
+def yes_or_no(value: Value, *, is_required: bool) -> AskedField | None:
     """Ask for yes or no; with a third answer where none is needed."""
     if isinstance(value, bool) or (isinstance(value, Absent) and is_required):
-        return Asked(Kind.CHECKBOX, ("true" if value is True else "",))
+        return AskedField(FieldKind.CHECKBOX, ("true" if value is True else "",))
     if value is None or isinstance(value, Absent):
-        return Asked(Kind.SELECT, ("",), (Option("true", value=True), Option("false", value=False)))
+        return AskedField(FieldKind.SELECT, ("",), (Option("true", value=True), Option("false", value=False)))
     return None
 
 
-def string(schema: Schema, value: Value, zone: tzinfo) -> Asked | None:
+def string(schema: Schema, value: Value, zone: tzinfo) -> AskedField | None:
     """Ask for a text; for an instant in the reader's zone."""
     if value is None or isinstance(value, Absent):
         text = ""
@@ -79,24 +79,24 @@ def string(schema: Schema, value: Value, zone: tzinfo) -> Asked | None:
         kind, shown_by = special
         shown = shown_by(text, zone) if text else ""
         if shown is not None:
-            return Asked(kind, (shown,))
+            return AskedField(kind, (shown,))
     longest = number_of(schema, "maxLength") or 0
     is_long = longest > SHORT_TEXT or len(text) > SHORT_TEXT or "\n" in text or "\r" in text
-    return Asked(Kind.LONG_TEXT if is_long else Kind.TEXT, (text,))
+    return AskedField(FieldKind.LONG_TEXT if is_long else FieldKind.TEXT, (text,))
 
 
-def number(kind: Kind, value: Value) -> Asked | None:
+def number(kind: FieldKind, value: Value) -> AskedField | None:
     """Ask for a number; one that is kept as its digits is shown as these."""
     if isinstance(value, str) and is_large_integer(value):
-        return Asked(kind, (value,))
+        return AskedField(kind, (value,))
     if value is None or isinstance(value, Absent):
-        return Asked(kind, ("",))
+        return AskedField(kind, ("",))
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return Asked(kind, (dump_json(value),))
+    return AskedField(kind, (dump_json(value),))
 
 
-def listed(items: Schema, value: Value) -> Asked | None:
+def listed(items: Schema, value: Value) -> AskedField | None:
     """Ask for several values: ticked among choices, or one a line."""
     if not isinstance(value, Absent | list) and value is not None:
         return None
@@ -106,12 +106,12 @@ def listed(items: Schema, value: Value) -> Asked | None:
         options = tuple(Option(dump_json(choice), choice, title or "") for choice, title in choices)
         chosen = tuple(dump_json(item) for item in given)
         fits = len(set(chosen)) == len(chosen) and set(chosen) <= {option.text for option in options}
-        return Asked(Kind.CHECKS, chosen, options) if fits else None
+        return AskedField(FieldKind.CHECKS, chosen, options) if fits else None
     type_name = sole_type(items) or ""
     if type_name not in {"string", "integer", "number"} or not all(_is_line(type_name, item) for item in given):
         return None
     lines = [item if isinstance(item, str) else dump_json(item) for item in given]
-    return Asked(Kind.LINES, ("\n".join(lines),), item=type_name)
+    return AskedField(FieldKind.LINES, ("\n".join(lines),), item=type_name)
 
 
 def _is_line(type_name: str, item: Json) -> bool:
@@ -152,12 +152,12 @@ def _shown_line(text: str, _zone: tzinfo) -> str | None:
     return text if text == text.strip() and len(text.splitlines()) == 1 else None
 
 
-_FORMATS: Final[Mapping[str, tuple[Kind, Callable[[str, tzinfo], str | None]]]] = {
-    "date": (Kind.DATE, _shown_date),
-    "date-time": (Kind.DATE_TIME, _shown_date_time),
-    "time": (Kind.TIME, _shown_time),
-    "email": (Kind.EMAIL, _shown_line),
-    "idn-email": (Kind.EMAIL, _shown_line),
-    "uri": (Kind.URI, _shown_line),
-    "iri": (Kind.URI, _shown_line),
+_FORMATS: Final[Mapping[str, tuple[FieldKind, Callable[[str, tzinfo], str | None]]]] = {
+    "date": (FieldKind.DATE, _shown_date),
+    "date-time": (FieldKind.DATE_TIME, _shown_date_time),
+    "time": (FieldKind.TIME, _shown_time),
+    "email": (FieldKind.EMAIL, _shown_line),
+    "idn-email": (FieldKind.EMAIL, _shown_line),
+    "uri": (FieldKind.URI, _shown_line),
+    "iri": (FieldKind.URI, _shown_line),
 }

@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from humantasks.inbox.fields import Field, Kind
+from humantasks.inbox.fields import Field, FieldKind
 from humantasks.inbox.schemas import EMPTY, number_of, text_of
 from kernel.errors import ErrorItem
 
@@ -107,7 +107,7 @@ _BOUNDED: Final[Mapping[str, tuple[str, Words]]] = {
     "MAXITEMS": ("maxItems", _("This may have at most %(bound)s entries.")),
     "MULTIPLEOF": ("multipleOf", _("This must be a multiple of %(bound)s.")),
 }
-_KINDS: Final[Mapping[Kind, str]] = {Kind.INTEGER: "NOT_AN_INTEGER", Kind.NUMBER: "NOT_A_NUMBER"}
+_KINDS: Final[Mapping[FieldKind, str]] = {FieldKind.INTEGER: "NOT_AN_INTEGER", FieldKind.NUMBER: "NOT_A_NUMBER"}
 _FORMATS: Final[Mapping[str, str]] = {
     "date": "NOT_A_DATE",
     "date-time": "NOT_A_DATE_TIME",
@@ -150,11 +150,11 @@ def hint_of(field: Field) -> str:
     """Say what helps to answer: the schema's own words, the bounds, the form."""
     said = [field.help] if field.help else []
     said += _bounds(field)
-    if field.kind == Kind.LINES:
+    if field.kind == FieldKind.LINES:
         said.append(gettext("One entry a line."))
-    if field.kind == Kind.DATE_TIME:
+    if field.kind == FieldKind.DATE_TIME:
         said.append(in_zone_text())
-    if field.kind == Kind.JSON:
+    if field.kind == FieldKind.JSON:
         said.append(gettext("Written as JSON: keep quotation marks, brackets and commas."))
     return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in said)
 
@@ -202,6 +202,6 @@ def _bounds(field: Field) -> list[str]:
         return [gettext("At least %(bound)s") % {"bound": field.minimum}]
     if field.maximum is not None:
         return [gettext("At most %(bound)s") % {"bound": field.maximum}]
-    if field.max_length is not None and field.kind in {Kind.TEXT, Kind.LONG_TEXT}:
+    if field.max_length is not None and field.kind in {FieldKind.TEXT, FieldKind.LONG_TEXT}:
         return [gettext("At most %(bound)s characters") % {"bound": field.max_length}]
     return []

@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import bootsteps
 
-from humantasks.mail.sender import Sender
+from humantasks.mail.sender import MailSender
 
 
 class MailStep(bootsteps.StartStopStep):
@@ -14,7 +14,7 @@ class MailStep(bootsteps.StartStopStep):
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
-        self._sender = Sender()
+        self._sender = MailSender()
 
     def start(self, worker: Any) -> None:
         """Start it."""

@@ -21,7 +21,7 @@ AWAY_SECONDS = 5.0
 STOP_SECONDS = 15.0
 
 
-class Sender:
+class MailSender:
     """Looks every second; what is due is sent over one connection to the mail server."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext
 
 from humantasks.inbox import wording
-from humantasks.inbox.fields import Absent, Field, Kind, Option
+from humantasks.inbox.fields import Absent, Field, FieldKind, Option
 from humantasks.inbox.showing import Column, Node, show
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
@@ -23,13 +23,13 @@ register = template.Library()
 LEAST_GROUPED: Final = 10_000
 MOST_ROWS: Final = 16
 INPUT_TYPES: Final = {
-    Kind.DATE: "date",
-    Kind.DATE_TIME: "datetime-local",
-    Kind.TIME: "time",
-    Kind.EMAIL: "email",
-    Kind.URI: "url",
+    FieldKind.DATE: "date",
+    FieldKind.DATE_TIME: "datetime-local",
+    FieldKind.TIME: "time",
+    FieldKind.EMAIL: "email",
+    FieldKind.URI: "url",
 }
-INPUT_MODES: Final = {Kind.INTEGER: "numeric", Kind.NUMBER: "decimal"}
+INPUT_MODES: Final = {FieldKind.INTEGER: "numeric", FieldKind.NUMBER: "decimal"}
 
 
 @register.filter

@@ -21,7 +21,7 @@ def shown(path: Path) -> Path:
     return path.relative_to(CHECKOUT) if path.is_relative_to(CHECKOUT) else path
 
 
-class Claim:
+class FolderClaim:
     """The exclusive right to the servers of one name in one checkout, held until `release` or the process's end.
 
     The right is an advisory lock on a file, which the kernel drops with the process, so a SIGKILL leaves nothing to
@@ -84,10 +84,10 @@ class Claim:
         self.release()
 
 
-def claim_free_name(*, checkout: Path, name: str) -> Claim:
+def claim_free_name(*, checkout: Path, name: str) -> FolderClaim:
     """Take the first free name of `name`, `name-2`, `name-3`, ..., so that equal commands run side by side."""
     for candidate in _numbered(name):
-        claim = Claim(checkout=checkout, name=candidate)
+        claim = FolderClaim(checkout=checkout, name=candidate)
         try:
             claim.take()
         except NameInUse:

@@ -8,7 +8,7 @@ from pathlib import Path
 from devserver import folders, processes
 from devserver.errors import PartDidNotStart
 from devserver.servers import Servers
-from devserver.supervisor import Part, having_said, listening
+from devserver.supervisor import SupervisedPart, having_said, listening
 
 
 def base_url(port: int) -> str:
@@ -72,21 +72,21 @@ def run_commands(
         say(f"{name:<13} done")
 
 
-def api(port: int) -> Part:
+def api(port: int) -> SupervisedPart:
     """Return the HTTP server."""
     argv = [sys.executable, "-m", "llmteam.web", "--bind", processes.LOOPBACK, "--port", str(port)]
-    return Part(name="api", argv=argv, ready=listening(port), address=base_url(port))
+    return SupervisedPart(name="api", argv=argv, ready=listening(port), address=base_url(port))
 
 
-def worker(name: str = "worker") -> Part:
+def worker(name: str = "worker") -> SupervisedPart:
     """Return a process that executes runs; several of different names share the work."""
     argv = [sys.executable, "-m", "celery", "-A", "llmteam", "worker", "--pool", "threads", "--concurrency", "2"]
     argv += ["--loglevel", "INFO", "--hostname", f"{name}@%h"]
-    return Part(name=name, argv=argv, ready=having_said(" ready."))
+    return SupervisedPart(name=name, argv=argv, ready=having_said(" ready."))
 
 
-def beat(folder: Path) -> Part:
+def beat(folder: Path) -> SupervisedPart:
     """Return the scheduler; it keeps its times in the folder."""
     argv = [sys.executable, "-m", "celery", "-A", "llmteam", "beat", "--loglevel", "INFO"]
     argv += ["--schedule", str(folder / "beat-schedule"), "--pidfile="]
-    return Part(name="beat", argv=argv, ready=having_said("beat: Starting"))
+    return SupervisedPart(name="beat", argv=argv, ready=having_said("beat: Starting"))

@@ -91,7 +91,7 @@ class Postgres(OwnServer):
         return argv
 
 
-def start(claim: folders.Claim, *, checkout: Path, durable: bool = True) -> Postgres:
+def start(claim: folders.FolderClaim, *, checkout: Path, durable: bool = True) -> Postgres:
     """Start the server of a claimed name, making its data on first use and ending a server left behind.
 
     Args:
@@ -118,7 +118,7 @@ def start(claim: folders.Claim, *, checkout: Path, durable: bool = True) -> Post
     raise server.did_not_start()
 
 
-def _choose_site(claim: folders.Claim, checkout: Path) -> Site:
+def _choose_site(claim: folders.FolderClaim, checkout: Path) -> Site:
     found = programs.find_postgres()
     home, log = claim.folder / "postgres", claim.folder / "log" / "postgres.log"
     folders.make_passable(log.parent)

@@ -26,7 +26,7 @@ class Servers:
         *,
         database_url: str,
         redis_url: str,
-        claim: folders.Claim | None = None,
+        claim: folders.FolderClaim | None = None,
         running: tuple[Server, ...] = (),
     ) -> None:
         self.database_url = database_url
@@ -84,7 +84,7 @@ def start_servers(
     if side_by_side:
         claim = folders.claim_free_name(checkout=checkout, name=name)
     else:
-        claim = folders.Claim(checkout=checkout, name=name)
+        claim = folders.FolderClaim(checkout=checkout, name=name)
         claim.take()
     servers = Servers(database_url=database_url, redis_url=redis_url, claim=claim)
     try:
@@ -118,7 +118,7 @@ def ensure(name: str, *, durable: bool = True, checkout: Path = folders.CHECKOUT
         try:
             servers = start_servers(name, durable=durable, checkout=checkout)
         except NameInUse:
-            shared = folders.Claim(checkout=checkout, name=name).published()
+            shared = folders.FolderClaim(checkout=checkout, name=name).published()
             if "DATABASE_URL" in shared:
                 servers = Servers(database_url=shared["DATABASE_URL"], redis_url=shared["REDIS_URL"])
             elif time.monotonic() < deadline:

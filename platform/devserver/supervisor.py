@@ -31,7 +31,7 @@ def having_said(words: str) -> Ready:
 
 
 @dataclass(frozen=True)
-class Part:
+class SupervisedPart:
     """One program of a run.
 
     Attributes:
@@ -52,7 +52,7 @@ class Part:
 class _Running:
     """A part with its process, and what is known about its health."""
 
-    def __init__(self, part: Part, log: Path) -> None:
+    def __init__(self, part: SupervisedPart, log: Path) -> None:
         self.part = part
         self.log = log
         self.failures = 0
@@ -111,7 +111,7 @@ class Supervisor:
         self._say = say
         self._running: dict[str, _Running] = {}
 
-    def start(self, *parts: Part) -> None:
+    def start(self, *parts: SupervisedPart) -> None:
         """Start parts side by side and return when all are ready.
 
         Raises:

@@ -50,7 +50,7 @@ class Valkey(OwnServer):
         return ServerDidNotStart(f"Valkey did not start. {processes.log_report(self.log)}")
 
 
-def start(claim: folders.Claim) -> Valkey:
+def start(claim: folders.FolderClaim) -> Valkey:
     """Start an empty server for a claimed name, ending one left behind.
 
     Raises:

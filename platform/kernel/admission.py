@@ -33,7 +33,7 @@ class TooManyStreams(LimitReached):
     title = "Too many streams are open at once"
 
 
-class Kind(StrEnum):
+class RequestKind(StrEnum):
     """What is counted."""
 
     REQUEST = "request"
@@ -41,7 +41,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class AdmissionBounds:
     """How many of one kind a process takes."""
 
     per_tenant: int
@@ -62,7 +62,7 @@ class Share:
 class Requester:
     """One request or WebSocket under way, and the share it counts for. Made by ``Admission.enter``."""
 
-    def __init__(self, admission: "Admission", kind: Kind, share: Share, address: Share) -> None:
+    def __init__(self, admission: "Admission", kind: RequestKind, share: Share, address: Share) -> None:
         self._admission = admission
         self._address = address
         self.kind = kind
@@ -89,8 +89,8 @@ class Requester:
         Raises:
             TooManyStreams: The share's streams are all open.
         """
-        self._admission.check(self.share, Kind.STREAM, beside=int(self.kind is Kind.STREAM))
-        self._admission.move(self, Kind.STREAM, self.share)
+        self._admission.check(self.share, RequestKind.STREAM, beside=int(self.kind is RequestKind.STREAM))
+        self._admission.move(self, RequestKind.STREAM, self.share)
 
 
 REQUESTER: Final[ContextVar[Requester | None]] = ContextVar("requester", default=None)
@@ -100,12 +100,12 @@ REQUESTER: Final[ContextVar[Requester | None]] = ContextVar("requester", default
 class Admission:
     """Counts what is under way in this process, by share. May be used from any thread."""
 
-    def __init__(self, bounds: Mapping[Kind, Bounds]) -> None:
+    def __init__(self, bounds: Mapping[RequestKind, AdmissionBounds]) -> None:
         self._bounds = bounds
-        self._counts: dict[Kind, Counter[Share]] = {kind: Counter() for kind in Kind}
+        self._counts: dict[RequestKind, Counter[Share]] = {kind: Counter() for kind in RequestKind}
         self._lock = threading.Lock()
 
-    def enter(self, kind: Kind, share: Share, address: Share) -> Requester:
+    def enter(self, kind: RequestKind, share: Share, address: Share) -> Requester:
         """Take a request or a WebSocket in.
 
         Args:
@@ -127,7 +127,7 @@ class Admission:
             self._drop(requester)
             requester.is_over = True
 
-    def move(self, requester: Requester, kind: Kind, share: Share) -> None:
+    def move(self, requester: Requester, kind: RequestKind, share: Share) -> None:
         """Count something under way as another kind, or for another share, whatever its bounds."""
         with self._lock:
             if not requester.is_over:
@@ -135,7 +135,7 @@ class Admission:
                 self._counts[kind][share] += 1
             requester.kind, requester.share = kind, share
 
-    def check(self, share: Share, kind: Kind, *, beside: int = 0) -> None:
+    def check(self, share: Share, kind: RequestKind, *, beside: int = 0) -> None:
         """Refuse when there is no room for one more.
 
         Args:
@@ -150,11 +150,11 @@ class Admission:
         most, whose = (bounds.per_address, "address") if share.tenant_id is None else (bounds.per_tenant, "tenant")
         if self._counts[kind][share] - beside < most:
             return
-        error = TooManyStreams if kind is Kind.STREAM else TooManyRequests
+        error = TooManyStreams if kind is RequestKind.STREAM else TooManyRequests
         detail = f"This process serves at most {most} {kind}s of one {whose} at a time."
         raise error(detail, extra={"limit": most, "retry_after": RETRY_SECONDS})
 
-    def count(self, kind: Kind) -> int:
+    def count(self, kind: RequestKind) -> int:
         """How many of a kind are under way."""
         with self._lock:
             return self._counts[kind].total()

@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 
 from kernel.compute.pool import ComputePool
 from kernel.compute.shared import set_compute_pool
-from kernel.compute.slot import Bounds
+from kernel.compute.slot import ProcessBounds
 
 
 class LlmteamConfig(AppConfig):
@@ -38,7 +38,7 @@ def _compute_pool() -> ComputePool:
     """Make the pool; its processes start when they are first needed."""
     return ComputePool(
         settings.COMPUTE_FUNCTIONS,
-        Bounds(seconds=settings.COMPUTE_SECONDS, memory_bytes=settings.COMPUTE_MEMORY_MIB << 20),
+        ProcessBounds(seconds=settings.COMPUTE_SECONDS, memory_bytes=settings.COMPUTE_MEMORY_MIB << 20),
         processes=settings.COMPUTE_PROCESSES,
         most_waiting=settings.COMPUTE_WAITING,
     )

@@ -61,7 +61,7 @@ MIDDLEWARE = [
     "llmteam.api.inline.Common",
     "llmteam.api.inline.Csrf",
     "llmteam.api.inline.Authentication",
-    "llmteam.api.inline.Message",
+    "llmteam.api.inline.InlineMessage",
     "llmteam.api.inline.XFrameOptions",
 ]
 # The checks look for the names of Django's own middleware; ours are these, without their changes of thread. The last

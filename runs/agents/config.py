@@ -55,13 +55,13 @@ Occasion = Literal["error", "budget"]
 Money = Annotated[Decimal, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 
 
-class Part(BaseModel):
+class ContentPart(BaseModel):
     """Base of what stands inside the config: nothing unknown is kept there."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class AgentTool(Part):
+class AgentTool(ContentPart):
     """A call of one of the tenant's connections that the model may ask for."""
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$", description="What the model calls it")
@@ -98,7 +98,7 @@ class AgentTool(Part):
         return found.get("type") if isinstance(found, dict) else None
 
 
-class AgentFallback(Part):
+class AgentFallback(ContentPart):
     """A model to ask when the one before it fails."""
 
     llm_ref: Annotated[str, ConnectionRef("llm")] = Field(description="Its connection")
@@ -108,14 +108,14 @@ class AgentFallback(Part):
     )
 
 
-class AgentTurn(Part):
+class AgentTurn(ContentPart):
     """One turn of a conversation before."""
 
     role: Literal["system", "user", "assistant"] = Field(description="Whose words these are")
     content: str = Field(description="What was said")
 
 
-class AgentBudget(Part):
+class AgentBudget(ContentPart):
     """What one activation of the step may take, all its attempts together."""
 
     tokens: int | None = Field(None, ge=1, description="Tokens of prompts and answers")

@@ -14,7 +14,7 @@ from kernel.redaction import redact
 from kernel.types import Json
 from kernel.values import dump_json
 from runs.agents.config import PLACE, AgentTool
-from runs.http.answer import Answer
+from runs.http.answer import HttpAnswer
 from runs.http.body import with_query
 from runs.http.exchange import exchange
 from runs.http.request import IDEMPOTENT, OutgoingRequest, below, honours_key
@@ -119,7 +119,7 @@ class _Record:
     def of_start(self) -> Mapping[str, Json]:
         return {MADE: {"name": self.made.name, "arguments": self.made.arguments}}
 
-    def of_end(self, outcome: Answer | StepFailed, *, was_made: bool) -> Mapping[str, Json]:
+    def of_end(self, outcome: HttpAnswer | StepFailed, *, was_made: bool) -> Mapping[str, Json]:
         if not was_made:
             return {}
         told = _failed(outcome) if isinstance(outcome, StepFailed) else _answered(outcome)
@@ -159,7 +159,7 @@ def _told(code: str, detail: str, problems: Sequence[ErrorItem] = ()) -> str:
     return dump_json({"error": code, "detail": detail, **({"problems": items} if items else {})})
 
 
-def _answered(answer: Answer) -> str:
+def _answered(answer: HttpAnswer) -> str:
     remark: dict[str, Json] = {} if answer.remark is None else {"remark": answer.remark}
     return _cut(dump_json({"status": answer.status, **remark, "response": answer.value}))
 

@@ -14,7 +14,7 @@ from runs.circuits.shapes import WaitingForShape
 from runs.journals.calls import CallShape
 from runs.models import RunStatus
 from runs.replay import ACTIVATION
-from runs.services import RETURN_EXISTING, Wish
+from runs.services import RETURN_EXISTING, StartRequest
 from runs.usage.serializers import StepUsageShape
 from tenants.fields import FiniteFloat, Formed, ObjectField, WordList, whole
 from tenants.requests import PageQuery, Strict
@@ -92,9 +92,9 @@ class SavedStart(StartFields):
         required=False, min_value=1, max_value=2**31 - 1, help_text="The current one by default."
     )
 
-    def wish(self, segment_id: str, *, runs_url: str) -> Wish:
+    def wish(self, segment_id: str, *, runs_url: str) -> StartRequest:
         """Say what is wanted, by a caller that reads runs at an address."""
-        return Wish(segment_id=segment_id, **wished(self.validated_data, runs_url=runs_url))
+        return StartRequest(segment_id=segment_id, **wished(self.validated_data, runs_url=runs_url))
 
 
 class InlineStart(StartFields):
@@ -102,10 +102,10 @@ class InlineStart(StartFields):
 
     segment = ObjectField(help_text="The definition to run.")
 
-    def wish(self, *, runs_url: str) -> Wish:
+    def wish(self, *, runs_url: str) -> StartRequest:
         """Say what is wanted, by a caller that reads runs at an address."""
         fields = wished(self.validated_data, runs_url=runs_url)
-        return Wish(definition=fields.pop("segment"), **fields)
+        return StartRequest(definition=fields.pop("segment"), **fields)
 
 
 class SavedStartForm(SavedStart):

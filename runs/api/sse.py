@@ -14,7 +14,7 @@ from kernel.admission import become_stream
 from runs.api.waiting import AsyncView, View
 from runs.errors import ProcessStops
 from runs.events.outflow import ConsumerTooSlow, Outflow, outflow_of
-from runs.events.stream import Piece, Stream, follow
+from runs.events.stream import Stream, StreamPiece, follow
 from tenants.errors import KeyRefused
 
 CONTENT_TYPE: Final = "text/event-stream"
@@ -83,7 +83,7 @@ async def _chunks(stream: Stream, outflow: Outflow) -> AsyncIterator[bytes]:
         yield TOO_SLOW
 
 
-def _written(piece: Piece) -> bytes:
+def _written(piece: StreamPiece) -> bytes:
     """Write an event's records; only the last has the ``id``, so that whoever was cut off between them gets all.
 
     A live frame has none: it is never gone on from.

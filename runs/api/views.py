@@ -186,7 +186,7 @@ class RunValueView(APIView):
         return ChunksResponse(value.slices(), size=value.size)
 
 
-def _start(request: Request, wish: services.Wish, *, segment_id: str | None) -> RunResponse:
+def _start(request: Request, wish: services.StartRequest, *, segment_id: str | None) -> RunResponse:
     caller, answer = caller_of(request), answer_wish_of(request)
     started = services.start_run(
         tenant=caller.tenant,

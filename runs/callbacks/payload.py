@@ -36,7 +36,7 @@ _STATUSES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class DeliveredFact:
     """An event of a run, and what its callback is told of the run.
 
     ``payload`` is the event's; None where it is too large to be read, let alone told.
@@ -54,7 +54,7 @@ class Fact:
     activation: int | None = None
 
 
-def write_body(fact: Fact) -> str:
+def write_body(fact: DeliveredFact) -> str:
     """Write the body, shorter than ``MOST_BYTES``.
 
     What does not fit is left out, first the output, then the details of an error or the end of a comment, then the
@@ -67,7 +67,7 @@ def write_body(fact: Fact) -> str:
     return text.decode()
 
 
-def _from_whole_to_least(fact: Fact) -> Iterator[dict[str, Json]]:
+def _from_whole_to_least(fact: DeliveredFact) -> Iterator[dict[str, Json]]:
     payload = fact.payload
     head = _head(fact)
     address: dict[str, Json] = {"output_url": f"{fact.runs_url}/{fact.run_id}"}
@@ -96,7 +96,7 @@ def _from_whole_to_least(fact: Fact) -> Iterator[dict[str, Json]]:
     yield {**head, **address}
 
 
-def _head(fact: Fact) -> dict[str, Json]:
+def _head(fact: DeliveredFact) -> dict[str, Json]:
     head: dict[str, Json] = {
         "type": fact.event_type,
         "timestamp": fact.at.isoformat().replace("+00:00", "Z"),
@@ -112,7 +112,7 @@ def _head(fact: Fact) -> dict[str, Json]:
     return head
 
 
-def _status(fact: Fact) -> str:
+def _status(fact: DeliveredFact) -> str:
     """Say where the event leaves the run, in the words of a run's status."""
     payload = fact.payload or {}
     error = payload.get("error")

@@ -23,7 +23,7 @@ CLEARED: Final = "TARGET_CLEARED"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DeliveryAnswer:
     """What a try came to: the receiver's status, or why there is none."""
 
     status_code: int | None = None
@@ -32,14 +32,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DeliveryVerdict:
     """What becomes of a delivery; ``delay_seconds`` while it is pending."""
 
     status: DeliveryStatus
     delay_seconds: float | None = None
 
 
-def judge(answer: Answer, *, tries: int, jitter: float) -> Verdict:
+def judge(answer: DeliveryAnswer, *, tries: int, jitter: float) -> DeliveryVerdict:
     """Say what follows from a try.
 
     Args:
@@ -49,15 +49,15 @@ def judge(answer: Answer, *, tries: int, jitter: float) -> Verdict:
     """
     code = answer.status_code
     if code is not None and 200 <= code < 300:
-        return Verdict(DeliveryStatus.DELIVERED)
+        return DeliveryVerdict(DeliveryStatus.DELIVERED)
     if answer.error_code in (BLOCKED, CLEARED):
-        return Verdict(DeliveryStatus.BLOCKED)
+        return DeliveryVerdict(DeliveryStatus.BLOCKED)
     if code == GONE:
-        return Verdict(DeliveryStatus.REFUSED)
+        return DeliveryVerdict(DeliveryStatus.REFUSED)
     if tries >= MOST_TRIES:
-        return Verdict(DeliveryStatus.EXHAUSTED)
+        return DeliveryVerdict(DeliveryStatus.EXHAUSTED)
     delay = next_delay(tries, retry_after_seconds=answer.retry_after_seconds, jitter=jitter)
-    return Verdict(DeliveryStatus.PENDING, delay)
+    return DeliveryVerdict(DeliveryStatus.PENDING, delay)
 
 
 def next_delay(tries: int, *, retry_after_seconds: float | None, jitter: float) -> float:

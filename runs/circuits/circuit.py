@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from runs.circuits.turns import Answer, Outcome, Rules, Turn, Verdict
+from runs.circuits.turns import Rules, Turn, TurnAnswer, TurnOutcome, TurnVerdict
 
 FREE_SECONDS: Final = 0.1
 """How long a host all calls may go to is not asked about again; also how long successes are kept to be told."""
@@ -20,7 +20,7 @@ MOST_NAMED: Final = 64
 PROBED_SECONDS: Final = 1.0
 """How long those come back later whose patience ends while a probe is under way."""
 
-Take = Callable[[Turn], Awaitable[Answer]]
+Take = Callable[[Turn], Awaitable[TurnAnswer]]
 
 
 class CircuitOpen(Exception):
@@ -44,7 +44,7 @@ class Passage:
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _WaitingCall:
     """A call that waits; ``goes_at`` is when it goes if nothing has failed until then, by the loop's clock."""
 
     passage: asyncio.Future[Passage]
@@ -57,7 +57,7 @@ class _Told:
 
     succeeded: int = 0
     failed: int = 0
-    settled: list[tuple[str, Outcome]] = field(default_factory=list)
+    settled: list[tuple[str, TurnOutcome]] = field(default_factory=list)
     why: str = ""
 
     def __bool__(self) -> bool:
@@ -83,7 +83,7 @@ class Circuit:
         self._name = name
         self._opened = opened
         self._numbers = count()
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_WaitingCall] = deque()
         self._alive: set[str] = set()
         self._told = _Told()
         self._free_until = 0.0
@@ -112,28 +112,28 @@ class Circuit:
             return Passage()
         loop = asyncio.get_running_loop()
         passage: asyncio.Future[Passage] = loop.create_future()
-        self._waiting.append(_Waiting(passage, loop.time() + SILENCE_SECONDS if answers_slowly else float("inf")))
+        self._waiting.append(_WaitingCall(passage, loop.time() + SILENCE_SECONDS if answers_slowly else float("inf")))
         self._go_on()
         try:
             async with asyncio.timeout(patience_seconds):
                 return await passage
         except BaseException as error:
             if passage.done() and not passage.cancelled() and passage.exception() is None:
-                self.leave(passage.result(), Outcome.NONE)
+                self.leave(passage.result(), TurnOutcome.NONE)
             if isinstance(error, TimeoutError):
                 raise self._probed or CircuitBusy from None
             raise
 
-    def leave(self, passage: Passage, outcome: Outcome, why: str = "") -> None:
+    def leave(self, passage: Passage, outcome: TurnOutcome, why: str = "") -> None:
         """Tell how a call ended, and why it failed."""
         self._told.why = why or self._told.why
         if passage.call_id is not None:
             self._alive.discard(passage.call_id)
             self._told.settled.append((passage.call_id, outcome))
-        elif outcome is Outcome.FAILED:
+        elif outcome is TurnOutcome.FAILED:
             self._told.failed += 1
             self._free_until = 0.0
-        elif outcome is Outcome.SUCCEEDED:
+        elif outcome is TurnOutcome.SUCCEEDED:
             self._told.succeeded += 1
             if not self._waiting:
                 self._wake_in(FREE_SECONDS)
@@ -179,20 +179,20 @@ class Circuit:
         ids = tuple(f"{self._name}-{next(self._numbers)}" for _ in range(min(wanted, MOST_NAMED)))
         return Turn(told.succeeded, told.failed, tuple(told.settled), tuple(self._alive), wanted, ids, told.why)
 
-    def _hand_out(self, turn: Turn, answer: Answer) -> None:
-        is_probed = answer.verdict in (Verdict.PROBE, Verdict.PROBED)
+    def _hand_out(self, turn: Turn, answer: TurnAnswer) -> None:
+        is_probed = answer.verdict in (TurnVerdict.PROBE, TurnVerdict.PROBED)
         self._probed = CircuitOpen(PROBED_SECONDS, answer.why) if is_probed else None
-        if answer.verdict is Verdict.FREE:
+        if answer.verdict is TurnVerdict.FREE:
             self._free_until = time.monotonic() + FREE_SECONDS
             while self._waiting:
                 self._let_through(Passage())
-        elif answer.verdict is Verdict.OPEN:
+        elif answer.verdict is TurnVerdict.OPEN:
             self._turn_away(answer.wait_ms / 1000, answer.why)
-        elif answer.verdict is not Verdict.PROBED:
+        elif answer.verdict is not TurnVerdict.PROBED:
             for call_id in turn.ids[: answer.granted]:
                 if not self._let_through(Passage(call_id)):
-                    self._told.settled.append((call_id, Outcome.NONE))
-        if answer.verdict is Verdict.COUNTED and not answer.failed:
+                    self._told.settled.append((call_id, TurnOutcome.NONE))
+        if answer.verdict is TurnVerdict.COUNTED and not answer.failed:
             self._let_the_patient_through()
 
     def _turn_away(self, seconds: float, why: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from runs.bus.shared_state import SharedState, SharedStateAway
 from runs.circuits.local import LocalState
 from runs.circuits.shared import SharedStates
-from runs.circuits.turns import Answer, Outcome, Rules, Turn
+from runs.circuits.turns import Rules, Turn, TurnAnswer, TurnOutcome
 
 MOST_LOST = 256
 
@@ -28,11 +28,11 @@ class Keeper:
         self._local = LocalState(rules)
         self._lost: dict[str, None] = {}
 
-    async def take(self, turn: Turn) -> Answer:
+    async def take(self, turn: Turn) -> TurnAnswer:
         """Take a turn with whoever answers."""
         told = turn
         if self._lost:
-            given_up = tuple((call_id, Outcome.NONE) for call_id in self._lost if call_id not in turn.alive)
+            given_up = tuple((call_id, TurnOutcome.NONE) for call_id in self._lost if call_id not in turn.alive)
             told = replace(turn, settled=turn.settled + given_up)
         try:
             answer = await self._redis_state.ask(lambda: self._states.take(self._key, told, self._about))

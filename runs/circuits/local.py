@@ -1,6 +1,6 @@
 """A breaker's state in this process: what is kept to while Redis is away. ``shared`` has the same rules in Lua."""
 
-from runs.circuits.turns import Answer, Outcome, Rules, Turn, Verdict
+from runs.circuits.turns import Rules, Turn, TurnAnswer, TurnOutcome, TurnVerdict
 
 
 class LocalState:
@@ -12,7 +12,7 @@ class LocalState:
         self._why = ""
         self._close()
 
-    def take(self, turn: Turn, *, now: int) -> Answer:
+    def take(self, turn: Turn, *, now: int) -> TurnAnswer:
         """Take in what ended, then say what may begin; ``now`` in milliseconds."""
         self._forget_old(now)
         succeeded, failed = turn.succeeded, turn.failed
@@ -21,17 +21,17 @@ class LocalState:
         for call_id, outcome in turn.settled:
             if call_id == self._probe:
                 self._probe = None
-                succeeded += outcome is Outcome.SUCCEEDED
+                succeeded += outcome is TurnOutcome.SUCCEEDED
                 opened = self._end_probe(outcome, now) or opened
             elif self._calls.pop(call_id, None) is not None:
-                succeeded += outcome is Outcome.SUCCEEDED
-                failed += outcome is Outcome.FAILED
+                succeeded += outcome is TurnOutcome.SUCCEEDED
+                failed += outcome is TurnOutcome.FAILED
         if not self._trips:
             opened = self._count(succeeded, failed, now)
         self._renew(turn.alive, now)
         verdict, granted, wait_ms = self._admit(turn, now)
-        failures = self._sum(1) if verdict is Verdict.COUNTED else 0
-        return Answer(verdict, granted, wait_ms, opened, failures, self._why if self._trips else "")
+        failures = self._sum(1) if verdict is TurnVerdict.COUNTED else 0
+        return TurnAnswer(verdict, granted, wait_ms, opened, failures, self._why if self._trips else "")
 
     def _close(self) -> None:
         self._trips = self._open_until = self._probe_until = self._streak = self._proven_until = 0
@@ -50,10 +50,10 @@ class LocalState:
         if self._probe_until <= now:
             self._probe = None
 
-    def _end_probe(self, outcome: Outcome, now: int) -> bool:
-        if outcome is Outcome.SUCCEEDED:
+    def _end_probe(self, outcome: TurnOutcome, now: int) -> bool:
+        if outcome is TurnOutcome.SUCCEEDED:
             self._close()
-        elif outcome is Outcome.FAILED:
+        elif outcome is TurnOutcome.FAILED:
             self._open(self._trips + 1, now)
             return True
         return False
@@ -84,23 +84,23 @@ class LocalState:
             elif call_id == self._probe:
                 self._probe_until = until
 
-    def _admit(self, turn: Turn, now: int) -> tuple[Verdict, int, int]:
+    def _admit(self, turn: Turn, now: int) -> tuple[TurnVerdict, int, int]:
         until = now + round(self._rules.lease_seconds * 1000)
         if self._trips:
             if self._open_until > now:
-                return Verdict.OPEN, 0, self._open_until - now
+                return TurnVerdict.OPEN, 0, self._open_until - now
             if self._probe is not None or not turn.wanted:
-                return Verdict.PROBED, 0, 0
+                return TurnVerdict.PROBED, 0, 0
             self._probe, self._probe_until = turn.ids[0], until
-            return Verdict.PROBE, 1, 0
+            return TurnVerdict.PROBE, 1, 0
         total = self._sum(0) + self._sum(1)
         is_proven = self._streak >= self._rules.least_calls and self._proven_until > now
         if total >= self._rules.least_calls or is_proven:
-            return Verdict.FREE, turn.wanted, 0
+            return TurnVerdict.FREE, turn.wanted, 0
         room = max(0, self._rules.unproven_calls - total - len(self._calls))
         granted = min(turn.wanted, room, len(turn.ids))
         self._calls.update((call_id, until) for call_id in turn.ids[:granted])
-        return Verdict.COUNTED, granted, 0
+        return TurnVerdict.COUNTED, granted, 0
 
     def _sum(self, which: int) -> int:
         return sum(counts[which] for counts in self._buckets.values())

@@ -5,7 +5,7 @@ from typing import Any, Final
 import orjson
 import redis.asyncio
 
-from runs.circuits.turns import Answer, Rules, Turn, Verdict
+from runs.circuits.turns import Rules, Turn, TurnAnswer, TurnVerdict
 
 PREFIX: Final = "llmteam:circuit:"
 INDEX: Final = "llmteam:circuits:"
@@ -168,7 +168,7 @@ class SharedStates:
         self._rules = orjson.dumps(_numbers(rules))
         self._script = client.register_script(SCRIPT)
 
-    async def take(self, key: str, turn: Turn, about: str = "") -> Answer:
+    async def take(self, key: str, turn: Turn, about: str = "") -> TurnAnswer:
         """Take in what ended at one host, then say what may begin.
 
         Args:
@@ -194,7 +194,9 @@ class SharedStates:
         indexes = [open_circuits(key.partition(":")[0]), open_circuits()]
         answer: Any = await self._script(keys=[PREFIX + key, *indexes], args=[self._rules, told])
         verdict, granted, wait_ms, opened, failed, why = answer
-        return Answer(Verdict(verdict.decode()), int(granted), int(wait_ms), bool(opened), int(failed), why.decode())
+        return TurnAnswer(
+            TurnVerdict(verdict.decode()), int(granted), int(wait_ms), bool(opened), int(failed), why.decode()
+        )
 
 
 def open_circuits(tenant: str = "") -> str:

@@ -39,7 +39,7 @@ class Rules:
         return round(1000 * min(self.cooldown_seconds * 2.0 ** min(trips - 1, 32), longest))
 
 
-class Outcome(StrEnum):
+class TurnOutcome(StrEnum):
     """What a call says about its host; a call that was cancelled says nothing."""
 
     SUCCEEDED = "s"
@@ -47,7 +47,7 @@ class Outcome(StrEnum):
     NONE = "n"
 
 
-class Verdict(StrEnum):
+class TurnVerdict(StrEnum):
     """What becomes of the calls that want to begin."""
 
     FREE = "free"
@@ -73,7 +73,7 @@ class Turn:
 
     succeeded: int = 0
     failed: int = 0
-    settled: tuple[tuple[str, Outcome], ...] = ()
+    settled: tuple[tuple[str, TurnOutcome], ...] = ()
     alive: tuple[str, ...] = ()
     wanted: int = 0
     ids: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TurnAnswer:
     """What a breaker answers.
 
     Attributes:
@@ -94,7 +94,7 @@ class Answer:
         why: How the last call failed, where the breaker has opened.
     """
 
-    verdict: Verdict
+    verdict: TurnVerdict
     granted: int = 0
     wait_ms: int = 0
     opened: bool = False

@@ -57,7 +57,7 @@ class ConnectedClient:
         return self.credentials.secrets()
 
 
-class Directory:
+class ConnectionDirectory:
     """Finds a tenant's connections by name, then those the installation registered in code.
 
     What was made is kept while its row stays as it is, so that SDK clients and tokens last.

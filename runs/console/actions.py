@@ -42,7 +42,7 @@ class ReplayForm(forms.Form):
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class RunActionWords:
     """How a command is spoken of. ``done`` ends the sentence "will be ...", ``left`` says why others are left alone."""
 
     action: str
@@ -58,17 +58,17 @@ class Words:
 
 
 WORDS: Final = {
-    SignalKind.PAUSE: Words(
+    SignalKind.PAUSE: RunActionWords(
         "pause_runs", "Pause runs", "No step begins any more; those in flight finish.", "paused", "standing or over"
     ),
-    SignalKind.RESUME: Words(
+    SignalKind.RESUME: RunActionWords(
         "resume_runs",
         "Resume runs",
         "Paused and stalled runs go on where they stopped. Where the outcome of a call is unknown, it is made again.",
         "resumed",
         "going on or over",
     ),
-    SignalKind.CANCEL: Words(
+    SignalKind.CANCEL: RunActionWords(
         "cancel_runs",
         "Cancel runs",
         "Cancelled runs stop for good. Steps in flight are cut off; what they did elsewhere is not undone.",
@@ -76,7 +76,7 @@ WORDS: Final = {
         "over",
     ),
 }
-REPLAY: Final = Words(
+REPLAY: Final = RunActionWords(
     "replay_runs", "Replay runs", "Each starts a new run of the same revision with the same input.", "replayed", "over"
 )
 
@@ -197,7 +197,7 @@ def _open_to(command: SignalKind, runs: QuerySet[Run]) -> QuerySet[Run]:
     return runs.filter(status__in=taken)
 
 
-def _question(words: Words, runs: QuerySet[Run], touched: QuerySet[Run]) -> Question:
+def _question(words: RunActionWords, runs: QuerySet[Run], touched: QuerySet[Run]) -> Question:
     chosen, count = runs.count(), touched.count()
     by_status = touched.order_by().values_list("status").annotate(n=Count("pk")).order_by("status")
     counts = [(f"will be {words.done}", min(count, MOST_AT_ONCE))]

@@ -9,7 +9,7 @@ from runs.core.failures import branch_failed, nearest_gathering
 from runs.core.frames import Frame, Stack
 from runs.core.gathering import CLOSED, add_ready, arrive, cancel, deliver, settle
 from runs.core.regions import is_closed, leave
-from runs.core.state import Activation, Arrival, GatheringKey, Phase, Place, State, Token, remember
+from runs.core.state import Activation, Arrival, GatheringKey, Phase, State, Token, TokenPlace, remember
 from segments.catalog import Role
 from segments.plan import FIRST_SEMANTICS, GatherPoint, PlanEdge, PlanStep, Strategy
 
@@ -51,7 +51,7 @@ def _step_started(state: State, event: Event) -> None:
             token = Token(state.tokens_made, key[0], state.root, {})
             state.tokens_made += 1
             state.doomed[key] = "cancelled"
-        token.place = Place.ACTIVE
+        token.place = TokenPlace.ACTIVE
         token.activation = key[1]
         activation = state.active[key] = Activation(*key, token, 0, event.seq, event.at)
         state.counts[key[0]] = key[1]
@@ -71,7 +71,7 @@ def _take_ready(state: State, event: Event) -> Token | None:
     Raises:
         LookupError: Another step is to be gone on with.
     """
-    while state.ready and state.ready[0].place is not Place.READY:
+    while state.ready and state.ready[0].place is not TokenPlace.READY:
         state.ready.popleft()
     if state.ready and state.ready[0].step_id == event.step_id:
         return state.ready.popleft()
@@ -169,7 +169,7 @@ def _close(state: State, event: Event) -> Token | None:
         if state.doomed.pop(key, None) is not None:
             return None
     leave(state, token)
-    token.place = Place.GONE
+    token.place = TokenPlace.GONE
     return token
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from kernel.types import Json
 from runs.core.events import Command, Complete, Fail, Reject, Skip, Start
 from runs.core.routing import route_error
-from runs.core.state import ActivationKey, Phase, Place, State, Token
+from runs.core.state import ActivationKey, Phase, State, Token, TokenPlace
 from segments.catalog import Effect
 
 ACTIVATION_LIMIT = "ACTIVATION_LIMIT"
@@ -48,7 +48,7 @@ def _skip(state: State, key: ActivationKey, reason: str) -> Skip:
 
 
 def _waiting(state: State) -> Iterator[Token]:
-    return (token for token in state.ready if token.place is Place.READY)
+    return (token for token in state.ready if token.place is TokenPlace.READY)
 
 
 def _ready(state: State, free: int, due: Collection[ActivationKey]) -> Iterator[Command]:

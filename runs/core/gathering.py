@@ -25,7 +25,7 @@ from runs.core.stacks import (
     stack_behind_join,
     stack_behind_ports,
 )
-from runs.core.state import Arrival, Gathering, GatheringKey, Phase, Place, State, Token
+from runs.core.state import Arrival, Gathering, GatheringKey, Phase, State, Token, TokenPlace
 from segments.plan import (
     FIRST_SEMANTICS,
     THIRD_SEMANTICS,
@@ -55,7 +55,7 @@ def arrive(state: State, arrivals: Sequence[tuple[GatherPoint, Arrival]]) -> set
     decided: set[GatheringKey] = set()
     for point, arrival in arrivals:
         token = arrival.token
-        if token.place is Place.GONE:
+        if token.place is TokenPlace.GONE:
             continue
         leave(state, token)
         key = gathering_key(state.plan, point, token.stack)
@@ -74,7 +74,7 @@ def deliver(state: State, point: GatherPoint, arrival: Arrival, key: Key) -> boo
     if gathering is None:
         gathering = state.gatherings[home] = Gathering(point.step_id, key)
     gathering.queues.setdefault(point.index, []).append(arrival)
-    arrival.token.place = Place.GATHERING
+    arrival.token.place = TokenPlace.GATHERING
     arrival.token.home = home
     enter(state, arrival.token)
     gathering.succeeded += arrival.error is None
@@ -161,7 +161,7 @@ def _close_branches(state: State, gathering: Gathering) -> None:
 
 
 def _is_in_flight(state: State, token: Token) -> bool:
-    return token.place is Place.ACTIVE and state.active[token.step_id, token.activation].phase is Phase.RUNNING
+    return token.place is TokenPlace.ACTIVE and state.active[token.step_id, token.activation].phase is Phase.RUNNING
 
 
 def _needed(policy: JoinPolicy) -> int:
@@ -312,7 +312,7 @@ def _dissolve(state: State, gathering: Gathering, *, cancels: bool) -> None:
 
 def cancel(state: State, token: Token, reason: str) -> None:
     """End a token: an activation in flight is to be skipped, a gathering loses it."""
-    if token.place is Place.ACTIVE:
+    if token.place is TokenPlace.ACTIVE:
         state.doomed[token.step_id, token.activation] = reason
     if token.home is not None and token.home in state.gatherings:
         _withdraw(state, state.gatherings[token.home], token)
@@ -330,7 +330,7 @@ def _withdraw(state: State, gathering: Gathering, token: Token) -> None:
 
 def _remove(state: State, token: Token) -> None:
     leave(state, token)
-    token.place = Place.GONE
+    token.place = TokenPlace.GONE
     token.home = None
 
 

@@ -17,7 +17,7 @@ KeptUnder = tuple[int, Key | tuple[Frame | Mark | None, ...]]
 """Under what an input port keeps its last value: index of the gather point, and what its starts share."""
 
 
-class Place(StrEnum):
+class TokenPlace(StrEnum):
     """Where a token is."""
 
     READY = "ready"
@@ -41,7 +41,7 @@ class Token:
     lineage: Mapping[str, int]
     inputs: Mapping[str, Json] = field(default_factory=dict)
     error: Mapping[str, Json] | None = None
-    place: Place = Place.READY
+    place: TokenPlace = TokenPlace.READY
     activation: int = 0
     home: "GatheringKey | None" = None
     regions: "tuple[Region, ...]" = field(default=(), repr=False)

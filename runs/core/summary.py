@@ -1,7 +1,7 @@
 """A folded state in plain JSON: what can be compared, exported and read by people."""
 
 from kernel.types import Json
-from runs.core.state import Place, State
+from runs.core.state import State, TokenPlace
 
 
 def summarise(state: State) -> dict[str, Json]:
@@ -25,7 +25,7 @@ def summarise(state: State) -> dict[str, Json]:
             }
             for key, one in state.active.items()
         ],
-        "ready": [token.step_id for token in state.ready if token.place is Place.READY],
+        "ready": [token.step_id for token in state.ready if token.place is TokenPlace.READY],
         "gathering": [
             {
                 "step_id": gathering.step_id,

@@ -10,7 +10,7 @@ from django.conf import settings
 from opentelemetry import propagate
 
 from kernel.egress import EgressClient, Policy, build_policy, open_client
-from runs.connections.directory import Directory
+from runs.connections.directory import ConnectionDirectory
 from runs.connections.facts import TenantFacts
 from runs.engine.store.connections import read_tenant_facts
 from runs.engine.store.prompts import read_prompt
@@ -34,7 +34,7 @@ class TenantContext:
         self._policy_hosts: tuple[str, ...] = ()
         self._client: EgressClient | None = None
         self._retired: list[EgressClient] = []
-        self._directory = Directory(the_runtime(), self._open)
+        self._directory = ConnectionDirectory(the_runtime(), self._open)
 
     async def http_client(self) -> EgressClient:
         """Return the tenant's client; it follows what the operator allows the tenant to call within 5 s."""
@@ -68,7 +68,7 @@ class TenantContext:
             facts = await self._around.facts.get_newer(self.tenant_id)
         if facts.allowed_hosts != self._policy_hosts:
             self._policy_hosts = facts.allowed_hosts
-            self._directory = Directory(the_runtime(), self._open)
+            self._directory = ConnectionDirectory(the_runtime(), self._open)
             if self._client is not None:
                 self._retired.append(self._client)
                 self._client = None

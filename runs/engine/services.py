@@ -20,7 +20,7 @@ from runs.engine.journal.writer import Writer
 from runs.engine.middleware import build_middleware, close_middleware
 from runs.engine.plans import Plans
 from runs.engine.reservations import Reservations
-from runs.engine.slices import Turns
+from runs.engine.slices import LoopTurns
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase, Pool
 from runs.engine.tariffs import Tariffs
@@ -47,7 +47,7 @@ class HostServices:
     deliverer: Deliverer = field(default_factory=Deliverer)
     deltas: Deltas = field(default_factory=Deltas)
     watchdog: Watchdog = field(default_factory=Watchdog)
-    turns: Turns = field(init=False)
+    turns: LoopTurns = field(init=False)
     tariffs: Tariffs = field(init=False)
     reservations: Reservations = field(init=False)
     contexts: TenantContexts = field(init=False)
@@ -56,7 +56,7 @@ class HostServices:
     _background: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.turns = Turns(self.watchdog)
+        self.turns = LoopTurns(self.watchdog)
         self.tariffs = Tariffs(self.ask, self.clock)
         self.reservations = Reservations(self.ask)
         self.contexts = TenantContexts(self.ask_once, self.tariffs)

@@ -28,7 +28,7 @@ ROUND_UNITS: Final = 30_000
 """The same for all attempts of one round together."""
 
 
-class Turns:
+class LoopTurns:
     """Shares an event loop among the runs of a host.
 
     What goes on after a wait does so at once while the loop's round is young. The rest wait for their tenants' turns,

@@ -20,7 +20,7 @@ LOG_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class LoopPiece:
     """What one run did in one go."""
 
     tenant_id: UUID
@@ -38,13 +38,13 @@ class Watchdog:
     def __init__(self) -> None:
         self.began = time.monotonic()
         self._busy = time.thread_time()
-        self._longest: Piece | None = None
+        self._longest: LoopPiece | None = None
         self._log_from = 0.0
 
     def note(self, tenant_id: UUID, run_id: UUID, step_id: str | None, seconds: float) -> None:
         """Say what a run has just done; of one turn the longest is remembered."""
         if seconds > (PIECE_SECONDS if self._longest is None else self._longest.seconds):
-            self._longest = Piece(tenant_id, run_id, step_id, seconds)
+            self._longest = LoopPiece(tenant_id, run_id, step_id, seconds)
 
     def turn_began(self) -> None:
         """Say that the loop has work again."""

@@ -20,7 +20,7 @@ from kernel.errors import Invalid, LlmteamError, Unavailable
 from kernel.tasks import end_tasks
 from runs.errors import ProcessStops
 from runs.events.outflow import ConsumerTooSlow, outflow_of
-from runs.events.stream import Piece, Stream, follow, open_run, open_tenant, read_filter
+from runs.events.stream import Stream, StreamPiece, follow, open_run, open_tenant, read_filter
 from runs.events.tickets import use_ticket
 from tenants.errors import KeyMissing, KeyRefused
 from tenants.selectors import find_caller
@@ -139,7 +139,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
             log.error("a stream ended", exc_info=error)
             self.closing = asyncio.create_task(self.close(1011))
 
-    async def _tell(self, pieces: list[Piece]) -> None:
+    async def _tell(self, pieces: list[StreamPiece]) -> None:
         if not pieces:
             ping = {"event_type": "ping", "timestamp": utc_now(), "cursor": self.cursor}
             await self.send(text_data=orjson.dumps(ping, option=orjson.OPT_UTC_Z).decode())

@@ -37,7 +37,7 @@ _HIGHEST: Final = UUID(int=2**128 - 1)
 _LOWEST: Final = UUID(int=0)
 
 
-class Place(NamedTuple):
+class EventPlace(NamedTuple):
     """Where a reader is: behind this event. Of one run only ``seq`` counts."""
 
     transaction: int
@@ -58,10 +58,10 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Frame:
+class EventFrame:
     """All records of one stored event: itself, then what is derived from it."""
 
-    place: Place
+    place: EventPlace
     cursor: str
     records: tuple[Record, ...]
     ends: bool = False
@@ -89,8 +89,8 @@ class Stretch:
         held_back: Whether events are there already that an unfinished transaction keeps from being read.
     """
 
-    frames: list[Frame]
-    place: Place
+    frames: list[EventFrame]
+    place: EventPlace
     more: bool
     held_back: bool = False
 
@@ -102,14 +102,14 @@ class Stretch:
         return Stretch(self.frames[:count], self.frames[count - 1].place, more=True)
 
 
-class Source(Protocol):
+class EventSource(Protocol):
     """A journal that can be read from any place. Calls need a thread; they open their own transaction."""
 
     @property
     def key(self) -> "Key":
         """What is followed: ``("run", id)`` or ``("tenant", id)``."""
 
-    def read(self, after: Place) -> Stretch:
+    def read(self, after: EventPlace) -> Stretch:
         """Read on behind a place."""
 
 
@@ -133,15 +133,15 @@ class RunSource:
         """The type of each step."""
         return step_types_of(self.run)
 
-    def place(self, seq: int) -> Place:
+    def place(self, seq: int) -> EventPlace:
         """Name the place behind an event."""
-        return Place(0, _LOWEST, seq)
+        return EventPlace(0, _LOWEST, seq)
 
-    def read(self, after: Place) -> Stretch:
+    def read(self, after: EventPlace) -> Stretch:
         """Read some events behind ``after.seq``."""
         return _bounded(self.read_page, after)
 
-    def read_page(self, after: Place, limit: int) -> Stretch:
+    def read_page(self, after: EventPlace, limit: int) -> Stretch:
         """Read so many events behind ``after.seq``, or as many as 4 MiB hold."""
         with tenant_scope(self.run.tenant_id):
             found, more = read_events(self.run.events.filter(seq__gt=after.seq).order_by("seq"), limit)
@@ -149,9 +149,9 @@ class RunSource:
         frames = [self._frame(event, starts) for event in found]
         return Stretch(frames, frames[-1].place if frames else after, more)
 
-    def _frame(self, event: RunEvent, starts: Mapping[Attempt, datetime]) -> Frame:
+    def _frame(self, event: RunEvent, starts: Mapping[Attempt, datetime]) -> EventFrame:
         records = (Record(event_body(self.run, self.step_types, record)) for record in event_records(event, starts))
-        return Frame(self.place(event.seq), str(event.seq), tuple(records), event.type in ENDS)
+        return EventFrame(self.place(event.seq), str(event.seq), tuple(records), event.type in ENDS)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Filter:
             and (not self.runs or body["run_id"] in self.runs)
         )
 
-    def pick(self, frame: Frame) -> tuple[Record, ...]:
+    def pick(self, frame: EventFrame) -> tuple[Record, ...]:
         """Return the records of a frame that pass."""
         return tuple(record for record in frame.records if self.wants(record))
 
@@ -205,11 +205,11 @@ class TenantSource:
         """What is followed."""
         return "tenant", self.tenant.id
 
-    def read(self, after: Place) -> Stretch:
+    def read(self, after: EventPlace) -> Stretch:
         """Read some events behind a place that pass the filter."""
         return _bounded(self.read_page, after)
 
-    def read_page(self, after: Place, limit: int) -> Stretch:
+    def read_page(self, after: EventPlace, limit: int) -> Stretch:
         """Read so many events behind a place that pass the filter, or as many as 4 MiB hold."""
         with tenant_scope(self.tenant.id):
             horizon = self._horizon()
@@ -218,13 +218,13 @@ class TenantSource:
             found, more = read_events(rows.order_by("transaction", "run_id", "seq"), limit)
             frames = list(_frames(found))
             held_back = not more and RunEvent.objects.filter(transaction__gte=horizon).exists()
-        place = frames[-1].place if more else max(after, Place(horizon - 1, _HIGHEST, selectors.MAX_SEQ))
+        place = frames[-1].place if more else max(after, EventPlace(horizon - 1, _HIGHEST, selectors.MAX_SEQ))
         return Stretch(frames, place, more, held_back)
 
-    def now(self) -> Place:
+    def now(self) -> EventPlace:
         """Name the present: everything that becomes visible from now on is behind it."""
         with tenant_scope(self.tenant.id):
-            return Place(self._horizon() - 1, _HIGHEST, selectors.MAX_SEQ)
+            return EventPlace(self._horizon() - 1, _HIGHEST, selectors.MAX_SEQ)
 
     def _horizon(self) -> int:
         oldest = Func(
@@ -233,12 +233,12 @@ class TenantSource:
         return int(Tenant.objects.filter(id=self.tenant.id).values_list(oldest, flat=True).get())
 
 
-BEGINNING: Final = Place(0, _LOWEST, 0)
+BEGINNING: Final = EventPlace(0, _LOWEST, 0)
 
 
-def _bounded(read: Callable[[Place, int], Stretch], after: Place) -> Stretch:
+def _bounded(read: Callable[[EventPlace, int], Stretch], after: EventPlace) -> Stretch:
     """Read on until it is enough. The records are written here, in the reader's thread."""
-    frames: list[Frame] = []
+    frames: list[EventFrame] = []
     place, size, limit = after, 0, FIRST_EVENTS
     while True:
         found = read(place, limit)
@@ -250,7 +250,7 @@ def _bounded(read: Callable[[Place, int], Stretch], after: Place) -> Stretch:
         limit = min(limit * 4, STRETCH_EVENTS - len(frames))
 
 
-def _behind(place: Place) -> Q:
+def _behind(place: EventPlace) -> Q:
     return (
         Q(transaction__gt=place.transaction)
         | Q(transaction=place.transaction, run_id__gt=place.run_id)
@@ -258,13 +258,13 @@ def _behind(place: Place) -> Q:
     )
 
 
-def _frames(events: list[RunEvent]) -> Iterable[Frame]:
+def _frames(events: list[RunEvent]) -> Iterable[EventFrame]:
     starts = attempt_starts(events)
     for event in events:
         types = _step_types(event.run.revision_id)
         records = (Record(event_body(event.run, types, record)) for record in event_records(event, starts))
-        place = Place(event.transaction, event.run_id, event.seq)
-        yield Frame(place, write_cursor(place), tuple(records))
+        place = EventPlace(event.transaction, event.run_id, event.seq)
+        yield EventFrame(place, write_cursor(place), tuple(records))
 
 
 @lru_cache(maxsize=512)
@@ -274,13 +274,13 @@ def _step_types(revision_id: UUID) -> dict[str, str]:
     return {step["step_id"]: step["type"] for step in definition["steps"]}
 
 
-def write_cursor(place: Place) -> str:
+def write_cursor(place: EventPlace) -> str:
     """Write a place as opaque text that is safe in a URL."""
     plain = f"{place.transaction}.{place.run_id}.{place.seq}"
     return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
-def read_cursor(text: str) -> Place:
+def read_cursor(text: str) -> EventPlace:
     """Read what ``write_cursor`` wrote.
 
     Raises:
@@ -294,7 +294,7 @@ def read_cursor(text: str) -> Place:
     known = parse_id(run_id)
     if known is None or not (transaction.isdigit() and len(transaction) < 20 and int(transaction) < 2**63):
         raise CursorRefused
-    place = Place(int(transaction), known, selectors.read_seq(seq))
+    place = EventPlace(int(transaction), known, selectors.read_seq(seq))
     if write_cursor(place) != text:
         raise CursorRefused
     return place

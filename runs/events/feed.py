@@ -15,8 +15,8 @@ from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError
 
 from runs.bus.deltas import Delta
-from runs.events.cursor import Frame, Key, Place, Source, Stretch
-from runs.events.hub import Hub, Watch, the_hub
+from runs.events.cursor import EventFrame, EventPlace, EventSource, Key, Stretch
+from runs.events.hub import Hub, HubWatch, the_hub
 from runs.events.live import Live
 
 log = logging.getLogger(__name__)
@@ -37,12 +37,12 @@ class Feed:
     has just come, or reads slowly), from the journal itself. So followers cost the same however slow they are.
     """
 
-    def __init__(self, source: Source, start: Place, *, ended: bool = False) -> None:
+    def __init__(self, source: EventSource, start: EventPlace, *, ended: bool = False) -> None:
         self.source = source
         self.ended = ended
         self.followers = 0
         self._floor = self._place = start
-        self._frames: deque[Frame] = deque()
+        self._frames: deque[EventFrame] = deque()
         self._bytes = 0
         self._changed = asyncio.Event()
         self.live = Live()
@@ -71,11 +71,11 @@ class Feed:
         if self._task is not None:
             self._task.cancel()
 
-    def is_over_at(self, place: Place) -> bool:
+    def is_over_at(self, place: EventPlace) -> bool:
         """Whether nothing will ever follow a place."""
         return self.ended and place >= self._place
 
-    async def after(self, place: Place, source: Source, *, seconds: float) -> Stretch | None:
+    async def after(self, place: EventPlace, source: EventSource, *, seconds: float) -> Stretch | None:
         """Return what follows a place, waiting for it; None when nothing came in time.
 
         Args:
@@ -95,9 +95,9 @@ class Feed:
             await asyncio.sleep(AWAY_SECONDS)
             return None
 
-    def _kept(self, place: Place) -> Stretch | None:
+    def _kept(self, place: EventPlace) -> Stretch | None:
         behind = list(takewhile(lambda frame: frame.place > place, reversed(self._frames)))
-        frames: list[Frame] = []
+        frames: list[EventFrame] = []
         size = 0
         while behind and size < BATCH_BYTES:
             frames.append(behind.pop())
@@ -138,7 +138,7 @@ class Feed:
         self._take(stretch)
         return stretch
 
-    async def _wait(self, watch: Watch, seconds: float | None) -> None:
+    async def _wait(self, watch: HubWatch, seconds: float | None) -> None:
         if not self.ended:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):

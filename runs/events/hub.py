@@ -40,7 +40,7 @@ REDIS_SECONDS: Final = 2.0
 
 
 @dataclass(eq=False)
-class Watch:
+class HubWatch:
     """One who waits. ``changed`` is set by every sign of life; whoever is woken reads for themselves."""
 
     key: Key
@@ -72,7 +72,7 @@ class Hub:
     """Watches runs and tenants for all who ask in one event loop. Its two tasks live while somebody watches."""
 
     def __init__(self) -> None:
-        self._watches: dict[Key, set[Watch]] = {}
+        self._watches: dict[Key, set[HubWatch]] = {}
         self._passes: set[Pass] = set()
         self._fresh: set[Key] = set()
         self._ask = asyncio.Event()
@@ -91,14 +91,14 @@ class Hub:
             wake()
 
     @contextlib.contextmanager
-    def watching(self, key: Key, *, ask_at_once: bool = False) -> Iterator[Watch]:
+    def watching(self, key: Key, *, ask_at_once: bool = False) -> Iterator[HubWatch]:
         """Watch a run or a tenant.
 
         Args:
             key: Which one.
             ask_at_once: Look up a run's state now: for those who have read it before they began to watch.
         """
-        watch = Watch(key)
+        watch = HubWatch(key)
         self._watches.setdefault(key, set()).add(watch)
         if ask_at_once:
             self._fresh.add(key)
@@ -122,7 +122,7 @@ class Hub:
             self._passes.discard(found)
             self._idle_since = time.monotonic()
 
-    def _leave(self, watch: Watch) -> None:
+    def _leave(self, watch: HubWatch) -> None:
         watches = self._watches[watch.key]
         watches.discard(watch)
         if not watches:

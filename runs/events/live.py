@@ -4,7 +4,7 @@ from collections import deque
 from typing import Final
 
 from runs.bus.deltas import Delta
-from runs.events.cursor import AttemptKey, Frame
+from runs.events.cursor import AttemptKey, EventFrame
 
 KEPT_DELTAS: Final = 200
 KEPT_CHARACTERS: Final = 256 * 1024
@@ -35,7 +35,7 @@ class Live:
         while len(self._kept) > KEPT_DELTAS or self._characters > KEPT_CHARACTERS:
             self._characters -= len(self._kept.popleft().text)
 
-    def take(self, frame: Frame) -> None:
+    def take(self, frame: EventFrame) -> None:
         """Note that an attempt is over."""
         key = frame.ended_attempt
         if key is not None:

@@ -14,8 +14,8 @@ from runs.events.cursor import (
     EVENT_TYPES,
     EVERYTHING,
     NOW,
+    EventPlace,
     Filter,
-    Place,
     Record,
     RunSource,
     TenantSource,
@@ -51,8 +51,8 @@ class Stream:
 
     caller: Caller
     source: RunSource | TenantSource
-    place: Place
-    head: Place
+    place: EventPlace
+    head: EventPlace
     ended: bool = False
     filter: Filter = EVERYTHING
 
@@ -68,14 +68,14 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class Piece:
+class StreamPiece:
     """One event's records, and the cursor that goes on behind them; None of a live frame, which nobody goes on from."""
 
     records: tuple[Record, ...]
     cursor: str | None
 
 
-Pieces: TypeAlias = list[Piece]
+Pieces: TypeAlias = list[StreamPiece]
 
 
 def open_run(*, caller: Caller, run_id: str, after: str) -> Stream:
@@ -171,7 +171,7 @@ async def follow(stream: Stream, outflow: Outflow) -> AsyncGenerator[Pieces, Non
                 if stretch is not None:
                     place = stretch.place
                     picked = ((stream.filter.pick(frame), frame.cursor) for frame in stretch.frames)
-                    pieces = [Piece(records, cursor) for records, cursor in picked if records]
+                    pieces = [StreamPiece(records, cursor) for records, cursor in picked if records]
                 if outflow.unsent < MOST_UNSENT_FOR_LIVE:
                     deltas, heard = feed.live.after(heard, place.seq)
                     pieces += map(_live, deltas)
@@ -183,7 +183,7 @@ async def follow(stream: Stream, outflow: Outflow) -> AsyncGenerator[Pieces, Non
                     await outflow.has_room()
 
 
-def _live(delta: Delta) -> Piece:
+def _live(delta: Delta) -> StreamPiece:
     body = {
         "event_type": STEP_DELTA,
         "run_id": delta.run_id,
@@ -192,4 +192,4 @@ def _live(delta: Delta) -> Piece:
         "attempt": delta.attempt,
         "payload": {"offset": delta.offset, "text": delta.text},
     }
-    return Piece((Record(body),), None)
+    return StreamPiece((Record(body),), None)

@@ -30,7 +30,7 @@ class TooMuchUnread(LimitReached):
     title = "Answers to other requests of yours wait to be read"
 
 
-class Way(Protocol):
+class SendWay(Protocol):
     """A connection to a caller."""
 
     owner: str
@@ -50,14 +50,14 @@ class Way(Protocol):
 
 
 @dataclass(slots=True)
-class _Reader:
+class _UnsentReader:
     """A caller with something to take.
 
     ``way`` is the newest answer's, ``earlier`` what was handed over with those before it on the same connection;
     ``mark`` is how much had been taken when the window began.
     """
 
-    way: Way
+    way: SendWay
     since: float
     earlier: int = 0
     mark: int = 0
@@ -71,16 +71,16 @@ class Unsent:
     """The ledger of one event loop. Its task lives while somebody has something to take."""
 
     def __init__(self) -> None:
-        self._readers: dict[object, _Reader] = {}
+        self._readers: dict[object, _UnsentReader] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def note(self, way: Way) -> None:
+    def note(self, way: SendWay) -> None:
         """Take into account that a caller was handed something."""
         found = self._readers.get(way.transport)
         if not way.unsent:
             self._readers.pop(way.transport, None)
         elif found is None:
-            found = self._readers[way.transport] = _Reader(way, time.monotonic())
+            found = self._readers[way.transport] = _UnsentReader(way, time.monotonic())
             found.mark = found.taken
             if self._task is None or self._task.done():
                 self._task = asyncio.create_task(self._watch(), name="slow readers")
@@ -111,7 +111,7 @@ class Unsent:
                     self._judge(reader, now)
         await asyncio.to_thread(give_back)
 
-    def _judge(self, reader: _Reader, now: float) -> None:
+    def _judge(self, reader: _UnsentReader, now: float) -> None:
         """Cut off who took next to nothing in a whole window; what waits for its caller does that itself."""
         if reader.taken - reader.mark < LEAST_TAKEN and not reader.way.paces_itself:
             SLOW_READERS_CUT.inc()

@@ -14,7 +14,7 @@ from kernel.redaction import redact
 from kernel.types import Json
 from runs.connections.digest import why_not_answered
 from runs.http.links import next_link
-from runs.http.reading import LARGEST_IN_PLACE, ResponseAs, Unreadable, excerpt, read_content, read_large
+from runs.http.reading import LARGEST_IN_PLACE, ResponseAs, UnreadableAnswer, excerpt, read_content, read_large
 from runs.step_api.base import StepFailed
 from runs.step_api.retry_after import seconds_to_wait
 
@@ -31,11 +31,11 @@ class _Found:
     """What was read of a content."""
 
     value: Json = None
-    failure: Unreadable | None = None
+    failure: UnreadableAnswer | None = None
 
 
 @dataclass(slots=True)
-class Answer:
+class HttpAnswer:
     """One answer. ``value`` and ``headers`` have no secret of the connection any more.
 
     ``remark`` is what we have to say of its status.
@@ -52,7 +52,7 @@ class Answer:
     @classmethod
     def of(
         cls, response: httpx.Response, content: bytes, secrets: tuple[str, ...], response_as: ResponseAs = "auto"
-    ) -> "Answer":
+    ) -> "HttpAnswer":
         """Take a response, and cut out what the host should not have sent back."""
         headers = {name.lower(): str(redact(value, secrets)) for name, value in response.headers.items()}
         return cls(response.status_code, headers, content, secrets, response_as, why_not_answered(response))
@@ -73,7 +73,7 @@ class Answer:
                 self._found = _Found(
                     await read_large(tenant, self.content, self._content_type, self.secrets, self.response_as)
                 )
-            except Unreadable as error:
+            except UnreadableAnswer as error:
                 self._found = _Found(failure=error)
             except LlmteamError as error:
                 retryable = not isinstance(error, ComputeLimit)
@@ -89,7 +89,7 @@ class Answer:
         if self._found is None:
             try:
                 self._found = _Found(read_content(self.content, self._content_type, self.secrets, self.response_as))
-            except Unreadable as error:
+            except UnreadableAnswer as error:
                 self._found = _Found(failure=error)
         failure = self._found.failure
         if failure is not None:
@@ -135,6 +135,6 @@ class Answer:
     def _said(self) -> Json:
         """Give what the host says about its status: read where that is short, else its beginning as text."""
         if len(self.content) <= MAX_ERROR_BODY_BYTES:
-            with suppress(Unreadable):
+            with suppress(UnreadableAnswer):
                 return read_content(self.content, self._content_type, self.secrets)
         return excerpt(self.content, self._content_type, self.secrets, MOST_SHOWN)

@@ -26,7 +26,7 @@ from kernel.egress import (
 from kernel.errors import sentences
 from kernel.redaction import hidden_texts
 from kernel.types import Json
-from runs.http.answer import Answer
+from runs.http.answer import HttpAnswer
 from runs.http.request import OutgoingRequest, options_of
 from runs.http.sent import sent_over_http, shown_address
 from runs.runtime import host_of
@@ -48,7 +48,7 @@ class Notes(Protocol):
     def of_start(self) -> Mapping[str, Json]:
         """Give members of ``action.started``."""
 
-    def of_end(self, outcome: Answer | StepFailed, *, was_made: bool) -> Mapping[str, Json]:
+    def of_end(self, outcome: HttpAnswer | StepFailed, *, was_made: bool) -> Mapping[str, Json]:
         """Give members of ``action.completed`` or ``action.failed``.
 
         Args:
@@ -64,7 +64,7 @@ async def exchange(
     accepted: Collection[int] = (),
     patient: bool = False,
     notes: Notes | None = None,
-) -> Answer:
+) -> HttpAnswer:
     """Send a request and take its answer.
 
     The journal has what is sent before it is, redacted and bounded. Each call has an idempotency key of its own, the
@@ -96,7 +96,7 @@ class _Exchange:
     redirects: list[Redirect] = field(default_factory=list, init=False)
     cookies: CookieStore | None = field(default=None, init=False)
 
-    async def go(self, accepted: Collection[int], *, patient: bool) -> Answer:
+    async def go(self, accepted: Collection[int], *, patient: bool) -> HttpAnswer:
         """Do it; raises as ``exchange``."""
         if "idempotency-key" not in self.headers:
             self.headers["idempotency-key"] = self.call.next_key()
@@ -115,7 +115,7 @@ class _Exchange:
         self._tell("action.completed", {"status": answer.status}, answer)
         return answer
 
-    def _tell(self, event_type: str, told: dict[str, Json], outcome: Answer | StepFailed) -> None:
+    def _tell(self, event_type: str, told: dict[str, Json], outcome: HttpAnswer | StepFailed) -> None:
         if self.started is not None:
             known = {name: value for name, value in told.items() if value is not None} | self._detour()
             if self.cookies is not None and self.request.client is not None:
@@ -170,7 +170,7 @@ class _Exchange:
             return None
         return next((hop.status for hop in self.redirects if hop.method != self.request.method), None)
 
-    async def _answer(self, accepted: Collection[int]) -> Answer:
+    async def _answer(self, accepted: Collection[int]) -> HttpAnswer:
         """Send; once more with fresh credentials where the host does not take those that were kept."""
         client = self.request.client
         await self._announce()
@@ -178,7 +178,7 @@ class _Exchange:
         is_refused = response.status_code == httpx.codes.UNAUTHORIZED and self._made() is None
         if is_refused and client is not None and client.renew():
             response, content = await self._send(accepted)
-        answer = Answer.of(response, content, self._secrets(), self.request.response_as)
+        answer = HttpAnswer.of(response, content, self._secrets(), self.request.response_as)
         answer.remark = answer.remark or self._remark()
         return answer
 
@@ -189,7 +189,7 @@ class _Exchange:
             secrets += hidden_texts(value)
         return tuple(sorted(secrets, key=len, reverse=True))
 
-    async def _read(self, answer: Answer) -> None:
+    async def _read(self, answer: HttpAnswer) -> None:
         """Have the answer read. Where reading has to wait, the call is not made again for that, if it may not be."""
         tenant_id = self.call.context.tenant_id
         for seconds in (*READ_AGAIN_SECONDS, None):

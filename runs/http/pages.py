@@ -10,7 +10,7 @@ import httpx
 from kernel.errors import sentences
 from kernel.types import Json
 from kernel.values import ValueTooLarge, check_size, dump_json
-from runs.http.answer import Answer
+from runs.http.answer import HttpAnswer
 from runs.http.config import HttpActionConfig, Pagination
 from runs.http.exchange import exchange
 from runs.http.request import OutgoingRequest
@@ -26,7 +26,7 @@ HINT_OF_END: Final = "Where the last page has none, say `... ?? null`."
 
 async def read_pages(
     call: StepCall, config: HttpActionConfig, pagination: Pagination, first: OutgoingRequest
-) -> tuple[list[Json], Answer]:
+) -> tuple[list[Json], HttpAnswer]:
     """Call page after page until there is none.
 
     Returns:
@@ -48,7 +48,7 @@ async def read_pages(
         seen.add((request.url, request.content))
         if answer.status == httpx.codes.NO_CONTENT:
             return items, answer
-        page = Page(call, answer, number=len(seen), count=len(items))
+        page = AnswerPage(call, answer, number=len(seen), count=len(items))
         found = await _items(pagination, page)
         items += found
         _check(items)
@@ -59,7 +59,7 @@ async def read_pages(
         request = following
 
 
-async def _answer(call: StepCall, config: HttpActionConfig, request: OutgoingRequest, *, is_first: bool) -> Answer:
+async def _answer(call: StepCall, config: HttpActionConfig, request: OutgoingRequest, *, is_first: bool) -> HttpAnswer:
     """Ask for a page. One behind the first is asked again here: an attempt of its own would begin with the first."""
     request = replace(request, headers={"idempotency-key": call.next_key(), **request.headers})
     tries = 0
@@ -93,11 +93,11 @@ async def evaluate(call: StepCall, place: str, expression: str, **found: Json) -
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class AnswerPage:
     """One answer, and the names it adds to those of its step."""
 
     call: StepCall
-    answer: Answer
+    answer: HttpAnswer
     number: int
     count: int
 
@@ -114,7 +114,7 @@ class Page:
             raise
 
 
-async def _items(pagination: Pagination, page: Page) -> list[Json]:
+async def _items(pagination: Pagination, page: AnswerPage) -> list[Json]:
     found = page.answer.value if pagination.items is None else await page.evaluate("items", pagination.items)
     if found is None and (pagination.items is not None or page.number > 1):
         return []
@@ -124,7 +124,7 @@ async def _items(pagination: Pagination, page: Page) -> list[Json]:
     return found
 
 
-async def _following(pagination: Pagination, request: OutgoingRequest, page: Page) -> OutgoingRequest | None:
+async def _following(pagination: Pagination, request: OutgoingRequest, page: AnswerPage) -> OutgoingRequest | None:
     if pagination.next_link:
         link = page.answer.next_link
         return request.at(link) if link else None

@@ -39,7 +39,7 @@ _WIDE_JSON: Final[dict[tuple[bool, ...], str]] = {
 }
 
 
-class Unreadable(Exception):
+class UnreadableAnswer(Exception):
     """The content is no value: why, as a step's failure says it."""
 
     def __init__(self, code: str, message: str, details: Mapping[str, Json]) -> None:
@@ -70,7 +70,7 @@ def read_content(content: bytes, content_type: str, secrets: Sequence[str], resp
         return redact(normalise(_text(content, kind, content_type, in_any_case=response_as == "text")), secrets)
     except LlmteamError as error:
         items: list[Json] = [{"code": item.code, "detail": item.detail} for item in error.errors]
-        raise Unreadable(error.code, sentences(error.detail, _REMEDY), {"errors": items}) from error
+        raise UnreadableAnswer(error.code, sentences(error.detail, _REMEDY), {"errors": items}) from error
 
 
 _REMEDY: Final = "With `response_as` the step takes the answer as `text`, or not at all (`none`)."
@@ -82,7 +82,7 @@ def excerpt(content: bytes, content_type: str, secrets: Sequence[str], most: int
     beginning = content if len(content) <= most_bytes else _CUT_LETTER.sub(b"", content[:most_bytes])
     try:
         text = _text(beginning, media_type(content_type), content_type, in_any_case=True)
-    except Unreadable:
+    except UnreadableAnswer:
         return None
     return str(redact(_CONTROL.sub("\ufffd", text), secrets))[:most]
 
@@ -99,7 +99,7 @@ async def read_large(
     head = orjson.dumps([content_type, list(secrets), response_as])
     found: Any = orjson.loads(await compute_pool().run(tenant, FUNCTION, head + b"\n" + content))
     if "code" in found:
-        raise Unreadable(found["code"], found["message"], found["details"])
+        raise UnreadableAnswer(found["code"], found["message"], found["details"])
     value: Json = found["value"]
     return value
 
@@ -110,7 +110,7 @@ def read_bytes(payload: bytes) -> bytes:
     content_type, secrets, response_as = orjson.loads(head)
     try:
         return orjson.dumps({"value": read_content(content, content_type, secrets, response_as)})
-    except Unreadable as error:
+    except UnreadableAnswer as error:
         return orjson.dumps({"code": error.code, "message": error.message, "details": error.details})
 
 
@@ -138,9 +138,9 @@ def _text(content: bytes, kind: str, content_type: str, *, in_any_case: bool) ->
         raise _binary(kind) from None
 
 
-def _binary(kind: str) -> Unreadable:
+def _binary(kind: str) -> UnreadableAnswer:
     what = kind[:100] or "of no named type"
     message = (
         f"The answer is binary ({what}); a step takes JSON and text only. With `response_as: none` it is not read."
     )
-    return Unreadable("RESPONSE_BINARY", message, {"content_type": kind[:100]})
+    return UnreadableAnswer("RESPONSE_BINARY", message, {"content_type": kind[:100]})

@@ -25,7 +25,7 @@ from runs.bus.shared_state import SharedState
 from runs.circuits.circuit import Circuit, CircuitBusy, CircuitOpen
 from runs.circuits.keeper import Keeper
 from runs.circuits.shared import SharedStates
-from runs.circuits.turns import Outcome, Rules
+from runs.circuits.turns import Rules, TurnOutcome
 from runs.circuits.wording import open_sentence
 from runs.metrics import CIRCUITS_OPENED
 from runs.step_api.base import Defer, Emit, Endpoint, Next, StepCall, StepFailed, StepType, Wait
@@ -80,15 +80,15 @@ class CircuitBreaker:
             raise _turned_away(call, endpoint, is_open) from None
         except CircuitBusy:
             raise Defer(_in(BUSY_SECONDS), "circuit", _named(endpoint)) from None
-        outcome, why = Outcome.NONE, ""
+        outcome, why = TurnOutcome.NONE, ""
         try:
             yield
-            outcome = Outcome.SUCCEEDED
+            outcome = TurnOutcome.SUCCEEDED
         except (Defer, asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:
-            outcome = Outcome.FAILED if _host_failed(error) else Outcome.SUCCEEDED
-            why = _why(error) if outcome is Outcome.FAILED else ""
+            outcome = TurnOutcome.FAILED if _host_failed(error) else TurnOutcome.SUCCEEDED
+            why = _why(error) if outcome is TurnOutcome.FAILED else ""
             raise
         finally:
             circuit.leave(passage, outcome, why)

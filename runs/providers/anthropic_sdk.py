@@ -15,10 +15,12 @@ BASE_URL = "https://api.anthropic.com"
 
 def open_wire(options: ProviderOptions) -> Wire:
     """Make a client for the messages of one connection."""
-    return Wire(anthropic, _Client(options), path="/v1/messages", request_id_header="request-id", renew=options.renew)
+    return Wire(
+        anthropic, _AnthropicClient(options), path="/v1/messages", request_id_header="request-id", renew=options.renew
+    )
 
 
-class _Client(anthropic.AsyncAnthropic):
+class _AnthropicClient(anthropic.AsyncAnthropic):
     """Takes nothing from the environment: no key, address, profile or header of the operator's."""
 
     def __init__(self, options: ProviderOptions) -> None:

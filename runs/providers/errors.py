@@ -12,7 +12,7 @@ from runs.step_api.language_models import TokenCount
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class ErrorFact:
     """What a code says: its sentence, whether trying again can help, whether the service is to blame."""
 
     sentence: str
@@ -20,21 +20,21 @@ class Fact:
     host_failed: bool = False
 
 
-FACTS: Mapping[str, Fact] = {
-    "LLM_AUTH_FAILED": Fact("The model service does not accept the connection's credentials."),
-    "LLM_RATE_LIMITED": Fact("The model service limits how often it may be called.", retryable=True),
-    "LLM_QUOTA_EXHAUSTED": Fact("The account at the model service has no credit left."),
-    "LLM_MODEL_UNKNOWN": Fact("The model service has no such model, or not for this account."),
-    "LLM_CONTEXT_TOO_LONG": Fact("The prompt is longer than the model can read."),
-    "LLM_REFUSED": Fact("The content was refused by the model or its service."),
-    "LLM_BAD_REQUEST": Fact("The model service does not accept the request."),
-    "LLM_API_NOT_FOUND": Fact("There is no such API at the connection's base address."),
-    "LLM_SERVER_ERROR": Fact("The model service failed.", retryable=True, host_failed=True),
-    "LLM_TIMED_OUT": Fact("The model did not answer in time.", retryable=True, host_failed=True),
-    "LLM_CONNECTION_FAILED": Fact(
+FACTS: Mapping[str, ErrorFact] = {
+    "LLM_AUTH_FAILED": ErrorFact("The model service does not accept the connection's credentials."),
+    "LLM_RATE_LIMITED": ErrorFact("The model service limits how often it may be called.", retryable=True),
+    "LLM_QUOTA_EXHAUSTED": ErrorFact("The account at the model service has no credit left."),
+    "LLM_MODEL_UNKNOWN": ErrorFact("The model service has no such model, or not for this account."),
+    "LLM_CONTEXT_TOO_LONG": ErrorFact("The prompt is longer than the model can read."),
+    "LLM_REFUSED": ErrorFact("The content was refused by the model or its service."),
+    "LLM_BAD_REQUEST": ErrorFact("The model service does not accept the request."),
+    "LLM_API_NOT_FOUND": ErrorFact("There is no such API at the connection's base address."),
+    "LLM_SERVER_ERROR": ErrorFact("The model service failed.", retryable=True, host_failed=True),
+    "LLM_TIMED_OUT": ErrorFact("The model did not answer in time.", retryable=True, host_failed=True),
+    "LLM_CONNECTION_FAILED": ErrorFact(
         "The connection to the model service failed or broke off.", retryable=True, host_failed=True
     ),
-    "LLM_REPLY_UNREADABLE": Fact("The answer is not in the format of this provider.", retryable=True),
+    "LLM_REPLY_UNREADABLE": ErrorFact("The answer is not in the format of this provider.", retryable=True),
 }
 MOVED = (
     "The model service leads elsewhere, where the question would be lost; the connection has to name the new address."

@@ -16,11 +16,11 @@ BASE_URL = "https://api.openai.com/v1"
 def open_wire(options: ProviderOptions) -> Wire:
     """Make a client for the chat completions of one connection."""
     return Wire(
-        openai, _Client(options), path="/chat/completions", request_id_header="x-request-id", renew=options.renew
+        openai, _OpenAIClient(options), path="/chat/completions", request_id_header="x-request-id", renew=options.renew
     )
 
 
-class _Client(openai.AsyncOpenAI):
+class _OpenAIClient(openai.AsyncOpenAI):
     """Takes nothing from the environment: no key, address, organisation or header of the operator's."""
 
     def __init__(self, options: ProviderOptions) -> None:

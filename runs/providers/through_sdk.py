@@ -16,7 +16,7 @@ from runs.providers.errors import Complaint, also_took, failed, failure_on_the_w
 from runs.providers.reasoning import Speech
 from runs.providers.spoken.withheld import Withheld
 from runs.providers.tokens import estimated
-from runs.providers.wire import Answer, Rejected, Wire, load_sdk
+from runs.providers.wire import Rejected, Wire, WireAnswer, load_sdk
 from runs.step_api.base import StepFailed
 from runs.step_api.language_models import CompletionReply, CompletionRequest, ProviderOptions, SchemaMode, TokenCount
 
@@ -45,7 +45,7 @@ _BY_SCHEMA_MODE: Mapping[SchemaMode, tuple[Lacks, Lacks]] = {
 }
 
 
-class Gathering(Protocol):
+class PieceGathering(Protocol):
     """Puts an answer together from its pieces."""
 
     def add(self, event: Any) -> str:
@@ -82,7 +82,7 @@ class WireFormat(Protocol):
     def usage(self, answer: Json) -> TokenCount | None:
         """Read what an answer took, if it says so."""
 
-    def gather(self, request: CompletionRequest) -> Gathering:
+    def gather(self, request: CompletionRequest) -> PieceGathering:
         """Begin an answer that comes in pieces."""
 
     def missing(self, complaint: Complaint, body: Mapping[str, Json], lacks: Lacks) -> str | None:
@@ -94,9 +94,9 @@ class _Heard:
     """What came of an answer: a whole one, or pieces."""
 
     request: CompletionRequest
-    gathering: Gathering
+    gathering: PieceGathering
     whole: Json = None
-    answer: Answer | None = None
+    answer: WireAnswer | None = None
 
 
 class SdkProvider:

@@ -47,7 +47,7 @@ class Rejected(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WireAnswer:
     """An answer on its way: its events, each a JSON value, and what the body says of itself once they are read."""
 
     events: AsyncIterator[Any]
@@ -102,7 +102,7 @@ class Wire:
         seconds: float,
         tenant: Hashable,
         streamed: bool,
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncIterator[WireAnswer]:
         """Ask, for a whole answer or one in pieces; either is read whatever was asked for.
 
         The connection is closed behind the block. A large document is read where other tenants do not wait for it.
@@ -122,7 +122,7 @@ class Wire:
         try:
             stream = EventStream(tenant, response.aiter_bytes())
             request_id = response.headers.get(self._request_id_header)
-            yield Answer(self._events(stream, response), stream, request_id, response)
+            yield WireAnswer(self._events(stream, response), stream, request_id, response)
         finally:
             await response.aclose()
 

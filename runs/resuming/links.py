@@ -18,7 +18,7 @@ _SAID: Final = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{32})\.([^.]{1,64})\.([0-9_
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ResumeLink:
     """What a link names: a step of a run, and the place of its activation (``runs.core.places``)."""
 
     tenant_id: UUID
@@ -33,7 +33,7 @@ def resume_url(tenant_id: UUID, run_id: UUID, step_id: str, place: str) -> str:
     return f"{settings.PUBLIC_URL}{reverse('resume', args=[_signer().sign(said)])}"
 
 
-def read_link(token: str) -> Link:
+def read_link(token: str) -> ResumeLink:
     """Read the last part of a link's address.
 
     Raises:
@@ -45,7 +45,7 @@ def read_link(token: str) -> Link:
         said = None
     if said is None:
         raise LinkUnknown
-    return Link(UUID(said[1]), UUID(said[2]), said[3], said[4])
+    return ResumeLink(UUID(said[1]), UUID(said[2]), said[3], said[4])
 
 
 @lru_cache(maxsize=1)

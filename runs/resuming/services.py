@@ -22,7 +22,7 @@ from runs.errors import CallRefused, LinkOver, LinkUnknown, TooManyEarlyCalls
 from runs.metrics import CALLS
 from runs.models import Run, RunEvent, Signal, SignalKind
 from runs.resuming.forms import as_the_schema_has_it
-from runs.resuming.links import Link
+from runs.resuming.links import ResumeLink
 from runs.selectors import OUTCOMES
 
 MOST_EARLY_CALLS: Final = 20
@@ -39,14 +39,14 @@ class Reception(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _WaitingRun:
     """An activation that waits for a call, or did. ``until`` is when its time ends."""
 
     is_open: bool
     until: datetime
 
 
-def take_call(*, link: Link, body: Json, is_form: bool = False) -> Reception:
+def take_call(*, link: ResumeLink, body: Json, is_form: bool = False) -> Reception:
     """Resume a run that waits for a call, or keep the call for it. The first call wins.
 
     The run's row is locked, so of a call and another, the end of its time or a cancel one wins and the others are told.
@@ -81,7 +81,7 @@ def take_call(*, link: Link, body: Json, is_form: bool = False) -> Reception:
     return reception
 
 
-def look_at_call(*, link: Link) -> Reception:
+def look_at_call(*, link: ResumeLink) -> Reception:
     """Say what a call would do now; changes nothing.
 
     Raises:
@@ -94,7 +94,7 @@ def look_at_call(*, link: Link) -> Reception:
         return _decide(run, link)
 
 
-def _checked(link: Link, body: Json, *, is_form: bool) -> Json:
+def _checked(link: ResumeLink, body: Json, *, is_form: bool) -> Json:
     """Hold a body against the schema of the step, before anything is locked; return it as the schema reads it."""
     with reading_scope(link.tenant_id):
         run = Run.objects.select_related("revision").filter(id=link.run_id).first()
@@ -122,7 +122,7 @@ def _config_of(run: Run, step_id: str) -> Mapping[str, Any]:
     raise LinkUnknown
 
 
-def _decide(run: Run, link: Link) -> Reception:
+def _decide(run: Run, link: ResumeLink) -> Reception:
     """Say what becomes of a call: what was recorded, and what the inbox holds, decide."""
     if run.is_over:
         raise LinkOver(f"The run is {run.status}: nobody waits for this call any more.")
@@ -140,7 +140,7 @@ def _decide(run: Run, link: Link) -> Reception:
     return Reception.KEPT
 
 
-def _waits_of(run: Run, link: Link) -> list[_Waiting]:
+def _waits_of(run: Run, link: ResumeLink) -> list[_WaitingRun]:
     """Read which activations wait at the link's place, or did, oldest first."""
     kinds = (EventType.STEP_STARTED, EventType.STEP_WAITING, EventType.STEP_RETRYING, *OUTCOMES)
     events = RunEvent.objects.filter(run=run, step_id=link.step_id, type__in=kinds).order_by("seq")
@@ -149,10 +149,10 @@ def _waits_of(run: Run, link: Link) -> list[_Waiting]:
     for event in events.filter(type=EventType.STEP_WAITING):
         if is_same_place(str(event.payload.get("place", "")), link.place):
             until[event.activation] = datetime.fromisoformat(event.payload["until"])
-    return [_Waiting(last[one] == EventType.STEP_WAITING, time) for one, time in until.items()]
+    return [_WaitingRun(last[one] == EventType.STEP_WAITING, time) for one, time in until.items()]
 
 
-def _unheard(run: Run, link: Link) -> int:
+def _unheard(run: Run, link: ResumeLink) -> int:
     """Count the calls of the link that no event has told yet; bodies are not read."""
     rows = run.signals.filter(kind__in=_OF_CALLS, applied_seq=None)
     called = rows.values_list(KeyTextTransform("step_id", "payload"), KeyTextTransform("place", "payload"))

@@ -24,7 +24,7 @@ MOST_LINES: Final = 20
 
 
 @dataclass(slots=True)
-class Line:
+class UsageLine:
     """A line of the summary above the list: one model of all the rows the filters leave."""
 
     provider: str
@@ -211,12 +211,12 @@ class ModelPriceAdmin(ConsoleAdmin):
         return "replaced" if newer.filter(valid_from__lte=now).exists() else "holds"
 
 
-def _lines(rows: Iterable[tuple[str, str, int, int, int, Decimal]]) -> list[Line]:
+def _lines(rows: Iterable[tuple[str, str, int, int, int, Decimal]]) -> list[UsageLine]:
     """Add rows up by model, the dearest first, and all of them in a last line."""
-    lines: dict[tuple[str, str], Line] = {}
-    total = Line("", "all")
+    lines: dict[tuple[str, str], UsageLine] = {}
+    total = UsageLine("", "all")
     for provider, model, *sums in rows:
-        lines.setdefault((provider, model), Line(provider, model)).add(*sums)  # type: ignore[arg-type]  # four sums
+        lines.setdefault((provider, model), UsageLine(provider, model)).add(*sums)  # type: ignore[arg-type]  # four sums
         total.add(*sums)  # type: ignore[arg-type]  # as above
     dearest = sorted(lines.values(), key=lambda line: (-line.cost, -line.calls, line.model))
     return [*dearest[:MOST_LINES], total] if lines else []

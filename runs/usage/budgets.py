@@ -16,7 +16,7 @@ _NAMES: Final = {"step": "step's budget", "run": "run's budget", "day": "tenant'
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class BudgetAccount:
     """A budget and how it stands: ``held`` is for other calls in flight."""
 
     scope: Scope
@@ -26,7 +26,7 @@ class Account:
     resets_at: datetime | None = None
 
 
-def check_room(account: Account, asked: Hold) -> None:
+def check_room(account: BudgetAccount, asked: Hold) -> None:
     """Let a call pass if what is spent, held and asked is within the budget.
 
     Raises:
@@ -54,7 +54,7 @@ def resets_at(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), UTC)
 
 
-def _exceeded(account: Account, unit: str, numbers: list[str]) -> StepFailed:
+def _exceeded(account: BudgetAccount, unit: str, numbers: list[str]) -> StepFailed:
     limit, spent, held, asked = numbers
     sentence = (
         f"The {_NAMES[account.scope]} of {limit} {unit} has no room for {asked} more: {spent} are spent, and {held} "

@@ -13,7 +13,7 @@ ANY_END: Final = "*"
 ALWAYS: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-class Source(IntEnum):
+class PriceSource(IntEnum):
     """Who said what a model costs; the first who did is believed."""
 
     TENANT = 0
@@ -25,7 +25,7 @@ class Source(IntEnum):
 class Rate:
     """One version of a price. ``model`` is a model's whole name, or how names begin, with ``*`` behind."""
 
-    source: Source
+    source: PriceSource
     provider: str
     model: str
     valid_from: datetime
@@ -63,7 +63,7 @@ def _listed(provider: str, **dollars: str) -> tuple[Rate, ...]:
     for name, pair in dollars.items():
         given, answered = (Decimal(number) for number in pair.split("/"))
         model = name.replace("__", ".").replace("_", "-") + ANY_END
-        rates.append(Rate(Source.LIST, provider, model, ALWAYS, Price(given, answered, is_estimated=True)))
+        rates.append(Rate(PriceSource.LIST, provider, model, ALWAYS, Price(given, answered, is_estimated=True)))
     return tuple(rates)
 
 

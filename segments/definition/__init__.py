@@ -1,8 +1,18 @@
 """The contract: what a canvas writes, read leniently and written back strictly. Pure."""
 
 from segments.definition.findings import Finding, Severity
-from segments.definition.model import MAX_EDGES, MAX_STEPS, Edge, Params, Ports, Retry, Segment, Step, content_hash
-from segments.definition.reading import Reading, read_segment
+from segments.definition.model import (
+    MAX_EDGES,
+    MAX_STEPS,
+    Edge,
+    Params,
+    Ports,
+    Retry,
+    SegmentDefinition,
+    Step,
+    content_hash,
+)
+from segments.definition.reading import SegmentReading, read_segment
 from segments.definition.schema import json_schema
 
 __all__ = [
@@ -12,9 +22,9 @@ __all__ = [
     "Finding",
     "Params",
     "Ports",
-    "Reading",
     "Retry",
-    "Segment",
+    "SegmentDefinition",
+    "SegmentReading",
     "Severity",
     "Step",
     "content_hash",

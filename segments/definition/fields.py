@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from kernel.types import Json
-from segments.definition.findings import Findings, Place, shown
+from segments.definition.findings import FindingPlace, Findings, shown
 from segments.definition.foreign_exports import foreign_key_hint
 
 MAX_TEXT: Final = 10_000
@@ -19,7 +19,7 @@ class Fields:
     so that the rest of the document can still be judged.
     """
 
-    def __init__(self, source: Mapping[str, Json], place: Place, findings: Findings) -> None:
+    def __init__(self, source: Mapping[str, Json], place: FindingPlace, findings: Findings) -> None:
         self._left = dict(source)
         self._known: list[str] = []
         self.place = place
@@ -174,7 +174,7 @@ def kind_of(value: Json) -> str:
     return "an object" if isinstance(value, dict) else "a number"
 
 
-def port_names(value: Json, place: Place, findings: Findings) -> tuple[str, ...] | None:
+def port_names(value: Json, place: FindingPlace, findings: Findings) -> tuple[str, ...] | None:
     """Read a list of port names. An empty list means "not declared"; a name written twice counts once."""
     if value is None:
         return None
@@ -194,7 +194,7 @@ def port_names(value: Json, place: Place, findings: Findings) -> tuple[str, ...]
     return tuple(names) or None
 
 
-def _is_port_name(name: Json, place: Place, findings: Findings) -> bool:
+def _is_port_name(name: Json, place: FindingPlace, findings: Findings) -> bool:
     if not isinstance(name, str):
         findings.error("INVALID_TYPE", f"A port's name is a text, not {kind_of(name)}.", place)
         return False

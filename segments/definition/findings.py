@@ -58,16 +58,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FindingPlace:
     """Where a finding points: the path in the document, and the step or edge that stands there."""
 
     path: Path = ()
     step_id: str | None = None
     edge: int | None = None
 
-    def at(self, *parts: str | int) -> "Place":
+    def at(self, *parts: str | int) -> "FindingPlace":
         """Give the place further down."""
-        return Place((*self.path, *parts), self.step_id, self.edge)
+        return FindingPlace((*self.path, *parts), self.step_id, self.edge)
 
 
 class Findings:
@@ -84,16 +84,16 @@ class Findings:
         """Remember where a thing stands in the document, when that is not where its canonical spelling would put it."""
         self._moved[canonical] = as_sent
 
-    def error(self, code: str, message: str, place: Place, *, hint: str | None = None) -> None:
+    def error(self, code: str, message: str, place: FindingPlace, *, hint: str | None = None) -> None:
         """Add what blocks the segment."""
         self.failed = True
         self._add(Severity.ERROR, code, message, place, hint)
 
-    def warning(self, code: str, message: str, place: Place, *, hint: str | None = None) -> None:
+    def warning(self, code: str, message: str, place: FindingPlace, *, hint: str | None = None) -> None:
         """Add what will probably surprise."""
         self._add(Severity.WARNING, code, message, place, hint)
 
-    def info(self, code: str, message: str, place: Place, *, hint: str | None = None) -> None:
+    def info(self, code: str, message: str, place: FindingPlace, *, hint: str | None = None) -> None:
         """Add what is good to know, such as what was read in another way than it was written."""
         self._add(Severity.INFO, code, message, place, hint)
 
@@ -111,7 +111,7 @@ class Findings:
             shown_ones.append(Finding(Severity.WARNING, "TOO_MANY_FINDINGS", message, ""))
         return tuple(shown_ones)
 
-    def _add(self, severity: Severity, code: str, message: str, place: Place, hint: str | None) -> None:
+    def _add(self, severity: Severity, code: str, message: str, place: FindingPlace, hint: str | None) -> None:
         self._found += 1
         kept = self._kept[severity]
         if len(kept) < MAX_FINDINGS:

@@ -141,7 +141,7 @@ class Params:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class SegmentDefinition:
     """A whole graph. Values inside ``config``, ``metadata`` and the like are normalised plain JSON, never changed."""
 
     segment_id: str
@@ -177,7 +177,7 @@ class Segment:
         }
 
 
-def content_hash(segment: Segment) -> str:
+def content_hash(segment: SegmentDefinition) -> str:
     """Return the SHA-256 of the segment's canonical spelling, as 64 hex digits. Equal content, equal hash."""
     return canonical.content_hash(segment.to_dict())
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from kernel.types import Json
 from segments.catalog import ERROR_PORT, Role, StepType
-from segments.definition.model import Edge, Segment, Step
+from segments.definition.model import Edge, SegmentDefinition, Step
 
 BRANCH_NAME = re.compile(r"branch_[0-9A-Za-z_]+")
 DEFAULT_BRANCHES = 2
@@ -35,7 +35,7 @@ class StepPorts:
 class EdgeIndex:
     """The edges of a segment by the step they leave and enter, made once so that a rule costs what it looks at."""
 
-    def __init__(self, segment: Segment) -> None:
+    def __init__(self, segment: SegmentDefinition) -> None:
         self.leaving: dict[str, list[Edge]] = {}
         self.entering: dict[str, list[Edge]] = {}
         for edge in segment.edges:
@@ -43,7 +43,9 @@ class EdgeIndex:
             self.entering.setdefault(edge.target, []).append(edge)
 
 
-def resolve_ports(segment: Segment, step: Step, step_type: StepType, edges: EdgeIndex | None = None) -> StepPorts:
+def resolve_ports(
+    segment: SegmentDefinition, step: Step, step_type: StepType, edges: EdgeIndex | None = None
+) -> StepPorts:
     """Say which ports a step has, and what the names it uses mean.
 
     Args:

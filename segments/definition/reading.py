@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from kernel.types import Json
 from kernel.values import ValueRefused, ValueTooLarge, check_size, normalise
 from segments.definition.fields import MAX_PORT_NAME, Fields, kind_of, port_names
-from segments.definition.findings import Finding, Findings, Place, shown
+from segments.definition.findings import Finding, FindingPlace, Findings, shown
 from segments.definition.foreign_exports import ForeignExport, foreign_export
 from segments.definition.model import (
     CONTRACT_VERSION,
@@ -16,7 +16,7 @@ from segments.definition.model import (
     Params,
     Ports,
     Retry,
-    Segment,
+    SegmentDefinition,
     Step,
 )
 
@@ -33,21 +33,21 @@ class Draft:
     in the document is kept beside it.
     """
 
-    segment: Segment
+    segment: SegmentDefinition
     step_indexes: tuple[int, ...]
     edge_indexes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SegmentReading:
     """What became of a document. ``segment`` is None when an error was found; ``draft`` when nothing could be read."""
 
-    segment: Segment | None
+    segment: SegmentDefinition | None
     findings: tuple[Finding, ...]
     draft: Draft | None
 
 
-def read_segment(document: Json) -> Reading:
+def read_segment(document: Json) -> SegmentReading:
     """Read a segment.
 
     Aliases found in the wild are read as what they stand for, each with an info finding. Unknown keys are kept with a
@@ -62,7 +62,7 @@ def read_segment(document: Json) -> Reading:
     findings = Findings()
     draft = read_draft(document, findings)
     segment = None if draft is None or findings.failed else draft.segment
-    return Reading(segment, findings.all(), draft)
+    return SegmentReading(segment, findings.all(), draft)
 
 
 def read_draft(document: Json, findings: Findings) -> Draft | None:
@@ -78,9 +78,9 @@ def read_draft(document: Json, findings: Findings) -> Draft | None:
         _report_export(export, value, findings)
         return None
     if not isinstance(value, dict):
-        findings.error("INVALID_TYPE", f"A segment is an object, not {kind_of(value)}.", Place())
+        findings.error("INVALID_TYPE", f"A segment is an object, not {kind_of(value)}.", FindingPlace())
         return None
-    fields = Fields(value, Place(), findings)
+    fields = Fields(value, FindingPlace(), findings)
     steps = _items(fields, "steps", MAX_STEPS)
     edges = _items(fields, "edges", MAX_EDGES)
     if steps is None or edges is None:
@@ -90,22 +90,22 @@ def read_draft(document: Json, findings: Findings) -> Draft | None:
 
 def _report_refusal(refusal: ValueRefused | ValueTooLarge, findings: Findings) -> None:
     if isinstance(refusal, ValueTooLarge):
-        findings.error("TOO_LARGE", refusal.detail, Place())
+        findings.error("TOO_LARGE", refusal.detail, FindingPlace())
         return
     for item in refusal.errors:
         code = "TOO_LARGE" if item.code == "TOO_DEEP" else "VALUE_REFUSED"
         path = [part.replace("~1", "/").replace("~0", "~") for part in (item.pointer or "").split("/")[1:]]
-        findings.error(code, item.detail, Place(tuple(path)))
+        findings.error(code, item.detail, FindingPlace(tuple(path)))
 
 
 def _report_export(export: ForeignExport, value: Json, findings: Findings) -> None:
     looks = f"this looks like an export of {export.tool}. Nothing else was checked."
     if isinstance(value, dict):
         message = f"'steps' is missing: {looks}"
-        findings.error("MISSING_FIELD", message, Place(("steps",)), hint=export.advice)
+        findings.error("MISSING_FIELD", message, FindingPlace(("steps",)), hint=export.advice)
     else:
         message = f"A segment is an object, not {kind_of(value)}: {looks}"
-        findings.error("INVALID_TYPE", message, Place(), hint=export.advice)
+        findings.error("INVALID_TYPE", message, FindingPlace(), hint=export.advice)
 
 
 def _items(fields: Fields, key: str, limit: int) -> list[tuple[int, dict[str, Json]]] | None:
@@ -137,7 +137,7 @@ def _read_segment(
 ) -> Draft:
     segment_id = fields.required_text("segment_id", "workflow_id")
     steps = tuple(_read_step(item, index, fields.findings) for index, item in step_items)
-    segment = Segment(
+    segment = SegmentDefinition(
         version=_read_version(fields),
         segment_id=segment_id,
         name=_read_name(fields, segment_id),
@@ -207,7 +207,7 @@ def _read_params(fields: Fields | None) -> Params:
 
 def _read_step(item: dict[str, Json], index: int, findings: Findings) -> Step:
     step_id = item.get("step_id")
-    place = Place(("steps", index), step_id=step_id if isinstance(step_id, str) and step_id else None)
+    place = FindingPlace(("steps", index), step_id=step_id if isinstance(step_id, str) and step_id else None)
     fields = Fields(item, place, findings)
     return Step(
         step_id=fields.required_text("step_id"),
@@ -269,7 +269,7 @@ def _read_retry(fields: Fields | None) -> Retry | None:
 
 
 def _read_edge(item: dict[str, Json], index: int, findings: Findings) -> Edge:
-    fields = Fields(item, Place(("edges", index), edge=index), findings)
+    fields = Fields(item, FindingPlace(("edges", index), edge=index), findings)
     return Edge(
         source=fields.required_text("from", "from_step", "source_step", "source"),
         source_port=fields.text("from_port", "source_port", limit=MAX_PORT_NAME) or None,

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 from segments.expressions.errors import ExpressionSyntaxError, quoted
-from segments.expressions.lexer import Kind, Token, read_characters
+from segments.expressions.lexer import LexerToken, TokenKind, read_characters
 from segments.expressions.reader import Reader
 
 FORMAT = re.compile(r"(?:[<>^]?[0-9]{1,3}|0[0-9]{1,2})?,?(?:\.[0-9]{1,2}f|d|\.[0-9]{1,2}%|%)?")
@@ -116,7 +116,7 @@ class Displays(Reader):
             target = self.nested(self._target)
             self.expect(")", opened_at=start)
             return target
-        if self.token.kind is not Kind.NAME:
+        if self.token.kind is not TokenKind.NAME:
             raise self.unexpected("a comprehension needs a name after `for`")
         name = self.advance()
         return self.make(ast.Name(id=name.text, ctx=ast.Store()), name.start)
@@ -149,7 +149,7 @@ class Displays(Reader):
     def _f_field(self, start: int) -> ast.expr:
         doubled = self.source[start : start + 2]
         if doubled in {"{{", "}}"}:
-            self.token = Token(Kind.SYMBOL, doubled, start, start + 2)
+            self.token = LexerToken(TokenKind.SYMBOL, doubled, start, start + 2)
             return self.make(ast.Constant(value=doubled[0]), start)
         if doubled.startswith("}"):
             raise ExpressionSyntaxError("A lone `}` stands in the text.", position=start, hint="write `}}`")

@@ -9,7 +9,7 @@ from segments.expressions.errors import ExpressionSyntaxError, quoted
 from segments.expressions.wording import REFUSED_SYMBOLS
 
 
-class Kind(Enum):
+class TokenKind(Enum):
     """What a token is."""
 
     NUMBER = "number"
@@ -22,10 +22,10 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class LexerToken:
     """A piece of the source; `text` of a text token is its value, not its spelling."""
 
-    kind: Kind
+    kind: TokenKind
     text: str
     start: int
     end: int
@@ -42,7 +42,7 @@ ESCAPE = re.compile(r"\\(?:([\\'\"`/$nrtbf]|0(?![0-9]))|x([0-9a-fA-F]{2})|u([0-9
 ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "0": "\0"}
 
 
-def next_token(source: str, offset: int) -> Token:
+def next_token(source: str, offset: int) -> LexerToken:
     """Read the token at or after an offset.
 
     Raises:
@@ -51,7 +51,7 @@ def next_token(source: str, offset: int) -> Token:
     space = SPACE.match(source, offset)
     start = space.end() if space else offset
     if start >= len(source):
-        return Token(Kind.END, "", start, start)
+        return LexerToken(TokenKind.END, "", start, start)
     opening = OPENING.match(source, start)
     if opening:
         return _quoted_token(source, start, opening)
@@ -63,7 +63,7 @@ def next_token(source: str, offset: int) -> Token:
     return _symbol_token(source, start)
 
 
-def _quoted_token(source: str, start: int, opening: re.Match[str]) -> Token:
+def _quoted_token(source: str, start: int, opening: re.Match[str]) -> LexerToken:
     prefix, quote = opening.group(1).lower(), opening.group(2)
     if prefix not in {"", "f"} or (prefix and quote == "`"):
         raise ExpressionSyntaxError(
@@ -74,11 +74,11 @@ def _quoted_token(source: str, start: int, opening: re.Match[str]) -> Token:
             "Triple quotes are not supported.", position=start, hint="use one pair of quotes and `\\n` for a new line"
         )
     if prefix or quote == "`":
-        return Token(Kind.TEMPLATE, quote, start, opening.end())
+        return LexerToken(TokenKind.TEMPLATE, quote, start, opening.end())
     value, end = read_characters(source, opening.end(), quote, ())
     if not source.startswith(quote, end):
         raise ExpressionSyntaxError("The text is not closed.", position=start, hint=f"add {quote} at its end")
-    return Token(Kind.TEXT, value, start, end + 1)
+    return LexerToken(TokenKind.TEXT, value, start, end + 1)
 
 
 def read_characters(source: str, start: int, quote: str, stops: tuple[str, ...]) -> tuple[str, int]:
@@ -117,19 +117,19 @@ def _escape(source: str, offset: int) -> tuple[str, int]:
     return chr(int(codes[0] or codes[1], 16)), escape.end()
 
 
-def _name_token(text: str, start: int, end: int) -> Token:
+def _name_token(text: str, start: int, end: int) -> LexerToken:
     if text in WORDS:
-        return Token(Kind.WORD, text, start, end)
+        return LexerToken(TokenKind.WORD, text, start, end)
     if text.startswith("__"):
         raise ExpressionSyntaxError(f"The name {quoted(text)} is not allowed.", position=start)
     if unicodedata.normalize("NFKC", text) != text:
         raise ExpressionSyntaxError(
             f"The name {quoted(text)} holds look-alike characters.", position=start, hint="read the key as `x['key']`"
         )
-    return Token(Kind.NAME, text, start, end)
+    return LexerToken(TokenKind.NAME, text, start, end)
 
 
-def _number_token(source: str, start: int) -> Token:
+def _number_token(source: str, start: int) -> LexerToken:
     number = NUMBER.match(source, start)
     end = number.end() if number else start
     text = source[start:end]
@@ -137,19 +137,19 @@ def _number_token(source: str, start: int) -> Token:
         raise ExpressionSyntaxError(
             "This is not a number of the language.", position=start, hint="write numbers in decimal digits"
         )
-    return Token(Kind.NUMBER, text.replace("_", ""), start, end)
+    return LexerToken(TokenKind.NUMBER, text.replace("_", ""), start, end)
 
 
-def _symbol_token(source: str, start: int) -> Token:
+def _symbol_token(source: str, start: int) -> LexerToken:
     for symbol in LONG_SYMBOLS:
         if source.startswith(symbol, start) and not _is_conditional(source, start):
-            return Token(Kind.SYMBOL, symbol, start, start + len(symbol))
+            return LexerToken(TokenKind.SYMBOL, symbol, start, start + len(symbol))
     for symbol, hint in REFUSED_SYMBOLS.items():
         if source.startswith(symbol, start):
             raise ExpressionSyntaxError(f"{quoted(symbol)} is not supported.", position=start, hint=hint)
     if source[start] not in SYMBOLS:
         raise ExpressionSyntaxError(f"{quoted(source[start])} has no meaning here.", position=start)
-    return Token(Kind.SYMBOL, source[start], start, start + 1)
+    return LexerToken(TokenKind.SYMBOL, source[start], start, start + 1)
 
 
 def _is_conditional(source: str, start: int) -> bool:

@@ -17,7 +17,7 @@ from segments.expressions.displays import Displays
 from segments.expressions.errors import ExpressionFailed, ExpressionSyntaxError, quoted
 from segments.expressions.functions import FUNCTIONS
 from segments.expressions.functions.patterns import PATTERNS, check_pattern
-from segments.expressions.lexer import Kind, Token
+from segments.expressions.lexer import LexerToken, TokenKind
 from segments.expressions.limits import MAX_INTEGER, integer_too_large, number_too_large
 from segments.expressions.nodes import Coalesce, OptionalChain, OptionalLink
 from segments.expressions.wording import ELSEWHERE, REFUSED_WORDS, WORD_OPERATORS, nearest
@@ -125,14 +125,14 @@ class Parser(Displays):
 
     def _comparison_word(self, left: ast.expr) -> str | None:
         """Take a comparison operator if one comes next, as its key in `COMPARISONS`."""
-        if self.token.kind is Kind.NAME:
+        if self.token.kind is TokenKind.NAME:
             return self._word_operator()
         if self.at("not"):
             self.advance()
             if self.token.text not in {"in", "contains"}:
                 raise self.unexpected("`not in` or `not contains` is expected")
             return f"not {self.advance().text}"
-        if not (self.token.kind in {Kind.SYMBOL, Kind.WORD} and self.token.text in COMPARISONS):
+        if not (self.token.kind in {TokenKind.SYMBOL, TokenKind.WORD} and self.token.text in COMPARISONS):
             return None
         word = self.advance().text
         if word == "is" and self.accept("not"):
@@ -203,7 +203,7 @@ class Parser(Displays):
         return self.make(OptionalChain(value=node), node.col_offset) if is_optional else node
 
     def _attribute(self, node: ast.expr) -> ast.expr:
-        if self.token.kind not in {Kind.NAME, Kind.WORD}:
+        if self.token.kind not in {TokenKind.NAME, TokenKind.WORD}:
             raise self.unexpected("a key is expected after `.`; other keys are read as `x['key']`")
         name = self.advance()
         if isinstance(node, ast.Constant) and type(node.value) is int and not self.at("("):
@@ -280,9 +280,9 @@ class Parser(Displays):
 
     def _atom(self) -> ast.expr:
         token = self.token
-        if token.kind is Kind.TEMPLATE:
+        if token.kind is TokenKind.TEMPLATE:
             return self.quoted_template()
-        if token.kind in {Kind.NAME, Kind.TEXT, Kind.NUMBER}:
+        if token.kind in {TokenKind.NAME, TokenKind.TEXT, TokenKind.NUMBER}:
             self.advance()
             return self.make(_leaf(token), token.start)
         if self.at("["):
@@ -322,21 +322,21 @@ def _check_constant_pattern(name: str, arguments: list[ast.expr]) -> None:
             raise ExpressionSyntaxError(error.message, position=pattern.col_offset, hint=error.hint) from None
 
 
-def _leaf(token: Token) -> ast.expr:
+def _leaf(token: LexerToken) -> ast.expr:
     """Make the node of a name, a text or a number."""
-    if token.kind is Kind.TEXT:
+    if token.kind is TokenKind.TEXT:
         return ast.Constant(value=token.text)
-    if token.text in REFUSED_WORDS and token.kind is Kind.NAME:
+    if token.text in REFUSED_WORDS and token.kind is TokenKind.NAME:
         hint = REFUSED_WORDS[token.text]
         raise ExpressionSyntaxError(f"{quoted(token.text)} is not supported.", position=token.start, hint=hint)
-    if token.kind is Kind.NAME:
+    if token.kind is TokenKind.NAME:
         if token.text in CONSTANTS:
             return ast.Constant(value=CONSTANTS[token.text])
         return ast.Name(id=token.text, ctx=ast.Load())
     return ast.Constant(value=_number(token))
 
 
-def _number(token: Token) -> int | float:
+def _number(token: LexerToken) -> int | float:
     is_whole = token.text.isdigit()
     if is_whole and len(token.text) <= 16 and int(token.text) <= MAX_INTEGER:
         return int(token.text)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from segments.expressions.errors import ExpressionSyntaxError, quoted
-from segments.expressions.lexer import Kind, Token, next_token
+from segments.expressions.lexer import LexerToken, TokenKind, next_token
 from segments.expressions.limits import MAX_DEPTH, MAX_HEIGHT, MAX_NODES
 
 NodeType = TypeVar("NodeType", bound=ast.AST)
@@ -38,9 +38,9 @@ class Reader(ABC):
 
     def at(self, *texts: str) -> bool:
         """Tell whether the next token is one of these words or symbols; the end is the empty symbol."""
-        return self.token.text in texts and self.token.kind in {Kind.WORD, Kind.SYMBOL, Kind.END}
+        return self.token.text in texts and self.token.kind in {TokenKind.WORD, TokenKind.SYMBOL, TokenKind.END}
 
-    def advance(self) -> Token:
+    def advance(self) -> LexerToken:
         """Take the next token."""
         token = self.token
         self.token = next_token(self.source, token.end)
@@ -57,7 +57,7 @@ class Reader(ABC):
             self.advance()
         return found
 
-    def expect(self, text: str, *, opened_at: int | None = None) -> Token:
+    def expect(self, text: str, *, opened_at: int | None = None) -> LexerToken:
         """Take this word or symbol.
 
         Raises:
@@ -70,7 +70,7 @@ class Reader(ABC):
 
     def unexpected(self, hint: str | None = None) -> ExpressionSyntaxError:
         """Give the error of a next token that cannot stand where it stands."""
-        if self.token.kind is Kind.END:
+        if self.token.kind is TokenKind.END:
             return ExpressionSyntaxError("The expression is not complete.", position=self.token.start, hint=hint)
         spelling = self.source[self.token.start : self.token.end]
         return ExpressionSyntaxError(

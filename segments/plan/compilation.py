@@ -5,7 +5,7 @@ from typing import TypedDict
 
 from kernel.types import Json
 from segments.catalog import Catalog, Effect, Role, StepType
-from segments.definition import Edge, Segment, Step
+from segments.definition import Edge, SegmentDefinition, Step
 from segments.definition.config import config_expressions, names_stored_prompt
 from segments.definition.ports import EdgeIndex, StepPorts, resolve_ports, resolve_source_ports, resolve_target_port
 from segments.expressions import Expression, parse
@@ -33,7 +33,7 @@ from segments.plan.points import (
 )
 
 
-def compile_plan(segment: Segment, catalog: Catalog, *, semantics: int = SEMANTICS) -> Plan:
+def compile_plan(segment: SegmentDefinition, catalog: Catalog, *, semantics: int = SEMANTICS) -> Plan:
     """Compile a segment that validation found without errors.
 
     Steps the entrypoint does not lead to are left out, with their edges.
@@ -111,7 +111,7 @@ def _steps(
 
 
 def _edges(
-    segment: Segment, step_types: Mapping[str, StepType], ports: Mapping[str, StepPorts], graph: Graph
+    segment: SegmentDefinition, step_types: Mapping[str, StepType], ports: Mapping[str, StepPorts], graph: Graph
 ) -> tuple[PlanEdge, ...]:
     by_id = {step.step_id: step for step in segment.steps}
 
@@ -150,7 +150,9 @@ def _connected_ports(
     return {step_id: tuple(ports) for step_id, ports in connected.items()}
 
 
-def _fan_outs(segment: Segment, step_types: Mapping[str, StepType], edges: Sequence[PlanEdge], graph: Graph) -> FanOuts:
+def _fan_outs(
+    segment: SegmentDefinition, step_types: Mapping[str, StepType], edges: Sequence[PlanEdge], graph: Graph
+) -> FanOuts:
     ways = (
         Way(edge.source, edge.target, edge.source_ports, edge.target_port, segment.edges[edge.index].condition)
         for edge in edges
@@ -163,7 +165,9 @@ def _splits_items(step: Step, step_type: StepType) -> bool:
     return step_type.role is Role.SPLIT and step.config.get("items") is not None
 
 
-def _referenced(segment: Segment, step_types: Mapping[str, StepType], edges: Sequence[PlanEdge]) -> frozenset[str]:
+def _referenced(
+    segment: SegmentDefinition, step_types: Mapping[str, StepType], edges: Sequence[PlanEdge]
+) -> frozenset[str]:
     expressions: list[Expression] = [edge.condition for edge in edges if edge.condition is not None]
     for step in segment.steps:
         expressions.extend(config_expressions(step_types[step.step_id], step.config))
@@ -191,7 +195,7 @@ class _OwnFacts(TypedDict):
     items: bool
 
 
-def _own_facts(segment: Segment, step: Step, step_type: StepType, ports: StepPorts) -> _OwnFacts:
+def _own_facts(segment: SegmentDefinition, step: Step, step_type: StepType, ports: StepPorts) -> _OwnFacts:
     """What a compiled step has of its own, whatever the graph around it."""
     return {
         "step_id": step.step_id,
@@ -212,7 +216,7 @@ def _own_facts(segment: Segment, step: Step, step_type: StepType, ports: StepPor
     }
 
 
-def retry_policy(segment: Segment, step: Step, step_type: StepType) -> RetryPolicy:
+def retry_policy(segment: SegmentDefinition, step: Step, step_type: StepType) -> RetryPolicy:
     """Say how often and when a step is tried again: as it says itself, else its config, else the segment."""
     if step.retry is None:
         return RetryPolicy(max_attempts=_retries(segment, step, step_type) + 1)
@@ -224,7 +228,7 @@ def retry_policy(segment: Segment, step: Step, step_type: StepType) -> RetryPoli
     )
 
 
-def _retries(segment: Segment, step: Step, step_type: StepType) -> int:
+def _retries(segment: SegmentDefinition, step: Step, step_type: StepType) -> int:
     """Retries by ``config.retry_count``, else by the segment; a pure step that failed fails again."""
     if step_type.effect is Effect.PURE:
         return 0

@@ -195,7 +195,7 @@ def closed_splits(splits: Sequence[str], joins: Sequence[str], graph: Graph) -> 
     return closes
 
 
-class Reach(TypedDict):
+class TokenReach(TypedDict):
     """What a token at each step may still come to, as ``Plan`` has it."""
 
     reaches: dict[str, int]
@@ -209,7 +209,7 @@ def reach_of_tokens(
     points: Sequence[GatherPoint],
     groups: Sequence[GatherGroup],
     graph: Graph,
-) -> Reach:
+) -> TokenReach:
     """Give each step the bits of the points a token at it may still come to, of their groups, and of the groups around.
 
     A group is around a step that is its D, or stands behind it.
@@ -225,7 +225,7 @@ def reach_of_tokens(
     reached = {
         step_id: sum(1 << group.index for group in groups if group.points & reaches[step_id]) for step_id in order
     }
-    return Reach(reaches=reaches, groups_reached=reached, groups_around=_groups_around(order, groups, graph))
+    return TokenReach(reaches=reaches, groups_reached=reached, groups_around=_groups_around(order, groups, graph))
 
 
 def _groups_around(order: Sequence[str], groups: Sequence[GatherGroup], graph: Graph) -> dict[str, int]:

@@ -15,7 +15,7 @@ EXAMPLE: Final = {
 }
 
 
-class PromptText(serializers.CharField):
+class PromptTextField(serializers.CharField):
     """A template; the rules judge it, with errors of their own."""
 
     described: Final = {"maxLength": MAX_CHARACTERS}
@@ -25,10 +25,10 @@ class PromptText(serializers.CharField):
 class PromptFields(Strict):
     """What a prompt says."""
 
-    prompt = PromptText(
+    prompt = PromptTextField(
         trim_whitespace=False, help_text="What to ask; `{{ expression }}` is filled in when a step uses it."
     )
-    system_prompt = PromptText(
+    system_prompt = PromptTextField(
         required=False, allow_blank=True, trim_whitespace=False, help_text="What the model is to be; also a template."
     )
 

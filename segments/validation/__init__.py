@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kernel.types import Json
 from segments.catalog import Catalog
-from segments.definition import Finding, Segment
+from segments.definition import Finding, SegmentDefinition
 from segments.definition.findings import Findings
 from segments.definition.reading import read_draft
 from segments.validation.addresses import check_addresses
@@ -87,7 +87,7 @@ class Validation:
     """The verdict. ``segment`` is there when the document could be read without errors, even if it is not valid."""
 
     findings: tuple[Finding, ...]
-    segment: Segment | None
+    segment: SegmentDefinition | None
     valid: bool
 
 

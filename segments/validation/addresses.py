@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from segments.catalog import PathText, UrlText
-from segments.definition.findings import Place, shown
+from segments.definition.findings import FindingPlace, shown
 from segments.definition.refs import config_refs
 from segments.expressions import MOST_SHOWN, ExpressionError, foreign_places, named_in, parse_template
 from segments.validation.context import Context
@@ -18,7 +18,7 @@ def check_addresses(context: Context) -> None:
                 _check(context, mark, text, place.at("config", *path))
 
 
-def _check(context: Context, mark: PathText | UrlText, text: str, place: Place) -> None:
+def _check(context: Context, mark: PathText | UrlText, text: str, place: FindingPlace) -> None:
     own = mark.places if isinstance(mark, PathText) else None
     found: list[str] = []
     with suppress(ExpressionError):  # which is told elsewhere

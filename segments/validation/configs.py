@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 from kernel.types import Json
 from segments.catalog import HELD_BY_ANY_VALUE, StepType
 from segments.definition.config import TextKind, said, spellings, text_kinds
-from segments.definition.findings import Path, Place, shown
+from segments.definition.findings import FindingPlace, Path, shown
 from segments.definition.foreign_schemas import SCHEMA
 from segments.validation.context import Context
 from segments.validation.foreign_keys import foreign_config_hint
@@ -28,7 +28,7 @@ def check_configs(context: Context) -> None:
             _check_values(context, step_type, step.config, place.at("config"))
 
 
-def _check_keys(context: Context, step_type: StepType, config: Mapping[str, Json], place: Place) -> None:
+def _check_keys(context: Context, step_type: StepType, config: Mapping[str, Json], place: FindingPlace) -> None:
     known = text_kinds(step_type.config)
     for key in config:
         if key not in known:
@@ -46,7 +46,7 @@ def _check_keys(context: Context, step_type: StepType, config: Mapping[str, Json
             context.findings.info("MISSING_FIELD", message, place.at(name))
 
 
-def _check_spelling(context: Context, names: tuple[str, ...], config: Mapping[str, Json], place: Place) -> None:
+def _check_spelling(context: Context, names: tuple[str, ...], config: Mapping[str, Json], place: FindingPlace) -> None:
     """ALIAS_READ and ALIAS_IGNORED inside a config: of several spellings of one key the first counts."""
     written = [name for name in names if name in config]
     for name in written[1:]:
@@ -57,7 +57,7 @@ def _check_spelling(context: Context, names: tuple[str, ...], config: Mapping[st
         context.findings.info("ALIAS_READ", message, place.at(written[0]))
 
 
-def _check_values(context: Context, step_type: StepType, config: Mapping[str, Json], place: Place) -> None:
+def _check_values(context: Context, step_type: StepType, config: Mapping[str, Json], place: FindingPlace) -> None:
     try:
         step_type.config.model_validate(config)
     except ValidationError as error:
@@ -81,7 +81,7 @@ def _check_values(context: Context, step_type: StepType, config: Mapping[str, Js
         context.findings.error(_CODES.get(problem["type"], "SCHEMA_VIOLATION"), message, place.at(*path))
 
 
-def _tell_of_schema(context: Context, problem: ErrorDetails, place: Place) -> None:
+def _tell_of_schema(context: Context, problem: ErrorDetails, place: FindingPlace) -> None:
     """Tell all that is wrong with a schema, each at its own place."""
     for found in problem["ctx"]["problems"]:
         context.findings.error(found.code, found.message, place.at(*found.path), hint=found.hint)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from segments.catalog import Catalog, StepType
-from segments.definition.findings import Findings, Place
-from segments.definition.model import Edge, Segment, Step
+from segments.definition.findings import FindingPlace, Findings
+from segments.definition.model import Edge, SegmentDefinition, Step
 from segments.definition.ports import (
     EdgeIndex,
     StepPorts,
@@ -46,7 +46,7 @@ class Link:
     """An edge both of whose ends exist and have known types, with its ports resolved."""
 
     edge: Edge
-    place: Place
+    place: FindingPlace
     source_ports: tuple[str, ...]
     target_port: str
 
@@ -82,26 +82,26 @@ class Context:
         self.findings = findings
 
     @property
-    def segment(self) -> Segment:
+    def segment(self) -> SegmentDefinition:
         """The segment as far as it could be read."""
         return self.draft.segment
 
     @cached_property
-    def placed_steps(self) -> list[tuple[Place, Step]]:
+    def placed_steps(self) -> list[tuple[FindingPlace, Step]]:
         """All steps, also those with an id that another has, with their places."""
         pairs = zip(self.draft.step_indexes, self.segment.steps, strict=True)
-        return [(Place(("steps", index), step.step_id or None), step) for index, step in pairs]
+        return [(FindingPlace(("steps", index), step.step_id or None), step) for index, step in pairs]
 
     @cached_property
-    def placed_edges(self) -> list[tuple[Place, Edge]]:
+    def placed_edges(self) -> list[tuple[FindingPlace, Edge]]:
         """All edges with their places."""
         pairs = zip(self.draft.edge_indexes, self.segment.edges, strict=True)
-        return [(Place(("edges", index), edge=index), edge) for index, edge in pairs]
+        return [(FindingPlace(("edges", index), edge=index), edge) for index, edge in pairs]
 
     @cached_property
-    def places(self) -> dict[str, Place]:
+    def places(self) -> dict[str, FindingPlace]:
         """Where each step stands; of several with one id, the first."""
-        places: dict[str, Place] = {}
+        places: dict[str, FindingPlace] = {}
         for place, step in self.placed_steps:
             if step.step_id:
                 places.setdefault(step.step_id, place)
@@ -183,7 +183,7 @@ class Context:
     def _is_known(self, edge: Edge) -> bool:
         return edge.source in self.step_types and edge.target in self.step_types
 
-    def _link(self, place: Place, edge: Edge) -> Link:
+    def _link(self, place: FindingPlace, edge: Edge) -> Link:
         source, target = self.steps[edge.source], self.steps[edge.target]
         return Link(
             edge,

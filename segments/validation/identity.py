@@ -2,7 +2,7 @@
 
 import re
 
-from segments.definition.findings import Place, shown
+from segments.definition.findings import FindingPlace, shown
 from segments.definition.schema import ID_CHARACTERS, MAX_ID
 from segments.validation.context import Context
 from segments.validation.foreign_types import foreign_type_hint
@@ -14,13 +14,13 @@ _ACCEPTED_ID = re.compile(ID_CHARACTERS.removeprefix("^").removesuffix("$"))
 def check_ids(context: Context) -> None:
     """INVALID_ID_FORMAT: ids are lower case letters, digits and underscores; capitals and hyphens pass."""
     if context.segment.segment_id:
-        _check_id(context, context.segment.segment_id, Place(("segment_id",)))
+        _check_id(context, context.segment.segment_id, FindingPlace(("segment_id",)))
     for place, step in context.placed_steps:
         if step.step_id:
             _check_id(context, step.step_id, place.at("step_id"))
 
 
-def _check_id(context: Context, name: str, place: Place) -> None:
+def _check_id(context: Context, name: str, place: FindingPlace) -> None:
     if len(name) > MAX_ID or not _ACCEPTED_ID.fullmatch(name):
         message = f"The id {shown(name)} is not a lower case letter followed by letters, digits and underscores."
         context.findings.error("INVALID_ID_FORMAT", message, place, hint=f"at most {MAX_ID} characters")
@@ -58,7 +58,7 @@ def check_entrypoint(context: Context) -> None:
     if entrypoint and context.steps and entrypoint not in context.steps:
         hint = context.findings.suggest(entrypoint, context.steps)
         message = f"The entrypoint {shown(entrypoint)} is no step."
-        context.findings.error("INVALID_ENTRYPOINT", message, Place(("entrypoint",)), hint=hint)
+        context.findings.error("INVALID_ENTRYPOINT", message, FindingPlace(("entrypoint",)), hint=hint)
 
 
 def check_references(context: Context) -> None:
@@ -73,7 +73,7 @@ def check_references(context: Context) -> None:
                 _check_reference(context, target, place.at("config", key))
 
 
-def _check_reference(context: Context, step_id: str, place: Place) -> None:
+def _check_reference(context: Context, step_id: str, place: FindingPlace) -> None:
     if step_id and context.steps and step_id not in context.steps:
         hint = context.findings.suggest(step_id, context.steps)
         context.findings.error("INVALID_REFERENCE", f"There is no step {shown(step_id)}.", place, hint=hint)

@@ -1,7 +1,7 @@
 """Rules about joins: can enough arrive for them to fire."""
 
 from segments.catalog import Role
-from segments.definition.findings import Place, shown
+from segments.definition.findings import FindingPlace, shown
 from segments.definition.model import Step
 from segments.validation.context import Context
 
@@ -19,7 +19,7 @@ def check_joins(context: Context) -> None:
             _check_quorum(context, step, place)
 
 
-def _check_quorum(context: Context, step: Step, place: Place) -> None:
+def _check_quorum(context: Context, step: Step, place: FindingPlace) -> None:
     count = step.config.get("count")
     if count is None:
         message = f"The join {shown(step.step_id)} waits for a quorum without a count."

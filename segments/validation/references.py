@@ -8,7 +8,7 @@ from typing import Final
 from kernel.errors import LlmteamError
 from kernel.values import dump_json, parse_json
 from segments.definition.config import ConfigText, TextKind, config_texts
-from segments.definition.findings import Place, shown
+from segments.definition.findings import FindingPlace, shown
 from segments.expressions import Expression, ExpressionSyntaxError, Template, parse, parse_template
 from segments.validation.context import Context
 
@@ -24,7 +24,7 @@ class _Use:
     """An expression, where it stands, and the step it belongs to; ``is_edge`` when that step's output is known."""
 
     expression: Expression
-    place: Place
+    place: FindingPlace
     step_id: str
     is_edge: bool
 
@@ -52,7 +52,7 @@ def _in_configs(context: Context) -> Iterator[_Use]:
                 yield _Use(expression, place.at(*found.path), step_id, is_edge=False)
 
 
-def _read(context: Context, found: ConfigText, place: Place) -> tuple[Expression, ...]:
+def _read(context: Context, found: ConfigText, place: FindingPlace) -> tuple[Expression, ...]:
     if found.kind is TextKind.EXPRESSION:
         expression = _parsed(context, found.text, place)
         return () if expression is None else (expression,)
@@ -96,7 +96,7 @@ def _on_edges(context: Context) -> Iterator[_Use]:
             yield _Use(expression, place, link.edge.source, is_edge=True)
 
 
-def _parsed(context: Context, text: str, place: Place) -> Expression | None:
+def _parsed(context: Context, text: str, place: FindingPlace) -> Expression | None:
     try:
         return parse(text)
     except ExpressionSyntaxError as error:
@@ -104,7 +104,7 @@ def _parsed(context: Context, text: str, place: Place) -> Expression | None:
         return None
 
 
-def _report(context: Context, error: ExpressionSyntaxError, place: Place) -> None:
+def _report(context: Context, error: ExpressionSyntaxError, place: FindingPlace) -> None:
     where = "" if error.position is None else f" (at position {error.position})"
     context.findings.error("EXPRESSION_SYNTAX", f"{error.message}{where}", place, hint=error.hint)
 

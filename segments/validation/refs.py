@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from segments.catalog import AssigneeRef, ConnectionRef, PortRef, StoredPromptRef
-from segments.definition.findings import Place, shown
+from segments.definition.findings import FindingPlace, shown
 from segments.definition.prompt_names import read_prompt_name
 from segments.definition.refs import Mark, config_refs
 from segments.validation.context import Context
@@ -81,7 +81,7 @@ def check_port_refs(context: Context) -> None:
             context.findings.error("UNKNOWN_PORT", message, place, hint=hint)
 
 
-def _refs(context: Context) -> Iterator[tuple[Place, Mark, str]]:
+def _refs(context: Context) -> Iterator[tuple[FindingPlace, Mark, str]]:
     """Give the names that are known before a run: not those a template makes."""
     for place, step in context.placed_steps:
         step_type = context.catalog.get(step.type)

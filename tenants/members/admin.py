@@ -33,7 +33,7 @@ from tenants.members.services import (
     reactivate_member,
     revoke_invitation,
 )
-from tenants.models import Invitation, Membership, Role
+from tenants.models import Invitation, MemberRole, Membership
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[Invitation]
@@ -174,7 +174,7 @@ class MembershipAdmin(ConsoleAdmin):
 class InvitationForm(Form):
     """Whom to invite."""
 
-    role = forms.ChoiceField(choices=Role.choices, initial=Role.REVIEWER, widget=UnfoldAdminSelectWidget)
+    role = forms.ChoiceField(choices=MemberRole.choices, initial=MemberRole.REVIEWER, widget=UnfoldAdminSelectWidget)
     groups = SimpleArrayField(
         forms.CharField(max_length=100), required=False, help_text=GROUPS_HELP, widget=UnfoldAdminTextInputWidget
     )

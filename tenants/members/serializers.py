@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from tenants.fields import Formed, Id, whole
 from tenants.members.rules import GROUP, MOST_GROUPS
-from tenants.models import Invitation, Membership, Role
+from tenants.models import Invitation, MemberRole, Membership
 from tenants.requests import Strict
 
 
@@ -20,7 +20,7 @@ class GroupList(serializers.ListField):
 class MemberFields(Strict):
     """What may be changed of a member; what is left out stays."""
 
-    role = serializers.ChoiceField(choices=Role.choices, required=False)
+    role = serializers.ChoiceField(choices=MemberRole.choices, required=False)
     groups = GroupList(required=False)
 
 
@@ -34,7 +34,7 @@ class InvitationFields(Strict):
     """Whom to invite."""
 
     email = AsciiEmail(max_length=254)
-    role = serializers.ChoiceField(choices=Role.choices, default=Role.REVIEWER)
+    role = serializers.ChoiceField(choices=MemberRole.choices, default=MemberRole.REVIEWER)
     groups = GroupList(default=list)
 
 
@@ -60,7 +60,7 @@ class MemberShape(serializers.Serializer[Any]):
     member_id = serializers.UUIDField()
     email = serializers.CharField()
     name = serializers.CharField()
-    role = serializers.ChoiceField(choices=Role.choices)
+    role = serializers.ChoiceField(choices=MemberRole.choices)
     groups = serializers.ListField(child=serializers.CharField())
     is_active = serializers.BooleanField()
     absence = AbsenceShape(allow_null=True)
@@ -73,7 +73,7 @@ class InvitationShape(serializers.Serializer[Any]):
 
     invitation_id = serializers.UUIDField()
     email = serializers.CharField()
-    role = serializers.ChoiceField(choices=Role.choices)
+    role = serializers.ChoiceField(choices=MemberRole.choices)
     groups = serializers.ListField(child=serializers.CharField())
     status = serializers.ChoiceField(choices=["open", "accepted", "revoked", "expired"])
     created_at = serializers.DateTimeField()

@@ -3,7 +3,7 @@
 from tenants.models.connections import Connection, ConnectionAuth, ConnectionKind, SecretPlace
 from tenants.models.members import Invitation
 from tenants.models.sign_in import DEFAULT_SCOPES, Identity, IdentityProvider
-from tenants.models.tenants import ApiKey, CallbackSecret, Membership, Role, Tenant, User
+from tenants.models.tenants import ApiKey, CallbackSecret, MemberRole, Membership, Tenant, User
 
 __all__ = [
     "DEFAULT_SCOPES",
@@ -15,8 +15,8 @@ __all__ = [
     "Identity",
     "IdentityProvider",
     "Invitation",
+    "MemberRole",
     "Membership",
-    "Role",
     "SecretPlace",
     "Tenant",
     "User",

@@ -105,7 +105,7 @@ class Tenant(models.Model):
         return self.id
 
 
-class Role(models.TextChoices):
+class MemberRole(models.TextChoices):
     """What a member may do in a tenant."""
 
     ADMIN = "admin", "Tenant admin"
@@ -119,7 +119,7 @@ class Membership(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=16, choices=Role, default=Role.REVIEWER)
+    role = models.CharField(max_length=16, choices=MemberRole, default=MemberRole.REVIEWER)
     groups = ArrayField(models.CharField(max_length=100), default=list, blank=True)
     away_from = models.DateTimeField(null=True, blank=True, help_text="Out of office from then on.")
     away_until = models.DateTimeField(null=True, blank=True)
@@ -136,7 +136,7 @@ class Membership(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant", "user"], name="membership_once"),
-            models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
+            models.CheckConstraint(condition=Q(role__in=MemberRole.values), name="membership_role_known"),
             models.CheckConstraint(
                 condition=Q(away_until__isnull=True) | Q(away_until__gt=F("away_from")), name="membership_away_forwards"
             ),

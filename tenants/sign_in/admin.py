@@ -31,11 +31,11 @@ from tenants.sealing import seal_into
 from tenants.sign_in.accounts.errors import LAST_ACCOUNT
 from tenants.sign_in.accounts.services import unlink
 from tenants.sign_in.errors import SignInRefused
-from tenants.sign_in.operators.trial import RIGHT, Verdict, look_up
-from tenants.sign_in.providers import INSTALLATION, Provider, provider_to_try
+from tenants.sign_in.operators.trial import RIGHT, TrialVerdict, look_up
+from tenants.sign_in.providers import INSTALLATION, SignInProvider, provider_to_try
 from tenants.sign_in.rules import domain_problems, issuer_problem, map_problem
 from tenants.sign_in.sending import send_to_provider
-from tenants.sign_in.states import Purpose
+from tenants.sign_in.states import SignInPurpose
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[IdentityProvider]
@@ -126,7 +126,7 @@ class IdentityProviderAdmin(ConsoleAdmin):
             "opts": self.opts,
             "title": "Try a provider",
             "findings": findings,
-            "works": all(one.verdict is not Verdict.FAILED for one in findings),
+            "works": all(one.verdict is not TrialVerdict.FAILED for one in findings),
             "begin": reverse("admin:tenants_identityprovider_try_begin", args=[key]),
             "to_register": self.to_register(None),
         }
@@ -136,12 +136,12 @@ class IdentityProviderAdmin(ConsoleAdmin):
         """Send the operator to a provider, and from there to a page that says what came of it."""
         provider, back = self._provider_to_try(request, key), self.list_url()
         try:
-            return send_to_provider(request, provider, next_url=back, purpose=Purpose.TRIAL)
+            return send_to_provider(request, provider, next_url=back, purpose=SignInPurpose.TRIAL)
         except SignInRefused as error:
             self.message_user(request, error.detail, messages.ERROR)
             return HttpResponseRedirect(back)
 
-    def _provider_to_try(self, request: HttpRequest, key: str) -> Provider:
+    def _provider_to_try(self, request: HttpRequest, key: str) -> SignInProvider:
         if not self.has_try_permission(request):
             raise PermissionDenied
         provider = provider_to_try(key)

@@ -17,7 +17,7 @@ from tenants.sign_in.errors import PersonRefused, ProviderFailed, ProviderRefuse
 from tenants.sign_in.fetching import fetch_object, fetch_userinfo
 from tenants.sign_in.id_tokens import Claims, Expected, key_id, read_id_token, read_userinfo
 from tenants.sign_in.metadata import directory
-from tenants.sign_in.providers import Provider
+from tenants.sign_in.providers import SignInProvider
 from tenants.sign_in.services import SignedIn, sign_in
 from tenants.sign_in.states import Begun
 
@@ -41,7 +41,7 @@ class Stage(StrEnum):
 class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the library has no types
     """Signs one person in through one provider. Without one, as Django makes it, it only knows sessions again."""
 
-    def __init__(self, provider: Provider | None = None, *, act: Act = sign_in) -> None:
+    def __init__(self, provider: SignInProvider | None = None, *, act: Act = sign_in) -> None:
         """Take no settings: the library's would name one provider for all.
 
         Args:
@@ -147,7 +147,7 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
         """Keep no token: nothing is asked of the provider later."""
 
     @property
-    def _provider(self) -> Provider:
+    def _provider(self) -> SignInProvider:
         if self.provider is None:
             raise TypeError("this backend was made to know sessions again")
         return self.provider

@@ -12,7 +12,7 @@ from kernel.errors import LlmteamError
 from kernel.types import Json
 from kernel.values import parse_json
 from tenants.sign_in.errors import ProviderFailed
-from tenants.sign_in.providers import Provider
+from tenants.sign_in.providers import SignInProvider
 
 TIMEOUT_SECONDS: Final = 5.0
 MOST_BYTES: Final = 256 * 1024
@@ -22,7 +22,7 @@ _ERROR_NAME: Final = re.compile(r"[a-z_]{1,40}")
 
 
 def fetch_object(
-    provider: Provider,
+    provider: SignInProvider,
     url: str,
     *,
     form: Mapping[str, str] | None = None,
@@ -44,7 +44,7 @@ def fetch_object(
     return _read_object(url, _answered(provider, url, form=form, headers=headers, basic=basic))
 
 
-def fetch_userinfo(provider: Provider, url: str, *, access_token: str) -> dict[str, Json] | str:
+def fetch_userinfo(provider: SignInProvider, url: str, *, access_token: str) -> dict[str, Json] | str:
     """Read what is known of a person: an object, or the text of a signed answer (``application/jwt``), not judged yet.
 
     Raises:
@@ -57,7 +57,7 @@ def fetch_userinfo(provider: Provider, url: str, *, access_token: str) -> dict[s
 
 
 def _answered(
-    provider: Provider,
+    provider: SignInProvider,
     url: str,
     *,
     form: Mapping[str, str] | None = None,

@@ -9,7 +9,7 @@ from typing import Final
 from kernel.types import Json
 from tenants.sign_in.errors import ProviderFailed
 from tenants.sign_in.fetching import MOST_TOLD, fetch_object
-from tenants.sign_in.providers import Provider
+from tenants.sign_in.providers import SignInProvider
 
 REMEMBERED_SECONDS: Final = 3600.0
 REFETCH_SECONDS: Final = 30.0
@@ -42,14 +42,14 @@ class _Known:
     refetch_from: float
 
 
-class Directory:
+class MetadataDirectory:
     """Remembers providers' metadata and keys, by issuer and what may be called for whom. For any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], _Known] = {}
 
-    def metadata(self, provider: Provider) -> Metadata:
+    def metadata(self, provider: SignInProvider) -> Metadata:
         """Give a provider's addresses.
 
         Raises:
@@ -57,7 +57,7 @@ class Directory:
         """
         return self._find(provider).metadata
 
-    def keys(self, provider: Provider, *, kid: str | None, unfit: bool = False) -> Keys:
+    def keys(self, provider: SignInProvider, *, kid: str | None, unfit: bool = False) -> Keys:
         """Give a provider's keys; looks again, at most each 30 s, when none of them will do.
 
         Args:
@@ -80,7 +80,7 @@ class Directory:
             known.keys = fetch_keys(provider, known.metadata)
         return known.keys
 
-    def forget(self, provider: Provider | None = None) -> None:
+    def forget(self, provider: SignInProvider | None = None) -> None:
         """Ask a provider again; None: all."""
         with self._lock:
             if provider is None:
@@ -88,7 +88,7 @@ class Directory:
             else:
                 self._known.pop((provider.key, provider.issuer), None)
 
-    def _find(self, provider: Provider) -> _Known:
+    def _find(self, provider: SignInProvider) -> _Known:
         name = (provider.key, provider.issuer)
         with self._lock:
             found = self._known.get(name)
@@ -103,10 +103,10 @@ class Directory:
         return known
 
 
-directory = Directory()
+directory = MetadataDirectory()
 
 
-def fetch_metadata(provider: Provider) -> Metadata:
+def fetch_metadata(provider: SignInProvider) -> Metadata:
     """Ask a provider for its addresses now.
 
     Raises:
@@ -128,7 +128,7 @@ def fetch_metadata(provider: Provider) -> Metadata:
     )
 
 
-def fetch_keys(provider: Provider, metadata: Metadata) -> Keys:
+def fetch_keys(provider: SignInProvider, metadata: Metadata) -> Keys:
     """Ask a provider for its keys now.
 
     Raises:

@@ -18,7 +18,7 @@ INSTALLATION: Final = "installation"
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
+class SignInProvider:
     """A provider as a sign-in needs it.
 
     Attributes:
@@ -51,11 +51,11 @@ class Provider:
         return AuditObject("identity_provider", self.key, None if self.tenant is None else self.tenant.id)
 
 
-def installation_provider() -> Provider | None:
+def installation_provider() -> SignInProvider | None:
     """Give the installation's provider; None when none is set up."""
     if not settings.OIDC_ISSUER:
         return None
-    return Provider(
+    return SignInProvider(
         key=INSTALLATION,
         issuer=settings.OIDC_ISSUER,
         client_id=settings.OIDC_CLIENT_ID,
@@ -70,7 +70,7 @@ def installation_provider() -> Provider | None:
     )
 
 
-def provider_of_tenant(slug: str) -> Provider | None:
+def provider_of_tenant(slug: str) -> SignInProvider | None:
     """Find a tenant's own provider by its short name as people write it; None when there is none that is active.
 
     Where two names differ by their case only, each is found as it is written.
@@ -84,13 +84,13 @@ def provider_of_tenant(slug: str) -> Provider | None:
     return _find(is_active=True, tenant__slug=exact)
 
 
-def provider_by_key(key: object) -> Provider | None:
+def provider_by_key(key: object) -> SignInProvider | None:
     """Find the provider a sign-in was begun with; None when it is not there any more."""
     provider = provider_to_try(key)
     return provider if provider is not None and provider.is_active else None
 
 
-def provider_to_try(key: object) -> Provider | None:
+def provider_to_try(key: object) -> SignInProvider | None:
     """Find a provider by its key, an inactive one too: it is tried before people may use it."""
     if key == INSTALLATION:
         return installation_provider()
@@ -98,12 +98,12 @@ def provider_to_try(key: object) -> Provider | None:
     return None if row_id is None else _find(id=row_id)
 
 
-def _find(**wanted: object) -> Provider | None:
+def _find(**wanted: object) -> SignInProvider | None:
     with unscoped("a provider is looked up before anybody is known"):
         row = IdentityProvider.objects.select_related("tenant").filter(tenant__is_active=True, **wanted).first()
     if row is None:
         return None
-    return Provider(
+    return SignInProvider(
         key=str(row.id),
         issuer=row.issuer,
         client_id=row.client_id,

@@ -10,15 +10,15 @@ from mozilla_django_oidc.views import OIDCAuthenticationRequestView
 
 from tenants.sign_in.errors import SignInRefused
 from tenants.sign_in.metadata import directory
-from tenants.sign_in.providers import Provider
-from tenants.sign_in.states import Purpose, bind_state
+from tenants.sign_in.providers import SignInProvider
+from tenants.sign_in.states import SignInPurpose, bind_state
 from tenants.sign_in.strangers import check_may_begin, tell
 
 
 class _Sending(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the library has no types
     """The library's request, with one provider of many."""
 
-    def __init__(self, provider: Provider, endpoint: str, asked: Mapping[str, str]) -> None:
+    def __init__(self, provider: SignInProvider, endpoint: str, asked: Mapping[str, str]) -> None:
         """Take no settings: the library's would name one provider for all."""
         View.__init__(self)
         self.provider, self.asked = provider, asked
@@ -37,10 +37,10 @@ class _Sending(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the libr
 
 def send_to_provider(
     request: HttpRequest,
-    provider: Provider,
+    provider: SignInProvider,
     *,
     next_url: str,
-    purpose: Purpose = Purpose.SIGN_IN,
+    purpose: SignInPurpose = SignInPurpose.SIGN_IN,
     person: str = "",
     **asked: str,
 ) -> HttpResponseRedirect:
@@ -68,7 +68,7 @@ def send_to_provider(
     return answer
 
 
-def _endpoint(request: HttpRequest, provider: Provider) -> str:
+def _endpoint(request: HttpRequest, provider: SignInProvider) -> str:
     try:
         return directory.metadata(provider).authorization_endpoint
     except SignInRefused as error:

@@ -41,7 +41,7 @@ from tenants.sign_in.errors import (
     SignInRefused,
     TokenRefused,
 )
-from tenants.sign_in.providers import Provider
+from tenants.sign_in.providers import SignInProvider
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class SignedIn:
     identity: Identity
 
 
-def sign_in(*, provider: Provider, claims: Claims) -> SignedIn:
+def sign_in(*, provider: SignInProvider, claims: Claims) -> SignedIn:
     """Find the person an account stands for, and bring their memberships up to date.
 
     An account is known by issuer and subject. An unknown one is let in only where its verified e-mail is invited (a
@@ -84,7 +84,7 @@ def sign_in(*, provider: Provider, claims: Claims) -> SignedIn:
         return _sign_in(provider, claims)  # the same account came twice at once, and is known now
 
 
-def rehearse_sign_in(*, provider: Provider, claims: Claims) -> SignedIn:
+def rehearse_sign_in(*, provider: SignInProvider, claims: Claims) -> SignedIn:
     """Do what ``sign_in`` does, then take all of it back: nothing is written, and nobody is signed in.
 
     Raises:
@@ -96,7 +96,7 @@ def rehearse_sign_in(*, provider: Provider, claims: Claims) -> SignedIn:
     return found
 
 
-def refuse(*, provider: Provider | None, error: SignInRefused) -> None:
+def refuse(*, provider: SignInProvider | None, error: SignInRefused) -> None:
     """Tell the audit that nobody was signed in: the tenant's if it has a part in it, else the installation's."""
     reason = error.reason if isinstance(error, TokenRefused) else None
     after: dict[str, Json] = {"code": error.code, "reason": reason}
@@ -108,7 +108,7 @@ def refuse(*, provider: Provider | None, error: SignInRefused) -> None:
         record("sign_in.refused", target, actor="anonymous", after=after, outcome="refused")
 
 
-def _sign_in(provider: Provider, claims: Claims) -> SignedIn:
+def _sign_in(provider: SignInProvider, claims: Claims) -> SignedIn:
     with unscoped("a person signs in before a tenant is chosen"):
         email = verified_email(claims, trusted=provider.emails_verified)
         identity = Identity.objects.select_related("user").filter(issuer=provider.issuer, subject=claims["sub"]).first()
@@ -137,18 +137,18 @@ def account_of(*, user: User, account_id: object) -> Identity | None:
     return None if wanted is None else Identity.objects.select_related("user").filter(user=user, id=wanted).first()
 
 
-def members_for(*, user: User, provider: Provider) -> list[Membership]:
+def members_for(*, user: User, provider: SignInProvider) -> list[Membership]:
     """Read where somebody may go who was vouched for by a provider: a tenant's own opens this tenant only."""
     found = memberships_of(user=user)
     return [one for one in found if provider.tenant is None or one.tenant_id == provider.tenant.id]
 
 
-def _was_member(user: User, provider: Provider) -> bool:
+def _was_member(user: User, provider: SignInProvider) -> bool:
     rows = user.memberships.all()
     return rows.exists() if provider.tenant is None else rows.filter(tenant=provider.tenant).exists()
 
 
-def _new_identity(provider: Provider, claims: Claims, email: str | None) -> Identity:
+def _new_identity(provider: SignInProvider, claims: Claims, email: str | None) -> Identity:
     if email is None:
         raise _WITHOUT_EMAIL[email_fault(claims)](said_email(claims))
     found = _without_account(provider, email) or _invited_again(provider, email)
@@ -161,26 +161,26 @@ def _new_identity(provider: Provider, claims: Claims, email: str | None) -> Iden
     return identity
 
 
-def _open_invitations(provider: Provider, email: str) -> QuerySet[Invitation]:
+def _open_invitations(provider: SignInProvider, email: str) -> QuerySet[Invitation]:
     found = Invitation.objects.filter(email=email, accepted_at=None, revoked_at=None, expires_at__gt=utc_now())
     return found if provider.tenant is None else found.filter(tenant=provider.tenant)
 
 
-def _is_invited(provider: Provider, email: str) -> bool:
+def _is_invited(provider: SignInProvider, email: str) -> bool:
     """Whether somebody new is invited: not to a tenant that knows the e-mail as a member's."""
     invited = set(_open_invitations(provider, email).values_list("tenant", flat=True))
     known = Membership.objects.filter(user__email__iexact=email, tenant__in=invited)
     return bool(invited - set(known.values_list("tenant", flat=True)))
 
 
-def _may_join(provider: Provider, email: str) -> bool:
+def _may_join(provider: SignInProvider, email: str) -> bool:
     """Whether the e-mail's domain opens the tenant: not again to somebody who is known there under another account."""
     if provider.tenant is None or email.rpartition("@")[2] not in provider.allowed_domains:
         return False
     return not Membership.objects.filter(tenant=provider.tenant, user__email__iexact=email).exists()
 
 
-def _without_account(provider: Provider, email: str) -> User | None:
+def _without_account(provider: SignInProvider, email: str) -> User | None:
     """Find the one member with this e-mail who has no account: an operator made them, or their accounts were unlinked.
 
     Never one who may use the console: an account would open that too. Never one of another tenant as well, for a
@@ -194,7 +194,7 @@ def _without_account(provider: Provider, email: str) -> User | None:
     return rows[0] if provider.tenant is None or tenants == {provider.tenant.id} else None
 
 
-def _invited_again(provider: Provider, email: str) -> User | None:
+def _invited_again(provider: SignInProvider, email: str) -> User | None:
     """Find the member whom their tenant, the only one they belong to, has invited to come with another account."""
     tenants = _open_invitations(provider, email).values("tenant")
     for member in Membership.objects.select_related("user").filter(user__email__iexact=email, tenant__in=tenants):
@@ -213,7 +213,7 @@ def _new_user(claims: Claims, email: str) -> User:
     return user
 
 
-def _join(provider: Provider, user: User, email: str) -> None:
+def _join(provider: SignInProvider, user: User, email: str) -> None:
     accept_invitations(user=user, email=email, tenant=provider.tenant)
     if provider.tenant is not None and _may_join(provider, email):
         join_by_domain(tenant=provider.tenant, user=user)
@@ -222,7 +222,7 @@ def _join(provider: Provider, user: User, email: str) -> None:
         user.save(update_fields=["email"])
 
 
-def _follow_groups(provider: Provider, user: User, claims: Claims) -> None:
+def _follow_groups(provider: SignInProvider, user: User, claims: Claims) -> None:
     """Take over what the provider says of somebody's groups and role, save that the last admin stays one.
 
     What it does not tell stays, and the audit is told why.
@@ -238,7 +238,7 @@ def _follow_groups(provider: Provider, user: User, claims: Claims) -> None:
                 _change_role(provider, member, role)
 
 
-def _is_told(provider: Provider, member: Membership, claims: Claims, claim: str, *, kept: str) -> bool:
+def _is_told(provider: SignInProvider, member: Membership, claims: Claims, claim: str, *, kept: str) -> bool:
     if listed_groups(claims, claim) is not None:
         return True
     after: dict[str, Json] = {"claim": claim, "reason": why_untold(claims, claim)}
@@ -246,22 +246,22 @@ def _is_told(provider: Provider, member: Membership, claims: Claims, claim: str,
     return False
 
 
-def _change_role(provider: Provider, member: Membership, role: str) -> None:
+def _change_role(provider: SignInProvider, member: Membership, role: str) -> None:
     try:
         change_member(tenant=member.tenant, actor=_actor(provider), member_id=member.id, role=role)
     except LastAdmin:
         return
 
 
-def _actor(provider: Provider) -> str:
+def _actor(provider: SignInProvider) -> str:
     return f"identity_provider:{provider.key}"
 
 
-def _tell_of_link(provider: Provider, identity: Identity) -> None:
+def _tell_of_link(provider: SignInProvider, identity: Identity) -> None:
     for member in members_for(user=identity.user, provider=provider):
         after: dict[str, Json] = {"identity_provider": provider.key, "issuer": identity.issuer}
         record("member.account_linked", member, actor=f"member:{member.id}", after=after)
 
 
-def _tell_of(member: Membership, provider: Provider) -> None:
+def _tell_of(member: Membership, provider: SignInProvider) -> None:
     record("sign_in.done", member, actor=f"member:{member.id}", after={"identity_provider": provider.key})

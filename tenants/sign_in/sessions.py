@@ -16,7 +16,7 @@ from tenants.models import Membership, User
 from tenants.sign_in.backend import NAME
 from tenants.sign_in.errors import ProviderFailed
 from tenants.sign_in.metadata import directory
-from tenants.sign_in.providers import Provider, provider_by_key
+from tenants.sign_in.providers import SignInProvider, provider_by_key
 from tenants.sign_in.services import SignedIn, account_of, members_for
 
 PROVIDER: Final = "identity_provider"
@@ -31,7 +31,7 @@ LONGEST_HINT: Final = 4_000
 """Of an ID token, in characters: it goes into an address, and servers refuse long ones."""
 
 
-def begin_session(request: HttpRequest, provider: Provider, signed_in: SignedIn, *, id_token: str) -> None:
+def begin_session(request: HttpRequest, provider: SignInProvider, signed_in: SignedIn, *, id_token: str) -> None:
     """Put a new session in the place of the one there is. It ends at a fixed time, whatever is asked meanwhile."""
     with unscoped("a person signs in before a tenant is chosen"):
         request.session.flush()
@@ -45,7 +45,7 @@ def begin_session(request: HttpRequest, provider: Provider, signed_in: SignedIn,
         request.session[TENANT] = str(signed_in.members[0].tenant_id)
 
 
-def end_session_address(provider: Provider) -> str | None:
+def end_session_address(provider: SignInProvider) -> str | None:
     """Tell where a provider ends its own session; None where it cannot be asked to."""
     try:
         return directory.metadata(provider).end_session_endpoint

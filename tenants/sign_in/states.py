@@ -18,7 +18,7 @@ STATES: Final = "oidc_states"
 LIVES_SECONDS: Final = 600
 
 
-class Purpose(StrEnum):
+class SignInPurpose(StrEnum):
     """What becomes of an account once its provider has vouched for it."""
 
     SIGN_IN = "sign_in"
@@ -44,12 +44,12 @@ class Begun:
     code_verifier: str
     provider: str
     next: str
-    purpose: Purpose
+    purpose: SignInPurpose
     person: str
 
 
 def bind_state(
-    request: HttpRequest, state: str, *, provider_key: str, next_url: str, purpose: Purpose, person: str
+    request: HttpRequest, state: str, *, provider_key: str, next_url: str, purpose: SignInPurpose, person: str
 ) -> None:
     """Add to a state that the library has just made what it is for, and where the person wanted to go."""
     said = {"provider": provider_key, "next": next_url, "purpose": purpose.value, "person": person}
@@ -81,4 +81,4 @@ def take_state(request: HttpRequest) -> Begun:
     if found["added_on"] < time.time() - LIVES_SECONDS:
         raise StateRefused
     said = {name: str(found[name]) for name in ("nonce", "code_verifier", "provider", "next", "person")}
-    return Begun(**said, purpose=Purpose(found["purpose"]))
+    return Begun(**said, purpose=SignInPurpose(found["purpose"]))

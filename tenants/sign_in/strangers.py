@@ -17,7 +17,7 @@ from tenants.sign_in.errors import (
     TooManyRefusals,
     TooManySignIns,
 )
-from tenants.sign_in.providers import Provider
+from tenants.sign_in.providers import SignInProvider
 from tenants.sign_in.services import refuse
 
 REFUSALS: Final = Counter("llmteam_sign_in_refusals", "People who were not signed in.", ["code", "written"])
@@ -25,7 +25,7 @@ _REFUSALS_WRITTEN: Final = per_seconds("sign_in_refusal_written", 1, 60)
 _SIGN_INS_BEGUN: Final = per_seconds("sign_in_begun", 30, 60)
 
 
-def tell(request: HttpRequest, provider: Provider | None, error: SignInRefused) -> None:
+def tell(request: HttpRequest, provider: SignInProvider | None, error: SignInRefused) -> None:
     """Tell the audit of a refusal, once a minute of each kind from an address: strangers cannot fill it."""
     if _is_worth_an_entry(request, error):
         refuse(provider=provider, error=error)

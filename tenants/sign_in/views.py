@@ -15,11 +15,11 @@ from tenants.sign_in.errors import NoProvider, ProviderFailed, SignInRefused, St
 from tenants.sign_in.operators.signing_in import begin_operator_session, operators_provider, sign_in_operator
 from tenants.sign_in.operators.trial import show_trial
 from tenants.sign_in.pages import signed_in_member
-from tenants.sign_in.providers import Provider, installation_provider, provider_by_key, provider_of_tenant
+from tenants.sign_in.providers import SignInProvider, installation_provider, provider_by_key, provider_of_tenant
 from tenants.sign_in.responses import SEE_OTHER, next_page, page, ways_to_sign_in
 from tenants.sign_in.sending import send_to_provider
 from tenants.sign_in.sessions import begin_session, choices, choose, end_session
-from tenants.sign_in.states import Begun, Purpose, take_state
+from tenants.sign_in.states import Begun, SignInPurpose, take_state
 from tenants.sign_in.strangers import check_may_come_back, count_refused, tell
 
 
@@ -48,7 +48,7 @@ class LoginView(View):
             NoProvider: There is none, or the tenant has none.
             ProviderFailed: It does not tell its addresses.
         """
-        if request.GET.get("for") == Purpose.OPERATOR:
+        if request.GET.get("for") == SignInPurpose.OPERATOR:
             return _send_operator(request)
         slug = request.GET.get("tenant")
         provider = installation_provider() if slug is None else provider_of_tenant(slug)
@@ -70,18 +70,18 @@ class CallbackView(View):
             SignInRefused: Whatever is wrong; the audit has been told.
         """
         check_may_come_back(request)
-        provider: Provider | None = None
+        provider: SignInProvider | None = None
         try:
             begun = take_state(request)
-            if begun.purpose is Purpose.TRIAL:
+            if begun.purpose is SignInPurpose.TRIAL:
                 return show_trial(request, begun)
             provider = provider_by_key(begun.provider)
             if provider is None:
                 raise StateRefused
-            if begun.purpose is Purpose.LINK:
+            if begun.purpose is SignInPurpose.LINK:
                 finish_linking(request, provider, begun)
                 return HttpResponseRedirect(begun.next)
-            if begun.purpose is Purpose.OPERATOR:
+            if begun.purpose is SignInPurpose.OPERATOR:
                 return _let_operator_in(request, provider, begun)
             backend = ProviderBackend(provider)
             backend.redeem(request, begun)
@@ -139,10 +139,10 @@ def _send_operator(request: HttpRequest) -> HttpResponse:
         raise NoProvider
     asked = {"acr_values": " ".join(settings.OPERATOR_ACR)} if settings.OPERATOR_ACR else {}
     back = next_page(request, otherwise=reverse("admin:index"))
-    return send_to_provider(request, provider, next_url=back, purpose=Purpose.OPERATOR, **asked)
+    return send_to_provider(request, provider, next_url=back, purpose=SignInPurpose.OPERATOR, **asked)
 
 
-def _let_operator_in(request: HttpRequest, provider: Provider, begun: Begun) -> HttpResponse:
+def _let_operator_in(request: HttpRequest, provider: SignInProvider, begun: Begun) -> HttpResponse:
     """Begin a session for the console; the settings may have changed since the sign-in was begun."""
     if operators_provider() is None:
         raise StateRefused

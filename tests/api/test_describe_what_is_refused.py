@@ -33,7 +33,7 @@ from runs.api.trial_views import TrialFields
 from runs.callbacks.serializers import DeliveryListQuery, NotificationFields, RedeliverFields
 from runs.events.queries import EventQuery, EventStreamQuery
 from runs.usage.serializers import UsageQuery
-from segments.prompts.serializers import PromptFields, PromptListQuery, PromptText
+from segments.prompts.serializers import PromptFields, PromptListQuery, PromptTextField
 from segments.selectors import read_number
 from segments.serializers import SegmentListQuery
 from tenants.api.serializers import MeQuery, TokenFields
@@ -187,7 +187,7 @@ def test_a_body_is_described_as_it_is_read(place: tuple[str, str], document: dic
     for name, sent in [*flawed(body), ("", []), ("", 5), ("", "a")]:
         if judge.is_valid(sent):
             assert takes(kind, sent) or is_said_in_words(sent), str(sent)[:500]
-        elif not isinstance(kind().fields.get(name), Formed | DecisionField | PromptText):
+        elif not isinstance(kind().fields.get(name), Formed | DecisionField | PromptTextField):
             assert not takes(kind, sent), str(sent)[:500]
 
 

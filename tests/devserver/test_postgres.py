@@ -26,13 +26,13 @@ def checkout() -> Iterator[Path]:
 
 
 @pytest.fixture
-def claim(checkout: Path) -> Iterator[folders.Claim]:
-    with folders.Claim(checkout=checkout, name="postgres-test") as taken:
+def claim(checkout: Path) -> Iterator[folders.FolderClaim]:
+    with folders.FolderClaim(checkout=checkout, name="postgres-test") as taken:
         yield taken
 
 
 @pytest.fixture
-def server(claim: folders.Claim, checkout: Path) -> Iterator[postgres.Postgres]:
+def server(claim: folders.FolderClaim, checkout: Path) -> Iterator[postgres.Postgres]:
     running = postgres.start(claim, checkout=checkout, durable=True)
     yield running
     running.stop()
@@ -70,7 +70,7 @@ def test_is_durable_and_on_loopback_only(server: postgres.Postgres) -> None:
     assert {name: ask(server, f"show {name}") for name in wanted} == wanted
 
 
-def test_may_trade_durability_for_speed(claim: folders.Claim, checkout: Path) -> None:
+def test_may_trade_durability_for_speed(claim: folders.FolderClaim, checkout: Path) -> None:
     server = postgres.start(claim, checkout=checkout, durable=False)
     try:
         assert ask(server, "show fsync") == "off"
@@ -85,7 +85,7 @@ def test_lets_nobody_in_without_the_password(server: postgres.Postgres) -> None:
         psycopg.connect(flawed)
 
 
-def test_keeps_data_over_a_restart(server: postgres.Postgres, claim: folders.Claim, checkout: Path) -> None:
+def test_keeps_data_over_a_restart(server: postgres.Postgres, claim: folders.FolderClaim, checkout: Path) -> None:
     tell(server, "create table kept (word text)")
     tell(server, "insert into kept values ('stays')")
     server.stop()
@@ -109,7 +109,7 @@ def test_recovers_committed_data_after_sigkill(server: postgres.Postgres) -> Non
 
 
 def test_ends_a_server_left_behind_on_the_same_data(
-    server: postgres.Postgres, claim: folders.Claim, checkout: Path
+    server: postgres.Postgres, claim: folders.FolderClaim, checkout: Path
 ) -> None:
     assert server.child
     again = postgres.start(claim, checkout=checkout)
@@ -121,7 +121,7 @@ def test_ends_a_server_left_behind_on_the_same_data(
 
 
 def test_starts_although_a_stale_pid_file_names_a_living_process(
-    server: postgres.Postgres, claim: folders.Claim, checkout: Path
+    server: postgres.Postgres, claim: folders.FolderClaim, checkout: Path
 ) -> None:
     server.stop()
     (server.site.data / "postmaster.pid").write_text(f"{os.getppid()}\n{server.site.data}\n")
@@ -132,7 +132,7 @@ def test_starts_although_a_stale_pid_file_names_a_living_process(
         again.stop()
 
 
-def test_makes_data_again_when_making_was_cut_short(claim: folders.Claim, checkout: Path) -> None:
+def test_makes_data_again_when_making_was_cut_short(claim: folders.FolderClaim, checkout: Path) -> None:
     home = claim.folder / "postgres"
     shutil.rmtree(home, ignore_errors=True)
     (home / "unfinished").mkdir(parents=True)
@@ -154,7 +154,7 @@ def test_keeps_data_elsewhere_where_its_user_may_not_enter_the_checkout(tmp_path
     assert not folders.may_enter(unprivileged_user(), tmp_path)
     place = folders.open_folder(tmp_path)
     try:
-        with folders.Claim(checkout=tmp_path, name="private") as claim:
+        with folders.FolderClaim(checkout=tmp_path, name="private") as claim:
             server = postgres.start(claim, checkout=tmp_path, durable=False)
             try:
                 assert ask(server, "select 1") == 1

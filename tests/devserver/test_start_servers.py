@@ -45,7 +45,7 @@ def test_starts_both_and_stops_both(checkout: Path) -> None:
         children = [server.child for server in servers.running if server.child]
         assert len(children) == 2
     assert all(is_gone(child.pid) for child in children)
-    with folders.Claim(checkout=checkout, name="one"):
+    with folders.FolderClaim(checkout=checkout, name="one"):
         pass
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from devserver import processes
 from devserver.errors import PartDidNotStart
-from devserver.supervisor import Part, Supervisor, having_said, listening
+from devserver.supervisor import SupervisedPart, Supervisor, having_said, listening
 from tests.support.child_python import child_python, read_words
 from tests.support.process_ends import eventually, is_gone
 
@@ -20,8 +20,8 @@ STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {PATI
 PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {STUBBORN!r}]); {PATIENT}"
 
 
-def part(name: str, code: str = PATIENT) -> Part:
-    return Part(name=name, argv=[sys.executable, "-c", code], ready=having_said("it is up"), ready_seconds=10)
+def part(name: str, code: str = PATIENT) -> SupervisedPart:
+    return SupervisedPart(name=name, argv=[sys.executable, "-c", code], ready=having_said("it is up"), ready_seconds=10)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_starts_parts_and_says_so(supervisor: Supervisor, said: list[str]) -> No
 def test_shows_the_address_of_a_part(supervisor: Supervisor, said: list[str]) -> None:
     port = processes.free_port()
     argv = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
-    supervisor.start(Part(name="web", argv=argv, ready=listening(port), address=f"127.0.0.1:{port}"))
+    supervisor.start(SupervisedPart(name="web", argv=argv, ready=listening(port), address=f"127.0.0.1:{port}"))
     assert processes.listens(port)
     assert said[0].endswith(f"up    127.0.0.1:{port}")
 
@@ -76,7 +76,7 @@ def test_reports_a_part_that_ends_at_once_with_the_end_of_its_log(supervisor: Su
 
 
 def test_reports_a_part_that_is_not_ready_in_time(supervisor: Supervisor) -> None:
-    slow = Part(name="slow", argv=part("slow").argv, ready=having_said("never said"), ready_seconds=0.3)
+    slow = SupervisedPart(name="slow", argv=part("slow").argv, ready=having_said("never said"), ready_seconds=0.3)
     with pytest.raises(PartDidNotStart, match=r"slow was not ready after 0\.3 s"):
         supervisor.start(slow)
 
@@ -84,7 +84,7 @@ def test_reports_a_part_that_is_not_ready_in_time(supervisor: Supervisor) -> Non
 def test_an_earlier_runs_output_does_not_count_as_ready(supervisor: Supervisor) -> None:
     supervisor.start(part("again"))
     supervisor.stop("again")
-    silent = Part(
+    silent = SupervisedPart(
         name="again",
         argv=[sys.executable, "-c", "import time; time.sleep(9)"],
         ready=part("again").ready,

@@ -11,13 +11,13 @@ from tests.support.process_ends import eventually, is_gone
 
 
 @pytest.fixture
-def claim(tmp_path: Path) -> Iterator[folders.Claim]:
-    with folders.Claim(checkout=tmp_path, name="with space") as taken:
+def claim(tmp_path: Path) -> Iterator[folders.FolderClaim]:
+    with folders.FolderClaim(checkout=tmp_path, name="with space") as taken:
         yield taken
 
 
 @pytest.fixture
-def server(claim: folders.Claim) -> Iterator[valkey.Valkey]:
+def server(claim: folders.FolderClaim) -> Iterator[valkey.Valkey]:
     running = valkey.start(claim)
     yield running
     running.stop()
@@ -54,7 +54,7 @@ def test_comes_back_at_the_same_address_after_sigkill(server: valkey.Valkey) -> 
     assert ping(url)
 
 
-def test_ends_a_server_left_behind(server: valkey.Valkey, claim: folders.Claim) -> None:
+def test_ends_a_server_left_behind(server: valkey.Valkey, claim: folders.FolderClaim) -> None:
     assert server.child
     again = valkey.start(claim)
     try:

@@ -8,7 +8,7 @@ import pytest
 
 from humantasks import forms, rules
 from humantasks.rules import Person, TaskFacts, Vote
-from humantasks.types import MISSING, Answer
+from humantasks.types import MISSING, TaskAnswer
 
 ANN, BOB = UUID(int=1), UUID(int=2)
 ann = Person("member:1", "Ann", "reviewer", ANN, frozenset({"finance"}))
@@ -129,26 +129,28 @@ FORM = {"type": "object", "properties": {"amount": {"type": "number", "maximum":
 @pytest.mark.parametrize(
     ("task_type", "answer", "found"),
     [
-        ("approval", Answer("approved"), []),
-        ("approval", Answer("modified"), [("/decision", "DECISION_UNKNOWN"), ("/data", "REQUIRED")]),
-        ("approval", Answer("approved", {"a": 1}), [("/data", "NOT_OF_THIS_TYPE")]),
-        ("approval", Answer("approved", choice="x"), [("/choice", "NOT_OF_THIS_TYPE")]),
-        ("approval", Answer("approved", comment="x" * 10_001), [("/comment", "TOO_LONG")]),
-        ("review", Answer("approved"), []),
-        ("review", Answer("modified", {"amount": 3}), []),
-        ("review", Answer("modified"), [("/data", "REQUIRED")]),
-        ("review", Answer("modified", {"amount": 30}), [("/data/amount", "MAXIMUM")]),
-        ("review", Answer("modified", {}), [("/data/amount", "REQUIRED")]),
-        ("review", Answer("modified", None), [("/data", "TYPE")]),
-        ("input", Answer("approved", {"amount": 3}), []),
-        ("input", Answer("approved"), [("/data", "REQUIRED")]),
-        ("input", Answer("rejected", {"amount": 3}), [("/decision", "DECISION_UNKNOWN")]),
-        ("choice", Answer("approved", choice="red"), []),
-        ("choice", Answer("approved"), [("/choice", "REQUIRED")]),
-        ("choice", Answer("approved", choice="green"), [("/choice", "ENUM")]),
+        ("approval", TaskAnswer("approved"), []),
+        ("approval", TaskAnswer("modified"), [("/decision", "DECISION_UNKNOWN"), ("/data", "REQUIRED")]),
+        ("approval", TaskAnswer("approved", {"a": 1}), [("/data", "NOT_OF_THIS_TYPE")]),
+        ("approval", TaskAnswer("approved", choice="x"), [("/choice", "NOT_OF_THIS_TYPE")]),
+        ("approval", TaskAnswer("approved", comment="x" * 10_001), [("/comment", "TOO_LONG")]),
+        ("review", TaskAnswer("approved"), []),
+        ("review", TaskAnswer("modified", {"amount": 3}), []),
+        ("review", TaskAnswer("modified"), [("/data", "REQUIRED")]),
+        ("review", TaskAnswer("modified", {"amount": 30}), [("/data/amount", "MAXIMUM")]),
+        ("review", TaskAnswer("modified", {}), [("/data/amount", "REQUIRED")]),
+        ("review", TaskAnswer("modified", None), [("/data", "TYPE")]),
+        ("input", TaskAnswer("approved", {"amount": 3}), []),
+        ("input", TaskAnswer("approved"), [("/data", "REQUIRED")]),
+        ("input", TaskAnswer("rejected", {"amount": 3}), [("/decision", "DECISION_UNKNOWN")]),
+        ("choice", TaskAnswer("approved", choice="red"), []),
+        ("choice", TaskAnswer("approved"), [("/choice", "REQUIRED")]),
+        ("choice", TaskAnswer("approved", choice="green"), [("/choice", "ENUM")]),
     ],
 )
-def test_an_answer_fits_or_every_misfit_is_told(task_type: str, answer: Answer, found: list[tuple[str, str]]) -> None:
+def test_an_answer_fits_or_every_misfit_is_told(
+    task_type: str, answer: TaskAnswer, found: list[tuple[str, str]]
+) -> None:
     facts = replace(OF_ALL, task_type=task_type, choices=("red", "blue"), form=FORM)
     misfits = forms.check("acme", FORM, answer.data) if rules.brings_data(task_type, answer) else ()
     assert [(item.pointer, item.code) for item in rules.problems(facts, answer, misfits)] == found
@@ -156,11 +158,11 @@ def test_an_answer_fits_or_every_misfit_is_told(task_type: str, answer: Answer, 
 
 def test_what_goes_on_is_what_was_shown_or_what_was_made_of_it() -> None:
     shown = {"amount": 3}
-    assert rules.settled_data("approval", shown, Answer("approved")) == shown
-    assert rules.settled_data("review", shown, Answer("rejected")) == shown
-    assert rules.settled_data("review", shown, Answer("modified", {"amount": 1})) == {"amount": 1}
-    assert rules.settled_data("input", shown, Answer("approved", {"amount": 2})) == {"amount": 2}
-    assert Answer("approved").data is MISSING
+    assert rules.settled_data("approval", shown, TaskAnswer("approved")) == shown
+    assert rules.settled_data("review", shown, TaskAnswer("rejected")) == shown
+    assert rules.settled_data("review", shown, TaskAnswer("modified", {"amount": 1})) == {"amount": 1}
+    assert rules.settled_data("input", shown, TaskAnswer("approved", {"amount": 2})) == {"amount": 2}
+    assert TaskAnswer("approved").data is MISSING
 
 
 def test_a_choice_leaves_by_its_own_port_where_there_is_one() -> None:

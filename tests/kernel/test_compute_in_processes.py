@@ -12,7 +12,7 @@ import pytest
 
 from kernel.compute.errors import ComputeBusy, ComputeFailed, ComputeLimit, ComputeUnavailable
 from kernel.compute.pool import ComputePool
-from kernel.compute.slot import Bounds
+from kernel.compute.slot import ProcessBounds
 from tests.support.child_python import child_python, read_words
 from tests.support.compute_functions import FUNCTIONS
 
@@ -25,7 +25,7 @@ def make() -> Iterator[Make]:
     made = []
 
     def make_pool(*, seconds: float = 5.0, memory: int = 256 * MIB, **options: int) -> ComputePool:
-        pool = ComputePool(FUNCTIONS, Bounds(seconds=seconds, memory_bytes=memory), **options)
+        pool = ComputePool(FUNCTIONS, ProcessBounds(seconds=seconds, memory_bytes=memory), **options)
         made.append(pool)
         return pool
 

@@ -11,7 +11,7 @@ import pytest
 
 from kernel.egress import ConnectionFailed, DeadlineExceeded, build_policy, open_client, open_sync_client
 from kernel.egress.backend import AsyncGuardedBackend
-from kernel.egress.pool import AsyncConnections, Place
+from kernel.egress.pool import AsyncConnections, PoolPlace
 from kernel.egress.progress import Progress
 from kernel.egress.trust import default_ssl_context
 from kernel.errors import LlmteamError
@@ -38,7 +38,7 @@ async def narrow() -> AsyncIterator[AsyncConnections]:
 
 async def call(connections: AsyncConnections, url: str) -> None:
     request = httpcore.Request("GET", url, headers={"Host": "x"})
-    place = Place.of(request.url.origin, default_ssl_context())
+    place = PoolPlace.of(request.url.origin, default_ssl_context())
     response, connection = await connections.send(request, place, Progress())
     stream: Any = response.stream
     async for _ in stream:

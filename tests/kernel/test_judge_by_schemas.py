@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from kernel.compute import shared
 from kernel.compute.errors import ComputeLimit
 from kernel.compute.pool import ComputePool
-from kernel.compute.slot import Bounds
+from kernel.compute.slot import ProcessBounds
 from kernel.schemas import Misfit, SchemaUnusable, compiled, judge, judge_async, quick_misfits
 from kernel.schemas.compiled import MOST_KEPT_BYTES, _kept
 from kernel.schemas.judging import FUNCTION
@@ -64,7 +64,9 @@ def inside_unions(error: ValidationError) -> list[ValidationError]:
 @pytest.fixture
 def small_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[ComputePool]:
     """A pool with less memory than an attack takes."""
-    pool = ComputePool({FUNCTION: "kernel.schemas.judging:judge_bytes"}, Bounds(seconds=5.0, memory_bytes=256 << 20))
+    pool = ComputePool(
+        {FUNCTION: "kernel.schemas.judging:judge_bytes"}, ProcessBounds(seconds=5.0, memory_bytes=256 << 20)
+    )
     monkeypatch.setattr(shared, "_pool", pool)
     yield pool
     pool.close()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segments.definition import Params, Retry, Segment, Severity, content_hash, json_schema, read_segment
+from segments.definition import Params, Retry, SegmentDefinition, Severity, content_hash, json_schema, read_segment
 from tests.support.stand_ins import document
 
 PLAIN = document({"first": {"expression": "input"}, "second": {}}, ["first -> second"])
@@ -31,7 +31,7 @@ def found(source: Any) -> list[tuple[str, str, str]]:
     return [(one.severity.value, one.code, one.pointer) for one in read_segment(source).findings]
 
 
-def segment_of(source: Any) -> Segment:
+def segment_of(source: Any) -> SegmentDefinition:
     reading = read_segment(source)
     assert reading.segment is not None, reading.findings
     return reading.segment

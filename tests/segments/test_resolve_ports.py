@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from segments.catalog import StepType
-from segments.definition import Segment, Step, read_segment
+from segments.definition import SegmentDefinition, Step, read_segment
 from segments.definition.ports import (
     EdgeIndex,
     StepPorts,
@@ -19,7 +19,7 @@ CATALOG = stand_in_catalog()
 
 def first_step(
     type_id: str, *edges: str, outputs: list[str] | None = None, **config: Any
-) -> tuple[Segment, Step, StepType, StepPorts]:
+) -> tuple[SegmentDefinition, Step, StepType, StepPorts]:
     """Step ``a`` of the type with edges to ``b`` and ``c``."""
     given = {**config, "step": {"ports": {"output": outputs or []}}}
     segment = read_segment(document({f"a:{type_id}": given, "b": {}, "c": {}}, list(edges))).segment

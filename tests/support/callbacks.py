@@ -11,7 +11,7 @@ from runs.callbacks.payload import ENDS
 from runs.callbacks.sealing import Address, hash_url
 from runs.callbacks.starting import CallbackWish
 from runs.models import Delivery, DeliveryAttempt, Run, RunEvent
-from runs.services import Wish, start_run
+from runs.services import StartRequest, start_run
 from tenants.callback_signing.secrets import rotate_callback_secret
 from tenants.models import ApiKey, Tenant
 from tenants.services import create_api_key
@@ -37,7 +37,7 @@ def start_with_callback(
     fields = {"input": {"n": 1}, "definition": document, "callback": callback, **wish}
     key = a_key(tenant)
     with unscoped("a test sets the clock back before anybody sees the run"):
-        started = start_run(tenant=tenant, api_key=key, wish=Wish(**fields))
+        started = start_run(tenant=tenant, api_key=key, wish=StartRequest(**fields))
         if not is_quick:
             Run.objects.filter(id=started.run.id).update(started_at=utc_now() - timedelta(seconds=60))
     return started.run.id

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tenants.members.services import invite_member
-from tenants.models import Role, Tenant
+from tenants.models import MemberRole, Tenant
 from tests.support.platform import Platform
 from tests.support.process_ends import eventually
 from tests.support.provider import IdentityServer
@@ -30,7 +30,9 @@ class Desk:
     def invite(self, email: str, name: str, groups: Sequence[str]) -> None:
         """Give somebody a company account, and invite them."""
         self.provider.add(email, email=email, email_verified=True, given_name=name, family_name="Reviewer")
-        self.apart(invite_member, tenant=self.tenant, actor="system", email=email, role=Role.REVIEWER, groups=groups)
+        self.apart(
+            invite_member, tenant=self.tenant, actor="system", email=email, role=MemberRole.REVIEWER, groups=groups
+        )
 
     def apart(self, make: Callable[..., Made], *args: Any, **kwargs: Any) -> Made:
         """Do something with the database, where no event loop runs."""

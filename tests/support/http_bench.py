@@ -13,7 +13,7 @@ from kernel.egress import EgressClient
 from kernel.ids import new_id
 from kernel.types import Json
 from runs.connection_trials import facts_of
-from runs.connections.directory import Directory
+from runs.connections.directory import ConnectionDirectory
 from runs.http.config import HttpActionConfig
 from runs.runtime import PlainClient, Runtime
 from runs.step_api.base import Client, Emit, Gate, StepCall, StepConfig, StepFailed
@@ -60,7 +60,7 @@ class Bench:
         row = Connection(ref=ref, kind="http", tenant_id=self.context.tenant_id, **wish)
         for name, text in sealed.items():
             seal_into(row, name, text)
-        directory = Directory(Runtime(), lambda: self.context.egress)
+        directory = ConnectionDirectory(Runtime(), lambda: self.context.egress)
         self.context.connected[ref] = partial(directory.client, ref, facts_of(row))
 
     async def run(

@@ -17,7 +17,7 @@ from humantasks.types import Priority
 from runs.models import Run, RunStatus
 from segments.models import Revision
 from tenants.members.sessions import TENANT
-from tenants.models import Membership, Role, Tenant, User
+from tenants.models import MemberRole, Membership, Tenant, User
 from tests.support.console import a_run, a_segment
 from tests.support.forms import posted_of
 
@@ -32,7 +32,7 @@ INVOICE = {
 }
 
 
-def a_member(tenant: Tenant, name: str, *, role: str = Role.REVIEWER, groups: Sequence[str] = ()) -> Membership:
+def a_member(tenant: Tenant, name: str, *, role: str = MemberRole.REVIEWER, groups: Sequence[str] = ()) -> Membership:
     """A member whose person is known by their first name."""
     with unscoped("rows for a test"):
         user = User.objects.create(

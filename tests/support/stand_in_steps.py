@@ -6,7 +6,7 @@ In a process they replace the announced types by the settings module ``tests.sup
 from collections.abc import Mapping
 from functools import cache
 
-from humantasks.step import HumanTask
+from humantasks.step import HumanTaskHandler
 from kernel.types import Json
 from runs.step_api.base import Emit, StepCall, StepHandler
 from runs.steps.condition import Condition
@@ -37,7 +37,7 @@ class ScriptedPerson(StepHandler):
     Who decides ``modified`` asks for more: the ``topic`` gets one word longer.
     """
 
-    step_type = HumanTask.step_type
+    step_type = HumanTaskHandler.step_type
 
     async def run(self, call: StepCall) -> Emit:
         decision = _decisions(call)[call.activation - 1 :][:1]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from humantasks.step import HumanTask
+from humantasks.step import HumanTaskHandler
 from runs.steps.condition import Condition
 from runs.steps.fail import FailRun
 from runs.steps.http_action import HttpAction
@@ -14,7 +14,7 @@ from runs.steps.wait import WaitStep
 from segments.catalog import Catalog
 from segments.validation import validate
 
-KNOWN = (LlmAgent, HttpAction, HumanTask, Condition, ParallelSplit, ParallelJoin, Transform, WaitStep, FailRun)
+KNOWN = (LlmAgent, HttpAction, HumanTaskHandler, Condition, ParallelSplit, ParallelJoin, Transform, WaitStep, FailRun)
 
 
 def stand_in_catalog() -> Catalog:

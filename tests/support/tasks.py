@@ -8,7 +8,7 @@ from humantasks.models import HumanTask
 from humantasks.people import person_of
 from humantasks.rules import Person
 from humantasks.services import decide_task
-from humantasks.types import MISSING, Answer
+from humantasks.types import MISSING, TaskAnswer
 from tenants.models import Membership, Tenant, User
 from tests.support.engine import get_run
 from tests.support.process_ends import eventually
@@ -68,7 +68,7 @@ def decide(member: Membership | Person, task: HumanTask, decision: str = "approv
     """Decide as somebody; ``data`` counts as sent when it is given, null too."""
     who = member if isinstance(member, Person) else person(member)
     content_hash = more.pop("content_hash", None)
-    answer = Answer(decision, more.pop("data", MISSING), **more)
+    answer = TaskAnswer(decision, more.pop("data", MISSING), **more)
     return decide_task(tenant=task.tenant, person=who, task_id=task.id, answer=answer, content_hash=content_hash)
 
 

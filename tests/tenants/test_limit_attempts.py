@@ -10,7 +10,7 @@ import httpx
 import pytest
 from django.test import Client
 
-from kernel.admission import REQUESTER, Admission, Bounds, Kind, share_of_address
+from kernel.admission import REQUESTER, Admission, AdmissionBounds, RequestKind, share_of_address
 from kernel.clock import utc_now
 from tenants.access import attempts, keys
 from tenants.access.rate_limits import rate_limits
@@ -49,9 +49,9 @@ def guess_of(customer: Customer) -> str:
 @contextmanager
 def served_from(address: str) -> Iterator[None]:
     """Work for a stranger at an address."""
-    share, bounds = share_of_address(address), Bounds(100, 100)
-    admission = Admission({Kind.REQUEST: bounds, Kind.STREAM: bounds})
-    token = REQUESTER.set(admission.enter(Kind.REQUEST, share, share))
+    share, bounds = share_of_address(address), AdmissionBounds(100, 100)
+    admission = Admission({RequestKind.REQUEST: bounds, RequestKind.STREAM: bounds})
+    token = REQUESTER.set(admission.enter(RequestKind.REQUEST, share, share))
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from kernel.compute.frames import MAX_BYTES, Kind, receive, send
+from kernel.compute.frames import MAX_BYTES, FrameKind, receive, send
 
 PR_SET_PDEATHSIG: Final = 1
 NICENESS: Final = 5
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (LIFE_SECONDS, LIFE_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     connection = socket.socket(fileno=os.dup(0))
-    send(connection, Kind.READY, b"")
+    send(connection, FrameKind.READY, b"")
     while _serve(connection, functions, float(seconds)) and not _has_grown(int(memory)):
         pass
 
@@ -72,19 +72,19 @@ def _serve(connection: socket.socket, functions: dict[str, Function], seconds: f
     kind, content = _call(functions[name.decode()], payload)
     signal.setitimer(signal.ITIMER_PROF, 0)
     send(connection, kind, content)
-    return kind is not Kind.OUT_OF_MEMORY
+    return kind is not FrameKind.OUT_OF_MEMORY
 
 
-def _call(function: Function, payload: bytes) -> tuple[Kind, bytes]:
+def _call(function: Function, payload: bytes) -> tuple[FrameKind, bytes]:
     try:
         answer = function(payload)
     except MemoryError:
-        return Kind.OUT_OF_MEMORY, b""
+        return FrameKind.OUT_OF_MEMORY, b""
     except Exception as error:
         # Places and the kind of error, not its text: that may quote what a tenant sent.
         where = "".join(traceback.format_tb(error.__traceback__))
-        return Kind.RAISED, f"{where}{type(error).__name__}".encode()
-    return (Kind.ANSWER, answer) if len(answer) <= MAX_BYTES else (Kind.TOO_LARGE, b"")
+        return FrameKind.RAISED, f"{where}{type(error).__name__}".encode()
+    return (FrameKind.ANSWER, answer) if len(answer) <= MAX_BYTES else (FrameKind.TOO_LARGE, b"")
 
 
 def _has_grown(memory: int) -> bool:

@@ -12,7 +12,7 @@ MAX_BYTES: Final = 32 << 20
 """The longest payload or answer."""
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """What a message is: the first two go to a process, the others come from it."""
 
     FUNCTION = 1
@@ -24,13 +24,13 @@ class Kind(IntEnum):
     RAISED = 7
 
 
-def send(connection: socket.socket, kind: Kind, content: bytes) -> None:
+def send(connection: socket.socket, kind: FrameKind, content: bytes) -> None:
     """Send one message; errors as ``socket.sendall``."""
     connection.sendall(HEADER.pack(kind, len(content)))
     connection.sendall(content)
 
 
-def receive(connection: socket.socket, before_chunk: Callable[[], None] | None = None) -> tuple[Kind, bytes]:
+def receive(connection: socket.socket, before_chunk: Callable[[], None] | None = None) -> tuple[FrameKind, bytes]:
     """Receive one message.
 
     Args:
@@ -42,7 +42,7 @@ def receive(connection: socket.socket, before_chunk: Callable[[], None] | None =
         OSError: As ``socket.recv_into``.
     """
     number, size = HEADER.unpack(_exactly(connection, HEADER.size, before_chunk))
-    return Kind(number), _exactly(connection, size, before_chunk)
+    return FrameKind(number), _exactly(connection, size, before_chunk)
 
 
 def _exactly(connection: socket.socket, size: int, before_chunk: Callable[[], None] | None) -> bytes:

@@ -15,8 +15,8 @@ from typing import Final
 from kernel.compute import metrics
 from kernel.compute.errors import ComputeBusy, ComputeFailed, ComputeUnavailable
 from kernel.compute.seats import Seats
-from kernel.compute.slot import Bounds, Slot
-from kernel.compute.turns import Job, Turns
+from kernel.compute.slot import ProcessBounds, Slot
+from kernel.compute.turns import ComputeTurns, Job
 from kernel.errors import LlmteamError
 
 log = logging.getLogger(__name__)
@@ -39,12 +39,12 @@ class ComputePool:
     """
 
     def __init__(
-        self, functions: Mapping[str, str], bounds: Bounds, *, processes: int = 2, most_waiting: int = 32
+        self, functions: Mapping[str, str], bounds: ProcessBounds, *, processes: int = 2, most_waiting: int = 32
     ) -> None:
         self._functions = dict(functions)
         self._bounds = bounds
         self._processes = processes
-        self._turns = Turns(most_running=max(1, processes - 1), most_waiting=most_waiting)
+        self._turns = ComputeTurns(most_running=max(1, processes - 1), most_waiting=most_waiting)
         self._seats = Seats()
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []

@@ -9,7 +9,7 @@ import time
 from typing import Final
 
 from kernel.compute.errors import ComputeFailed, ComputeLimit, ComputeUnavailable
-from kernel.compute.frames import Kind, receive, send
+from kernel.compute.frames import FrameKind, receive, send
 
 START_SECONDS: Final = 30.0
 END_SECONDS: Final = 5.0
@@ -75,17 +75,17 @@ class ComputeProcess:
         deadline = time.monotonic() + seconds
         try:
             self._wait_until(deadline)
-            send(self._connection, Kind.FUNCTION, function.encode())
+            send(self._connection, FrameKind.FUNCTION, function.encode())
             self._wait_until(deadline)
-            send(self._connection, Kind.PAYLOAD, payload)
+            send(self._connection, FrameKind.PAYLOAD, payload)
         except (BrokenPipeError, ConnectionResetError) as error:
             raise ProcessEnded from error
         kind, content = self._receive(deadline)
-        if kind is Kind.ANSWER:
+        if kind is FrameKind.ANSWER:
             return content
-        if kind is Kind.RAISED:
+        if kind is FrameKind.RAISED:
             raise ComputeFailed(content.decode())
-        what = "memory" if kind is Kind.OUT_OF_MEMORY else "room for its answer"
+        what = "memory" if kind is FrameKind.OUT_OF_MEMORY else "room for its answer"
         raise ComputeLimit(f"The work takes more {what} than it is given.")
 
     def kill(self) -> int:
@@ -101,7 +101,7 @@ class ComputeProcess:
         except subprocess.TimeoutExpired:
             return None
 
-    def _receive(self, deadline: float) -> tuple[Kind, bytes]:
+    def _receive(self, deadline: float) -> tuple[FrameKind, bytes]:
         try:
             return receive(self._connection, lambda: self._wait_until(deadline))
         except (EOFError, ConnectionResetError) as error:

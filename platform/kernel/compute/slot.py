@@ -14,7 +14,7 @@ PATIENCE: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ProcessBounds:
     """The bounds of a process: how long a call may compute, and how much memory it may take.
 
     ``seconds`` are of processor time, so that a machine with much to do refuses nobody; ``PATIENCE`` times as much may
@@ -28,7 +28,7 @@ class Bounds:
 class Slot:
     """At most one process at a time; used by one thread, which must outlive the process."""
 
-    def __init__(self, functions: Mapping[str, str], bounds: Bounds) -> None:
+    def __init__(self, functions: Mapping[str, str], bounds: ProcessBounds) -> None:
         self._functions = functions
         self._bounds = bounds
         self._process: ComputeProcess | None = None

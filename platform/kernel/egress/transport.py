@@ -15,7 +15,7 @@ from kernel.egress.backend import until
 from kernel.egress.body import MAX_BODY_BYTES, BodyReader
 from kernel.egress.errors import ConnectionFailed, DeadlineExceeded, Reason
 from kernel.egress.failures import call_failed
-from kernel.egress.pool import KEEPALIVE_SECONDS, AsyncConnections, Place
+from kernel.egress.pool import KEEPALIVE_SECONDS, AsyncConnections, PoolPlace
 from kernel.egress.progress import PROGRESS, Progress, current
 from kernel.egress.refusals import refusal_of_certificate
 from kernel.egress.trailers import read_in_linear_time
@@ -53,7 +53,7 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
             DeadlineExceeded: A wait took too long.
         """
         core_request = _core_request(request)
-        place = Place.of(core_request.url.origin, request.extensions.get(TLS) or self._ssl_context)
+        place = PoolPlace.of(core_request.url.origin, request.extensions.get(TLS) or self._ssl_context)
         progress = request.extensions.get(PROGRESS) or Progress()
         token = current.set(progress)
         try:
@@ -72,7 +72,7 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
         return _response(response, headers, reader, _AsyncBody(raw, reader, request.extensions.get(DEADLINE)))
 
     async def _refusal(
-        self, failure: ConnectionFailed, origin: httpcore.Origin, place: Place, progress: Progress
+        self, failure: ConnectionFailed, origin: httpcore.Origin, place: PoolPlace, progress: Progress
     ) -> ConnectionFailed | None:
         """Find out whether it was for our certificate that a connection broke."""
         if failure.reason is not Reason.BROKEN or progress.answered or place.ssl_context is None:
@@ -125,7 +125,7 @@ class _AsyncRawBody:
     def __init__(
         self,
         response: httpcore.Response,
-        place: Place,
+        place: PoolPlace,
         connection: httpcore.AsyncHTTPConnection,
         connections: AsyncConnections,
         *,

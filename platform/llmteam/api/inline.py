@@ -104,5 +104,5 @@ class Authentication(OutsideApi, AuthenticationMiddleware):
     """Tells pages who is signed in."""
 
 
-class Message(OutsideApi, MessageMiddleware):
+class InlineMessage(OutsideApi, MessageMiddleware):
     """Keeps messages from one page to the next."""

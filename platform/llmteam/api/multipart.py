@@ -20,7 +20,7 @@ _QUOTED: Final = re.compile(r'\\(["\\])')
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FormPart:
     """One part; ``name`` is empty where it has none."""
 
     name: str
@@ -41,7 +41,7 @@ class Part:
         return found
 
 
-def parts_of(body: bytes, content_type: str, *, most: int) -> list[Part]:
+def parts_of(body: bytes, content_type: str, *, most: int) -> list[FormPart]:
     """Take a form apart.
 
     Raises:
@@ -60,12 +60,12 @@ def parts_of(body: bytes, content_type: str, *, most: int) -> list[Part]:
     return [_part(content) for content in contents[: ends.index(b"--")]]
 
 
-def _part(piece: bytes) -> Part:
+def _part(piece: bytes) -> FormPart:
     head, _, content = _split(piece)
     headers = dict(_headers(decode(head, None, in_any_case=True)))
     told = {name.lower(): _QUOTED.sub(r"\1", quoted) or bare for name, quoted, bare in _told(headers)}
     coding = headers.get("content-transfer-encoding", "").strip().lower()
-    return Part(
+    return FormPart(
         told.get("name", "").strip(), "filename" in told, _decoded(content, coding), headers.get("content-type", "")
     )
 

@@ -13,7 +13,7 @@ from kernel.errors import LlmteamError, Malformed
 from kernel.types import Json
 from kernel.values import normalise, parse_json
 from llmteam.api.content import FORM, MAX_BODY_BYTES, MAX_FORM_BYTES, read_body
-from llmteam.api.multipart import Part, parts_of
+from llmteam.api.multipart import FormPart, parts_of
 from tenants.fields import Texts
 
 MULTIPART: Final = "multipart/form-data"
@@ -78,7 +78,7 @@ def _of_bytes(text: str, label: str | None, content_type: str) -> str:
     return decode(text.encode("latin-1"), label_of(content_type) or label, in_any_case=True, may_declare=False)
 
 
-def _fields_of(parts: Iterable[Part], content_type: str) -> Iterable[tuple[str, str]]:
+def _fields_of(parts: Iterable[FormPart], content_type: str) -> Iterable[tuple[str, str]]:
     known = [*parts]
     named = [part.content.decode("latin-1").strip() for part in known if part.name == NAMING_CHARSET[0]]
     label = label_of(content_type) or next(iter(named), None)

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import parse_cookie
 
 from audit.types import REQUEST, RequestContext
-from kernel.admission import REQUESTER, Admission, Bounds, Kind, Share, share_of_address
+from kernel.admission import REQUESTER, Admission, AdmissionBounds, RequestKind, Share, share_of_address
 from kernel.errors import PROBLEM, LimitReached
 from kernel.ids import new_id
 from llmteam.api.problems import problem
@@ -22,7 +22,7 @@ from runs.events.outflow import Application, Receive, Scope, Send
 
 MOST_CREDENTIALS: Final = 10_000
 CLOSE_CODE: Final = 4429
-_KINDS: Final = {"http": Kind.REQUEST, "websocket": Kind.STREAM}
+_KINDS: Final = {"http": RequestKind.REQUEST, "websocket": RequestKind.STREAM}
 
 
 class KnownCredentials:
@@ -51,12 +51,14 @@ def build_admission() -> Admission:
     """Make the counts of this process, bounded as the settings say and shown among the metrics."""
     admission = Admission(
         {
-            Kind.REQUEST: Bounds(settings.REQUESTS_IN_FLIGHT_PER_TENANT, settings.REQUESTS_IN_FLIGHT_PER_ADDRESS),
-            Kind.STREAM: Bounds(settings.STREAMS_PER_TENANT, settings.STREAMS_PER_ADDRESS),
+            RequestKind.REQUEST: AdmissionBounds(
+                settings.REQUESTS_IN_FLIGHT_PER_TENANT, settings.REQUESTS_IN_FLIGHT_PER_ADDRESS
+            ),
+            RequestKind.STREAM: AdmissionBounds(settings.STREAMS_PER_TENANT, settings.STREAMS_PER_ADDRESS),
         }
     )
-    REQUESTS_IN_FLIGHT.set_function(lambda: admission.count(Kind.REQUEST))
-    STREAMS.set_function(lambda: admission.count(Kind.STREAM))
+    REQUESTS_IN_FLIGHT.set_function(lambda: admission.count(RequestKind.REQUEST))
+    STREAMS.set_function(lambda: admission.count(RequestKind.STREAM))
     return admission
 
 
@@ -85,7 +87,7 @@ def with_admission(application: Application, admission: Admission, rates: Reques
         try:
             await rates.take(share)
             if _asks_for_stream(scope["headers"]):
-                admission.check(share, Kind.STREAM)
+                admission.check(share, RequestKind.STREAM)
             requester = admission.enter(kind, share, address)
         except LimitReached as error:
             REQUESTS_REFUSED.labels(error.code.lower()).inc()

@@ -12,9 +12,9 @@ import psycopg
 from django.conf import settings
 
 from kernel.tasks import end_tasks
-from runs.callbacks.payload import Fact, write_body
-from runs.callbacks.schedule import MOST_TRIES, Verdict, judge
-from runs.engine.delivery.sending import Sender, Try
+from runs.callbacks.payload import DeliveredFact, write_body
+from runs.callbacks.schedule import MOST_TRIES, DeliveryVerdict, judge
+from runs.engine.delivery.sending import DeliverySender, Try
 from runs.engine.store import deliveries
 from runs.engine.store.connection import AsyncDatabase, connect, transaction
 from runs.engine.store.deliveries import ClaimedDelivery, Settled
@@ -42,7 +42,7 @@ class Deliverer:
 
     def __init__(self) -> None:
         self._timeout = float(settings.CALLBACK_TIMEOUT_SECONDS)
-        self._sender = Sender(self._timeout)
+        self._sender = DeliverySender(self._timeout)
         self._bell = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -161,7 +161,7 @@ class Deliverer:
 
 def _body_of(delivery: ClaimedDelivery) -> str:
     return write_body(
-        Fact(
+        DeliveredFact(
             run_id=delivery.run_id,
             segment_id=delivery.segment_id,
             client_reference=delivery.client_reference,
@@ -176,7 +176,7 @@ def _body_of(delivery: ClaimedDelivery) -> str:
     )
 
 
-def _settled(delivery: ClaimedDelivery, tried: Try, verdict: Verdict) -> Settled:
+def _settled(delivery: ClaimedDelivery, tried: Try, verdict: DeliveryVerdict) -> Settled:
     return Settled(
         delivery_id=delivery.delivery_id,
         number=delivery.number,

@@ -17,7 +17,7 @@ from kernel.egress import BodyUnreadable, ConnectionFailed, DeadlineExceeded, Eg
 from kernel.errors import LlmteamError
 from runs.callbacks.address import check_address
 from runs.callbacks.redaction import MOST_READ, excerpt, secrets_in
-from runs.callbacks.schedule import CLEARED, Answer
+from runs.callbacks.schedule import CLEARED, DeliveryAnswer
 from runs.callbacks.sealing import Address, open_address
 from runs.callbacks.signing import signed_headers
 from runs.engine.store.deliveries import ClaimedDelivery
@@ -40,13 +40,13 @@ _TARGET: Final = "target"
 class Try:
     """What one try came to."""
 
-    answer: Answer
+    answer: DeliveryAnswer
     at: datetime
     duration_ms: int
     response: str = ""
 
 
-class Sender:
+class DeliverySender:
     """Sends deliveries, each tenant's through a client of its own under that tenant's policy."""
 
     def __init__(self, timeout_seconds: float) -> None:
@@ -57,7 +57,7 @@ class Sender:
         """Send a body once. Whatever goes wrong is part of what is returned."""
         at, began = utc_now(), time.monotonic()
         if not delivery.address:
-            return Try(Answer(error_code=CLEARED), at, 0, "")
+            return Try(DeliveryAnswer(error_code=CLEARED), at, 0, "")
         policy = policy_of(Tenant(id=delivery.tenant_id, egress_allow_hosts=delivery.allow_hosts))
         response = ""
         try:
@@ -67,10 +67,13 @@ class Sender:
             answer, response = await self._post(client, address, headers, body, policy)
         except CannotOpen as error:
             log.warning("the callback of run %s cannot be sent: %s", delivery.run_id, error)
-            answer = Answer(error_code=UNREADABLE)
+            answer = DeliveryAnswer(error_code=UNREADABLE)
         except LlmteamError as error:
             status = _status_of(error)
-            answer, response = Answer(error_code=error.code) if status is None else Answer(status), error.detail
+            answer, response = (
+                DeliveryAnswer(error_code=error.code) if status is None else DeliveryAnswer(status),
+                error.detail,
+            )
         return Try(answer, at, round((time.monotonic() - began) * 1000), response)
 
     async def close(self) -> None:
@@ -95,7 +98,7 @@ class Sender:
 
     async def _post(
         self, client: EgressClient, address: Address, headers: Mapping[str, str], body: str, policy: Policy
-    ) -> tuple[Answer, str]:
+    ) -> tuple[DeliveryAnswer, str]:
         target = check_address(address.url, policy)
         request = client.build_request(
             "POST",
@@ -108,7 +111,9 @@ class Sender:
         response = await client.send(request, stream=True, follow_redirects=False)
         retry_after = retry_after_seconds(response.headers.get("retry-after"))
         content = await _beginning(response)
-        return Answer(response.status_code, "", retry_after), excerpt(content, secrets_in(address.url, address.headers))
+        return DeliveryAnswer(response.status_code, "", retry_after), excerpt(
+            content, secrets_in(address.url, address.headers)
+        )
 
 
 def _status_of(error: LlmteamError) -> int | None:

@@ -16,7 +16,7 @@ from runs.bus.doorbell import ring_now
 from runs.engine.errors import HostLost
 from runs.engine.host.absences import Absences
 from runs.engine.host.inbox import listen_for_signals
-from runs.engine.host.lease import Beat, Lease, Watch
+from runs.engine.host.lease import Beat, Lease, LeaseWatch
 from runs.engine.host.sweeper import SECOND_LOOK_SECONDS, Sweeper
 from runs.engine.memory.budget import MIB, MemoryBudget
 from runs.engine.memory.returning import return_memory_forever
@@ -93,7 +93,7 @@ class Host:
     def _lease(self) -> Lease:
         return Lease(
             self.name,
-            watch=Watch(
+            watch=LeaseWatch(
                 last_tick=lambda: self._last_tick,
                 registered=lambda worker_id, beat: self._call(self._registered, worker_id, beat),
                 beaten=lambda beat: self._call(self._beaten, beat),

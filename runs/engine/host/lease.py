@@ -43,7 +43,7 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class LeaseWatch:
     """What a lease needs to know of the event loop, and whom it tells; called in the lease's thread."""
 
     last_tick: Callable[[], float]
@@ -67,7 +67,7 @@ class Lease(threading.Thread):
     """
 
     def __init__(
-        self, name: str, *, watch: Watch, lease_seconds: float, beat_seconds: float, step_types: Sequence[str] = ()
+        self, name: str, *, watch: LeaseWatch, lease_seconds: float, beat_seconds: float, step_types: Sequence[str] = ()
     ) -> None:
         super().__init__(name="lease", daemon=True)
         self.host_name = name

@@ -75,7 +75,7 @@ class Slice:
 
 
 @dataclass(slots=True)
-class Verdict:
+class BatchVerdict:
     """What becomes of the slices of one batch, if its transaction commits."""
 
     written: list[Slice] = field(default_factory=list)
@@ -87,9 +87,9 @@ class Verdict:
     has_deliveries: bool = False
 
 
-def judge(batch: Sequence[Slice], locked: Mapping[UUID, LockedRun]) -> Verdict:
+def judge(batch: Sequence[Slice], locked: Mapping[UUID, LockedRun]) -> BatchVerdict:
     """Say for each slice whether it fits what Postgres has, under the locks of the batch's transaction."""
-    verdict = Verdict()
+    verdict = BatchVerdict()
     for piece in batch:
         found = locked.get(piece.run_id)
         if found is None:
@@ -103,7 +103,7 @@ def judge(batch: Sequence[Slice], locked: Mapping[UUID, LockedRun]) -> Verdict:
     return verdict
 
 
-def _judge_doubtful(piece: Slice, found_seq: int, verdict: Verdict) -> None:
+def _judge_doubtful(piece: Slice, found_seq: int, verdict: BatchVerdict) -> None:
     """Place a slice of which an earlier COMMIT got through, wholly or in part, while its answer did not."""
     if not piece.base < found_seq <= piece.final_seq:
         log.error("run %s has %d events, not the %d written here", piece.run_id, found_seq, piece.base)

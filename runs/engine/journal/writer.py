@@ -13,7 +13,7 @@ import psycopg
 from kernel.tasks import end_tasks
 from runs.bus.notices import Advance
 from runs.engine.errors import LeaseLost, RunRefused
-from runs.engine.journal.batches import Slice, Verdict, advanced, closed, judge
+from runs.engine.journal.batches import BatchVerdict, Slice, advanced, closed, judge
 from runs.engine.journal.journal import Closing, Journal
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase, columns, connect, transaction
@@ -188,7 +188,7 @@ class Writer:
         _trouble(journal, closing, RunRefused())
         return 0.0
 
-    async def _write_in_one_transaction(self, connection: AsyncDatabase, batch: list[Slice]) -> Verdict:
+    async def _write_in_one_transaction(self, connection: AsyncDatabase, batch: list[Slice]) -> BatchVerdict:
         async with connection.pipeline(), transaction(connection):
             locked = await journals.lock_runs(connection, [piece.run_id for piece in batch])
             verdict = judge(batch, locked)
@@ -203,7 +203,7 @@ class Writer:
             return set()
         return set(doubtful) - await journals.runs_still_there(connection, doubtful)
 
-    def _settle(self, verdict: Verdict, gone: set[UUID]) -> None:
+    def _settle(self, verdict: BatchVerdict, gone: set[UUID]) -> None:
         for piece in (*verdict.written, *verdict.closed, *verdict.vetoed, *verdict.known):
             _committed(piece)
         for piece in verdict.vetoed:
@@ -257,7 +257,7 @@ def _is_not_shared() -> bool:
     return False
 
 
-async def _veto(connection: AsyncDatabase, verdict: Verdict, locked: dict[UUID, journals.LockedRun]) -> None:
+async def _veto(connection: AsyncDatabase, verdict: BatchVerdict, locked: dict[UUID, journals.LockedRun]) -> None:
     """Keep what has a command waiting from being closed."""
     asked = [
         piece
@@ -274,7 +274,7 @@ async def _veto(connection: AsyncDatabase, verdict: Verdict, locked: dict[UUID, 
             verdict.vetoed.append(piece)
 
 
-async def _send(connection: AsyncDatabase, verdict: Verdict) -> None:
+async def _send(connection: AsyncDatabase, verdict: BatchVerdict) -> None:
     going_on = [*verdict.written, *verdict.vetoed]
     rows = [row for piece in going_on for row in piece.unwritten]
     for piece in verdict.closed:
@@ -298,7 +298,7 @@ async def _send(connection: AsyncDatabase, verdict: Verdict) -> None:
         await journals.apply_signals(connection, signal_ids=signal_ids, seqs=seqs, run_ids=run_ids)
 
 
-def _side_rows(verdict: Verdict) -> dict[str, list[tuple[Any, ...]]]:
+def _side_rows(verdict: BatchVerdict) -> dict[str, list[tuple[Any, ...]]]:
     """Collect what goes along with the events, by statement; ordered, as every multi-row lock is taken in order."""
     rows = [row for piece in (*verdict.written, *verdict.vetoed, *verdict.closed) for row in piece.unwritten_side]
     rows += [row for piece in verdict.closed if piece.closing is not None for row in piece.closing.side]

@@ -25,7 +25,7 @@ from runs.engine.run.spending import Spending
 from runs.engine.services import HostServices
 from runs.engine.slices import INLINE_UNITS, ROUND_UNITS
 from runs.engine.store import journals
-from runs.engine.store.claims import Claimed, Purpose
+from runs.engine.store.claims import Claimed, ClaimPurpose
 from runs.models import RunStatus
 from runs.models.wait_kinds import CALL
 from runs.resuming.links import resume_url
@@ -305,7 +305,7 @@ class Execution:
             return await self._close(closings.cancelled(self._journal, reason=reason, signal_ids=orders.held))
         self._parked.hear()
         now = self._around.clock.now()
-        if self._claimed.purpose is Purpose.COMMAND and self._journal.taken and self._chronicle.has_work(now):
+        if self._claimed.purpose is ClaimPurpose.COMMAND and self._journal.taken and self._chronicle.has_work(now):
             # It was claimed past its tenant's cap; to go on it needs a slot like any other.
             return await self._close(closings.released(now=now, status=RunStatus.QUEUED))
         return False

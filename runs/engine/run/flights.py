@@ -8,7 +8,7 @@ from uuid import UUID
 from runs.core.state import ActivationKey
 from runs.engine.run.attempts import Attempt
 from runs.engine.run.outcomes import Outcome
-from runs.engine.slices import Turns
+from runs.engine.slices import LoopTurns
 from segments.catalog import Effect
 
 LAUNCHED_AT_ONCE: Final = 16
@@ -24,7 +24,7 @@ class Flights:
         tenant_id: Whose they are.
     """
 
-    def __init__(self, wake: Callable[[], None], turns: Turns, tenant_id: UUID) -> None:
+    def __init__(self, wake: Callable[[], None], turns: LoopTurns, tenant_id: UUID) -> None:
         self._wake = wake
         self._turns = turns
         self._tenant_id = tenant_id

@@ -15,7 +15,7 @@ from runs.engine.run.orders import Orders, told_by
 from runs.engine.run.waits import Waits
 from runs.engine.services import HostServices
 from runs.engine.store import journals
-from runs.engine.store.claims import LOSSES_TO_BE_ALONE, LOSSES_TO_STALL, Claimed, Purpose
+from runs.engine.store.claims import LOSSES_TO_BE_ALONE, LOSSES_TO_STALL, Claimed, ClaimPurpose
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Runner:
     def is_suspect(self) -> bool:
         """Whether the run may kill its host: it has lost several, and no outcome was committed since."""
         has_lost = self.claimed.losses >= LOSSES_TO_BE_ALONE and not self._journal.has_progressed
-        return has_lost and self.claimed.purpose is Purpose.EXECUTE and not self._is_to_be_stalled
+        return has_lost and self.claimed.purpose is ClaimPurpose.EXECUTE and not self._is_to_be_stalled
 
     @property
     def tenant_id(self) -> UUID:
@@ -118,7 +118,7 @@ class Runner:
             self._journal.let_go()
 
     async def _execute(self) -> None:
-        if self.claimed.purpose is Purpose.STALL:
+        if self.claimed.purpose is ClaimPurpose.STALL:
             needed = ", ".join(self.claimed.step_types)
             raise PlanUnavailable(f"No worker has all step types and providers of this run: {needed}.")
         if self._is_to_be_stalled:

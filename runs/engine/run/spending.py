@@ -15,7 +15,7 @@ from runs.engine.store.budgets import AttemptKey, Request
 from runs.engine.tariffs import Tariffs
 from runs.step_api.outside import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, amount_of, bounded, largest, sum_of
-from runs.usage.budgets import Account, check_room
+from runs.usage.budgets import BudgetAccount, check_room
 from runs.usage.sums import RunUsage
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ class Spending:
         hold, taken = bounded(hold), sum_of(attempt.usage)
         in_step = self._spent_by.get(attempt.key, NOTHING) + taken
         others = sum((held for other, held in self._held.items() if other != key), NOTHING)
-        check_room(Account("step", hold.step_budget or UNBOUNDED, in_step), hold)
-        check_room(Account("run", caps.run, self._spent + taken, others), hold)
+        check_room(BudgetAccount("step", hold.step_budget or UNBOUNDED, in_step), hold)
+        check_room(BudgetAccount("run", caps.run, self._spent + taken, others), hold)
         before = self._held.get(key, NOTHING)
         self._held[key] = taken + amount_of(hold)
         if caps.day == UNBOUNDED:

@@ -17,7 +17,7 @@ PARK_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class PendingWait:
     """One of them: since when and until when, by the clock, and what for.
 
     Of one that is parked, ``until`` is when its step is to be looked at; ``told`` is what else a run's ``waiting_for``
@@ -34,7 +34,7 @@ class Waits:
     """The activations that are tried again at a time, and those that are parked."""
 
     def __init__(self) -> None:
-        self._by_key: dict[ActivationKey, Wait] = {}
+        self._by_key: dict[ActivationKey, PendingWait] = {}
 
     def __bool__(self) -> bool:
         return bool(self._by_key)
@@ -62,13 +62,13 @@ class Waits:
             reason = str(payload["reason"])
             kind = reason if reason in KINDS else "retry"
             told = dict(cast("Mapping[str, Json]", payload.get("waits_for", {})))
-            self._by_key[key] = Wait(read_time(payload["retry_at"]), kind, at, told)
+            self._by_key[key] = PendingWait(read_time(payload["retry_at"]), kind, at, told)
         elif event.type is EventType.HUMAN_TASK_CREATED:
             told = {"task_id": payload["task_id"], "task_url": payload.get("url")}
-            self._by_key[key] = Wait(_until(payload), HUMAN, at, told)
+            self._by_key[key] = PendingWait(_until(payload), HUMAN, at, told)
         elif event.type is EventType.STEP_WAITING:
             told = {"resume_url": payload["resume_url"]} if "resume_url" in payload else {}
-            self._by_key[key] = Wait(_until(payload), str(payload["kind"]), at, told)
+            self._by_key[key] = PendingWait(_until(payload), str(payload["kind"]), at, told)
 
     def has(self, kind: str) -> bool:
         """Whether any waits for this."""

@@ -13,7 +13,7 @@ from runs.engine.store.connection import AsyncDatabase, transaction
 from runs.step_api.base import StepFailed
 from runs.step_api.outside import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, amount_of
-from runs.usage.budgets import Account, check_room, resets_at
+from runs.usage.budgets import BudgetAccount, check_room, resets_at
 
 BUDGET_LOCK = 0x6C6C6D62
 """First key of the advisory locks of budgets; the second is a hash of the tenant."""
@@ -172,7 +172,7 @@ class _Books:
         spent = self._spent.get(tenant_id, NOTHING) + request.taken
         held = self._held.get(tenant_id, NOTHING) - self._own.get(request.key, NOTHING)
         try:
-            check_room(Account("day", budget, spent, held, resets_at(day)), request.hold)
+            check_room(BudgetAccount("day", budget, spent, held, resets_at(day)), request.hold)
         except StepFailed as refusal:
             return refusal
         self._held[tenant_id] = held + request.total

@@ -152,7 +152,7 @@ from unknown where r.id = unknown.id
 """
 
 
-class Purpose(Enum):
+class ClaimPurpose(Enum):
     """What a run was claimed for. Only runs claimed to be executed have a slot."""
 
     EXECUTE = auto()
@@ -185,7 +185,7 @@ class Claimed:
     callback_events: Sequence[str] | None = None
     started_at: float = 0.0
     tenant_slug: str = ""
-    purpose: Purpose = Purpose.EXECUTE
+    purpose: ClaimPurpose = ClaimPurpose.EXECUTE
     step_types: tuple[str, ...] = ()
 
 
@@ -229,7 +229,7 @@ async def claim_runs(
             )
         rows = await _take(connection, worker_id, signalled | picked)
     claimed = [Claimed(*row) for row in rows]
-    return [one if one.run_id in picked else replace(one, purpose=Purpose.COMMAND) for one in claimed]
+    return [one if one.run_id in picked else replace(one, purpose=ClaimPurpose.COMMAND) for one in claimed]
 
 
 async def _step_types_of(connection: AsyncDatabase, worker_id: UUID) -> list[str]:

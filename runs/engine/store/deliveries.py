@@ -266,7 +266,7 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class DeliveryClaim:
     """What a claim took, and the seconds until something else is due, if anything is.
 
     ``has_queued``: it has put deliveries into queues, and there may be others behind them.
@@ -285,7 +285,7 @@ async def claim(
     room: int,
     per_target: int,
     lease_seconds: float,
-) -> Claim:
+) -> DeliveryClaim:
     """Take up to ``room`` deliveries that are due, one to a URL, inside the caller's transaction.
 
     Args:
@@ -310,13 +310,13 @@ async def claim(
     asked["candidates"] = [delivery_id for delivery_id, _ in found if delivery_id is not None]
     next_due_seconds = found[0][1]
     if not asked["candidates"]:
-        return Claim((), (), False, next_due_seconds)
+        return DeliveryClaim((), (), False, next_due_seconds)
     rows = await (await connection.execute(TAKE, asked)).fetchall()
     taken = [row for row in rows if row[0] is not None]
     lost = [delivery_id for delivery_id, was_claimed, _ in taken if was_claimed]
     if lost:
         await connection.execute(LOG_LOST, [lost])
-    return Claim([row[0] for row in taken], lost, rows[0][2], next_due_seconds)
+    return DeliveryClaim([row[0] for row in taken], lost, rows[0][2], next_due_seconds)
 
 
 async def read(connection: AsyncDatabase, delivery_ids: Sequence[UUID]) -> list[ClaimedDelivery]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from runs.engine.errors import HostLost
-from runs.engine.store.claims import STILL_ALIVE, TAKE, Claimed, Purpose
+from runs.engine.store.claims import STILL_ALIVE, TAKE, Claimed, ClaimPurpose
 from runs.engine.store.connection import AsyncDatabase, transaction
 
 STALLED_AT_ONCE = 100
@@ -64,4 +64,4 @@ async def claim_stuck(connection: AsyncDatabase, *, worker_id: UUID, step_types:
         asked = {"step_types": list(step_types), "limit": STALLED_AT_ONCE}
         ids = sorted(run_id for (run_id,) in await (await connection.execute(PICK_STUCK, asked)).fetchall())
         rows = await (await connection.execute(TAKE, {"worker": worker_id, "ids": ids})).fetchall()
-    return [replace(Claimed(*row), purpose=Purpose.STALL, step_types=tuple(step_types)) for row in rows]
+    return [replace(Claimed(*row), purpose=ClaimPurpose.STALL, step_types=tuple(step_types)) for row in rows]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from runs.engine.store.connection import AsyncDatabase, transaction
 from runs.step_api.outside import Budget, Price
-from runs.usage.prices import Rate, Source
+from runs.usage.prices import PriceSource, Rate
 
 RATES = """
 select tenant_id, provider, model, valid_from, input_per_million, output_per_million from runs_modelprice
@@ -31,7 +31,11 @@ async def read_rates(connection: AsyncDatabase, tenant_id: UUID) -> list[Rate]:
         rows = await (await connection.execute(RATES, [tenant_id])).fetchall()
     return [
         Rate(
-            Source.INSTALLATION if owner is None else Source.TENANT, provider, model, valid_from, Price(given, answered)
+            PriceSource.INSTALLATION if owner is None else PriceSource.TENANT,
+            provider,
+            model,
+            valid_from,
+            Price(given, answered),
         )
         for owner, provider, model, valid_from, given, answered in rows
     ]

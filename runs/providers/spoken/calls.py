@@ -87,7 +87,7 @@ def read_spoken(text: str, tools: Sequence[Tool], *, may_be_bare: bool) -> Spoke
         tools: What it was offered.
         may_be_bare: Whether a text that is the JSON of a call, without any mark, is one.
     """
-    reader = _Reader(without_own_fence(text), {tool.name: tool.parameters for tool in tools})
+    reader = _CallReader(without_own_fence(text), {tool.name: tool.parameters for tool in tools})
     try:
         found = reader.bare_calls() if may_be_bare else []
         if found:
@@ -99,7 +99,7 @@ def read_spoken(text: str, tools: Sequence[Tool], *, may_be_bare: bool) -> Spoke
 
 
 @dataclass(slots=True)
-class _Reader:
+class _CallReader:
     """Reads one text from its beginning to its end."""
 
     text: str

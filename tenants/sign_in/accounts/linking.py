@@ -5,22 +5,22 @@ from django.http import HttpRequest
 from tenants.members.services import may_get_account
 from tenants.models import Membership
 from tenants.sign_in.accounts.errors import LinkingRefused
-from tenants.sign_in.accounts.rules import Reach
+from tenants.sign_in.accounts.rules import AccountReach
 from tenants.sign_in.accounts.services import link_account
 from tenants.sign_in.backend import ProviderBackend
 from tenants.sign_in.claims import Claims
 from tenants.sign_in.errors import StateRefused
 from tenants.sign_in.pages import signed_in_member
-from tenants.sign_in.providers import Provider, provider_by_key
+from tenants.sign_in.providers import SignInProvider, provider_by_key
 from tenants.sign_in.services import SignedIn
 from tenants.sign_in.sessions import PROVIDER
 from tenants.sign_in.states import Begun
 
 
-def reach_of(request: HttpRequest, member: Membership) -> Reach:
+def reach_of(request: HttpRequest, member: Membership) -> AccountReach:
     """Tell what a member's session opens."""
     provider, user = provider_by_key(request.session.get(PROVIDER)), member.user
-    return Reach(
+    return AccountReach(
         issuer=None if provider is None else provider.issuer,
         is_of_installation=provider is not None and provider.tenant is None,
         is_whole_person=may_get_account(member),
@@ -28,7 +28,7 @@ def reach_of(request: HttpRequest, member: Membership) -> Reach:
     )
 
 
-def finish_linking(request: HttpRequest, provider: Provider, begun: Begun) -> None:
+def finish_linking(request: HttpRequest, provider: SignInProvider, begun: Begun) -> None:
     """Link the account an answer vouches for to the member who began it, in the very session they began it in.
 
     Raises:
@@ -42,7 +42,7 @@ def finish_linking(request: HttpRequest, provider: Provider, begun: Begun) -> No
     if not reach_of(request, member).covers(provider.issuer):
         raise LinkingRefused
 
-    def link(*, provider: Provider, claims: Claims) -> SignedIn:
+    def link(*, provider: SignInProvider, claims: Claims) -> SignedIn:
         identity = link_account(member=member, provider=provider, claims=claims)
         return SignedIn(member.user, [member], identity)
 

@@ -17,11 +17,11 @@ from tenants.sign_in.accounts.linking import reach_of
 from tenants.sign_in.accounts.services import unlink
 from tenants.sign_in.errors import NoProvider
 from tenants.sign_in.pages import member_required
-from tenants.sign_in.providers import Provider, installation_provider, provider_of_tenant
+from tenants.sign_in.providers import SignInProvider, installation_provider, provider_of_tenant
 from tenants.sign_in.responses import SEE_OTHER, page
 from tenants.sign_in.sending import send_to_provider
 from tenants.sign_in.services import account_of
-from tenants.sign_in.states import Purpose
+from tenants.sign_in.states import SignInPurpose
 
 
 def members_page(view: Any) -> Any:
@@ -73,7 +73,7 @@ class LinkPage(View):
             request,
             provider,
             next_url=f"{reverse('accounts')}?{urlencode({'linked': 1})}",
-            purpose=Purpose.LINK,
+            purpose=SignInPurpose.LINK,
             person=str(member.user_id),
             prompt="login",
         )
@@ -110,7 +110,7 @@ def _member(request: HttpRequest) -> Membership:
     return member
 
 
-def _ways(member: Membership) -> dict[str, Provider]:
+def _ways(member: Membership) -> dict[str, SignInProvider]:
     """Name the providers the member's tenant can be reached by."""
     found = {"company": provider_of_tenant(member.tenant.slug), "installation": installation_provider()}
     return {name: one for name, one in found.items() if one is not None}

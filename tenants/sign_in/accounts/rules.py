@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class AccountReach:
     """What a session opens, as far as it matters for accounts.
 
     Attributes:

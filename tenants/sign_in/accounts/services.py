@@ -22,7 +22,7 @@ from tenants.sign_in.accounts.errors import (
     TooManyAccounts,
 )
 from tenants.sign_in.claims import Claims, told_email, verified_email
-from tenants.sign_in.providers import Provider
+from tenants.sign_in.providers import SignInProvider
 from tenants.sign_in.services import account_of
 
 MOST_ACCOUNTS: Final = 10
@@ -78,7 +78,7 @@ def unlink(*, identity: Identity, actor: str, allow_last: bool) -> None:
     identity.delete()
 
 
-def link_account(*, member: Membership, provider: Provider, claims: Claims) -> Identity:
+def link_account(*, member: Membership, provider: SignInProvider, claims: Claims) -> Identity:
     """Link an account to a member who has just signed in with it to that end. Repeating changes nothing.
 
     Raises:
@@ -92,7 +92,7 @@ def link_account(*, member: Membership, provider: Provider, claims: Claims) -> I
         return _link(member, provider, claims)  # the same account came twice at once, and is known now
 
 
-def _link(member: Membership, provider: Provider, claims: Claims) -> Identity:
+def _link(member: Membership, provider: SignInProvider, claims: Claims) -> Identity:
     with unscoped("accounts belong to people, who may be in several tenants"):
         user = User.objects.select_for_update(no_key=True).get(pk=member.user_id)
         known = Identity.objects.filter(issuer=provider.issuer, subject=claims["sub"]).first()

@@ -15,7 +15,7 @@ from tenants.models import Identity, User
 from tenants.sign_in.backend import NAME
 from tenants.sign_in.claims import Claims, told_email
 from tenants.sign_in.errors import NotOperator, SecondFactorMissing
-from tenants.sign_in.providers import Provider, installation_provider
+from tenants.sign_in.providers import SignInProvider, installation_provider
 from tenants.sign_in.services import SignedIn, account_of
 
 PASSWORD, OIDC = "password", "oidc"
@@ -25,12 +25,12 @@ OPERATOR: Final = "operator"
 PASSWORD_BACKEND: Final = "django.contrib.auth.backends.ModelBackend"  # noqa: S105 - a name
 
 
-def operators_provider() -> Provider | None:
+def operators_provider() -> SignInProvider | None:
     """Give the provider operators sign in with; None where they may not."""
     return None if settings.OPERATOR_SIGN_IN == PASSWORD else installation_provider()
 
 
-def sign_in_operator(*, provider: Provider, claims: Claims) -> SignedIn:
+def sign_in_operator(*, provider: SignInProvider, claims: Claims) -> SignedIn:
     """Find the operator whose account it is. Nobody becomes one this way, and an e-mail is nobody's.
 
     Raises:

@@ -17,7 +17,7 @@ from tenants.sign_in.claims import listed_groups, told_email, why_untold
 from tenants.sign_in.errors import PersonRefused, ProviderRefused, SignInRefused, StateRefused
 from tenants.sign_in.id_tokens import algorithms_of
 from tenants.sign_in.metadata import directory, fetch_keys, fetch_metadata
-from tenants.sign_in.providers import Provider, provider_to_try
+from tenants.sign_in.providers import SignInProvider, provider_to_try
 from tenants.sign_in.services import SignedIn, rehearse_sign_in
 from tenants.sign_in.states import Begun
 
@@ -26,7 +26,7 @@ RIGHT: Final = "tenants.change_identityprovider"
 """What an operator may do who may try one: its secret is shown to its host."""
 
 
-class Verdict(StrEnum):
+class TrialVerdict(StrEnum):
     """What is found of a part."""
 
     PASSED = "passed"
@@ -35,32 +35,32 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TrialFinding:
     """A part of a sign-in, and what came of it in words."""
 
     part: str
-    verdict: Verdict
+    verdict: TrialVerdict
     words: str
 
 
-def look_up(provider: Provider) -> list[Finding]:
+def look_up(provider: SignInProvider) -> list[TrialFinding]:
     """Ask a provider for its addresses and keys now; what this process remembers of it is forgotten."""
     directory.forget(provider)
     try:
         metadata = fetch_metadata(provider)
     except SignInRefused as error:
-        return [Finding("discovery", Verdict.FAILED, error.detail)]
-    found = [Finding("discovery", Verdict.PASSED, f"It sends people to {metadata.authorization_endpoint}.")]
+        return [TrialFinding("discovery", TrialVerdict.FAILED, error.detail)]
+    found = [TrialFinding("discovery", TrialVerdict.PASSED, f"It sends people to {metadata.authorization_endpoint}.")]
     try:
         keys = fetch_keys(provider, metadata)
     except SignInRefused as error:
-        return [*found, Finding("keys", Verdict.FAILED, error.detail)]
+        return [*found, TrialFinding("keys", TrialVerdict.FAILED, error.detail)]
     usable = {alg for key in keys for alg in algorithms_of(key)}
     if not usable:
         words = f"It publishes {len(keys)} keys, and none whose signature would be believed."
-        return [*found, Finding("keys", Verdict.FAILED, words)]
+        return [*found, TrialFinding("keys", TrialVerdict.FAILED, words)]
     words = f"It publishes {len(keys)} keys, for {', '.join(sorted(usable))}."
-    return [*found, Finding("keys", Verdict.PASSED, words)]
+    return [*found, TrialFinding("keys", TrialVerdict.PASSED, words)]
 
 
 def show_trial(request: HttpRequest, begun: Begun) -> HttpResponse:
@@ -79,7 +79,7 @@ def show_trial(request: HttpRequest, begun: Begun) -> HttpResponse:
     context = {
         "provider": provider,
         "findings": findings,
-        "works": all(one.verdict is not Verdict.FAILED for one in findings),
+        "works": all(one.verdict is not TrialVerdict.FAILED for one in findings),
         "back": begun.next,
     }
     return render(request, "pages/trial.html", context)
@@ -90,7 +90,7 @@ def _may_try(user: User) -> bool:
         return user.is_active and user.is_staff and user.has_perm(RIGHT)
 
 
-def _follow(request: HttpRequest, provider: Provider, begun: Begun) -> list[Finding]:
+def _follow(request: HttpRequest, provider: SignInProvider, begun: Begun) -> list[TrialFinding]:
     directory.forget(provider)
     backend = ProviderBackend(provider, act=rehearse_sign_in)
     try:
@@ -99,13 +99,16 @@ def _follow(request: HttpRequest, provider: Provider, begun: Begun) -> list[Find
         return [*_passed(backend.stage), _refused_person(error), *_groups(provider, backend)]
     except SignInRefused as error:
         words = f"{error.detail} {_own_words(request) if isinstance(error, ProviderRefused) else ''}".rstrip()
-        return [*_passed(backend.stage), Finding(backend.stage.value, Verdict.FAILED, words)]
+        return [*_passed(backend.stage), TrialFinding(backend.stage.value, TrialVerdict.FAILED, words)]
     if backend.signed_in is None:
-        return [*_passed(backend.stage), Finding(backend.stage.value, Verdict.FAILED, "It answered with nobody.")]
+        return [
+            *_passed(backend.stage),
+            TrialFinding(backend.stage.value, TrialVerdict.FAILED, "It answered with nobody."),
+        ]
     return [*_passed(backend.stage), _let_in(backend, backend.signed_in), *_groups(provider, backend)]
 
 
-def _passed(reached: Stage) -> list[Finding]:
+def _passed(reached: Stage) -> list[TrialFinding]:
     words = {
         Stage.ANSWER: "It sent you back to the address that is registered.",
         Stage.CODE: "It redeemed the code for tokens: client id and secret are right.",
@@ -113,7 +116,7 @@ def _passed(reached: Stage) -> list[Finding]:
         Stage.USERINFO: "Its userinfo is about the same person, or it has none.",
     }
     stages = list(Stage)
-    return [Finding(stage.value, Verdict.PASSED, words[stage]) for stage in stages[: stages.index(reached)]]
+    return [TrialFinding(stage.value, TrialVerdict.PASSED, words[stage]) for stage in stages[: stages.index(reached)]]
 
 
 def _own_words(request: HttpRequest) -> str:
@@ -121,23 +124,23 @@ def _own_words(request: HttpRequest) -> str:
     return f"In its own words: {said}" if said else ""
 
 
-def _let_in(backend: ProviderBackend, signed_in: SignedIn) -> Finding:
+def _let_in(backend: ProviderBackend, signed_in: SignedIn) -> TrialFinding:
     where = ", ".join(f"{one.role} of {one.tenant.name}" for one in signed_in.members)
     came = told_email(backend.claims) or "an account without an e-mail"
-    return Finding(
+    return TrialFinding(
         Stage.PERSON.value,
-        Verdict.PASSED,
+        TrialVerdict.PASSED,
         f"You came as {came}, subject {backend.claims['sub']}; it would open: {where}.",
     )
 
 
-def _refused_person(error: PersonRefused) -> Finding:
+def _refused_person(error: PersonRefused) -> TrialFinding:
     """Say why the account would not be let in: as a rule nothing is wrong with its provider."""
     came = "" if error.email is None else f"You came as {error.email}. "
-    return Finding(Stage.PERSON.value, Verdict.NOTE, f"{came}{error.title} {error.advice} ({error.code})")
+    return TrialFinding(Stage.PERSON.value, TrialVerdict.NOTE, f"{came}{error.title} {error.advice} ({error.code})")
 
 
-def _groups(provider: Provider, backend: ProviderBackend) -> list[Finding]:
+def _groups(provider: SignInProvider, backend: ProviderBackend) -> list[TrialFinding]:
     """Say whether the claims that the maps read are told; only a tenant's provider has maps."""
     found = []
     for part, claim, is_read in (
@@ -149,5 +152,5 @@ def _groups(provider: Provider, backend: ProviderBackend) -> list[Finding]:
         listed = listed_groups(backend.claims, claim)
         reason = why_untold(backend.claims, claim)
         words = f"{claim} is {reason}: what members have stays." if listed is None else f"{claim} lists {len(listed)}."
-        found.append(Finding(part, Verdict.NOTE if listed is None else Verdict.PASSED, words))
+        found.append(TrialFinding(part, TrialVerdict.NOTE if listed is None else TrialVerdict.PASSED, words))
     return found

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from humantasks.inbox.asking import DEEPEST, MOST_ITEMS, MOST_MEMBERS, form_of
-from humantasks.inbox.fields import ABSENT, Field, Kind
+from humantasks.inbox.fields import ABSENT, Field, FieldKind
 
 ITEM = {"type": "object", "properties": {"sku": {"type": "string"}, "price": {"type": "number"}}, "required": ["sku"]}
 
@@ -19,100 +19,114 @@ def asked(schema: dict[str, Any], value: Any = ABSENT, *, required: bool = False
 @pytest.mark.parametrize(
     ("schema", "kind"),
     [
-        ({"type": "string"}, Kind.TEXT),
-        ({"type": ["string", "null"]}, Kind.TEXT),
-        ({"type": "string", "maxLength": 80}, Kind.TEXT),
-        ({"type": "string", "maxLength": 2000}, Kind.LONG_TEXT),
-        ({"type": "string", "format": "email"}, Kind.EMAIL),
-        ({"type": "string", "format": "date"}, Kind.DATE),
-        ({"type": "string", "format": "date-time"}, Kind.DATE_TIME),
-        ({"type": "string", "format": "ipv4"}, Kind.TEXT),
-        ({"type": "integer"}, Kind.INTEGER),
-        ({"type": "number"}, Kind.NUMBER),
-        ({"type": "boolean"}, Kind.SELECT),
-        ({"type": "boolean", "default": False}, Kind.CHECKBOX),
-        ({"enum": ["a", "b"]}, Kind.SELECT),
-        ({"const": "a"}, Kind.SELECT),
-        ({"oneOf": [{"const": "a", "title": "A"}, {"const": "b"}]}, Kind.SELECT),
-        ({"type": "array", "items": {"type": "string"}}, Kind.LINES),
-        ({"type": "array", "items": {"type": "integer"}}, Kind.LINES),
-        ({"type": "array", "items": {"enum": ["a", "b"]}}, Kind.CHECKS),
-        ({"type": "array", "items": {"type": "object"}}, Kind.JSON),
-        ({"type": "array"}, Kind.JSON),
-        ({"type": "object", "properties": {"y": {"type": "string"}}}, Kind.GROUP),
-        ({"properties": {"y": {"type": "string"}}}, Kind.GROUP),
-        ({"type": "object"}, Kind.JSON),
-        ({"type": ["string", "integer"]}, Kind.JSON),
-        ({"type": 7}, Kind.JSON),
-        ({"anyOf": [{"type": "string"}]}, Kind.JSON),
-        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, Kind.TEXT),
-        ({"oneOf": [{"type": "null"}, {"type": "integer"}]}, Kind.INTEGER),
+        ({"type": "string"}, FieldKind.TEXT),
+        ({"type": ["string", "null"]}, FieldKind.TEXT),
+        ({"type": "string", "maxLength": 80}, FieldKind.TEXT),
+        ({"type": "string", "maxLength": 2000}, FieldKind.LONG_TEXT),
+        ({"type": "string", "format": "email"}, FieldKind.EMAIL),
+        ({"type": "string", "format": "date"}, FieldKind.DATE),
+        ({"type": "string", "format": "date-time"}, FieldKind.DATE_TIME),
+        ({"type": "string", "format": "ipv4"}, FieldKind.TEXT),
+        ({"type": "integer"}, FieldKind.INTEGER),
+        ({"type": "number"}, FieldKind.NUMBER),
+        ({"type": "boolean"}, FieldKind.SELECT),
+        ({"type": "boolean", "default": False}, FieldKind.CHECKBOX),
+        ({"enum": ["a", "b"]}, FieldKind.SELECT),
+        ({"const": "a"}, FieldKind.SELECT),
+        ({"oneOf": [{"const": "a", "title": "A"}, {"const": "b"}]}, FieldKind.SELECT),
+        ({"type": "array", "items": {"type": "string"}}, FieldKind.LINES),
+        ({"type": "array", "items": {"type": "integer"}}, FieldKind.LINES),
+        ({"type": "array", "items": {"enum": ["a", "b"]}}, FieldKind.CHECKS),
+        ({"type": "array", "items": {"type": "object"}}, FieldKind.JSON),
+        ({"type": "array"}, FieldKind.JSON),
+        ({"type": "object", "properties": {"y": {"type": "string"}}}, FieldKind.GROUP),
+        ({"properties": {"y": {"type": "string"}}}, FieldKind.GROUP),
+        ({"type": "object"}, FieldKind.JSON),
+        ({"type": ["string", "integer"]}, FieldKind.JSON),
+        ({"type": 7}, FieldKind.JSON),
+        ({"anyOf": [{"type": "string"}]}, FieldKind.JSON),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, FieldKind.TEXT),
+        ({"oneOf": [{"type": "null"}, {"type": "integer"}]}, FieldKind.INTEGER),
         (
             {
                 "anyOf": [{"$ref": "#/properties/x/$defs/when"}, {"type": "null"}],
                 "$defs": {"when": {"type": "string", "format": "date"}},
             },
-            Kind.DATE,
+            FieldKind.DATE,
         ),
-        ({"anyOf": [{"enum": ["a", "b"]}, {"type": "null"}]}, Kind.SELECT),
-        ({"anyOf": [{"type": "object", "properties": {"y": {}}}, {"type": "null"}]}, Kind.GROUP),
-        ({"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}]}, Kind.JSON),
-        ({"allOf": [{"type": "string", "format": "email"}], "title": "Mail"}, Kind.EMAIL),
-        ({"allOf": [{"$ref": "#/properties/x"}]}, Kind.JSON),
-        ({}, Kind.JSON),
-        ({"type": "string", "readOnly": True}, Kind.SHOWN),
+        ({"anyOf": [{"enum": ["a", "b"]}, {"type": "null"}]}, FieldKind.SELECT),
+        ({"anyOf": [{"type": "object", "properties": {"y": {}}}, {"type": "null"}]}, FieldKind.GROUP),
+        ({"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}]}, FieldKind.JSON),
+        ({"allOf": [{"type": "string", "format": "email"}], "title": "Mail"}, FieldKind.EMAIL),
+        ({"allOf": [{"$ref": "#/properties/x"}]}, FieldKind.JSON),
+        ({}, FieldKind.JSON),
+        ({"type": "string", "readOnly": True}, FieldKind.SHOWN),
     ],
 )
-def test_each_schema_gets_its_widget(schema: dict[str, Any], kind: Kind) -> None:
+def test_each_schema_gets_its_widget(schema: dict[str, Any], kind: FieldKind) -> None:
     assert asked(schema).kind == kind
 
 
 @pytest.mark.parametrize(
     ("schema", "kind"),
-    [({"type": "boolean"}, Kind.CHECKBOX), ({"enum": ["a", "b"]}, Kind.RADIO), ({"enum": list(range(9))}, Kind.SELECT)],
+    [
+        ({"type": "boolean"}, FieldKind.CHECKBOX),
+        ({"enum": ["a", "b"]}, FieldKind.RADIO),
+        ({"enum": list(range(9))}, FieldKind.SELECT),
+    ],
 )
-def test_what_must_be_answered_may_get_another_widget(schema: dict[str, Any], kind: Kind) -> None:
+def test_what_must_be_answered_may_get_another_widget(schema: dict[str, Any], kind: FieldKind) -> None:
     assert asked(schema, required=True).kind == kind
 
 
 @pytest.mark.parametrize(
     ("schema", "value", "kind", "texts"),
     [
-        ({"type": "string"}, "two\nlines", Kind.LONG_TEXT, ("two\nlines",)),
-        ({"type": "string"}, {"a": 1}, Kind.JSON, ('{\n  "a": 1\n}',)),
-        ({"type": "integer"}, "12", Kind.JSON, ('"12"',)),
-        ({"type": "integer"}, True, Kind.JSON, ("true",)),
-        ({"type": "boolean"}, 0, Kind.JSON, ("0",)),
-        ({"type": "string", "format": "date"}, "27.11.2026", Kind.TEXT, ("27.11.2026",)),
-        ({"type": "string", "format": "date-time"}, "2026-11-27T12:00:00+02:00", Kind.DATE_TIME, ("2026-11-27T10:00",)),
-        ({"type": "string", "format": "date-time"}, "2026-11-27T12:00:07Z", Kind.DATE_TIME, ("2026-11-27T12:00:07",)),
-        ({"type": "string", "format": "date-time"}, "2026-11-27T12:00", Kind.TEXT, ("2026-11-27T12:00",)),
-        ({"type": "string", "format": "date-time"}, "0001-01-01T00:00:00+05:00", Kind.TEXT, None),
-        ({"type": "string", "format": "email"}, " a@b.test", Kind.TEXT, (" a@b.test",)),
-        ({"type": "array", "items": {"type": "string"}}, ["a", "b"], Kind.LINES, ("a\nb",)),
-        ({"type": "array", "items": {"type": "string"}}, ["a", ""], Kind.JSON, None),
-        ({"type": "array", "items": {"type": "string"}}, ["a\nb"], Kind.JSON, None),
-        ({"type": "array", "items": {"type": "string"}}, "a", Kind.JSON, ('"a"',)),
-        ({"type": "array", "items": {"enum": ["a", "b"]}}, ["b"], Kind.CHECKS, ('"b"',)),
-        ({"type": "array", "items": {"enum": ["a", "b"]}}, ["b", "b"], Kind.JSON, None),
-        ({"type": "object", "properties": {"y": {}}}, [1], Kind.JSON, None),
-        ({}, "free", Kind.TEXT, ("free",)),
-        ({"title": "Note"}, None, Kind.TEXT, ("",)),
-        ({}, 7, Kind.NUMBER, ("7",)),
-        ({}, True, Kind.CHECKBOX, ("true",)),
-        ({}, ["a", "b"], Kind.LINES, ("a\nb",)),
-        ({}, ["a", 1], Kind.JSON, None),
-        ({}, [{"a": 1}, {"b": 2}], Kind.ITEMS, ()),
-        ({"type": "array", "items": ITEM}, [{"sku": "a"}], Kind.ITEMS, ()),
-        ({"type": "array", "items": ITEM}, [{"sku": "a"}, 7], Kind.JSON, None),
-        ({"type": "array", "items": ITEM}, [{"sku": "a"}] * (MOST_ITEMS + 1), Kind.JSON, None),
-        ({}, {"y": 1}, Kind.GROUP, ()),
-        ({}, [], Kind.JSON, ("[]",)),
-        ({"anyOf": [{}]}, "x", Kind.JSON, ('"x"',)),
+        ({"type": "string"}, "two\nlines", FieldKind.LONG_TEXT, ("two\nlines",)),
+        ({"type": "string"}, {"a": 1}, FieldKind.JSON, ('{\n  "a": 1\n}',)),
+        ({"type": "integer"}, "12", FieldKind.JSON, ('"12"',)),
+        ({"type": "integer"}, True, FieldKind.JSON, ("true",)),
+        ({"type": "boolean"}, 0, FieldKind.JSON, ("0",)),
+        ({"type": "string", "format": "date"}, "27.11.2026", FieldKind.TEXT, ("27.11.2026",)),
+        (
+            {"type": "string", "format": "date-time"},
+            "2026-11-27T12:00:00+02:00",
+            FieldKind.DATE_TIME,
+            ("2026-11-27T10:00",),
+        ),
+        (
+            {"type": "string", "format": "date-time"},
+            "2026-11-27T12:00:07Z",
+            FieldKind.DATE_TIME,
+            ("2026-11-27T12:00:07",),
+        ),
+        ({"type": "string", "format": "date-time"}, "2026-11-27T12:00", FieldKind.TEXT, ("2026-11-27T12:00",)),
+        ({"type": "string", "format": "date-time"}, "0001-01-01T00:00:00+05:00", FieldKind.TEXT, None),
+        ({"type": "string", "format": "email"}, " a@b.test", FieldKind.TEXT, (" a@b.test",)),
+        ({"type": "array", "items": {"type": "string"}}, ["a", "b"], FieldKind.LINES, ("a\nb",)),
+        ({"type": "array", "items": {"type": "string"}}, ["a", ""], FieldKind.JSON, None),
+        ({"type": "array", "items": {"type": "string"}}, ["a\nb"], FieldKind.JSON, None),
+        ({"type": "array", "items": {"type": "string"}}, "a", FieldKind.JSON, ('"a"',)),
+        ({"type": "array", "items": {"enum": ["a", "b"]}}, ["b"], FieldKind.CHECKS, ('"b"',)),
+        ({"type": "array", "items": {"enum": ["a", "b"]}}, ["b", "b"], FieldKind.JSON, None),
+        ({"type": "object", "properties": {"y": {}}}, [1], FieldKind.JSON, None),
+        ({}, "free", FieldKind.TEXT, ("free",)),
+        ({"title": "Note"}, None, FieldKind.TEXT, ("",)),
+        ({}, 7, FieldKind.NUMBER, ("7",)),
+        ({}, True, FieldKind.CHECKBOX, ("true",)),
+        ({}, ["a", "b"], FieldKind.LINES, ("a\nb",)),
+        ({}, ["a", 1], FieldKind.JSON, None),
+        ({}, [{"a": 1}, {"b": 2}], FieldKind.ITEMS, ()),
+        ({"type": "array", "items": ITEM}, [{"sku": "a"}], FieldKind.ITEMS, ()),
+        ({"type": "array", "items": ITEM}, [{"sku": "a"}, 7], FieldKind.JSON, None),
+        ({"type": "array", "items": ITEM}, [{"sku": "a"}] * (MOST_ITEMS + 1), FieldKind.JSON, None),
+        ({}, {"y": 1}, FieldKind.GROUP, ()),
+        ({}, [], FieldKind.JSON, ("[]",)),
+        ({"anyOf": [{}]}, "x", FieldKind.JSON, ('"x"',)),
     ],
 )
 def test_what_a_widget_cannot_hold_gets_another(
-    schema: dict[str, Any], value: Any, kind: Kind, texts: tuple[str, ...] | None
+    schema: dict[str, Any], value: Any, kind: FieldKind, texts: tuple[str, ...] | None
 ) -> None:
     field = asked(schema, value)
     assert field.kind == kind
@@ -157,7 +171,10 @@ def test_references_are_followed() -> None:
         "properties": {"x": {"$ref": "#/$defs/money"}, "y": {"$ref": "#/$defs/money", "title": "Tip"}},
     }
     form = form_of(schema)
-    assert [(field.kind, field.label) for field in form.fields] == [(Kind.NUMBER, "Money"), (Kind.NUMBER, "Tip")]
+    assert [(field.kind, field.label) for field in form.fields] == [
+        (FieldKind.NUMBER, "Money"),
+        (FieldKind.NUMBER, "Tip"),
+    ]
 
 
 @pytest.mark.parametrize("reference", ["#/$defs/none", "https://schemas.test/x", "#/$defs/circle", 7, "other.json#/a"])
@@ -167,14 +184,14 @@ def test_references_to_nowhere_are_asked_as_json(reference: Any) -> None:
         "properties": {"x": {"$ref": reference, "title": "Thing"}},
     }
     field = form_of(schema).fields[0]
-    assert (field.kind, field.label) == (Kind.JSON, "Thing")
+    assert (field.kind, field.label) == (FieldKind.JSON, "Thing")
 
 
 def test_a_form_that_holds_itself_ends() -> None:
     node = {"type": "object", "properties": {"name": {"type": "string"}, "next": {"$ref": "#"}}}
     field = form_of(node)
     depth = 0
-    while field.kind == Kind.GROUP:
+    while field.kind == FieldKind.GROUP:
         field = field.fields[1]
         depth += 1
     assert depth == DEEPEST + 1
@@ -182,9 +199,9 @@ def test_a_form_that_holds_itself_ends() -> None:
 
 def test_a_form_with_too_many_members_is_asked_as_json() -> None:
     schema = {"properties": {f"k{n}": {"type": "string"} for n in range(MOST_MEMBERS + 1)}}
-    assert form_of(schema).kind == Kind.JSON
+    assert form_of(schema).kind == FieldKind.JSON
 
 
 @pytest.mark.parametrize("schema", [None, True, 7, "x", [], {"properties": 7}, {"type": None}])
 def test_a_strange_schema_asks_for_json(schema: Any) -> None:
-    assert form_of(schema).kind == Kind.JSON
+    assert form_of(schema).kind == FieldKind.JSON

@@ -6,7 +6,7 @@ import pytest
 
 from foundation.scope import tenant_scope
 from kernel.clock import utc_now
-from tenants.models import Membership, Role
+from tenants.models import MemberRole, Membership
 from tests.conftest import Customer
 from tests.support.inbox import a_member, a_task, client_of
 
@@ -73,7 +73,7 @@ def test_what_cannot_be_is_said_at_its_field_and_kept_as_typed(
 
 
 def test_nobody_of_another_tenant_and_no_auditor_stands_in(acme: Customer, ann: Membership, gus: Membership) -> None:
-    auditor = a_member(acme.tenant, "vic", role=Role.AUDITOR)
+    auditor = a_member(acme.tenant, "vic", role=MemberRole.AUDITOR)
     for stranger in (gus, auditor, ann):
         posted = {"away_from": "2030-05-01T00:00", "stands_in": str(stranger.id)}
         assert client_of(ann).post("/inbox/absence/", posted).status_code == 422

@@ -3,8 +3,8 @@
 import pytest
 
 from humantasks.services import claim_task, decide_task
-from humantasks.types import Answer
-from tenants.models import Membership, Role
+from humantasks.types import TaskAnswer
+from tenants.models import MemberRole, Membership
 from tests.conftest import Customer
 from tests.support.inbox import a_member, a_task, again, as_person, client_of
 
@@ -47,7 +47,7 @@ def test_a_task_is_not_handed_on_to_nobody(acme: Customer, ann: Membership, to: 
 
 
 def test_auditors_and_other_tenants_are_not_offered(acme: Customer, ann: Membership, gus: Membership) -> None:
-    a_member(acme.tenant, "vic", role=Role.AUDITOR)
+    a_member(acme.tenant, "vic", role=MemberRole.AUDITOR)
     task = a_task(acme.tenant)
     assert client_of(ann).get(f"/inbox/tasks/{task.id}/").context["page"].members == []
     assert client_of(ann).post(f"/inbox/tasks/{task.id}/delegate/", {"to": str(gus.id)}).status_code == 422
@@ -56,7 +56,7 @@ def test_auditors_and_other_tenants_are_not_offered(acme: Customer, ann: Members
 @pytest.mark.parametrize("act", ["claim", "release", "delegate"])
 def test_a_task_that_is_over_is_left_alone(acme: Customer, ann: Membership, bob: Membership, act: str) -> None:
     task = a_task(acme.tenant)
-    decide_task(tenant=acme.tenant, person=as_person(bob), task_id=task.id, answer=Answer("approved"))
+    decide_task(tenant=acme.tenant, person=as_person(bob), task_id=task.id, answer=TaskAnswer("approved"))
     answer = client_of(ann).post(f"/inbox/tasks/{task.id}/{act}/", {"to": str(bob.id)})
     assert answer.status_code == 409
     assert "This was decided already" in answer.text

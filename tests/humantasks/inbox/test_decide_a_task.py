@@ -8,7 +8,7 @@ from foundation.scope import tenant_scope
 from humantasks.inbox.wording import moment_text
 from humantasks.models import HumanTask
 from humantasks.services import claim_task, decide_task
-from humantasks.types import Answer, TaskStatus
+from humantasks.types import TaskAnswer, TaskStatus
 from kernel.clock import utc_now
 from runs.models import Run, RunStatus
 from tenants.models import Membership
@@ -201,7 +201,7 @@ def test_the_first_decision_wins_and_the_second_is_told_who_when_and_what(
 ) -> None:
     task, browser = a_task(acme.tenant), client_of(ann)
     page = browser.get(f"/inbox/tasks/{task.id}/").context["page"]
-    decide_task(tenant=acme.tenant, person=as_person(bob), task_id=task.id, answer=Answer("rejected"))
+    decide_task(tenant=acme.tenant, person=as_person(bob), task_id=task.id, answer=TaskAnswer("rejected"))
     posted = {"decision": "approved", "content_hash": page.answer.content_hash, "comment": "mine"}
     answer = browser.post(f"/inbox/tasks/{task.id}/decide/", posted)
     assert answer.status_code == 409
@@ -254,7 +254,7 @@ def test_a_task_another_has_claimed_meanwhile_is_not_decided(acme: Customer, ann
 def test_what_was_typed_for_a_task_that_is_over_is_not_lost(acme: Customer, ann: Membership, bob: Membership) -> None:
     task, browser = a_task(acme.tenant, "review", data={"amount": 10}), client_of(ann)
     page = browser.get(f"/inbox/tasks/{task.id}/").context["page"]
-    decide_task(tenant=acme.tenant, person=as_person(bob), task_id=task.id, answer=Answer("rejected"))
+    decide_task(tenant=acme.tenant, person=as_person(bob), task_id=task.id, answer=TaskAnswer("rejected"))
     posted = {"decision": "modified", "content_hash": page.answer.content_hash, "comment": "half <of> it"}
     answer = browser.post(f"/inbox/tasks/{task.id}/decide/", posted | {"data/amount": "5"})
     assert answer.status_code == 409

@@ -6,7 +6,7 @@ from foundation.scope import tenant_scope
 from humantasks.inbox.bulk import MOST_AT_ONCE
 from humantasks.models import HumanTask
 from humantasks.services import decide_task
-from humantasks.types import Answer, TaskStatus
+from humantasks.types import TaskAnswer, TaskStatus
 from tenants.models import Membership
 from tests.conftest import Customer
 from tests.support.inbox import a_task, again, as_person, client_of
@@ -49,7 +49,7 @@ def test_one_that_is_refused_keeps_none_of_the_others_back(acme: Customer, ann: 
         a_task(acme.tenant, "review"),
     )
     picks = [f"{task.id}:{task.content_hash}" for task in (over, changed, review, good)]
-    decide_task(tenant=acme.tenant, person=as_person(bob), task_id=over.id, answer=Answer("rejected"))
+    decide_task(tenant=acme.tenant, person=as_person(bob), task_id=over.id, answer=TaskAnswer("rejected"))
     with tenant_scope(acme.tenant.id):
         HumanTask.objects.filter(id=changed.id).update(content_hash="cd" * 32)
     answer = client_of(ann).post("/inbox/together/", {"task": picks, "decision": "approved"})
@@ -64,7 +64,7 @@ def test_one_that_is_refused_keeps_none_of_the_others_back(acme: Customer, ann: 
 
 def test_what_one_may_not_decide_cannot_be_ticked(acme: Customer, ann: Membership, bob: Membership) -> None:
     task = a_task(acme.tenant, needed=2, voters=2)
-    decide_task(tenant=acme.tenant, person=as_person(ann), task_id=task.id, answer=Answer("approved"))
+    decide_task(tenant=acme.tenant, person=as_person(ann), task_id=task.id, answer=TaskAnswer("approved"))
     answer = client_of(ann).get("/inbox/together/", {"task": str(task.id)})
     assert "You have decided already." in answer.text
     assert "checked" not in answer.text

@@ -10,9 +10,9 @@ from django.utils import translation
 from foundation.scope import tenant_scope
 from humantasks.models import HumanTask
 from humantasks.services import claim_task, decide_task
-from humantasks.types import Answer
+from humantasks.types import TaskAnswer
 from kernel.clock import utc_now
-from tenants.models import Membership, Role
+from tenants.models import MemberRole, Membership
 from tests.conftest import Customer
 from tests.support.inbox import INVOICE, a_member, a_task, as_person, client_of
 
@@ -64,7 +64,7 @@ def test_it_tells_who_is_asked_and_what_is_special(acme: Customer, ann: Membersh
 
 def test_it_tells_who_decided_what_before(acme: Customer, ann: Membership, bob: Membership) -> None:
     task = a_task(acme.tenant, needed=2, voters=2)
-    answer = Answer("approved", comment="Looks\nright <b>")
+    answer = TaskAnswer("approved", comment="Looks\nright <b>")
     decide_task(tenant=acme.tenant, person=as_person(bob), task_id=task.id, answer=answer)
     html = text_of(client_of(ann), task)
     assert "1 of 2 approvals" in words_of(html)
@@ -120,7 +120,7 @@ def test_every_field_has_a_label_and_every_description_is_there(acme: Customer, 
 def test_a_stranger_to_the_task_is_told_why_they_cannot_decide(acme: Customer) -> None:
     task = a_task(acme.tenant, candidate_groups=["finance"])
     a_member(acme.tenant, "ann", groups=["finance"])
-    auditor = client_of(a_member(acme.tenant, "vic", role=Role.AUDITOR))
+    auditor = client_of(a_member(acme.tenant, "vic", role=MemberRole.AUDITOR))
     html = text_of(auditor, task)
     assert "Auditors read tasks; they do not act on them." in html
     assert 'name="decision"' not in html
@@ -146,7 +146,7 @@ def test_a_task_another_holds_offers_no_decision(acme: Customer, ann: Membership
 
 def test_a_task_that_is_over_says_how_it_ended(acme: Customer, ann: Membership) -> None:
     task = a_task(acme.tenant)
-    decide_task(tenant=acme.tenant, person=as_person(ann), task_id=task.id, answer=Answer("approved"))
+    decide_task(tenant=acme.tenant, person=as_person(ann), task_id=task.id, answer=TaskAnswer("approved"))
     html = text_of(client_of(ann), task)
     assert "Approved" in words_of(html)
     assert 'name="decision"' not in html

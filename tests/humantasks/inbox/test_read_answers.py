@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from humantasks.inbox.asking import form_of
 from humantasks.inbox.fields import ABSENT, Field
-from humantasks.inbox.reading import Reading, place_problems, read_form, recall
+from humantasks.inbox.reading import FormReading, place_problems, read_form, recall
 from kernel.errors import ErrorItem
 from kernel.values import dump_json
 from tests.support.forms import posted_of
@@ -20,7 +20,7 @@ ITEMS = {"properties": {"items": {"type": "array", "items": ITEM}}}
 TWO = {"items": [{"sku": "a", "price": 1, "seen": True}, {"sku": "b", "price": 2}]}
 
 
-def read(schema: dict[str, Any], value: Any, *typed: str, required: bool = False) -> Reading:
+def read(schema: dict[str, Any], value: Any, *typed: str, required: bool = False) -> FormReading:
     """Read a form with one member ``x`` that was posted as typed."""
     whole = {"type": "object", "properties": {"x": schema}, "required": ["x"] if required else []}
     return read_form(form_of(whole, {} if value is ABSENT else {"x": value}), {"data/x": list(typed)})

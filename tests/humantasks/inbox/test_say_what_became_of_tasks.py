@@ -12,7 +12,7 @@ from humantasks.models import HumanTask
 from humantasks.opening import look_after
 from humantasks.selectors import history_of
 from humantasks.services import decide_task, delegate_task
-from humantasks.types import Answer, TaskStatus
+from humantasks.types import TaskAnswer, TaskStatus
 from kernel.clock import utc_now
 from tenants.members.sessions import TENANT
 from tenants.models import Identity, Membership
@@ -58,10 +58,11 @@ def test_what_was_escalated_says_who_is_asked_now(acme: Customer, ann: Membershi
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"), [(Answer("approved"), "Bob has decided: Approved, "), (None, "It ended without a decision, ")]
+    ("answer", "said"),
+    [(TaskAnswer("approved"), "Bob has decided: Approved, "), (None, "It ended without a decision, ")],
 )
 def test_what_is_over_says_how_it_ended(
-    acme: Customer, ann: Membership, bob: Membership, answer: Answer | None, said: str
+    acme: Customer, ann: Membership, bob: Membership, answer: TaskAnswer | None, said: str
 ) -> None:
     task = a_task(acme.tenant, assignee_ref="ann@acme.test")
     delegate_task(tenant=acme.tenant, person=as_person(ann), task_id=task.id, to=bob.id)
@@ -96,7 +97,7 @@ def test_what_belongs_to_another_of_one_s_tenants_offers_to_switch(
 def test_the_history_of_a_quorum_tells_every_vote(acme: Customer, ann: Membership, bob: Membership) -> None:
     task = a_task(acme.tenant, needed=2, voters=3)
     for member, decision in ((ann, "approved"), (bob, "rejected")):
-        decide_task(tenant=acme.tenant, person=as_person(member), task_id=task.id, answer=Answer(decision))
+        decide_task(tenant=acme.tenant, person=as_person(member), task_id=task.id, answer=TaskAnswer(decision))
     with tenant_scope(acme.tenant.id):
         found = again(task)
         lines = [line.text for line in history_lines(found, history_of(found), found.decisions.all())]
@@ -119,7 +120,7 @@ def test_an_input_says_in_its_own_words_what_was_done(acme: Customer, ann: Membe
 def test_the_done_stand_in_order_of_ending(acme: Customer, ann: Membership, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third = (a_task(acme.tenant) for _ in range(3))
     for task in (second, third, first):
-        decide_task(tenant=acme.tenant, person=as_person(ann), task_id=task.id, answer=Answer("approved"))
+        decide_task(tenant=acme.tenant, person=as_person(ann), task_id=task.id, answer=TaskAnswer("approved"))
 
     def titles(browser: Client, **query: str) -> list[str]:
         return [card.title for card in browser.get("/inbox/", {"box": "done", **query}).context["page"].cards]

@@ -10,10 +10,10 @@ from foundation.scope import tenant_scope
 from humantasks.inbox.listing import PAGE_SIZE
 from humantasks.models import HumanTask
 from humantasks.services import claim_task, decide_task
-from humantasks.types import Answer, Priority
+from humantasks.types import Priority, TaskAnswer
 from kernel.clock import utc_now
 from segments.models import Segment
-from tenants.models import Membership, Role
+from tenants.models import MemberRole, Membership
 from tests.conftest import Customer
 from tests.support.inbox import a_member, a_task, as_person, client_of
 
@@ -70,7 +70,7 @@ def test_a_claimed_task_is_its_holders(acme: Customer, ann: Membership, bob: Mem
 
 def test_what_is_decided_is_done(acme: Customer, ann: Membership) -> None:
     task = a_task(acme.tenant)
-    decide_task(tenant=acme.tenant, person=as_person(ann), task_id=task.id, answer=Answer("rejected"))
+    decide_task(tenant=acme.tenant, person=as_person(ann), task_id=task.id, answer=TaskAnswer("rejected"))
     browser = client_of(ann)
     assert titles(browser, box="all") == []
     assert titles(browser, box="done") == [task.title]
@@ -136,7 +136,7 @@ def test_a_long_list_asks_the_database_no_more_than_a_short_one(
 
 def test_an_auditor_sees_all_and_is_asked_nothing(acme: Customer) -> None:
     task = a_task(acme.tenant)
-    auditor = client_of(a_member(acme.tenant, "vic", role=Role.AUDITOR))
+    auditor = client_of(a_member(acme.tenant, "vic", role=MemberRole.AUDITOR))
     assert titles(auditor, box="groups") == []
     page = auditor.get("/inbox/", {"box": "all"}).context["page"]
     assert [card.id for card in page.cards] == [task.id]

@@ -16,7 +16,7 @@ from runs.callbacks.sealing import Address, hash_url
 from runs.callbacks.services import clear_notifications, set_notifications
 from runs.engine.store import deliveries
 from runs.engine.store.connection import connect, transaction
-from runs.engine.store.deliveries import Claim, Settled
+from runs.engine.store.deliveries import DeliveryClaim, Settled
 from runs.models import Delivery, DeliveryStatus
 from tenants.models import Tenant
 from tests.support.callbacks import (
@@ -70,7 +70,7 @@ class Looker:
         finally:
             self.runner.run(opened.__aexit__(None, None, None))
 
-    def take(self) -> Claim:
+    def take(self) -> DeliveryClaim:
         """Claim, inside the transaction that is open."""
         return self.runner.run(deliveries.claim(self.connection, busy={}, room=50, per_target=10, lease_seconds=60))
 

@@ -10,7 +10,7 @@ from runs.callbacks.schedule import (
     GAPS_SECONDS,
     LONGEST_RETRY_AFTER_SECONDS,
     MOST_TRIES,
-    Answer,
+    DeliveryAnswer,
     judge,
     next_delay,
 )
@@ -47,7 +47,7 @@ def test_a_receiver_may_ask_for_later_but_not_for_ever_nor_for_sooner(tries: int
 
 @given(code=st.integers(200, 299), tries=st.integers(1, MOST_TRIES))
 def test_any_2xx_is_an_arrival(code: int, tries: int) -> None:
-    verdict = judge(Answer(code), tries=tries, jitter=MIDDLE)
+    verdict = judge(DeliveryAnswer(code), tries=tries, jitter=MIDDLE)
     assert (verdict.status, verdict.delay_seconds) == (DeliveryStatus.DELIVERED, None)
 
 
@@ -55,27 +55,34 @@ def test_any_2xx_is_an_arrival(code: int, tries: int) -> None:
 def test_a_receiver_that_is_not_ready_yet_is_tried_again_soon(code: int) -> None:
     waited = 0.0
     for tries in range(1, 6):
-        verdict = judge(Answer(code), tries=tries, jitter=MIDDLE)
+        verdict = judge(DeliveryAnswer(code), tries=tries, jitter=MIDDLE)
         assert verdict.status is DeliveryStatus.PENDING
         waited += verdict.delay_seconds or 0
     assert 110 < waited < 115
 
 
 def test_gone_ends_it_at_once() -> None:
-    assert judge(Answer(410), tries=1, jitter=MIDDLE).status is DeliveryStatus.REFUSED
+    assert judge(DeliveryAnswer(410), tries=1, jitter=MIDDLE).status is DeliveryStatus.REFUSED
 
 
 @given(code=Codes, tries=st.integers(1, MOST_TRIES - 1))
 def test_everything_else_is_tried_again(code: int, tries: int) -> None:
-    verdict = judge(Answer(code), tries=tries, jitter=MIDDLE)
+    verdict = judge(DeliveryAnswer(code), tries=tries, jitter=MIDDLE)
     assert verdict.status is DeliveryStatus.PENDING
     assert verdict.delay_seconds is not None
 
 
 @pytest.mark.parametrize(
-    "answer", [Answer(500), Answer(302), Answer(404), Answer(error_code="CONNECTION_FAILED"), Answer(429)]
+    "answer",
+    [
+        DeliveryAnswer(500),
+        DeliveryAnswer(302),
+        DeliveryAnswer(404),
+        DeliveryAnswer(error_code="CONNECTION_FAILED"),
+        DeliveryAnswer(429),
+    ],
 )
-def test_after_the_last_try_nothing_more_is_tried(answer: Answer) -> None:
+def test_after_the_last_try_nothing_more_is_tried(answer: DeliveryAnswer) -> None:
     before = judge(answer, tries=MOST_TRIES - 1, jitter=MIDDLE)
     assert before.status is DeliveryStatus.PENDING
     assert judge(answer, tries=MOST_TRIES, jitter=MIDDLE).status is DeliveryStatus.EXHAUSTED
@@ -83,7 +90,7 @@ def test_after_the_last_try_nothing_more_is_tried(answer: Answer) -> None:
 
 @pytest.mark.parametrize("code", [BLOCKED, CLEARED])
 def test_what_the_policy_blocks_or_has_no_url_any_more_is_not_tried_again(code: str) -> None:
-    blocked = judge(Answer(error_code=code), tries=1, jitter=MIDDLE)
+    blocked = judge(DeliveryAnswer(error_code=code), tries=1, jitter=MIDDLE)
     assert blocked.status is DeliveryStatus.BLOCKED
-    away = judge(Answer(error_code="CONNECTION_FAILED"), tries=1, jitter=MIDDLE)
+    away = judge(DeliveryAnswer(error_code="CONNECTION_FAILED"), tries=1, jitter=MIDDLE)
     assert away.status is DeliveryStatus.PENDING

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.api.serializers import MAX_METADATA_BYTES
-from runs.callbacks.payload import EVENTS, MOST_BYTES, TASKS, Fact, write_body
+from runs.callbacks.payload import EVENTS, MOST_BYTES, TASKS, DeliveredFact, write_body
 
 RUN_ID = UUID("01a20c5a-212d-770f-9098-94209542c47a")
 AT = datetime(2026, 11, 24, 7, 0, 0, 12_000, UTC)
@@ -20,7 +20,7 @@ ADDRESS = f"https://llmteam.test/api/v1/runs/{RUN_ID}"
 def body(event_type: str, payload: Any, **more: Any) -> dict[str, Any]:
     fact = {"client_reference": "", "metadata": {}, **more}
     text = write_body(
-        Fact(
+        DeliveredFact(
             RUN_ID,
             "greet",
             fact["client_reference"],

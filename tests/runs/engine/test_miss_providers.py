@@ -11,7 +11,7 @@ from foundation.scope import unscoped
 from runs.commands import command_run
 from runs.models import SignalKind
 from runs.providers.registry import BUILTIN, provider_factories
-from runs.services import Wish, start_run
+from runs.services import StartRequest, start_run
 from runs.steps import registry as registries
 from tenants.models import Connection, Tenant
 from tests.support.engine import event_types, get_run, wait_for, wait_until_over
@@ -58,7 +58,9 @@ def lose_package(tenant: Tenant, ref: str) -> None:
 
 def start(tenant: Tenant, **config: Any) -> UUID:
     document = segment(ask_step(prompt="Hello?", **config))
-    return start_run(tenant=tenant, api_key=None, actor="user:1", wish=Wish(input={}, definition=document)).run.id
+    return start_run(
+        tenant=tenant, api_key=None, actor="user:1", wish=StartRequest(input={}, definition=document)
+    ).run.id
 
 
 def resume(tenant: Tenant, run_id: UUID) -> None:

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from runs.engine import slices
-from runs.engine.slices import Turns
+from runs.engine.slices import LoopTurns
 from runs.engine.watchdog import Watchdog, watched_loop
 from tenants.models import Tenant
 from tests.support.engine import get_run, queue_run, queue_runs, wait_until_over
@@ -36,7 +36,7 @@ class Loop:
 
     def __init__(self) -> None:
         self.watchdog = Watchdog()
-        self.turns = Turns(self.watchdog)
+        self.turns = LoopTurns(self.watchdog)
         self.turns.run_came(ACME)
         self.turns.run_came(GLOBEX)
         self.went: list[str] = []

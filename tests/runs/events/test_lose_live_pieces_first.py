@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 
 from kernel.ids import new_id
 from runs.bus.deltas import MOST_AT_ONCE, MOST_PENDING, Delta, Deltas
-from runs.events.cursor import Frame, Place, Record
+from runs.events.cursor import EventFrame, EventPlace, Record
 from runs.events.live import KEPT_CHARACTERS, KEPT_DELTAS, Live
 from runs.events.outflow import MOST_UNSENT, Outflow
 from runs.events.stream import MOST_UNSENT_FOR_LIVE, Stream, follow, open_run
@@ -28,9 +28,9 @@ def piece(offset: int, text: str = "x", *, step_id: str = "speak", begun_seq: in
     return Delta(RUN_ID, step_id, 1, 1, begun_seq, offset, text)
 
 
-def frame(seq: int, kind: str, step_id: str = "speak") -> Frame:
+def frame(seq: int, kind: str, step_id: str = "speak") -> EventFrame:
     body = {"event_type": kind, "step_id": step_id, "activation": 1, "attempt": 1}
-    return Frame(Place(0, UUID(int=0), seq), str(seq), (Record(body),))
+    return EventFrame(EventPlace(0, UUID(int=0), seq), str(seq), (Record(body),))
 
 
 def test_a_piece_is_heard_between_its_attempt_s_start_and_its_end() -> None:

@@ -13,7 +13,7 @@ from kernel.ids import new_id
 from runs.circuits import shared
 from runs.circuits.local import LocalState
 from runs.circuits.shared import SharedStates
-from runs.circuits.turns import Answer, Outcome, Rules, Turn, Verdict
+from runs.circuits.turns import Rules, Turn, TurnAnswer, TurnOutcome, TurnVerdict
 
 RULES = Rules()
 COOLDOWN, WINDOW, PROVEN, LEASE = 30_000, 30_000, 300_000, 15_000
@@ -23,7 +23,7 @@ def ids(count: int, start: int = 0) -> tuple[str, ...]:
     return tuple(f"id-{number}" for number in range(start, start + count))
 
 
-def ended(call_ids: tuple[str, ...], outcome: Outcome) -> tuple[tuple[str, Outcome], ...]:
+def ended(call_ids: tuple[str, ...], outcome: TurnOutcome) -> tuple[tuple[str, TurnOutcome], ...]:
     return tuple((call_id, outcome) for call_id in call_ids)
 
 
@@ -31,7 +31,7 @@ def dead() -> LocalState:
     """A breaker that opened at 1,000 ms."""
     state = LocalState(RULES)
     state.take(Turn(wanted=10, ids=ids(10)), now=0)
-    assert state.take(Turn(settled=ended(ids(10), Outcome.FAILED)), now=1_000).opened
+    assert state.take(Turn(settled=ended(ids(10), TurnOutcome.FAILED)), now=1_000).opened
     return state
 
 
@@ -43,12 +43,12 @@ def proven(now: int = 0) -> LocalState:
 
 def test_an_unknown_host_gets_sixteen_calls_until_some_have_ended() -> None:
     state = LocalState(RULES)
-    assert state.take(Turn(wanted=200, ids=ids(64)), now=0) == Answer(Verdict.COUNTED, 16)
-    assert state.take(Turn(wanted=184, ids=ids(64, 100)), now=10) == Answer(Verdict.COUNTED, 0)
-    settled = ended(ids(9), Outcome.SUCCEEDED)
-    assert state.take(Turn(settled=settled, wanted=1, ids=ids(1, 200)), now=20) == Answer(Verdict.COUNTED, 0)
-    tenth = ended(("id-9",), Outcome.SUCCEEDED)
-    assert state.take(Turn(settled=tenth, wanted=184, ids=ids(64, 300)), now=30) == Answer(Verdict.FREE, 184)
+    assert state.take(Turn(wanted=200, ids=ids(64)), now=0) == TurnAnswer(TurnVerdict.COUNTED, 16)
+    assert state.take(Turn(wanted=184, ids=ids(64, 100)), now=10) == TurnAnswer(TurnVerdict.COUNTED, 0)
+    settled = ended(ids(9), TurnOutcome.SUCCEEDED)
+    assert state.take(Turn(settled=settled, wanted=1, ids=ids(1, 200)), now=20) == TurnAnswer(TurnVerdict.COUNTED, 0)
+    tenth = ended(("id-9",), TurnOutcome.SUCCEEDED)
+    assert state.take(Turn(settled=tenth, wanted=184, ids=ids(64, 300)), now=30) == TurnAnswer(TurnVerdict.FREE, 184)
 
 
 @pytest.mark.parametrize(
@@ -76,29 +76,29 @@ def test_outcomes_count_for_thirty_seconds() -> None:
 
 def test_nothing_begins_while_it_is_open_and_everybody_is_told_for_how_long() -> None:
     state = dead()
-    assert state.take(Turn(wanted=5, ids=ids(5)), now=2_000) == Answer(Verdict.OPEN, 0, COOLDOWN - 1_000)
+    assert state.take(Turn(wanted=5, ids=ids(5)), now=2_000) == TurnAnswer(TurnVerdict.OPEN, 0, COOLDOWN - 1_000)
 
 
 def test_exactly_one_call_finds_out_whether_the_host_is_back() -> None:
     state = dead()
     now = 1_000 + COOLDOWN
-    assert state.take(Turn(wanted=50, ids=ids(50)), now=now) == Answer(Verdict.PROBE, 1)
-    assert state.take(Turn(wanted=50, ids=ids(50, 100)), now=now + 1) == Answer(Verdict.PROBED)
+    assert state.take(Turn(wanted=50, ids=ids(50)), now=now) == TurnAnswer(TurnVerdict.PROBE, 1)
+    assert state.take(Turn(wanted=50, ids=ids(50, 100)), now=now + 1) == TurnAnswer(TurnVerdict.PROBED)
 
 
 def test_a_probe_that_succeeds_closes_it_and_the_host_has_to_prove_itself() -> None:
     state = dead()
     state.take(Turn(wanted=1, ids=("probe",)), now=40_000)
-    answer = state.take(Turn(settled=(("probe", Outcome.SUCCEEDED),), wanted=50, ids=ids(50)), now=40_001)
-    assert answer == Answer(Verdict.COUNTED, 15)
+    answer = state.take(Turn(settled=(("probe", TurnOutcome.SUCCEEDED),), wanted=50, ids=ids(50)), now=40_001)
+    assert answer == TurnAnswer(TurnVerdict.COUNTED, 15)
 
 
 def test_a_probe_that_fails_opens_it_for_twice_as_long_up_to_five_minutes() -> None:
     state, now, waits = dead(), 1_000 + COOLDOWN, []
     for _ in range(6):
         state.take(Turn(wanted=1, ids=("probe",)), now=now)
-        answer = state.take(Turn(settled=(("probe", Outcome.FAILED),)), now=now)
-        assert (answer.verdict, answer.opened) == (Verdict.OPEN, True)
+        answer = state.take(Turn(settled=(("probe", TurnOutcome.FAILED),)), now=now)
+        assert (answer.verdict, answer.opened) == (TurnVerdict.OPEN, True)
         waits.append(answer.wait_ms // 1000)
         now += answer.wait_ms
     assert waits == [60, 120, 240, 300, 300, 300]
@@ -107,17 +107,17 @@ def test_a_probe_that_fails_opens_it_for_twice_as_long_up_to_five_minutes() -> N
 def test_a_probe_that_was_cancelled_leaves_its_place_to_the_next() -> None:
     state = dead()
     state.take(Turn(wanted=1, ids=("one",)), now=40_000)
-    answer = state.take(Turn(settled=(("one", Outcome.NONE),), wanted=1, ids=("two",)), now=40_001)
-    assert answer == Answer(Verdict.PROBE, 1)
+    answer = state.take(Turn(settled=(("one", TurnOutcome.NONE),), wanted=1, ids=("two",)), now=40_001)
+    assert answer == TurnAnswer(TurnVerdict.PROBE, 1)
 
 
 def test_a_probe_nobody_hears_of_any_more_loses_its_place_and_its_say() -> None:
     state = dead()
     state.take(Turn(wanted=1, ids=("lost",)), now=40_000)
-    assert state.take(Turn(wanted=1, ids=("two",)), now=40_000 + LEASE - 1).verdict is Verdict.PROBED
-    assert state.take(Turn(wanted=1, ids=("two",)), now=40_000 + LEASE).verdict is Verdict.PROBE
-    late = Turn(settled=(("lost", Outcome.SUCCEEDED),), wanted=1, ids=("three",))
-    assert state.take(late, now=60_000).verdict is Verdict.PROBED
+    assert state.take(Turn(wanted=1, ids=("two",)), now=40_000 + LEASE - 1).verdict is TurnVerdict.PROBED
+    assert state.take(Turn(wanted=1, ids=("two",)), now=40_000 + LEASE).verdict is TurnVerdict.PROBE
+    late = Turn(settled=(("lost", TurnOutcome.SUCCEEDED),), wanted=1, ids=("three",))
+    assert state.take(late, now=60_000).verdict is TurnVerdict.PROBED
 
 
 def test_a_probe_that_takes_long_keeps_its_place_while_its_worker_says_so() -> None:
@@ -125,22 +125,22 @@ def test_a_probe_that_takes_long_keeps_its_place_while_its_worker_says_so() -> N
     state.take(Turn(wanted=1, ids=("slow",)), now=40_000)
     for now in range(45_000, 100_000, 5_000):
         state.take(Turn(alive=("slow",)), now=now)
-    assert state.take(Turn(wanted=1, ids=("two",)), now=100_000).verdict is Verdict.PROBED
+    assert state.take(Turn(wanted=1, ids=("two",)), now=100_000).verdict is TurnVerdict.PROBED
 
 
 def test_calls_from_before_it_opened_have_no_say_while_it_is_open() -> None:
     state = dead()
-    answer = state.take(Turn(succeeded=50, failed=3, settled=(("id-3", Outcome.SUCCEEDED),)), now=2_000)
-    assert (answer.verdict, answer.wait_ms, answer.opened) == (Verdict.OPEN, COOLDOWN - 1_000, False)
+    answer = state.take(Turn(succeeded=50, failed=3, settled=(("id-3", TurnOutcome.SUCCEEDED),)), now=2_000)
+    assert (answer.verdict, answer.wait_ms, answer.opened) == (TurnVerdict.OPEN, COOLDOWN - 1_000, False)
 
 
 def test_a_host_that_did_well_counts_as_well_for_five_minutes_after_its_last_success() -> None:
     wish = Turn(wanted=500, ids=ids(64))
-    assert proven().take(wish, now=PROVEN - 1) == Answer(Verdict.FREE, 500)
-    assert proven().take(wish, now=PROVEN) == Answer(Verdict.COUNTED, 16)
+    assert proven().take(wish, now=PROVEN - 1) == TurnAnswer(TurnVerdict.FREE, 500)
+    assert proven().take(wish, now=PROVEN) == TurnAnswer(TurnVerdict.COUNTED, 16)
     state = proven()
     state.take(Turn(failed=1), now=100_000)
-    assert state.take(wish, now=100_001) == Answer(Verdict.COUNTED, 15, failed=1)
+    assert state.take(wish, now=100_001) == TurnAnswer(TurnVerdict.COUNTED, 15, failed=1)
 
 
 def test_counted_calls_of_a_worker_that_died_take_up_room_for_fifteen_seconds() -> None:
@@ -163,9 +163,9 @@ class Story:
         self.now += self.random.choice([1, 50, 400, 3_000, 3_000, 16_000, 31_000])
         wanted = self.random.choice([0, 1, 1, 3, 20])
         self.number += 1
-        mood = self.random.choice([Outcome.SUCCEEDED, Outcome.FAILED])
+        mood = self.random.choice([TurnOutcome.SUCCEEDED, TurnOutcome.FAILED])
         settled = tuple(
-            (call_id, self.random.choice([mood, mood, *Outcome]))
+            (call_id, self.random.choice([mood, mood, *TurnOutcome]))
             for call_id in self.random.sample(self.alive, self.random.randint(0, len(self.alive)))
         )
         self.alive = [call_id for call_id in self.alive if call_id not in dict(settled)]
@@ -173,8 +173,8 @@ class Story:
         names = tuple(f"{self.number}-{one}" for one in range(wanted))
         return Turn(succeeded, failed, settled, tuple(self.alive[:2]), wanted, names)
 
-    def take(self, turn: Turn, answer: Answer) -> None:
-        if answer.verdict in (Verdict.COUNTED, Verdict.PROBE):
+    def take(self, turn: Turn, answer: TurnAnswer) -> None:
+        if answer.verdict in (TurnVerdict.COUNTED, TurnVerdict.PROBE):
             self.alive += turn.ids[: answer.granted]
 
 
@@ -190,7 +190,7 @@ async def timed_states(monkeypatch: pytest.MonkeyPatch) -> Any:
     states: Any = SharedStates(RULES, client)
     ask = states._script
 
-    async def take(key: str, turn: Turn, now: int) -> Answer:
+    async def take(key: str, turn: Turn, now: int) -> TurnAnswer:
         async def with_time(keys: list[str], args: list[bytes]) -> Any:
             return await ask(keys=keys, args=[*args, now])
 
@@ -220,7 +220,7 @@ async def test_redis_judges_by_its_own_clock_and_forgets_what_nobody_asks_about(
     states, key = SharedStates(rules, client), f"test:{new_id()}"
     assert (await states.take(key, Turn(failed=10))).opened
     answer = await states.take(key, Turn(wanted=1, ids=("a",)))
-    assert answer.verdict is Verdict.OPEN
+    assert answer.verdict is TurnVerdict.OPEN
     assert 0 < answer.wait_ms <= 200
     assert 890_000 < await client.pttl(shared.PREFIX + key) < 1_000_000
     await client.aclose()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runs.http.answer import Answer as Read
+from runs.http.answer import HttpAnswer
 from runs.http.reading import LARGEST_IN_PLACE
 from tests.support.http_bench import Bench
 from tests.support.http_server import Answer
@@ -45,7 +45,7 @@ async def test_a_large_answer_is_read_beside_the_loop_and_is_the_same(
 ) -> None:
     small = body if len(body) < LARGEST_IN_PLACE else None
     assert small is None
-    in_place = Read(200, {"content-type": content_type}, body).value
+    in_place = HttpAnswer(200, {"content-type": content_type}, body).value
     bench.server.route("GET", "/large", of_type(body, content_type))
     await bench.run({"method": "GET", "url": f"{url}/large"})
     async with measured_holds() as holds:
@@ -78,7 +78,7 @@ async def test_a_large_answer_that_cannot_be_kept_fails_as_a_small_one(
 async def test_a_secret_is_cut_out_of_a_large_answer() -> None:
     secrets: tuple[str, ...] = ("s3cr3t-value",)
     body: Any = {"texts": ["x" * 100_000, "s3cr3t-value!"], "s3cr3t-value": 1}
-    answer = Read(200, {"content-type": "application/json"}, json.dumps(body).encode(), secrets)
+    answer = HttpAnswer(200, {"content-type": "application/json"}, json.dumps(body).encode(), secrets)
     await answer.read("acme")  # type: ignore[arg-type]  # any name will do
     assert "s3cr3t" not in json.dumps(answer.value)
 

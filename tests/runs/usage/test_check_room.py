@@ -8,13 +8,13 @@ import pytest
 from runs.step_api.base import StepFailed
 from runs.step_api.outside import Budget, Hold
 from runs.usage.amounts import Amount, money
-from runs.usage.budgets import Account, check_room, resets_at
+from runs.usage.budgets import BudgetAccount, check_room, resets_at
 
 DOLLAR = Decimal(1)
-ACCOUNT = Account("run", Budget(100, DOLLAR), Amount(40, Decimal("0.4")), Amount(30, Decimal("0.3")))
+ACCOUNT = BudgetAccount("run", Budget(100, DOLLAR), Amount(40, Decimal("0.4")), Amount(30, Decimal("0.3")))
 
 
-def refused(account: Account, hold: Hold) -> StepFailed:
+def refused(account: BudgetAccount, hold: Hold) -> StepFailed:
     with pytest.raises(StepFailed) as caught:
         check_room(account, hold)
     assert not caught.value.retryable
@@ -33,8 +33,8 @@ def test_no_bound_is_none(budget: Budget) -> None:
 
 
 def test_a_budget_of_nothing_lets_nothing_pass() -> None:
-    check_room(Account("step", Budget(0, Decimal(0))), Hold(0, Decimal(0)))
-    refused(Account("step", Budget(tokens=0)), Hold(1))
+    check_room(BudgetAccount("step", Budget(0, Decimal(0))), Hold(0, Decimal(0)))
+    refused(BudgetAccount("step", Budget(tokens=0)), Hold(1))
 
 
 def test_an_unknown_price_passes_where_only_tokens_are_bounded() -> None:
@@ -44,7 +44,7 @@ def test_an_unknown_price_passes_where_only_tokens_are_bounded() -> None:
 
 
 def test_the_sentence_and_the_details_have_all_numbers() -> None:
-    day = Account(
+    day = BudgetAccount(
         "day", Budget(cost=Decimal("2.50")), Amount(1, Decimal("2.10")), resets_at=resets_at(date(2026, 2, 28))
     )
     failure = refused(day, Hold(5, Decimal("0.5000")))

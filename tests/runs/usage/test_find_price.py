@@ -6,13 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.step_api.outside import Price
-from runs.usage.prices import LIST_PRICES, Rate, Source, find_price
+from runs.usage.prices import LIST_PRICES, PriceSource, Rate, find_price
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def rate(model: str, dollars: int, *, source: Source = Source.INSTALLATION, since: datetime = NOW - DAY) -> Rate:
+def rate(
+    model: str, dollars: int, *, source: PriceSource = PriceSource.INSTALLATION, since: datetime = NOW - DAY
+) -> Rate:
     return Rate(source, "openai", model, since, Price(Decimal(dollars), Decimal(dollars)))
 
 
@@ -30,8 +32,8 @@ def found(*rates: Rate, model: str = "gpt-4o-mini", provider: str = "openai", at
         ([rate("gpt-4o*", 1)], 1),
         ([rate("gpt-4o*", 1), rate("gpt-4o-mini*", 2), rate("gpt*", 3)], 2),
         ([rate("gpt-4o-mini*", 2), rate("gpt-4o-mini", 1)], 1),
-        ([rate("gpt-4o-mini", 1), rate("gpt*", 2, source=Source.TENANT)], 2),
-        ([rate("gpt-4o-mini", 1, source=Source.LIST), rate("gpt*", 2)], 2),
+        ([rate("gpt-4o-mini", 1), rate("gpt*", 2, source=PriceSource.TENANT)], 2),
+        ([rate("gpt-4o-mini", 1, source=PriceSource.LIST), rate("gpt*", 2)], 2),
         ([rate("gpt-4o-mini", 1, since=NOW - 2 * DAY), rate("gpt-4o-mini", 2)], 2),
         ([rate("gpt-4o-mini", 1), rate("gpt-4o-mini", 2, since=NOW + DAY)], 1),
         ([rate("gpt-4o-mini", 1, since=NOW)], 1),

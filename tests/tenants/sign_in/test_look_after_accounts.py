@@ -15,7 +15,7 @@ from kernel.ids import new_id
 from tenants.models import Identity, Membership, Tenant, User
 from tenants.sign_in.accounts import services
 from tenants.sign_in.accounts.errors import LastAccount
-from tenants.sign_in.accounts.rules import Reach
+from tenants.sign_in.accounts.rules import AccountReach
 from tests.conftest import Customer
 from tests.support.engine import wait_for
 from tests.support.issuer import Begun, Issuer, begin_at, come_back, give_provider, sign, sign_in
@@ -262,14 +262,14 @@ def test_another_s_account_is_not_unlinked(
 @pytest.mark.parametrize(
     ("reach", "own", "other"),
     [
-        (Reach("https://a", is_of_installation=True, is_whole_person=False, is_operator=False), True, True),
-        (Reach("https://a", is_of_installation=False, is_whole_person=True, is_operator=False), True, True),
-        (Reach("https://a", is_of_installation=False, is_whole_person=False, is_operator=False), True, False),
-        (Reach("https://a", is_of_installation=True, is_whole_person=True, is_operator=True), False, False),
-        (Reach(None, is_of_installation=False, is_whole_person=True, is_operator=False), False, False),
+        (AccountReach("https://a", is_of_installation=True, is_whole_person=False, is_operator=False), True, True),
+        (AccountReach("https://a", is_of_installation=False, is_whole_person=True, is_operator=False), True, True),
+        (AccountReach("https://a", is_of_installation=False, is_whole_person=False, is_operator=False), True, False),
+        (AccountReach("https://a", is_of_installation=True, is_whole_person=True, is_operator=True), False, False),
+        (AccountReach(None, is_of_installation=False, is_whole_person=True, is_operator=False), False, False),
     ],
 )
-def test_a_session_changes_no_account_that_opens_more_than_it_does(reach: Reach, own: bool, other: bool) -> None:
+def test_a_session_changes_no_account_that_opens_more_than_it_does(reach: AccountReach, own: bool, other: bool) -> None:
     assert (reach.covers("https://a"), reach.covers("https://b")) == (own, other)
 
 
