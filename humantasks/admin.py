@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from foundation.console import (
-    MOST_AT_ONCE,
+    MAX_AT_ONCE,
     BoundedPaginator,
     DaysFilter,
     Question,
@@ -300,7 +300,7 @@ class HumanTaskAdmin(ReadOnlyAdmin):
     def _each(self, request: HttpRequest, tasks: QuerySet[HumanTask], do: Callable[[HumanTask], None]) -> None:
         """Do something to each task, and say of how many it was taken."""
         done, refused = 0, []
-        for task in tasks.order_by("id")[:MOST_AT_ONCE]:
+        for task in tasks.order_by("id")[:MAX_AT_ONCE]:
             try:
                 do(task)
                 done += 1
@@ -323,7 +323,7 @@ def _said(vote: TaskDecision) -> str:
 
 def _question(words: TaskActionWords, tasks: QuerySet[HumanTask]) -> Question:
     chosen, count = tasks.count(), tasks.filter(words.touches).count()
-    counts = [(f"will be {words.done}", min(count, MOST_AT_ONCE)), (words.left, chosen - count)]
-    if count > MOST_AT_ONCE:
-        counts.append((f"left for another time ({MOST_AT_ONCE} at once)", count - MOST_AT_ONCE))
+    counts = [(f"will be {words.done}", min(count, MAX_AT_ONCE)), (words.left, chosen - count)]
+    if count > MAX_AT_ONCE:
+        counts.append((f"left for another time ({MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
     return Question(words.action, words.title, words.sentence, words.title, counts)

@@ -10,7 +10,7 @@ from kernel.types import Json
 from kernel.values import pointer_of, size_of
 
 DEEPEST: Final = 5
-MOST_BYTES: Final = 64 * 1024
+MAX_BYTES: Final = 64 * 1024
 Schema = Mapping[str, Json]
 
 
@@ -35,7 +35,7 @@ def default_form(task_type: str, data: Json) -> dict[str, Json]:
 def schema_of(value: Json) -> dict[str, Json]:
     """Describe a value as a schema that it fits, and others like it: as deep as a schema of bounded size can."""
     described = (_describe(value, depth) for depth in range(DEEPEST, -1, -1))
-    return next(schema for schema in described if size_of(schema) <= MOST_BYTES)
+    return next(schema for schema in described if size_of(schema) <= MAX_BYTES)
 
 
 def _describe(value: Json, depth: int) -> dict[str, Json]:

@@ -21,7 +21,7 @@ from runs.models import Run
 
 SYSTEM: Final = "system"
 TIMED_OUT: Final = "HUMAN_TASK_TIMED_OUT"
-MOST_WAITING: Final = 2_000
+MAX_WAITING: Final = 2_000
 """How many mails of a tenant wait at most; of what comes on top the console tells, and can send it."""
 TOO_MANY: Final = "Too many mails of this tenant are waiting."
 
@@ -132,9 +132,9 @@ def assign(task: HumanTask, asked: Asked) -> None:
 def tell_members(task: HumanTask, kind: NoticeKind, *, but: UUID | None = None) -> None:
     """Have those who are asked be told by mail, while the tenant's mails that wait are not too many already."""
     asked = Asked(task.asked, task.assignee, tuple(task.candidate_groups), task.is_for_all)
-    waiting = Notice.objects.filter(tenant_id=task.tenant_id, next_at__isnull=False)[:MOST_WAITING].count()
+    waiting = Notice.objects.filter(tenant_id=task.tenant_id, next_at__isnull=False)[:MAX_WAITING].count()
     rows = [Notice(tenant_id=task.tenant_id, task=task, member=one, kind=kind) for one in to_tell(asked, but=but)]
-    for row in rows[max(0, MOST_WAITING - waiting) :]:
+    for row in rows[max(0, MAX_WAITING - waiting) :]:
         row.next_at, row.error = None, TOO_MANY
         count_behind_commit(MAILS, OVER_LIMIT)
     Notice.objects.bulk_create(rows)

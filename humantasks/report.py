@@ -12,7 +12,7 @@ from tenants.models import Tenant
 
 SEGMENT: Final = "segment"
 GROUP: Final = "group"
-MOST_ROWS: Final = 1_000
+MAX_ROWS: Final = 1_000
 _NAMES: Final = {SEGMENT: "t.segment_id", GROUP: "named.name"}
 # A task of several groups counts in each; one that is of none, because somebody or everybody is asked, under null.
 _SOURCES: Final = {
@@ -77,7 +77,7 @@ def report_times(
         before: Only tasks created before this one.
     """
     statement = _SQL.format(name=_NAMES[by], source=_SOURCES[by])
-    asked = {"tenant": tenant.id, "after": after, "before": before, "limit": MOST_ROWS}
+    asked = {"tenant": tenant.id, "after": after, "before": before, "limit": MAX_ROWS}
     with reading_scope(tenant.id), connection.cursor() as cursor:
         cursor.execute(statement, asked)
         return [_line(row) for row in cursor.fetchall()]

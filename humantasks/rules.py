@@ -15,7 +15,7 @@ ADMIN: Final = "admin"
 AUDITOR: Final = "auditor"
 REVIEWER: Final = "reviewer"
 PROGRAM: Final = "program"
-LONGEST_COMMENT: Final = 10_000
+MAX_COMMENT_LENGTH: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +220,8 @@ def problems(facts: TaskFacts, answer: TaskAnswer, misfits: Sequence[ErrorItem] 
         )
     found += _problems_of_choice(facts, answer)
     found += [*_problems_of_data(facts, answer), *misfits]
-    if len(answer.comment) > LONGEST_COMMENT:
-        detail = f"This may have at most {LONGEST_COMMENT} characters."
+    if len(answer.comment) > MAX_COMMENT_LENGTH:
+        detail = f"This may have at most {MAX_COMMENT_LENGTH} characters."
         found.append(ErrorItem(code="TOO_LONG", detail=detail, pointer="/comment"))
     return found
 

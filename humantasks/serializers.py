@@ -87,7 +87,7 @@ class DecideFields(Strict):
         required=False, help_text="Of an input, and of a review that is `modified`: what fits the form."
     )
     choice = serializers.CharField(required=False, max_length=300, help_text="Of a choice: one of the values.")
-    comment = serializers.CharField(required=False, allow_blank=True, max_length=rules.LONGEST_COMMENT)
+    comment = serializers.CharField(required=False, allow_blank=True, max_length=rules.MAX_COMMENT_LENGTH)
     content_hash = serializers.CharField(
         required=False, max_length=64, help_text="What you were shown; a task that shows something else is a 409."
     )

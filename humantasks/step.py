@@ -25,9 +25,9 @@ from tenants.faults import platform_fault
 
 log = logging.getLogger(__name__)
 
-LONGEST_CHAIN: Final = 20
-MOST_CHOICES: Final = 200
-MOST_HOURS: Final = 24 * 366 * 5
+MAX_CHAIN_LENGTH: Final = 20
+MAX_CHOICES: Final = 200
+MAX_HOURS: Final = 24 * 366 * 5
 AGAIN_SECONDS: Final = 0.5
 THREADS: Final = 2
 Answer = TypeVar("Answer")
@@ -71,7 +71,7 @@ class HumanTaskConfig(StepConfig, json_schema_extra={"required": ["task_type"]})
         None, description="Who is asked, one after the other, when nobody answers"
     )
     choices: list[str | Choice] | None = Field(
-        None, min_length=1, max_length=MOST_CHOICES, description="What may be chosen"
+        None, min_length=1, max_length=MAX_CHOICES, description="What may be chosen"
     )
     form: Annotated[dict[str, Any], AfterValidator(usable)] | None = Field(
         None, description="JSON Schema of the answer's data"
@@ -82,20 +82,20 @@ class HumanTaskConfig(StepConfig, json_schema_extra={"required": ["task_type"]})
     quorum: Quorum | None = Field(None, description="How many answers are needed")
     four_eyes: bool | None = Field(None, description="Whether who started the run may not answer")
     priority: Literal["low", "normal", "high", "urgent"] | None = Field(None, description="Place in the inbox")
-    reminder_hours: float | None = Field(None, gt=0, le=MOST_HOURS, description="Hours between reminders")
+    reminder_hours: float | None = Field(None, gt=0, le=MAX_HOURS, description="Hours between reminders")
     on_timeout: Annotated[str | None, PortRef((ESCALATE, FAIL))] = Field(
         None, description="What happens in the end: escalate, fail, or an output port"
     )
 
     @model_validator(mode="after")
     def _check_bounds(self) -> Self:
-        if not 0 < self.timeout_hours <= MOST_HOURS:
-            raise ValueError(f"`timeout_hours` is more than 0 and at most {MOST_HOURS}")
+        if not 0 < self.timeout_hours <= MAX_HOURS:
+            raise ValueError(f"`timeout_hours` is more than 0 and at most {MAX_HOURS}")
         for name, text, most in (("title", self.title, 300), ("description", self.description, 20_000)):
             if len(text or "") > most:
                 raise ValueError(f"`{name}` has at most {most} characters")
-        if len(self.escalation_chain or ()) > LONGEST_CHAIN:
-            raise ValueError(f"an `escalation_chain` has at most {LONGEST_CHAIN} entries")
+        if len(self.escalation_chain or ()) > MAX_CHAIN_LENGTH:
+            raise ValueError(f"an `escalation_chain` has at most {MAX_CHAIN_LENGTH} entries")
         return self
 
     @model_validator(mode="after")

@@ -43,7 +43,7 @@ _REFUSED: Final = frozenset((401, 403))
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _FINE: Final = frozenset(range(300, 500)) - _REFUSED - _REDIRECTS
 """Statuses beside 200 to 299 that say that the host is there and takes the secret; redirects are followed."""
-_running = BoundedSemaphore(MOST_TRIALS)
+_running = BoundedSemaphore(MAX_TRIALS)
 log = logging.getLogger(__name__)
 
 
@@ -89,7 +89,7 @@ def try_connection(*, tenant: Tenant, actor: str, ref: str) -> Trial:
     """
     row = get_connection(tenant=tenant, ref=ref)
     if not _running.acquire(blocking=False):
-        raise TrialsUnderWay(extra={"retry_after": 1, "limit": MOST_TRIALS})
+        raise TrialsUnderWay(extra={"retry_after": 1, "limit": MAX_TRIALS})
     try:
         trial = async_to_sync(_try)(facts_of(row), tenant)
     finally:

@@ -10,7 +10,7 @@ from kernel.types import Json
 from kernel.values import pointer_of
 from runs.errors import InputRefused, InputSchemaUnusable
 
-MOST_NAMED = 20
+MAX_NAMED = 20
 
 
 class SlowToJudge(Exception):
@@ -80,6 +80,6 @@ def _item(alike: list[Misfit], below: tuple[str, ...]) -> ErrorItem:
     first = alike[0]
     detail = first.sentence
     if len(alike) > 1:
-        detail = "Members are missing: " + ", ".join(f"`{misfit.bound}`" for misfit in alike[:MOST_NAMED]) + "."
+        detail = "Members are missing: " + ", ".join(f"`{misfit.bound}`" for misfit in alike[:MAX_NAMED]) + "."
     code = "INPUT_" + first.keyword.upper()
     return ErrorItem(code=code, detail=detail, pointer=pointer_of([*below, *first.path]))

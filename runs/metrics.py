@@ -8,7 +8,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from kernel.egress.backend import LOOKUPS
 
 OTHER: Final = "other"
-MOST_MODELS: Final = 200
+MAX_MODELS: Final = 200
 """Different models counted by name. A tenant chooses the names, and each would take memory for good."""
 _SECONDS: Final = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -66,10 +66,10 @@ RUNS_OUT_OF_MEMORY: Final = Counter(
 _models: set[tuple[str, str]] = set()
 
 
-@lru_cache(maxsize=4 * MOST_MODELS)
+@lru_cache(maxsize=4 * MAX_MODELS)
 def model_labels(provider: str, model: str) -> tuple[str, str]:
     """Say under which names a model is counted: its own, or ``other`` once too many are."""
-    if (provider, model) in _models or len(_models) < MOST_MODELS:
+    if (provider, model) in _models or len(_models) < MAX_MODELS:
         _models.add((provider, model))
         return provider, model
     return OTHER, OTHER

@@ -15,9 +15,9 @@ RISE: Final = 76
 MARGIN: Final = 16
 LANE: Final = 14
 TURN: Final = 10
-LONGEST_NAME: Final = 22
+MAX_NAME_LENGTH: Final = 22
 NARROW: Final = 460
-MOST_BENDS: Final = 4_000
+MAX_BENDS: Final = 4_000
 
 NOT_REACHED: Final = "not_reached"
 
@@ -162,7 +162,7 @@ def _rows(
     rows: list[list[str]] = [[] for _ in range(max(layers.values(), default=0) + 1)]
     parents: dict[str, list[str]] = {step: [] for step in steps}
     bends: dict[int, list[str]] = {}
-    room = MOST_BENDS - sum(max(0, layers[target] - layers[source] - 1) for _, source, target in ahead)
+    room = MAX_BENDS - sum(max(0, layers[target] - layers[source] - 1) for _, source, target in ahead)
     for step in steps:
         rows[layers[step]].append(step)
     for index, source, target in ahead:
@@ -201,7 +201,7 @@ def _spots(rows: Sequence[Sequence[str]]) -> tuple[dict[str, Point], int]:
 
 def _box(step: Mapping[str, Any], state: StepState | None, spot: Point) -> Box:
     name = step.get("name") or step["step_id"]
-    short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip() + "…"
+    short = name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 1].rstrip() + "…"
     found = state or StepState(NOT_REACHED, 0)
     return Box(step["step_id"], name, short, step["type"], found.status, found.activations, *spot)
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from foundation.console import (
-    MOST_AT_ONCE,
+    MAX_AT_ONCE,
     NoQuestionsForm,
     Question,
     ReadOnlyAdmin,
@@ -83,7 +83,7 @@ class SegmentAdmin(ReadOnlyAdmin):
         """Take the chosen segments out of use, after asking."""
         if not is_confirmed(request):
             return self.ask(request, _archive_question(segments), form=NoQuestionsForm())
-        in_use = list(segments.filter(archived_at__isnull=True).order_by("id")[:MOST_AT_ONCE])
+        in_use = list(segments.filter(archived_at__isnull=True).order_by("id")[:MAX_AT_ONCE])
         for segment in in_use:
             archive_segment(tenant=segment.tenant, actor=actor_of(request), segment_id=segment.segment_id)
         self.message_user(request, f"Archived: {len(in_use)}.")
@@ -154,5 +154,5 @@ def _archive_question(segments: QuerySet[Segment]) -> Question:
         title="Archive segments",
         sentence="Archived segments cannot be started. Their runs go on, and saving one again brings it back.",
         button="Archive",
-        counts=[("will be archived", min(counts["in_use"], MOST_AT_ONCE)), ("archived already", counts["archived"])],
+        counts=[("will be archived", min(counts["in_use"], MAX_AT_ONCE)), ("archived already", counts["archived"])],
     )

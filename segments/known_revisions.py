@@ -7,8 +7,8 @@ from uuid import UUID
 
 from segments.models import Revision
 
-MOST_REMEMBERED: Final = 256
-LARGEST_STEPS: Final = 100
+MAX_REMEMBERED: Final = 256
+MAX_STEPS: Final = 100
 """Revisions of more steps are read each time: what is remembered stays small."""
 
 
@@ -32,11 +32,11 @@ class KnownRevisions:
 
     def remember(self, revision: Revision) -> None:
         """Keep a revision."""
-        if len(revision.definition["steps"]) > LARGEST_STEPS:
+        if len(revision.definition["steps"]) > MAX_STEPS:
             return
         with self._lock:
             self._by_id[revision.id] = revision
-            if len(self._by_id) > MOST_REMEMBERED:
+            if len(self._by_id) > MAX_REMEMBERED:
                 self._by_id.popitem(last=False)
 
 

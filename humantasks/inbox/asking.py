@@ -26,9 +26,9 @@ from kernel.types import Json
 from kernel.values import pointer_of
 
 DEEPEST: Final = 3
-MOST_MEMBERS: Final = 100
-MOST_FIELDS: Final = 300
-MOST_ITEMS: Final = 20
+MAX_MEMBERS: Final = 100
+MAX_FIELDS: Final = 300
+MAX_ITEMS: Final = 20
 
 
 def form_of(schema: Json, data: Value = ABSENT, *, zone: tzinfo = UTC) -> Field:
@@ -141,7 +141,7 @@ class _Form:
     def _group(self, schema: Schema, value: Value, depth: int) -> AskedField | None:
         members = as_schema(schema.get("properties"))
         fits = value is None or isinstance(value, Absent | dict)
-        is_small = 0 < len(members) <= MOST_MEMBERS and self._count + len(members) <= MOST_FIELDS
+        is_small = 0 < len(members) <= MAX_MEMBERS and self._count + len(members) <= MAX_FIELDS
         return AskedField(FieldKind.GROUP) if fits and is_small and depth <= DEEPEST else None
 
     def _items(self, items: Schema, value: Value, depth: int) -> AskedField | None:
@@ -149,9 +149,9 @@ class _Form:
         given = value if isinstance(value, list) else []
         members = as_schema(items.get("properties"))
         fits = isinstance(value, Absent | list) and all(isinstance(item, dict) for item in given)
-        is_small = len(members) > 0 and self._count + (len(given) + 1) * (len(members) + 1) <= MOST_FIELDS
+        is_small = len(members) > 0 and self._count + (len(given) + 1) * (len(members) + 1) <= MAX_FIELDS
         may_be_asked = sole_type(items) == "object" and "default" not in items and not items.get("readOnly")
-        fits = fits and may_be_asked and is_small and len(given) <= MOST_ITEMS and depth < DEEPEST
+        fits = fits and may_be_asked and is_small and len(given) <= MAX_ITEMS and depth < DEEPEST
         return AskedField(FieldKind.ITEMS) if fits else None
 
 

@@ -26,7 +26,7 @@ from kernel.errors import LlmteamError
 from kernel.ids import parse_id
 from tenants.models import Tenant
 
-MOST_AT_ONCE: Final = 50
+MAX_AT_ONCE: Final = 50
 REFUSALS: Final = (TaskNotFound, TaskOver, TaskChanged, TaskTaken, TaskRefused, AnswerInvalid)
 
 
@@ -74,12 +74,12 @@ def bulk(request: HttpRequest) -> HttpResponse:
         return page(request, "bulk_done", {"reports": reports, "place": "bulk", **_counted(reports, decision)})
     ids = [pick.task_id for pick in read_picks(request.GET.getlist("task"))]
     previews = previews_of(tenant=tenant, person=person, task_ids=ids)
-    return page(request, "bulk", {"previews": previews, "place": "bulk", "most": MOST_AT_ONCE})
+    return page(request, "bulk", {"previews": previews, "place": "bulk", "most": MAX_AT_ONCE})
 
 
 def read_picks(texts: Sequence[str]) -> list[Pick]:
     """Read which tasks are chosen: ids, each with what was shown behind a colon; what is none is left out."""
-    parts = (text.partition(":") for text in texts[:MOST_AT_ONCE])
+    parts = (text.partition(":") for text in texts[:MAX_AT_ONCE])
     found = {task_id: shown for text, _, shown in parts if (task_id := parse_id(text)) is not None}
     return [Pick(task_id, shown) for task_id, shown in found.items()]
 

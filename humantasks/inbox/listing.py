@@ -21,7 +21,7 @@ from kernel.paging import Page
 from tenants.models import Tenant
 
 PAGE_SIZE: Final = 25
-LONGEST_CURSOR: Final = 220
+MAX_CURSOR_LENGTH: Final = 220
 TITLES: Final[Mapping[str, str | Promise]] = {
     MINE: _("Mine"),
     GROUPS: _("My groups"),
@@ -105,7 +105,7 @@ def read_wanted(query: Mapping[str, str]) -> Wanted:
         box=box if box in TITLES else MINE,
         segment="".join(filter(str.isprintable, query.get("segment", ""))).strip()[:64],
         overdue=query.get("overdue") == "1" and box != DONE,
-        cursor=query.get("cursor", "")[:LONGEST_CURSOR] or None,
+        cursor=query.get("cursor", "")[:MAX_CURSOR_LENGTH] or None,
     )
 
 

@@ -25,7 +25,7 @@ from kernel.errors import ErrorItem, LlmteamError
 from tenants.models import Tenant
 
 TARGETS: Final[Mapping[str, str]] = {"/choice": "choice", "/comment": "comment", "/data": "form"}
-MOST_MEMBERS: Final = 500
+MAX_MEMBERS: Final = 500
 BUTTONS: Final = (Decision.APPROVED, Decision.MODIFIED, Decision.REJECTED)
 
 
@@ -254,7 +254,7 @@ def _members(facts: TaskFacts, person: Person) -> Sequence[Mapping[str, str]]:
         {"id": str(member.id), "name": shown_name(member)}
         for member in active_members()
         if member.id != person.member_id and rules.may_delegate(facts, person, candidate(member)) is None
-    ][:MOST_MEMBERS]
+    ][:MAX_MEMBERS]
 
 
 def _holding(task: HumanTask, facts: TaskFacts, person: Person) -> str:

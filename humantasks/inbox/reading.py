@@ -26,7 +26,7 @@ _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,300}(?:\.[0-9]{0,300})?|\.[0-9]{1,
 _AMBIGUOUS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 _SIGN: Final = re.compile(r"^([+-]) ")
 _NOT_ZERO: Final = re.compile(r"[^eE]*[1-9]")
-_LONGEST_NUMBER: Final = 400
+_MAX_NUMBER_LENGTH: Final = 400
 _BEGINS_JSON: Final = '{["'
 _NOWHERE: Final = Field(pointer="", place="", kind=FieldKind.SHOWN, label="")
 
@@ -292,7 +292,7 @@ def _plain_number(text: str, *, unreadable: str) -> str:
             ``1,234`` is a thousand and more to some, and one and a bit to others.
     """
     spaced = _SIGN.sub(r"\1", _SPACES.sub(" ", text.strip()).replace("\u2212", "-"))
-    if len(spaced) > _LONGEST_NUMBER or (" " in spaced and not _THOUSANDS.fullmatch(spaced)):
+    if len(spaced) > _MAX_NUMBER_LENGTH or (" " in spaced and not _THOUSANDS.fullmatch(spaced)):
         raise UnreadableForm(unreadable)
     plain = spaced.replace(" ", "")
     if _AMBIGUOUS.fullmatch(plain):

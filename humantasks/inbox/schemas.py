@@ -9,7 +9,7 @@ from kernel.values import dump_json
 
 Schema: TypeAlias = Mapping[str, Any]
 EMPTY: Final[Schema] = {}
-MOST_HOPS: Final = 8
+MAX_HOPS: Final = 8
 _WORDS: Final = frozenset({"title", "description", "default", "examples", "$comment", "$schema", "$id", "$defs"})
 _WORD_STARTS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -27,7 +27,7 @@ def resolve(schema: Schema, root: Schema) -> Schema:
     """
     own: dict[str, Any] = dict(schema)
     is_optional = False
-    for _ in range(MOST_HOPS):
+    for _ in range(MAX_HOPS):
         word, inner, may_be_null = _wrapped(own, root)
         if not word:
             return _or_null(own) if is_optional else own

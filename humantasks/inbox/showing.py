@@ -15,13 +15,13 @@ from kernel.types import Json
 from kernel.values import dump_json
 
 DEEPEST: Final = 6
-MOST_ROWS: Final = 20
-MOST_FOLDED: Final = 480
-MOST_MEMBERS: Final = 200
-MOST_NODES: Final = 4_000
-MOST_COLUMNS: Final = 6
-LONGEST_CELL: Final = 80
-LONGEST_OPEN: Final = 400
+MAX_ROWS: Final = 20
+MAX_FOLDED: Final = 480
+MAX_MEMBERS: Final = 200
+MAX_NODES: Final = 4_000
+MAX_COLUMNS: Final = 6
+MAX_CELL_LENGTH: Final = 80
+MAX_OPEN_SECONDS: Final = 400
 LINES_OPEN: Final = 8
 BEGINNING: Final = 160
 
@@ -114,7 +114,7 @@ class _Showing:
 
     def __init__(self, root: Schema) -> None:
         self._root = root
-        self._left = MOST_NODES
+        self._left = MAX_NODES
 
     def node(self, value: Json, schema: Schema, *, label: str, depth: int) -> Node:
         self._left -= 1
@@ -136,7 +136,7 @@ class _Showing:
         known = as_schema(schema.get("properties"))
         members: list[Member] = []
         for key, member in value.items():
-            if len(members) == MOST_MEMBERS or self._left <= 0:
+            if len(members) == MAX_MEMBERS or self._left <= 0:
                 break
             said = resolve(as_schema(known.get(key)), self._root)
             label = label_of(said, key)
@@ -153,17 +153,17 @@ class _Showing:
         if columns:
             return self._table(value, columns, as_schema(said.get("properties")), depth)
         nodes = []
-        for item in value[: MOST_ROWS + MOST_FOLDED]:
+        for item in value[: MAX_ROWS + MAX_FOLDED]:
             if self._left <= 0:
                 break
             nodes.append(self.node(item, said, label=label, depth=depth + 1))
         more = len(value) - len(nodes)
-        return Node(Look.LIST, items=tuple(nodes[:MOST_ROWS]), folded=tuple(nodes[MOST_ROWS:]), more=more)
+        return Node(Look.LIST, items=tuple(nodes[:MAX_ROWS]), folded=tuple(nodes[MAX_ROWS:]), more=more)
 
     def _table(self, value: Sequence[Json], columns: list[str], known: Schema, depth: int) -> Node:
         schemas = {key: resolve(as_schema(known.get(key)), self._root) for key in columns}
         rows: list[tuple[Node, ...]] = []
-        for item in value[: MOST_ROWS + MOST_FOLDED]:
+        for item in value[: MAX_ROWS + MAX_FOLDED]:
             if self._left <= 0 or not isinstance(item, dict):
                 break
             cells = (
@@ -177,8 +177,8 @@ class _Showing:
                 Column(label_of(schemas[key], key), _are_numbers([row[place] for row in rows]))
                 for place, key in enumerate(columns)
             ),
-            rows=tuple(rows[:MOST_ROWS]),
-            folded_rows=tuple(rows[MOST_ROWS:]),
+            rows=tuple(rows[:MAX_ROWS]),
+            folded_rows=tuple(rows[MAX_ROWS:]),
             more=len(value) - len(rows),
         )
 
@@ -195,14 +195,14 @@ def _columns(value: Sequence[Json]) -> list[str]:
         if not isinstance(item, dict) or not all(_is_cell(member) for member in item.values()):
             return []
         keys.update(dict.fromkeys(item))
-        if len(keys) > MOST_COLUMNS:
+        if len(keys) > MAX_COLUMNS:
             return []
     return list(keys)
 
 
 def _is_cell(value: Json) -> bool:
     if isinstance(value, str):
-        return len(value) <= LONGEST_CELL and "\n" not in value
+        return len(value) <= MAX_CELL_LENGTH and "\n" not in value
     return not isinstance(value, dict | list)
 
 
@@ -235,7 +235,7 @@ def _dated(text: str) -> Node | None:
 
 def _text(text: str) -> Node:
     lines = text.count("\n") + 1
-    if len(text) <= LONGEST_OPEN and lines <= LINES_OPEN:
+    if len(text) <= MAX_OPEN_SECONDS and lines <= LINES_OPEN:
         return Node(Look.TEXT, text)
     beginning = " ".join(text[: 4 * BEGINNING].split())
     return Node(Look.FOLDED, text, beginning=_shortened(beginning))

@@ -10,7 +10,7 @@ from humantasks.inbox.schemas import Schema, choices_of, number_of, sole_type, t
 from kernel.types import Json
 from kernel.values import dump_json, is_large_integer
 
-MOST_RADIOS: Final = 5
+MAX_RADIOS: Final = 5
 SHORT_TEXT: Final = 120
 
 
@@ -53,7 +53,7 @@ def choice(choices: list[tuple[Json, str | None]], value: Value, *, is_required:
         chosen = dump_json(value)
         if chosen not in texts:
             options.append(Option(chosen, value, is_allowed=False))
-    few = is_required and len(options) <= MOST_RADIOS
+    few = is_required and len(options) <= MAX_RADIOS
     return AskedField(FieldKind.RADIO if few else FieldKind.SELECT, (chosen,), tuple(options))
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from foundation.console import (
-    MOST_AT_ONCE,
+    MAX_AT_ONCE,
     BoundedPaginator,
     DaysFilter,
     Question,
@@ -126,7 +126,7 @@ class NoticeAdmin(ReadOnlyAdmin):
         form = ReasonForm(request.POST if is_confirmed(request) else None)
         if not form.is_valid():
             return self.ask(request, _question(notices), form=form)
-        chosen = list(notices.order_by("id")[:MOST_AT_ONCE])
+        chosen = list(notices.order_by("id")[:MAX_AT_ONCE])
         count = send_again([notice.id for notice in chosen])
         for notice in chosen:
             self.record(request, verb="sent_again", row=notice, after={"reason": form.cleaned_data["reason"]})
@@ -142,9 +142,9 @@ class NoticeAdmin(ReadOnlyAdmin):
 
 def _question(notices: QuerySet[Notice]) -> Question:
     count = notices.count()
-    counts = [("will be sent again", min(count, MOST_AT_ONCE))]
-    if count > MOST_AT_ONCE:
-        counts.append((f"left for another time ({MOST_AT_ONCE} at once)", count - MOST_AT_ONCE))
+    counts = [("will be sent again", min(count, MAX_AT_ONCE))]
+    if count > MAX_AT_ONCE:
+        counts.append((f"left for another time ({MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
     return Question(
         "send_notices_again",
         "Send mails again",

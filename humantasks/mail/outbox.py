@@ -21,7 +21,7 @@ LEASE: Final = timedelta(minutes=5)
 """A process that has not told in this time what became of a mail counts as lost; the mail is sent again."""
 PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=40))
 """Between tries: five in about an hour."""
-MOST_TRIES: Final = len(PAUSES) + 1
+MAX_TRIES: Final = len(PAUSES) + 1
 NOT_NEEDED: Final = "Not needed any more."
 LOST: Final = "Whoever was to send it was lost, every time."
 _WANTED: Final = Q(task__status=TaskStatus.OPEN, member__deactivated_at=None, member__user__is_active=True)
@@ -50,7 +50,7 @@ def _take_of(due: QuerySet[Notice], *, most: int) -> list[UUID]:
     first = due.filter(id__in=due.order_by("next_at").values_list("id", flat=True)[: LOOKED_AT * most])
     first.exclude(_WANTED).exclude(member__user__email="").update(next_at=None, error=NOT_NEEDED)
     first.filter(member__user__email="").update(next_at=None, error="The member has no e-mail.")
-    first.filter(tries__gte=MOST_TRIES).update(next_at=None, error=LOST)
+    first.filter(tries__gte=MAX_TRIES).update(next_at=None, error=LOST)
     rows = due.select_for_update(of=("self",), skip_locked=True).order_by("next_at")
     return list(rows.values_list("id", flat=True)[:most])
 
@@ -75,7 +75,7 @@ def settle(notice: Notice, *, error: str = "") -> None:
     Nothing changes where another process has taken it, or an operator had it sent anew: it is theirs now.
     """
     now = utc_now()
-    next_at = now + PAUSES[notice.tries - 1] if error and notice.tries < MOST_TRIES else None
+    next_at = now + PAUSES[notice.tries - 1] if error and notice.tries < MAX_TRIES else None
     with unscoped("as above"):
         if _as_taken(notice).update(error=error[:200], next_at=next_at, sent_at=None if error else now):
             count_behind_commit(MAILS, SENT if not error else FAILED if next_at else GIVEN_UP)

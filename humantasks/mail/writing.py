@@ -6,7 +6,7 @@ from django.template.loader import render_to_string
 
 from humantasks.models import Notice
 
-LONGEST_SUBJECT = 200
+MAX_SUBJECT_LENGTH = 200
 OF_A_MACHINE = {"Auto-Submitted": "auto-generated"}
 """Who is away has no answer sent to a machine (RFC 3834)."""
 
@@ -24,7 +24,7 @@ def write_mail(notice: Notice) -> EmailMultiAlternatives:
         "url": f"{settings.PUBLIC_URL}/inbox/tasks/{task.id}/",
     }
     address = "" if notice.member is None else notice.member.user.email
-    subject = " ".join(render_to_string("mail/subject.txt", told).split())[:LONGEST_SUBJECT]
+    subject = " ".join(render_to_string("mail/subject.txt", told).split())[:MAX_SUBJECT_LENGTH]
     text = render_to_string("mail/task.txt", told)
     message = EmailMultiAlternatives(subject, text, to=[address], headers=OF_A_MACHINE)
     message.attach_alternative(render_to_string("mail/task.html", told), "text/html")

@@ -20,8 +20,8 @@ from kernel.values import dump_json
 
 register = template.Library()
 
-LEAST_GROUPED: Final = 10_000
-MOST_ROWS: Final = 16
+MIN_GROUPED: Final = 10_000
+MAX_ROWS: Final = 16
 INPUT_TYPES: Final = {
     FieldKind.DATE: "date",
     FieldKind.DATE_TIME: "datetime-local",
@@ -81,7 +81,7 @@ def input_type(field: Field) -> str:
 def rows(field: Field) -> int:
     """Say how high a text's widget is."""
     lines = field.text.count("\n") + len(field.text) // 80 + 1
-    return min(MOST_ROWS, max(3, lines))
+    return min(MAX_ROWS, max(3, lines))
 
 
 @register.filter
@@ -132,7 +132,7 @@ def figure(number: float) -> str:
     if "e" in text:
         return text
     separators = formats.get_format("DECIMAL_SEPARATOR"), formats.get_format("THOUSAND_SEPARATOR")
-    grouping = 3 if abs(number) >= LEAST_GROUPED else 0
+    grouping = 3 if abs(number) >= MIN_GROUPED else 0
     return numberformat.format(
         text, separators[0], grouping=grouping, thousand_sep=separators[1], force_grouping=bool(grouping)
     )

@@ -14,7 +14,7 @@ from devserver.errors import PartDidNotStart
 POLL_SECONDS = 0.05
 STOP_SECONDS = 4.0
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
+MAX_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 60.0
 
 Ready = Callable[[str], bool]
@@ -79,7 +79,7 @@ class _Running:
         return time.monotonic() - self.started_at > self.part.ready_seconds
 
     def pause_seconds(self) -> float:
-        return float(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (self.failures - 1)))
+        return float(min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (self.failures - 1)))
 
 
 class Supervisor:

@@ -44,9 +44,9 @@ else:
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-MOST_AT_ONCE: Final = 500
-MOST_COUNTED: Final = 10_000
-LONGEST_SHOWN: Final = 100_000
+MAX_AT_ONCE: Final = 500
+MAX_COUNTED: Final = 10_000
+MAX_SHOWN_LENGTH: Final = 100_000
 CONFIRMED: Final = "confirmed"
 
 
@@ -62,9 +62,9 @@ class BoundedPaginator(AnyPaginator):
 
     @cached_property
     def count(self) -> int:
-        """Return the number of rows, at most ``MOST_COUNTED``."""
+        """Return the number of rows, at most ``MAX_COUNTED``."""
         rows = cast("QuerySet[Any]", self.object_list)
-        return rows.order_by()[:MOST_COUNTED].count()
+        return rows.order_by()[:MAX_COUNTED].count()
 
 
 class DaysFilter(DateFilter):
@@ -278,8 +278,8 @@ def act(description: str, *, permission: str, url_path: str | None = None) -> Ca
 def pretty(value: Json) -> SafeString:
     """Write JSON for reading; a very long text is cut, and says so."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    if len(text) > LONGEST_SHOWN:
-        text = f"{text[:LONGEST_SHOWN]}\n... cut here: {len(text):,} characters in all; the API gives them whole."
+    if len(text) > MAX_SHOWN_LENGTH:
+        text = f"{text[:MAX_SHOWN_LENGTH]}\n... cut here: {len(text):,} characters in all; the API gives them whole."
     return format_html('<pre class="console-json">{}</pre>', text)
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 _LABEL: Final = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:+-]{1,40})""", re.IGNORECASE)
-_LONGEST_CONTENT_TYPE: Final = 1_000
+_MAX_CONTENT_TYPE_LENGTH: Final = 1_000
 _LATIN: Final = {1: 1, 2: 2, 3: 3, 4: 4, 5: 9, 6: 10, 9: 15}
 _EBCDIC: Final = ("037", "273", "424", "500", "875", "1026", "1140")
 _CODE_PAGES_OF_DOS: Final = (437, 720, 737, 775, 850, 852, 855, 857, 858, 860, 861, 862, 863, 864, 865, 866, 869)
@@ -96,8 +96,8 @@ _MARKS: Final = (
 )
 _IN_XML: Final = re.compile(rb"""\s*<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._:+-]{1,40})""", re.IGNORECASE)
 _IN_HTML: Final = re.compile(rb"""<meta\s[^>]*?charset\s*=\s*["']?([A-Za-z0-9._:+-]{1,40})""", re.IGNORECASE)
-_LONGEST_DECLARATION: Final = 200
-_LONGEST_HEAD: Final = 1_024
+_MAX_DECLARATION_LENGTH: Final = 200
+_MAX_HEAD_LENGTH: Final = 1_024
 _WIDER: Final = {"euc-jp": "llmteam.wider", "iso2022-jp": "llmteam.wider", "big5hkscs": "llmteam.wider"}
 """How letters are read that a codec of Python's does not have, and browsers and Windows have under the same name."""
 _CELLS: Final = 94
@@ -112,7 +112,7 @@ WIDE: Final = ("utf-16", "utf-32")
 
 def label_of(content_type: str) -> str | None:
     """Read the charset a content type names; None where it names none."""
-    found = _LABEL.search(content_type[:_LONGEST_CONTENT_TYPE])
+    found = _LABEL.search(content_type[:_MAX_CONTENT_TYPE_LENGTH])
     return found[1] if found else None
 
 
@@ -129,7 +129,7 @@ def mark_of(content: bytes) -> str | None:
 
 def declared_in(content: bytes) -> str | None:
     """Give the charset an XML declaration or an HTML page's head names."""
-    found = _IN_XML.match(content[:_LONGEST_DECLARATION]) or _IN_HTML.search(content[:_LONGEST_HEAD])
+    found = _IN_XML.match(content[:_MAX_DECLARATION_LENGTH]) or _IN_HTML.search(content[:_MAX_HEAD_LENGTH])
     return found[1].decode("ascii") if found else None
 
 
@@ -197,7 +197,7 @@ def _in_order(content: bytes, codec: str) -> tuple[str, ...]:
     """Give the codecs of wide letters in the order of bytes that their zeros show, else as they are named."""
     if codec.startswith("utf-32"):
         return (codec, "utf-32-le", "utf-32-be")
-    first, second = content[:_LONGEST_HEAD:2].count(0), content[1:_LONGEST_HEAD:2].count(0)
+    first, second = content[:_MAX_HEAD_LENGTH:2].count(0), content[1:_MAX_HEAD_LENGTH:2].count(0)
     if first == second:
         return (codec,)
     return ("utf-16-be" if first > second else "utf-16-le", codec)

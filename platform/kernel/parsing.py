@@ -10,7 +10,7 @@ from kernel.errors import LlmteamError
 from kernel.types import Json
 from kernel.values import MalformedJson, parse_json
 
-LARGEST_IN_PLACE: Final = 64 * 1024
+MAX_BYTES_IN_PLACE: Final = 64 * 1024
 FUNCTION: Final = "parse_json"
 """What the compute pool calls ``parse_bytes``."""
 
@@ -25,7 +25,7 @@ async def parse_strangers_json(tenant: Hashable, data: bytes) -> Json:
     Raises:
         LlmteamError: It is not the JSON we read, as ``parse_json`` says; or an error of the compute pool.
     """
-    if len(data) <= LARGEST_IN_PLACE:
+    if len(data) <= MAX_BYTES_IN_PLACE:
         return parse_json(data, big_integers="text")
     found: Any = orjson.loads(await compute_pool().run(tenant, FUNCTION, data))
     if "refused" in found:

@@ -10,7 +10,7 @@ import orjson
 from kernel.log_fields import LOG_FIELDS
 
 _OF_EVERY_RECORD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-MOST_CHARACTERS: Final = 8_000
+MAX_CHARACTERS: Final = 8_000
 """Of a message or a stack, so that a line stays one that collectors take."""
 
 
@@ -23,7 +23,7 @@ class JsonFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage()[:MOST_CHARACTERS],
+            "message": record.getMessage()[:MAX_CHARACTERS],
             **LOG_FIELDS.get(),
         }
         # Objects are left out: nobody can say what their text holds. Django gives the request, with its query.
@@ -33,7 +33,7 @@ class JsonFormatter(logging.Formatter):
             if name not in _OF_EVERY_RECORD and isinstance(value, str | int | float | None)
         }
         if record.exc_info and record.exc_info[1] is not None:
-            line["exception"] = "".join(traceback.format_exception(*record.exc_info))[-MOST_CHARACTERS:]
+            line["exception"] = "".join(traceback.format_exception(*record.exc_info))[-MAX_CHARACTERS:]
         return orjson.dumps(line, option=orjson.OPT_NON_STR_KEYS).decode()
 
 

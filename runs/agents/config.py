@@ -28,12 +28,12 @@ from segments.catalog import (
 from segments.definition.foreign_schemas import usable
 from segments.definition.prompt_names import read_prompt_name
 
-MOST_TOOLS: Final = 20
-MOST_FALLBACKS: Final = 5
+MAX_TOOLS: Final = 20
+MAX_FALLBACKS: Final = 5
 PLACE: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """Where an argument goes in a tool's path."""
-MOST_TURNS: Final = 500
-MOST_STOPS: Final = 16
+MAX_TURNS: Final = 500
+MAX_STOPS: Final = 16
 _WRITTEN: Final = {
     **{name: name for name in ("model", "messages", "temperature", "top_p", "max_tokens", "stop", "tools")},
     "max_completion_tokens": "max_tokens",
@@ -158,22 +158,22 @@ class LlmAgentConfig(StepConfig, json_schema_extra={"required": ["llm_ref"]}):
         None, description="What to ask; without it and without a stored prompt the step's input is asked"
     )
     system_prompt: Annotated[str | None, PromptText()] = Field(None, description="What the model is to be")
-    messages: Annotated[list[AgentTurn], Field(max_length=MOST_TURNS)] | None = Field(
+    messages: Annotated[list[AgentTurn], Field(max_length=MAX_TURNS)] | None = Field(
         None, description="Turns before the prompt, oldest first; without a prompt the last one is what is asked"
     )
     model: str | None = Field(None, description="Model, where the connection has several")
     top_p: float | None = Field(None, gt=0, le=1, description="Chooses among the likeliest words only")
-    stop: Annotated[list[Stop], Field(max_length=MOST_STOPS), BeforeValidator(_listed)] | None = Field(
+    stop: Annotated[list[Stop], Field(max_length=MAX_STOPS), BeforeValidator(_listed)] | None = Field(
         None, description="Texts before which the answer ends"
     )
     extra: Annotated[dict[str, Any], AfterValidator(_own_words_only)] | None = Field(
         None, description="What else the request says, in the service's own words"
     )
     response_schema: Schema | None = Field(None, description="JSON Schema the answer must fit")
-    tools: Annotated[list[AgentTool], Field(max_length=MOST_TOOLS)] | None = Field(
+    tools: Annotated[list[AgentTool], Field(max_length=MAX_TOOLS)] | None = Field(
         None, description="Tools the model may call"
     )
-    fallback: Annotated[list[FallbackItem], Field(max_length=MOST_FALLBACKS)] | None = Field(
+    fallback: Annotated[list[FallbackItem], Field(max_length=MAX_FALLBACKS)] | None = Field(
         None, description="Connections to ask in this order when the first fails"
     )
     budget: AgentBudget | None = Field(None, description="What the step may take")

@@ -15,8 +15,8 @@ from runs.agents.tools import Toolbox
 from runs.step_api.base import StepFailed
 from runs.step_api.language_models import CompletionReply, CompletionRequest, Message
 
-MOST_ROUNDS: Final = 8
-MOST_CALLS: Final = 32
+MAX_ROUNDS: Final = 8
+MAX_CALLS: Final = 32
 
 _NO_TOOLS: Final = "There are no tools. Answer without them."
 
@@ -86,8 +86,8 @@ class Conversation:
             return [Message("assistant", _spoken(reply)), Message("user", _NO_TOOLS)]
         self._rounds += 1
         self._calls += len(reply.tool_calls)
-        if self._rounds > MOST_ROUNDS or self._calls > MOST_CALLS:
-            message = f"The model asked for tools in more than {MOST_ROUNDS} turns, or more than {MOST_CALLS} times."
+        if self._rounds > MAX_ROUNDS or self._calls > MAX_CALLS:
+            message = f"The model asked for tools in more than {MAX_ROUNDS} turns, or more than {MAX_CALLS} times."
             raise ModelFailed(_too_many_calls(message, reply))
         answers = [Message("tool", await self.toolbox.use(one), call_id=one.call_id) for one in reply.tool_calls]
         self.messages += [Message("assistant", reply.text, tool_calls=reply.tool_calls, kept=reply.kept), *answers]
@@ -111,11 +111,11 @@ class Conversation:
 
 def _too_many_calls(message: str, reply: CompletionReply) -> StepFailed:
     """Say that a model asks for tools and does not answer; what it said beside them is kept."""
-    names: list[Json] = [call.name for call in reply.tool_calls[:MOST_CALLS]]
+    names: list[Json] = [call.name for call in reply.tool_calls[:MAX_CALLS]]
     details: dict[str, Json] = {"tools": names, **(kept_text(reply.text) if reply.text else {})}
     return StepFailed("LLM_TOO_MANY_TOOL_CALLS", message, details=details)
 
 
 def _spoken(reply: CompletionReply) -> str:
     """Write a turn that asked for tools nobody offered as words, since services take no calls of such tools back."""
-    return reply.text or f"I call {', '.join(call.name for call in reply.tool_calls[:MOST_CALLS])}."
+    return reply.text or f"I call {', '.join(call.name for call in reply.tool_calls[:MAX_CALLS])}."

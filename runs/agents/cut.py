@@ -9,7 +9,7 @@ from runs.step_api.base import StepFailed
 from runs.step_api.language_models import CompletionReply, FinishReason
 
 PORT: Final = "truncated"
-MOST_KEPT: Final = 20_000
+MAX_KEPT: Final = 20_000
 """Characters of an answer that a failure keeps."""
 
 _REASONS: Final[Mapping[FinishReason, tuple[str, str]]] = {
@@ -46,7 +46,7 @@ def reply_empty(reply: CompletionReply) -> StepFailed:
     message = "The model answered nothing."
     if not reply.reasoning.strip():
         return StepFailed("LLM_REPLY_EMPTY", message)
-    kept: dict[str, Json] = {"reasoning": reply.reasoning[:MOST_KEPT]}
+    kept: dict[str, Json] = {"reasoning": reply.reasoning[:MAX_KEPT]}
     return StepFailed("LLM_REPLY_EMPTY", "The model thought, and answered nothing.", details=kept)
 
 
@@ -70,5 +70,5 @@ def check_answer(answer: Json) -> None:
 
 def kept_text(text: str) -> dict[str, Json]:
     """Write what a model said for a failure's details: its beginning, and how long it was where that is not all."""
-    kept: dict[str, Json] = {"text": text[:MOST_KEPT]}
-    return kept if len(text) <= MOST_KEPT else kept | {"characters": len(text)}
+    kept: dict[str, Json] = {"text": text[:MAX_KEPT]}
+    return kept if len(text) <= MAX_KEPT else kept | {"characters": len(text)}

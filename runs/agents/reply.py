@@ -12,7 +12,7 @@ from runs.providers.answers import without_fence
 from runs.providers.embedded import json_spans
 from runs.step_api.base import StepFailed
 
-MOST_TOLD = 20
+MAX_TOLD = 20
 NOT_JSON = "NOT_JSON"
 
 
@@ -46,7 +46,7 @@ async def _judged(tenant: Hashable, text: str, schema: Mapping[str, Json]) -> tu
 
 def repair_request(problems: Sequence[ErrorItem]) -> str:
     """Write what the model is told about its reply."""
-    lines = [f"- {problem.pointer or '/'}: {problem.detail}" for problem in problems[:MOST_TOLD]]
+    lines = [f"- {problem.pointer or '/'}: {problem.detail}" for problem in problems[:MAX_TOLD]]
     return "\n".join(
         ["Your answer does not fit the required JSON Schema:", *lines, "Answer again with the corrected JSON only."]
     )
@@ -55,7 +55,7 @@ def repair_request(problems: Sequence[ErrorItem]) -> str:
 def reply_invalid(problems: Sequence[ErrorItem]) -> StepFailed:
     """Say that the model has not answered as it had to, also when asked again."""
     items: list[Json] = [
-        {"pointer": problem.pointer, "code": problem.code, "detail": problem.detail} for problem in problems[:MOST_TOLD]
+        {"pointer": problem.pointer, "code": problem.code, "detail": problem.detail} for problem in problems[:MAX_TOLD]
     ]
     message = "The model's answer does not fit response_schema, also when asked again."
     return StepFailed("LLM_REPLY_INVALID", message, details={"errors": items})

@@ -8,12 +8,12 @@ from runs.step_api.base import LanguageModel
 from runs.step_api.language_models import CompletionReply, CompletionRequest, Message, ToolCall
 from runs.step_api.sent import shown
 
-MOST_TURNS: Final = 20
+MAX_TURNS: Final = 20
 
 
 def sent_to_model(model: LanguageModel, name: str, request: CompletionRequest) -> dict[str, Json]:
     """Give a request as ``action.started`` has it: the last turns as they are filled in, and the names of the tools."""
-    turns: list[Json] = [_turn(message) for message in request.messages[-MOST_TURNS:]]
+    turns: list[Json] = [_turn(message) for message in request.messages[-MAX_TURNS:]]
     sent: dict[str, Json] = {
         "connection": model.ref,
         "host": model.endpoint.host,

@@ -23,7 +23,7 @@ from runs.step_api.base import IN_DOUBT, Client, StepCall, StepFailed
 from runs.step_api.language_models import Message, Tool, ToolCall
 from runs.step_api.made import MADE, MadeCall
 
-MOST_RESULT_BYTES: Final = 16 * 1024
+MAX_RESULT_BYTES: Final = 16 * 1024
 TIMEOUT_SECONDS: Final = 30.0
 CALL_ID: Final = 9
 """Characters; some services take no other number."""
@@ -93,7 +93,7 @@ class Toolbox:
             return _answered(await exchange(self._call, request, patient=True))
         secrets = request.client.secrets() if request.client is not None else ()
         told = redact(dict(arguments), secrets)
-        is_short = len(dump_json(told)) <= MOST_RESULT_BYTES
+        is_short = len(dump_json(told)) <= MAX_RESULT_BYTES
         record = _Record(MadeCall(request.headers["idempotency-key"], tool.name, told if is_short else {}))
         try:
             return _answered(await exchange(self._call, request, patient=True, notes=record))
@@ -189,6 +189,6 @@ def _meaning(value: Json) -> Json:
 
 
 def _cut(text: str) -> str:
-    if len(text.encode()) <= MOST_RESULT_BYTES:
+    if len(text.encode()) <= MAX_RESULT_BYTES:
         return text
-    return text.encode()[:MOST_RESULT_BYTES].decode(errors="ignore") + f" ... cut at {MOST_RESULT_BYTES} bytes"
+    return text.encode()[:MAX_RESULT_BYTES].decode(errors="ignore") + f" ... cut at {MAX_RESULT_BYTES} bytes"

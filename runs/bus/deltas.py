@@ -18,9 +18,9 @@ CHANNEL: Final = "llmteam:deltas"
 PACE_SECONDS: Final = 0.05
 SEND_SECONDS: Final = 1.0
 QUIET_SECONDS: Final = 2.0
-MOST_AT_ONCE: Final = 32 * 1024
+MAX_AT_ONCE: Final = 32 * 1024
 """Characters of one attempt in one message; what it says beyond them in the meantime is dropped."""
-MOST_PENDING: Final = 1024 * 1024
+MAX_PENDING: Final = 1024 * 1024
 """Characters of all attempts that wait to be sent; what comes beyond is dropped."""
 
 Key = tuple[UUID, str, int, int]
@@ -100,7 +100,7 @@ class Deltas:
     def tell(self, delta: Delta) -> None:
         """Have a piece published soon, as much of it as there is room for."""
         said = self._pending.get(delta[:4]) or Said(delta, [])
-        room = min(MOST_AT_ONCE - said.size, MOST_PENDING - self._waiting)
+        room = min(MAX_AT_ONCE - said.size, MAX_PENDING - self._waiting)
         text = delta.text[: max(0, room)] if delta.offset == said.next_offset else ""
         self.dropped += len(text) < len(delta.text)
         if not text:

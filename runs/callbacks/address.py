@@ -6,8 +6,8 @@ from typing import Final
 from kernel.egress import EgressBlocked, HeaderRefused, Policy, Target, check_headers, check_url
 from kernel.egress.policy import DEFAULT_PORTS
 
-MOST_HEADERS: Final = 20
-MOST_HEADER_BYTES: Final = 8 * 1024
+MAX_HEADERS: Final = 20
+MAX_HEADER_BYTES: Final = 8 * 1024
 OURS: Final = frozenset(("content-type", "webhook-id", "webhook-timestamp", "webhook-signature"))
 
 
@@ -32,10 +32,8 @@ def check_own_headers(headers: Iterable[tuple[str, str]]) -> None:
         HeaderRefused: One may not be sent, or they are too many or too long. Never quotes a value.
     """
     given = list(headers)
-    if len(given) > MOST_HEADERS or sum(len(name) + len(value) for name, value in given) > MOST_HEADER_BYTES:
-        raise HeaderRefused(
-            f"A callback has at most {MOST_HEADERS} headers and {MOST_HEADER_BYTES} characters in them."
-        )
+    if len(given) > MAX_HEADERS or sum(len(name) + len(value) for name, value in given) > MAX_HEADER_BYTES:
+        raise HeaderRefused(f"A callback has at most {MAX_HEADERS} headers and {MAX_HEADER_BYTES} characters in them.")
     check_headers(given)
     names = [name.lower() for name, _ in given]
     for name in names:

@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilt
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from foundation.console import (
-    MOST_AT_ONCE,
+    MAX_AT_ONCE,
     BoundedPaginator,
     ConsoleAdmin,
     DaysFilter,
@@ -29,7 +29,7 @@ from foundation.console import (
 )
 from kernel.ids import parse_id
 from runs.callbacks.sealing import Address
-from runs.callbacks.serializers import LONGEST_URL
+from runs.callbacks.serializers import MAX_URL_LENGTH
 from runs.callbacks.services import check_notifications, clear_notifications, redeliver, set_notifications
 from runs.errors import CallbackRefused
 from runs.models import Delivery, DeliveryAttempt, DeliveryStatus, NotificationTarget, Run
@@ -148,7 +148,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         form = ReasonForm(request.POST if is_confirmed(request) else None)
         if not form.is_valid():
             return self.ask(request, _question(deliveries), form=form)
-        chosen = deliveries.filter(is_claimed=False).order_by("id")[:MOST_AT_ONCE]
+        chosen = deliveries.filter(is_claimed=False).order_by("id")[:MAX_AT_ONCE]
         for delivery in chosen:
             redeliver(
                 tenant=delivery.tenant,
@@ -171,7 +171,7 @@ class TargetForm(Form):
     """An address that goes in and never comes out: it may hold a secret, and headers do."""
 
     url = forms.CharField(
-        max_length=LONGEST_URL,
+        max_length=MAX_URL_LENGTH,
         strip=False,
         label="URL",
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
@@ -256,10 +256,10 @@ def _question(deliveries: QuerySet[Delivery]) -> Question:
     touched = deliveries.filter(is_claimed=False)
     count = touched.count()
     by_status = touched.order_by().values_list("status").annotate(n=Count("pk")).order_by("status")
-    counts = [("will be sent again", min(count, MOST_AT_ONCE)), ("under way already, left alone", chosen - count)]
+    counts = [("will be sent again", min(count, MAX_AT_ONCE)), ("under way already, left alone", chosen - count)]
     counts += [(f"of them {DeliveryStatus(status).label.lower()}", n) for status, n in by_status]
-    if count > MOST_AT_ONCE:
-        counts.append((f"left for another time ({MOST_AT_ONCE} at once)", count - MOST_AT_ONCE))
+    if count > MAX_AT_ONCE:
+        counts.append((f"left for another time ({MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
     return Question(
         action="redeliver_deliveries",
         title="Send deliveries again",

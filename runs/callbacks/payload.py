@@ -12,9 +12,9 @@ from kernel.types import Json
 from runs.core import EventType
 from runs.core.events import OF_TASKS
 
-MOST_BYTES: Final = 20_000
+MAX_BYTES: Final = 20_000
 """A body is shorter."""
-LONGEST_MESSAGE: Final = 500
+MAX_MESSAGE_LENGTH: Final = 500
 ENDS: Final = (EventType.SEGMENT_COMPLETED, EventType.SEGMENT_FAILED, EventType.SEGMENT_CANCELLED)
 TASKS: Final = tuple(sorted(OF_TASKS))
 EVENTS: Final = (
@@ -55,14 +55,14 @@ class DeliveredFact:
 
 
 def write_body(fact: DeliveredFact) -> str:
-    """Write the body, shorter than ``MOST_BYTES``.
+    """Write the body, shorter than ``MAX_BYTES``.
 
     What does not fit is left out, first the output, then the details of an error or the end of a comment, then the
     metadata, then all of a task but its id; ``output_url`` says where the whole run can be read.
     """
     for body in _from_whole_to_least(fact):
         text = orjson.dumps(body)
-        if len(text) < MOST_BYTES:
+        if len(text) < MAX_BYTES:
             break
     return text.decode()
 
@@ -127,7 +127,7 @@ def _short_task(payload: dict[str, Json] | None) -> dict[str, Json]:
     """Keep all but the end of a comment."""
     told = dict(payload or {})
     if isinstance(told.get("comment"), str):
-        told["comment"] = str(told["comment"])[:LONGEST_MESSAGE]
+        told["comment"] = str(told["comment"])[:MAX_MESSAGE_LENGTH]
     return told
 
 
@@ -137,4 +137,4 @@ def _short_error(payload: dict[str, Json] | None) -> Json:
     if not isinstance(error, dict):
         return {"code": "ERROR_TOO_LARGE", "message": "The error is too large to be told here."}
     short = {name: error.get(name) for name in ("code", "step_id", "activation", "attempts")}
-    return {**short, "message": str(error.get("message"))[:LONGEST_MESSAGE]}
+    return {**short, "message": str(error.get("message"))[:MAX_MESSAGE_LENGTH]}

@@ -6,9 +6,9 @@ from urllib.parse import unquote, urlsplit
 
 from kernel.spellings import spellings
 
-MOST_READ: Final = 64 * 1024
-MOST_KEPT: Final = 500
-SHORTEST_SECRET: Final = 4
+MAX_READ: Final = 64 * 1024
+MAX_KEPT: Final = 500
+MIN_SECRET_LENGTH: Final = 4
 HIDDEN: Final = "[hidden]"
 
 
@@ -21,7 +21,7 @@ def secrets_in(url: str, headers: Iterable[tuple[str, str]]) -> list[str]:
         found |= {value, unquote(value)}
     for _, value in headers:
         found |= {value, *value.split()}
-    spelled = {spelling for secret in found if len(secret) >= SHORTEST_SECRET for spelling in spellings(secret)}
+    spelled = {spelling for secret in found if len(secret) >= MIN_SECRET_LENGTH for spelling in spellings(secret)}
     return sorted(spelled, key=len, reverse=True)
 
 
@@ -31,4 +31,4 @@ def excerpt(content: bytes, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
     line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
-    return line[:MOST_KEPT]
+    return line[:MAX_KEPT]

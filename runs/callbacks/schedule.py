@@ -11,10 +11,10 @@ GAPS_SECONDS: Final = (2, 5, 15, 30, 60, 120, 300, 1_800, 7_200, 18_000, 36_000,
 The first come soon: an n8n workflow that is still running answers 409, one that is about to wait 404, for up to half a
 minute.
 """
-MOST_TRIES: Final = len(GAPS_SECONDS) + 1
+MAX_TRIES: Final = len(GAPS_SECONDS) + 1
 SPREAD: Final = 0.1
 """Each gap is up to this part longer or shorter, so that what failed together is not tried together."""
-LONGEST_RETRY_AFTER_SECONDS: Final = 86_400.0
+MAX_RETRY_AFTER_SECONDS: Final = 86_400.0
 GONE: Final = 410
 """The answer that says for good that nobody waits at this address."""
 BLOCKED: Final = "EGRESS_BLOCKED"
@@ -54,7 +54,7 @@ def judge(answer: DeliveryAnswer, *, tries: int, jitter: float) -> DeliveryVerdi
         return DeliveryVerdict(DeliveryStatus.BLOCKED)
     if code == GONE:
         return DeliveryVerdict(DeliveryStatus.REFUSED)
-    if tries >= MOST_TRIES:
+    if tries >= MAX_TRIES:
         return DeliveryVerdict(DeliveryStatus.EXHAUSTED)
     delay = next_delay(tries, retry_after_seconds=answer.retry_after_seconds, jitter=jitter)
     return DeliveryVerdict(DeliveryStatus.PENDING, delay)
@@ -69,4 +69,4 @@ def next_delay(tries: int, *, retry_after_seconds: float | None, jitter: float) 
         jitter: From 0 to 1.
     """
     gap = GAPS_SECONDS[tries - 1] * (1 - SPREAD + 2 * SPREAD * jitter)
-    return max(gap, min(retry_after_seconds or 0.0, LONGEST_RETRY_AFTER_SECONDS))
+    return max(gap, min(retry_after_seconds or 0.0, MAX_RETRY_AFTER_SECONDS))

@@ -12,7 +12,7 @@ from runs.models import DeliveryStatus, DeliveryTarget
 from tenants.fields import Id
 from tenants.requests import PageQuery, Strict
 
-LONGEST_URL: Final = 8192
+MAX_URL_LENGTH: Final = 8192
 NOTHING_YET: Final = "waiting"
 
 
@@ -20,12 +20,12 @@ class CallbackFields(Strict):
     """Where a caller wants to be told what becomes of a run."""
 
     url = serializers.CharField(
-        max_length=LONGEST_URL,
+        max_length=MAX_URL_LENGTH,
         trim_whitespace=False,
         help_text="https, used byte for byte with its query. Kept sealed, never shown again.",
     )
     headers = serializers.DictField(
-        child=serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=LONGEST_URL),
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=MAX_URL_LENGTH),
         required=False,
         help_text="Sent along with every delivery. Kept sealed, never shown again.",
     )
@@ -56,12 +56,12 @@ class NotificationFields(Strict):
     """Where the tenant is told what becomes of its human tasks."""
 
     url = serializers.CharField(
-        max_length=LONGEST_URL,
+        max_length=MAX_URL_LENGTH,
         trim_whitespace=False,
         help_text="https, used byte for byte with its query. Kept sealed, never shown again.",
     )
     headers = serializers.DictField(
-        child=serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=LONGEST_URL),
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=MAX_URL_LENGTH),
         required=False,
         help_text="Sent along with every delivery. Kept sealed, never shown again.",
     )

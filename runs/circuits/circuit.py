@@ -16,7 +16,7 @@ POLL_SECONDS: Final = 0.1
 """How often those who wait look whether another worker has learned something."""
 SILENCE_SECONDS: Final = 0.4
 """How long calls to a host that answers slowly wait for others; without a failure by then they go."""
-MOST_NAMED: Final = 64
+MAX_NAMED: Final = 64
 PROBED_SECONDS: Final = 1.0
 """How long those come back later whose patience ends while a probe is under way."""
 
@@ -176,7 +176,7 @@ class Circuit:
     def _next_turn(self) -> Turn:
         told, self._told = self._told, _Told()
         wanted = len(self._waiting)
-        ids = tuple(f"{self._name}-{next(self._numbers)}" for _ in range(min(wanted, MOST_NAMED)))
+        ids = tuple(f"{self._name}-{next(self._numbers)}" for _ in range(min(wanted, MAX_NAMED)))
         return Turn(told.succeeded, told.failed, tuple(told.settled), tuple(self._alive), wanted, ids, told.why)
 
     def _hand_out(self, turn: Turn, answer: TurnAnswer) -> None:

@@ -8,7 +8,7 @@ from runs.circuits.local import LocalState
 from runs.circuits.shared import SharedStates
 from runs.circuits.turns import Rules, Turn, TurnAnswer, TurnOutcome
 
-MOST_LOST = 256
+MAX_LOST = 256
 
 
 class Keeper:
@@ -39,7 +39,7 @@ class Keeper:
         except SharedStateAway as away:
             if away.was_asked:
                 self._lost.update(dict.fromkeys(turn.ids))
-                self._lost = dict.fromkeys(list(self._lost)[-MOST_LOST:])
+                self._lost = dict.fromkeys(list(self._lost)[-MAX_LOST:])
             return self._local.take(turn, now=round(time.monotonic() * 1000))
         self._lost.clear()
         return answer

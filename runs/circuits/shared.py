@@ -9,7 +9,7 @@ from runs.circuits.turns import Rules, Turn, TurnAnswer, TurnVerdict
 
 PREFIX: Final = "llmteam:circuit:"
 INDEX: Final = "llmteam:circuits:"
-MOST_LISTED: Final = 1_000
+MAX_LISTED: Final = 1_000
 KEPT_SECONDS: Final = 900
 """How long a breaker nobody uses is remembered beyond its longest cool-down."""
 
@@ -216,6 +216,6 @@ def _numbers(rules: Rules) -> dict[str, float]:
         "unproven_calls": rules.unproven_calls,
         "proven": round(rules.proven_seconds * 1000),
         "lease": round(rules.lease_seconds * 1000),
-        "most_listed": MOST_LISTED,
+        "most_listed": MAX_LISTED,
         "kept": longest_ms + KEPT_SECONDS * 1000,
     }

@@ -26,12 +26,12 @@ EARLY_SECONDS: Final = 30.0
 """A token is renewed this long before its end, or after half its life if that comes first."""
 
 
-MOST_FIELDS: Final = 100
-LONGEST_ANSWER: Final = 64 * 1024
+MAX_FIELDS: Final = 100
+MAX_ANSWER_LENGTH: Final = 64 * 1024
 
-MOST_REDIRECTS: Final = 5
-LONGEST_WORDS: Final = 300
-LONGEST_LIFETIME_SECONDS: Final = 3.2e8
+MAX_REDIRECTS: Final = 5
+MAX_WORDS_LENGTH: Final = 300
+MAX_LIFETIME_SECONDS: Final = 3.2e8
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 _LEADING_ON: Final = frozenset((httpx.codes.TEMPORARY_REDIRECT, httpx.codes.PERMANENT_REDIRECT))
 """Redirects that keep the question as it is."""
@@ -103,7 +103,7 @@ class ClientCredentials:
         """Ask for a token; behind a redirect only where the question stays whole and on its host."""
         extensions = {} if self._trust is None else await self._trust.extensions()
         client, place = self._http_client(), httpx.URL(self._facts.token_url)
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             try:
                 request = client.build_request(
                     "POST", place, data=fields, headers=headers, timeout=TOKEN_TIMEOUT_SECONDS, extensions=extensions
@@ -136,7 +136,9 @@ class ClientCredentials:
     def _words(self, answer: Mapping[str, Any]) -> str:
         """Give what the server says about a refusal, without our secret."""
         said = [answer.get(name) for name in ("error", "error_description", "message")]
-        words = ": ".join(str(redact(text, self.secrets()))[:LONGEST_WORDS] for text in said if isinstance(text, str))
+        words = ": ".join(
+            str(redact(text, self.secrets()))[:MAX_WORDS_LENGTH] for text in said if isinstance(text, str)
+        )
         return f" It says: {words}" if words else ""
 
     def _refused(self, what: str) -> StepFailed:
@@ -169,10 +171,10 @@ def _basic(client_id: str, secret: str) -> str:
 
 def _answer_of(response: httpx.Response) -> Mapping[str, Any]:
     """Read an answer, JSON or a form; what is no object says nothing."""
-    content = response.content[:LONGEST_ANSWER]
+    content = response.content[:MAX_ANSWER_LENGTH]
     try:
         if response.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
-            return dict(parse_qsl(content.decode(errors="replace"), max_num_fields=MOST_FIELDS))
+            return dict(parse_qsl(content.decode(errors="replace"), max_num_fields=MAX_FIELDS))
         found = parse_json(content, big_integers="text")
     except (LlmteamError, ValueError):
         return {}
@@ -185,4 +187,4 @@ def _lifetime(told: object) -> float:
         seconds = float(told) if isinstance(told, int | float | str) else 0.0
     except ValueError:
         seconds = 0.0
-    return seconds if 0 < seconds < LONGEST_LIFETIME_SECONDS else DEFAULT_LIFETIME_SECONDS
+    return seconds if 0 < seconds < MAX_LIFETIME_SECONDS else DEFAULT_LIFETIME_SECONDS

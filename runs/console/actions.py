@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from foundation.console import (
-    MOST_AT_ONCE,
+    MAX_AT_ONCE,
     Question,
     ReadOnlyAdmin,
     ReasonForm,
@@ -27,7 +27,7 @@ from runs.commands import REPLIES, Reply, command_run
 from runs.models import Run, RunStatus, SignalKind
 from runs.replay import replay_run
 
-MOST_NAMED: Final = 5
+MAX_NAMED: Final = 5
 
 
 class ReplayForm(forms.Form):
@@ -172,7 +172,7 @@ class RunActs(ReadOnlyAdmin):
 def _each(runs: QuerySet[Run], do: Callable[[Run], None]) -> tuple[int, int]:
     """Do something to runs, as many as one request may; return for how many it was done, and for how many refused."""
     done = refused = 0
-    for run in runs.order_by("id")[:MOST_AT_ONCE]:
+    for run in runs.order_by("id")[:MAX_AT_ONCE]:
         try:
             do(run)
             done += 1
@@ -183,7 +183,7 @@ def _each(runs: QuerySet[Run], do: Callable[[Run], None]) -> tuple[int, int]:
 
 def _started_again(runs: Sequence[Run]) -> SafeString:
     """Say how many runs were started, with a link to each of the first."""
-    named = [change_link(run, f"…{str(run.id)[-12:]}") for run in runs[:MOST_NAMED]]
+    named = [change_link(run, f"…{str(run.id)[-12:]}") for run in runs[:MAX_NAMED]]
     return format_html("Started again: {}. {}", len(runs), format_html_join(" ", "{}", ((link,) for link in named)))
 
 
@@ -200,11 +200,11 @@ def _open_to(command: SignalKind, runs: QuerySet[Run]) -> QuerySet[Run]:
 def _question(words: RunActionWords, runs: QuerySet[Run], touched: QuerySet[Run]) -> Question:
     chosen, count = runs.count(), touched.count()
     by_status = touched.order_by().values_list("status").annotate(n=Count("pk")).order_by("status")
-    counts = [(f"will be {words.done}", min(count, MOST_AT_ONCE))]
+    counts = [(f"will be {words.done}", min(count, MAX_AT_ONCE))]
     counts += [(f"{words.left} already, left alone", chosen - count)]
     counts += [(f"of them {RunStatus(status).label.lower()}", n) for status, n in by_status]
-    if count > MOST_AT_ONCE:
-        counts.append((f"left for another time ({MOST_AT_ONCE} at once)", count - MOST_AT_ONCE))
+    if count > MAX_AT_ONCE:
+        counts.append((f"left for another time ({MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
     return Question(
         action=words.action,
         title=words.title,

@@ -12,7 +12,7 @@ from runs.connection_trials import TrialsUnderWay, try_connection
 from tenants.connections.admin import ConnectionAdmin
 from tenants.models import Connection
 
-MOST_AT_ONCE = 5
+MAX_AT_ONCE = 5
 
 
 @admin.register(Connection)
@@ -44,7 +44,7 @@ class TriedConnectionAdmin(ConnectionAdmin):
         """Make one small call through each, after asking, and say what came of it."""
         if not is_confirmed(request):
             return self.ask(request, _question(rows), form=NoQuestionsForm())
-        for row in rows.select_related("tenant").order_by("id")[:MOST_AT_ONCE]:
+        for row in rows.select_related("tenant").order_by("id")[:MAX_AT_ONCE]:
             try:
                 trial = try_connection(tenant=row.tenant, actor=actor_of(request), ref=row.ref)
             except TrialsUnderWay as error:
@@ -63,9 +63,9 @@ class TriedConnectionAdmin(ConnectionAdmin):
 
 def _question(rows: QuerySet[Connection]) -> Question:
     count = rows.count()
-    counts = [("will be tried", min(count, MOST_AT_ONCE))]
-    if count > MOST_AT_ONCE:
-        counts.append((f"left for another time ({MOST_AT_ONCE} at once)", count - MOST_AT_ONCE))
+    counts = [("will be tried", min(count, MAX_AT_ONCE))]
+    if count > MAX_AT_ONCE:
+        counts.append((f"left for another time ({MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
     return Question(
         action="try_connections",
         title="Try connections",

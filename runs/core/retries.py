@@ -2,7 +2,7 @@
 
 from segments.plan import RetryPolicy
 
-MOST_RETRY_AFTER_SECONDS = 3600.0
+MAX_RETRY_AFTER_SECONDS = 3600.0
 
 
 def next_retry(
@@ -22,6 +22,6 @@ def next_retry(
     if not retryable or consumed >= policy.max_attempts:
         return None
     if retry_after is not None:
-        return min(max(retry_after, 0.0), MOST_RETRY_AFTER_SECONDS)
+        return min(max(retry_after, 0.0), MAX_RETRY_AFTER_SECONDS)
     ceiling = min(policy.initial_seconds * policy.factor ** min(consumed - 1, 64), policy.max_seconds)
     return ceiling * jitter

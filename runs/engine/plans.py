@@ -24,7 +24,7 @@ from segments.plan import SEMANTICS, Plan, PlanStep
 from segments.plan.compilation import compile_plan
 
 KEPT_PLANS = 256
-MOST_SPARED = 31
+MAX_SPARED = 31
 SMALL_CHARACTERS = 4_000
 """Texts of revisions up to this length are compiled in the event loop, in some milliseconds; others in a thread."""
 
@@ -36,7 +36,7 @@ class PlanUnavailable(Exception):
 class InlineBackoff:
     """Which attempts of a step try a kind of pure work in the event loop.
 
-    Each time in a row it is too large for that, more of the next attempts are spared the try, up to ``MOST_SPARED``.
+    Each time in a row it is too large for that, more of the next attempts are spared the try, up to ``MAX_SPARED``.
     """
 
     __slots__ = ("_left", "_spared")
@@ -57,7 +57,7 @@ class InlineBackoff:
 
     def was_too_large(self) -> None:
         """Note that it was begun there in vain."""
-        self._left = self._spared = min(2 * self._spared + 1, MOST_SPARED)
+        self._left = self._spared = min(2 * self._spared + 1, MAX_SPARED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ RUN_SECONDS: Final = 0.005
 """What one run does in one go while all are one tenant's."""
 SHARED_SECONDS: Final = 2.0
 """How long the loop counts as shared after a second tenant's last run has gone."""
-MOST_AT_ONCE: Final = 64
+MAX_AT_ONCE: Final = 64
 """Turns given for one round of the loop while little is done in them."""
 KEPT_TENANTS: Final = 4_096
 
@@ -119,7 +119,7 @@ class LoopTurns:
         """Give turns for the loop's next round; those of the last were taken just before."""
         now = time.monotonic()
         is_short = now - self._watchdog.began < self._slice() / 2
-        self._at_once = min(2 * self._at_once, MOST_AT_ONCE) if is_short else max(1, self._at_once // 2)
+        self._at_once = min(2 * self._at_once, MAX_AT_ONCE) if is_short else max(1, self._at_once // 2)
         self._granted_at = now
         self._slice_ends = 0.0
         granted = 0

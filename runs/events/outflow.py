@@ -16,7 +16,7 @@ from runs.events.unsent import TooMuchUnread, Unsent, the_unsent
 from runs.metrics import ANSWERS_LEFT_OUT, SLOW_READERS_CUT
 
 SCOPE_KEY: Final = "llmteam.outflow"
-MOST_UNSENT: Final = 256 * 1024
+MAX_UNSENT: Final = 256 * 1024
 ALWAYS_SENT: Final = 16 * 1024
 """An answer of so many bytes is sent whatever else is unread."""
 LOOK_SECONDS: Final = 0.05
@@ -82,7 +82,7 @@ class Outflow:
 
     def _is_full(self) -> bool:
         unsent = self.unsent
-        return unsent > MOST_UNSENT or (unsent > 0 and not self.ledger.has_room(self.owner))
+        return unsent > MAX_UNSENT or (unsent > 0 and not self.ledger.has_room(self.owner))
 
     def allow_slow_goodbyes(self) -> None:
         """Give a WebSocket's caller time to read up to the close before it answers it.

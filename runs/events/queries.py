@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from kernel.ids import ID_FORM
 from runs.events.cursor import EVENT_TYPES
-from runs.events.stream import MOST_NAMES
+from runs.events.stream import MAX_NAMES
 from runs.selectors import MAX_SEQ
 from tenants.fields import Formed, names
 from tenants.requests import Strict
@@ -38,19 +38,19 @@ class TenantStreamQuery(Strict):
         "Without it a page starts with the oldest event, a stream now.",
     )
     event_type = Formed(
-        pattern=names("|".join(map(re.escape, EVENT_TYPES)), MOST_NAMES),
+        pattern=names("|".join(map(re.escape, EVENT_TYPES)), MAX_NAMES),
         default="",
         allow_blank=True,
         help_text="One or more types, separated by commas, `data.produced` included.",
     )
     segment = Formed(
-        pattern=names("[^,]*", MOST_NAMES),
+        pattern=names("[^,]*", MAX_NAMES),
         default="",
         allow_blank=True,
         help_text="One or more of segment_id, separated by commas.",
     )
     run = Formed(
-        pattern=names(ID_FORM, MOST_NAMES),
+        pattern=names(ID_FORM, MAX_NAMES),
         default="",
         allow_blank=True,
         help_text="One or more of run_id, separated by commas.",

@@ -30,9 +30,9 @@ from tenants.types import Caller
 
 PING_SECONDS: Final = 10.0
 SCOPE: Final = "runs:read"
-MOST_NAMES: Final = 100
+MAX_NAMES: Final = 100
 STEP_DELTA: Final = "step.delta"
-MOST_UNSENT_FOR_LIVE: Final = 64 * 1024
+MAX_UNSENT_FOR_LIVE: Final = 64 * 1024
 """Bytes a caller has not taken yet: behind so many live frames are left out, events never."""
 
 
@@ -138,8 +138,8 @@ def read_filter(*, event_type: str = "", segment: str = "", run: str = "") -> Fi
 
 def _names(text: str) -> list[str]:
     names = text.split(",") if text else []
-    if len(names) > MOST_NAMES:
-        raise Invalid(errors=[ErrorItem("TOO_MANY", f"A filter takes at most {MOST_NAMES} names.")])
+    if len(names) > MAX_NAMES:
+        raise Invalid(errors=[ErrorItem("TOO_MANY", f"A filter takes at most {MAX_NAMES} names.")])
     return names
 
 
@@ -172,7 +172,7 @@ async def follow(stream: Stream, outflow: Outflow) -> AsyncGenerator[Pieces, Non
                     place = stretch.place
                     picked = ((stream.filter.pick(frame), frame.cursor) for frame in stretch.frames)
                     pieces = [StreamPiece(records, cursor) for records, cursor in picked if records]
-                if outflow.unsent < MOST_UNSENT_FOR_LIVE:
+                if outflow.unsent < MAX_UNSENT_FOR_LIVE:
                     deltas, heard = feed.live.after(heard, place.seq)
                     pieces += map(_live, deltas)
                 else:

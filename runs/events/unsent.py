@@ -18,7 +18,7 @@ from kernel.process_memory import give_back
 from runs.metrics import SLOW_READERS_CUT
 
 WINDOW_SECONDS: Final = 15.0
-LEAST_TAKEN: Final = 64 * 1024
+MIN_TAKEN: Final = 64 * 1024
 """Who takes fewer bytes in 15 seconds, with more than that to take, does not read."""
 LOOK_SECONDS: Final = 1.0
 
@@ -113,7 +113,7 @@ class Unsent:
 
     def _judge(self, reader: _UnsentReader, now: float) -> None:
         """Cut off who took next to nothing in a whole window; what waits for its caller does that itself."""
-        if reader.taken - reader.mark < LEAST_TAKEN and not reader.way.paces_itself:
+        if reader.taken - reader.mark < MIN_TAKEN and not reader.way.paces_itself:
             SLOW_READERS_CUT.inc()
             reader.way.cut()
         reader.mark, reader.since = reader.taken, now

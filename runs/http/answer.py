@@ -14,12 +14,12 @@ from kernel.redaction import redact
 from kernel.types import Json
 from runs.connections.digest import why_not_answered
 from runs.http.links import next_link
-from runs.http.reading import LARGEST_IN_PLACE, ResponseAs, UnreadableAnswer, excerpt, read_content, read_large
+from runs.http.reading import MAX_BYTES_IN_PLACE, ResponseAs, UnreadableAnswer, excerpt, read_content, read_large
 from runs.step_api.base import StepFailed
 from runs.step_api.retry_after import seconds_to_wait
 
 MAX_ERROR_BODY_BYTES: Final = 4096
-MOST_SHOWN: Final = 2_000
+MAX_SHOWN: Final = 2_000
 """Characters of a longer one."""
 _RETRYABLE_STATUSES: Final = frozenset((408, 425, 429))
 _OF_THE_HOST: Final = range(500, 600)
@@ -68,7 +68,7 @@ class HttpAnswer:
         Raises:
             StepFailed: COMPUTE_LIMIT: reading it takes too much; COMPUTE_BUSY or COMPUTE_AWAY, which pass.
         """
-        if len(self.content) > LARGEST_IN_PLACE and self._found is None:
+        if len(self.content) > MAX_BYTES_IN_PLACE and self._found is None:
             try:
                 self._found = _Found(
                     await read_large(tenant, self.content, self._content_type, self.secrets, self.response_as)
@@ -99,7 +99,7 @@ class HttpAnswer:
 
     def what_came(self, *, is_text: bool = True) -> dict[str, Json]:
         """Tell of an answer that the step cannot give: its status, and how it begins where it is text."""
-        text = excerpt(self.content, self._content_type, self.secrets, MOST_SHOWN) if is_text and self.content else None
+        text = excerpt(self.content, self._content_type, self.secrets, MAX_SHOWN) if is_text and self.content else None
         return {"status": self.status} | ({} if text is None else {"response": text})
 
     @property
@@ -137,4 +137,4 @@ class HttpAnswer:
         if len(self.content) <= MAX_ERROR_BODY_BYTES:
             with suppress(UnreadableAnswer):
                 return read_content(self.content, self._content_type, self.secrets)
-        return excerpt(self.content, self._content_type, self.secrets, MOST_SHOWN)
+        return excerpt(self.content, self._content_type, self.secrets, MAX_SHOWN)

@@ -24,7 +24,7 @@ DEFAULT_TIMEOUT_SECONDS = 30.0
 MAX_TIMEOUT_SECONDS = 300.0
 DEFAULT_PAGES = 10
 MAX_PAGES = 100
-MOST_HEADERS = 20
+MAX_HEADERS = 20
 SCHEMES = ("https://", "http://")
 _NEVER_KEPT = frozenset(
     ("authentication-info", "authorization", "cookie", "proxy-authorization", "set-cookie", "set-cookie2")
@@ -153,7 +153,7 @@ class HttpActionConfig(StepConfig):
     response_as: Annotated[ResponseAs, _Unset] = Field(
         "auto", description="How the answer is read: by its type, as JSON, as text, or not at all, which gives null"
     )
-    response_headers: Annotated[list[HeaderName], Field(max_length=MOST_HEADERS), _Unset] = Field(
+    response_headers: Annotated[list[HeaderName], Field(max_length=MAX_HEADERS), _Unset] = Field(
         [],
         description="Headers of the answer that are kept as the port `headers`, names in lower case; none without it",
     )

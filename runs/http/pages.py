@@ -19,7 +19,7 @@ from segments.expressions import ExpressionError
 
 FIRST_WAIT_SECONDS: Final = 1.0
 """Before a page is asked again whose host names no time; then twice as long each time."""
-LONGEST_WAIT_SECONDS: Final = 60.0
+MAX_WAIT_SECONDS: Final = 60.0
 """A host that asks for more is waited for as the step's next attempt, which holds nothing meanwhile."""
 HINT_OF_END: Final = "Where the last page has none, say `... ?? null`."
 
@@ -70,7 +70,7 @@ async def _answer(call: StepCall, config: HttpActionConfig, request: OutgoingReq
             asked = failure.retry_after_seconds
             seconds = FIRST_WAIT_SECONDS * 2**tries if asked is None else asked
             is_last = is_first or tries == config.retry_count or not failure.retryable
-            if is_last or seconds > LONGEST_WAIT_SECONDS or not _has_time(call, seconds):
+            if is_last or seconds > MAX_WAIT_SECONDS or not _has_time(call, seconds):
                 raise
         tries += 1
         await asyncio.sleep(seconds)

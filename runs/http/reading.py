@@ -17,7 +17,7 @@ from kernel.redaction import redact
 from kernel.types import Json
 from kernel.values import normalise, parse_json
 
-LARGEST_IN_PLACE: Final = 64 * 1024
+MAX_BYTES_IN_PLACE: Final = 64 * 1024
 FUNCTION: Final = "http_content"
 """What the compute pool calls ``read_bytes``."""
 

@@ -11,10 +11,10 @@ from kernel.types import Json
 from runs.http.request import OutgoingRequest
 from runs.step_api.sent import beginning, names_credential, shown, text_without_credentials
 
-LONGEST_URL: Final = 2_000
-LONGEST_HEADER: Final = 500
-LARGEST_BODY: Final = 64 * 1024
-SHORTEST_SECRET: Final = 4
+MAX_URL_LENGTH: Final = 2_000
+MAX_HEADER_LENGTH: Final = 500
+MAX_BODY: Final = 64 * 1024
+MIN_SECRET_LENGTH: Final = 4
 """A shorter text would be found everywhere."""
 
 
@@ -32,7 +32,7 @@ def sent_over_http(request: OutgoingRequest, headers: Mapping[str, str]) -> dict
     if request.client is not None:
         sent["connection"] = request.client.ref
     if request.content is not None:
-        is_large = len(request.content) > LARGEST_BODY
+        is_large = len(request.content) > MAX_BODY
         body = text_without_credentials(request.body) if isinstance(request.body, str) else request.body
         codec = codec_of(label_of(headers.get("content-type", "")) or "") or "utf-8"
         sent["body"] = beginning(request.content, secrets, codec=codec) if is_large else shown(body, secrets)
@@ -48,7 +48,7 @@ def shown_address(url: str, secrets: Collection[str]) -> Json:
 def _credentials(pairs: Collection[tuple[str, str]]) -> Iterator[str]:
     """Give every spelling of what headers and parameters named like credentials hold, word by word, longest first."""
     words = {word for name, text in pairs if names_credential(name, in_address=True) for word in (text, *text.split())}
-    spelled = {spelling for word in words if len(word) >= SHORTEST_SECRET for spelling in spellings(word)}
+    spelled = {spelling for word in words if len(word) >= MIN_SECRET_LENGTH for spelling in spellings(word)}
     yield from sorted(spelled, key=len, reverse=True)
 
 
@@ -57,8 +57,8 @@ def _shown_url(url: str, query: list[tuple[str, str]], secrets: Collection[str])
     if any(names_credential(name, in_address=True) for name, _ in query):
         pairs = [(name, CUT if names_credential(name, in_address=True) else text) for name, text in query]
         bare = f"{bare.partition('?')[0]}?{urlencode(pairs, safe='[]')}"
-    return shown(bare, secrets, most=LONGEST_URL)
+    return shown(bare, secrets, most=MAX_URL_LENGTH)
 
 
 def _shown_header(name: str, text: str, secrets: Collection[str]) -> Json:
-    return CUT if names_credential(name, in_address=True) else str(redact(text, secrets))[:LONGEST_HEADER]
+    return CUT if names_credential(name, in_address=True) else str(redact(text, secrets))[:MAX_HEADER_LENGTH]

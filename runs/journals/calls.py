@@ -10,10 +10,10 @@ from kernel.types import Json
 from runs.models import RunEvent
 from runs.step_api.cookies import shown_cookies
 from runs.step_api.made import MADE
-from runs.step_api.sent import MOST_CHARACTERS
+from runs.step_api.sent import MAX_CHARACTERS
 
 PREFIX: Final = "action."
-MOST_CALLS: Final = 20
+MAX_CALLS: Final = 20
 _STARTED: Final = "action.started"
 
 
@@ -51,7 +51,7 @@ def calls_of(events: Sequence[RunEvent]) -> list[dict[str, Json]]:
             )
         elif calls and calls[-1]["attempt"] == event.attempt:
             calls[-1]["result"] = _shown_told(shown_cookies(event.payload))
-    return calls[-MOST_CALLS:]
+    return calls[-MAX_CALLS:]
 
 
 def _shown_told(payload: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -59,4 +59,4 @@ def _shown_told(payload: Mapping[str, Json]) -> Mapping[str, Json]:
     if not isinstance(tool, dict):
         return payload
     rest = {name: value for name, value in payload.items() if name != MADE}
-    return {**rest, "told": str(tool.get("told"))[:MOST_CHARACTERS]}
+    return {**rest, "told": str(tool.get("told"))[:MAX_CHARACTERS]}

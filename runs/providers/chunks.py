@@ -15,7 +15,7 @@ DIALECT: Final = "openai"
 PLACE: Final = "finish_reason"
 """Where a choice says why its answer ended."""
 CALLS: Final = "calls"
-MOST_LOOKS: Final = 64
+MAX_LOOKS: Final = 64
 """How often the arguments of a call are looked at for whether they are complete."""
 REASONING: Final = ("reasoning_content", "reasoning")
 _THOUGHTS: Final = ("thinking", "reasoning")
@@ -160,7 +160,7 @@ class _Call:
         if self._object is not None:
             return True
         self._looks += 1
-        if self._looks > MOST_LOOKS:
+        if self._looks > MAX_LOOKS:
             return False
         try:
             return isinstance(json.loads("".join(self._arguments)), dict)

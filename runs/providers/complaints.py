@@ -9,9 +9,9 @@ from typing import Any, Final
 from runs.providers.errors import Complaint
 from runs.step_api.retry_after import seconds_to_wait
 
-MOST_READ: Final = 2000
-MOST_DEEP: Final = 4
-MOST_HEADERS: Final = 100
+MAX_READ: Final = 2000
+MAX_DEPTH: Final = 4
+MAX_HEADERS: Final = 100
 _TEXTS: Final = (
     "message",
     "msg",
@@ -86,7 +86,7 @@ def read_complaint(status: int, body: Any) -> Complaint:
                 names.append(told)
         if isinstance(part, Mapping) and isinstance(part.get("metadata"), Mapping):
             names += [name for name in _OF_METADATA if part["metadata"].get(name)]
-    text = " ".join(dict.fromkeys(texts))[:MOST_READ]
+    text = " ".join(dict.fromkeys(texts))[:MAX_READ]
     quotas = " ".join(_told_in_details(parts, "quotaId"))
     delays = " ".join(f"retry in {delay}" for delay in _told_in_details(parts, "retryDelay"))
     return Complaint(
@@ -102,7 +102,7 @@ def read_complaint(status: int, body: Any) -> Complaint:
 def _parts(body: Any, depth: int = 0) -> Iterator[Any]:
     """Give an error from the outside in: what gateways wrap, and what they got, which may be JSON in a text."""
     body = _opened(body)
-    if not isinstance(body, Mapping) or depth > MOST_DEEP:
+    if not isinstance(body, Mapping) or depth > MAX_DEPTH:
         yield from () if body is None else (body,)
         return
     if not isinstance(body.get("error"), Mapping | list):
@@ -114,7 +114,7 @@ def _parts(body: Any, depth: int = 0) -> Iterator[Any]:
 
 def _opened(body: Any) -> Any:
     """Read JSON in a text, and the first of a list."""
-    if isinstance(body, str) and body.lstrip().startswith("{") and len(body) <= MOST_READ:
+    if isinstance(body, str) and body.lstrip().startswith("{") and len(body) <= MAX_READ:
         with suppress(ValueError, RecursionError):
             body = json.loads(body)
     return next(iter(body), None) if isinstance(body, list) else body
@@ -126,13 +126,13 @@ def _raw(metadata: Any) -> Any:
 
 def _text_of(part: Any) -> str:
     if isinstance(part, str):
-        return "" if part.lstrip().startswith("<") else part[:MOST_READ]
+        return "" if part.lstrip().startswith("<") else part[:MAX_READ]
     for name in _TEXTS:
         told = part.get(name) if isinstance(part, Mapping) else None
         if isinstance(told, str) and told:
-            return told[:MOST_READ]
+            return told[:MAX_READ]
         if isinstance(told, list | Mapping) and told:
-            return json.dumps(told, default=str)[:MOST_READ]
+            return json.dumps(told, default=str)[:MAX_READ]
     return ""
 
 
@@ -159,7 +159,7 @@ def _wait_in_headers(parts: list[Any]) -> float | None:
         metadata = part.get("metadata") if isinstance(part, Mapping) else None
         kept = metadata.get("headers") if isinstance(metadata, Mapping) else None
         if isinstance(kept, Mapping):
-            headers = {name.lower(): told for name, told in list(kept.items())[:MOST_HEADERS] if isinstance(told, str)}
+            headers = {name.lower(): told for name, told in list(kept.items())[:MAX_HEADERS] if isinstance(told, str)}
             if (seconds := seconds_to_wait(headers, is_limit=True)) is not None:
                 return seconds
     return None

@@ -14,7 +14,7 @@ from kernel.types import Json
 from kernel.values import normalise
 from runs.providers.errors import failed
 
-LARGEST_IN_PLACE: Final = 64 * 1024
+MAX_BYTES_IN_PLACE: Final = 64 * 1024
 FUNCTION: Final = "model_answer"
 """What the compute pool calls ``decode_bytes``."""
 
@@ -30,7 +30,7 @@ async def decode_answer(tenant: Hashable, content: bytes) -> Json:
         StepFailed: LLM_REPLY_UNREADABLE.
         ComputeLimit: Reading it takes too much; other errors of the compute pool as well.
     """
-    if len(content) > LARGEST_IN_PLACE:
+    if len(content) > MAX_BYTES_IN_PLACE:
         content = await compute_pool().run(tenant, FUNCTION, content)
         if not content:
             raise failed("LLM_REPLY_UNREADABLE")

@@ -4,10 +4,10 @@ import re
 from collections import deque
 from typing import Final
 
-MOST_SEARCHED: Final = 256 * 1024
+MAX_SEARCHED: Final = 256 * 1024
 """Characters; a longer text is JSON as a whole, or is none."""
-MOST_FOUND: Final = 16
-MOST_STARTS: Final = 8
+MAX_FOUND: Final = 16
+MAX_STARTS: Final = 8
 
 _MARK: Final = re.compile(r'\\.|["{}\[\]]', re.DOTALL)
 _CLOSES: Final = {"}": "{", "]": "["}
@@ -15,10 +15,10 @@ _CLOSES: Final = {"}": "{", "]": "["}
 
 def json_spans(text: str) -> list[str]:
     """Give what may be objects and lists in a text, the last ones first, the inner ones not; takes linear time."""
-    found: deque[str] = deque(maxlen=MOST_FOUND)
+    found: deque[str] = deque(maxlen=MAX_FOUND)
     start: int | None = 0
-    for _ in range(MOST_STARTS):
-        if start is None or len(text) > MOST_SEARCHED:
+    for _ in range(MAX_STARTS):
+        if start is None or len(text) > MAX_SEARCHED:
             break
         start = _scan(text, start, found)
     return list(reversed(found))

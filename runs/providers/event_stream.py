@@ -13,16 +13,16 @@ from runs.providers.decoding import decode_answer
 from runs.providers.errors import failed
 from runs.step_api.base import StepFailed
 
-MOST_EVENTS: Final = 64 * 1024
-MOST_EVENT_BYTES: Final = 256 * 1024
-MOST_EVENT_LINES: Final = 1_000
+MAX_EVENTS: Final = 64 * 1024
+MAX_EVENT_BYTES: Final = 256 * 1024
+MAX_EVENT_LINES: Final = 1_000
 EVENTS_AT_ONCE: Final = 32
-MOST_TOLD: Final = 400
+MAX_TOLD: Final = 400
 DONE: Final = "[DONE]"
 
 _END: Final = re.compile(rb"[\n\r](?:(?<=\n)\n|(?<=\r)\r|(?<=\r)\n\r\n)")
 """An empty line, by whatever ends lines; found twice as fast as by three alternatives."""
-_LONGEST_END: Final = 4
+_MAX_END_LENGTH: Final = 4
 _LINE: Final = re.compile(r"\r\n|\n|\r")
 _FIELDS: Final = ("", "data", "event", "id", "retry")
 """What a line may begin with; a comment begins with a colon."""
@@ -75,7 +75,7 @@ class EventStream:
 
     async def _watched(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for piece in pieces:
-            self.beginning += piece[: MOST_TOLD - len(self.beginning)]
+            self.beginning += piece[: MAX_TOLD - len(self.beginning)]
             yield piece
 
     async def _stream(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[Any]:
@@ -99,7 +99,7 @@ class EventStream:
         try:
             document = await decode_answer(self._tenant, content)
         except StepFailed:
-            if len(content) > MOST_EVENT_BYTES or not 0 < content.count(b"\n") < MOST_EVENT_LINES:
+            if len(content) > MAX_EVENT_BYTES or not 0 < content.count(b"\n") < MAX_EVENT_LINES:
                 raise
             lines = content.decode("utf-8", "surrogateescape").split("\n")
             documents: list[Any] = [_json(line) for line in lines if line.strip()]
@@ -120,7 +120,7 @@ async def split_events(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     waiting = bytearray()
     count = 0
     async for piece in pieces:
-        seen = max(0, len(waiting) - _LONGEST_END + 1)
+        seen = max(0, len(waiting) - _MAX_END_LENGTH + 1)
         waiting += piece
         has_line_end = b"\n" in piece or b"\r" in piece
         while has_line_end and (end := _END.search(waiting, seen)) is not None:
@@ -144,7 +144,7 @@ async def _from(beginning: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator
 
 
 def _check(event: bytes | bytearray, count: int) -> None:
-    if count > MOST_EVENTS or len(event) > MOST_EVENT_BYTES or event.count(b"\n") > MOST_EVENT_LINES:
+    if count > MAX_EVENTS or len(event) > MAX_EVENT_BYTES or event.count(b"\n") > MAX_EVENT_LINES:
         raise failed("LLM_REPLY_UNREADABLE")
 
 

@@ -20,13 +20,13 @@ ANY_PLACE: Final = (
     "status",
 )
 """Where gateways write why an answer ended, beside the place of the format itself."""
-MOST_TOLD: Final = 16
-LONGEST_WORD: Final = 100
+MAX_TOLD: Final = 16
+MAX_WORD_LENGTH: Final = 100
 _BESIDE: Final = "finish_details"
 _FILTERS: Final = "content_filter_results"
 """Where Azure says what each of its filters did."""
 _FILTERED: Final = "content_filter"
-MOST_DEEP: Final = 3
+MAX_DEPTH: Final = 3
 
 _NAMES: Final = ("type", "reason", "code", "name")
 _NOT_KEY: Final = re.compile(r"[^a-z0-9]+")
@@ -114,7 +114,7 @@ class Ends:
             for name in ANY_PLACE:
                 if (told := holder.get(name)) is not None:
                     kept = self._told if name == self._place else self._beside
-                    kept += [word for word in _words(told) if word not in kept][: MOST_TOLD - len(kept)]
+                    kept += [word for word in _words(told) if word not in kept][: MAX_TOLD - len(kept)]
             if _is_filtered(holder.get(_FILTERS)) and _FILTERED not in self._beside:
                 self._beside.append(_FILTERED)
 
@@ -166,7 +166,7 @@ class Ends:
 
 
 def _is_filtered(told: Any) -> bool:
-    results = list(told.values())[:MOST_TOLD] if isinstance(told, Mapping) else []
+    results = list(told.values())[:MAX_TOLD] if isinstance(told, Mapping) else []
     return any(isinstance(result, Mapping) and result.get("filtered") is True for result in results)
 
 
@@ -184,10 +184,10 @@ def _key(word: str) -> str:
 def _words(told: Any, depth: int = 0) -> Iterator[str]:
     """Give the words of a reason: a text, a number, or those inside an object or a list."""
     if isinstance(told, str | int):
-        yield str(told)[:LONGEST_WORD]
-    elif isinstance(told, Mapping | list) and depth < MOST_DEEP:
+        yield str(told)[:MAX_WORD_LENGTH]
+    elif isinstance(told, Mapping | list) and depth < MAX_DEPTH:
         named = [told[name] for name in _NAMES if name in told] if isinstance(told, Mapping) else told
-        for inner in named[:MOST_TOLD]:
+        for inner in named[:MAX_TOLD]:
             yield from _words(inner, depth + 1)
         if told and not named:
             yield "an object"

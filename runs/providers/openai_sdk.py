@@ -6,7 +6,7 @@ import httpx
 import openai
 from typing_extensions import override
 
-from runs.providers.decoding import LARGEST_IN_PLACE
+from runs.providers.decoding import MAX_BYTES_IN_PLACE
 from runs.providers.wire import Wire
 from runs.step_api.language_models import ProviderOptions
 
@@ -48,7 +48,7 @@ class _OpenAIClient(openai.AsyncOpenAI):
     @override
     def _make_status_error_from_response(self, response: httpx.Response) -> Any:
         """Read what is said of an error, where it is short; the SDK would parse whatever came."""
-        if len(response.content) <= LARGEST_IN_PLACE:
+        if len(response.content) <= MAX_BYTES_IN_PLACE:
             return super()._make_status_error_from_response(response)
         return self._make_status_error("The error is too long to be read.", body=None, response=response)
 

@@ -13,7 +13,7 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _KEY = re.compile(r"\b(?:sk|key|pk|rk)-[\w*.-]{4,}|\S*\*{3,}\S*")
-_SHORTEST_SECRET_PART = 8
+_MIN_SECRET_PART_LENGTH = 8
 _PLAIN_HEADERS = frozenset(
     (
         "accept",
@@ -89,7 +89,7 @@ def _inside(secret: str) -> list[str]:
 
 def _parts(secret: str) -> list[str]:
     """Cut a secret into all its parts of eight letters: services repeat keys shortened, too."""
-    length = _SHORTEST_SECRET_PART
+    length = _MIN_SECRET_PART_LENGTH
     if len(secret) < length:
         return [secret] if len(secret) > 3 else []
     return [secret[start : start + length] for start in range(len(secret) - length + 1)]

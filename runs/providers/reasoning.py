@@ -4,9 +4,9 @@ from typing import Final
 
 from runs.providers.decoding import joined, unfinished
 
-MOST_BLOCKS: Final = 8
+MAX_BLOCKS: Final = 8
 """How often a model may begin to think before it answers; whatever comes then is the answer."""
-MOST_BLANKS: Final = 1_000
+MAX_BLANKS: Final = 1_000
 """Characters that are held back to see whether an answer begins with reasoning."""
 _TAGS: Final = (
     ("<think>", "</think>"),
@@ -29,7 +29,7 @@ def without_reasoning(text: str) -> tuple[str, str]:
     """
     thoughts: list[str] = []
     answer = text
-    while len(thoughts) < MOST_BLOCKS and (closer := _closer_at(answer.lstrip())) is not None:
+    while len(thoughts) < MAX_BLOCKS and (closer := _closer_at(answer.lstrip())) is not None:
         opener = next(opener for opener, end in _TAGS if end == closer)
         thought, _, answer = answer.lstrip().removeprefix(opener).partition(closer)
         thoughts.append(thought)
@@ -80,10 +80,10 @@ class Speech:
                     return False
                 self._held, self._closer = rest.lstrip(), None
             text = self._held.lstrip()
-            self._closer = _closer_at(text) if self._blocks < MOST_BLOCKS else None
+            self._closer = _closer_at(text) if self._blocks < MAX_BLOCKS else None
             if self._closer is None:
                 is_open = not text or any(opener.startswith(text) for opener, _ in _TAGS)
-                self._has_begun = not is_open or len(self._held) > MOST_BLANKS
+                self._has_begun = not is_open or len(self._held) > MAX_BLANKS
                 self._held = text if self._has_begun and self._blocks else self._held
                 return self._has_begun
             self._held = text

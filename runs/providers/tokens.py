@@ -4,7 +4,7 @@ from kernel.values import dump_json
 from runs.step_api.language_models import CompletionRequest, TokenCount, ToolCall
 
 BYTES_PER_TOKEN = 4
-MOST_COUNTED = 10**12
+MAX_COUNTED = 10**12
 """No call takes more; what says so is no count."""
 _TOKENS_PER_MESSAGE = 4
 
@@ -33,10 +33,10 @@ def counted(input_tokens: object, output_tokens: object) -> TokenCount | None:
 def whole_number(told: object) -> int | None:
     """Read a count, which some services write as a float or as a text; None where it is none."""
     if isinstance(told, str) and told.isascii() and told.isdigit():
-        told = int(told[: len(str(MOST_COUNTED)) + 1])
+        told = int(told[: len(str(MAX_COUNTED)) + 1])
     if isinstance(told, float) and told.is_integer():
         told = int(told)
-    return told if isinstance(told, int) and not isinstance(told, bool) and 0 <= told <= MOST_COUNTED else None
+    return told if isinstance(told, int) and not isinstance(told, bool) and 0 <= told <= MAX_COUNTED else None
 
 
 def estimated(request: CompletionRequest, text: str, calls: tuple[ToolCall, ...]) -> TokenCount:

@@ -11,7 +11,7 @@ from kernel.values import MAX_SAFE_INTEGER
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,16}")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _TRUTHS: Final = dict.fromkeys(("true", "1", "on", "yes"), True) | dict.fromkeys(("false", "0", "off", "no"), False)
-_MOST_NESTED: Final = 8
+_MAX_NESTED: Final = 8
 
 
 def as_the_schema_has_it(fields: Mapping[str, Json], schema: Mapping[str, Any]) -> dict[str, Json]:
@@ -43,7 +43,7 @@ def _scalar(text: str, types: frozenset[str], sent: Json) -> Json:
 
 def _types(schema: Any, depth: int = 0) -> frozenset[str]:
     """Give the types a schema names, alternatives among them; none where it names none."""
-    if not isinstance(schema, dict) or depth > _MOST_NESTED:
+    if not isinstance(schema, dict) or depth > _MAX_NESTED:
         return frozenset()
     said = schema.get("type", ())
     found = frozenset([said] if isinstance(said, str) else [one for one in said if isinstance(one, str)])

@@ -25,7 +25,7 @@ from runs.resuming.forms import as_the_schema_has_it
 from runs.resuming.links import ResumeLink
 from runs.selectors import OUTCOMES
 
-MOST_EARLY_CALLS: Final = 20
+MAX_EARLY_CALLS: Final = 20
 """So many calls a run keeps that came before it waited for them."""
 _OF_CALLS: Final = (SignalKind.CALL, SignalKind.EARLY_CALL)
 
@@ -135,7 +135,7 @@ def _decide(run: Run, link: ResumeLink) -> Reception:
         raise LinkOver("The time for this call has passed.")
     if waits or unheard:
         raise LinkOver("Somebody has called already, or the run has gone on without.")
-    if run.signals.filter(kind=SignalKind.EARLY_CALL, applied_seq=None).count() >= MOST_EARLY_CALLS:
+    if run.signals.filter(kind=SignalKind.EARLY_CALL, applied_seq=None).count() >= MAX_EARLY_CALLS:
         raise TooManyEarlyCalls
     return Reception.KEPT
 

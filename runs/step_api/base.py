@@ -20,7 +20,7 @@ from runs.work.functions import FUNCTIONS
 from segments.catalog import Effect, ExpressionText, Port, StepConfig, StepType
 from segments.expressions import Account, ExpressionError, Names
 
-LEAST_WAIT_SECONDS: Final = 0.05
+MIN_WAIT_SECONDS: Final = 0.05
 IN_DOUBT: Final = "The call may have had its effect, so it is not made again: see whether it had."
 
 
@@ -278,7 +278,7 @@ class StepCall:
                 return
 
     async def _wait_for(self, closed: Defer) -> None:
-        seconds = max(LEAST_WAIT_SECONDS, (closed.until - utc_now()).total_seconds())
+        seconds = max(MIN_WAIT_SECONDS, (closed.until - utc_now()).total_seconds())
         if self.deadline is not None and time.monotonic() + seconds >= self.deadline:
             raise closed
         await asyncio.sleep(seconds)

@@ -12,7 +12,7 @@ from segments.catalog import StepType
 
 ANSWER_INVALID: Final = "STEP_ANSWER_INVALID"
 ACTIONS: Final = ("action.started", "action.completed", "action.failed")
-MOST_WAIT_SECONDS: Final = 366 * 5 * 24 * 3600
+MAX_WAIT_SECONDS: Final = 366 * 5 * 24 * 3600
 _KINDS: Final = ("timer", "call", "human")
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _ENGINE_ONLY: Final = re.compile(r"(RUN|STEP|OWNER)_.*|(ENGINE|INTERNAL)_ERROR|ACTIVATION_LIMIT|OUTCOME_UNKNOWN")
@@ -55,7 +55,7 @@ def _judge_emission(step_type: StepType, answer: Emit, ports: Collection[str]) -
 def _judge_wait(step_type: StepType, wait: Wait) -> None:
     if wait.kind not in _KINDS:
         raise _invalid(step_type, f"waits for {wait.kind!r:.80}; a step waits for {_listed(_KINDS)}")
-    if wait.seconds is not None and not 0 <= wait.seconds <= MOST_WAIT_SECONDS:
+    if wait.seconds is not None and not 0 <= wait.seconds <= MAX_WAIT_SECONDS:
         raise _invalid(step_type, f"waits for {wait.seconds!r:.80} seconds; it may be from 0 to five years")
     if wait.until is not None and wait.until.utcoffset() is None:
         raise _invalid(step_type, "waits until a time without a zone")

@@ -9,7 +9,7 @@ from kernel.redaction import CUT, redact
 from kernel.types import Json
 from kernel.values import dump_json
 
-MOST_CHARACTERS: Final = 4_000
+MAX_CHARACTERS: Final = 4_000
 _BYTES_OF_A_LETTER: Final = 4
 _CREDENTIAL: Final = re.compile(
     r"(password|passwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|authorization|cookie|credentials?"
@@ -37,7 +37,7 @@ def names_credential(name: str, *, in_address: bool = False) -> bool:
     return bool(found)
 
 
-def shown(value: Json, secrets: Collection[str] = (), *, most: int = MOST_CHARACTERS) -> Json:
+def shown(value: Json, secrets: Collection[str] = (), *, most: int = MAX_CHARACTERS) -> Json:
     """Give a value that is sent, such as a body, a prompt or a tool's arguments.
 
     Args:
@@ -55,7 +55,7 @@ def shown(value: Json, secrets: Collection[str] = (), *, most: int = MOST_CHARAC
 
 
 def beginning(
-    content: bytes, secrets: Collection[str] = (), *, most: int = MOST_CHARACTERS, codec: str = "utf-8"
+    content: bytes, secrets: Collection[str] = (), *, most: int = MAX_CHARACTERS, codec: str = "utf-8"
 ) -> Json:
     """Give the beginning of what is too large to be looked through: ``{"beginning": text, "bytes": of the whole}``.
 

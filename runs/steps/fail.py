@@ -10,7 +10,7 @@ from runs.step_api.base import StepCall, StepConfig, StepFailed, StepHandler
 from runs.steps.platform_codes import is_platform_code
 from segments.catalog import Effect, Port, Role, StepType
 
-MOST_DETAILS_BYTES: Final = 16 * 1024
+MAX_DETAILS_BYTES: Final = 16 * 1024
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 
@@ -60,7 +60,7 @@ class FailRun(StepHandler):
         config = call.config
         if not isinstance(config, FailConfig):
             raise TypeError("a fail step is given its own config")
-        if size_of(config.details) > MOST_DETAILS_BYTES:
-            raise StepFailed("VALUE_TOO_LARGE", f"The `details` of {config.code} have over {MOST_DETAILS_BYTES} bytes.")
+        if size_of(config.details) > MAX_DETAILS_BYTES:
+            raise StepFailed("VALUE_TOO_LARGE", f"The `details` of {config.code} have over {MAX_DETAILS_BYTES} bytes.")
         message = config.message or f"The step {call.step_id} ended the run."
         raise StepFailed(config.code, message, details=config.details)

@@ -15,7 +15,7 @@ from runs.step_api.base import Emit, StepCall, StepFailed, StepHandler
 from runs.steps.effects import effect_each_time
 from segments.catalog import Port, Remark, StepType
 
-LONGEST_HEADER: Final = 2_000
+MAX_HEADER_LENGTH: Final = 2_000
 """Characters of an answer's header that are kept."""
 
 
@@ -97,7 +97,7 @@ class HttpAction(StepHandler):
 
 def _kept(headers: Mapping[str, str], names: Sequence[str]) -> dict[str, Json]:
     """Give the headers of an answer that are to be kept, the beginning of a long one."""
-    return {name: headers[name][:LONGEST_HEADER] for name in names if name in headers}
+    return {name: headers[name][:MAX_HEADER_LENGTH] for name in names if name in headers}
 
 
 async def _selected(config: HttpActionConfig, call: StepCall, answer: Json, status: int) -> Json:

@@ -13,7 +13,7 @@ from runs.step_api.base import Emit, StepCall, StepConfig, StepFailed, StepHandl
 from segments.catalog import Effect, Port, StepType
 from segments.definition.foreign_schemas import usable
 
-MOST_SECONDS: Final = 366 * 5 * 24 * 3600
+MAX_SECONDS: Final = 366 * 5 * 24 * 3600
 TOO_LONG: Final = "A step waits for five years at most."
 
 
@@ -22,7 +22,7 @@ class Call(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    timeout_hours: float = Field(24, gt=0, le=MOST_SECONDS / 3600, description="For how many hours")
+    timeout_hours: float = Field(24, gt=0, le=MAX_SECONDS / 3600, description="For how many hours")
     answer_schema: dict[str, Any] | None = Field(
         None,
         alias="schema",
@@ -43,7 +43,7 @@ class Call(BaseModel):
 class WaitConfig(StepConfig):
     """What is waited for: exactly one of its keys."""
 
-    seconds: float | None = Field(None, gt=0, le=MOST_SECONDS, description="For how many seconds")
+    seconds: float | None = Field(None, gt=0, le=MAX_SECONDS, description="For how many seconds")
     until: str | None = Field(
         None,
         description="Until which time: 2026-12-24T18:00:00+01:00, with its zone; one that is over waits for nothing",
@@ -108,7 +108,7 @@ class WaitStep(StepHandler):
         if config.until is None:
             return Wait("timer", seconds=config.seconds)
         until, now = read_moment(config.until), utc_now()
-        if (until - now).total_seconds() > MOST_SECONDS:
+        if (until - now).total_seconds() > MAX_SECONDS:
             raise StepFailed("WAIT_TOO_LONG", TOO_LONG)
         return Wait("timer", max(until, now).astimezone(UTC))
 

@@ -10,7 +10,7 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
 
-from foundation.console import MOST_COUNTED, BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column
+from foundation.console import MAX_COUNTED, BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column
 from kernel.clock import utc_now
 from kernel.ids import parse_id
 from runs.models import ModelPrice, UsageDay, UsageEntry
@@ -20,7 +20,7 @@ from segments.selectors import of_segment_called, segment_name
 
 _GROUP: Final = ("tenant", "day", "segment_id", "provider", "model", "is_test")
 _SUMMED: Final = ("calls", "input_tokens", "output_tokens", "cost", "unpriced_calls", "estimated_calls")
-MOST_LINES: Final = 20
+MAX_LINES: Final = 20
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class UsageDayAdmin(SegmentColumn, ReadOnlyAdmin):
         shown = getattr(answer, "context_data", {}).get("cl")
         if shown is not None:
             names = [f"sum_{name}" for name in ("calls", "input_tokens", "output_tokens", "cost")]
-            rows = shown.queryset.order_by().values_list("provider", "model", *names)[:MOST_COUNTED]
+            rows = shown.queryset.order_by().values_list("provider", "model", *names)[:MAX_COUNTED]
             answer.context_data["lines"] = _lines(rows)  # type: ignore[attr-defined]  # a template's answer has it
         return answer
 
@@ -219,4 +219,4 @@ def _lines(rows: Iterable[tuple[str, str, int, int, int, Decimal]]) -> list[Usag
         lines.setdefault((provider, model), UsageLine(provider, model)).add(*sums)  # type: ignore[arg-type]  # four sums
         total.add(*sums)  # type: ignore[arg-type]  # as above
     dearest = sorted(lines.values(), key=lambda line: (-line.cost, -line.calls, line.model))
-    return [*dearest[:MOST_LINES], total] if lines else []
+    return [*dearest[:MAX_LINES], total] if lines else []

@@ -16,7 +16,7 @@ from runs.usage.amounts import money
 from runs.usage.budgets import resets_at
 from tenants.models import Tenant
 
-MOST_ROWS: Final = 10_000
+MAX_ROWS: Final = 10_000
 OPERATOR: Final = "The operator of the installation, on the tenant's page of the console."
 GROUPS: Final = {"day": ("day",), "segment": ("segment_id",), "model": ("provider", "model")}
 """What usage can be told apart by, with the columns that takes."""
@@ -71,7 +71,7 @@ def read_usage(
         model: Only of this model.
 
     Raises:
-        UsageTooDetailed: There would be more than ``MOST_ROWS`` rows.
+        UsageTooDetailed: There would be more than ``MAX_ROWS`` rows.
     """
     wanted = Q(day__gte=first, day__lte=last)
     if segment is not None:
@@ -82,9 +82,9 @@ def read_usage(
     with tenant_scope(tenant.id):
         days = UsageDay.objects.filter(wanted)
         totals = days.aggregate(**_SUMS)
-        rows = list(days.values(*columns).annotate(**_SUMS).order_by(*columns)[: MOST_ROWS + 1]) if columns else []
-    if len(rows) > MOST_ROWS:
-        raise UsageTooDetailed(extra={"limit": MOST_ROWS})
+        rows = list(days.values(*columns).annotate(**_SUMS).order_by(*columns)[: MAX_ROWS + 1]) if columns else []
+    if len(rows) > MAX_ROWS:
+        raise UsageTooDetailed(extra={"limit": MAX_ROWS})
     return UsageReport([_plain(row) for row in rows], _plain(totals))
 
 

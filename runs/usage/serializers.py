@@ -15,7 +15,7 @@ from tenants.fields import WordList
 from tenants.requests import Strict
 
 DEFAULT_DAYS: Final = 30
-MOST_DAYS: Final = 366
+MAX_DAYS: Final = 366
 
 
 class UsageQuery(Strict):
@@ -43,8 +43,8 @@ class UsageQuery(Strict):
         first: date = attrs.pop("from", None) or _days_before(last, DEFAULT_DAYS - 1)
         if first > last:
             raise _wrong_from("`from` is behind `to`.", "EMPTY_SPAN")
-        if (last - first).days >= MOST_DAYS:
-            raise _wrong_from(f"At most {MOST_DAYS} days are told at once.", "SPAN_TOO_LONG")
+        if (last - first).days >= MAX_DAYS:
+            raise _wrong_from(f"At most {MAX_DAYS} days are told at once.", "SPAN_TOO_LONG")
         return {**attrs, "first": first, "last": last}
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from segments.expressions.template import Template
 
-MOST_SHOWN: Final = 5
+MAX_SHOWN: Final = 5
 
 _ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _QUERY: Final = re.compile(r"(?<!\{)\?")

@@ -9,7 +9,7 @@ from typing import Final
 from segments.expressions.errors import quoted
 
 CANDIDATES_LOOKED_AT = 200
-LONGEST_CANDIDATE = 64
+MAX_CANDIDATE_LENGTH = 64
 
 COMPREHENSION = "use a comprehension: `[x.name for x in list if x.ready]`"
 
@@ -124,10 +124,10 @@ def nearest(wanted: str, candidates: Iterable[object]) -> str | None:
     names = [
         name
         for name in islice(candidates, CANDIDATES_LOOKED_AT)
-        if isinstance(name, str) and len(name) <= LONGEST_CANDIDATE
+        if isinstance(name, str) and len(name) <= MAX_CANDIDATE_LENGTH
     ]
     by_lower_case = {name.lower(): name for name in reversed(names)}
-    close = get_close_matches(wanted[:LONGEST_CANDIDATE].lower(), by_lower_case, n=1, cutoff=0.6)
+    close = get_close_matches(wanted[:MAX_CANDIDATE_LENGTH].lower(), by_lower_case, n=1, cutoff=0.6)
     return f"did you mean {quoted(by_lower_case[close[0]])}?" if close else None
 
 

@@ -11,7 +11,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from foundation.console import (
-    MOST_AT_ONCE,
+    MAX_AT_ONCE,
     ConsoleAdmin,
     NoQuestionsForm,
     Question,
@@ -143,7 +143,7 @@ class PromptTemplateAdmin(ConsoleAdmin):
         """Take the chosen prompts out of use, after asking."""
         if not is_confirmed(request):
             return self.ask(request, _archive_question(templates), form=NoQuestionsForm())
-        in_use = list(templates.filter(archived_at__isnull=True).order_by("id")[:MOST_AT_ONCE])
+        in_use = list(templates.filter(archived_at__isnull=True).order_by("id")[:MAX_AT_ONCE])
         for template in in_use:
             archive_prompt(tenant=template.tenant, actor=actor_of(request), template_id=template.template_id)
         self.message_user(request, f"Archived: {len(in_use)}.")
@@ -215,5 +215,5 @@ def _archive_question(templates: QuerySet[PromptTemplate]) -> Question:
         title="Archive prompts",
         sentence="Steps that use an archived prompt fail. Its versions stay, and saving it again brings it back.",
         button="Archive",
-        counts=[("will be archived", min(counts["in_use"], MOST_AT_ONCE)), ("archived already", counts["archived"])],
+        counts=[("will be archived", min(counts["in_use"], MAX_AT_ONCE)), ("archived already", counts["archived"])],
     )

@@ -5,7 +5,7 @@ from contextlib import suppress
 from segments.catalog import PathText, UrlText
 from segments.definition.findings import FindingPlace, shown
 from segments.definition.refs import config_refs
-from segments.expressions import MOST_SHOWN, ExpressionError, foreign_places, named_in, parse_template
+from segments.expressions import MAX_SHOWN, ExpressionError, foreign_places, named_in, parse_template
 from segments.validation.context import Context
 
 
@@ -24,7 +24,7 @@ def _check(context: Context, mark: PathText | UrlText, text: str, place: Finding
     with suppress(ExpressionError):  # which is told elsewhere
         found = foreign_places(parse_template(text), own=own)
     if found:
-        told = ", ".join(shown(one) for one in found[:MOST_SHOWN])
+        told = ", ".join(shown(one) for one in found[:MAX_SHOWN])
         ours = "arguments are written {name}, values of the run {{ ... }}" if own else "a value is written {{ ... }}"
         message = f"Sent as it stands: {told}; {ours}."
         hint = _hint(found[0], takes_arguments=own is not None)

@@ -8,7 +8,7 @@ from segments.plan.fan_outs import Between, FanOuts, openers
 from segments.validation.context import Context
 from segments.validation.exclusion import conditions_exclude
 
-MOST_FAN_OUTS = 100
+MAX_FAN_OUTS = 100
 """Fan-outs looked at; each costs a walk of the graph."""
 
 
@@ -40,9 +40,9 @@ def _splits_items(context: Context, step_id: str) -> bool:
 
 
 def _several(context: Context, fan_outs: FanOuts) -> list[str]:
-    """Return the steps out of which several edges lead, or that send several items; at most ``MOST_FAN_OUTS``."""
+    """Return the steps out of which several edges lead, or that send several items; at most ``MAX_FAN_OUTS``."""
     found = [one for one in context.step_types if one in fan_outs.item_splits or len(context.leaving[one]) > 1]
-    return [one for one in found if context.graph and one in context.graph.reachable][:MOST_FAN_OUTS]
+    return [one for one in found if context.graph and one in context.graph.reachable][:MAX_FAN_OUTS]
 
 
 def _joins_that_repeat(fan_out: str, fan_outs: FanOuts, dominators: Mapping[str, str | None]) -> Iterator[str]:

@@ -13,8 +13,8 @@ from tenants.access.rate_limits import per_seconds, rate_limits
 from tenants.errors import TooManyAttempts
 
 WINDOW_SECONDS: Final = 60
-MOST_PER_ACCOUNT: Final = 20
-MOST_CLOSED: Final = 10_000
+MAX_PER_ACCOUNT: Final = 20
+MAX_CLOSED: Final = 10_000
 
 WRONG: Final = Counter("llmteam_wrong_credentials", "Keys, tokens and sign-ins that were wrong.", ["kind", "answer"])
 
@@ -60,17 +60,17 @@ class Attempts:
             self._close(address, seconds)
             self._refuse("address", most, seconds)
         if account is not None:
-            limit = per_seconds(f"{self._kind}_wrong_for_account", MOST_PER_ACCOUNT, WINDOW_SECONDS)
+            limit = per_seconds(f"{self._kind}_wrong_for_account", MAX_PER_ACCOUNT, WINDOW_SECONDS)
             name = hashlib.sha256(account.encode()).hexdigest()[:32]
             if not limits.hit(limit, name):
-                self._refuse("account", MOST_PER_ACCOUNT, limits.seconds_left(limit, name))
+                self._refuse("account", MAX_PER_ACCOUNT, limits.seconds_left(limit, name))
         WRONG.labels(self._kind, "refused").inc()
 
     def _close(self, address: str, seconds: int) -> None:
         with self._lock:
             self._closed.pop(address, None)
             self._closed[address] = time.monotonic() + seconds
-            if len(self._closed) > MOST_CLOSED:
+            if len(self._closed) > MAX_CLOSED:
                 self._closed.popitem(last=False)
 
     def _refuse(self, whose: str, most: int, seconds: int) -> None:

@@ -13,13 +13,13 @@ from tenants.types import Caller
 
 REMEMBERED_SECONDS: Final = 4.0
 """Less than the 5 s within which a revoked key must be refused by every process."""
-MOST_REMEMBERED: Final = 1_000
+MAX_REMEMBERED: Final = 1_000
 
 
 class KnownCallers:
     """Remembers callers by a hash of their key, for at most ``REMEMBERED_SECONDS`` from before they were read.
 
-    Holds no key in clear. Holds at most ``MOST_REMEMBERED``: the oldest make room. May be used from any thread.
+    Holds no key in clear. Holds at most ``MAX_REMEMBERED``: the oldest make room. May be used from any thread.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class KnownCallers:
                 return
             self._by_hash.pop(_hash(key_text), None)
             self._by_hash[_hash(key_text)] = (until, caller)
-            if len(self._by_hash) > MOST_REMEMBERED:
+            if len(self._by_hash) > MAX_REMEMBERED:
                 del self._by_hash[next(iter(self._by_hash))]
 
     def forget(self, tenant_id: UUID) -> None:

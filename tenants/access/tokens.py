@@ -17,7 +17,7 @@ import orjson
 
 PREFIX: Final = "llmb_"
 LONGEST: Final = 1_000
-MOST_SECONDS: Final = 900
+MAX_SECONDS: Final = 900
 """How long a token may live. The reader holds every token to it, so none that was forged lasts longer."""
 SKEW_SECONDS: Final = 60
 """How far the clocks of two web processes may be apart."""
@@ -63,7 +63,7 @@ def read_token(text: str, *, master: str, now: datetime) -> TokenFacts | None:
         facts = TokenFacts(public_id, tuple(scopes), datetime.fromtimestamp(expires, UTC), member)
     except (ValueError, TypeError, OverflowError, OSError, binascii.Error):
         return None
-    return facts if now < facts.expires_at <= now + timedelta(seconds=MOST_SECONDS + SKEW_SECONDS) else None
+    return facts if now < facts.expires_at <= now + timedelta(seconds=MAX_SECONDS + SKEW_SECONDS) else None
 
 
 def is_ours(text: str, *, master: str) -> bool:

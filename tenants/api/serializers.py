@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tenants.access.tokens import MOST_SECONDS
+from tenants.access.tokens import MAX_SECONDS
 from tenants.fields import WordList
 from tenants.models import ApiKey, Membership
 from tenants.requests import Strict
@@ -101,9 +101,7 @@ class TokenFields(Strict):
         help_text="Whom it acts for: an active member's e-mail or id. What is done with it is theirs; it may do what "
         "their role may. The key needs `tenant:write`.",
     )
-    expires_in = serializers.IntegerField(
-        default=MOST_SECONDS, min_value=1, max_value=MOST_SECONDS, help_text="Seconds."
-    )
+    expires_in = serializers.IntegerField(default=MAX_SECONDS, min_value=1, max_value=MAX_SECONDS, help_text="Seconds.")
 
 
 class TokenShape(serializers.Serializer[Any]):

@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from foundation.console import MOST_AT_ONCE, ConsoleAdmin, NoQuestionsForm, Question, act, is_confirmed
+from foundation.console import MAX_AT_ONCE, ConsoleAdmin, NoQuestionsForm, Question, act, is_confirmed
 from tenants.callback_signing.secrets import rotate_callback_secret
 from tenants.models import CallbackSecret, Tenant
 
@@ -22,7 +22,7 @@ class CallbackSecretActs(ConsoleAdmin):
         if not is_confirmed(request):
             return self.ask(request, _question(tenants), form=NoQuestionsForm())
         made = []
-        for tenant in tenants.order_by("slug")[:MOST_AT_ONCE]:
+        for tenant in tenants.order_by("slug")[:MAX_AT_ONCE]:
             made.append((tenant, rotate_callback_secret(tenant=tenant)))
             self.record(request, verb="callback_secret_rotated", row=tenant)
         context = {
@@ -44,9 +44,9 @@ class CallbackSecretActs(ConsoleAdmin):
 def _question(tenants: QuerySet[Tenant]) -> Question:
     chosen = tenants.count()
     having = CallbackSecret.objects.filter(tenant__in=tenants).count()
-    counts = [("will have a new secret", min(chosen, MOST_AT_ONCE)), ("of them have one now", having)]
-    if chosen > MOST_AT_ONCE:
-        counts.append((f"left for another time ({MOST_AT_ONCE} at once)", chosen - MOST_AT_ONCE))
+    counts = [("will have a new secret", min(chosen, MAX_AT_ONCE)), ("of them have one now", having)]
+    if chosen > MAX_AT_ONCE:
+        counts.append((f"left for another time ({MAX_AT_ONCE} at once)", chosen - MAX_AT_ONCE))
     return Question(
         action="rotate_callback_secrets",
         title="Make new callback secrets",

@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 from foundation.console import ConsoleAdmin, actor_of, column
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
-from tenants.connections.certificates import LONGEST_PEM, expires_at
+from tenants.connections.certificates import MAX_PEM_LENGTH, expires_at
 from tenants.connections.options import OPTIONS
 from tenants.connections.rules import POINTERS, REF, ConnectionWish, problems, secret_problems, tls_problems
 from tenants.connections.services import (
@@ -54,7 +54,7 @@ class ConnectionForm(Form):
 
     new_tls_key = forms.CharField(
         required=False,
-        max_length=LONGEST_PEM,
+        max_length=MAX_PEM_LENGTH,
         label="Private key",
         widget=SecretTextarea,
         help_text="PEM, of the client certificate. Left empty, the one that is kept stays.",

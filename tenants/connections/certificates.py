@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from kernel.egress import build_ssl_context
 from kernel.errors import ErrorItem
 
-LONGEST_PEM: Final = 64 * 1024
+MAX_PEM_LENGTH: Final = 64 * 1024
 _CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _COPY_WHOLE: Final = "Copy it whole, from its line BEGIN CERTIFICATE to its line END CERTIFICATE."
 

@@ -7,14 +7,14 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from foundation.shapes import JsonObject
-from tenants.connections.certificates import LONGEST_PEM, expires_at
+from tenants.connections.certificates import MAX_PEM_LENGTH, expires_at
 from tenants.connections.rules import ConnectionWish
 from tenants.connections.services import KEEP
 from tenants.fields import FiniteFloat, ObjectField
 from tenants.models import Connection, ConnectionAuth, ConnectionKind, SecretPlace
 from tenants.requests import Strict
 
-MOST_HEADERS = 30
+MAX_HEADERS = 30
 _SECRETS = "secret api_key apikey key token access_token password client_secret value"
 _IN_AUTH = "username token_url client_id scope audience resource secret_in"
 _IN_TLS = {"tls_ca": "ca", "tls_certificate": "certificate", "tls_key": "key"}
@@ -58,15 +58,15 @@ class TlsFields(Strict):
     """Certificates for TLS, in PEM."""
 
     ca = serializers.CharField(
-        required=False, max_length=LONGEST_PEM, help_text="Authorities of the host, trusted instead of all others."
+        required=False, max_length=MAX_PEM_LENGTH, help_text="Authorities of the host, trusted instead of all others."
     )
     certificate = serializers.CharField(
-        required=False, max_length=LONGEST_PEM, help_text="Client certificate, first, and those that lead to its CA."
+        required=False, max_length=MAX_PEM_LENGTH, help_text="Client certificate, first, and those that lead to its CA."
     )
     key = serializers.CharField(
         required=False,
         write_only=True,
-        max_length=LONGEST_PEM,
+        max_length=MAX_PEM_LENGTH,
         help_text="Private key of the client certificate, not encrypted. Left out it stays; it is never shown.",
     )
 
@@ -132,8 +132,8 @@ class ConnectionFields(Strict):
 
     def validate_headers(self, value: dict[str, str]) -> dict[str, str]:
         """Bound their number."""
-        if len(value) > MOST_HEADERS:
-            raise serializers.ValidationError(f"At most {MOST_HEADERS} headers.", "TOO_MANY")
+        if len(value) > MAX_HEADERS:
+            raise serializers.ValidationError(f"At most {MAX_HEADERS} headers.", "TOO_MANY")
         return value
 
     def wish(self) -> ConnectionWish:

@@ -15,7 +15,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from foundation.console import (
-    MOST_AT_ONCE,
+    MAX_AT_ONCE,
     ConsoleAdmin,
     NoQuestionsForm,
     Question,
@@ -234,7 +234,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         """Stop the chosen keys for good, after asking."""
         if not is_confirmed(request):
             return self.ask(request, _revoke_question(keys), form=NoQuestionsForm())
-        live = list(keys.filter(revoked_at__isnull=True).order_by("id")[:MOST_AT_ONCE])
+        live = list(keys.filter(revoked_at__isnull=True).order_by("id")[:MAX_AT_ONCE])
         for key in live:
             revoke_api_key(tenant=key.tenant, api_key_id=key.id, actor=actor_of(request))
         self.message_user(request, f"Revoked: {len(live)}.")
@@ -256,5 +256,5 @@ def _revoke_question(keys: QuerySet[ApiKey]) -> Question:
         title="Revoke API keys",
         sentence="Programs that use these keys are refused from their next request on. This cannot be undone.",
         button="Revoke for good",
-        counts=[("will be revoked", min(counts["live"], MOST_AT_ONCE)), ("revoked already", counts["revoked"])],
+        counts=[("will be revoked", min(counts["live"], MAX_AT_ONCE)), ("revoked already", counts["revoked"])],
     )

@@ -14,7 +14,7 @@ from kernel.actors import chain
 from kernel.ids import parse_id
 from tenants.models import ApiKey, Membership, User
 
-MOST_FOUND: Final = 100
+MAX_FOUND: Final = 100
 """Of each kind, so many that are named so are searched for."""
 _FIXED: Final = {
     "system": gettext_noop("system"),
@@ -45,11 +45,11 @@ def of_actor_called(text: str) -> Q:
     """Keep rows whose ``actor``, alone or as a party, is called so: by words of a name, e-mail, login or key's name."""
     named = [part for part, word in _FIXED.items() if text.lower() in {part, gettext(word).lower()}]
     keys = ApiKey.objects.filter(name__icontains=text).order_by("-id").values_list("public_id", flat=True)
-    named += [f"key:{public_id}" for public_id in keys[:MOST_FOUND]]
+    named += [f"key:{public_id}" for public_id in keys[:MAX_FOUND]]
     members = Membership.objects.filter(is_called(text, "user__")).order_by("-id").values_list("id", flat=True)
-    named += [f"member:{member_id}" for member_id in members[:MOST_FOUND]]
+    named += [f"member:{member_id}" for member_id in members[:MAX_FOUND]]
     people = User.objects.filter(is_called(text)).order_by("-id").values_list("id", flat=True)
-    named += [f"user:{user_id}" for user_id in people[:MOST_FOUND]]
+    named += [f"user:{user_id}" for user_id in people[:MAX_FOUND]]
     return Q(In(_party(1), named)) | Q(In(_party(2), named))
 
 

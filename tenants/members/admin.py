@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from foundation.console import (
-    MOST_AT_ONCE,
+    MAX_AT_ONCE,
     ConsoleAdmin,
     NoQuestionsForm,
     Question,
@@ -138,7 +138,7 @@ class MembershipAdmin(ConsoleAdmin):
         if not is_confirmed(request):
             return self.ask(request, _deactivate_question(members), form=NoQuestionsForm())
         done = 0
-        for member in members.filter(deactivated_at=None).order_by("id")[:MOST_AT_ONCE]:
+        for member in members.filter(deactivated_at=None).order_by("id")[:MAX_AT_ONCE]:
             try:
                 deactivate_member(tenant=member.tenant, actor=actor_of(request), member_id=member.id)
                 done += 1
@@ -152,7 +152,7 @@ class MembershipAdmin(ConsoleAdmin):
         """Give the chosen people back what they could do, after asking."""
         if not is_confirmed(request):
             return self.ask(request, _reactivate_question(members), form=NoQuestionsForm())
-        gone = list(members.exclude(deactivated_at=None).order_by("id")[:MOST_AT_ONCE])
+        gone = list(members.exclude(deactivated_at=None).order_by("id")[:MAX_AT_ONCE])
         for member in gone:
             reactivate_member(tenant=member.tenant, actor=actor_of(request), member_id=member.id)
         self.message_user(request, f"Reactivated: {len(gone)}.")
@@ -269,7 +269,7 @@ class InvitationAdmin(ConsoleAdmin):
     @act("Revoke invitations", permission="revoke")
     def revoke_invitations(self, request: HttpRequest, rows: QuerySet[Invitation]) -> HttpResponse | None:
         """Take the chosen invitations back, after asking."""
-        found = [row for row in rows.order_by("id")[:MOST_AT_ONCE] if row.is_open]
+        found = [row for row in rows.order_by("id")[:MAX_AT_ONCE] if row.is_open]
         if not is_confirmed(request):
             return self.ask(request, _revoke_question(len(found), rows.count()), form=NoQuestionsForm())
         for row in found:
@@ -290,7 +290,7 @@ def _counts(members: QuerySet[Membership]) -> tuple[int, int]:
         active=Count("pk", filter=Q(deactivated_at__isnull=True)),
         gone=Count("pk", filter=Q(deactivated_at__isnull=False)),
     )
-    return min(counted["active"], MOST_AT_ONCE), min(counted["gone"], MOST_AT_ONCE)
+    return min(counted["active"], MAX_AT_ONCE), min(counted["gone"], MAX_AT_ONCE)
 
 
 def _deactivate_question(members: QuerySet[Membership]) -> Question:

@@ -11,7 +11,7 @@ ADMIN: Final = "admin"
 REVIEWER: Final = "reviewer"
 AUDITOR: Final = "auditor"
 GROUP: Final = re.compile(r"[^\s,@][^,@\n]{0,98}[^\s,@]|[^\s,@]")
-MOST_GROUPS: Final = 50
+MAX_GROUPS: Final = 50
 
 
 def group_problems(groups: Sequence[str]) -> list[ErrorItem]:
@@ -21,8 +21,8 @@ def group_problems(groups: Sequence[str]) -> list[ErrorItem]:
         for index, group in enumerate(groups)
         if GROUP.fullmatch(group) is None
     ]
-    if len(groups) > MOST_GROUPS:
-        found.append(ErrorItem(code="TOO_MANY", detail=f"At most {MOST_GROUPS} groups.", pointer="/groups"))
+    if len(groups) > MAX_GROUPS:
+        found.append(ErrorItem(code="TOO_MANY", detail=f"At most {MAX_GROUPS} groups.", pointer="/groups"))
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from tenants.fields import Formed, Id, whole
-from tenants.members.rules import GROUP, MOST_GROUPS
+from tenants.members.rules import GROUP, MAX_GROUPS
 from tenants.models import Invitation, MemberRole, Membership
 from tenants.requests import Strict
 
@@ -14,7 +14,7 @@ class GroupList(serializers.ListField):
     """Names of groups; the rules judge them, with errors of their own."""
 
     child = Formed(pattern=whole(rf"\s*(?:{GROUP.pattern})\s*"), trim_whitespace=True, max_length=100)
-    described: Final = {"maxItems": MOST_GROUPS}
+    described: Final = {"maxItems": MAX_GROUPS}
 
 
 class MemberFields(Strict):

@@ -15,7 +15,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from foundation.console import (
-    MOST_AT_ONCE,
+    MAX_AT_ONCE,
     ConsoleAdmin,
     NoQuestionsForm,
     Question,
@@ -198,7 +198,7 @@ class IdentityAdmin(ReadOnlyAdmin):
         """Unlink the chosen accounts, after asking."""
         if not is_confirmed(request):
             return self.ask(request, _unlink_question(rows), form=NoQuestionsForm())
-        chosen = list(rows.order_by("id")[:MOST_AT_ONCE])
+        chosen = list(rows.order_by("id")[:MAX_AT_ONCE])
         for row in chosen:
             unlink(identity=row, actor=actor_of(request), allow_last=True)
         self.message_user(request, f"Unlinked: {len(chosen)}.")
@@ -217,7 +217,7 @@ class IdentityAdmin(ReadOnlyAdmin):
 
 
 def _unlink_question(rows: QuerySet[Identity]) -> Question:
-    chosen = set(rows.values_list("pk", flat=True)[:MOST_AT_ONCE])
+    chosen = set(rows.values_list("pk", flat=True)[:MAX_AT_ONCE])
     people = User.objects.filter(identities__in=chosen).exclude(identities__in=Identity.objects.exclude(pk__in=chosen))
     return Question(
         action="unlink_accounts",

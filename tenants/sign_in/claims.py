@@ -10,7 +10,7 @@ from django.core.validators import validate_email
 from kernel.types import Json
 
 ROLES_BY_RANK: Final = ("admin", "reviewer", "auditor")
-LONGEST_EMAIL: Final = 254
+MAX_EMAIL_LENGTH: Final = 254
 
 Claims = Mapping[str, Json]
 
@@ -43,7 +43,7 @@ def told_email(claims: Claims) -> str | None:
     another's.
     """
     email = claims.get("email")
-    if not isinstance(email, str) or len(email) > LONGEST_EMAIL or not email.isascii():
+    if not isinstance(email, str) or len(email) > MAX_EMAIL_LENGTH or not email.isascii():
         return None
     try:
         validate_email(email)
@@ -64,7 +64,7 @@ def said_email(claims: Claims) -> str | None:
     said = told_email(claims) or claims.get("email")
     if not isinstance(said, str):
         return None
-    return "".join(letter if letter.isprintable() else "?" for letter in said[:LONGEST_EMAIL])
+    return "".join(letter if letter.isprintable() else "?" for letter in said[:MAX_EMAIL_LENGTH])
 
 
 def merged(signed: Claims, told: Claims) -> Claims:

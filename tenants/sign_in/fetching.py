@@ -15,8 +15,8 @@ from tenants.sign_in.errors import ProviderFailed
 from tenants.sign_in.providers import SignInProvider
 
 TIMEOUT_SECONDS: Final = 5.0
-MOST_BYTES: Final = 256 * 1024
-MOST_TOLD: Final = 300
+MAX_BYTES: Final = 256 * 1024
+MAX_TOLD: Final = 300
 OK: Final = 200
 _ERROR_NAME: Final = re.compile(r"[a-z_]{1,40}")
 
@@ -66,7 +66,7 @@ def _answered(
 ) -> httpx.Response:
     try:
         with open_sync_client(
-            provider.policy, timeout_seconds=TIMEOUT_SECONDS, max_body_bytes=MOST_BYTES, owner=provider.key
+            provider.policy, timeout_seconds=TIMEOUT_SECONDS, max_body_bytes=MAX_BYTES, owner=provider.key
         ) as client:
             request = client.build_request(
                 "GET" if form is None else "POST",
@@ -97,7 +97,7 @@ def _read_object(url: str, response: httpx.Response) -> dict[str, Json]:
 
 def _place(url: str) -> str:
     """Write an address without its query."""
-    return url.partition("?")[0][:MOST_TOLD]
+    return url.partition("?")[0][:MAX_TOLD]
 
 
 def _remedy(url: str) -> str:

@@ -26,9 +26,9 @@ ALGORITHMS: Final[Mapping[str, str]] = {
 CURVES: Final[Mapping[str, str]] = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
 LEEWAY_SECONDS: Final = 60
 LONGEST: Final = 32 * 1024
-LEAST_RSA_BITS: Final = 2048
-LONGEST_SUBJECT: Final = 255
-MOST_TOLD: Final = 300
+MIN_RSA_BITS: Final = 2048
+MAX_SUBJECT_LENGTH: Final = 255
+MAX_TOLD: Final = 300
 ENCRYPTED_DOTS: Final = 4
 """A JWE has five parts, a signed token three."""
 
@@ -79,7 +79,7 @@ def read_id_token(token: object, *, keys: Sequence[Mapping[str, Json]], expected
     if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), expected.nonce.encode()):
         raise TokenRefused("nonce")
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
+    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_LENGTH:
         raise TokenRefused("sub")
     return claims
 
@@ -149,7 +149,7 @@ def _read_key(published: Mapping[str, Json], alg: str) -> jwt.PyJWK | None:
 def _is_strong(found: jwt.PyJWK | None, alg: str) -> bool:
     key = None if found is None else found.key
     if isinstance(key, RSAPublicKey):
-        return key.key_size >= LEAST_RSA_BITS
+        return key.key_size >= MIN_RSA_BITS
     if isinstance(key, EllipticCurvePublicKey):
         return key.curve.name == CURVES.get(alg)
     return isinstance(key, Ed25519PublicKey | Ed448PublicKey)
@@ -199,11 +199,11 @@ def _time(claims: Claims, name: str) -> float:
 def _fault_of(error: LlmteamError) -> str:
     """Say where a payload is wrong, by names and never by values."""
     told = ((item.pointer, item.detail) for item in error.errors)
-    return " ".join(f"At {pointer[:MOST_TOLD]}: {detail}" if pointer else detail for pointer, detail in told)
+    return " ".join(f"At {pointer[:MAX_TOLD]}: {detail}" if pointer else detail for pointer, detail in told)
 
 
 def _compared(said: Json, wanted: str) -> str:
-    return f"It says {str(said)[:MOST_TOLD]!r}; set up is {wanted!r}."
+    return f"It says {str(said)[:MAX_TOLD]!r}; set up is {wanted!r}."
 
 
 def _clocks(claims: Claims, name: str, now: float) -> str:

@@ -8,13 +8,13 @@ from typing import Final
 
 from kernel.types import Json
 from tenants.sign_in.errors import ProviderFailed
-from tenants.sign_in.fetching import MOST_TOLD, fetch_object
+from tenants.sign_in.fetching import MAX_TOLD, fetch_object
 from tenants.sign_in.providers import SignInProvider
 
 REMEMBERED_SECONDS: Final = 3600.0
 REFETCH_SECONDS: Final = 30.0
 """The least time between two look-ups of keys because of one that is unknown: anybody can send an unknown one."""
-MOST_REMEMBERED: Final = 1_000
+MAX_REMEMBERED: Final = 1_000
 
 Keys = tuple[Mapping[str, Json], ...]
 
@@ -98,7 +98,7 @@ class MetadataDirectory:
         known = _Known(metadata, fetch_keys(provider, metadata), time.monotonic() + REMEMBERED_SECONDS, 0.0)
         with self._lock:
             self._known[name] = known
-            if len(self._known) > MOST_REMEMBERED:
+            if len(self._known) > MAX_REMEMBERED:
                 del self._known[next(iter(self._known))]
         return known
 
@@ -114,7 +114,7 @@ def fetch_metadata(provider: SignInProvider) -> Metadata:
     """
     told = fetch_object(provider, f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration")
     if told.get("issuer") != provider.issuer:
-        said = str(told.get("issuer"))[:MOST_TOLD]
+        said = str(told.get("issuer"))[:MAX_TOLD]
         raise ProviderFailed(f"It calls itself {said!r}, and is set up as {provider.issuer!r}: every character counts.")
     methods = told.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     return Metadata(

@@ -16,7 +16,7 @@ from tenants.models import Membership
 
 View = Callable[..., HttpResponse]
 NOT_TYPED: Final = frozenset({"csrfmiddlewaretoken", "content_hash", "zone", "decision"})
-MOST_TYPED: Final = 300
+MAX_TYPED: Final = 300
 
 
 def member_required(view: View) -> View:
@@ -56,7 +56,7 @@ def _session_ended(request: HttpRequest) -> HttpResponse:
         for text in map(str, texts)
         if text
     ]
-    context = {"typed": typed[:MOST_TYPED], "next": _page_of(request)}
+    context = {"typed": typed[:MAX_TYPED], "next": _page_of(request)}
     return render(request, "pages/session_ended.html", context, status=HTTPStatus.UNAUTHORIZED)
 
 

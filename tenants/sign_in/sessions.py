@@ -27,7 +27,7 @@ SIGN_OUT_AT: Final = "sign_out_at"
 
 ID_TOKEN: Final = "id_token"  # noqa: S105 - a name
 """Where a session keeps the ID token its person came with: providers want it back when they sign out."""
-LONGEST_HINT: Final = 4_000
+MAX_HINT_LENGTH: Final = 4_000
 """Of an ID token, in characters: it goes into an address, and servers refuse long ones."""
 
 
@@ -38,7 +38,7 @@ def begin_session(request: HttpRequest, provider: SignInProvider, signed_in: Sig
         login(request, signed_in.user, backend=NAME)
     request.session[PROVIDER] = provider.key
     request.session[IDENTITY] = str(signed_in.identity.id)
-    request.session[ID_TOKEN] = id_token if len(id_token) <= LONGEST_HINT else ""
+    request.session[ID_TOKEN] = id_token if len(id_token) <= MAX_HINT_LENGTH else ""
     request.session[SIGN_OUT_AT] = _origin(end_session_address(provider))
     request.session.set_expiry(utc_now() + timedelta(hours=settings.SIGN_IN_HOURS))
     if len(signed_in.members) == 1:

@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from audit.models import Entry
-from foundation.console import MOST_AT_ONCE
+from foundation.console import MAX_AT_ONCE
 from foundation.scope import unscoped
 from humantasks.models import HumanTask, Notice
 from kernel.clock import utc_now
@@ -298,12 +298,12 @@ def test_more_runs_than_one_request_can_stop_are_left_for_another_time(console: 
     with unscoped("rows for a test"):
         Run.objects.bulk_create(
             Run(tenant=acme_world.tenant, revision=acme_world.revision, segment_id="greet", timeout_seconds=60)
-            for _ in range(MOST_AT_ONCE + 2)
+            for _ in range(MAX_AT_ONCE + 2)
         )
     asked = chosen("cancel_runs", acme_world.run, select_across="1", index="0")
     counts = dict(console.post(changelist("runs.Run"), asked).context["question"].counts)
-    assert counts["will be cancelled"] == MOST_AT_ONCE
-    assert counts[f"left for another time ({MOST_AT_ONCE} at once)"] == 3
+    assert counts["will be cancelled"] == MAX_AT_ONCE
+    assert counts[f"left for another time ({MAX_AT_ONCE} at once)"] == 3
 
 
 def test_cancelling_everything_a_filter_finds(console: Client, acme_world: World, globex_world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humantasks.forms import MOST_BYTES, check, default_form
+from humantasks.forms import MAX_BYTES, check, default_form
 from humantasks.schedule import Escalate, Expire, at_deadline, first_reminder, look_at
 from kernel.schemas import SchemaUnusable
 from kernel.values import size_of
@@ -84,7 +84,7 @@ def test_the_form_of_large_data_is_bounded_and_takes_it() -> None:
     assert default_form("review", few)["properties"]["member_7"]["properties"] == {"a": {"type": "number"}}
     data = {f"member_{n}": {"a": {"b": "x"}} for n in range(20_000)}
     form = default_form("review", data)
-    assert size_of(form) <= MOST_BYTES
+    assert size_of(form) <= MAX_BYTES
     assert check("acme", form, data) == []
 
 

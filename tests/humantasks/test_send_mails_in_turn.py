@@ -8,7 +8,7 @@ import pytest
 from foundation.scope import unscoped
 from humantasks.mail.sender import send_due
 from humantasks.models import Notice
-from humantasks.opening import MOST_WAITING, TOO_MANY
+from humantasks.opening import MAX_WAITING, TOO_MANY
 from tenants.models import Membership, Tenant
 from tests.support.engine import make_tenant, queue_run
 from tests.support.host import running_host
@@ -59,7 +59,7 @@ def test_thousands_of_one_tenant_keep_no_other_waiting(acme: Tenant, ann: Member
 
 
 def test_the_mails_of_a_tenant_that_wait_are_bounded(acme: Tenant, ann: Membership, mails: MailServer) -> None:
-    flood(acme, ann, MOST_WAITING - 1)
+    flood(acme, ann, MAX_WAITING - 1)
     bob = make_member(acme, "bob", "finance")
     carl = make_member(acme, "carl", "finance")
     ask_somebody(acme)

@@ -16,9 +16,9 @@ from kernel.compute.errors import ComputeLimit
 from kernel.compute.pool import ComputePool
 from kernel.compute.slot import ProcessBounds
 from kernel.schemas import Misfit, SchemaUnusable, compiled, judge, judge_async, quick_misfits
-from kernel.schemas.compiled import MOST_KEPT_BYTES, _kept
+from kernel.schemas.compiled import MAX_KEPT_BYTES, _kept
 from kernel.schemas.judging import FUNCTION
-from kernel.schemas.misfits import LARGEST_SCHEMA
+from kernel.schemas.misfits import MAX_SCHEMA
 from kernel.schemas.misfits import misfits as misfits_at_leisure
 from kernel.types import Json
 from tests.support.http_server import Answer, CountingServer
@@ -219,7 +219,7 @@ def test_a_schema_is_compiled_once_while_it_is_in_use_and_what_is_kept_is_bounde
     assert compiled(schema, formats=True) is not first
     for number in range(300):
         compiled({"enum": [number, "x" * 60_000]}, formats=False)
-    assert _kept._bytes <= MOST_KEPT_BYTES
+    assert _kept._bytes <= MAX_KEPT_BYTES
     assert compiled(schema, formats=False) is not first
 
 
@@ -247,7 +247,7 @@ def test_what_took_others_seconds_takes_milliseconds(schema: Schema, value: Any)
         ({"items": {"anyOf": [{"const": str(number)} for number in range(300)]}}, ["299"] * 2_000),
         ({"items": {"pattern": "^[a-z]{1,200}$"}}, ["a" * 40] * 300),
         ({"items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"type": "integer"}}}, ["x"] * 5_000),
-        ({"properties": {"a": {"enum": ["x" * LARGEST_SCHEMA, "a"]}}}, {"a": "a"}),
+        ({"properties": {"a": {"enum": ["x" * MAX_SCHEMA, "a"]}}}, {"a": "a"}),
     ],
 )
 async def test_what_may_be_slow_is_judged_in_the_pool_with_the_same_answer(schema: Schema, value: Any) -> None:
@@ -261,7 +261,7 @@ async def test_what_may_be_slow_is_judged_in_the_pool_with_the_same_answer(schem
 
 def test_a_schema_that_cannot_be_applied_is_told_by_the_pool_as_well() -> None:
     with pytest.raises(SchemaUnusable):
-        judge("acme", 1, {"$ref": "#/$defs/nowhere", "enum": ["x" * LARGEST_SCHEMA]})
+        judge("acme", 1, {"$ref": "#/$defs/nowhere", "enum": ["x" * MAX_SCHEMA]})
 
 
 def test_a_value_that_would_fill_the_memory_ends_at_its_bound(small_pool: ComputePool) -> None:

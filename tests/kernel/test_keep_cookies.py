@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from kernel.egress import COOKIES, Cookie, CookieStore, EgressClient, build_policy, merge_cookies, open_client
-from kernel.egress.cookies import LARGEST_COOKIE, MOST_BYTES, MOST_COOKIES
+from kernel.egress.cookies import MAX_BYTES, MAX_COOKIE, MAX_COOKIES
 from tests.support.http_server import Answer, CountingServer
 
 HOSTS = (
@@ -174,17 +174,17 @@ async def test_what_cannot_be_sent_is_not_kept(session: Session, odd: str) -> No
 
 
 async def test_of_more_than_fit_the_oldest_go_and_are_counted(session: Session) -> None:
-    await session.take(*(f"c{number}=1" for number in range(MOST_COOKIES)))
-    assert (len(session.store), session.store.dropped) == (MOST_COOKIES, 0)
+    await session.take(*(f"c{number}=1" for number in range(MAX_COOKIES)))
+    assert (len(session.store), session.store.dropped) == (MAX_COOKIES, 0)
     await session.take("c0=again", "one_more=1")
     sent = await session.get() or ""
-    assert ("c0=again" in sent, "one_more=1" in sent, sent.count("=")) == (True, True, MOST_COOKIES)
+    assert ("c0=again" in sent, "one_more=1" in sent, sent.count("=")) == (True, True, MAX_COOKIES)
     assert session.store.dropped == 1
-    await session.take("large=" + "x" * LARGEST_COOKIE)
-    assert (len(session.store), session.store.dropped) == (MOST_COOKIES, 2)
+    await session.take("large=" + "x" * MAX_COOKIE)
+    assert (len(session.store), session.store.dropped) == (MAX_COOKIES, 2)
     await session.take(*(f"l{number}=" + "x" * 3_000 for number in range(6)))
-    assert sum(cookie.size for cookie in merge_cookies([], session.store.news())) <= MOST_BYTES
-    assert len(await session.get() or "") < MOST_BYTES + 2 * MOST_COOKIES
+    assert sum(cookie.size for cookie in merge_cookies([], session.store.news())) <= MAX_BYTES
+    assert len(await session.get() or "") < MAX_BYTES + 2 * MAX_COOKIES
 
 
 async def test_news_tell_what_has_changed_since(session: Session, server: CountingServer) -> None:

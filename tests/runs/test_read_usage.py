@@ -107,7 +107,7 @@ def test_a_query_that_makes_no_sense_is_refused(acme: Customer, api: Api, query:
 
 
 def test_a_report_of_too_many_rows_is_refused(acme: Customer, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selectors, "MOST_ROWS", 2)
+    monkeypatch.setattr(selectors, "MAX_ROWS", 2)
     for number in range(3):
         spend(acme, segment=f"s{number}")
     assert api(acme).get("/api/v1/tenant/usage?by=day").status_code == 200

@@ -213,12 +213,12 @@ def test_another_tenant_s_is_unknown(acme: Customer, globex: Customer, api: Api,
 
 def test_only_so_many_are_tried_at_once(acme: Customer, api: Api, server: CountingServer) -> None:
     tried(api(acme), {"kind": "http", "base_url": server.url})
-    for _ in range(trial.MOST_TRIALS):
+    for _ in range(trial.MAX_TRIALS):
         trial._running.acquire()
     try:
         refused = api(acme).post("/api/v1/connections/one/test")
     finally:
-        trial._running.release(trial.MOST_TRIALS)
+        trial._running.release(trial.MAX_TRIALS)
     assert (refused.status_code, refused.json()["code"]) == (429, "TRIALS_UNDER_WAY")
     assert refused["Retry-After"] == "1"
     assert tried(api(acme), {"kind": "http", "base_url": server.url})["ok"]

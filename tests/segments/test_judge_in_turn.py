@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from segments.judgements import LARGE, LARGEST_AT_ONCE, judge
+from segments.judgements import LARGE, MAX_AT_ONCE, judge
 from tenants.models import Tenant
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
@@ -64,4 +64,4 @@ def test_a_small_definition_waits_for_nobody(acme: Customer, occupied: threading
 
 
 def test_what_is_large_is_told_by_its_bytes() -> None:
-    assert len(str(SMALL_DEFINITION)) < LARGEST_AT_ONCE < len(str(LARGE_DEFINITION))
+    assert len(str(SMALL_DEFINITION)) < MAX_AT_ONCE < len(str(LARGE_DEFINITION))

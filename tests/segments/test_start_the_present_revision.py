@@ -53,7 +53,7 @@ def test_another_tenant_s_segment_is_unknown(acme: Customer, globex: Customer) -
 
 
 def test_only_so_many_are_remembered(acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_revisions, "MOST_REMEMBERED", 2)
+    monkeypatch.setattr(known_revisions, "MAX_REMEMBERED", 2)
     known = known_revisions.KnownRevisions()
     save(acme, "input")
     revision = get_startable(tenant=acme.tenant, segment_id="row")
@@ -63,6 +63,6 @@ def test_only_so_many_are_remembered(acme: Customer, monkeypatch: pytest.MonkeyP
         known.remember(copy)
         ids.append(copy.id)
     assert [known.find(one) is not None for one in ids] == [False, True, True]
-    large = type(revision)(definition={"steps": [{}] * (known_revisions.LARGEST_STEPS + 1)})
+    large = type(revision)(definition={"steps": [{}] * (known_revisions.MAX_STEPS + 1)})
     known.remember(large)
     assert known.find(large.id) is None

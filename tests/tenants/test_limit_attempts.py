@@ -84,7 +84,7 @@ def test_a_network_of_ipv6_is_one_address(acme: Customer) -> None:
 
 def test_guesses_at_one_key_are_told_to_wait_from_wherever_and_its_owner_is_let_in(acme: Customer) -> None:
     told = [answer_to(guess_of(acme), f"198.51.100.{number}") for number in range(20, 45)]
-    assert told == ["KEY_REFUSED"] * attempts.MOST_PER_ACCOUNT + ["TOO_MANY_ATTEMPTS"] * 5
+    assert told == ["KEY_REFUSED"] * attempts.MAX_PER_ACCOUNT + ["TOO_MANY_ATTEMPTS"] * 5
     assert answer_to(acme.key, "198.51.100.60") == "acme"
     strange = keys.new_key()
     told = [answer_to(strange.reveal(), f"198.51.100.{number}") for number in range(20, 45)]
@@ -162,6 +162,6 @@ def test_an_account_that_is_refused_again_and_again_waits_and_comes_in_once_it_m
         return int(sign_in(Client(REMOTE_ADDR=f"198.51.100.{number}"), issuer, "sub-ann", ANN).status_code)
 
     told = [come(number) for number in range(100, 123)]
-    assert told == [403] * attempts.MOST_PER_ACCOUNT + [429] * 3
+    assert told == [403] * attempts.MAX_PER_ACCOUNT + [429] * 3
     invite_member(tenant=acme.tenant, actor="system", email=ANN, role="reviewer", groups=[])
     assert come(124) == 302

@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from foundation.scope import unscoped
 from kernel.clock import utc_now
-from tenants.access.known_callers import MOST_REMEMBERED, REMEMBERED_SECONDS, KnownCallers, known_callers
+from tenants.access.known_callers import MAX_REMEMBERED, REMEMBERED_SECONDS, KnownCallers, known_callers
 from tenants.errors import KeyRefused
 from tenants.models import ApiKey, Tenant
 from tenants.selectors import find_caller
@@ -85,10 +85,10 @@ def test_no_key_is_held_in_clear(acme: Customer) -> None:
 
 def test_no_more_are_remembered_than_there_is_room_for_and_the_oldest_goes() -> None:
     known, caller = KnownCallers(), someone()
-    for number in range(MOST_REMEMBERED + 1):
+    for number in range(MAX_REMEMBERED + 1):
         known.remember(str(number), caller, known.begin())
     assert known.find("0") is None
-    assert known.find("1") is known.find(str(MOST_REMEMBERED)) is caller
+    assert known.find("1") is known.find(str(MAX_REMEMBERED)) is caller
 
 
 def test_a_look_up_that_began_before_a_revocation_is_not_remembered() -> None:

@@ -144,7 +144,7 @@ ATTACKS = {
         "answers of 0.5 MB in punycode",
         charset,
         without={
-            "runs.http.reading:LARGEST_IN_PLACE": LARGE,
+            "runs.http.reading:MAX_BYTES_IN_PLACE": LARGE,
             "kernel.charsets:_CODECS": {"punycode": "punycode"},
         },
     ),
@@ -154,22 +154,22 @@ ATTACKS = {
         without={"kernel.egress.body:MAX_PIECES": LARGE, "kernel.egress.body:PIECES_AT_ONCE": LARGE},
     ),
     "huge_answers": Attack(
-        "answers of 25,000 objects", huge_answers, without={"runs.http.reading:LARGEST_IN_PLACE": LARGE}
+        "answers of 25,000 objects", huge_answers, without={"runs.http.reading:MAX_BYTES_IN_PLACE": LARGE}
     ),
     "model_replies": Attack(
         "models' replies of 0.9 MB, held against a schema",
         model_replies,
         without={
-            "runs.providers.decoding:LARGEST_IN_PLACE": LARGE,
-            "kernel.parsing:LARGEST_IN_PLACE": LARGE,
-            "kernel.schemas.misfits:MOST_WORK_AT_ONCE": LARGE,
-            "kernel.schemas.misfits:MOST_TOLD_AT_ONCE": LARGE,
+            "runs.providers.decoding:MAX_BYTES_IN_PLACE": LARGE,
+            "kernel.parsing:MAX_BYTES_IN_PLACE": LARGE,
+            "kernel.schemas.misfits:MAX_WORK_AT_ONCE": LARGE,
+            "kernel.schemas.misfits:MAX_TOLD_AT_ONCE": LARGE,
         },
     ),
     "tool_answers": Attack(
         "32 tools that answer with 1 MB each",
         tool_answers,
-        without={"runs.http.reading:LARGEST_IN_PLACE": LARGE, "kernel.parsing:LARGEST_IN_PLACE": LARGE},
+        without={"runs.http.reading:MAX_BYTES_IN_PLACE": LARGE, "kernel.parsing:MAX_BYTES_IN_PLACE": LARGE},
     ),
     "slow_names": Attack(
         "100 names that take 5 s to look up",

@@ -11,15 +11,15 @@ from typing import Final
 
 from kernel.compute.errors import ComputeBusy
 
-MOST_OF_ONE: Final = 2
-MOST_OF_ALL: Final = 4
+MAX_OF_ONE: Final = 2
+MAX_OF_ALL: Final = 4
 RETRY_SECONDS: Final = 2
 
 
 class Seats:
     """Counts who waits. Safe for threads."""
 
-    def __init__(self, *, most_of_one: int = MOST_OF_ONE, most_of_all: int = MOST_OF_ALL) -> None:
+    def __init__(self, *, most_of_one: int = MAX_OF_ONE, most_of_all: int = MAX_OF_ALL) -> None:
         self._most_of_one = most_of_one
         self._most_of_all = most_of_all
         self._lock = threading.Lock()

@@ -9,9 +9,9 @@ from typing import Final
 from kernel.compute.errors import ComputeBusy, ComputeLimit
 from kernel.compute.frames import MAX_BYTES
 
-MOST_BYTES: Final = 64 << 20
+MAX_WAITING_BYTES: Final = 64 << 20
 """What the payloads of one tenant's waiting jobs take together."""
-MOST_BYTES_OF_ALL: Final = 256 << 20
+MAX_BYTES_OF_ALL: Final = 256 << 20
 """The same of all tenants."""
 
 
@@ -55,7 +55,7 @@ class ComputeTurns:
             self._forget_cancelled(job.tenant)
         if len(self._waiting.get(job.tenant, ())) >= self._most_waiting:
             raise ComputeBusy(f"{self._most_waiting} pieces of this tenant's work are waiting already.")
-        if self._bytes[job.tenant] + size > MOST_BYTES or self._bytes_of_all + size > MOST_BYTES_OF_ALL:
+        if self._bytes[job.tenant] + size > MAX_WAITING_BYTES or self._bytes_of_all + size > MAX_BYTES_OF_ALL:
             raise ComputeBusy("The work that is waiting has too much data already.")
         self._waiting.setdefault(job.tenant, deque()).append(job)
         self._count(job, size)

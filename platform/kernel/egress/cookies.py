@@ -22,9 +22,9 @@ from kernel.egress.headers import check_headers
 
 COOKIES: Final = "llmteam.cookies"
 """Extension of a request of the async client: the ``CookieStore`` that goes with it, to every hop."""
-MOST_COOKIES: Final = 50
-MOST_BYTES: Final = 16 * 1024
-LARGEST_COOKIE: Final = 4 * 1024
+MAX_COOKIES: Final = 50
+MAX_BYTES: Final = 16 * 1024
+MAX_COOKIE: Final = 4 * 1024
 _HOST: Final = "llmteam.host"
 _HIDDEN: Final = "httponly"
 
@@ -157,11 +157,11 @@ def merge_cookies(kept: Iterable[Cookie], news: Iterable[Cookie]) -> tuple[Cooki
 
 def beyond(kept: Mapping[CookieKey, Cookie]) -> list[CookieKey]:
     """Tell which cookies do not fit: those that are too large, then the oldest."""
-    dropped = [key for key, cookie in kept.items() if cookie.size > LARGEST_COOKIE]
-    rest = {key: cookie for key, cookie in kept.items() if cookie.size <= LARGEST_COOKIE}
+    dropped = [key for key, cookie in kept.items() if cookie.size > MAX_COOKIE]
+    rest = {key: cookie for key, cookie in kept.items() if cookie.size <= MAX_COOKIE}
     count, size = len(rest), sum(cookie.size for cookie in rest.values())
     for key, cookie in rest.items():
-        if count <= MOST_COOKIES and size <= MOST_BYTES:
+        if count <= MAX_COOKIES and size <= MAX_BYTES:
             break
         dropped.append(key)
         count, size = count - 1, size - cookie.size

@@ -7,12 +7,12 @@ else in the compute pool. ``quick_misfits`` tells it where that takes millisecon
 from kernel.schemas.compiled import SchemaUnusable, compiled, is_linear_pattern
 from kernel.schemas.faults import TYPES, SchemaFault, schema_faults
 from kernel.schemas.judging import judge, judge_async
-from kernel.schemas.misfits import MOST_MISFITS, Misfit, quick_misfits
+from kernel.schemas.misfits import MAX_MISFITS, Misfit, quick_misfits
 from kernel.schemas.weight import LOCAL_REFERENCE, PATTERNS, UNEVALUATED, Keyword, keywords_of
 
 __all__ = [
     "LOCAL_REFERENCE",
-    "MOST_MISFITS",
+    "MAX_MISFITS",
     "PATTERNS",
     "TYPES",
     "UNEVALUATED",

@@ -16,7 +16,7 @@ from kernel.values import dump_json
 PATTERN_BYTES: Final = 128 * 1024
 """Of a compiled pattern, and of what its matching remembers: bounds the time each character takes."""
 
-MOST_KEPT_BYTES: Final = 64 * 1024 * 1024
+MAX_KEPT_BYTES: Final = 64 * 1024 * 1024
 _BYTES_PER_CHARACTER: Final = 24  # of a compiled schema, by its text; measured
 _TIME: Final = re.compile(
     r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::(?:[0-5][0-9]|60)(?:\.[0-9]{1,9})?)?(?:Z|z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
@@ -65,7 +65,7 @@ class _Kept:
                 self._bytes -= given_back
 
 
-_kept = _Kept(MOST_KEPT_BYTES)
+_kept = _Kept(MAX_KEPT_BYTES)
 
 
 def compiled(schema: Mapping[str, Json], *, formats: bool) -> Compiled:

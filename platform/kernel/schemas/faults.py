@@ -12,8 +12,8 @@ from kernel.types import Json
 from kernel.values import dump_json
 
 TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
-MOST_FAULTS: Final = 50
-_MOST_LOOKED_AT: Final = 1_000
+MAX_FAULTS: Final = 50
+_MAX_LOOKED_AT: Final = 1_000
 """The library tells one fault several times, once for each vocabulary."""
 _META: Final = "https://json-schema.org/draft/2020-12/schema"
 _SCHEMA_KINDS: Final = ["boolean", "object"]
@@ -38,8 +38,8 @@ class SchemaFault:
 
 def schema_faults(schema: Mapping[str, Json]) -> list[SchemaFault]:
     """Say all that keeps a value from being a schema, and where; at most 50 things, each once."""
-    errors = islice(_meta().iter_errors(schema), _MOST_LOOKED_AT)
-    return list(islice(dict.fromkeys(fault for error in errors for fault in _faults(error)), MOST_FAULTS))
+    errors = islice(_meta().iter_errors(schema), _MAX_LOOKED_AT)
+    return list(islice(dict.fromkeys(fault for error in errors for fault in _faults(error)), MAX_FAULTS))
 
 
 def _faults(error: jsonschema_rs.ValidationError) -> Iterator[SchemaFault]:

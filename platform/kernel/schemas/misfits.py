@@ -14,14 +14,14 @@ from kernel.schemas.compiled import compiled
 from kernel.types import Json
 from kernel.values import is_large_integer, size_of
 
-MOST_MISFITS: Final = 50
-MOST_LARGE_INTEGERS: Final = 1_000
+MAX_MISFITS: Final = 50
+MAX_LARGE_INTEGERS: Final = 1_000
 """As many rules broken by integers kept as text are looked through."""
-LARGEST_SCHEMA: Final = 16 * 1024
+MAX_SCHEMA: Final = 16 * 1024
 """Bytes of a schema that is compiled in place."""
-MOST_WORK_AT_ONCE: Final = 1_000_000
+MAX_WORK_AT_ONCE: Final = 1_000_000
 """Weight of the schema times bytes of the value, each about 10 ns: what may be judged in place."""
-MOST_TOLD_AT_ONCE: Final = 10_000
+MAX_TOLD_AT_ONCE: Final = 10_000
 """As much of that, each about 2 µs where everything is wrong: what may be told in place."""
 
 _SENTENCES: Final[Mapping[str, str]] = {
@@ -93,26 +93,26 @@ def misfits(value: Json, schema: Mapping[str, Json], *, formats: bool = False) -
 
 def quick_misfits(value: Json, schema: Mapping[str, Json], *, formats: bool = False) -> list[Misfit] | None:
     """Answer as ``misfits`` does, where that takes milliseconds at most; else None."""
-    if size_of(dict(schema)) > LARGEST_SCHEMA:
+    if size_of(dict(schema)) > MAX_SCHEMA:
         return None
     ready = compiled(schema, formats=formats)
     work = ready.weight * size_of(value)
-    if work > MOST_WORK_AT_ONCE:
+    if work > MAX_WORK_AT_ONCE:
         return None
     if ready.validator.is_valid(value):
         return []
-    return _told(ready.validator, value) if work <= MOST_TOLD_AT_ONCE else None
+    return _told(ready.validator, value) if work <= MAX_TOLD_AT_ONCE else None
 
 
 def _told(validator: jsonschema_rs.Validator, value: Json) -> list[Misfit]:
     value = _with_large_integers(validator, value)
     told = (misfit for error in validator.iter_errors(value) for misfit in _misfits(error))
-    return list(islice(told, MOST_MISFITS))
+    return list(islice(told, MAX_MISFITS))
 
 
 def _with_large_integers(validator: jsonschema_rs.Validator, value: Json) -> Json:
     """Put integers where the schema wants one and the value has, as text, one that is kept as its digits."""
-    errors = islice(validator.iter_errors(value), MOST_LARGE_INTEGERS)
+    errors = islice(validator.iter_errors(value), MAX_LARGE_INTEGERS)
     paths = {path for error in errors for path in _misread(error)}
     if not paths:
         return value

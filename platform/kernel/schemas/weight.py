@@ -11,7 +11,7 @@ from kernel.values import size_of
 
 PATTERNS: Final = frozenset({"pattern", "patternProperties"})
 UNEVALUATED: Final = frozenset({"unevaluatedItems", "unevaluatedProperties"})
-MOST_OF_A_PATTERN: Final = 2_000
+MAX_OF_A_PATTERN: Final = 2_000
 MOST: Final = 2**40
 _DATA: Final = frozenset({"const", "enum", "default", "examples"})
 _NAMED: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
@@ -99,6 +99,6 @@ class _Weigher:
 def _weight_of_pattern(pattern: str) -> int:
     """Bound the states of a compiled pattern: its text, times all that is repeated, as if each were in the other."""
     if _UNICODE_CLASS.search(pattern):
-        return MOST_OF_A_PATTERN
+        return MAX_OF_A_PATTERN
     counts = (max(int(least), int(most or 0), 1) for least, most in _REPEATED.findall(pattern))
-    return min(MOST_OF_A_PATTERN, reduce(lambda product, count: product * count, counts, 2 * len(pattern) + 1))
+    return min(MAX_OF_A_PATTERN, reduce(lambda product, count: product * count, counts, 2 * len(pattern) + 1))

@@ -15,7 +15,7 @@ _BOUNDARY: Final = re.compile(r';\s*boundary\s*=\s*(?:"([^"\r\n]{1,200})"|([^\s;
 _BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
 _FOLD: Final = re.compile(r"\r?\n[ \t]+")
 _PARAMETER: Final = re.compile(r';\s*(name|filename)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))', re.IGNORECASE)
-_LONGEST_DISPOSITION: Final = 2_000
+_MAX_DISPOSITION_LENGTH: Final = 2_000
 _QUOTED: Final = re.compile(r'\\(["\\])')
 
 
@@ -83,7 +83,7 @@ def _headers(head: str) -> Iterator[tuple[str, str]]:
 
 
 def _told(headers: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    return _PARAMETER.findall(headers.get("content-disposition", "")[:_LONGEST_DISPOSITION])
+    return _PARAMETER.findall(headers.get("content-disposition", "")[:_MAX_DISPOSITION_LENGTH])
 
 
 def _decoded(content: bytes, coding: str) -> bytes:

@@ -17,7 +17,7 @@ from llmteam.api.multipart import FormPart, parts_of
 from tenants.fields import Texts
 
 MULTIPART: Final = "multipart/form-data"
-MOST_FIELDS: Final = 1_000
+MAX_FIELDS: Final = 1_000
 NAMING_CHARSET: Final = ("_charset_", "charset")
 """Fields of forms that name the charset of the others, in HTML and of payment services."""
 _JSON: Final = re.compile(r"(?:[^/]+/json|[^/]+/[^/]+\+json|)")
@@ -55,7 +55,7 @@ class StrangersParser(BaseParser):
             found = _json_of(body)
             return _object(_form_fields(body, content_type)) if found is None else found
         if kind == MULTIPART:
-            return _object(_fields_of(parts_of(body, content_type, most=MOST_FIELDS), content_type))
+            return _object(_fields_of(parts_of(body, content_type, most=MAX_FIELDS), content_type))
         text = _text(body, content_type)
         if _JSON.fullmatch(kind):
             return parse_json(text, big_integers="text")
@@ -66,9 +66,9 @@ def _form_fields(body: bytes, content_type: str) -> Iterable[tuple[str, str]]:
     """Read a form; its texts are bytes in the charset that the type or a field names, else in the likeliest."""
     text = body.decode("latin-1")
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, encoding="latin-1", max_num_fields=MOST_FIELDS)
+        pairs = parse_qsl(text, keep_blank_values=True, encoding="latin-1", max_num_fields=MAX_FIELDS)
     except ValueError:
-        raise Malformed(f"The form has more than {MOST_FIELDS} fields.") from None
+        raise Malformed(f"The form has more than {MAX_FIELDS} fields.") from None
     named = dict(reversed(pairs))
     label = next((one for name in NAMING_CHARSET if codec_of(one := named.get(name, ""))), None)
     return [(_of_bytes(name, label, content_type), _of_bytes(text, label, content_type)) for name, text in pairs]

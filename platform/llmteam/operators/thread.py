@@ -7,8 +7,8 @@ from typing import Final
 
 from llmteam.threads import RequestThreads
 
-MOST_WAITING: Final = 40
-MOST_WAITING_PER_ADDRESS: Final = 2
+MAX_WAITING: Final = 40
+MAX_WAITING_PER_ADDRESS: Final = 2
 
 LOGINS: Final = RequestThreads(1, name="login")
 """One: a second would take the processor from everybody, to the gain of those who guess."""
@@ -31,7 +31,7 @@ class Places:
         Raises:
             Busy: There is none, or none for this address.
         """
-        if self._taken.total() >= MOST_WAITING or self._taken[share] >= MOST_WAITING_PER_ADDRESS:
+        if self._taken.total() >= MAX_WAITING or self._taken[share] >= MAX_WAITING_PER_ADDRESS:
             raise Busy
         self._taken[share] += 1
         try:

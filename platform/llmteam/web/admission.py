@@ -20,7 +20,7 @@ from llmteam.web.metrics import REQUESTS_IN_FLIGHT, REQUESTS_REFUSED, STREAMS
 from llmteam.web.rates import RequestRates
 from runs.events.outflow import Application, Receive, Scope, Send
 
-MOST_CREDENTIALS: Final = 10_000
+MAX_CREDENTIALS: Final = 10_000
 CLOSE_CODE: Final = 4429
 _KINDS: Final = {"http": RequestKind.REQUEST, "websocket": RequestKind.STREAM}
 
@@ -43,7 +43,7 @@ class KnownCredentials:
         self._tenants.pop(credential, None)
         if share.tenant_id is not None:
             self._tenants[credential] = share.tenant_id
-            if len(self._tenants) > MOST_CREDENTIALS:
+            if len(self._tenants) > MAX_CREDENTIALS:
                 self._tenants.popitem(last=False)
 
 

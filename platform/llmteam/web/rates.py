@@ -23,7 +23,7 @@ BLOCK_SECONDS: Final = 5.0
 """How long what was taken and not used is kept; then it lapses."""
 REFUSED_SECONDS: Final = 1.0
 """How long a refusal is told again without asking."""
-MOST_SHARES: Final = 10_000
+MAX_SHARES: Final = 10_000
 
 
 class TooManyRequestsAMinute(LimitReached):
@@ -86,7 +86,7 @@ class RequestRates:
         block = self._blocks.get(share)
         if block is None:
             block = self._blocks[share] = _Block()
-            if len(self._blocks) > MOST_SHARES:
+            if len(self._blocks) > MAX_SHARES:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(share)
         return block

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from kernel.tasks import end_tasks
 from runs.callbacks.payload import DeliveredFact, write_body
-from runs.callbacks.schedule import MOST_TRIES, DeliveryVerdict, judge
+from runs.callbacks.schedule import MAX_TRIES, DeliveryVerdict, judge
 from runs.engine.delivery.sending import DeliverySender, Try
 from runs.engine.store import deliveries
 from runs.engine.store.connection import AsyncDatabase, connect, transaction
@@ -29,7 +29,7 @@ PER_TARGET: Final = 10
 LEASE_TIMEOUTS: Final = 2
 """A host that has not settled a delivery for so many timeouts counts as lost, and the delivery is tried again."""
 AWAY_SECONDS: Final = 1.0
-LEAST_PAUSE_SECONDS: Final = 0.005
+MIN_PAUSE_SECONDS: Final = 0.005
 STOP_SECONDS: Final = 5.0
 
 
@@ -98,7 +98,7 @@ class Deliverer:
         if not self._stopping and room > 0:
             next_due = await self._claim(self._connection, room)
             pause = pause if next_due is None else min(pause, next_due)
-        return max(LEAST_PAUSE_SECONDS, 0 if self._settled else pause)
+        return max(MIN_PAUSE_SECONDS, 0 if self._settled else pause)
 
     async def _settle(self, connection: AsyncDatabase) -> None:
         settled, self._settled = self._settled, []
@@ -145,7 +145,7 @@ class Deliverer:
         self._bell.set()
 
     async def _deliver(self, delivery: ClaimedDelivery, body: str) -> None:
-        if delivery.tries > MOST_TRIES:  # its last try never came back
+        if delivery.tries > MAX_TRIES:  # its last try never came back
             self._settled.append(_given_up(delivery))
             return
         tried = await self._sender.send(delivery, body)

@@ -16,7 +16,7 @@ from kernel.crypto import CannotOpen
 from kernel.egress import BodyUnreadable, ConnectionFailed, DeadlineExceeded, EgressClient, Policy, open_client
 from kernel.errors import LlmteamError
 from runs.callbacks.address import check_address
-from runs.callbacks.redaction import MOST_READ, excerpt, secrets_in
+from runs.callbacks.redaction import MAX_READ, excerpt, secrets_in
 from runs.callbacks.schedule import CLEARED, DeliveryAnswer
 from runs.callbacks.sealing import Address, open_address
 from runs.callbacks.signing import signed_headers
@@ -30,7 +30,7 @@ from tenants.models import CallbackSecret, Tenant
 log = logging.getLogger(__name__)
 
 UNREADABLE: Final = "SECRET_UNREADABLE"
-MOST_CLIENTS: Final = 200
+MAX_CLIENTS: Final = 200
 """Tenants whose connections stay open; many more than deliveries are sent at a time, so none that goes is in use."""
 _TARGET: Final = "target"
 """httpcore's name for the bytes of the request line; without it httpx would spell them anew."""
@@ -87,10 +87,10 @@ class DeliverySender:
         if known is not None and known[0] == policy:
             self._clients.move_to_end(tenant_id)
             return known[1]
-        client = open_client(policy, max_body_bytes=MOST_READ, owner=tenant_id)
+        client = open_client(policy, max_body_bytes=MAX_READ, owner=tenant_id)
         self._clients[tenant_id] = policy, client
         self._clients.move_to_end(tenant_id)
-        if known is None and len(self._clients) > MOST_CLIENTS:
+        if known is None and len(self._clients) > MAX_CLIENTS:
             _, known = self._clients.popitem(last=False)
         if known is not None:
             await known[1].aclose()
@@ -153,7 +153,7 @@ async def _beginning(response: httpx.Response) -> bytes:
     try:
         async for chunk in response.aiter_bytes():
             content += chunk
-            if len(content) >= MOST_READ:
+            if len(content) >= MAX_READ:
                 break
     except LlmteamError:
         return content

@@ -10,8 +10,8 @@ from runs.metrics import HOSTS_LOST
 
 log = logging.getLogger(__name__)
 
-LONGEST_GAP_SECONDS = 5.0
-LONGEST_GAP_SWEEPS = 3
+MAX_GAP_SECONDS = 5.0
+MAX_GAP_SWEEPS = 3
 SECOND_LOOK_SECONDS = 0.3
 """How long a host whose lock is free has to take it again: what lost its connection only is back by then."""
 
@@ -25,7 +25,7 @@ class Sweeper:
 
     def __init__(self, *, lease_seconds: float, sweep_seconds: float) -> None:
         self._lease_seconds = lease_seconds
-        self._longest_gap = max(LONGEST_GAP_SECONDS, LONGEST_GAP_SWEEPS * sweep_seconds)
+        self._longest_gap = max(MAX_GAP_SECONDS, MAX_GAP_SWEEPS * sweep_seconds)
         self._last_good = time.monotonic()
         self._granted_until = 0.0
         self._has_failed = False

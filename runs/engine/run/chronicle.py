@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from runs.engine.run.attempts import Attempt
 
 FIRST_FAULT_SECONDS: Final = 1.0
-LONGEST_FAULT_SECONDS: Final = 60.0
+MAX_FAULT_SECONDS: Final = 60.0
 _ENDS_OF_ACTIONS: Final = frozenset({EventType.ACTION_COMPLETED, EventType.ACTION_FAILED})
 _OUTCOMES: Final = frozenset({EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_SKIPPED})
 
@@ -144,7 +144,7 @@ class Chronicle:
 
     def put_off(self, key: ActivationKey, usage: Sequence[Json] = ()) -> None:
         """Record that the platform kept an activation from being executed; each time in a row it waits for longer."""
-        pause = min(FIRST_FAULT_SECONDS * 2 ** min(self.faults[key], 16), LONGEST_FAULT_SECONDS)
+        pause = min(FIRST_FAULT_SECONDS * 2 ** min(self.faults[key], 16), MAX_FAULT_SECONDS)
         at = self._journal.clock.now() + pause * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries
         DEFERRED.labels(PLATFORM).inc()
         self.try_again(key, reason=PLATFORM, at=at, consumed=False, usage=usage)

@@ -11,7 +11,7 @@ from runs.engine.plans import ReadyPlan
 from runs.engine.run import closings
 from runs.inputs import misfits
 
-MOST_WARNINGS: Final = 20
+MAX_WARNINGS: Final = 20
 MESSAGE_CHARACTERS: Final = 300
 MISFIT: Final = "OUTPUT_MISFIT"
 UNCHECKED: Final = "OUTPUT_UNCHECKED"
@@ -25,12 +25,12 @@ async def complete(journal: Journal, ready: ReadyPlan, output: Json) -> Closing:
 
 
 async def output_warnings(tenant: Hashable, output: Json, schema: Mapping[str, Json]) -> list[Json]:
-    """Tell where an output does not fit a schema, at most in ``MOST_WARNINGS`` places, or that nobody could tell."""
+    """Tell where an output does not fit a schema, at most in ``MAX_WARNINGS`` places, or that nobody could tell."""
     try:
         found = await misfits(tenant, output, schema)
     except (LlmteamError, SchemaUnusable) as error:
         return [_warning(UNCHECKED, f"The output was not held against the segment's output_schema: {error}", "/output")]
-    return [_warning(MISFIT, item.detail, f"/output{item.pointer or ''}") for item in found[:MOST_WARNINGS]]
+    return [_warning(MISFIT, item.detail, f"/output{item.pointer or ''}") for item in found[:MAX_WARNINGS]]
 
 
 def _warning(code: str, message: str, pointer: str) -> dict[str, Json]:

@@ -34,7 +34,7 @@ from segments.catalog import Effect
 from segments.expressions import Account
 from segments.plan import OnUnknown
 
-LEAST_DEFER_SECONDS = 0.05
+MIN_DEFER_SECONDS = 0.05
 """What is put off comes back no sooner, however far a worker's clock is behind the database's."""
 
 
@@ -377,7 +377,7 @@ class Execution:
             self._put_off(attempt, outcome)
             return
         if isinstance(outcome, Defer):
-            at = max(outcome.until.timestamp(), self._around.clock.now() + LEAST_DEFER_SECONDS)
+            at = max(outcome.until.timestamp(), self._around.clock.now() + MIN_DEFER_SECONDS)
             self._chronicle.wait(attempt.key, outcome, at, attempt.usage)
             return
         self._chronicle.fail(attempt.key, outcome, attempt.step.plan_step.retry, attempt.usage)

@@ -24,7 +24,7 @@ from runs.step_api.base import Emit, StepFailed, Wait
 
 log = logging.getLogger(__name__)
 
-LEAST_LOOK_SECONDS: Final = 1.0
+MIN_LOOK_SECONDS: Final = 1.0
 LOOK_AGAIN_SECONDS: Final = 30.0
 """When an activation is looked at again that could not be looked at."""
 
@@ -87,7 +87,7 @@ class Parked:
             if isinstance(found, Emit):
                 self.settle(attempt, attempt.answer(found.ports))
                 return
-            at = None if found is None else max(found.timestamp(), self.now() + LEAST_LOOK_SECONDS)
+            at = None if found is None else max(found.timestamp(), self.now() + MIN_LOOK_SECONDS)
         self.chronicle.waits.look_again(key, at)
 
     async def withdraw(self, key: ActivationKey) -> None:

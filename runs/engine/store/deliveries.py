@@ -11,7 +11,7 @@ from runs.models import Delivery, DeliveryStatus
 
 URL_LOCK: Final = 0x6C6C6D75
 """First key of the advisory locks of URLs; the second is a hash of the tenant and the URL's hash."""
-MOST_CANDIDATES: Final = 200
+MAX_CANDIDATES: Final = 200
 """How many deliveries a claim looks at; each may hold a lock."""
 
 # A caller whose run ends at once may not listen yet, as it has just been told that the run began.
@@ -304,7 +304,7 @@ async def claim(
         "room": room,
         "lease": lease_seconds,
         "lock": URL_LOCK,
-        "most": MOST_CANDIDATES,
+        "most": MAX_CANDIDATES,
     }
     found = await (await connection.execute(FIND, asked)).fetchall()
     asked["candidates"] = [delivery_id for delivery_id, _ in found if delivery_id is not None]

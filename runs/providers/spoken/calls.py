@@ -27,9 +27,9 @@ from runs.step_api.language_models import CompletionRequest, Tool
 _NAMES: Final = ("name", "tool_name", "function", "tool")
 _ARGUMENTS: Final = ("arguments", "parameters", "args", "input", "tool_input")
 _BESIDE: Final = frozenset(("type", "id", "tool_call_id", "call_id", "index"))
-_MOST_CALLS: Final = 128
+_MAX_CALLS: Final = 128
 _LAST_WORD: Final = re.compile(r"(?:functions?\.)?([\w.:-]*)\s*\Z")
-_LEAST_OF_A_MARK: Final = 6
+_MIN_OF_A_MARK: Final = 6
 _BETWEEN: Final = re.compile(r"[\s,;]*")
 _DECODER: Final = json.JSONDecoder(strict=False)
 
@@ -110,7 +110,7 @@ class _CallReader:
     def read(self) -> None:
         """Find all calls; raises _Lost."""
         place = 0
-        while (found := OPENER_OR_CODE.search(self.text, place)) is not None and len(self.calls) < _MOST_CALLS:
+        while (found := OPENER_OR_CODE.search(self.text, place)) is not None and len(self.calls) < _MAX_CALLS:
             start, at = found.span()
             place = max(at, start + 1)
             calls, end = ([], at) if found["opener"] is None else self._calls_at(at)
@@ -122,7 +122,7 @@ class _CallReader:
                 self._taken.append((start, place))
             elif place == len(self.text):
                 raise _Lost
-        if any(self.text.endswith(mark[:size]) for mark in SIMPLE_MARKS for size in range(_LEAST_OF_A_MARK, len(mark))):
+        if any(self.text.endswith(mark[:size]) for mark in SIMPLE_MARKS for size in range(_MIN_OF_A_MARK, len(mark))):
             raise _Lost
 
     def rest(self) -> str:

@@ -34,7 +34,7 @@ CHANNEL: Final = "<|channel|>commentary to="
 _AGAIN: Final = "<|start|>assistant"
 SIMPLE_MARKS: Final = (*_OPENERS, *TAGS)
 MARKS: Final = (*SIMPLE_MARKS, CHANNEL, _AGAIN + CHANNEL)
-LONGEST_MARK: Final = max(map(len, MARKS))
+MAX_MARK_LENGTH: Final = max(map(len, MARKS))
 
 _OPENED: Final = "|".join((*map(re.escape, _OPENERS), f"(?:{re.escape(_AGAIN)})?{re.escape(CHANNEL)}"))
 _IN_TAG: Final = "|".join(map(re.escape, TAGS))

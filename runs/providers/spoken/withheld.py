@@ -3,9 +3,9 @@
 import re
 from typing import Final
 
-from runs.providers.spoken.marks import LONGEST_MARK, MARKS, OPENER, TAGS, WHOLE_BEGINS
+from runs.providers.spoken.marks import MARKS, MAX_MARK_LENGTH, OPENER, TAGS, WHOLE_BEGINS
 
-_LONGEST_DOUBT: Final = 400
+_MAX_DOUBT_LENGTH: Final = 400
 _NAME: Final = re.compile(r"[\w.:-]*\s*")
 _BEFORE_VALUES: Final = "{[<`"
 _OPEN: Final = re.compile(r'\s*(?:`{1,3}[a-z]*\s*)?(?:\[\s*)?(?:\{\s*(?:"[a-z_]{0,12}"?\s*)?)?')
@@ -51,18 +51,18 @@ class Withheld:
 
     def _heard_until(self, text: str) -> int:
         if self._is_at_start:
-            self._is_call = _BARE.match(text.lstrip()[:_LONGEST_DOUBT]) is not None
-            if self._is_call or (len(text) < _LONGEST_DOUBT and _OPEN.fullmatch(text)):
+            self._is_call = _BARE.match(text.lstrip()[:_MAX_DOUBT_LENGTH]) is not None
+            if self._is_call or (len(text) < _MAX_DOUBT_LENGTH and _OPEN.fullmatch(text)):
                 return 0
             self._is_at_start = False
         place = 0
         while (opener := OPENER.search(text, place)) is not None:
             begins = _begins_call(text, opener.end())
-            if begins or (begins is None and len(text) - opener.start() < _LONGEST_DOUBT):
+            if begins or (begins is None and len(text) - opener.start() < _MAX_DOUBT_LENGTH):
                 self._is_call = bool(begins)
                 return opener.start()
             place = max(opener.end(), opener.start() + 1)
-        ends = range(max(place, len(text) - LONGEST_MARK), len(text))
+        ends = range(max(place, len(text) - MAX_MARK_LENGTH), len(text))
         return next((end for end in ends if _may_begin_mark(text[end:])), len(text))
 
 
@@ -72,7 +72,7 @@ def _may_begin_mark(text: str) -> bool:
 
 def _begins_call(text: str, place: int) -> bool | None:
     """Tell whether what follows an opener is a call and no mention of its mark; None while it cannot be told."""
-    rest = text[place : place + _LONGEST_DOUBT].lstrip()
+    rest = text[place : place + _MAX_DOUBT_LENGTH].lstrip()
     if rest.startswith("<"):
         return True if rest.startswith(TAGS) else None if _may_begin_mark(rest) else False
     if rest[:1] in ("{", "["):

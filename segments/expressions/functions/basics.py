@@ -29,7 +29,7 @@ from segments.expressions.values import (
 )
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
-LONGEST_NUMBER = 1_000  # characters
+MAX_NUMBER_LENGTH = 1_000  # characters
 
 
 def length(fuel: Fuel, value: Json, /) -> Json:
@@ -197,8 +197,10 @@ def _number_in(fuel: Fuel, text: str, owner: str) -> str:
     short = text.strip() if len(text) < MAX_TEXT else ""
     if not NUMBER.fullmatch(short):
         raise ExpressionFailed(f"The text given to `{owner}` is no number.")
-    if len(short) > LONGEST_NUMBER:
-        raise LimitPassed(f"`{owner}` reads numbers of at most {LONGEST_NUMBER} characters.", hint="keep it as a text")
+    if len(short) > MAX_NUMBER_LENGTH:
+        raise LimitPassed(
+            f"`{owner}` reads numbers of at most {MAX_NUMBER_LENGTH} characters.", hint="keep it as a text"
+        )
     return short
 
 

@@ -11,7 +11,7 @@ from segments.expressions.errors import ExpressionFailed
 from segments.expressions.functions.date_texts import LONGEST, zone_of
 from segments.expressions.limits import Fuel
 
-LONGEST_FORMAT: Final = 100
+MAX_FORMAT_LENGTH: Final = 100
 _FIELD: Final = re.compile(r"%(.?)", re.DOTALL)
 _DAYS, _SHORT_DAYS = tuple(day_name), tuple(day_abbr)
 _MONTHS, _SHORT_MONTHS = tuple(month_name), tuple(month_abbr)
@@ -118,8 +118,8 @@ def _pattern(format_: str) -> re.Pattern[str]:
 def _fields(
     format_: str, known: dict[str, object] | dict[str, str] | dict[str, Callable[[datetime], str]]
 ) -> list[str]:
-    fields: list[str] = _FIELD.findall(format_[:LONGEST_FORMAT])
-    if len(format_) > LONGEST_FORMAT or not fields or not set(fields) <= known.keys():
+    fields: list[str] = _FIELD.findall(format_[:MAX_FORMAT_LENGTH])
+    if len(format_) > MAX_FORMAT_LENGTH or not fields or not set(fields) <= known.keys():
         raise ExpressionFailed(
             "The format of the date cannot be used.",
             hint="write such as `%Y-%m-%d`, `%d.%m.%Y %H:%M`, with " + " ".join(f"%{field}" for field in known),

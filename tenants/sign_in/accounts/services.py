@@ -25,7 +25,7 @@ from tenants.sign_in.claims import Claims, told_email, verified_email
 from tenants.sign_in.providers import SignInProvider
 from tenants.sign_in.services import account_of
 
-MOST_ACCOUNTS: Final = 10
+MAX_ACCOUNTS: Final = 10
 
 
 def list_accounts(*, tenant: Tenant, member_id: UUID) -> list[Identity]:
@@ -103,7 +103,7 @@ def _link(member: Membership, provider: SignInProvider, claims: Claims) -> Ident
         email = verified_email(claims, trusted=provider.emails_verified)
         if email is None or email != user.email.lower():
             raise AccountOfAnotherEmail(told_email(claims))
-        if Identity.objects.filter(user=user).count() >= MOST_ACCOUNTS:
+        if Identity.objects.filter(user=user).count() >= MAX_ACCOUNTS:
             raise TooManyAccounts
         identity = Identity.objects.create(user=user, issuer=provider.issuer, subject=str(claims["sub"]))
         _tell(identity, "member.account_linked", f"member:{member.id}", identity_provider=provider.key)

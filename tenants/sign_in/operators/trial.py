@@ -21,7 +21,7 @@ from tenants.sign_in.providers import SignInProvider, provider_to_try
 from tenants.sign_in.services import SignedIn, rehearse_sign_in
 from tenants.sign_in.states import Begun
 
-MOST_TOLD: Final = 300
+MAX_TOLD: Final = 300
 RIGHT: Final = "tenants.change_identityprovider"
 """What an operator may do who may try one: its secret is shown to its host."""
 
@@ -120,7 +120,7 @@ def _passed(reached: Stage) -> list[TrialFinding]:
 
 
 def _own_words(request: HttpRequest) -> str:
-    said = request.GET.get("error_description", "")[:MOST_TOLD]
+    said = request.GET.get("error_description", "")[:MAX_TOLD]
     return f"In its own words: {said}" if said else ""
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from humantasks.inbox.asking import DEEPEST, MOST_ITEMS, MOST_MEMBERS, form_of
+from humantasks.inbox.asking import DEEPEST, MAX_ITEMS, MAX_MEMBERS, form_of
 from humantasks.inbox.fields import ABSENT, Field, FieldKind
 
 ITEM = {"type": "object", "properties": {"sku": {"type": "string"}, "price": {"type": "number"}}, "required": ["sku"]}
@@ -119,7 +119,7 @@ def test_what_must_be_answered_may_get_another_widget(schema: dict[str, Any], ki
         ({}, [{"a": 1}, {"b": 2}], FieldKind.ITEMS, ()),
         ({"type": "array", "items": ITEM}, [{"sku": "a"}], FieldKind.ITEMS, ()),
         ({"type": "array", "items": ITEM}, [{"sku": "a"}, 7], FieldKind.JSON, None),
-        ({"type": "array", "items": ITEM}, [{"sku": "a"}] * (MOST_ITEMS + 1), FieldKind.JSON, None),
+        ({"type": "array", "items": ITEM}, [{"sku": "a"}] * (MAX_ITEMS + 1), FieldKind.JSON, None),
         ({}, {"y": 1}, FieldKind.GROUP, ()),
         ({}, [], FieldKind.JSON, ("[]",)),
         ({"anyOf": [{}]}, "x", FieldKind.JSON, ('"x"',)),
@@ -198,7 +198,7 @@ def test_a_form_that_holds_itself_ends() -> None:
 
 
 def test_a_form_with_too_many_members_is_asked_as_json() -> None:
-    schema = {"properties": {f"k{n}": {"type": "string"} for n in range(MOST_MEMBERS + 1)}}
+    schema = {"properties": {f"k{n}": {"type": "string"} for n in range(MAX_MEMBERS + 1)}}
     assert form_of(schema).kind == FieldKind.JSON
 
 

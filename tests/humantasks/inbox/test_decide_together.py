@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from foundation.scope import tenant_scope
-from humantasks.inbox.bulk import MOST_AT_ONCE
+from humantasks.inbox.bulk import MAX_AT_ONCE
 from humantasks.models import HumanTask
 from humantasks.services import decide_task
 from humantasks.types import TaskAnswer, TaskStatus
@@ -94,6 +94,6 @@ def test_a_comment_that_cannot_be_kept_decides_nothing(acme: Customer, ann: Memb
 
 
 def test_no_more_than_some_are_taken_at_once(acme: Customer, ann: Membership) -> None:
-    picks = [f"{uuid4()}:" for _ in range(MOST_AT_ONCE + 9)]
+    picks = [f"{uuid4()}:" for _ in range(MAX_AT_ONCE + 9)]
     answer = client_of(ann).post("/inbox/together/", {"task": picks, "decision": "approved"})
-    assert len(answer.context["reports"]) == MOST_AT_ONCE
+    assert len(answer.context["reports"]) == MAX_AT_ONCE

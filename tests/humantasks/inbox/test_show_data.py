@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from humantasks.inbox.showing import DEEPEST, MOST_FOLDED, MOST_MEMBERS, MOST_NODES, MOST_ROWS, Column, Look, Node, show
+from humantasks.inbox.showing import DEEPEST, MAX_FOLDED, MAX_MEMBERS, MAX_NODES, MAX_ROWS, Column, Look, Node, show
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(
@@ -90,18 +90,18 @@ def test_other_lists_are_lists(value: Any) -> None:
 
 
 def test_a_long_table_folds_and_counts_the_rest() -> None:
-    node = show([{"n": n} for n in range(MOST_ROWS + MOST_FOLDED + 7)])
-    assert (len(node.rows), len(node.folded_rows), node.more) == (MOST_ROWS, MOST_FOLDED, 7)
+    node = show([{"n": n} for n in range(MAX_ROWS + MAX_FOLDED + 7)])
+    assert (len(node.rows), len(node.folded_rows), node.more) == (MAX_ROWS, MAX_FOLDED, 7)
 
 
 def test_a_long_list_folds_and_counts_the_rest() -> None:
-    node = show(list(range(MOST_ROWS + MOST_FOLDED + 7)))
-    assert (len(node.items), len(node.folded), node.more) == (MOST_ROWS, MOST_FOLDED, 7)
+    node = show(list(range(MAX_ROWS + MAX_FOLDED + 7)))
+    assert (len(node.items), len(node.folded), node.more) == (MAX_ROWS, MAX_FOLDED, 7)
 
 
 def test_a_large_object_counts_the_rest() -> None:
-    node = show({f"k{n}": n for n in range(MOST_MEMBERS + 3)})
-    assert (len(node.members), node.more) == (MOST_MEMBERS, 3)
+    node = show({f"k{n}": n for n in range(MAX_MEMBERS + 3)})
+    assert (len(node.members), node.more) == (MAX_MEMBERS, 3)
 
 
 def test_a_long_text_is_folded_with_its_beginning_and_kept_whole() -> None:
@@ -124,7 +124,7 @@ def test_what_is_very_deep_is_told_in_words() -> None:
 def test_a_value_of_any_size_stays_bounded() -> None:
     value: Any = [[["x"] * 100 for _ in range(50)] for _ in range(50)]
     node = show(value)
-    assert len(nodes_of(node)) <= MOST_NODES + 1
+    assert len(nodes_of(node)) <= MAX_NODES + 1
     assert sum(part.more for part in nodes_of(node)) > 0
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from examples.model_server import Problem, Reply
 from kernel.values import MAX_VALUE_BYTES
-from runs.agents.cut import MOST_KEPT
+from runs.agents.cut import MAX_KEPT
 from tests.support.agent_bench import AgentBench
 from tests.support.http_server import Answer
 
@@ -45,7 +45,7 @@ async def test_a_failure_keeps_the_beginning_of_a_long_one_and_the_port_has_all(
     text = "word " * 10_000
     bench.says(Reply(text, finish="length"))
     details = (await bench.fail(prompt="x")).details
-    assert (details["text"], details["characters"]) == (text[:MOST_KEPT], 50_000)
+    assert (details["text"], details["characters"]) == (text[:MAX_KEPT], 50_000)
     bench.routed = ("truncated",)
     assert (await bench.ask(prompt="x"))["truncated"]["text"] == text  # type: ignore[call-overload,index]
 
@@ -198,7 +198,7 @@ async def test_an_answer_that_is_larger_than_a_value_may_be_is_kept_in_part(
         chunk = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
         return Reply(raw=json.dumps(chunk).encode())
 
-    bench.says(answer(MOST_KEPT + 1))
+    bench.says(answer(MAX_KEPT + 1))
     assert await bench.ask(prompt="x", response_schema=schema)
     bench.says(answer(MAX_VALUE_BYTES + 1))
 

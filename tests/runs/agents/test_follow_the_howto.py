@@ -10,8 +10,8 @@ from rest_framework.test import APIClient
 
 from examples.model_server import Asked, Problem, Reply
 from runs.agents.config import LlmAgentConfig
-from runs.agents.conversation import MOST_CALLS, MOST_ROUNDS
-from runs.agents.tools import MOST_RESULT_BYTES
+from runs.agents.conversation import MAX_CALLS, MAX_ROUNDS
+from runs.agents.tools import MAX_RESULT_BYTES
 from tests.conftest import Customer
 from tests.support.agent_bench import AgentBench, closed, wants
 from tests.support.http_server import Answer
@@ -35,8 +35,8 @@ def test_the_table_has_every_key_and_no_other() -> None:
 
 
 def test_the_bounds_are_the_page_s() -> None:
-    assert f"at most {MOST_ROUNDS} turns and for at most {MOST_CALLS} calls" in PAGE
-    assert f"cut at {MOST_RESULT_BYTES // 1024} KiB" in PAGE
+    assert f"at most {MAX_ROUNDS} turns and for at most {MAX_CALLS} calls" in PAGE
+    assert f"cut at {MAX_RESULT_BYTES // 1024} KiB" in PAGE
 
 
 def test_every_code_the_step_has_of_its_own_is_listed() -> None:

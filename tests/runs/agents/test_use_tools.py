@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from examples.model_server import Asked, Call, Reply
-from runs.agents.conversation import MOST_CALLS, MOST_ROUNDS
-from runs.agents.tools import MOST_RESULT_BYTES
+from runs.agents.conversation import MAX_CALLS, MAX_ROUNDS
+from runs.agents.tools import MAX_RESULT_BYTES
 from tests.support.agent_bench import AgentBench, closed, wants
 from tests.support.gates import Window
 from tests.support.http_server import Answer
@@ -144,7 +144,7 @@ async def test_a_long_answer_is_cut_and_says_so(bench: AgentBench) -> None:
     bench.says(wants("look_up", no="7"), "ok")
     await bench.ask(prompt="x", tools=[LOOK_UP])
     (text,) = bench.asked[1].answers.values()
-    assert len(text.encode()) < MOST_RESULT_BYTES + 100
+    assert len(text.encode()) < MAX_RESULT_BYTES + 100
     assert "cut" in text[-40:]
 
 
@@ -182,8 +182,8 @@ async def test_a_limit_in_the_middle_is_waited_for_so_that_nothing_is_asked_twic
 async def test_turns_and_calls_are_bounded(bench: AgentBench) -> None:
     bench.says(wants("look_up", no="7"))
     assert (await bench.fail(prompt="x", tools=[LOOK_UP])).code == "LLM_TOO_MANY_TOOL_CALLS"
-    assert len(bench.tools.calls) == MOST_ROUNDS
-    many = tuple(Call("look_up", {"no": str(number)}, f"call_{number}") for number in range(MOST_CALLS + 1))
+    assert len(bench.tools.calls) == MAX_ROUNDS
+    many = tuple(Call("look_up", {"no": str(number)}, f"call_{number}") for number in range(MAX_CALLS + 1))
     bench.says(Reply(calls=many, finish="tool_calls"))
     bench.tools.forget()
     assert (await bench.fail(prompt="x", tools=[LOOK_UP])).code == "LLM_TOO_MANY_TOOL_CALLS"

@@ -6,7 +6,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from runs.callbacks.redaction import MOST_KEPT, excerpt, secrets_in
+from runs.callbacks.redaction import MAX_KEPT, excerpt, secrets_in
 
 SECRET = 'ca"nary/token+1 2'
 URL = "https://hooks.example.com/resume?signature=sig%2Fnature-of-ours&empty="
@@ -48,9 +48,9 @@ def test_what_the_query_says_is_hidden(quoted: str) -> None:
 
 def test_only_the_beginning_is_kept_as_one_line_of_text() -> None:
     assert kept("line one\r\n\x00\x1b[31mline two") == "line one [31mline two"
-    assert len(kept("long " * 1000)) == MOST_KEPT
+    assert len(kept("long " * 1000)) == MAX_KEPT
     assert excerpt(b"\xff\xfe plain", []) == "\ufffd\ufffd plain"
 
 
 def test_a_secret_across_the_end_of_what_is_kept_is_hidden_whole() -> None:
-    assert "canary" not in kept("x" * (MOST_KEPT - 4) + "canary0123", value="canary0123")
+    assert "canary" not in kept("x" * (MAX_KEPT - 4) + "canary0123", value="canary0123")

@@ -8,8 +8,8 @@ from runs.callbacks.schedule import (
     BLOCKED,
     CLEARED,
     GAPS_SECONDS,
-    LONGEST_RETRY_AFTER_SECONDS,
-    MOST_TRIES,
+    MAX_RETRY_AFTER_SECONDS,
+    MAX_TRIES,
     DeliveryAnswer,
     judge,
     next_delay,
@@ -22,13 +22,13 @@ Codes = st.integers(300, 599).filter(lambda code: code != 410)
 
 
 def test_fifteen_tries_take_about_75_hours() -> None:
-    assert MOST_TRIES == 15
-    delays = [next_delay(tries, retry_after_seconds=None, jitter=MIDDLE) for tries in range(1, MOST_TRIES)]
+    assert MAX_TRIES == 15
+    delays = [next_delay(tries, retry_after_seconds=None, jitter=MIDDLE) for tries in range(1, MAX_TRIES)]
     assert 75 * HOUR < sum(delays) < 76 * HOUR
     assert delays == sorted(delays)
 
 
-@given(tries=st.integers(1, MOST_TRIES - 1), jitter=st.floats(0, 1))
+@given(tries=st.integers(1, MAX_TRIES - 1), jitter=st.floats(0, 1))
 def test_each_wait_is_a_tenth_around_its_gap(tries: int, jitter: float) -> None:
     delay = next_delay(tries, retry_after_seconds=None, jitter=jitter)
     assert 0.9 * GAPS_SECONDS[tries - 1] <= delay <= 1.1 * GAPS_SECONDS[tries - 1] + 1e-6
@@ -38,14 +38,14 @@ def test_what_failed_together_is_not_tried_together() -> None:
     assert next_delay(3, retry_after_seconds=None, jitter=0) < next_delay(3, retry_after_seconds=None, jitter=1)
 
 
-@given(tries=st.integers(1, MOST_TRIES - 1), asked=st.floats(0, 1e9), jitter=st.floats(0, 1))
+@given(tries=st.integers(1, MAX_TRIES - 1), asked=st.floats(0, 1e9), jitter=st.floats(0, 1))
 def test_a_receiver_may_ask_for_later_but_not_for_ever_nor_for_sooner(tries: int, asked: float, jitter: float) -> None:
     plain = next_delay(tries, retry_after_seconds=None, jitter=jitter)
     delay = next_delay(tries, retry_after_seconds=asked, jitter=jitter)
-    assert delay == max(plain, min(asked, LONGEST_RETRY_AFTER_SECONDS))
+    assert delay == max(plain, min(asked, MAX_RETRY_AFTER_SECONDS))
 
 
-@given(code=st.integers(200, 299), tries=st.integers(1, MOST_TRIES))
+@given(code=st.integers(200, 299), tries=st.integers(1, MAX_TRIES))
 def test_any_2xx_is_an_arrival(code: int, tries: int) -> None:
     verdict = judge(DeliveryAnswer(code), tries=tries, jitter=MIDDLE)
     assert (verdict.status, verdict.delay_seconds) == (DeliveryStatus.DELIVERED, None)
@@ -65,7 +65,7 @@ def test_gone_ends_it_at_once() -> None:
     assert judge(DeliveryAnswer(410), tries=1, jitter=MIDDLE).status is DeliveryStatus.REFUSED
 
 
-@given(code=Codes, tries=st.integers(1, MOST_TRIES - 1))
+@given(code=Codes, tries=st.integers(1, MAX_TRIES - 1))
 def test_everything_else_is_tried_again(code: int, tries: int) -> None:
     verdict = judge(DeliveryAnswer(code), tries=tries, jitter=MIDDLE)
     assert verdict.status is DeliveryStatus.PENDING
@@ -83,9 +83,9 @@ def test_everything_else_is_tried_again(code: int, tries: int) -> None:
     ],
 )
 def test_after_the_last_try_nothing_more_is_tried(answer: DeliveryAnswer) -> None:
-    before = judge(answer, tries=MOST_TRIES - 1, jitter=MIDDLE)
+    before = judge(answer, tries=MAX_TRIES - 1, jitter=MIDDLE)
     assert before.status is DeliveryStatus.PENDING
-    assert judge(answer, tries=MOST_TRIES, jitter=MIDDLE).status is DeliveryStatus.EXHAUSTED
+    assert judge(answer, tries=MAX_TRIES, jitter=MIDDLE).status is DeliveryStatus.EXHAUSTED
 
 
 @pytest.mark.parametrize("code", [BLOCKED, CLEARED])

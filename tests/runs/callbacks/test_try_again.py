@@ -8,7 +8,7 @@ from standardwebhooks import Webhook
 
 from foundation.scope import unscoped
 from kernel.clock import utc_now
-from runs.callbacks.schedule import MOST_TRIES
+from runs.callbacks.schedule import MAX_TRIES
 from runs.models import Delivery
 from tenants.models import Tenant
 from tests.support.callbacks import (
@@ -185,9 +185,9 @@ def test_after_the_last_try_it_is_exhausted(acme: Tenant, receiver: CountingServ
         run_id = start_with_callback(acme, f"{receiver.url}/hook")
         wait_for_attempts(run_id, 1)
         with unscoped("a test skips tries"):
-            Delivery.objects.update(tries=MOST_TRIES - 1, next_at=utc_now() - timedelta(seconds=1))
+            Delivery.objects.update(tries=MAX_TRIES - 1, next_at=utc_now() - timedelta(seconds=1))
         (delivery,) = wait_for_status(run_id, "exhausted")
-    assert (delivery.tries, delivery.attempts, delivery.next_at) == (MOST_TRIES, 2, None)
+    assert (delivery.tries, delivery.attempts, delivery.next_at) == (MAX_TRIES, 2, None)
 
 
 def test_an_arrival_counts_whatever_the_answer_s_body_is(acme: Tenant, receiver: CountingServer) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.api.serializers import MAX_METADATA_BYTES
-from runs.callbacks.payload import EVENTS, MOST_BYTES, TASKS, DeliveredFact, write_body
+from runs.callbacks.payload import EVENTS, MAX_BYTES, TASKS, DeliveredFact, write_body
 
 RUN_ID = UUID("01a20c5a-212d-770f-9098-94209542c47a")
 AT = datetime(2026, 11, 24, 7, 0, 0, 12_000, UTC)
@@ -33,7 +33,7 @@ def body(event_type: str, payload: Any, **more: Any) -> dict[str, Any]:
             fact.get("activation"),
         )
     )
-    assert len(text.encode()) < MOST_BYTES
+    assert len(text.encode()) < MAX_BYTES
     told: dict[str, Any] = json.loads(text)
     assert {"type", "timestamp", "run_id", "segment_id", "status", "client_reference"} <= told.keys()
     assert (told["type"], told["timestamp"]) == (event_type, "2026-11-24T07:00:00.012000Z")

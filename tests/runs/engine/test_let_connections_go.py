@@ -45,7 +45,7 @@ def test_what_a_tenant_has_called_is_let_go_when_its_runs_are_over(
 def test_receivers_of_many_tenants_are_not_all_kept(
     acme: Tenant, globex: Tenant, server: CountingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "MOST_CLIENTS", 1)
+    monkeypatch.setattr(sending, "MAX_CLIENTS", 1)
     with running_host():
         for tenant in (acme, globex, acme):
             wait_for_status(start_with_callback(tenant, f"{server.url}/"), "delivered")

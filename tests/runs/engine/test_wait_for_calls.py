@@ -20,7 +20,7 @@ from runs.commands import command_run
 from runs.models import SignalKind
 from runs.replay import replay_run
 from runs.resuming.links import read_link, resume_url
-from runs.resuming.services import MOST_EARLY_CALLS, Reception, take_call
+from runs.resuming.services import MAX_EARLY_CALLS, Reception, take_call
 from tenants.models import Tenant
 from tests.support.calls import get, links_of, parked, post, problem, told_before, waits_for_call
 from tests.support.engine import (
@@ -177,11 +177,11 @@ def test_a_run_ends_though_nobody_takes_an_early_call(acme: Tenant) -> None:
 
 def test_a_run_keeps_a_bounded_number_of_early_calls_and_says_so(acme: Tenant) -> None:
     run_id = queue_run(acme, told_before())
-    links = [resume_url(acme.id, run_id, "hold", f"0_9-{item}") for item in range(MOST_EARLY_CALLS + 1)]
+    links = [resume_url(acme.id, run_id, "hold", f"0_9-{item}") for item in range(MAX_EARLY_CALLS + 1)]
     assert {post(link, {}).status_code for link in links[:-1]} == {202}
     refused = post(links[-1], {})
     assert problem(refused) == {"status": 409, "code": "TOO_MANY_EARLY_CALLS"}
-    assert len(signals_of(run_id)) == MOST_EARLY_CALLS
+    assert len(signals_of(run_id)) == MAX_EARLY_CALLS
     assert not get_run(run_id).signals_pending, "so it takes no slot before its turn"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kernel.ids import new_id
-from runs.bus.deltas import MOST_PENDING, Delta, read_deltas, write_deltas
+from runs.bus.deltas import MAX_PENDING, Delta, read_deltas, write_deltas
 from runs.steps.registry import registry
 from tests.conftest import Customer
 from tests.support import step_types
@@ -168,7 +168,7 @@ def test_a_flood_of_pieces_neither_slows_the_run_nor_grows_the_host(acme: Custom
     run_id = queue_run(acme.tenant, speaking(["x" * 100], 0.0, repeats=20_000))
     with running_host() as host:
         assert wait_until_over(run_id) == ["completed"]
-        assert host._around.deltas._waiting <= MOST_PENDING
+        assert host._around.deltas._waiting <= MAX_PENDING
     run = get_run(run_id)
     assert (run.ended_at - run.started_at).total_seconds() < 10
 

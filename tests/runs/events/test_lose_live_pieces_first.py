@@ -11,11 +11,11 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from kernel.ids import new_id
-from runs.bus.deltas import MOST_AT_ONCE, MOST_PENDING, Delta, Deltas
+from runs.bus.deltas import MAX_AT_ONCE, MAX_PENDING, Delta, Deltas
 from runs.events.cursor import EventFrame, EventPlace, Record
 from runs.events.live import KEPT_CHARACTERS, KEPT_DELTAS, Live
-from runs.events.outflow import MOST_UNSENT, Outflow
-from runs.events.stream import MOST_UNSENT_FOR_LIVE, Stream, follow, open_run
+from runs.events.outflow import MAX_UNSENT, Outflow
+from runs.events.stream import MAX_UNSENT_FOR_LIVE, Stream, follow, open_run
 from tenants.selectors import find_caller
 from tests.conftest import Customer
 from tests.support.live_runs import LiveRun
@@ -64,7 +64,7 @@ def test_a_web_process_keeps_so_many_pieces_and_so_much_text_of_a_run() -> None:
     assert [delta.offset for delta in found] == [*range(KEPT_DELTAS * 2, KEPT_DELTAS * 3)]
     assert heard == KEPT_DELTAS * 3
     for number in range(100):
-        live.hear(piece(number, "x" * MOST_AT_ONCE))
+        live.hear(piece(number, "x" * MAX_AT_ONCE))
     assert sum(len(delta.text) for delta in live.after(0, STARTED)[0]) == KEPT_CHARACTERS
 
 
@@ -77,10 +77,10 @@ async def test_a_host_that_cannot_tell_keeps_a_bounded_text_and_never_fails(sett
     assert deltas.dropped == 1, "what came together was one piece"
     for number in range(20_000):
         deltas.tell(piece(number * 100, "x" * 100))
-    assert deltas._waiting == MOST_AT_ONCE, "of one attempt"
+    assert deltas._waiting == MAX_AT_ONCE, "of one attempt"
     for number in range(100):
-        deltas.tell(piece(0, "x" * MOST_AT_ONCE, step_id=f"speak_{number}"))
-    assert deltas._waiting == MOST_PENDING, "of all"
+        deltas.tell(piece(0, "x" * MAX_AT_ONCE, step_id=f"speak_{number}"))
+    assert deltas._waiting == MAX_PENDING, "of all"
     assert deltas.dropped > 19_000
     await deltas.stop()
 
@@ -103,7 +103,7 @@ class SlowReader:
 
 @pytest.mark.django_db(transaction=True)
 async def test_a_slow_reader_gets_all_events_and_none_of_the_pieces(acme: Customer) -> None:
-    assert MOST_UNSENT_FOR_LIVE < MOST_UNSENT, "pieces stop before events wait"
+    assert MAX_UNSENT_FOR_LIVE < MAX_UNSENT, "pieces stop before events wait"
     run, reader, deltas = await sync_to_async(LiveRun)(acme.tenant), SlowReader(), Deltas()
     stream: Stream = await sync_to_async(
         lambda: open_run(caller=find_caller(key_text=acme.key), run_id=str(run.id), after="0")
@@ -127,7 +127,7 @@ async def test_a_slow_reader_gets_all_events_and_none_of_the_pieces(acme: Custom
     await speak_until(2)
     before = seen.count("step.delta")
     assert before >= 2, "a reader who keeps up hears them"
-    reader.lag(MOST_UNSENT_FOR_LIVE + 1)
+    reader.lag(MAX_UNSENT_FOR_LIVE + 1)
     for number in range(10):
         deltas.tell(Delta(run.id, "step_1", 1, 1, 1, number, "x"))
         await asyncio.sleep(0.06)

@@ -56,7 +56,7 @@ def test_models_a_tenant_makes_up_do_not_fill_the_memory(monkeypatch: pytest.Mon
     monkeypatch.setattr(metrics, "_models", set())
     metrics.model_labels.cache_clear()
     labels = {metrics.model_labels("openai", f"model-{number}") for number in range(5_000)}
-    assert len(labels) == metrics.MOST_MODELS + 1
+    assert len(labels) == metrics.MAX_MODELS + 1
     assert ("openai", "model-0") in labels
     assert ("other", "other") in labels
     metrics.model_labels.cache_clear()

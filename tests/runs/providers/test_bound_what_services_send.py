@@ -8,8 +8,8 @@ import pytest
 
 from kernel.egress import EgressClient
 from runs.providers.decoding import mended
-from runs.providers.event_stream import MOST_EVENT_BYTES, MOST_EVENTS, split_events
-from runs.providers.reasoning import MOST_BLOCKS
+from runs.providers.event_stream import MAX_EVENT_BYTES, MAX_EVENTS, split_events
+from runs.providers.reasoning import MAX_BLOCKS
 from runs.providers.registry import build_provider
 from runs.step_api.base import StepFailed
 from runs.step_api.language_models import CompletionReply
@@ -94,8 +94,8 @@ async def test_a_long_stream_is_read_in_turns(ask: Ask) -> None:
         b"data: a\n" * 600_000,
         b": comment\n" * 400_000,
         b"a" * 5_000_000,
-        delta("x" * (MOST_EVENT_BYTES + 1)),
-        b": x\n\n" * (MOST_EVENTS + 1),
+        delta("x" * (MAX_EVENT_BYTES + 1)),
+        b": x\n\n" * (MAX_EVENTS + 1),
     ],
     ids=["one event of many lines", "comments", "one line", "one long event", "many events"],
 )
@@ -118,9 +118,9 @@ async def test_blanks_without_end_are_read_in_turns(ask: Ask) -> None:
 
 
 async def test_a_model_begins_to_think_a_few_times_only(ask: Ask) -> None:
-    for blocks in (1, MOST_BLOCKS, 100_000):
+    for blocks in (1, MAX_BLOCKS, 100_000):
         text = (await ask(whole("<think></think>" * blocks + "end"))).text
-        assert text == "<think></think>" * max(0, blocks - MOST_BLOCKS) + "end"
+        assert text == "<think></think>" * max(0, blocks - MAX_BLOCKS) + "end"
 
 
 def with_calls(calls: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from runs.http.answer import HttpAnswer
-from runs.http.reading import LARGEST_IN_PLACE
+from runs.http.reading import MAX_BYTES_IN_PLACE
 from tests.support.http_bench import Bench
 from tests.support.http_server import Answer
 from tests.support.loop_holds import measured_holds
@@ -43,7 +43,7 @@ async def test_a_charset_that_is_none_says_nothing(bench: Bench, url: str, label
 async def test_a_large_answer_is_read_beside_the_loop_and_is_the_same(
     bench: Bench, url: str, content_type: str, body: bytes
 ) -> None:
-    small = body if len(body) < LARGEST_IN_PLACE else None
+    small = body if len(body) < MAX_BYTES_IN_PLACE else None
     assert small is None
     in_place = HttpAnswer(200, {"content-type": content_type}, body).value
     bench.server.route("GET", "/large", of_type(body, content_type))

@@ -8,7 +8,7 @@ import pytest
 from kernel.clock import utc_now
 from runs.step_api.base import Emit, StepFailed, Wait
 from runs.steps.registry import registry
-from runs.steps.wait import MOST_SECONDS, WaitStep
+from runs.steps.wait import MAX_SECONDS, WaitStep
 from segments.definition.config import ConfigInvalid
 from segments.validation import validate
 from tests.support.stand_ins import document
@@ -50,9 +50,9 @@ async def test_passes_its_input_on():
 
 
 async def test_waits_for_five_years_at_most():
-    assert errors(seconds=MOST_SECONDS) == []
-    assert len(errors(seconds=MOST_SECONDS + 1)) == 1
-    later = (utc_now() + timedelta(seconds=MOST_SECONDS + 60)).isoformat()
+    assert errors(seconds=MAX_SECONDS) == []
+    assert len(errors(seconds=MAX_SECONDS + 1)) == 1
+    later = (utc_now() + timedelta(seconds=MAX_SECONDS + 60)).isoformat()
     with pytest.raises(StepFailed) as caught:
         await waiting(until=later)
     assert caught.value.code == "WAIT_TOO_LONG"

@@ -299,7 +299,7 @@ def test_an_operator_s_accounts_are_changed_by_no_member_s_session(
 
 def test_ten_accounts_are_all(ann: tuple[Client, Membership], company: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     client, member = ann
-    monkeypatch.setattr(services, "MOST_ACCOUNTS", 1)
+    monkeypatch.setattr(services, "MAX_ACCOUNTS", 1)
     assert "TOO_MANY_ACCOUNTS" in link(client, company).text
     monkeypatch.undo()
     assert link(client, company).status_code == 302
