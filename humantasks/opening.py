@@ -27,7 +27,7 @@ TOO_MANY: Final = "Too many mails of this tenant are waiting."
 
 
 @dataclass(frozen=True, slots=True)
-class TaskWish:
+class TaskSpec:
     """What a step asks of people. ``timeout_seconds`` is what each of those asked one after the other has."""
 
     task_type: str
@@ -49,7 +49,7 @@ class TaskWish:
     on_timeout: str = ""
 
 
-def open_task(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int, wish: TaskWish) -> HumanTask:
+def open_task(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int, wish: TaskSpec) -> HumanTask:
     """Open the task of an activation, once however often the step is tried.
 
     When the step is tried again and shows something else, the open task shows that, and the decisions about what was
@@ -165,7 +165,7 @@ def who_is_asked(task: HumanTask) -> dict[str, Json]:
     }
 
 
-def _new_task(run: Run, step_id: str, activation: int, wish: TaskWish) -> HumanTask:
+def _new_task(run: Run, step_id: str, activation: int, wish: TaskSpec) -> HumanTask:
     now = utc_now()
     due_at = now + timedelta(seconds=wish.timeout_seconds)
     task = HumanTask(
@@ -196,20 +196,20 @@ def _new_task(run: Run, step_id: str, activation: int, wish: TaskWish) -> HumanT
     return task
 
 
-def _show(task: HumanTask, run: Run, wish: TaskWish) -> None:
+def _show(task: HumanTask, run: Run, wish: TaskSpec) -> None:
     task.task_type, task.title, task.description = wish.task_type, wish.title, wish.description
     task.data, task.form, task.choices, task.ports = wish.data, dict(wish.form), list(wish.choices), list(wish.ports)
     task.content_hash = _hash(run, wish)
 
 
-def _show_anew(task: HumanTask, run: Run, wish: TaskWish) -> None:
+def _show_anew(task: HumanTask, run: Run, wish: TaskSpec) -> None:
     _show(task, run, wish)
     task.decisions.all().delete()
     task.save()
     record("task.changed", task, actor=SYSTEM, after={"content_hash": task.content_hash})
 
 
-def _hash(run: Run, wish: TaskWish) -> str:
+def _hash(run: Run, wish: TaskSpec) -> str:
     """Name what is shown: the revision, the texts, the data, the form."""
     shown: dict[str, Json] = {
         "revision": str(run.revision_id),

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from humantasks.forms import default_form
 from humantasks.models import HumanTask
-from humantasks.opening import TaskWish, look_after, open_task, take_back, who_is_asked
+from humantasks.opening import TaskSpec, look_after, open_task, take_back, who_is_asked
 from humantasks.schedule import ESCALATE, FAIL, look_at
 from humantasks.types import Priority, TaskType
 from kernel.types import Json
@@ -233,7 +233,7 @@ def _open(*, call: StepCall, place: Mapping[str, Any]) -> HumanTask:
     return open_task(wish=_wish(call), **place)
 
 
-def _wish(call: StepCall) -> TaskWish:
+def _wish(call: StepCall) -> TaskSpec:
     """Read what is asked out of the config, its templates filled in."""
     config = call.config
     if not isinstance(config, HumanTaskConfig):
@@ -241,7 +241,7 @@ def _wish(call: StepCall) -> TaskWish:
     if config.on_timeout not in {None, ESCALATE, FAIL} and config.on_timeout not in call.output_ports:
         raise StepFailed("CONFIG_INVALID", "`on_timeout` names a port by which no edge leaves.")
     quorum = config.quorum or Quorum(approvals=1, of=None)
-    return TaskWish(
+    return TaskSpec(
         task_type=config.task_type,
         title=config.title or f"{TaskType(config.task_type).label}: {call.step_id.replace('_', ' ')}",
         description=config.description or "",

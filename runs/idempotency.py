@@ -31,7 +31,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class OnceKey:
+class IdempotentRequest:
     """Names a start for 24 hours; the same ``key`` with another ``request_hash`` is refused."""
 
     key: str
@@ -42,7 +42,7 @@ def start_once(
     start: Callable[[], Started],
     *,
     tenant: Tenant,
-    once: OnceKey | None,
+    once: IdempotentRequest | None,
     prepare: Callable[[], None] = _nothing,
 ) -> Started:
     """Start something, once per key.
@@ -88,7 +88,7 @@ def drop_old_idempotency_keys() -> int:
     return dropped
 
 
-def _claim_key(tenant: Tenant, once: OnceKey, run: Run) -> None:
+def _claim_key(tenant: Tenant, once: IdempotentRequest, run: Run) -> None:
     """Insert the key's row; waits for a rival's transaction, then fails if that one has committed."""
     with connection.cursor() as cursor:
         cursor.execute("select set_config('lock_timeout', %s, true)", [LOCK_PATIENCE])
@@ -96,7 +96,7 @@ def _claim_key(tenant: Tenant, once: OnceKey, run: Run) -> None:
     IdempotencyKey.objects.create(tenant=tenant, key=once.key, request_hash=once.request_hash, run=run)
 
 
-def _replay(tenant: Tenant, once: OnceKey) -> Started | None:
+def _replay(tenant: Tenant, once: IdempotentRequest) -> Started | None:
     with tenant_scope(tenant.id):
         used = (
             IdempotencyKey.objects.filter(key=once.key, created_at__gte=Now() - KEY_LIFETIME)

@@ -14,12 +14,12 @@ from kernel.clock import utc_now
 from kernel.types import Json
 from kernel.values import dump_json
 from runs.bus.doorbell import ring
-from runs.callbacks.starting import CallbackWish, new_callback, tell_of_copied_start
+from runs.callbacks.starting import CallbackSpec, new_callback, tell_of_copied_start
 from runs.core import EventType
 from runs.core.events import REPLAYED_FROM
 from runs.engine.journal.journal import chain
 from runs.errors import ActivationUnknown
-from runs.idempotency import OnceKey, Started, start_once
+from runs.idempotency import IdempotentRequest, Started, start_once
 from runs.models import Run, RunEvent
 from runs.needs import needs_again
 from runs.selectors import get_run
@@ -42,8 +42,8 @@ def replay_run(
     run_id: UUID,
     api_key: ApiKey | None = None,
     from_activation: str | None = None,
-    callback: CallbackWish | None = None,
-    once: OnceKey | None = None,
+    callback: CallbackSpec | None = None,
+    once: IdempotentRequest | None = None,
 ) -> Started:
     """Start a new run of the revision and with the input of an earlier one, whatever became of that.
 
@@ -96,7 +96,7 @@ def _first_seq(source: Run, activation: str) -> int:
     return int(first)
 
 
-def _insert(run: Run, wish: CallbackWish | None) -> None:
+def _insert(run: Run, wish: CallbackSpec | None) -> None:
     """Keep the new run, and its callback if it has one."""
     callback = None if wish is None else new_callback(tenant=run.tenant, run=run, wish=wish)
     run.save(force_insert=True)

@@ -12,8 +12,8 @@ from audit.types import REQUEST
 from foundation.inserts import insert_together
 from kernel.types import Json
 from runs.bus.doorbell import ring
-from runs.callbacks.starting import CallbackWish, new_callback
-from runs.idempotency import OnceKey, Started, start_once
+from runs.callbacks.starting import CallbackSpec, new_callback
+from runs.idempotency import IdempotentRequest, Started, start_once
 from runs.inputs import SlowToJudge, check_input, check_input_quickly
 from runs.models import Run
 from runs.needs import needs_of
@@ -41,11 +41,16 @@ class StartRequest:
     priority: int = 0
     on_duplicate: str | None = None
     is_test: bool = False
-    callback: CallbackWish | None = None
+    callback: CallbackSpec | None = None
 
 
 def start_run(
-    *, tenant: Tenant, api_key: ApiKey | None, wish: StartRequest, actor: str = "", once: OnceKey | None = None
+    *,
+    tenant: Tenant,
+    api_key: ApiKey | None,
+    wish: StartRequest,
+    actor: str = "",
+    once: IdempotentRequest | None = None,
 ) -> Started:
     """Start a run, once per idempotency key.
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from kernel.errors import ErrorItem
 from kernel.types import Json
 from runs.errors import TrialInputsInvalid
-from runs.idempotency import OnceKey, Started
+from runs.idempotency import IdempotentRequest, Started
 from runs.services import StartRequest, start_run
 from segments.catalog import Role, StepType
 from segments.errors import SegmentInvalid, StepTypeNotFound
@@ -27,7 +27,7 @@ def try_step_type(
     type_id: str,
     config: Mapping[str, Json],
     inputs: Mapping[str, Json],
-    once: OnceKey | None = None,
+    once: IdempotentRequest | None = None,
 ) -> Started:
     """Start a run of one step, under the tenant's limits; its usage is marked as a test.
 

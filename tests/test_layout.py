@@ -2,7 +2,7 @@
 
 import ast
 import platform
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,6 +47,19 @@ def test_no_folder_of_the_product_has_over_20_modules() -> None:
     inside = Counter(path.parent for path in modules() if "tests" not in path.parts and path.name != "__init__.py")
     assert max(inside.values()) > 15
     assert {str(folder.relative_to(ROOT)): count for folder, count in inside.items() if count > 20} == {}
+
+
+def test_every_class_of_the_product_has_a_name_of_its_own() -> None:
+    outside = {"tests", "examples", "benchmarks"}
+    product = [path for path in modules() if path.relative_to(ROOT).parts[0] not in outside]
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in product:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(path.relative_to(ROOT)))
+    assert len(places.pop("Command")) > 1, "Django wants each management command called so"
+    assert len(places) > 300
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 def test_no_module_is_over_400_lines_and_no_function_over_40() -> None:

@@ -11,7 +11,7 @@ from django.utils.timezone import get_current_timezone, localtime
 from django.utils.translation import gettext
 
 from foundation.scope import reading_scope
-from humantasks.inbox import wording
+from humantasks.inbox import texts
 from humantasks.inbox.responses import MemberRequest, go_to, inbox_page, page, what_was_said
 from humantasks.people import active_members, person_of, shown_name
 from kernel.ids import parse_id
@@ -52,14 +52,14 @@ def read_wish(post: Mapping[str, str]) -> AbsenceRequest:
     """Read what was typed, and say what cannot be read."""
     away_from, away_until, stands_in = (str(post.get(name, "")).strip() for name in FIELDS)
     problems = {
-        name: wording.code_text("NOT_A_DATE_TIME")
+        name: texts.code_text("NOT_A_DATE_TIME")
         for name, text in (("away_from", away_from), ("away_until", away_until))
         if text and _moment(text) is None
     }
     if not away_from:
-        problems["away_from"] = wording.code_text("REQUIRED")
+        problems["away_from"] = texts.code_text("REQUIRED")
     if stands_in and parse_id(stands_in) is None:
-        problems["stands_in"] = wording.code_text("NOT_A_CHOICE")
+        problems["stands_in"] = texts.code_text("NOT_A_CHOICE")
     return AbsenceRequest(away_from, away_until, stands_in, problems)
 
 
@@ -78,7 +78,7 @@ def _kept(member: Membership, wish: AbsenceRequest) -> AbsenceRequest:
             stands_in=parse_id(wish.stands_in),
         )
     except MemberInvalid as error:
-        found = {(item.pointer or "").strip("/"): wording.problem_text(item) for item in error.errors}
+        found = {(item.pointer or "").strip("/"): texts.problem_text(item) for item in error.errors}
         return replace(wish, problems=found)
     return wish
 
@@ -92,7 +92,7 @@ def _shown(request: HttpRequest, member: Membership, wish: AbsenceRequest, *, st
         "is_set": member.away_from is not None,
         "said": what_was_said(request),
         "place": "absence",
-        "in_zone": wording.in_zone_text(),
+        "in_zone": texts.in_zone_text(),
     }
     return page(request, "absence", context, status=status)
 

@@ -12,13 +12,13 @@ from foundation.scope import reading_scope
 from humantasks import rules, selectors, services
 from humantasks.errors import AnswerInvalid, TaskChanged, TaskNotFound, TaskOver, TaskRefused, TaskTaken
 from humantasks.facts import facts_of
-from humantasks.inbox import wording
-from humantasks.inbox.answering import read_comment
+from humantasks.inbox import texts
 from humantasks.inbox.cards import Card, card_of
 from humantasks.inbox.gone import what_became_of
 from humantasks.inbox.pages import refusal_text, refused_text
 from humantasks.inbox.responses import inbox_page, page, who
-from humantasks.inbox.showing import Node, show
+from humantasks.inbox.submission import read_comment
+from humantasks.inbox.value_view import Node, show
 from humantasks.models import HumanTask
 from humantasks.rules import Person
 from humantasks.types import Decision, TaskAnswer, TaskType
@@ -120,16 +120,16 @@ def _decide(tenant: Tenant, person: Person, pick: Pick, answer: TaskAnswer) -> R
 def _refused(tenant: Tenant, person: Person, pick: Pick, error: LlmteamError) -> Report:
     if isinstance(error, TaskNotFound):
         gone = what_became_of(tenant=tenant, person=person, task_id=pick.task_id)
-        title, why_not = (gone.title, gone.detail) if gone else (wording.refused_title(error.code, error.title), "")
+        title, why_not = (gone.title, gone.detail) if gone else (texts.refused_title(error.code, error.title), "")
         return Report(title, pick.task_id, why_not or title)
     task = selectors.get_task(tenant=tenant, person=person, task_id=pick.task_id)
-    title = wording.refused_title(error.code, error.title, task.status)
+    title = texts.refused_title(error.code, error.title, task.status)
     if isinstance(error, AnswerInvalid):
-        return Report(task.title, pick.task_id, wording.problem_text(error.errors[0]))
+        return Report(task.title, pick.task_id, texts.problem_text(error.errors[0]))
     return Report(task.title, pick.task_id, f"{title}. {refused_text(task, error)}")
 
 
 def _counted(reports: Sequence[Report], decision: str) -> dict[str, object]:
     done = sum(not report.why_not for report in reports)
-    word = wording.DECISIONS.get(decision, "")
+    word = texts.DECISIONS.get(decision, "")
     return {"done": done, "refused": len(reports) - done, "word": word, "rejected": decision == Decision.REJECTED}

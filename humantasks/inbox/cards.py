@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 
 from humantasks import rules
 from humantasks.facts import facts_of
-from humantasks.inbox import wording
+from humantasks.inbox import texts
 from humantasks.models import HumanTask
 from humantasks.people import shown_name
 from humantasks.rules import Person, TaskFacts
@@ -47,12 +47,12 @@ class Card:
     @property
     def type_label(self) -> str:
         """What is asked, in a word."""
-        return str(wording.TYPES[self.task_type])
+        return str(texts.TYPES[self.task_type])
 
     @property
     def priority_label(self) -> str:
         """How urgent it is, where that is not usual."""
-        return str(wording.PRIORITIES.get(self.priority, ""))
+        return str(texts.PRIORITIES.get(self.priority, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,14 @@ def outcome_of(task: HumanTask) -> tuple[str, str]:
     if task.status == TaskStatus.OPEN:
         return "", ""
     if task.status != TaskStatus.COMPLETED:
-        return str(wording.ENDS[task.status]), "ended"
+        return str(texts.ENDS[task.status]), "ended"
     return decided_text(task, task.decision, task.choice), LOOKS.get(Decision(task.decision), "ended")
 
 
 def decided_text(task: HumanTask, decision: str, choice: str) -> str:
     """Say what was decided about a task, in the words of what it asks."""
     if task.task_type == TaskType.INPUT and decision == Decision.APPROVED:
-        return str(wording.SENT)
+        return str(texts.SENT)
     return decision_text(decision, choice, task.choices)
 
 
@@ -116,7 +116,7 @@ def who_decided_text(task: HumanTask, name: str, decision: str, choice: str) -> 
 def how_it_ended(task: HumanTask) -> str:
     """Say in a sentence who ended a task, how and when."""
     what = decided_text(task, task.decision, task.choice)
-    told = {"name": task.decided_by_name, "what": what, "when": wording.moment_text(task.ended_at)}
+    told = {"name": task.decided_by_name, "what": what, "when": texts.moment_text(task.ended_at)}
     if not task.decision:
         return gettext("It ended without a decision, %(when)s.") % told
     if task.task_type == TaskType.INPUT:
@@ -134,7 +134,7 @@ def asked_names(task: HumanTask) -> list[str]:
 def decision_text(decision: str, choice: str, choices: Sequence[object] = ()) -> str:
     """Say what was decided: what was chosen, where there was a choice."""
     if not choice:
-        return str(wording.DECISIONS.get(decision, decision))
+        return str(texts.DECISIONS.get(decision, decision))
     labels = {one["value"]: one.get("label") for one in choices if isinstance(one, dict)}
     return labels.get(choice) or choice
 
@@ -142,7 +142,7 @@ def decision_text(decision: str, choice: str, choices: Sequence[object] = ()) ->
 def quorum_of(facts: TaskFacts) -> str:
     """Say how far a task is that takes several people."""
     approvals = sum(vote.decision == Decision.APPROVED for vote in facts.votes)
-    return wording.quorum_text(approvals, facts.needed, facts.voters)
+    return texts.quorum_text(approvals, facts.needed, facts.voters)
 
 
 def _holder(task: HumanTask, person: Person) -> str:

@@ -11,12 +11,12 @@ from django.utils.translation import gettext
 from foundation.scope import reading_scope
 from humantasks import rules, selectors
 from humantasks.facts import facts_of
-from humantasks.inbox import wording
-from humantasks.inbox.answering import Tried, task_form
+from humantasks.inbox import texts
 from humantasks.inbox.cards import LOOKS, Card, asked_names, card_of, decided_text, how_it_ended
 from humantasks.inbox.fields import Field, FieldKind
 from humantasks.inbox.history import HistoryLine, history_lines
-from humantasks.inbox.showing import Node, show
+from humantasks.inbox.submission import SubmissionResult, task_form
+from humantasks.inbox.value_view import Node, show
 from humantasks.models import HumanTask, TaskDecision
 from humantasks.people import active_members, candidate, shown_name
 from humantasks.rules import Person, TaskFacts
@@ -116,7 +116,7 @@ class TaskPage:
 
 
 def task_page(
-    *, tenant: Tenant, person: Person, task: HumanTask, tried: Tried | None = None, said: Sequence[str] = ()
+    *, tenant: Tenant, person: Person, task: HumanTask, tried: SubmissionResult | None = None, said: Sequence[str] = ()
 ) -> TaskPage:
     """Gather what the page shows.
 
@@ -154,7 +154,7 @@ def task_page(
 
 def refusal_text(reason: str, detail: str) -> str:
     """Say a rule's sentence in the reader's language."""
-    return str(wording.REASONS.get(reason, detail))
+    return str(texts.REASONS.get(reason, detail))
 
 
 def _data(task: HumanTask) -> Node | None:
@@ -165,7 +165,7 @@ def _data(task: HumanTask) -> Node | None:
     return None if form is not None and form.original == task.data else show(task.data, task.form)
 
 
-def _answer(task: HumanTask, tried: Tried | None) -> AnswerForm:
+def _answer(task: HumanTask, tried: SubmissionResult | None) -> AnswerForm:
     form = tried.form if tried is not None and tried.form is not None else task_form(task)
     problems = {problem.pointer: problem for problem in (tried.problems if tried else ()) if problem.pointer}
     typed = tried.typed if tried is not None else None
@@ -185,7 +185,7 @@ def _answer(task: HumanTask, tried: Tried | None) -> AnswerForm:
 
 
 def _button(task: HumanTask, decision: Decision) -> tuple[str, str]:
-    label, look = wording.BUTTONS[(task.task_type, decision.value)]
+    label, look = texts.BUTTONS[(task.task_type, decision.value)]
     return str(label), look
 
 
@@ -194,10 +194,10 @@ def _said(pointer: str, problems: Mapping[str, ErrorItem]) -> str:
 
 
 def _text(item: ErrorItem) -> str:
-    return wording.problem_text(replace(item, code="NOT_A_CHOICE") if item.pointer == "/choice" else item)
+    return texts.problem_text(replace(item, code="NOT_A_CHOICE") if item.pointer == "/choice" else item)
 
 
-def _problems(tried: Tried | None, answer: AnswerForm | None) -> list[Problem]:
+def _problems(tried: SubmissionResult | None, answer: AnswerForm | None) -> list[Problem]:
     """List what is wrong, each with the place where it can be put right."""
     if tried is None:
         return []
@@ -214,18 +214,18 @@ def _by_problem(form: Field) -> dict[int, Field]:
 
 def _problem(item: ErrorItem, field: Field | None) -> Problem:
     if field is not None:
-        return Problem(wording.problem_text(item, field), field.label, f"field-{field.place}")
+        return Problem(texts.problem_text(item, field), field.label, f"field-{field.place}")
     return Problem(_text(item), target=TARGETS.get(item.pointer or "", ""))
 
 
-def _notices(tried: Tried | None, *, has_form: bool) -> list[PageNotice]:
+def _notices(tried: SubmissionResult | None, *, has_form: bool) -> list[PageNotice]:
     if tried is None or tried.error is None:
         return []
-    title = wording.refused_title(tried.error.code, tried.error.title, tried.task.status, tried.task.task_type)
+    title = texts.refused_title(tried.error.code, tried.error.title, tried.task.status, tried.task.task_type)
     return [PageNotice("bad", title, refused_text(tried.task, tried.error), () if has_form else _typed_texts(tried))]
 
 
-def _typed_texts(tried: Tried) -> list[tuple[str, str]]:
+def _typed_texts(tried: SubmissionResult) -> list[tuple[str, str]]:
     """List what somebody had typed, for a page that has no form for it any more."""
     typed = [(gettext("Choose one"), tried.typed.choice)] if tried.typed.choice else []
     typed += [] if tried.form is None else _recalled_texts(tried.form)

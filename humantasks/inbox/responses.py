@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from foundation.scope import reading_scope
 from humantasks import selectors
 from humantasks.errors import TaskNotFound, TaskOver
-from humantasks.inbox import wording
+from humantasks.inbox import texts
 from humantasks.inbox.cards import how_it_ended
 from humantasks.inbox.gone import what_became_of
 from humantasks.people import person_of
@@ -100,8 +100,8 @@ def refused(request: HttpRequest, error: LlmteamError, *, task_id: UUID | None =
     """Render a refusal: what it was, why, and the way back."""
     context = _explained(request, error, task_id)
     if context is None:
-        detail = wording.REASONS.get(str(error.extra.get("reason", "")), error.detail)
-        title = wording.refused_title(error.code, error.title)
+        detail = texts.REASONS.get(str(error.extra.get("reason", "")), error.detail)
+        title = texts.refused_title(error.code, error.title)
         context = {"title": title, "detail": "" if str(detail) == str(error.title) else detail}
     return page(request, "refused", context, status=error.status)
 
@@ -113,7 +113,7 @@ def _explained(request: HttpRequest, error: LlmteamError, task_id: UUID | None) 
     tenant, person = who(request)
     if isinstance(error, TaskOver):
         task = selectors.get_task(tenant=tenant, person=person, task_id=task_id)
-        title = wording.refused_title(error.code, error.title, task.status, task.task_type)
+        title = texts.refused_title(error.code, error.title, task.status, task.task_type)
         return {"title": title, "detail": how_it_ended(task)}
     gone = what_became_of(tenant=tenant, person=person, task_id=task_id, elsewhere=choices(request))
     if gone is None:

@@ -7,12 +7,12 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from humantasks import selectors, services
-from humantasks.inbox.answering import Tried, decide, read_typed
 from humantasks.inbox.cards import outcome_of
 from humantasks.inbox.listing import home, list_page, read_wanted
 from humantasks.inbox.pages import task_page
 from humantasks.inbox.responses import go_to, inbox_page, page, what_was_said, who
 from humantasks.inbox.run_page import run_page
+from humantasks.inbox.submission import SubmissionResult, decide, read_typed
 from kernel.ids import parse_id
 
 
@@ -76,7 +76,7 @@ def decide_one(request: HttpRequest, task_id: UUID) -> HttpResponse:
     return go_to(request, home(tenant=tenant, person=person), said=_what_was_decided(tried))
 
 
-def _what_was_decided(tried: Tried) -> str:
+def _what_was_decided(tried: SubmissionResult) -> str:
     outcome, _ = outcome_of(tried.task)
     if outcome:
         return gettext("%(outcome)s: “%(title)s” The run goes on.") % {"title": tried.task.title, "outcome": outcome}

@@ -11,9 +11,9 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext
 
-from humantasks.inbox import wording
+from humantasks.inbox import texts
 from humantasks.inbox.fields import Absent, Field, FieldKind, Option
-from humantasks.inbox.showing import Column, Node, show
+from humantasks.inbox.value_view import Column, Node, show
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.values import dump_json
@@ -41,7 +41,7 @@ def html_id(field: Field) -> str:
 @register.filter
 def hint(field: Field) -> str:
     """Say what helps to answer."""
-    return wording.hint_of(field)
+    return texts.hint_of(field)
 
 
 @register.filter
@@ -101,7 +101,7 @@ def option_label(option: Option) -> str:
 @register.filter
 def problem_text(problem: ErrorItem, field: Field) -> str:
     """Say what is wrong with a field."""
-    return wording.problem_text(problem, field)
+    return texts.problem_text(problem, field)
 
 
 @register.filter
@@ -141,7 +141,7 @@ def figure(number: float) -> str:
 @register.filter
 def times(count: int) -> str:
     """Say how often."""
-    return wording.times_text(count)
+    return texts.times_text(count)
 
 
 @register.filter
@@ -159,7 +159,7 @@ def day(value: date) -> str:
 @register.filter
 def moment(value: datetime | None) -> str:
     """Write an instant: 27 November 2026, 10:30 UTC."""
-    return wording.moment_text(value)
+    return texts.moment_text(value)
 
 
 @register.filter

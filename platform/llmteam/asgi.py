@@ -22,13 +22,13 @@ from llmteam.threads import with_request_threads  # noqa: E402 - reads models, w
 from llmteam.web.admission import build_admission, build_rates, with_admission  # noqa: E402 - as above
 from llmteam.web.probes import with_probes  # noqa: E402 - as above
 from llmteam.web.proxies import Networks, with_proxy_headers  # noqa: E402 - as above
-from runs.events.outflow import with_outflow  # noqa: E402 - as above
 from runs.events.routing import websockets  # noqa: E402 - as above
+from runs.events.send_buffer import with_send_buffer  # noqa: E402 - as above
 
 sockets = URLRouter([path("ws/v1/inbox/", InboxConsumer.as_asgi()), path("", websockets)])
 router = ProtocolTypeRouter({"http": measured_bodies(http), "websocket": sockets})
 be_frugal()
-platform = with_admission(with_outflow(with_request_threads(router)), build_admission(), build_rates())
+platform = with_admission(with_send_buffer(with_request_threads(router)), build_admission(), build_rates())
 if settings.HAS_BUILT_IN_SECRET:
     platform = with_loopback_only(platform)
 application = with_probes(with_proxy_headers(platform, Networks(settings.TRUSTED_PROXIES)), check_parts)

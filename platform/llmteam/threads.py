@@ -14,7 +14,7 @@ from django.db import close_old_connections, connections, reset_queries
 from kernel.admission import REQUESTER
 from kernel.fair_threads import FairThreads
 from llmteam.web.metrics import PIECES_WAITING
-from runs.events.outflow import Application, Receive, Scope, Send
+from runs.events.send_buffer import Application, Receive, Scope, Send
 
 THREADS: Final = 8
 FRESH_SECONDS: Final = 1.0

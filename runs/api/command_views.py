@@ -8,10 +8,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from runs import errors
-from runs.answer_wishes import answer_wish_of
+from runs.answer_options import answer_options_of
 from runs.api import serializers
 from runs.api.presentation import run_body, run_location, runs_location
-from runs.api.requests import once_of
+from runs.api.requests import idempotency_of
 from runs.api.streaming import ChunksResponse
 from runs.api.views import READ, START_PARAMETERS, START_RESPONSES, WRITE, started_response
 from runs.api.waiting import RunResponse
@@ -118,14 +118,14 @@ class ReplayRunView(APIView):
         fields, caller, wish = (
             read_fields(serializers.ReplayFields, request.data),
             caller_of(request),
-            answer_wish_of(request),
+            answer_options_of(request),
         )
         started = replay_run(
             tenant=caller.tenant,
             actor=caller.actor,
             api_key=caller.api_key,
             run_id=read_run_id(run_id),
-            once=once_of(request, replay=run_id),
+            once=idempotency_of(request, replay=run_id),
             **_with_callback(fields, request),
         )
         return started_response(request, started, wish=wish)

@@ -7,12 +7,12 @@ from rest_framework.request import Request
 
 from kernel.canonical import content_hash
 from runs.errors import IdempotencyKeyMalformed
-from runs.idempotency import OnceKey
+from runs.idempotency import IdempotentRequest
 
 KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def once_of(request: Request, **target: Any) -> OnceKey | None:
+def idempotency_of(request: Request, **target: Any) -> IdempotentRequest | None:
     """Read the header ``Idempotency-Key``, and hash all the start asks for: ``target`` and the body.
 
     How long the caller waits is not part of it.
@@ -25,4 +25,4 @@ def once_of(request: Request, **target: Any) -> OnceKey | None:
         return None
     if KEY.fullmatch(key) is None:
         raise IdempotencyKeyMalformed
-    return OnceKey(key, content_hash({"target": target, "body": request.data}))
+    return IdempotentRequest(key, content_hash({"target": target, "body": request.data}))

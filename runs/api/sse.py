@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from kernel.admission import become_stream
 from runs.api.waiting import AsyncView, View
 from runs.errors import ProcessStops
-from runs.events.outflow import ConsumerTooSlow, Outflow, outflow_of
+from runs.events.send_buffer import ConsumerTooSlow, SendBuffer, send_buffer_of
 from runs.events.stream import Stream, StreamPiece, follow
 from tenants.errors import KeyRefused
 
@@ -58,9 +58,9 @@ def streams(view: View) -> AsyncView:
             return HttpResponse(status=204)
         if request.method == "HEAD":
             return HttpResponse(content_type=CONTENT_TYPE)
-        outflow = outflow_of(getattr(request, "scope", {}))
+        send_buffer = send_buffer_of(getattr(request, "scope", {}))
         return StreamingHttpResponse(
-            _chunks(response.stream, outflow),
+            _chunks(response.stream, send_buffer),
             content_type=CONTENT_TYPE,
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -68,10 +68,10 @@ def streams(view: View) -> AsyncView:
     return answer
 
 
-async def _chunks(stream: Stream, outflow: Outflow) -> AsyncIterator[bytes]:
+async def _chunks(stream: Stream, send_buffer: SendBuffer) -> AsyncIterator[bytes]:
     yield RETRY
     try:
-        async with aclosing(follow(stream, outflow)) as found:
+        async with aclosing(follow(stream, send_buffer)) as found:
             async for pieces in found:
                 yield b"".join(map(_written, pieces)) if pieces else PING
     except KeyRefused:
@@ -79,7 +79,7 @@ async def _chunks(stream: Stream, outflow: Outflow) -> AsyncIterator[bytes]:
     except ProcessStops:
         yield FAREWELL
     except ConsumerTooSlow:
-        outflow.end_soon()
+        send_buffer.end_soon()
         yield TOO_SLOW
 
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from rest_framework.response import Response
 
 from runs.api.waiting import AsyncView, View
-from runs.events.outflow import ConsumerTooSlow, Outflow, outflow_of
+from runs.events.send_buffer import ConsumerTooSlow, SendBuffer, send_buffer_of
 
 log = logging.getLogger(__name__)
 
@@ -47,24 +47,24 @@ def streamed(view: View) -> AsyncView:
             # A server that is not asynchronous has nowhere to wait for its caller.
             return HttpResponse(await sync_to_async(b"".join)(response.chunks), content_type=JSON)
         headers = {} if response.size is None else {"Content-Length": str(response.size)}
-        chunks = _paced(response.chunks, outflow_of(request.scope))
+        chunks = _paced(response.chunks, send_buffer_of(request.scope))
         return StreamingHttpResponse(chunks, content_type=JSON, headers=headers)
 
     return answer
 
 
-async def _paced(chunks: Iterator[bytes], outflow: Outflow) -> AsyncIterator[bytes]:
+async def _paced(chunks: Iterator[bytes], send_buffer: SendBuffer) -> AsyncIterator[bytes]:
     try:
         while (chunk := await sync_to_async(_next)(chunks)) is not None:
             for start in range(0, len(chunk), PIECE_BYTES):
                 yield chunk[start : start + PIECE_BYTES]
-                await outflow.has_room()
+                await send_buffer.has_room()
     except ConsumerTooSlow:
-        outflow.cut()
+        send_buffer.cut()
     except (DatabaseError, InterfaceError):
         # What was sent cannot be taken back; an answer that just ended would pass for a whole one.
         log.exception("an answer could not be read to its end")
-        outflow.cut()
+        send_buffer.cut()
 
 
 def _next(chunks: Iterator[bytes]) -> bytes | None:

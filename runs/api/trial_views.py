@@ -11,9 +11,9 @@ from rest_framework.views import APIView
 
 from foundation.shapes import JsonObject
 from runs import errors
-from runs.answer_wishes import PREFER, WaitQuery, answer_wish_of
+from runs.answer_options import PREFER, WaitQuery, answer_options_of
 from runs.api.presentation import run_links, run_location, run_usage, step_body
-from runs.api.requests import once_of
+from runs.api.requests import idempotency_of
 from runs.api.serializers import IDEMPOTENCY_KEY, FailureShape, LinksShape
 from runs.api.waiting import RunResponse
 from runs.events.bodies import error_member
@@ -86,12 +86,12 @@ class CatalogTestView(APIView):
     def post(self, request: Request, type_id: str) -> Response:
         """Start it, and answer what came of it."""
         caller, fields = caller_of(request), read_fields(TrialFields, request.data)
-        once = once_of(request, type_id=type_id)
+        once = idempotency_of(request, type_id=type_id)
         started = try_step_type(
             tenant=caller.tenant, api_key=caller.api_key, actor=caller.actor, type_id=type_id, once=once, **fields
         )
         show = partial(trial_body, request=request)
-        wish = answer_wish_of(request, default=WAIT_SECONDS)
+        wish = answer_options_of(request, default=WAIT_SECONDS)
         location = run_location(started.run.id, request)
         response = RunResponse(started.run, show, wish=wish, location=location)
         if started.replayed:

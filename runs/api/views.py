@@ -13,10 +13,10 @@ from foundation.shapes import page_shape
 from kernel.compute.errors import COMPUTE_REFUSALS
 from kernel.paging import CursorRefused, page_body
 from runs import errors, selectors, services
-from runs.answer_wishes import PREFER, AnswerWish, WaitQuery, answer_wish_of
+from runs.answer_options import PREFER, AnswerOptions, WaitQuery, answer_options_of
 from runs.api import serializers
 from runs.api.presentation import run_body, run_location, runs_location, step_body
-from runs.api.requests import once_of
+from runs.api.requests import idempotency_of
 from runs.api.streaming import ChunksResponse
 from runs.api.waiting import RunResponse
 from runs.callbacks.selectors import callbacks_of
@@ -134,7 +134,7 @@ class RunView(APIView):
     )
     def get(self, request: Request, run_id: str) -> Response:
         """Answer the run as it is, or as it is once it is over."""
-        wish = answer_wish_of(request)
+        wish = answer_options_of(request)
         run = selectors.get_run(tenant=caller_of(request).tenant, run_id=selectors.read_run_id(run_id))
         return RunResponse(run, partial(run_body, request=request), wish=wish, is_read=not wish.wait_seconds)
 
@@ -187,18 +187,18 @@ class RunValueView(APIView):
 
 
 def _start(request: Request, wish: services.StartRequest, *, segment_id: str | None) -> RunResponse:
-    caller, answer = caller_of(request), answer_wish_of(request)
+    caller, answer = caller_of(request), answer_options_of(request)
     started = services.start_run(
         tenant=caller.tenant,
         api_key=caller.api_key,
         actor=caller.actor,
         wish=wish,
-        once=once_of(request, segment_id=segment_id),
+        once=idempotency_of(request, segment_id=segment_id),
     )
     return started_response(request, started, wish=answer)
 
 
-def started_response(request: Request, started: Started, *, wish: AnswerWish) -> RunResponse:
+def started_response(request: Request, started: Started, *, wish: AnswerOptions) -> RunResponse:
     """Answer a start with its run, and where that can be read."""
     location = run_location(started.run.id, request)
     show = partial(run_body, request=request)

@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponseBase
 from rest_framework.response import Response
 
 from kernel.errors import PROBLEM
-from runs.answer_wishes import AnswerWish, OnFailure, Until
+from runs.answer_options import AnswerOptions, OnFailure, Until
 from runs.events.hub import the_hub
 from runs.failures import failed_run_problem
 from runs.models import OVER, Run, RunStatus
@@ -45,7 +45,7 @@ class RunResponse(Response):
         run: Run,
         show: Callable[[Run], Any],
         *,
-        wish: AnswerWish | None = None,
+        wish: AnswerOptions | None = None,
         location: str = "",
         is_read: bool = False,
     ) -> None:
@@ -60,7 +60,7 @@ class RunResponse(Response):
         """
         super().__init__()
         self.run = run
-        self.wish = wish or AnswerWish()
+        self.wish = wish or AnswerOptions()
         self._show = show
         self._location = location
         self._is_read = is_read

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from runs.callbacks.payload import ENDS, EVENTS
 from runs.callbacks.sealing import Address
-from runs.callbacks.starting import CallbackWish
+from runs.callbacks.starting import CallbackSpec
 from runs.models import DeliveryStatus, DeliveryTarget
 from tenants.fields import Id
 from tenants.requests import PageQuery, Strict
@@ -45,11 +45,11 @@ def wished(fields: Mapping[str, Any], *, runs_url: str) -> dict[str, Any]:
     return wish
 
 
-def callback_wish(fields: Mapping[str, Any], *, runs_url: str) -> CallbackWish:
+def callback_wish(fields: Mapping[str, Any], *, runs_url: str) -> CallbackSpec:
     """Turn a callback's fields into what the service is asked."""
     events = dict.fromkeys(fields.get("events", [event.value for event in ENDS]))
     address = Address(fields["url"], list(fields.get("headers", {}).items()))
-    return CallbackWish(address, list(events), runs_url)
+    return CallbackSpec(address, list(events), runs_url)
 
 
 class NotificationFields(Strict):

@@ -15,7 +15,7 @@ from runs.callbacks.address import host_of
 from runs.callbacks.payload import TASKS
 from runs.callbacks.sealing import Address, seal_address
 from runs.callbacks.selectors import deliveries_with_log
-from runs.callbacks.starting import CallbackWish, check_callback, sign_for
+from runs.callbacks.starting import CallbackSpec, check_callback, sign_for
 from runs.errors import DeliveryNotFound, RunNotFound
 from runs.models import Delivery, DeliveryStatus, DeliveryTarget, NotificationTarget, Run
 from tenants.callback_signing.secrets import NewCallbackSecret, rotate_callback_secret
@@ -60,7 +60,7 @@ def check_notifications(*, tenant: Tenant, address: Address) -> Target:
     Raises:
         CallbackRefused: It may not be called, or not with these headers.
     """
-    return check_callback(tenant=tenant, wish=CallbackWish(address, [event.value for event in TASKS], ""), below="")
+    return check_callback(tenant=tenant, wish=CallbackSpec(address, [event.value for event in TASKS], ""), below="")
 
 
 def set_notifications(*, tenant: Tenant, actor: str, address: Address, runs_url: str) -> NotificationTarget:

@@ -18,7 +18,7 @@ from tenants.models import Tenant
 
 
 @dataclass(frozen=True, slots=True)
-class CallbackWish:
+class CallbackSpec:
     """What a caller wants to be told, and where. ``runs_url`` is where that caller reads runs."""
 
     address: Address
@@ -26,7 +26,7 @@ class CallbackWish:
     runs_url: str
 
 
-def check_callback(*, tenant: Tenant, wish: CallbackWish, below: str = "/callback") -> Target:
+def check_callback(*, tenant: Tenant, wish: CallbackSpec, below: str = "/callback") -> Target:
     """Judge a callback by its text; what its name resolves to is judged at each delivery.
 
     Args:
@@ -48,7 +48,7 @@ def check_callback(*, tenant: Tenant, wish: CallbackWish, below: str = "/callbac
     return target
 
 
-def new_callback(*, tenant: Tenant, run: Run, wish: CallbackWish) -> RunCallback:
+def new_callback(*, tenant: Tenant, run: Run, wish: CallbackSpec) -> RunCallback:
     """Give a run that is not inserted yet a callback, whose row is to be inserted with it.
 
     Sees to it that the tenant has something to sign with.

@@ -12,9 +12,9 @@ from opentelemetry import propagate
 from kernel.egress import EgressClient, Policy, build_policy, open_client
 from runs.connections.directory import ConnectionDirectory
 from runs.connections.facts import TenantFacts
+from runs.engine.pricing import Ask, Pricing, Remembered
 from runs.engine.store.connections import read_tenant_facts
 from runs.engine.store.prompts import read_prompt
-from runs.engine.tariffs import Ask, Remembered, Tariffs
 from runs.runtime import the_runtime
 from runs.step_api.base import Client, LanguageModel, Price, Prompt, StepFailed
 from segments.definition.prompt_names import read_prompt_name
@@ -94,7 +94,7 @@ class TenantContext:
 
     async def price(self, provider: str, model: str) -> Price | None:
         """Return what a model's tokens cost the tenant now; None where nobody says."""
-        return await self._around.tariffs.price(self.tenant_id, provider, model)
+        return await self._around.pricing.price(self.tenant_id, provider, model)
 
     async def close(self) -> None:
         """Close the connections of the client, and of those before it that calls under way may have used."""
@@ -105,9 +105,9 @@ class TenantContext:
 class TenantContexts:
     """The contexts of one host, by tenant."""
 
-    def __init__(self, ask: Ask, tariffs: Tariffs) -> None:
+    def __init__(self, ask: Ask, pricing: Pricing) -> None:
         self.ask = ask
-        self.tariffs = tariffs
+        self.pricing = pricing
         self.facts = Remembered(ask, read_tenant_facts, seconds=FACTS_SECONDS)
         self._contexts: dict[UUID, TenantContext] = {}
         self._needed: dict[UUID, float] = {}

@@ -11,9 +11,9 @@ import psycopg
 
 from kernel.tasks import end_tasks
 from runs.engine.errors import HostLost
+from runs.engine.pricing import Ask
 from runs.engine.store import budgets
 from runs.engine.store.budgets import AttemptKey, Request
-from runs.engine.tariffs import Ask
 from runs.step_api.base import StepFailed
 
 log = logging.getLogger(__name__)

@@ -19,11 +19,11 @@ from runs.engine.delivery.deliverer import Deliverer
 from runs.engine.journal.writer import Writer
 from runs.engine.middleware import build_middleware, close_middleware
 from runs.engine.plans import Plans
+from runs.engine.pricing import Pricing
 from runs.engine.reservations import Reservations
 from runs.engine.slices import LoopTurns
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase, Pool
-from runs.engine.tariffs import Tariffs
 from runs.engine.watchdog import Watchdog
 from runs.step_api.base import Middleware
 from tenants.faults import platform_fault
@@ -48,7 +48,7 @@ class HostServices:
     deltas: Deltas = field(default_factory=Deltas)
     watchdog: Watchdog = field(default_factory=Watchdog)
     turns: LoopTurns = field(init=False)
-    tariffs: Tariffs = field(init=False)
+    pricing: Pricing = field(init=False)
     reservations: Reservations = field(init=False)
     contexts: TenantContexts = field(init=False)
     middleware: tuple[Middleware, ...] = field(init=False)
@@ -57,9 +57,9 @@ class HostServices:
 
     def __post_init__(self) -> None:
         self.turns = LoopTurns(self.watchdog)
-        self.tariffs = Tariffs(self.ask, self.clock)
+        self.pricing = Pricing(self.ask, self.clock)
         self.reservations = Reservations(self.ask)
-        self.contexts = TenantContexts(self.ask_once, self.tariffs)
+        self.contexts = TenantContexts(self.ask_once, self.pricing)
         self.middleware = build_middleware()
         self.plans = Plans(self.ask, self.middleware)
         self.writer.tell = self.notices.tell

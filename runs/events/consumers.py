@@ -19,7 +19,7 @@ from kernel.clock import utc_now
 from kernel.errors import Invalid, LlmteamError, Unavailable
 from kernel.tasks import end_tasks
 from runs.errors import ProcessStops
-from runs.events.outflow import ConsumerTooSlow, outflow_of
+from runs.events.send_buffer import ConsumerTooSlow, send_buffer_of
 from runs.events.stream import Stream, StreamPiece, follow, open_run, open_tenant, read_filter
 from runs.events.tickets import use_ticket
 from tenants.errors import KeyMissing, KeyRefused
@@ -76,7 +76,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         """Let the caller in, and begin."""
         self.following: asyncio.Task[None] | None = None
         self.cursor: str | None = None
-        outflow_of(self.scope).allow_slow_goodbyes()
+        send_buffer_of(self.scope).allow_slow_goodbyes()
         try:
             stream = await sync_to_async(self._open)()
         except LlmteamError as error:
@@ -115,13 +115,13 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         ticket = parameters.pop("ticket", None)
         caller = _key_holder(self.scope) if ticket is None else use_ticket(text=ticket)
         become_stream()
-        outflow_of(self.scope).owner = f"tenant {caller.tenant.id}"
+        send_buffer_of(self.scope).owner = f"tenant {caller.tenant.id}"
         return self.open(caller, parameters)
 
     async def _follow(self, stream: Stream) -> None:
-        outflow = outflow_of(self.scope)
+        send_buffer = send_buffer_of(self.scope)
         try:
-            async with contextlib.aclosing(follow(stream, outflow)) as found:
+            async with contextlib.aclosing(follow(stream, send_buffer)) as found:
                 async for pieces in found:
                     await self._tell(pieces)
             await self.close(1000)
@@ -130,7 +130,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         except ProcessStops as error:
             await self._end(error, CODE_STOPS)
         except ConsumerTooSlow:
-            outflow.end_soon()
+            send_buffer.end_soon()
             await self._end(TooSlow(), CODE_SLOW)
 
     def _report(self, task: asyncio.Task[None]) -> None:

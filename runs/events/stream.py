@@ -23,7 +23,7 @@ from runs.events.cursor import (
 )
 from runs.events.feed import Feed, following
 from runs.events.hub import the_hub
-from runs.events.outflow import Outflow
+from runs.events.send_buffer import SendBuffer
 from runs.selectors import get_run, read_run_id, read_seq
 from tenants.errors import KeyRefused, ScopeMissing
 from tenants.types import Caller
@@ -143,7 +143,7 @@ def _names(text: str) -> list[str]:
     return names
 
 
-async def follow(stream: Stream, outflow: Outflow) -> AsyncGenerator[Pieces, None]:
+async def follow(stream: Stream, send_buffer: SendBuffer) -> AsyncGenerator[Pieces, None]:
     """Yield what comes, in order, without a gap; nothing, an empty list, after ten silent seconds.
 
     Ends after the run's last event. Close it (``contextlib.aclosing``): it holds its place in a shared feed.
@@ -172,7 +172,7 @@ async def follow(stream: Stream, outflow: Outflow) -> AsyncGenerator[Pieces, Non
                     place = stretch.place
                     picked = ((stream.filter.pick(frame), frame.cursor) for frame in stretch.frames)
                     pieces = [StreamPiece(records, cursor) for records, cursor in picked if records]
-                if outflow.unsent < MAX_UNSENT_FOR_LIVE:
+                if send_buffer.unsent < MAX_UNSENT_FOR_LIVE:
                     deltas, heard = feed.live.after(heard, place.seq)
                     pieces += map(_live, deltas)
                 else:
@@ -180,7 +180,7 @@ async def follow(stream: Stream, outflow: Outflow) -> AsyncGenerator[Pieces, Non
                 if pieces or time.monotonic() - spoke >= PING_SECONDS:
                     spoke = time.monotonic()
                     yield pieces
-                    await outflow.has_room()
+                    await send_buffer.has_room()
 
 
 def _live(delta: Delta) -> StreamPiece:

@@ -16,7 +16,7 @@ from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from tenants.connections.certificates import MAX_PEM_LENGTH, expires_at
 from tenants.connections.options import OPTIONS
-from tenants.connections.rules import POINTERS, REF, ConnectionWish, problems, secret_problems, tls_problems
+from tenants.connections.rules import POINTERS, REF, ConnectionSpec, problems, secret_problems, tls_problems
 from tenants.connections.services import (
     KEEP,
     delete_connection,
@@ -194,11 +194,11 @@ def described_options() -> str:
     )
 
 
-def wish_of(cleaned: Mapping[str, Any]) -> ConnectionWish:
+def wish_of(cleaned: Mapping[str, Any]) -> ConnectionSpec:
     """Read a form as a wish."""
-    names = ConnectionWish.__dataclass_fields__
+    names = ConnectionSpec.__dataclass_fields__
     objects = {name: cleaned[name] or {} for name in ("headers", "options")}
-    return ConnectionWish(**{**{name: cleaned[name] for name in names}, **objects})
+    return ConnectionSpec(**{**{name: cleaned[name] for name in names}, **objects})
 
 
 def _placed(item: ErrorItem, fields: Mapping[str, Any]) -> tuple[str | None, str]:

@@ -48,7 +48,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.~-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionWish:
+class ConnectionSpec:
     """What a caller wants of a connection, checked for form."""
 
     kind: str
@@ -80,7 +80,7 @@ class ConnectionWish:
         return self.auth or (ConnectionAuth.PROVIDER if self.kind == ConnectionKind.LLM else ConnectionAuth.NONE)
 
 
-def problems(wish: ConnectionWish, *, policy: Policy, providers: Mapping[str, str | None]) -> Iterator[ErrorItem]:
+def problems(wish: ConnectionSpec, *, policy: Policy, providers: Mapping[str, str | None]) -> Iterator[ErrorItem]:
     """Tell everything that is wrong with a connection.
 
     Args:
@@ -97,7 +97,7 @@ def problems(wish: ConnectionWish, *, policy: Policy, providers: Mapping[str, st
     yield from option_problems(wish.kind, wish.options)
 
 
-def secret_problems(secret: object, wish: ConnectionWish) -> Iterator[ErrorItem]:
+def secret_problems(secret: object, wish: ConnectionSpec) -> Iterator[ErrorItem]:
     """Refuse a secret that cannot be sent: a line end pasted along with a key, or what no header carries."""
     if not isinstance(secret, str):
         return
@@ -110,7 +110,7 @@ def secret_problems(secret: object, wish: ConnectionWish) -> Iterator[ErrorItem]
         yield _item("secret", "CHARACTER_REFUSED", detail, "Paste the secret alone, without blanks or words around it.")
 
 
-def tls_problems(wish: ConnectionWish, key: str, *, now: datetime) -> Iterator[ErrorItem]:
+def tls_problems(wish: ConnectionSpec, key: str, *, now: datetime) -> Iterator[ErrorItem]:
     """Tell what is wrong with what a connection has for TLS.
 
     Args:
@@ -124,13 +124,13 @@ def tls_problems(wish: ConnectionWish, key: str, *, now: datetime) -> Iterator[E
     yield from certificate_problems(wish.tls_ca, wish.tls_certificate, key, now=now)
 
 
-def moved_host(before: ConnectionWish, after: ConnectionWish) -> bool:
+def moved_host(before: ConnectionSpec, after: ConnectionSpec) -> bool:
     """Whether a secret kept from before would be sent to another place."""
     places = [(urlsplit(one.base_url)[:2], urlsplit(one.token_url)[:2], one.provider) for one in (before, after)]
     return places[0] != places[1]
 
 
-def _of_kind(wish: ConnectionWish, providers: Mapping[str, str | None]) -> Iterator[ErrorItem]:
+def _of_kind(wish: ConnectionSpec, providers: Mapping[str, str | None]) -> Iterator[ErrorItem]:
     if wish.kind == ConnectionKind.LLM:
         if wish.provider not in providers:
             hint = f"One of {', '.join(sorted(providers))}."
@@ -157,7 +157,7 @@ def _of_model_address(base_url: str) -> Iterator[ErrorItem]:
         yield _item("base_url", "INVALID", detail, f"Leave {own} out.")
 
 
-def _of_auth(wish: ConnectionWish) -> Iterator[ErrorItem]:
+def _of_auth(wish: ConnectionSpec) -> Iterator[ErrorItem]:
     needed = {
         ConnectionAuth.BASIC: ("username",),
         ConnectionAuth.DIGEST: ("username",),
@@ -181,7 +181,7 @@ def _of_auth(wish: ConnectionWish) -> Iterator[ErrorItem]:
         yield from _refusal("auth_name", {wish.auth_name: "x"})
 
 
-def _of_another_kind(wish: ConnectionWish) -> Iterator[ErrorItem]:
+def _of_another_kind(wish: ConnectionSpec) -> Iterator[ErrorItem]:
     auth = wish.shown_auth
     if auth == ConnectionAuth.DIGEST and wish.kind != ConnectionKind.HTTP:
         yield _item("auth", "NOT_OF_THIS_KIND", "Only an HTTP API is shown the secret by digest.")

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from foundation.shapes import JsonObject
 from tenants.connections.certificates import MAX_PEM_LENGTH, expires_at
-from tenants.connections.rules import ConnectionWish
+from tenants.connections.rules import ConnectionSpec
 from tenants.connections.services import KEEP
 from tenants.fields import FiniteFloat, ObjectField
 from tenants.models import Connection, ConnectionAuth, ConnectionKind, SecretPlace
@@ -136,14 +136,14 @@ class ConnectionFields(Strict):
             raise serializers.ValidationError(f"At most {MAX_HEADERS} headers.", "TOO_MANY")
         return value
 
-    def wish(self) -> ConnectionWish:
+    def wish(self) -> ConnectionSpec:
         """Say what is wanted."""
         fields = dict(self.validated_data)
         fields.pop("secret", None)
         auth = fields.pop("auth", {})
         tls = {f"tls_{name}": value for name, value in fields.pop("tls", {}).items() if name != "key"}
         renamed = {"type": "auth", "name": "auth_name"}
-        return ConnectionWish(**fields, **tls, **{renamed.get(name, name): value for name, value in auth.items()})
+        return ConnectionSpec(**fields, **tls, **{renamed.get(name, name): value for name, value in auth.items()})
 
     @property
     def secret_wish(self) -> object:

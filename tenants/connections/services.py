@@ -12,7 +12,7 @@ from kernel.clock import utc_now
 from kernel.egress import Policy, build_policy
 from kernel.errors import ErrorItem
 from kernel.types import Json
-from tenants.connections.rules import REF, ConnectionWish, moved_host, problems, secret_problems, tls_problems
+from tenants.connections.rules import REF, ConnectionSpec, moved_host, problems, secret_problems, tls_problems
 from tenants.errors import ConnectionInvalid, ConnectionNotFound, ConnectionRefInvalid
 from tenants.models import Connection, Tenant
 from tenants.sealing import open_from, seal_into
@@ -28,7 +28,7 @@ def policy_of(tenant: Tenant) -> Policy:
 
 
 def save_connection(
-    *, tenant: Tenant, actor: str, ref: str, wish: ConnectionWish, secret: object = KEEP, tls_key: object = KEEP
+    *, tenant: Tenant, actor: str, ref: str, wish: ConnectionSpec, secret: object = KEEP, tls_key: object = KEEP
 ) -> tuple[Connection, bool]:
     """Make a connection, or replace what one says. Steps use it within 5 s.
 
@@ -95,27 +95,27 @@ def delete_connection(*, tenant: Tenant, actor: str, ref: str) -> None:
         row.delete()
 
 
-def _columns(wish: ConnectionWish) -> dict[str, object]:
+def _columns(wish: ConnectionSpec) -> dict[str, object]:
     return {**asdict(wish), "auth": wish.shown_auth, "headers": dict(wish.headers), "options": dict(wish.options)}
 
 
-def _wish_of(row: Connection) -> ConnectionWish:
-    return ConnectionWish(**{name: getattr(row, name) for name in ConnectionWish.__dataclass_fields__})
+def _wish_of(row: Connection) -> ConnectionSpec:
+    return ConnectionSpec(**{name: getattr(row, name) for name in ConnectionSpec.__dataclass_fields__})
 
 
 def _said(row: Connection) -> dict[str, Json]:
     """What the audit keeps of a connection: all but its secret."""
-    return {name: getattr(row, name) for name in ConnectionWish.__dataclass_fields__}
+    return {name: getattr(row, name) for name in ConnectionSpec.__dataclass_fields__}
 
 
-def wished_tls_key(row: Connection, wish: ConnectionWish, tls_key: object) -> str:
+def wished_tls_key(row: Connection, wish: ConnectionSpec, tls_key: object) -> str:
     """Give the private key that a connection is to have: a new one, or the one it has if it keeps a certificate."""
     if tls_key is not KEEP:
         return str(tls_key or "")
     return open_from(row, "tls_key") if wish.tls_certificate else ""
 
 
-def secret_needed_again(row: Connection, wish: ConnectionWish) -> ErrorItem | None:
+def secret_needed_again(row: Connection, wish: ConnectionSpec) -> ErrorItem | None:
     """Say why the secret that is kept may not stay, if it would be shown to another host."""
     if not row.has_secret or not moved_host(_wish_of(row), wish):
         return None

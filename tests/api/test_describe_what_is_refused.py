@@ -17,7 +17,7 @@ from rest_framework import serializers
 from humantasks.serializers import DecideFields, DecisionField, DelegateFields, ReportQuery, TaskListQuery
 from kernel.ids import new_id, parse_id
 from llmteam.api.content import FORM
-from runs.answer_wishes import WaitQuery
+from runs.answer_options import WaitQuery
 from runs.api.serializers import (
     MAX_METADATA_BYTES,
     CommandFields,

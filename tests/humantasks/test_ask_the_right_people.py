@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from foundation.scope import tenant_scope
 from humantasks.errors import AnswerInvalid, TaskChanged, TaskNotFound, TaskOver, TaskRefused, TaskTaken
 from humantasks.models import HumanTask, Notice
-from humantasks.opening import TaskWish, open_task
+from humantasks.opening import TaskSpec, open_task
 from humantasks.selectors import TaskQuery, count_tasks, get_task, list_tasks
 from humantasks.services import claim_task, delegate_task, release_task
 from humantasks.types import Priority
@@ -23,7 +23,7 @@ from tests.support.engine import make_revision, make_tenant
 from tests.support.tasks import decide, make_member, person
 
 Api = Callable[[Customer], APIClient]
-WISH = TaskWish(
+WISH = TaskSpec(
     task_type="approval",
     title="Pay?",
     description="",
@@ -54,7 +54,7 @@ def a_task(tenant: Tenant, *, started_by: str = "key:canvas", **wish: Any) -> Hu
             tenant=tenant, revision=revision, segment_id="s", timeout_seconds=60, started_by_actor=started_by
         )
     facts = {name: getattr(WISH, name) for name in WISH.__dataclass_fields__}
-    return open_task(tenant_id=tenant.id, run_id=run.id, step_id="ask", activation=1, wish=TaskWish(**(facts | wish)))
+    return open_task(tenant_id=tenant.id, run_id=run.id, step_id="ask", activation=1, wish=TaskSpec(**(facts | wish)))
 
 
 def sees(member: Membership, task: HumanTask) -> bool:
@@ -195,7 +195,7 @@ def test_a_decision_is_about_what_was_shown(acme: Tenant, people: dict[str, Memb
     task = a_task(acme, needed=2, voters=2)
     decide(people["bob"], task)
     facts = {name: getattr(WISH, name) for name in WISH.__dataclass_fields__}
-    changed = TaskWish(**(facts | {"data": {"amount": 99}, "needed": 2, "voters": 2}))
+    changed = TaskSpec(**(facts | {"data": {"amount": 99}, "needed": 2, "voters": 2}))
     again = open_task(tenant_id=acme.id, run_id=task.run_id, step_id="ask", activation=1, wish=changed)
     assert (again.id, again.data) == (task.id, {"amount": 99})
     with pytest.raises(TaskChanged) as refused:

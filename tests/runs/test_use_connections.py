@@ -11,7 +11,7 @@ from django.db import connection
 from psycopg import sql
 
 from runs.engine.host.host import Host
-from tenants.connections.rules import ConnectionWish
+from tenants.connections.rules import ConnectionSpec
 from tenants.connections.services import delete_connection, save_connection
 from tenants.models import Tenant
 from tests.support.engine import events_of, get_run, make_tenant, queue_run, wait_until_over
@@ -48,7 +48,7 @@ def server() -> Iterator[CountingServer]:
 
 
 def connect(tenant: Tenant, server: CountingServer, ref: str = "crm", secret: str | None = CANARY, **more: Any) -> None:
-    wish = ConnectionWish(kind="http", base_url=f"{server.url}/api", **more)
+    wish = ConnectionSpec(kind="http", base_url=f"{server.url}/api", **more)
     save_connection(tenant=tenant, actor="system", ref=ref, wish=wish, secret=secret)
 
 

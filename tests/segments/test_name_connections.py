@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from tenants.connections.rules import ConnectionWish
+from tenants.connections.rules import ConnectionSpec
 from tenants.connections.services import save_connection
 from tests.conftest import Customer
 
@@ -36,9 +36,9 @@ def codes_of(answer: Any) -> list[str]:
 
 @pytest.fixture
 def crm(acme: Customer) -> None:
-    wish = ConnectionWish(kind="http", base_url="https://crm.example.com")
+    wish = ConnectionSpec(kind="http", base_url="https://crm.example.com")
     save_connection(tenant=acme.tenant, actor="system", ref="crm", wish=wish)
-    save_connection(tenant=acme.tenant, actor="system", ref="gpt", wish=ConnectionWish(kind="llm", provider="openai"))
+    save_connection(tenant=acme.tenant, actor="system", ref="gpt", wish=ConnectionSpec(kind="llm", provider="openai"))
 
 
 def test_one_that_is_there_is_fine_and_one_that_is_not_a_warning(acme: Customer, crm: None, api: Api) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from tenants.connections.rules import ConnectionWish
+from tenants.connections.rules import ConnectionSpec
 from tenants.connections.services import save_connection
 from tests.conftest import Customer
 from tests.support.stand_ins import document
@@ -20,7 +20,7 @@ KNOWS_KEYS = {"honours_idempotency_key": True}
 @pytest.fixture
 def shop(acme: Customer) -> None:
     for ref, options in (("shop", {}), ("once", KNOWS_KEYS), ("never", {"honours_idempotency_key": False})):
-        wish = ConnectionWish(kind="http", base_url="https://shop.example", options=options)
+        wish = ConnectionSpec(kind="http", base_url="https://shop.example", options=options)
         save_connection(tenant=acme.tenant, actor="system", ref=ref, wish=wish)
 
 
@@ -106,7 +106,7 @@ def test_a_connection_that_is_switched_off_or_another_tenant_s_settles_nothing(
 ) -> None:
     once = {**CALL, "client_ref": "once"}
     assert (told(api(acme), once), len(told(api(globex), once))) == ([], 1)
-    wish = ConnectionWish(kind="http", base_url="https://shop.example", options=KNOWS_KEYS, is_active=False)
+    wish = ConnectionSpec(kind="http", base_url="https://shop.example", options=KNOWS_KEYS, is_active=False)
     save_connection(tenant=acme.tenant, actor="system", ref="once", wish=wish)
     assert len(told(api(acme), once)) == 1
 

@@ -9,7 +9,7 @@ from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.callbacks.payload import ENDS
 from runs.callbacks.sealing import Address, hash_url
-from runs.callbacks.starting import CallbackWish
+from runs.callbacks.starting import CallbackSpec
 from runs.models import Delivery, DeliveryAttempt, Run, RunEvent
 from runs.services import StartRequest, start_run
 from tenants.callback_signing.secrets import rotate_callback_secret
@@ -33,7 +33,7 @@ def start_with_callback(
     **wish: Any,
 ) -> UUID:
     """Start a run with a callback. Unless it is quick it began long ago, so that its end is told at once."""
-    callback = CallbackWish(Address(url, list((headers or {}).items())), [str(event) for event in events], RUNS_URL)
+    callback = CallbackSpec(Address(url, list((headers or {}).items())), [str(event) for event in events], RUNS_URL)
     fields = {"input": {"n": 1}, "definition": document, "callback": callback, **wish}
     key = a_key(tenant)
     with unscoped("a test sets the clock back before anybody sees the run"):

@@ -10,7 +10,7 @@ from django.test import Client
 from foundation.scope import tenant_scope, unscoped
 from humantasks.forms import default_form
 from humantasks.models import HumanTask
-from humantasks.opening import TaskWish, open_task
+from humantasks.opening import TaskSpec, open_task
 from humantasks.people import person_of
 from humantasks.rules import Person
 from humantasks.types import Priority
@@ -95,7 +95,7 @@ def a_task(tenant: Tenant, task_type: str = "approval", *, run: Run | None = Non
         run_id=run.id,
         step_id=f"ask_{next(_numbers)}",
         activation=1,
-        wish=TaskWish(task_type=task_type, **fields),
+        wish=TaskSpec(task_type=task_type, **fields),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from examples.model_server import ModelServer
 from runs.engine.host.host import Host
 from runs.models import Run
-from tenants.connections.rules import ConnectionWish
+from tenants.connections.rules import ConnectionSpec
 from tenants.connections.services import save_connection
 from tenants.models import Tenant
 from tests.support.engine import get_run, queue_run, wait_until_over
@@ -16,7 +16,7 @@ def connect_model(tenant: Tenant, server: ModelServer, ref: str = "default", **m
     """Give a tenant a connection to a model of the stand-in."""
     secret = more.pop("secret", "key")
     fields = {"kind": "llm", "provider": "openai", "base_url": f"{server.url}/v1", "model": "m-1", **more}
-    save_connection(tenant=tenant, actor="system", ref=ref, wish=ConnectionWish(**fields), secret=secret)
+    save_connection(tenant=tenant, actor="system", ref=ref, wish=ConnectionSpec(**fields), secret=secret)
 
 
 def ask_step(step_id: str = "ask", **config: Any) -> dict[str, Any]:
@@ -37,5 +37,5 @@ def run_segment(tenant: Tenant, document: dict[str, Any], value: Any = "What now
 def forget(host: Host) -> None:
     """What a host remembers is some seconds old; tests do not wait for that."""
     host._around.contexts.facts._known.clear()
-    host._around.contexts.tariffs._rates._known.clear()
-    host._around.contexts.tariffs._caps._known.clear()
+    host._around.contexts.pricing._rates._known.clear()
+    host._around.contexts.pricing._caps._known.clear()

@@ -3,7 +3,7 @@
 import threading
 from typing import Any
 
-from tenants.connections.rules import ConnectionWish
+from tenants.connections.rules import ConnectionSpec
 from tenants.connections.services import save_connection
 from tenants.models import Tenant
 from tests.support.http_server import Answer, CountingServer, RecordedRequest
@@ -43,7 +43,7 @@ class Shop:
 def connect(tenant: Tenant, server: CountingServer, ref: str = "shop", *, keeps_cookies: bool = True) -> None:
     """Give a tenant a connection to the server."""
     options: dict[str, Any] = {"keeps_cookies": True} if keeps_cookies else {}
-    wish = ConnectionWish(kind="http", base_url=server.url, options=options)
+    wish = ConnectionSpec(kind="http", base_url=server.url, options=options)
     save_connection(tenant=tenant, actor="system", ref=ref, wish=wish)
 
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 
 from foundation.scope import unscoped
 from tenants.callback_signing.secrets import rotate_callback_secret
-from tenants.connections.rules import ConnectionWish
+from tenants.connections.rules import ConnectionSpec
 from tenants.connections.services import save_connection
 from tenants.models import CallbackSecret, Connection
 from tenants.sealing import SealedField, key_ring, open_from
@@ -51,7 +51,7 @@ def sealed_texts() -> list[str]:
 
 def test_everything_is_sealed_anew_and_the_old_key_may_go(acme: Customer, globex: Customer, settings: Any) -> None:
     for customer in (acme, globex):
-        wish = ConnectionWish(kind="http", base_url="https://crm.example.com", auth="bearer")
+        wish = ConnectionSpec(kind="http", base_url="https://crm.example.com", auth="bearer")
         save_connection(tenant=customer.tenant, actor="system", ref="crm", wish=wish, secret=customer.tenant.slug)
         rotate_callback_secret(tenant=customer.tenant)
     assert len(sealed_texts()) >= 4
@@ -68,7 +68,7 @@ def test_everything_is_sealed_anew_and_the_old_key_may_go(acme: Customer, globex
 
 
 def test_a_second_time_changes_nothing(acme: Customer, settings: Any) -> None:
-    wish = ConnectionWish(kind="http", base_url="https://crm.example.com", auth="bearer")
+    wish = ConnectionSpec(kind="http", base_url="https://crm.example.com", auth="bearer")
     save_connection(tenant=acme.tenant, actor="system", ref="crm", wish=wish, secret="secret")
     use(settings, new=NEW, old=OLD)
     rotate()

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from kernel.log_fields import note
 from llmteam.api.cors import ALLOWED
-from runs.events.outflow import outflow_of
+from runs.events.send_buffer import send_buffer_of
 from tenants.errors import CsrfMissing, KeyMissing, KeyRefused, ScopeMissing
 from tenants.members.session_store import SessionStore
 from tenants.members.sessions import member_of_session
@@ -121,7 +121,7 @@ class HasScope:
 
 def _count_for(caller: Caller, request: Request) -> None:
     """Hold what the caller does not read against its tenant's share."""
-    outflow_of(getattr(request._request, "scope", {})).owner = f"tenant {caller.tenant.id}"  # noqa: SLF001 - as above
+    send_buffer_of(getattr(request._request, "scope", {})).owner = f"tenant {caller.tenant.id}"  # noqa: SLF001 - as above
 
 
 def _key_text(request: Request) -> str | None:

@@ -18,7 +18,7 @@ from kernel.ids import new_id
 from llmteam.api.problems import problem
 from llmteam.web.metrics import REQUESTS_IN_FLIGHT, REQUESTS_REFUSED, STREAMS
 from llmteam.web.rates import RequestRates
-from runs.events.outflow import Application, Receive, Scope, Send
+from runs.events.send_buffer import Application, Receive, Scope, Send
 
 MAX_CREDENTIALS: Final = 10_000
 CLOSE_CODE: Final = 4429

@@ -14,9 +14,9 @@ from kernel.log_fields import note
 from kernel.tasks import end_tasks
 from runs.bus.doorbell import ring_now
 from runs.engine.errors import HostLost
-from runs.engine.host.absences import Absences
 from runs.engine.host.inbox import listen_for_signals
 from runs.engine.host.lease import Beat, Lease, LeaseWatch
+from runs.engine.host.missing_step_types import MissingStepTypes
 from runs.engine.host.sweeper import SECOND_LOOK_SECONDS, Sweeper
 from runs.engine.memory.budget import MIB, MemoryBudget
 from runs.engine.memory.returning import return_memory_forever
@@ -54,7 +54,7 @@ class Host:
         self._is_to_stop = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper = Sweeper(lease_seconds=settings.WORKER_LEASE_SECONDS, sweep_seconds=settings.SWEEP_SECONDS)
-        self._absences = Absences(patience_seconds=settings.STEP_TYPE_PATIENCE_SECONDS)
+        self._absences = MissingStepTypes(patience_seconds=settings.STEP_TYPE_PATIENCE_SECONDS)
         self._around = HostServices(build_pool("host", size=POOL_SIZE))
         self.watchdog = self._around.watchdog
         self._memory = MemoryBudget(settings.WORKER_MEMORY_MIB * MIB, self.runners.values)

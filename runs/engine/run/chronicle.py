@@ -11,9 +11,9 @@ from runs.core import Event, EventType, Phase, State, apply, decide, next_retry,
 from runs.core.events import USAGE
 from runs.core.state import ActivationKey
 from runs.engine.journal.journal import Journal
-from runs.engine.run.closings import at_of, event_of
-from runs.engine.run.orders import Orders
 from runs.engine.run.outcomes import error_object
+from runs.engine.run.pending_commands import PendingCommands
+from runs.engine.run.run_endings import at_of, event_of
 from runs.engine.run.spending import Spending
 from runs.engine.run.times import written_time
 from runs.engine.run.waits import Waits
@@ -46,7 +46,7 @@ class Chronicle:
         self.cookies = RunCookies(journal.tenant_id, journal.run_id)
         self.made = MadeCalls()
         self.waits = Waits()
-        self.orders = Orders(journal)
+        self.orders = PendingCommands(journal)
         self.faults: Counter[ActivationKey] = Counter()
         self._journal = journal
         self._spending = spending

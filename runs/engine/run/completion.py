@@ -8,7 +8,7 @@ from kernel.schemas import SchemaUnusable
 from kernel.types import Json
 from runs.engine.journal.journal import Closing, Journal
 from runs.engine.plans import ReadyPlan
-from runs.engine.run import closings
+from runs.engine.run import run_endings
 from runs.inputs import misfits
 
 MAX_WARNINGS: Final = 20
@@ -21,7 +21,7 @@ async def complete(journal: Journal, ready: ReadyPlan, output: Json) -> Closing:
     """End a run with its output, and warnings where that is not what the segment promises. They fail no run."""
     schema = ready.output_schema
     warnings = [] if schema is None else await output_warnings(journal.tenant_id, output, schema)
-    return closings.completed(journal, output, warnings)
+    return run_endings.completed(journal, output, warnings)
 
 
 async def output_warnings(tenant: Hashable, output: Json, schema: Mapping[str, Json]) -> list[Json]:

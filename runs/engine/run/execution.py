@@ -11,14 +11,14 @@ from runs.core import Command, Complete, EventType, Fail, Reject, RunFacts, Scop
 from runs.core.state import ActivationKey
 from runs.engine.journal.journal import Closing, Journal
 from runs.engine.plans import ReadyPlan
-from runs.engine.run import closings
+from runs.engine.run import run_endings
 from runs.engine.run.attempts import Attempt, Known
 from runs.engine.run.chronicle import Chronicle
 from runs.engine.run.completion import complete
 from runs.engine.run.flights import Flights
-from runs.engine.run.orders import told_by
 from runs.engine.run.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere
 from runs.engine.run.parked import Parked
+from runs.engine.run.pending_commands import told_by
 from runs.engine.run.recovery import LOST, Fate, fates
 from runs.engine.run.skips import Skips
 from runs.engine.run.spending import Spending
@@ -56,7 +56,7 @@ class Execution:
         self._draining = False
         self._signalled = claimed.signals_pending
         self._offered: list[ActivationKey] = []
-        self._spending = Spending(journal, around.tariffs, around.reservations)
+        self._spending = Spending(journal, around.pricing, around.reservations)
         self._chronicle = Chronicle(journal, self.state, self._spending)
         self._orders, self._record = self._chronicle.orders, self._chronicle.record
         self._parked = Parked(self._chronicle, journal, self._attempt, self._settle, around.clock.now)
@@ -173,7 +173,7 @@ class Execution:
     async def _fold(self) -> None:
         """Read what earlier owners recorded; begin the journal where there is none."""
         if not self._claimed.last_seq:
-            self._record(EventType.SEGMENT_STARTED, closings.begun(self._claimed.input_text))
+            self._record(EventType.SEGMENT_STARTED, run_endings.begun(self._claimed.input_text))
             return
         self._journal.hold(-self._journal.held)
         async for row in self._around.recorded(self._claimed.run_id, last_seq=self._claimed.last_seq):
@@ -196,7 +196,7 @@ class Execution:
             else:
                 unknown.append(key)
         while unknown:
-            if await self._close(closings.unknown(self._journal, unknown)) or await self._read_inbox():
+            if await self._close(run_endings.unknown(self._journal, unknown)) or await self._read_inbox():
                 return True
         return False
 
@@ -270,15 +270,15 @@ class Execution:
         now = self._around.clock.now()
         if not self._flights:
             if self._draining:
-                return await self._close(closings.released(now=now))
+                return await self._close(run_endings.released(now=now))
             if self._orders.is_pausing:
                 told = told_by(self._orders.pause) if self._orders.pause else None
-                return await self._close(closings.paused(self._journal, told, waits=self._chronicle.waits))
+                return await self._close(run_endings.paused(self._journal, told, waits=self._chronicle.waits))
             if not self._chronicle.waits:
                 raise RuntimeError("the core has nothing to do and has not ended the run")
             if self._chronicle.waits.give_the_host_back(now):
                 deadline_at = self._claimed.deadline_at
-                return await self._close(closings.parked(waits=self._chronicle.waits, deadline_at=deadline_at))
+                return await self._close(run_endings.parked(waits=self._chronicle.waits, deadline_at=deadline_at))
         if self._journal.rows:
             self._around.writer.submit(self._journal)
         # A retry that is due already waits for something else than time.
@@ -302,23 +302,23 @@ class Execution:
         if orders.cancel is not None:
             await self._skips.skip_all("cancelled")
             reason = told_by(orders.cancel)["reason"]
-            return await self._close(closings.cancelled(self._journal, reason=reason, signal_ids=orders.held))
+            return await self._close(run_endings.cancelled(self._journal, reason=reason, signal_ids=orders.held))
         self._parked.hear()
         now = self._around.clock.now()
         if self._claimed.purpose is ClaimPurpose.COMMAND and self._journal.taken and self._chronicle.has_work(now):
             # It was claimed past its tenant's cap; to go on it needs a slot like any other.
-            return await self._close(closings.released(now=now, status=RunStatus.QUEUED))
+            return await self._close(run_endings.released(now=now, status=RunStatus.QUEUED))
         return False
 
     async def _time_out(self) -> bool:
         waiting_for = list(self._chronicle.waits.describe())
         await self._skips.skip_all("timed_out")
-        error = closings.timed_out(self._claimed.timeout_seconds, waiting_for)
-        return await self._close(closings.failed(self._journal, error, status=RunStatus.TIMED_OUT))
+        error = run_endings.timed_out(self._claimed.timeout_seconds, waiting_for)
+        return await self._close(run_endings.failed(self._journal, error, status=RunStatus.TIMED_OUT))
 
     async def _end(self, command: Complete | Fail) -> bool:
         if isinstance(command, Fail):
-            return await self._close(closings.failed(self._journal, command.error))
+            return await self._close(run_endings.failed(self._journal, command.error))
         return await self._close(await complete(self._journal, self._ready, command.output))
 
     async def _close(self, closing: Closing) -> bool:

@@ -9,9 +9,9 @@ from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.journal.journal import Closing, Journal
 from runs.engine.memory.budget import MemoryBudget
 from runs.engine.plans import PlanUnavailable
-from runs.engine.run import closings
+from runs.engine.run import run_endings
 from runs.engine.run.execution import Execution
-from runs.engine.run.orders import Orders, told_by
+from runs.engine.run.pending_commands import PendingCommands, told_by
 from runs.engine.run.waits import Waits
 from runs.engine.services import HostServices
 from runs.engine.store import journals
@@ -103,15 +103,17 @@ class Runner:
         except LeaseLost:
             log.info("run %s has another owner", self.claimed.run_id)
         except RunRefused:
-            error = closings.run_error("VALUE_REFUSED", "The database refused a value that this run recorded.")
-            await self._give_up(lambda: closings.failed(self._journal, error))
+            error = run_endings.run_error("VALUE_REFUSED", "The database refused a value that this run recorded.")
+            await self._give_up(lambda: run_endings.failed(self._journal, error))
         except PlanUnavailable as error:
             message = str(error)
-            await self._give_up(lambda: closings.stalled(self._journal, code="STEP_TYPE_UNAVAILABLE", message=message))
+            await self._give_up(
+                lambda: run_endings.stalled(self._journal, code="STEP_TYPE_UNAVAILABLE", message=message)
+            )
         except Exception:
             log.exception("run %s cannot be executed", self.claimed.run_id)
             message = "The engine could not go on with this run; the workers' log says why."
-            await self._give_up(lambda: closings.stalled(self._journal, code="ENGINE_ERROR", message=message))
+            await self._give_up(lambda: run_endings.stalled(self._journal, code="ENGINE_ERROR", message=message))
         finally:
             if self._execution is not None:
                 self._execution.abort()
@@ -123,11 +125,11 @@ class Runner:
             raise PlanUnavailable(f"No worker has all step types and providers of this run: {needed}.")
         if self._is_to_be_stalled:
             message = f"{self.claimed.losses} workers in a row were lost while they executed this run."
-            await self._give_up(lambda: closings.stalled(self._journal, code="OWNERS_LOST", message=message))
+            await self._give_up(lambda: run_endings.stalled(self._journal, code="OWNERS_LOST", message=message))
             return
         if self._draining:
             # Its journal is not even read.
-            await self._around.writer.close(self._journal, closings.released(now=self._around.clock.now()))
+            await self._around.writer.close(self._journal, run_endings.released(now=self._around.clock.now()))
             return
         ready = await self._around.plans.get(self.claimed.revision_id, self.claimed.semantics)
         execution = self._execution = Execution(self.claimed, ready, self._journal, self._around)
@@ -152,16 +154,16 @@ class Runner:
     async def _closing(self, build: Callable[[], Closing]) -> Closing:
         """Say how the run is given up. A cancel in its inbox comes first; what would stall is paused if asked to."""
         if not self._journal.seq:
-            self._journal.append(EventType.SEGMENT_STARTED, closings.begun(self.claimed.input_text))
+            self._journal.append(EventType.SEGMENT_STARTED, run_endings.begun(self.claimed.input_text))
         received = await self._around.ask(lambda connection: journals.read_inbox(connection, self.claimed.run_id))
-        orders = Orders(self._journal)
+        orders = PendingCommands(self._journal)
         orders.receive(received)
         if orders.cancel is not None:
             reason = told_by(orders.cancel)["reason"]
-            return closings.cancelled(self._journal, reason=reason, signal_ids=orders.held)
+            return run_endings.cancelled(self._journal, reason=reason, signal_ids=orders.held)
         closing = build()
         if orders.pause is not None and not closing.over:
-            closing = closings.paused(self._journal, told_by(orders.pause), waits=Waits())
+            closing = run_endings.paused(self._journal, told_by(orders.pause), waits=Waits())
         closing.signal_ids = orders.held
         closing.leaves = tuple(news.signal_id for news in orders.news)
         return closing

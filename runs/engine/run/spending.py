@@ -10,9 +10,9 @@ from runs.core import Event, EventType
 from runs.core.events import REPLAYED_FROM, USAGE
 from runs.core.state import ActivationKey
 from runs.engine.journal.journal import Journal
+from runs.engine.pricing import Pricing
 from runs.engine.reservations import Reservations
 from runs.engine.store.budgets import AttemptKey, Request
-from runs.engine.tariffs import Tariffs
 from runs.step_api.outside import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, amount_of, bounded, largest, sum_of
 from runs.usage.budgets import BudgetAccount, check_room
@@ -33,9 +33,9 @@ class Spending:
     in the transaction that counts what they took.
     """
 
-    def __init__(self, journal: Journal, tariffs: Tariffs, reservations: Reservations) -> None:
+    def __init__(self, journal: Journal, pricing: Pricing, reservations: Reservations) -> None:
         self._journal = journal
-        self._tariffs = tariffs
+        self._pricing = pricing
         self._reservations = reservations
         self._usage = RunUsage()
         self._spent = NOTHING
@@ -71,7 +71,7 @@ class Spending:
             StepFailed: BUDGET_EXCEEDED, or PRICE_UNKNOWN where money is bounded.
         """
         key: AttemptKey = (self._journal.run_id, *attempt.key, attempt.number)
-        caps = await self._tariffs.caps(self._journal.tenant_id)
+        caps = await self._pricing.caps(self._journal.tenant_id)
         hold, taken = bounded(hold), sum_of(attempt.usage)
         in_step = self._spent_by.get(attempt.key, NOTHING) + taken
         others = sum((held for other, held in self._held.items() if other != key), NOTHING)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from humantasks.inbox.asking import DEEPEST, MAX_ITEMS, MAX_MEMBERS, form_of
 from humantasks.inbox.fields import ABSENT, Field, FieldKind
+from humantasks.inbox.form_builder import DEEPEST, MAX_ITEMS, MAX_MEMBERS, form_of
 
 ITEM = {"type": "object", "properties": {"sku": {"type": "string"}, "price": {"type": "number"}}, "required": ["sku"]}
 

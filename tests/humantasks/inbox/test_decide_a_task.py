@@ -5,7 +5,7 @@ import re
 import pytest
 
 from foundation.scope import tenant_scope
-from humantasks.inbox.wording import moment_text
+from humantasks.inbox.texts import moment_text
 from humantasks.models import HumanTask
 from humantasks.services import claim_task, decide_task
 from humantasks.types import TaskAnswer, TaskStatus

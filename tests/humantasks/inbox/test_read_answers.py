@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from humantasks.inbox.asking import form_of
 from humantasks.inbox.fields import ABSENT, Field
-from humantasks.inbox.reading import FormReading, place_problems, read_form, recall
+from humantasks.inbox.form_builder import form_of
+from humantasks.inbox.form_parser import FormReading, place_problems, read_form, recall
 from kernel.errors import ErrorItem
 from kernel.values import dump_json
 from tests.support.forms import posted_of

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from humantasks.inbox.showing import DEEPEST, MAX_FOLDED, MAX_MEMBERS, MAX_NODES, MAX_ROWS, Column, Look, Node, show
+from humantasks.inbox.value_view import DEEPEST, MAX_FOLDED, MAX_MEMBERS, MAX_NODES, MAX_ROWS, Column, Look, Node, show
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from humantasks.forms import check
-from humantasks.inbox.asking import form_of
-from humantasks.inbox.reading import place_problems, problems_in, read_form
+from humantasks.inbox.form_builder import form_of
+from humantasks.inbox.form_parser import place_problems, problems_in, read_form
 from humantasks.types import TaskStatus
 from kernel.errors import ErrorItem
 from tenants.models import Membership

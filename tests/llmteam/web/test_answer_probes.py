@@ -13,7 +13,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from llmteam import health
 from llmteam.web.probes import Readiness, with_probes
-from tenants.connections.rules import ConnectionWish
+from tenants.connections.rules import ConnectionSpec
 from tenants.connections.services import save_connection
 from tenants.sealing import key_ring
 from tests.support.engine import make_tenant
@@ -106,7 +106,7 @@ def test_what_the_process_needs_and_has_not_makes_it_unready(
     settings: Any, part: str, state: str, broken: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tenant = make_tenant()
-    wish = ConnectionWish(kind="http", base_url="https://crm.example", auth="bearer")
+    wish = ConnectionSpec(kind="http", base_url="https://crm.example", auth="bearer")
     save_connection(tenant=tenant, actor="system", ref="crm", wish=wish, secret="a-secret-of-theirs")
     monkeypatch.setattr(connection, "close", lambda: None)
     assert health.check_parts() == ALL_OK

@@ -10,7 +10,7 @@ import pytest
 from examples.model_server import Asked, Call, ModelServer, Problem, Reply
 from runs.engine.host.host import Host
 from runs.models import Run
-from tenants.connections.rules import ConnectionWish
+from tenants.connections.rules import ConnectionSpec
 from tenants.connections.services import save_connection
 from tenants.models import Tenant
 from tests.support.agent_bench import wants
@@ -67,7 +67,7 @@ def host(tenant: Tenant, models: ModelServer, shop: CountingServer) -> Iterator[
 
 
 def connect_shop(tenant: Tenant, shop: CountingServer, **more: Any) -> None:
-    wish = ConnectionWish(kind="http", base_url=shop.url, allows_tools=True, **more)
+    wish = ConnectionSpec(kind="http", base_url=shop.url, allows_tools=True, **more)
     save_connection(tenant=tenant, actor="system", ref="shop", wish=wish)
 
 
@@ -177,7 +177,7 @@ def test_a_post_that_a_redirect_made_a_get_is_told_to_the_model(
 def test_a_secret_of_the_shop_stands_in_no_event(
     tenant: Tenant, models: ModelServer, shop: CountingServer, host: Host
 ) -> None:
-    wish = ConnectionWish(kind="http", base_url=shop.url, allows_tools=True, auth="bearer")
+    wish = ConnectionSpec(kind="http", base_url=shop.url, allows_tools=True, auth="bearer")
     save_connection(tenant=tenant, actor="system", ref="shop", wish=wish, secret="s3cr3t-of-the-shop")
     forget(host)
     shop.route("POST", "/book", Answer(status=201, body={"sent": "s3cr3t-of-the-shop"}))

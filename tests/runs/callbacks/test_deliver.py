@@ -11,7 +11,7 @@ from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.callbacks.payload import EVENTS
 from runs.callbacks.sealing import Address
-from runs.callbacks.starting import CallbackWish
+from runs.callbacks.starting import CallbackSpec
 from runs.commands import command_run
 from runs.models import SignalKind
 from runs.replay import replay_run
@@ -137,7 +137,7 @@ def test_a_run_out_of_time_is_told_as_a_failure(acme: Tenant, receiver: Counting
 def test_a_replay_from_an_activation_tells_of_its_copied_start(acme: Tenant, receiver: CountingServer) -> None:
     receiver.route("POST", "/*", OK)
     two = segment(step("one", "transform", expression="input"), step("two", "transform", expression="input"))
-    callback = CallbackWish(Address(f"{receiver.url}/again"), ["segment.started", "segment.completed"], RUNS_URL)
+    callback = CallbackSpec(Address(f"{receiver.url}/again"), ["segment.started", "segment.completed"], RUNS_URL)
     with running_host():
         first = start_with_callback(acme, f"{receiver.url}/first", document=two)
         wait_until_over(first)

@@ -12,7 +12,7 @@ from psycopg import sql
 from rest_framework.test import APIClient
 
 from runs.engine.run.attempts import Attempt
-from tenants.connections.rules import ConnectionWish
+from tenants.connections.rules import ConnectionSpec
 from tenants.connections.services import save_connection
 from tenants.models import Tenant
 from tenants.services import create_api_key
@@ -118,7 +118,7 @@ def test_a_worker_with_wrong_keys_fails_nothing_and_the_next_one_goes_on(
     acme: Tenant, server: CountingServer, key: str
 ) -> None:
     server.route("POST", "/x", Answer(body={"ok": True}))
-    wish = ConnectionWish(kind="http", base_url=server.url, auth="bearer")
+    wish = ConnectionSpec(kind="http", base_url=server.url, auth="bearer")
     save_connection(tenant=acme, actor="system", ref="crm", wish=wish, secret="a-secret-of-theirs")
     run_id = queue_run(acme, segment(step("call", "http_action", client_ref="crm", path="/x", method="POST")))
     with running_worker("worker-1", SECRET_KEYS=key) as worker:

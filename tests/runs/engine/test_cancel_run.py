@@ -4,7 +4,7 @@ from typing import Any
 
 from runs.core.events import EventType
 from runs.engine.journal.writer import Writer
-from runs.engine.run import closings
+from runs.engine.run import run_endings
 from tenants.models import Tenant
 from tests.support.engine import (
     event_types,
@@ -107,7 +107,7 @@ def test_a_command_accepted_before_the_end_is_committed_wins(acme: Tenant) -> No
         (claimed,) = await claim(worker_id)
         journal = open_journal(claimed)
         journal.append(EventType.SEGMENT_STARTED, {"input": None})
-        closing = closings.completed(journal, {"done": True})
+        closing = run_endings.completed(journal, {"done": True})
         if signalled:
             await in_thread(send_cancel, claimed.run_id)
         writer = Writer()
@@ -115,7 +115,7 @@ def test_a_command_accepted_before_the_end_is_committed_wins(acme: Tenant) -> No
         is_closed = await writer.close(journal, closing)
         if not is_closed:
             (signal,) = [signal.id for signal in await in_thread(signals_of, claimed.run_id)]
-            assert await writer.close(journal, closings.cancelled(journal, reason="enough", signal_ids=[signal]))
+            assert await writer.close(journal, run_endings.cancelled(journal, reason="enough", signal_ids=[signal]))
         await writer.stop()
         return is_closed
 

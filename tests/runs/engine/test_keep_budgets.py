@@ -13,7 +13,7 @@ import pytest
 from foundation.scope import unscoped
 from kernel.clock import utc_now
 from kernel.ids import new_id
-from runs.engine import tariffs
+from runs.engine import pricing
 from runs.engine.errors import HostLost
 from runs.engine.run.times import written_time
 from runs.engine.services import HostServices
@@ -255,7 +255,7 @@ def test_another_owner_knows_what_run_and_step_have_spent(acme: Tenant) -> None:
 
 
 def test_a_cap_set_while_a_host_runs_holds_soon(acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tariffs, "CAPS_SECONDS", 0.5)
+    monkeypatch.setattr(pricing, "CAPS_SECONDS", 0.5)
     with running_host():
         assert run_of(acme, spender(hold=100)) == {}
         bound(acme, daily_token_budget=50)

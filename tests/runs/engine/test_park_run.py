@@ -10,7 +10,7 @@ from kernel.clock import utc_now
 from runs.commands import command_run
 from runs.core.events import Event, EventType
 from runs.engine.journal.writer import Writer
-from runs.engine.run import closings
+from runs.engine.run import run_endings
 from runs.engine.run.times import written_time
 from runs.engine.run.waits import Waits
 from runs.models import Run, SignalKind, Worker
@@ -102,7 +102,7 @@ def test_a_command_in_the_same_instant_is_never_slept_through(acme: Tenant, trie
             waits = Waits()
             retrying = {"reason": "failed", "retry_at": written_time(now + 600)}
             waits.fold(Event(2, EventType.STEP_RETRYING, retrying, "one", 1, 1), now)
-            closing = closings.parked(waits=waits, deadline_at=now + 900)
+            closing = run_endings.parked(waits=waits, deadline_at=now + 900)
             if command is not None:
                 await in_thread(send, claimed.run_id, command)
             closed.append(await writer.close(journal, closing))

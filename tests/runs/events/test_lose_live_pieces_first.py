@@ -14,7 +14,7 @@ from kernel.ids import new_id
 from runs.bus.deltas import MAX_AT_ONCE, MAX_PENDING, Delta, Deltas
 from runs.events.cursor import EventFrame, EventPlace, Record
 from runs.events.live import KEPT_CHARACTERS, KEPT_DELTAS, Live
-from runs.events.outflow import MAX_UNSENT, Outflow
+from runs.events.send_buffer import MAX_UNSENT, SendBuffer
 from runs.events.stream import MAX_UNSENT_FOR_LIVE, Stream, follow, open_run
 from tenants.selectors import find_caller
 from tests.conftest import Customer
@@ -111,7 +111,7 @@ async def test_a_slow_reader_gets_all_events_and_none_of_the_pieces(acme: Custom
     seen: deque[str] = deque()
 
     async def read() -> None:
-        async with aclosing(follow(stream, Outflow(reader))) as found:
+        async with aclosing(follow(stream, SendBuffer(reader))) as found:
             async for pieces in found:
                 seen.extend(record.body["event_type"] for one in pieces for record in one.records)
 

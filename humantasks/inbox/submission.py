@@ -10,9 +10,9 @@ from django.utils.timezone import get_current_timezone
 
 from humantasks import selectors, services
 from humantasks.errors import AnswerInvalid, TaskChanged, TaskOver, TaskRefused, TaskTaken
-from humantasks.inbox.asking import form_of
 from humantasks.inbox.fields import ABSENT, Absent, Field, Value
-from humantasks.inbox.reading import FormReading, Posted, place_problems, problems_in, read_form, recall
+from humantasks.inbox.form_builder import form_of
+from humantasks.inbox.form_parser import FormReading, Posted, place_problems, problems_in, read_form, recall
 from humantasks.inbox.schemas import as_schema
 from humantasks.models import HumanTask
 from humantasks.rules import Person
@@ -27,7 +27,7 @@ REFUSALS: Final = (TaskOver, TaskChanged, TaskTaken, TaskRefused, *COMPUTE_REFUS
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class Submission:
     """What was posted, as it was typed."""
 
     decision: str = ""
@@ -38,7 +38,7 @@ class Typed:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class SubmissionResult:
     """What became of an answer. It was taken when there is neither an error nor a problem.
 
     Attributes:
@@ -49,7 +49,7 @@ class Tried:
     """
 
     task: HumanTask
-    typed: Typed
+    typed: Submission
     error: LlmteamError | None = None
     problems: Sequence[ErrorItem] = ()
     form: Field | None = None
@@ -62,7 +62,7 @@ class Tried:
         return 422 if self.problems else 200
 
 
-def read_typed(post: QueryDict) -> Typed:
+def read_typed(post: QueryDict) -> Submission:
     """Read a posted decision.
 
     Raises:
@@ -71,7 +71,9 @@ def read_typed(post: QueryDict) -> Typed:
     fields = {name: [str(text) for text in texts] for name, texts in post.lists()}
     normalise(fields)
     choice = str(post.get("choice", "")) or None
-    return Typed(str(post.get("decision", "")), choice, read_comment(post), str(post.get("content_hash", "")), fields)
+    return Submission(
+        str(post.get("decision", "")), choice, read_comment(post), str(post.get("content_hash", "")), fields
+    )
 
 
 def read_comment(post: QueryDict) -> str:
@@ -94,7 +96,7 @@ def task_form(task: HumanTask) -> Field | None:
     return None
 
 
-def decide(*, tenant: Tenant, person: Person, task_id: UUID, typed: Typed) -> Tried:
+def decide(*, tenant: Tenant, person: Person, task_id: UUID, typed: Submission) -> SubmissionResult:
     """Send a decision to the service, and say what became of it.
 
     Nothing is judged here but what cannot be read at all; whatever the page was shown, the service compares it with
@@ -121,8 +123,8 @@ def decide(*, tenant: Tenant, person: Person, task_id: UUID, typed: Typed) -> Tr
         return _invalid(task, typed, error.errors, reading)
     except REFUSALS as error:
         task = selectors.get_task(tenant=tenant, person=person, task_id=task_id)
-        return Tried(task, typed, error=error, form=_recalled(task, typed))
-    return Tried(selectors.get_task(tenant=tenant, person=person, task_id=task_id), typed)
+        return SubmissionResult(task, typed, error=error, form=_recalled(task, typed))
+    return SubmissionResult(selectors.get_task(tenant=tenant, person=person, task_id=task_id), typed)
 
 
 def _beginning(task: HumanTask) -> Value:
@@ -133,11 +135,13 @@ def _beginning(task: HumanTask) -> Value:
     return {key: value for key, value in task.data.items() if key in asked}
 
 
-def _needs_data(task: HumanTask, typed: Typed) -> bool:
+def _needs_data(task: HumanTask, typed: Submission) -> bool:
     return task.task_type == TaskType.INPUT or typed.decision == Decision.MODIFIED
 
 
-def _unreadable(task: HumanTask, typed: Typed, form: Field | None, reading: FormReading | None) -> Sequence[ErrorItem]:
+def _unreadable(
+    task: HumanTask, typed: Submission, form: Field | None, reading: FormReading | None
+) -> Sequence[ErrorItem]:
     """Tell what cannot be read; and what was changed, but would not be sent with this decision."""
     if form is None or reading is None:
         return ()
@@ -149,28 +153,30 @@ def _unreadable(task: HumanTask, typed: Typed, form: Field | None, reading: Form
     return ()
 
 
-def _data(task: HumanTask, typed: Typed, reading: FormReading | None) -> object:
+def _data(task: HumanTask, typed: Submission, reading: FormReading | None) -> object:
     if reading is None or not _needs_data(task, typed) or isinstance(reading.value, Absent):
         return MISSING
     return reading.value
 
 
-def _invalid(task: HumanTask, typed: Typed, found: Sequence[ErrorItem], reading: FormReading | None) -> Tried:
+def _invalid(
+    task: HumanTask, typed: Submission, found: Sequence[ErrorItem], reading: FormReading | None
+) -> SubmissionResult:
     """Sort what was found: at the form's fields, or about the answer as a whole. What could not be read is there."""
     if reading is None:
-        return Tried(task, typed, problems=found)
+        return SubmissionResult(task, typed, problems=found)
     others = [item for item in found if not _is_of_data(item)]
     of_data = [replace(item, pointer=str(item.pointer).removeprefix("/data")) for item in found if _is_of_data(item)]
     placed, homeless = place_problems(reading.form, of_data)
     about_all = [replace(item, pointer="/data") for item in homeless]
-    return Tried(task, typed, problems=[*problems_in(placed), *about_all, *others], form=placed)
+    return SubmissionResult(task, typed, problems=[*problems_in(placed), *about_all, *others], form=placed)
 
 
 def _is_of_data(item: ErrorItem) -> bool:
     return (item.pointer or "").startswith("/data") and item.code != CHANGES_WITHOUT_MODIFIED
 
 
-def _recalled(task: HumanTask, typed: Typed) -> Field | None:
+def _recalled(task: HumanTask, typed: Submission) -> Field | None:
     """Fill in the form as it is now, with what was typed beside it."""
     form = task_form(task)
     return None if form is None else recall(form, typed.fields)

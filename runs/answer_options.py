@@ -58,7 +58,7 @@ class WaitQuery(Strict):
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerWish:
+class AnswerOptions:
     """How a caller would be answered about a run.
 
     Attributes:
@@ -72,7 +72,7 @@ class AnswerWish:
     on_failure: str = OnFailure.RUN
 
 
-def answer_wish_of(request: Request, *, default: float = 0.0) -> AnswerWish:
+def answer_options_of(request: Request, *, default: float = 0.0) -> AnswerOptions:
     """Read the parameters of ``WaitQuery``; in place of ``wait`` also ``Prefer: wait=N``. At most 55 s are waited.
 
     Raises:
@@ -84,4 +84,4 @@ def answer_wish_of(request: Request, *, default: float = 0.0) -> AnswerWish:
     if wait is None:
         preferred = _PREFER_WAIT.search(request.headers.get("Prefer", ""))
         wait = float(preferred[1]) if preferred else default
-    return AnswerWish(min(float(wait), float(MAX_WAIT_SECONDS)), **sent)
+    return AnswerOptions(min(float(wait), float(MAX_WAIT_SECONDS)), **sent)

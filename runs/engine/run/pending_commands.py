@@ -9,7 +9,7 @@ import orjson
 from kernel.types import Json
 from runs.core import Event, EventType
 from runs.engine.journal.journal import Journal
-from runs.engine.run.closings import OUTCOME_UNKNOWN
+from runs.engine.run.run_endings import OUTCOME_UNKNOWN
 from runs.engine.store.journals import Received
 from runs.models import SignalKind
 
@@ -18,7 +18,7 @@ NEWS: Final = frozenset({SignalKind.TASK, SignalKind.CALL, SignalKind.EARLY_CALL
 
 
 @dataclass(slots=True)
-class Orders:
+class PendingCommands:
     """Where a run stands between its pauses and resumes.
 
     A command is taken by the event that tells of it, in one transaction with it. A pause waits here until it takes

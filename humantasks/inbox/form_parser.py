@@ -32,7 +32,7 @@ _NOWHERE: Final = Field(pointer="", place="", kind=FieldKind.SHOWN, label="")
 
 
 class UnreadableForm(Exception):
-    """What was typed cannot be read as what was asked for; ``code`` says why (``humantasks.inbox.wording``)."""
+    """What was typed cannot be read as what was asked for; ``code`` says why (``humantasks.inbox.texts``)."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

@@ -9,9 +9,9 @@ from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from runs.engine.clock import DatabaseClock
-from runs.engine.store import tariffs
+from runs.engine.store import prices
 from runs.engine.store.connection import AsyncDatabase
-from runs.engine.store.tariffs import Caps
+from runs.engine.store.prices import Caps
 from runs.step_api.outside import Price
 from runs.usage.prices import LIST_PRICES, find_price
 
@@ -30,13 +30,13 @@ class Ask(Protocol):
         """Ask."""
 
 
-class Tariffs:
+class Pricing:
     """Prices and caps of the tenants a host works for."""
 
     def __init__(self, ask: Ask, clock: DatabaseClock) -> None:
         self._clock = clock
-        self._rates = Remembered(ask, tariffs.read_rates, seconds=PRICE_SECONDS)
-        self._caps = Remembered(ask, tariffs.read_caps, seconds=CAPS_SECONDS)
+        self._rates = Remembered(ask, prices.read_rates, seconds=PRICE_SECONDS)
+        self._caps = Remembered(ask, prices.read_caps, seconds=CAPS_SECONDS)
 
     async def price(self, tenant_id: UUID, provider: str, model: str) -> Price | None:
         """Say what a model's tokens cost a tenant now; None where nobody says."""

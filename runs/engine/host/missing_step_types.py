@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 LOOKS_WITHIN_PATIENCE = 4
 
 
-class Absences:
+class MissingStepTypes:
     """Since when this host has seen that no live host has what runs need.
 
     A host that begins looks for the whole patience before it stalls anything: the others may be starting too.

@@ -1,7 +1,7 @@
 """Which fields a form has, and what stands in them at first: a JSON Schema and a value, read together. Pure.
 
 Which widget shows a value depends on both: a text with two lines needs a larger one, and what no widget can show
-exactly is shown as JSON. So every value can be shown and posted back unchanged (``humantasks.inbox.reading``).
+exactly is shown as JSON. So every value can be shown and posted back unchanged (``humantasks.inbox.form_parser``).
 """
 
 from collections.abc import Mapping, Sequence

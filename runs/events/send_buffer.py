@@ -15,7 +15,7 @@ import orjson
 from runs.events.unsent import TooMuchUnread, Unsent, the_unsent
 from runs.metrics import ANSWERS_LEFT_OUT, SLOW_READERS_CUT
 
-SCOPE_KEY: Final = "llmteam.outflow"
+SCOPE_KEY: Final = "llmteam.send_buffer"
 MAX_UNSENT: Final = 256 * 1024
 ALWAYS_SENT: Final = 16 * 1024
 """An answer of so many bytes is sent whatever else is unread."""
@@ -36,7 +36,7 @@ class ConsumerTooSlow(Exception):
     """The caller has not read for too long; what it has missed is in the journal."""
 
 
-class Outflow:
+class SendBuffer:
     """The way out to one caller. Behind a server that is not Daphne nothing is known, and nothing held back.
 
     Attributes:
@@ -110,8 +110,8 @@ class Outflow:
 class _Answer:
     """One answer on its way out: all of it, or, beyond its owner's share, a refusal in its place."""
 
-    def __init__(self, outflow: Outflow, scope: Mapping[str, Any], send: Send) -> None:
-        self._outflow = outflow
+    def __init__(self, send_buffer: SendBuffer, scope: Mapping[str, Any], send: Send) -> None:
+        self._send_buffer = send_buffer
         self._is_safe = scope.get("method") in {"GET", "HEAD"}
         self._send = send
         self._start: Any = None
@@ -125,21 +125,21 @@ class _Answer:
         size = len(message.get("body", b""))
         if self._start is not None:
             start, self._start = self._start, None
-            if size > ALWAYS_SENT and not self._outflow.ledger.has_room(self._outflow.owner, size):
+            if size > ALWAYS_SENT and not self._send_buffer.ledger.has_room(self._send_buffer.owner, size):
                 self._is_left_out = True
                 await self._leave_out(start["headers"])
                 return
             await self._send(start)
         if not self._is_left_out:
-            self._outflow.handed += size
+            self._send_buffer.handed += size
             await self._send(message)
-            self._outflow.ledger.note(self._outflow)
+            self._send_buffer.ledger.note(self._send_buffer)
 
     async def _leave_out(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Refuse to read something; of what was done the caller must not hear that it was refused."""
         ANSWERS_LEFT_OUT.inc()
         if not self._is_safe:
-            self._outflow.cut()
+            self._send_buffer.cut()
             return
         error = TooMuchUnread("Read the answers to your other requests first, or ask for less at the same time.")
         kept = [(name, value) for name, value in headers if name.lower() not in OF_THE_BODY]
@@ -157,30 +157,30 @@ class _Answer:
         await self._send({"type": "http.response.body", "body": orjson.dumps(body)})
 
 
-def with_outflow(application: Application) -> Application:
+def with_send_buffer(application: Application) -> Application:
     """Give every scope its way out. To wrap the outermost application: it looks at what the server hands over."""
 
     async def served(scope: Scope, receive: Receive, send: Send) -> None:
         # Daphne's `send` is a partial whose first argument is the connection's protocol.
         bound = getattr(send, "args", ())
         host, _ = scope.get("client") or ("", 0)
-        outflow = scope[SCOPE_KEY] = Outflow(bound[0] if bound else None, f"address {host}", the_unsent())
-        counted = _Answer(outflow, scope, send).send if scope["type"] == "http" else _counted(outflow, send)
+        send_buffer = scope[SCOPE_KEY] = SendBuffer(bound[0] if bound else None, f"address {host}", the_unsent())
+        counted = _Answer(send_buffer, scope, send).send if scope["type"] == "http" else _counted(send_buffer, send)
         await application(scope, receive, counted)
 
     return served
 
 
-def _counted(outflow: Outflow, send: Send) -> Send:
+def _counted(send_buffer: SendBuffer, send: Send) -> Send:
     async def counted(message: Any) -> None:
-        outflow.handed += len(message.get("text") or message.get("bytes") or b"")
+        send_buffer.handed += len(message.get("text") or message.get("bytes") or b"")
         await send(message)
-        outflow.ledger.note(outflow)
+        send_buffer.ledger.note(send_buffer)
 
     return counted
 
 
-def outflow_of(scope: Mapping[str, Any]) -> Outflow:
+def send_buffer_of(scope: Mapping[str, Any]) -> SendBuffer:
     """Return a scope's way out."""
     found = scope.get(SCOPE_KEY)
-    return found if isinstance(found, Outflow) else Outflow()
+    return found if isinstance(found, SendBuffer) else SendBuffer()
