@@ -36,7 +36,7 @@ from tenants.models import Connection, Tenant
 TRIAL_SECONDS: Final = 15.0
 GRACE_SECONDS: Final = 1.0
 """What is waited for keeps the time by itself, and says more of it; several waits are cut off this much later."""
-MOST_TRIALS: Final = 2
+MAX_TRIALS: Final = 2
 DAYS_OF_WARNING: Final = 30
 """How long before a certificate expires a trial says so."""
 _REFUSED: Final = frozenset((401, 403))

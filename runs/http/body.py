@@ -20,7 +20,7 @@ from runs.step_api.base import StepCall, StepFailed
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
-LONGEST_TYPE: Final = 100
+MAX_TYPE_LENGTH: Final = 100
 """Characters of a type that are looked at and told."""
 TEXT: Final = "text/plain; charset=utf-8"
 _METHODS_WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
@@ -79,7 +79,7 @@ def written(body: Json, headers: dict[str, str], *, is_text: bool) -> bytes:
 
 def misfit(body: Json, content_type: str, *, is_text: bool) -> str | None:
     """Say why a body is none of what its type takes, if it is not."""
-    kind = media_type(content_type)[:LONGEST_TYPE]
+    kind = media_type(content_type)[:MAX_TYPE_LENGTH]
     if is_text:
         is_without = kind.startswith("multipart/") and _BOUNDARY.search(content_type) is None
         return f"A text cannot be sent as {kind} whose boundary no header names; {_AN_OBJECT}." if is_without else None

@@ -7,14 +7,14 @@ from kernel.charsets import codec_of, label_of
 from kernel.egress import HeaderRefused, check_headers
 from kernel.types import Json
 from kernel.values import MalformedJson, ValueRefused, dump_json, parse_json
-from runs.http.body import LONGEST_TYPE, TEXT, is_json, misfit, written
+from runs.http.body import MAX_TYPE_LENGTH, TEXT, is_json, misfit, written
 from runs.http.reading import media_type
 from runs.step_api.base import StepFailed
 from segments.catalog import Remark
 from segments.expressions import ExpressionError, parse_template
 
 _TEMPLATE: Final = "{{"
-_MOST_LINES: Final = 100
+_MAX_LINES: Final = 100
 """Lines that are looked at for whether each is JSON, as stores of logs take it."""
 _SOLE: Final = "\0"
 """The outline of a text that is one template and nothing else: it may give any value."""
@@ -73,7 +73,7 @@ def _refusal(body: Json, content_type: str) -> str | None:
 
 def _oddity(body: Json, content_type: str) -> str | None:
     """Say why a body that is sent is none of what its type promises."""
-    kind = media_type(content_type or TEXT)[:LONGEST_TYPE]
+    kind = media_type(content_type or TEXT)[:MAX_TYPE_LENGTH]
     label = label_of(content_type)
     if label is not None and codec_of(label) is None:
         return f"The charset {label} is not known; the body goes out in UTF-8."
@@ -82,7 +82,7 @@ def _oddity(body: Json, content_type: str) -> str | None:
         return f"The body is sent as JSON, though its type is {kind}." if is_xml else None
     if not is_json(content_type) or _TEMPLATE in body or _is_json(body):
         return None
-    if all(map(_is_json, body.splitlines()[:_MOST_LINES])):
+    if all(map(_is_json, body.splitlines()[:_MAX_LINES])):
         return None
     return f"The body is no JSON, though its type is {kind}."
 
