@@ -37,7 +37,7 @@ def _segment_started(state: State, event: Event) -> None:
     state.run_input = event.payload["input"]
     state.values[event.seq] = {"input": state.run_input}
     edge = PlanEdge(-1, "", ("input",), plan.entrypoint, plan.entry_port)
-    arrival = _place(state, edge, state.root, {}, Ref(event.seq, "input"))
+    arrival = _place(state, edge, state.root, {}, Ref(event.seq, "input"), age=0)
     if arrival is not None:
         arrive(state, [arrival])
 
@@ -199,7 +199,7 @@ def _spread(
             if is_split or len(edges) > 1:
                 stack = stack.push(Frame(step.step_id, token.activation, edge.index, item, event.seq))
             port = next(port for port in edge.source_ports if port in ports)
-            arrival = _place(state, edge, stack, lineage, Ref(event.seq, port, item))
+            arrival = _place(state, edge, stack, lineage, Ref(event.seq, port, item), age=token.age + 1)
             if arrival is not None:
                 arrivals.append(arrival)
     return arrive(state, arrivals) if arrivals else frozenset()
@@ -215,7 +215,7 @@ def _items(state: State, seq: int) -> Sequence[int | None]:
 
 
 def _place(
-    state: State, edge: PlanEdge, stack: Stack, lineage: Mapping[str, int], ref: Ref
+    state: State, edge: PlanEdge, stack: Stack, lineage: Mapping[str, int], ref: Ref, *, age: int
 ) -> tuple[GatherPoint, Arrival] | None:
     """Put a token at the end of its edge; return it where it is to be gathered."""
     step = state.plan.steps[edge.target]
@@ -223,9 +223,9 @@ def _place(
     if step.points:
         point = next((point for point in step.points if point.port in (None, edge.target_port)), None)
     if point is None:
-        add_ready(state, step.step_id, stack, lineage, {edge.target_port: ref.to_dict()})
+        add_ready(state, step.step_id, stack, lineage, {edge.target_port: ref.to_dict()}, age=age)
         return None
-    token = Token(state.tokens_made, step.step_id, stack, lineage)
+    token = Token(state.tokens_made, step.step_id, stack, lineage, age=age)
     state.tokens_made += 1
     return point, Arrival(token, edge.index, ref)
 
@@ -242,10 +242,11 @@ def _skip_to_joins(state: State, step: PlanStep, token: Token, lineage: Mapping[
             stack = stack.push(Frame(step.step_id, token.activation, number, None, seq))
         is_met = join.join is None or join.join.strategy in (Strategy.ALL, Strategy.FIRST)
         if is_met or state.plan.semantics == FIRST_SEMANTICS:
-            add_ready(state, join_id, stack, lineage, {"branches": []})
+            add_ready(state, join_id, stack, lineage, {"branches": []}, age=token.age + 1)
         else:
             error = branch_failed(join_id, (), "there was no item, so no branch succeeded")
-            add_ready(state, join_id, stack, lineage, {}, error=error, failed_at=frozenset({join_id}))
+            failed_at = frozenset({join_id})
+            add_ready(state, join_id, stack, lineage, {}, error=error, failed_at=failed_at, age=token.age + 1)
 
 
 def _fail_outwards(
@@ -265,6 +266,7 @@ def _fail_outwards(
     if (point.step_id, key) in decided:
         return
     failed = Token(state.tokens_made, point.step_id, token.stack, token.lineage, failed_at=token.failed_at)
+    failed.age = token.age + 1
     state.tokens_made += 1
     deliver(state, point, Arrival(failed, UNKNOWN_EDGE, None, error), key)
 

@@ -7,11 +7,11 @@ from runs.core.failures import branch_failed
 from runs.core.frames import Key, Stack
 from runs.core.regions import (
     Awaits,
-    awaited_gatherings,
     awaits,
     comers,
     enter,
     gathering_key,
+    is_awaited,
     is_closed,
     is_complete,
     leave,
@@ -28,6 +28,7 @@ from runs.core.stacks import (
 from runs.core.state import Arrival, Gathering, GatheringKey, Phase, State, Token, TokenPlace
 from segments.plan import (
     FIRST_SEMANTICS,
+    FOURTH_SEMANTICS,
     THIRD_SEMANTICS,
     GatherPoint,
     JoinPolicy,
@@ -116,28 +117,41 @@ def _deadlocked(state: State) -> GatheringKey | None:
     gatherings that to which the oldest token has come is the first.
     """
     state.stuck = {home: None for home in state.stuck if home in state.gatherings}
-    found: list[tuple[bool, int, int, GatheringKey]] = []
-    for home in state.stuck:
-        closure = _closure(state, home)
-        if closure is not None and all(home in (_closure(state, other) or ()) for other in closure):
-            gathering = state.gatherings[home]
-            oldest = min(arrival.token.number for queue in gathering.queues.values() for arrival in queue)
-            found.append((not is_complete(state, gathering), state.plan.steps[home[0]].order, oldest, home))
-    return min(found)[3] if found else None
+    moving: set[GatheringKey] = set()
+    ranked = sorted((_rank(state, home), home) for home in state.stuck)
+    return next((home for _, home in ranked if _is_deadlocked(state, home, moving)), None)
 
 
-def _closure(state: State, home: GatheringKey) -> set[GatheringKey] | None:
-    """Return all gatherings this one waits for, directly or not; None when a running token is among the reasons."""
-    seen: set[GatheringKey] = set()
-    work = [home]
-    while work:
-        gathering = state.gatherings[work.pop()]
-        if awaits(state, gathering) is Awaits.RUNNING:
-            return None
-        waits_for = awaited_gatherings(state, gathering)
-        work.extend(waits_for - seen)
-        seen |= waits_for
-    return seen
+def _rank(state: State, home: GatheringKey) -> tuple[bool, int, int]:
+    gathering = state.gatherings[home]
+    oldest = min(arrival.token.number for queue in gathering.queues.values() for arrival in queue)
+    return not is_complete(state, gathering), state.plan.steps[home[0]].order, oldest
+
+
+def _is_deadlocked(state: State, home: GatheringKey, moving: set[GatheringKey]) -> bool:
+    """Whether all that a gathering waits for, directly or not, waits for it, too, and for no token on its way.
+
+    ``moving`` has the gatherings of which the last is known to be otherwise; this one is added where it is.
+    """
+    first = state.gatherings[home]
+    closure = [first]
+    left = [other for other in state.gatherings.values() if other is not first]
+    for one in closure:
+        if (one.step_id, one.key) in moving or awaits(state, one) is Awaits.RUNNING:
+            moving.add(home)
+            return False
+        left = _move(left, closure, [is_awaited(state, one, other) for other in left])
+    waiting = [first]
+    left = closure[1:]
+    for one in waiting:
+        left = _move(left, waiting, [is_awaited(state, other, one) for other in left])
+    return not left
+
+
+def _move(left: list[Gathering], found: list[Gathering], chosen: list[bool]) -> list[Gathering]:
+    """Put those chosen of what is left behind what is found; return the others."""
+    found += [other for other, is_chosen in zip(left, chosen, strict=True) if is_chosen]
+    return [other for other, is_chosen in zip(left, chosen, strict=True) if not is_chosen]
 
 
 def _is_decided(state: State, gathering: Gathering) -> bool:
@@ -175,17 +189,23 @@ def _fire(state: State, gathering: Gathering, *, cancels: bool = False) -> None:
     if step.join is None:
         _fire_ports(state, gathering, step)
         return
-    arrivals = _arrivals(gathering)
+    arrivals = _arrivals(state.plan, gathering)
     _dissolve(state, gathering, cancels=cancels)
     tokens = [arrival.token for arrival in arrivals]
     lineage = merged([token.lineage for token in tokens])
     stack = stack_behind_join(step.points[0], gathering, tokens)
     error = _join_error(step, step.join, arrivals)
     if error is not None:
-        add_ready(state, step.step_id, stack, lineage, {}, error=error, failed_at=_passed(step, tokens))
+        add_ready(
+            state, step.step_id, stack, lineage, {}, error=error, failed_at=_passed(step, tokens), age=_age(tokens)
+        )
         return
     refs: list[Json] = [arrival.ref.to_dict() for arrival in arrivals if arrival.ref is not None]
-    add_ready(state, step.step_id, stack, lineage, {"branches": refs})
+    add_ready(state, step.step_id, stack, lineage, {"branches": refs}, age=_age(tokens))
+
+
+def _age(tokens: Iterable[Token]) -> int:
+    return max(token.age for token in tokens)
 
 
 def _passed(step: PlanStep, tokens: Iterable[Token]) -> frozenset[str]:
@@ -229,7 +249,8 @@ def _fire_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
     # By the first semantics a failure counted as its port's token.
     failed = [arrival.error for arrival in taken if arrival.error is not None]
     error = branch_failed(step.step_id, failed, "a branch failed") if failed else None
-    add_ready(state, step.step_id, stack, merged(lineages), {} if error else inputs, error=error)
+    age = _age(arrival.token for arrival in taken)
+    add_ready(state, step.step_id, stack, merged(lineages), {} if error else inputs, error=error, age=age)
 
 
 def _take_from_ports(state: State, gathering: Gathering, step: PlanStep) -> list[Arrival]:
@@ -252,7 +273,7 @@ def _first(plan: Plan, gathering: Gathering, queue: Sequence[Arrival], taken: Se
         return queue[0] if queue else None
     stacks = [arrival.token.stack for arrival in taken]
     fitting = [arrival for arrival in queue if not of_other_items(arrival.token.stack, stacks)]
-    return min(fitting, key=_order(gathering), default=None)
+    return min(fitting, key=_order(plan, gathering), default=None)
 
 
 def _kept_values(
@@ -273,7 +294,7 @@ def _kept_values(
 
 def _fail_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
     """Fail a step with several ports, as a join of ALL does: with all that arrived."""
-    arrivals = _arrivals(gathering)
+    arrivals = _arrivals(state.plan, gathering)
     _dissolve(state, gathering, cancels=False)
     tokens = [arrival.token for arrival in arrivals]
     failed = [arrival.error for arrival in arrivals if arrival.error is not None]
@@ -285,17 +306,19 @@ def _fail_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
         {},
         error=branch_failed(step.step_id, failed, "a branch failed"),
         failed_at=_passed(step, tokens),
+        age=_age(tokens),
     )
 
 
-def _arrivals(gathering: Gathering) -> list[Arrival]:
-    """Return a gathering's arrivals in (edge, branch, item) order."""
-    return sorted((one for queue in gathering.queues.values() for one in queue), key=_order(gathering))
+def _arrivals(plan: Plan, gathering: Gathering) -> list[Arrival]:
+    """Return a gathering's arrivals in (edge, branch, item) order, then in that of the passes of a loop."""
+    return sorted((one for queue in gathering.queues.values() for one in queue), key=_order(plan, gathering))
 
 
-def _order(gathering: Gathering) -> Callable[[Arrival], tuple[int, list[tuple[int, int]]]]:
+def _order(plan: Plan, gathering: Gathering) -> Callable[[Arrival], tuple[int, list[tuple[int, int]], int]]:
     depth = gathering.key.below.depth
-    return lambda one: (one.edge, in_order(one.token.stack, depth))
+    has_ages = plan.semantics > FOURTH_SEMANTICS
+    return lambda one: (one.edge, in_order(one.token.stack, depth), one.token.age if has_ages else 0)
 
 
 def _dissolve(state: State, gathering: Gathering, *, cancels: bool) -> None:
@@ -343,12 +366,13 @@ def add_ready(
     *,
     error: Mapping[str, Json] | None = None,
     failed_at: frozenset[str] = frozenset(),
+    age: int = 0,
 ) -> None:
     """Add a token that may start its step, or whose step is to fail by rule.
 
     Where all it leads to is certain to fail, it is gone at once.
     """
-    token = Token(state.tokens_made, step_id, stack, lineage, inputs, error)
+    token = Token(state.tokens_made, step_id, stack, lineage, inputs, error, age=age)
     if failed_at:
         token.failed_at = failed_at
     state.tokens_made += 1

@@ -119,7 +119,7 @@ def enter(state: State, token: Token) -> None:
         else:
             if step_id not in region.waiting:
                 region.waiting[step_id] = {}
-                _gathers_here(region, step_id)
+                _gathers_here(state, region, step_id)
             region.waiting[step_id].setdefault(token.home, {})[token.number] = token
         state.changed[region] = None
         regions.append(region)
@@ -170,11 +170,13 @@ def leave(state: State, token: Token) -> None:
     token.regions = ()
 
 
-def _gathers_here(region: Region, step_id: str) -> None:
+def _gathers_here(state: State, region: Region, step_id: str) -> None:
+    bit = 1 << state.plan.steps[step_id].order
     for one in _outwards(region):
         one.gather_at[step_id] = one.gather_at.get(step_id, 0) + 1
         if one.gather_at[step_id] > 1:
             return
+        one.gathering |= bit
 
 
 def _gathers_no_more(state: State, region: Region, step_id: str) -> None:
@@ -183,6 +185,7 @@ def _gathers_no_more(state: State, region: Region, step_id: str) -> None:
         if one.gather_at[step_id]:
             return
         del one.gather_at[step_id]
+        one.gathering ^= 1 << state.plan.steps[step_id].order
         _unsettle(state, one)
 
 
@@ -305,13 +308,22 @@ def awaits(state: State, gathering: Gathering) -> Awaits:
     region = _region(state, gathering)
     if region is None:
         return Awaits.NOTHING
-    awaited = _awaited(state, gathering)
-    if region.reached & awaited:
+    if region.reached & _awaited(state, gathering):
         return Awaits.RUNNING
-    elsewhere = [step_id for step_id in region.gather_at if state.plan.reaches[step_id] & awaited]
-    if gathering.step_id in elsewhere and not _gathers_within(state, region, gathering.step_id):
-        elsewhere.remove(gathering.step_id)
+    elsewhere = region.gathering & _sources(state, gathering)
+    own = 1 << state.plan.steps[gathering.step_id].order
+    if elsewhere & own and not _gathers_within(state, region, gathering.step_id):
+        elsewhere ^= own
     return Awaits.GATHERINGS if elsewhere else Awaits.NOTHING
+
+
+def _sources(state: State, gathering: Gathering) -> int:
+    """Return the bits of the steps whose tokens are awaited."""
+    awaited = _awaited(state, gathering)
+    if awaited == state.plan.steps[gathering.step_id].gathers:
+        return state.plan.comes_from[gathering.step_id]
+    reaches = state.plan.reaches
+    return sum(1 << number for number, step_id in enumerate(state.plan.steps) if reaches[step_id] & awaited)
 
 
 def _gathers_within(state: State, region: Region, step_id: str) -> bool:
@@ -321,21 +333,16 @@ def _gathers_within(state: State, region: Region, step_id: str) -> bool:
     return region.gather_at[step_id] > (step_id in region.waiting)
 
 
-def awaited_gatherings(state: State, gathering: Gathering) -> set[GatheringKey]:
-    """Return the gatherings whose tokens may still come to this one."""
+def is_awaited(state: State, gathering: Gathering, other: Gathering) -> bool:
+    """Whether tokens that gather at the other gathering may still come to this one."""
+    sources = _sources(state, gathering)
+    if not sources >> state.plan.steps[other.step_id].order & 1:
+        return False
+    home = other.step_id, other.key
     region = _region(state, gathering)
-    if region is None:
-        return set()
-    awaited = _awaited(state, gathering)
-    point = state.plan.steps[gathering.step_id].points[0]
-    return {
-        home
-        for one in _inwards(region)
-        for step_id, homes in one.waiting.items()
-        if state.plan.reaches[step_id] & awaited
-        for home in homes
-        if not _is_own(point, gathering.key, home)
-    }
+    if region is None or _is_own(state.plan.steps[gathering.step_id].points[0], gathering.key, home):
+        return False
+    return any(home in one.waiting.get(other.step_id, ()) for one in _inwards(region))
 
 
 def comers(state: State, gathering: Gathering) -> list[Token]:

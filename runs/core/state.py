@@ -32,7 +32,8 @@ class Token:
 
     ``inputs`` are the references by input port once the token may start its step; ``error`` instead when the step is
     to fail by rule, and then ``failed_at`` has the gatherings the failure has passed. ``home`` is the gathering it
-    waits in, ``regions`` are those that hold it, of each group the innermost.
+    waits in, ``regions`` are those that hold it, of each group the innermost. ``age`` is how many activations stand one
+    behind the other on its longest way: what an earlier pass of a loop sent is younger, whenever it comes.
     """
 
     number: int
@@ -46,6 +47,7 @@ class Token:
     home: "GatheringKey | None" = None
     regions: "tuple[Region, ...]" = field(default=(), repr=False)
     failed_at: frozenset[str] = frozenset()
+    age: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -83,7 +85,8 @@ class Region:
 
     ``reached`` are the bits of the points that tokens on their way here or within may come to, too many once one
     has left (``is_stale``); ``told`` is what ``outer`` knows of them, ``within`` counts what the regions within have
-    told. ``gather_at`` has the steps at which tokens gather, and in how many places: here, and in each region within.
+    told. ``gather_at`` has the steps at which tokens gather, and in how many places: here, and in each region within;
+    ``gathering`` are the bits of these steps.
     """
 
     group: GatherGroup
@@ -97,6 +100,7 @@ class Region:
     told: int = 0
     within: dict[int, int] = field(default_factory=dict)
     gather_at: dict[str, int] = field(default_factory=dict)
+    gathering: int = 0
 
     @property
     def is_empty(self) -> bool:

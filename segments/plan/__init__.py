@@ -3,6 +3,7 @@
 from segments.graph import Graph
 from segments.plan.model import (
     FIRST_SEMANTICS,
+    FOURTH_SEMANTICS,
     KNOWN_SEMANTICS,
     SECOND_SEMANTICS,
     SEMANTICS,
@@ -21,6 +22,7 @@ from segments.plan.model import (
 
 __all__ = [
     "FIRST_SEMANTICS",
+    "FOURTH_SEMANTICS",
     "KNOWN_SEMANTICS",
     "SECOND_SEMANTICS",
     "SEMANTICS",

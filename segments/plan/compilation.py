@@ -30,6 +30,7 @@ from segments.plan.points import (
     joins_of_empty_splits,
     points_on_every_way,
     reach_of_tokens,
+    sources_of_gatherings,
 )
 
 
@@ -63,6 +64,7 @@ def compile_plan(segment: SegmentDefinition, catalog: Catalog, *, semantics: int
     by_items = [step_id for step_id in order if own[step_id]["items"]]
     referenced = _referenced(segment, step_types, edges)
     waits_for_call = {one for one in order if step_types[one].waits_for_call(by_id[one].config)}
+    reach = reach_of_tokens(order, edges, points, groups, graph)
     return Plan(
         semantics=semantics,
         segment_id=segment.segment_id,
@@ -72,7 +74,8 @@ def compile_plan(segment: SegmentDefinition, catalog: Catalog, *, semantics: int
         exits=tuple(step_id for step_id, step in steps.items() if not step.edges),
         points=points,
         groups=groups,
-        **reach_of_tokens(order, edges, points, groups, graph),
+        **reach,
+        comes_from=sources_of_gatherings(order, points, reach["reaches"]),
         leads_only_to=points_on_every_way(order, early, graph),
         empty_joins=joins_of_empty_splits(by_items, points, groups, graph, semantics),
         spans=dominator_spans(order, graph),

@@ -8,7 +8,7 @@ from kernel.types import Json
 from segments.catalog import Effect, Role
 from segments.expressions import Expression
 
-SEMANTICS = 4
+SEMANTICS = 5
 """Number of the rules by which tokens gather and failures travel; a run keeps the number it was started with."""
 FIRST_SEMANTICS = 1
 """The rules before gatherings kept the frames that their tokens share; runs begun by them end by them."""
@@ -16,7 +16,9 @@ SECOND_SEMANTICS = 2
 """The rules before splits left joins of others alone and ladders held behind a way around them; likewise."""
 THIRD_SEMANTICS = 3
 """The rules before steps with several ports waited for all that may still come to them; likewise."""
-KNOWN_SEMANTICS = (FIRST_SEMANTICS, SECOND_SEMANTICS, THIRD_SEMANTICS, SEMANTICS)
+FOURTH_SEMANTICS = 4
+"""The rules before passes of a loop came in their order and a step with ports kept its next start waiting; likewise."""
+KNOWN_SEMANTICS = (FIRST_SEMANTICS, SECOND_SEMANTICS, THIRD_SEMANTICS, FOURTH_SEMANTICS, SEMANTICS)
 
 
 class Strategy(StrEnum):
@@ -152,7 +154,8 @@ class Plan:
 
     ``reaches`` has, per step, the points a token at this step may still come to; ``groups_reached`` the groups of
     those, ``groups_around`` the groups whose D the step is or stands behind; ``leads_only_to`` the points of gatherings
-    that fail early and that every way from this step passes. ``empty_joins`` has, per split, the joins that an
+    that fail early and that every way from this step passes. ``comes_from`` has, per gathering step, the bits of the
+    steps (by ``order``) from which a token may still come to it. ``empty_joins`` has, per split, the joins that an
     empty list of items goes straight to. ``spans`` numbers the dominator tree: a step's own number and the highest
     below it. ``referenced`` are the steps some expression reads by
     ``steps.<id>``: all of them once one expression names them in a way that cannot be foreseen; and those that wait for
@@ -171,6 +174,7 @@ class Plan:
     groups_reached: Mapping[str, int]
     groups_around: Mapping[str, int]
     leads_only_to: Mapping[str, int]
+    comes_from: Mapping[str, int]
     empty_joins: Mapping[str, tuple[str, ...]]
     spans: Mapping[str, tuple[int, int]]
     referenced: frozenset[str]

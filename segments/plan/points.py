@@ -5,7 +5,15 @@ from typing import TypedDict
 
 from segments.graph import Graph
 from segments.plan.fan_outs import FanOuts, openers
-from segments.plan.model import FIRST_SEMANTICS, SECOND_SEMANTICS, SEMANTICS, GatherGroup, GatherPoint, PlanEdge
+from segments.plan.model import (
+    FIRST_SEMANTICS,
+    FOURTH_SEMANTICS,
+    SECOND_SEMANTICS,
+    SEMANTICS,
+    GatherGroup,
+    GatherPoint,
+    PlanEdge,
+)
 
 _EXIT = ""
 """A step that no segment has: all ways end there."""
@@ -39,6 +47,8 @@ def gather_points(
     dominators = {step_id: found.get(step_id, graph.dominators[step_id]) for step_id, _ in stations}
     is_first = semantics == FIRST_SEMANTICS
     inner = frozenset() if is_first else inner_gatherings(dominators, graph)
+    if semantics > FOURTH_SEMANTICS:
+        inner |= _led_back_to([step_id for step_id, port in stations if port is not None], dominators, graph)
     numbers = {step_id: number for number, step_id in enumerate(places)}
     kinds = [(dominators[step_id], port is not None and not is_first) for step_id, port in stations]
     groups = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
@@ -93,6 +103,20 @@ def inner_gatherings(dominators: Mapping[str, str | None], graph: Graph) -> froz
         for step_id, behind in _lead_to_each_other(steps, dominator, graph).items()
         if behind
     )
+
+
+def _led_back_to(steps: Sequence[str], dominators: Mapping[str, str | None], graph: Graph) -> frozenset[str]:
+    """Name the steps with several ports that lead back to themselves without passing D.
+
+    What one of their starts sends keeps D's frame, too: so the next start waits for what comes back::
+
+        D -> a, b, init      a, b -> fold(item)      init -> fold(acc)      fold -> check      check(again) -> fold(acc)
+    """
+    found: set[str] = set()
+    for dominator, own in _by_dominator({step_id: dominators[step_id] for step_id in steps}).items():
+        without = graph if dominator is None else graph.without(dominator)
+        found.update(step_id for step_id in own if without.reaches(step_id, step_id))
+    return frozenset(found)
 
 
 def _by_dominator(dominators: Mapping[str, str | None]) -> dict[str | None, list[str]]:
@@ -226,6 +250,21 @@ def reach_of_tokens(
         step_id: sum(1 << group.index for group in groups if group.points & reaches[step_id]) for step_id in order
     }
     return TokenReach(reaches=reaches, groups_reached=reached, groups_around=_groups_around(order, groups, graph))
+
+
+def sources_of_gatherings(
+    order: Sequence[str], points: Sequence[GatherPoint], reaches: Mapping[str, int]
+) -> dict[str, int]:
+    """Give each gathering step the bits, by plan order, of the steps from which a token may still come to it."""
+    gathers: dict[str, int] = {}
+    for point in points:
+        gathers[point.step_id] = gathers.get(point.step_id, 0) | 1 << point.index
+    found = dict.fromkeys(gathers, 0)
+    for number, source in enumerate(order):
+        for step_id, bits in gathers.items():
+            if reaches[source] & bits:
+                found[step_id] |= 1 << number
+    return found
 
 
 def _groups_around(order: Sequence[str], groups: Sequence[GatherGroup], graph: Graph) -> dict[str, int]:

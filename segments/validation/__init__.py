@@ -11,6 +11,7 @@ from segments.definition.reading import read_draft
 from segments.validation.addresses import check_addresses
 from segments.validation.configs import check_configs
 from segments.validation.connections import (
+    check_conditions_on_items,
     check_declared_outputs,
     check_else_edges,
     check_missing_else,
@@ -61,6 +62,7 @@ RULES: tuple[Callable[[Context], None], ...] = (
     check_port_types,
     check_else_edges,
     check_mixed_conditions,
+    check_conditions_on_items,
     check_missing_else,
     check_configs,
     check_addresses,

@@ -100,6 +100,19 @@ def check_mixed_conditions(context: Context) -> None:
                 context.findings.warning("CONDITIONAL_AND_UNCONDITIONAL", message, link.place, hint=hint)
 
 
+def check_conditions_on_items(context: Context) -> None:
+    """CONDITION_ON_ITEMS (warning): a condition behind a split over items is judged once, for the whole list."""
+    for step_id, links in context.leaving.items():
+        step_type = context.step_types.get(step_id)
+        if step_type is None or step_type.role is not Role.SPLIT or not context.steps[step_id].config.get("items"):
+            continue
+        for link in links:
+            if link.is_conditional and not link.is_else:
+                message = f"{shown(step_id)} judges this condition once for its whole list: it chooses no items."
+                hint = "put it behind the next step, or leave items out in `items`: `[x for x in input if ...]`"
+                context.findings.warning("CONDITION_ON_ITEMS", message, link.place.at("condition"), hint=hint)
+
+
 def check_missing_else(context: Context) -> None:
     """NO_ELSE (warning): of several edges with conditions none may hold, and then nothing goes on from here."""
     for step_id, links in context.leaving.items():

@@ -17,6 +17,7 @@ from tests.reference.tokens import (
     is_under,
     latest_seen,
     of_other_items,
+    oldest,
     stack_behind,
 )
 
@@ -109,7 +110,7 @@ class Gatherings:
         tokens = [arrival.token for arrival in arrivals]
         causes = [arrival.failure for arrival in arrivals if arrival.failure is not None]
         stack = stack_behind(self.graph, step, key, tokens)
-        token = Token(step, "", None, stack, latest_seen(tokens))
+        token = Token(step, "", None, stack, latest_seen(tokens), age=oldest(tokens))
         passed = frozenset().union(*(cause.passed for cause in causes))
         return token, (Failure(causes[0].code, causes[0].step, causes[0].activation, passed) if causes else None)
 
@@ -170,7 +171,9 @@ class Gatherings:
         strategy = self.strategy(step)
         taken = arrivals if strategy == "all" else arrivals[: self._needed(step)]
         values = [token.value for token in in_order(self.graph, key, taken)]
-        return Token(step, "", values, stack_behind(self.graph, step, key, taken), latest_seen(taken))
+        return Token(
+            step, "", values, stack_behind(self.graph, step, key, taken), latest_seen(taken), age=oldest(taken)
+        )
 
     def _take_for_ports(self, place: Place) -> Token:
         step, key = place
@@ -195,7 +198,7 @@ class Gatherings:
             stack = in_turn(stack, first_stack, Frame(step, -self._starts, turn), key)
             if left:
                 self._turns[place] = turn + 1, first_stack
-        return Token(step, "", inputs, stack, latest_seen(taken))
+        return Token(step, "", inputs, stack, latest_seen(taken), age=oldest(taken))
 
     def _kept_under(self, step: str, key: Key) -> Place:
         """Where ports keep their last values: the key; in a loop what is below without its frames, and an item."""

@@ -100,12 +100,17 @@ class Graph:
 
     @cached_property
     def in_front(self) -> frozenset[str]:
-        """The gatherings behind which another one takes what is left of the same fan-out."""
+        """The gatherings behind which another one takes what is left of the same fan-out.
+
+        A step with ports that leads back to itself takes what is left itself.
+        """
         return frozenset(
             step_id
             for step_id, opener in self.opener.items()
             for other in self.opener
-            if other != step_id and self.opener[other] == opener and other in self.reached_without(step_id, opener)
+            if (other != step_id or step_id not in self.joins)
+            and self.opener[other] == opener
+            and other in self.reached_without(step_id, opener)
         )
 
     def reached_without(self, source: str, avoided: str) -> set[str]:

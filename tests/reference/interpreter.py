@@ -211,17 +211,21 @@ class Interpreter:
             if emitted.items is None:
                 is_fan_out = len(firing) > 1 or self.graph.kind(step) == SPLIT
                 frames = (Frame(step, activation, edge.number),) if is_fan_out else ()
-                self._send(Token(edge.target, edge.target_port, value, token.stack + frames, seen, edge.number))
+                self._send(
+                    Token(edge.target, edge.target_port, value, token.stack + frames, seen, edge.number, token.age + 1)
+                )
             for number, item in enumerate(emitted.items or []):
                 frame = Frame(step, activation, edge.number, number, item)
-                self._send(Token(edge.target, edge.target_port, item, (*token.stack, frame), seen, edge.number))
+                self._send(
+                    Token(edge.target, edge.target_port, item, (*token.stack, frame), seen, edge.number, token.age + 1)
+                )
         if fired.failure is not None:
             self._fail_unrouted(token, Failure(fired.failure, step, activation))
 
     def _send_empty_list(self, token: Token, activation: int, seen: Mapping[str, Any]) -> None:
         for join in self.graph.joins_of_empty_list(token.step):
             key = Key(token.stack, (token.step, activation))
-            self.gatherings.open_empty((join, key), Token(join, "", [], token.stack, seen))
+            self.gatherings.open_empty((join, key), Token(join, "", [], token.stack, seen, age=token.age + 1))
 
     def _send(self, token: Token) -> None:
         if token.step in self.graph.opener:
@@ -242,7 +246,7 @@ class Interpreter:
         gathering = self.graph.nearest_gathering(token.step, failure.passed)
         if gathering is None:
             raise RunFailed(failure.code, failure.step)
-        at_gathering = Token(gathering, "", None, token.stack, token.seen)
+        at_gathering = Token(gathering, "", None, token.stack, token.seen, age=token.age + 1)
         self.gatherings.arrive(Arrival(at_gathering, failure))
 
 

@@ -33,7 +33,7 @@ Stack = tuple[Frame, ...]
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What travels. ``seen`` holds the latest activation and value of each step behind it."""
+    """What travels. ``seen`` holds the latest activation and value of each step behind it, ``age`` their number."""
 
     step: str
     port: str
@@ -41,6 +41,7 @@ class Token:
     stack: Stack
     seen: Mapping[str, tuple[int, Any]]
     edge: int = -1
+    age: int = 0
 
 
 class Key(NamedTuple):
@@ -146,16 +147,21 @@ def in_turn(stack: Stack, first: Stack, start: Frame, key: Key) -> Stack:
 
 
 def in_order(graph: Graph, key: Key, tokens: Iterable[Token]) -> list[Token]:
-    """Tokens by the edge they came by, then branch, then item."""
+    """Tokens by the edge they came by, then branch, then item, then those of an earlier pass of a loop."""
     depth = len(key.base)
 
-    def rank(token: Token) -> tuple[int, tuple[tuple[int, int], ...]]:
+    def rank(token: Token) -> tuple[int, tuple[tuple[int, int], ...], int]:
         frames = [frame for frame in token.stack if frame.activation > 0]
         for start in (frame for frame in token.stack if frame.activation < 0):
             frames.insert(start.rank, start)
-        return token.edge, tuple((frame.branch, frame.item or 0) for frame in frames[depth:])
+        return token.edge, tuple((frame.branch, frame.item or 0) for frame in frames[depth:]), token.age
 
     return sorted(tokens, key=rank)
+
+
+def oldest(tokens: Iterable[Token]) -> int:
+    """The age of what is made of several tokens."""
+    return max(token.age for token in tokens)
 
 
 def latest_seen(tokens: Iterable[Token]) -> dict[str, tuple[int, Any]]:

@@ -216,3 +216,11 @@ def test_warns_of_a_join_to_which_branches_come_one_by_one(steps: Any, edges: li
     found = findings(document(steps, edges))
     assert found["JOIN_FIRES_AGAIN"].severity == "warning"
     assert found["JOIN_FIRES_AGAIN"].step_id == "j"
+
+
+def test_a_condition_behind_a_split_over_items_chooses_no_items() -> None:
+    edges = ["each.branch_1 -> b ? output == 'q'", "each.branch_2 -> c"]
+    whole = document({"each:parallel_split": {"branches": 2}, "b": {}, "c": {}}, edges)
+    items = document({"each:parallel_split": {"branches": 2, "items": "['p', 'q']"}, "b": {}, "c": {}}, edges)
+    assert "CONDITION_ON_ITEMS" not in findings(whole)
+    assert findings(items)["CONDITION_ON_ITEMS"].pointer == "/edges/0/condition"
