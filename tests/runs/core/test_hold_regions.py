@@ -118,13 +118,13 @@ def test_a_loop_out_of_its_own_split_ends_after_the_most_passes_there_may_be() -
     run = Simulation(loop_out_of_its_own_split(), passes(1_000), InOrder())
     state = run.run(None)
     assert state.counts == {"split": 1_000, "work": 1_000, "again": 1_000, "join": 1_000}
-    cost = {number: calls_an_event(number) for number in (10, 100)}
+    cost = {number: calls_an_event(loop_out_of_its_own_split(), passes(number)) for number in (10, 100)}
     assert cost[100] < 3 * cost[10], cost
 
 
-def calls_an_event(number: int) -> float:
-    """How many functions the core calls for each event of a run of so many passes, on the way in and out of them."""
-    run = Simulation(loop_out_of_its_own_split(), passes(number), InOrder())
+def calls_an_event(plan: Plan, answer: Answer = plain_answer) -> float:
+    """How many functions the core calls for each event of a run."""
+    run = Simulation(plan, answer, InOrder())
     calls = 0
 
     def count(_frame: object, what: str, _of: object) -> None:
@@ -137,3 +137,19 @@ def calls_an_event(number: int) -> float:
     finally:
         sys.setprofile(None)
     return calls / len(run.journal)
+
+
+def all_wait_for_each_other(number: int) -> Plan:
+    """Steps in a ring, each of which may send to the next one, and never does."""
+    draft = Draft()
+    start = draft.step("work")
+    ring = [draft.step("work", ports={"input": ["a", "b"]}) for _ in range(number)]
+    for step_id, following in zip(ring, [*ring[1:], ring[0]], strict=True):
+        draft.edge(start, step_id, to_port="a")
+        draft.edge(step_id, following, to_port="b", condition="false")
+    return draft.plan()
+
+
+def test_finding_what_waits_for_each_other_costs_no_more_than_there_are() -> None:
+    cost = {number: calls_an_event(all_wait_for_each_other(number)) for number in (20, 80)}
+    assert cost[80] < 6 * cost[20], cost
