@@ -1,7 +1,8 @@
 """Facts about a directed graph with one entrypoint: order, dominators, loops, who can come where."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from heapq import heappop, heappush
 
 
 class Graph:
@@ -20,22 +21,81 @@ class Graph:
             self.predecessors[target].append(source)
 
     def without(self, removed: str) -> "Graph":
-        """Return the graph that is left when a step and its edges are taken away, as a walk of reachability only."""
-        steps = [step for step in self.steps if step != removed]
-        edges = [(source, target) for source in steps for target in self.successors[source] if target != removed]
-        return Graph(steps, edges, self.entrypoint)
-
-    def between(self, source: str, targets: Collection[str]) -> "Graph":
-        """Return the graph of all ways from one step to some others, with the step as its entrypoint."""
-        wanted = sum(1 << self._number[step] for step in targets)
-        steps = [
-            step
-            for step in self.steps
-            if step == source or (self.reaches(source, step) and (step in targets or self._reach_bits[step] & wanted))
+        """Return the graph in which no edge leads to a step or leaves it, as a walk of reachability only."""
+        edges = [
+            (source, target)
+            for source, targets in self.successors.items()
+            if source != removed
+            for target in targets
+            if target != removed
         ]
-        kept = set(steps)
-        edges = [(step, target) for step in steps for target in self.successors[step] if target in kept]
-        return Graph(steps, edges, source)
+        return Graph(self.steps, edges, self.entrypoint)
+
+    def around(self, starts: Iterable[str], barred: str | None = None, *, backwards: bool = False) -> set[str]:
+        """Return the steps that one edge or more lead to from some others, or back to them, without passing a step."""
+        neighbours = self.predecessors if backwards else self.successors
+        found: set[str] = set()
+        left = [step for start in starts for step in neighbours[start]]
+        while left:
+            step = left.pop()
+            if step != barred and step not in found:
+                found.add(step)
+                left.extend(neighbours[step])
+        return found
+
+    def chains(self, root: str, barred: str | None = None) -> dict[str, int]:
+        """Return, per step that the root leads to or is, the bits of the steps on every way there, itself included.
+
+        Args:
+            root: Where the ways begin.
+            barred: A step that no way passes.
+        """
+        bit = self.bit
+        found = {root: bit[root]}
+        changed = _Queue(self.order, self._place, root, self.successors[root])
+        for step in changed:
+            if step in (root, barred):
+                continue
+            above = -1
+            for before in self.predecessors[step]:
+                if before in found:
+                    above &= found[before]
+            above |= bit[step]
+            if above != found.get(step):
+                found[step] = above
+                changed.add(self.successors[step])
+        return found
+
+    def carried(self, source: str, targets: Iterable[str]) -> dict[str, int]:
+        """Return, per step, which edges out of a source lead there without passing the source again, as bits.
+
+        Args:
+            source: The step the edges leave.
+            targets: Where they lead; bit ``i`` is for the ``i``-th.
+        """
+        carried: dict[str, int] = {}
+        for number, target in enumerate(targets):
+            carried[target] = carried.get(target, 0) | 1 << number
+        changed = _Queue(self.order, self._place, source, carried)
+        for step in changed:
+            if step == source:
+                continue
+            bits = carried[step]
+            for target in self.successors[step]:
+                before = carried.get(target, 0)
+                if target != source and bits | before != before:
+                    carried[target] = bits | before
+                    changed.add((target,))
+        return carried
+
+    @cached_property
+    def bit(self) -> dict[str, int]:
+        """A bit for each step; sets of steps are integers."""
+        return {step: 1 << number for number, step in enumerate(self.steps)}
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {step: number for number, step in enumerate(self.order)}
 
     @cached_property
     def order(self) -> list[str]:
@@ -95,11 +155,11 @@ class Graph:
         return passed
 
     @cached_property
-    def _reach_bits(self) -> dict[str, int]:
+    def reach_bits(self) -> dict[str, int]:
         """Per step, bit ``i`` for ``steps[i]`` reached by at least one edge; a component shares its bits."""
-        bit = {step: 1 << number for number, step in enumerate(self.steps)}
+        bit = self.bit
         reach: dict[str, int] = {}
-        for members in self._components_upwards:
+        for members in self.components_upwards:
             bits = 0
             for step in members:
                 for target in self.successors[step]:
@@ -108,9 +168,22 @@ class Graph:
                 reach[step] = bits
         return reach
 
+    def gathered(self, steps: Iterable[str], own: Mapping[str, int]) -> dict[str, int]:
+        """Return, for each of some steps, its own bits and those of all steps it reaches."""
+        found: dict[str, int] = {}
+        for members in self.components_upwards:
+            bits = 0
+            for step in members:
+                bits |= own.get(step, 0)
+                for target in self.successors[step]:
+                    bits |= found.get(target, 0)
+            for step in members:
+                found[step] = bits
+        return {step: found[step] for step in steps}
+
     def reaches(self, source: str, target: str) -> bool:
         """Whether a way of one edge or more leads from one step to the other."""
-        return bool(self._reach_bits[source] >> self._number[target] & 1)
+        return bool(self.reach_bits[source] >> self._number[target] & 1)
 
     @cached_property
     def _number(self) -> dict[str, int]:
@@ -120,16 +193,16 @@ class Graph:
     def reach(self) -> dict[str, frozenset[str]]:
         """Per step, all steps reached by one edge or more."""
         named: dict[int, frozenset[str]] = {}
-        for bits in self._reach_bits.values():
+        for bits in self.reach_bits.values():
             if bits not in named:
                 named[bits] = frozenset(step for number, step in enumerate(self.steps) if bits >> number & 1)
-        return {step: named[bits] for step, bits in self._reach_bits.items()}
+        return {step: named[bits] for step, bits in self.reach_bits.items()}
 
     @cached_property
     def components(self) -> dict[str, frozenset[str]]:
         """The loop each step stands in: the steps it reaches and that reach it; empty when there is none."""
         loops: dict[str, frozenset[str]] = {}
-        for members in self._components_upwards:
+        for members in self.components_upwards:
             is_loop = len(members) > 1 or members[0] in self.successors[members[0]]
             loop = frozenset(members) if is_loop else frozenset()
             for step in members:
@@ -137,12 +210,38 @@ class Graph:
         return loops
 
     @cached_property
-    def _components_upwards(self) -> list[list[str]]:
+    def components_upwards(self) -> list[list[str]]:
         """Strongly connected components, each after all it leads to. Source: Tarjan, without recursion."""
         search = _Components(self.successors)
         for root in self.steps:
             search.visit(root)
         return search.found
+
+
+class _Queue:
+    """Steps to be looked at again, in an order in which little behind the first has to be looked at twice."""
+
+    def __init__(self, order: Sequence[str], place: Mapping[str, int], first: str, steps: Iterable[str]) -> None:
+        self._order = order
+        self._place = place
+        self._first = place[first]
+        self._waiting: set[int] = set()
+        self._heap: list[int] = []
+        self.add(steps)
+
+    def add(self, steps: Iterable[str]) -> None:
+        """Let steps be looked at; those that wait already do so once."""
+        for step in steps:
+            behind = (self._place[step] - self._first) % len(self._order)
+            if behind not in self._waiting:
+                self._waiting.add(behind)
+                heappush(self._heap, behind)
+
+    def __iter__(self) -> Iterator[str]:
+        while self._heap:
+            behind = heappop(self._heap)
+            self._waiting.discard(behind)
+            yield self._order[(behind + self._first) % len(self._order)]
 
 
 class _Components:

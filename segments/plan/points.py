@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from segments.graph import Graph
-from segments.plan.fan_outs import FanOuts, openers
+from segments.plan.fan_outs import FanOuts
 from segments.plan.model import (
     FIRST_SEMANTICS,
     FOURTH_SEMANTICS,
@@ -14,6 +14,7 @@ from segments.plan.model import (
     GatherPoint,
     PlanEdge,
 )
+from segments.plan.openers import openers
 
 _EXIT = ""
 """A step that no segment has: all ways end there."""
@@ -65,11 +66,13 @@ def gather_points(
         )
         for index, (step_id, port) in enumerate(stations)
     )
-    return points, tuple(_group(number, kind, points) for kind, number in groups.items())
+    members: dict[int, list[GatherPoint]] = {}
+    for point in points:
+        members.setdefault(point.group, []).append(point)
+    return points, tuple(_group(number, kind, members[number]) for kind, number in groups.items())
 
 
-def _group(number: int, kind: tuple[str | None, bool], points: Sequence[GatherPoint]) -> GatherGroup:
-    own = [point for point in points if point.group == number]
+def _group(number: int, kind: tuple[str | None, bool], own: Sequence[GatherPoint]) -> GatherGroup:
     return GatherGroup(
         index=number,
         dominator=kind[0],
@@ -126,14 +129,14 @@ def _by_dominator(dominators: Mapping[str, str | None]) -> dict[str | None, list
     return found
 
 
-def _lead_to_each_other(steps: Sequence[str], dominator: str | None, graph: Graph) -> dict[str, list[str]]:
-    """Say of each of these steps which others are reached from it without passing the dominator."""
+def _lead_to_each_other(steps: Sequence[str], dominator: str | None, graph: Graph) -> dict[str, int]:
+    """Say of each of these steps, in bits, which others are reached from it without passing the dominator."""
     if len(steps) < 2:
-        return {step_id: [] for step_id in steps}
-    without = graph if dominator is None else graph.without(dominator)
-    return {
-        step_id: [other for other in steps if other != step_id and without.reaches(step_id, other)] for step_id in steps
-    }
+        return dict.fromkeys(steps, 0)
+    is_passed_again = dominator is not None and graph.components[dominator]
+    reach = (graph.without(dominator) if dominator is not None and is_passed_again else graph).reach_bits
+    together = sum(graph.bit[step_id] for step_id in steps)
+    return {step_id: reach[step_id] & together & ~graph.bit[step_id] for step_id in steps}
 
 
 def joins_of_empty_splits(
@@ -153,21 +156,29 @@ def joins_of_empty_splits(
         semantics: The rules of the run.
     """
     found: dict[str, tuple[str, ...]] = {}
+    joins_of: dict[str | None, list[str]] = {}
+    for one in points:
+        if one.port is None:
+            joins_of.setdefault(groups[one.group].dominator, []).append(one.step_id)
     for split in splits:
-        joins = [one.step_id for one in points if one.port is None and groups[one.group].dominator == split]
+        joins = joins_of.get(split, [])
         if semantics == FIRST_SEMANTICS:
             found[split] = tuple(joins[:1])
         else:
             behind = _lead_to_each_other(joins, split, graph)
-            found[split] = tuple(step_id for step_id in joins if _stands_first(step_id, behind))
+            found[split] = tuple(step_id for step_id in joins if _stands_first(step_id, behind, graph))
     return found
 
 
-def _stands_first(step_id: str, behind: Mapping[str, list[str]]) -> bool:
+def _stands_first(step_id: str, behind: Mapping[str, int], graph: Graph) -> bool:
     """Whether no join stands before this one; of joins in a circle the first in plan order does."""
-    order = list(behind)
-    before = [other for other, later in behind.items() if step_id in later]
-    return all(other in behind[step_id] and order.index(step_id) < order.index(other) for other in before)
+    is_later = False
+    for other, later in behind.items():
+        if other == step_id:
+            is_later = True
+        elif later & graph.bit[step_id] and not (is_later and behind[step_id] & graph.bit[other]):
+            return False
+    return True
 
 
 def points_on_every_way(order: Sequence[str], points: Sequence[GatherPoint], graph: Graph) -> dict[str, int]:
@@ -238,18 +249,20 @@ def reach_of_tokens(
 
     A group is around a step that is its D, or stands behind it.
     """
-    reaches = dict.fromkeys(order, 0)
+    points_of: dict[str, list[GatherPoint]] = {}
     for point in points:
-        sources = {
-            edge.source for edge in edges if edge.target == point.step_id and point.port in (None, edge.target_port)
-        }
-        for step_id in order:
-            if step_id in sources or any(graph.reaches(step_id, source) for source in sources):
-                reaches[step_id] |= 1 << point.index
-    reached = {
-        step_id: sum(1 << group.index for group in groups if group.points & reaches[step_id]) for step_id in order
-    }
-    return TokenReach(reaches=reaches, groups_reached=reached, groups_around=_groups_around(order, groups, graph))
+        points_of.setdefault(point.step_id, []).append(point)
+    own, own_groups = dict.fromkeys(order, 0), dict.fromkeys(order, 0)
+    for edge in edges:
+        for point in points_of.get(edge.target, ()):
+            if point.port in (None, edge.target_port):
+                own[edge.source] |= 1 << point.index
+                own_groups[edge.source] |= 1 << point.group
+    return TokenReach(
+        reaches=graph.gathered(order, own),
+        groups_reached=graph.gathered(order, own_groups),
+        groups_around=_groups_around(order, groups, graph),
+    )
 
 
 def sources_of_gatherings(

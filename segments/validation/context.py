@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from segments.catalog import Catalog, StepType
+from segments.catalog import Catalog, Role, StepType
 from segments.definition.findings import FindingPlace, Findings
 from segments.definition.model import Edge, SegmentDefinition, Step
 from segments.definition.ports import (
@@ -179,6 +179,10 @@ class Context:
     def _dominators(self) -> dict[str, frozenset[str]]:
         """All dominators of the steps somebody asked about."""
         return {}
+
+    def splits_items(self, step_id: str) -> bool:
+        """Whether a step of a known type is a split over items."""
+        return self.step_types[step_id].role is Role.SPLIT and self.steps[step_id].config.get("items") is not None
 
     def _is_known(self, edge: Edge) -> bool:
         return edge.source in self.step_types and edge.target in self.step_types

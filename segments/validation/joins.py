@@ -1,5 +1,7 @@
 """Rules about joins: can enough arrive for them to fire."""
 
+from collections.abc import Collection
+
 from segments.catalog import Role
 from segments.definition.findings import FindingPlace, shown
 from segments.definition.model import Step
@@ -8,18 +10,20 @@ from segments.validation.context import Context
 
 def check_joins(context: Context) -> None:
     """JOIN_NEVER_FIRES: a join nothing leads to, or whose quorum cannot be met."""
+    targets = {edge.target for _, edge in context.placed_edges}
+    repeated = _come_repeatedly(context)
     for step_id, step_type in context.step_types.items():
         if step_type.role is not Role.JOIN:
             continue
         step, place = context.steps[step_id], context.places[step_id]
-        if not any(edge.target == step_id for _, edge in context.placed_edges):
+        if step_id not in targets:
             message = f"No edge leads into the join {shown(step_id)}."
             context.findings.error("JOIN_NEVER_FIRES", message, place)
         elif step.config.get("merge_strategy", step.config.get("strategy")) == "quorum":
-            _check_quorum(context, step, place)
+            _check_quorum(context, step, place, repeated)
 
 
-def _check_quorum(context: Context, step: Step, place: FindingPlace) -> None:
+def _check_quorum(context: Context, step: Step, place: FindingPlace, repeated: Collection[str]) -> None:
     count = step.config.get("count")
     if count is None:
         message = f"The join {shown(step.step_id)} waits for a quorum without a count."
@@ -27,21 +31,21 @@ def _check_quorum(context: Context, step: Step, place: FindingPlace) -> None:
         return
     arriving = len(context.entering[step.step_id])
     is_out_of_reach = isinstance(count, int | float) and count > arriving
-    if is_out_of_reach and not _may_arrive_repeatedly(context, step.step_id):
+    if is_out_of_reach and step.step_id not in repeated:
         message = f"The join {shown(step.step_id)} waits for {count} successes; at most {arriving} can arrive."
         context.findings.error("JOIN_NEVER_FIRES", message, place.at("config", "count"))
 
 
-def _may_arrive_repeatedly(context: Context, join: str) -> bool:
-    """Whether one of the edges into a join may bring several tokens: from items, a loop or a merge further up."""
+def _come_repeatedly(context: Context) -> Collection[str]:
+    """The steps to which one edge may bring several tokens: from items, a loop or a merge further up."""
     if context.graph is None:
-        return True
-    for step_id, step_type in context.step_types.items():
-        if not context.graph.reaches(step_id, join):
-            continue
-        is_split_by_items = step_type.role is Role.SPLIT and context.steps[step_id].config.get("items") is not None
-        ports = [link.target_port for link in context.entering[step_id]]
-        merges = step_type.role is not Role.JOIN and len(set(ports)) < len(ports)
-        if is_split_by_items or merges or context.graph.components[step_id]:
-            return True
-    return False
+        return context.steps
+    several = [step_id for step_id in context.step_types if _is_repeated(context, step_id)]
+    return context.graph.around(several)
+
+
+def _is_repeated(context: Context, step_id: str) -> bool:
+    is_join = context.step_types[step_id].role is Role.JOIN
+    ports = [link.target_port for link in context.entering[step_id]]
+    merges = not is_join and len(set(ports)) < len(ports)
+    return merges or context.splits_items(step_id) or bool(context.graph and context.graph.components[step_id])

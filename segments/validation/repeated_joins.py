@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from segments.catalog import Role
 from segments.definition.findings import shown
-from segments.plan.fan_outs import Between, FanOuts, openers
+from segments.plan.between import Between
+from segments.plan.fan_outs import FanOuts
+from segments.plan.openers import openers
 from segments.validation.context import Context
 from segments.validation.exclusion import conditions_exclude
 
@@ -21,7 +22,7 @@ def check_joins_fire_once(context: Context) -> None:
     if context.graph is None:
         return
     ways = [link.way for link in context.links]
-    over_items = {step_id for step_id in context.step_types if _splits_items(context, step_id)}
+    over_items = {step_id for step_id in context.step_types if context.splits_items(step_id)}
     fan_outs = FanOuts(context.graph, ways, context.step_types, over_items, conditions_exclude)
     dominators = openers(FanOuts(context.graph, ways, context.step_types, over_items))
     warned: set[str] = set()
@@ -34,11 +35,6 @@ def check_joins_fire_once(context: Context) -> None:
                 context.findings.warning("JOIN_FIRES_AGAIN", message, context.places[join], hint=hint)
 
 
-def _splits_items(context: Context, step_id: str) -> bool:
-    is_split = context.step_types[step_id].role is Role.SPLIT
-    return is_split and context.steps[step_id].config.get("items") is not None
-
-
 def _several(context: Context, fan_outs: FanOuts) -> list[str]:
     """Return the steps out of which several edges lead, or that send several items; at most ``MAX_FAN_OUTS``."""
     found = [one for one in context.step_types if one in fan_outs.item_splits or len(context.leaving[one]) > 1]
@@ -49,7 +45,7 @@ def _joins_that_repeat(fan_out: str, fan_outs: FanOuts, dominators: Mapping[str,
     reached = [join for join in fan_outs.joins if fan_outs.fans_out(fan_out, join)]
     if not reached:
         return
-    between = Between(fan_out, reached, fan_outs, dominators)
+    between = Between(fan_out, fan_outs, dominators)
     for join in reached:
         if between.is_open_at(join) and not between.is_taken_behind(join):
             yield join
