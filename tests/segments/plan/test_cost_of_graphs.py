@@ -78,6 +78,7 @@ def test_a_join_that_leads_back_to_itself_twice_is_judged() -> None:
     draft.edge(join, join, condition="output > 2")
     draft.edge(join, other, condition="output > 3")
     draft.edge(join, other, condition="output > 4")
-    document = layers(("work",), 1) | {"steps": draft.steps, "edges": draft.edges}
+    document = layers(("work",), 1)
+    document["steps"], document["edges"] = list(draft.steps), list(draft.edges)
     assert validate(document, CATALOG).valid
     assert draft.plan().points
