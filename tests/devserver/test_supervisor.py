@@ -120,11 +120,11 @@ def group_lives(group: int) -> bool:
 def test_a_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
     code = f"""if True:
         import os, pathlib, sys, time
-        from devserver.supervisor import Part, Supervisor, having_said
+        from devserver.supervisor import SupervisedPart, Supervisor, having_said
         folder = pathlib.Path({str(tmp_path)!r})
         supervisor = Supervisor(folder=folder, logs=folder, environment=dict(os.environ), say=str)
         for name in ("one", "two"):
-            supervisor.start(Part(name=name, argv=[sys.executable, "-c", {STUBBORN!r}], ready=having_said("it is up")))
+            supervisor.start(SupervisedPart(name=name, argv=[sys.executable, "-c", {STUBBORN!r}], ready=having_said("it is up")))
         print(supervisor.pid_of("one"), supervisor.pid_of("two"), flush=True)
         time.sleep(60)
     """

@@ -234,9 +234,9 @@ def test_processes_end_with_a_killed_parent() -> None:
     code = """if True:
         import psutil, threading, time
         from kernel.compute.pool import ComputePool
-        from kernel.compute.slot import Bounds
+        from kernel.compute.slot import ProcessBounds
         from tests.support.compute_functions import FUNCTIONS
-        pool = ComputePool(FUNCTIONS, Bounds(seconds=60), processes=3)
+        pool = ComputePool(FUNCTIONS, ProcessBounds(seconds=60), processes=3)
         threading.Thread(target=pool.run_blocking, args=("acme", "sleep", b"60"), daemon=True).start()
         for tenant in ("globex", "initech"):
             threading.Thread(target=pool.run_blocking, args=(tenant, "spin", b""), daemon=True).start()
