@@ -124,7 +124,8 @@ def test_a_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
         folder = pathlib.Path({str(tmp_path)!r})
         supervisor = Supervisor(folder=folder, logs=folder, environment=dict(os.environ), say=str)
         for name in ("one", "two"):
-            supervisor.start(SupervisedPart(name=name, argv=[sys.executable, "-c", {STUBBORN!r}], ready=having_said("it is up")))
+            argv = [sys.executable, "-c", {STUBBORN!r}]
+            supervisor.start(SupervisedPart(name=name, argv=argv, ready=having_said("it is up")))
         print(supervisor.pid_of("one"), supervisor.pid_of("two"), flush=True)
         time.sleep(60)
     """
