@@ -1,4 +1,4 @@
-"""Tasks as their runs make, look after and take back: what the step's handler does in the database."""
+"""Task lifecycle on behalf of the run: open, remind, escalate, expire and withdraw tasks in the database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How long people take: time to claim and time to decide, by segment or by group."""
+"""Task report: time to claim and time to decide, by segment or by group."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

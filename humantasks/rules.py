@@ -1,4 +1,4 @@
-"""Who may do what with a human task, and what a decision does. Pure: the one rule set of API, inbox and console."""
+"""Task rules: permissions and the effect of decisions. Pure: one rule set for API, inbox and console."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What people do with tasks. Every rule is in ``humantasks.rules``; everything here is one transaction."""
+"""Task commands: claim, release, delegate, decide. Rules are in ``humantasks.rules``; each is one transaction."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

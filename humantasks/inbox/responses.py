@@ -1,4 +1,4 @@
-"""Responses of the inbox's pages: for members only, not kept by browsers, with no script but our own."""
+"""Inbox page responses: for members only, never cached, no scripts but our own."""
 
 from collections.abc import Callable, Mapping
 from functools import cache, wraps

@@ -1,4 +1,4 @@
-"""The mails that are due: taken by one process at a time, tried again after a failure, kept with what came of them."""
+"""Mail outbox: due mails, claimed by one process at a time, retried after a failure, kept with their outcome."""
 
 import random
 from collections.abc import Iterable, Sequence

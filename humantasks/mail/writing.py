@@ -1,4 +1,4 @@
-"""What a mail about a task says. Texts of users are data in it, never templates; its one link decides nothing."""
+"""Task mails: subject and body. Texts of users are data in them, never templates; the one link decides nothing."""
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives

@@ -33,7 +33,10 @@ Stack = tuple[Frame, ...]
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What travels. ``seen`` holds the latest activation and value of each step behind it, ``age`` their number."""
+    """What travels. ``seen`` holds the latest activation and value of each step behind it.
+
+    ``age``: how many activations stand one behind the other on its longest way.
+    """
 
     step: str
     port: str
