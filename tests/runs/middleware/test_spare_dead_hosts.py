@@ -8,7 +8,6 @@ from uuid import UUID
 from foundation.scope import unscoped
 from runs.models import Run
 from tenants.models import Tenant
-from tests.support.cost import slowness
 from tests.support.engine import get_run, queue_run, queue_runs, statuses, wait_for, wait_until_over
 from tests.support.host import running_host
 from tests.support.http_server import Answer, CountingServer
@@ -133,14 +132,13 @@ def test_three_hundred_steps_with_a_slow_host_nobody_knows_take_little_longer_th
         assert set(wait_until_over(*run_ids)) == {"completed"}
     at = sorted(call.at for call in server.calls)
     assert at[16] - at[0] >= 0.4, "the first sixteen find out"
-    assert at[-1] - at[16] <= 1.5 * slowness()
-    began = time.monotonic()
+    assert at[-1] - at[16] <= 4, "sixteen at a time would take nine seconds"
+    server.route("POST", "/", Answer(200, delay_seconds=ANSWER))
     run_ids = queue_runs(acme, calling(server), 100)
     with running_host():
         assert set(wait_until_over(*run_ids)) == {"completed"}
     known = sorted(call.at for call in server.calls)[300:]
-    assert known[16] - known[0] < 0.4, "it is known by now"
-    assert time.monotonic() - began < 10
+    assert known[-1] - known[0] < ANSWER, "it is known by now, and nobody waited for an answer"
 
 
 def test_a_host_that_answers_slowly_by_nature_is_waited_for_no_longer_than_half_a_second(
