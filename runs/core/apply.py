@@ -9,7 +9,7 @@ from runs.core.failures import branch_failed, nearest_gathering
 from runs.core.frames import Frame, Stack
 from runs.core.gathering import CLOSED, add_ready, arrive, cancel, deliver, settle
 from runs.core.regions import is_closed, leave
-from runs.core.state import Activation, Arrival, GatheringKey, Phase, State, Token, TokenPlace, remember
+from runs.core.state import Activation, Arrival, GatheringKey, Past, Phase, State, Token, TokenPlace, remember
 from segments.catalog import Role
 from segments.plan import FIRST_SEMANTICS, GatherPoint, PlanEdge, PlanStep, Strategy
 
@@ -37,7 +37,7 @@ def _segment_started(state: State, event: Event) -> None:
     state.run_input = event.payload["input"]
     state.values[event.seq] = {"input": state.run_input}
     edge = PlanEdge(-1, "", ("input",), plan.entrypoint, plan.entry_port)
-    arrival = _place(state, edge, state.root, {}, Ref(event.seq, "input"), age=0)
+    arrival = _place(state, edge, state.root, Past(), Ref(event.seq, "input"))
     if arrival is not None:
         arrive(state, [arrival])
 
@@ -48,7 +48,7 @@ def _step_started(state: State, event: Event) -> None:
     if activation is None:
         token = _take_ready(state, event)
         if token is None:
-            token = Token(state.tokens_made, key[0], state.root, {})
+            token = Token(state.tokens_made, key[0], state.root, Past())
             state.tokens_made += 1
             state.doomed[key] = "cancelled"
         token.place = TokenPlace.ACTIVE
@@ -104,17 +104,15 @@ def _step_completed(state: State, event: Event) -> None:
         return
     step = state.plan.steps[token.step_id]
     remember(state, step.step_id, event.seq, event.payload)
-    lineage = token.lineage
-    if step.step_id in state.plan.referenced:
-        lineage = {**lineage, step.step_id: event.seq}
+    past = _past_behind(state, token, event)
     items = state.items.get(event.seq)
     decided: AbstractSet[GatheringKey] = frozenset()
     if items is not None and not items:
-        _skip_to_joins(state, step, token, lineage, event.seq)
+        _skip_to_joins(state, step, token, past, event.seq)
     else:
-        decided = _spread(state, step, token, event, lineage)
+        decided = _spread(state, step, token, event, past)
     if "edge_error" in event.payload:
-        _fail_outwards(state, token, _error_of(event, "edge_error"), decided)
+        _fail_outwards(state, token, event, _error_of(event, "edge_error"), decided)
 
 
 def _step_failed(state: State, event: Event) -> None:
@@ -124,18 +122,26 @@ def _step_failed(state: State, event: Event) -> None:
     error = _error_of(event, "error")
     if event.payload["edges"]:
         state.values[event.seq] = {"error": error}
-        _spread(state, state.plan.steps[token.step_id], token, event, _past_failure(state, token, event.seq))
+        if token.step_id in state.plan.referenced:
+            before = token.past.lineage.get(token.step_id)
+            state.routed_failures[event.seq] = before if before is None else state.routed_failures.get(before, before)
+        _spread(state, state.plan.steps[token.step_id], token, event, _past_behind(state, token, event))
     else:
-        _fail_outwards(state, token, error)
+        _fail_outwards(state, token, event, error)
 
 
-def _past_failure(state: State, token: Token, seq: int) -> Mapping[str, int]:
-    """Have the steps behind a routed failure know of it, and of what its step gave before."""
-    if token.step_id not in state.plan.referenced:
-        return token.lineage
-    before = token.lineage.get(token.step_id)
-    state.routed_failures[seq] = before if before is None else state.routed_failures.get(before, before)
-    return {**token.lineage, token.step_id: seq}
+def _past_behind(state: State, token: Token, event: Event) -> Past:
+    """Return what lies behind the tokens that an activation sends; of a routed failure, too."""
+    lineage = token.past.lineage
+    if token.step_id in state.plan.referenced:
+        lineage = {**lineage, token.step_id: event.seq}
+    return Past(lineage, _through(state, token, event), token.past.age + 1)
+
+
+def _through(state: State, token: Token, event: Event) -> Mapping[str, int]:
+    if token.step_id not in state.plan.dominators:
+        return token.past.through
+    return {**token.past.through, token.step_id: _key(event)[1]}
 
 
 def _error_of(event: Event, member: str) -> dict[str, Json]:
@@ -179,9 +185,7 @@ def _key(event: Event) -> tuple[str, int]:
     return event.step_id, event.activation
 
 
-def _spread(
-    state: State, step: PlanStep, token: Token, event: Event, lineage: Mapping[str, int]
-) -> AbstractSet[GatheringKey]:
+def _spread(state: State, step: PlanStep, token: Token, event: Event, past: Past) -> AbstractSet[GatheringKey]:
     """Send a token along each edge that fired; more than one, or a split, pushes a frame.
 
     Returns the joins that this decides.
@@ -197,9 +201,9 @@ def _spread(
         for edge in edges:
             stack = token.stack
             if is_split or len(edges) > 1:
-                stack = stack.push(Frame(step.step_id, token.activation, edge.index, item, event.seq))
+                stack = stack.push(Frame(step.step_id, token.activation, edge.index, item, event.seq), past.through)
             port = next(port for port in edge.source_ports if port in ports)
-            arrival = _place(state, edge, stack, lineage, Ref(event.seq, port, item), age=token.age + 1)
+            arrival = _place(state, edge, stack, past, Ref(event.seq, port, item))
             if arrival is not None:
                 arrivals.append(arrival)
     return arrive(state, arrivals) if arrivals else frozenset()
@@ -214,23 +218,21 @@ def _items(state: State, seq: int) -> Sequence[int | None]:
     return [None] if items is None else range(len(items))
 
 
-def _place(
-    state: State, edge: PlanEdge, stack: Stack, lineage: Mapping[str, int], ref: Ref, *, age: int
-) -> tuple[GatherPoint, Arrival] | None:
+def _place(state: State, edge: PlanEdge, stack: Stack, past: Past, ref: Ref) -> tuple[GatherPoint, Arrival] | None:
     """Put a token at the end of its edge; return it where it is to be gathered."""
     step = state.plan.steps[edge.target]
     point = None
     if step.points:
         point = next((point for point in step.points if point.port in (None, edge.target_port)), None)
     if point is None:
-        add_ready(state, step.step_id, stack, lineage, {edge.target_port: ref.to_dict()}, age=age)
+        add_ready(state, step.step_id, stack, past, {edge.target_port: ref.to_dict()})
         return None
-    token = Token(state.tokens_made, step.step_id, stack, lineage, age=age)
+    token = Token(state.tokens_made, step.step_id, stack, past)
     state.tokens_made += 1
     return point, Arrival(token, edge.index, ref)
 
 
-def _skip_to_joins(state: State, step: PlanStep, token: Token, lineage: Mapping[str, int], seq: int) -> None:
+def _skip_to_joins(state: State, step: PlanStep, token: Token, past: Past, seq: int) -> None:
     """Send an empty list straight to the joins it has, which then have nothing to gather.
 
     Of nothing ``all`` and ``first`` make the empty list; ``any`` and ``quorum`` cannot be met.
@@ -239,18 +241,22 @@ def _skip_to_joins(state: State, step: PlanStep, token: Token, lineage: Mapping[
         join = state.plan.steps[join_id]
         stack = token.stack
         if not join.points[0].closes:
-            stack = stack.push(Frame(step.step_id, token.activation, number, None, seq))
+            stack = stack.push(Frame(step.step_id, token.activation, number, None, seq), past.through)
         is_met = join.join is None or join.join.strategy in (Strategy.ALL, Strategy.FIRST)
         if is_met or state.plan.semantics == FIRST_SEMANTICS:
-            add_ready(state, join_id, stack, lineage, {"branches": []}, age=token.age + 1)
+            add_ready(state, join_id, stack, past, {"branches": []})
         else:
             error = branch_failed(join_id, (), "there was no item, so no branch succeeded")
             failed_at = frozenset({join_id})
-            add_ready(state, join_id, stack, lineage, {}, error=error, failed_at=failed_at, age=token.age + 1)
+            add_ready(state, join_id, stack, past, {}, error=error, failed_at=failed_at)
 
 
 def _fail_outwards(
-    state: State, token: Token, error: Mapping[str, Json], decided: AbstractSet[GatheringKey] = frozenset()
+    state: State,
+    token: Token,
+    event: Event,
+    error: Mapping[str, Json],
+    decided: AbstractSet[GatheringKey] = frozenset(),
 ) -> None:
     """Give an unrouted failure to the nearest gathering; without one the run fails.
 
@@ -258,17 +264,24 @@ def _fail_outwards(
 
         step -> join(any)      step -[fails]-> other
     """
-    place = nearest_gathering(state, token)
+    past = token.past._replace(through=_through_failure(state, token, event), age=token.past.age + 1)
+    place = nearest_gathering(state, token, past.through)
     if place is None:
         state.failure = error
         return
     point, key = place
     if (point.step_id, key) in decided:
         return
-    failed = Token(state.tokens_made, point.step_id, token.stack, token.lineage, failed_at=token.failed_at)
-    failed.age = token.age + 1
+    failed = Token(state.tokens_made, point.step_id, token.stack, past, failed_at=token.failed_at)
     state.tokens_made += 1
     deliver(state, point, Arrival(failed, UNKNOWN_EDGE, None, error), key)
+
+
+def _through_failure(state: State, token: Token, event: Event) -> Mapping[str, int]:
+    """Leave out the steps that a failure, on its way outwards, passes without having come through them."""
+    plan, step_id = state.plan, token.step_id
+    through = _through(state, token, event)
+    return {one: through[one] for one in through if one == step_id or plan.dominates(one, step_id)}
 
 
 _HANDLERS: Mapping[EventType, Callable[[State, Event], None]] = {

@@ -18,7 +18,7 @@ Place = tuple[GatherPoint, Key]
 """A gather point, and the key of the gathering there."""
 
 
-def nearest_gathering(state: State, token: Token) -> Place | None:
+def nearest_gathering(state: State, token: Token, through: Mapping[str, int]) -> Place | None:
     """Return the gathering that takes an unrouted failure of this token; None: the failure ends the run.
 
     That is the gathering fewest edges away, of several the first among the segment's steps (by the second semantics in
@@ -32,7 +32,7 @@ def nearest_gathering(state: State, token: Token) -> Place | None:
         points = [point for edge in edges if edge.target not in passed for point in _points_of(state, edge)]
         if points:
             point = min(points, key=lambda one: (one.place, one.index))
-            return point, gathering_key(state.plan, point, token.stack)
+            return point, gathering_key(state.plan, point, token.stack, through)
     return None
 
 
@@ -53,7 +53,7 @@ def _innermost_gathering(state: State, token: Token) -> Place | None:
     """Return what the first semantics took: of the gatherings the token keeps waiting, that with the longest key."""
     found: list[tuple[int, int, int, Key]] = []
     plan = state.plan
-    for group, key in keys_of(plan, token.step_id, token.stack):
+    for group, key in keys_of(plan, token):
         length = key.below.depth + (key.mark is not None)
         points = points_of(plan, group.points & plan.reaches[token.step_id])
         found.extend((-length, _distance(state, token.step_id, point), point.index, key) for point in points)

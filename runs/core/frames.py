@@ -1,11 +1,11 @@
 """Scope stacks: in which branches and items of which fan-outs a token is. Source: engine.md 5.3."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Optional
 from weakref import WeakValueDictionary
 
 Mark = tuple[str, int] | tuple[str, int, int | None]
-"""The fan-out whose tokens gather: step and activation; where values of different items must not meet, the item too."""
+"""Whose tokens gather: step and activation; where values of different items must not meet, the item too."""
 
 
 class Frame(NamedTuple):
@@ -27,8 +27,8 @@ class Stack:
     """A frame on top of the stack below; the empty stack, of depth 0, has neither.
 
     Stacks of the same frames are one object, so that comparing them costs nothing, however deep fan-outs nest.
-    ``around`` are the bits of the groups of gatherings whose D some frame is of, or stands behind; ``levels`` is what
-    ``regions`` knows of a stack, by group.
+    ``around`` are the bits of the groups of gatherings whose D some frame is of, or stands behind; ``through`` is what
+    lies behind the activation that pushed the frame; ``levels`` is what ``regions`` knows of a stack, by group.
     """
 
     __slots__ = (
@@ -42,6 +42,7 @@ class Stack:
         "has_items",
         "has_ranks",
         "levels",
+        "through",
     )
 
     below: "Stack"
@@ -52,27 +53,31 @@ class Stack:
         self.has_items = False
         self.has_ranks = False
         self.around = 0
+        self.through: Mapping[str, int] = {}
         self.levels: dict[int, Level | None] = {}
         self._groups_around = groups_around
         self._again: WeakValueDictionary[Frame, Stack] | None = None
 
-    def push(self, frame: Frame) -> "Stack":
-        """Return the stack with a frame on top that no stack has had so far."""
+    def push(self, frame: Frame, through: Mapping[str, int]) -> "Stack":
+        """Return the stack with a frame on top that no stack has had so far.
+
+        Args:
+            frame: The frame.
+            through: ``Past.through`` of the activation that pushes it.
+        """
         stack = Stack(self._groups_around)
         stack.below, stack.frame, stack.depth = self, frame, self.depth + 1
         stack.has_items = self.has_items or frame.item is not None
         stack.has_ranks = self.has_ranks or frame.rank is not None
         stack.around = self.around | self._groups_around[frame.step_id]
+        stack.through = through
         return stack
 
-    def push_again(self, frames: Iterable[Frame]) -> "Stack":
-        """Return the stack with frames on top that tokens of this stack may have got before."""
-        stack = self
-        for frame in frames:
-            if stack._again is None:
-                stack._again = WeakValueDictionary()
-            stack = stack._again.setdefault(frame, stack.push(frame))
-        return stack
+    def push_again(self, frame: Frame, through: Mapping[str, int]) -> "Stack":
+        """Return the stack with a frame on top that tokens of this stack may have got before."""
+        if self._again is None:
+            self._again = WeakValueDictionary()
+        return self._again.setdefault(frame, self.push(frame, through))
 
     def at(self, depth: int) -> "Stack":
         """Return the lowest frames, so many of them."""
@@ -92,6 +97,15 @@ class Stack:
         """Return the frames above a depth, the topmost last."""
         return [*self.downwards(depth)][::-1]
 
+    def stacks_above(self, depth: int) -> list["Stack"]:
+        """Return the stacks of which these frames are the topmost, this one last."""
+        found = []
+        stack = self
+        while stack.depth > depth:
+            found.append(stack)
+            stack = stack.below
+        return found[::-1]
+
     def shared_with(self, other: "Stack") -> "Stack":
         """Return the frames that both begin with."""
         depth = min(self.depth, other.depth)
@@ -105,7 +119,10 @@ class Stack:
 
 
 class Key(NamedTuple):
-    """Under what tokens gather: the stack below them and, where the dominator fanned out, which of its fan-outs."""
+    """Under what tokens gather: the stack below them, and which activation of the dominator they came through.
+
+    By the rules before the fifth semantics only a dominator that fanned out is marked.
+    """
 
     below: Stack
     mark: Mark | None = None

@@ -25,7 +25,7 @@ from runs.core.stacks import (
     stack_behind_join,
     stack_behind_ports,
 )
-from runs.core.state import Arrival, Gathering, GatheringKey, Phase, State, Token, TokenPlace
+from runs.core.state import Arrival, Gathering, GatheringKey, Past, Phase, State, Token, TokenPlace
 from segments.plan import (
     FIRST_SEMANTICS,
     FOURTH_SEMANTICS,
@@ -59,7 +59,7 @@ def arrive(state: State, arrivals: Sequence[tuple[GatherPoint, Arrival]]) -> set
         if token.place is TokenPlace.GONE:
             continue
         leave(state, token)
-        key = gathering_key(state.plan, point, token.stack)
+        key = gathering_key(state.plan, point, token.stack, token.past.through)
         home = (point.step_id, key)
         if home in decided:
             _remove(state, token)
@@ -192,20 +192,23 @@ def _fire(state: State, gathering: Gathering, *, cancels: bool = False) -> None:
     arrivals = _arrivals(state.plan, gathering)
     _dissolve(state, gathering, cancels=cancels)
     tokens = [arrival.token for arrival in arrivals]
-    lineage = merged([token.lineage for token in tokens])
-    stack = stack_behind_join(step.points[0], gathering, tokens)
+    past = _past_of(tokens)
+    stack = stack_behind_join(state.plan, step.points[0], gathering, tokens)
     error = _join_error(step, step.join, arrivals)
     if error is not None:
-        add_ready(
-            state, step.step_id, stack, lineage, {}, error=error, failed_at=_passed(step, tokens), age=_age(tokens)
-        )
+        add_ready(state, step.step_id, stack, past, {}, error=error, failed_at=_passed(step, tokens))
         return
     refs: list[Json] = [arrival.ref.to_dict() for arrival in arrivals if arrival.ref is not None]
-    add_ready(state, step.step_id, stack, lineage, {"branches": refs}, age=_age(tokens))
+    add_ready(state, step.step_id, stack, past, {"branches": refs})
 
 
-def _age(tokens: Iterable[Token]) -> int:
-    return max(token.age for token in tokens)
+def _past_of(tokens: Sequence[Token]) -> Past:
+    """Return what lies behind a gathered token: of each step the latest, and the longest way."""
+    if len(tokens) == 1:
+        return tokens[0].past
+    pasts = [token.past for token in tokens]
+    lineage, through = _latest([past.lineage for past in pasts]), _latest([past.through for past in pasts])
+    return Past(lineage, through, max(past.age for past in pasts))
 
 
 def _passed(step: PlanStep, tokens: Iterable[Token]) -> frozenset[str]:
@@ -235,12 +238,14 @@ def _fire_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
         return
     taken = _take_from_ports(state, gathering, step)
     inputs, lineages = _kept_values(state, gathering, step, taken)
-    for arrival in taken:
-        _remove(state, arrival.token)
-    stack = stack_behind_ports(step.points[0], gathering, [arrival.token for arrival in taken])
+    tokens = [arrival.token for arrival in taken]
+    for token in tokens:
+        _remove(state, token)
+    past = _past_of(tokens)._replace(lineage=_latest(lineages))
+    stack = stack_behind_ports(state.plan, step.points[0], gathering, tokens)
     is_last = not any(gathering.queues.values())
     if state.plan.semantics > THIRD_SEMANTICS and (gathering.fired or not is_last):
-        stack = as_branch(stack, gathering, state.tokens_made)
+        stack = as_branch(stack, gathering, state.tokens_made, past.through)
         gathering.fired += 1
     if is_last:
         del state.gatherings[step.step_id, gathering.key]
@@ -249,8 +254,7 @@ def _fire_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
     # By the first semantics a failure counted as its port's token.
     failed = [arrival.error for arrival in taken if arrival.error is not None]
     error = branch_failed(step.step_id, failed, "a branch failed") if failed else None
-    age = _age(arrival.token for arrival in taken)
-    add_ready(state, step.step_id, stack, merged(lineages), {} if error else inputs, error=error, age=age)
+    add_ready(state, step.step_id, stack, past, {} if error else inputs, error=error)
 
 
 def _take_from_ports(state: State, gathering: Gathering, step: PlanStep) -> list[Arrival]:
@@ -288,7 +292,7 @@ def _kept_values(
         if kept is not None and not of_other_items(kept[1].stack, stacks):
             ref, token = kept
             inputs[str(point.port)] = ref.to_dict()
-            lineages.append(token.lineage)
+            lineages.append(token.past.lineage)
     return inputs, lineages
 
 
@@ -301,12 +305,11 @@ def _fail_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
     add_ready(
         state,
         step.step_id,
-        stack_behind_ports(step.points[0], gathering, tokens),
-        merged([token.lineage for token in tokens]),
+        stack_behind_ports(state.plan, step.points[0], gathering, tokens),
+        _past_of(tokens),
         {},
         error=branch_failed(step.step_id, failed, "a branch failed"),
         failed_at=_passed(step, tokens),
-        age=_age(tokens),
     )
 
 
@@ -318,7 +321,7 @@ def _arrivals(plan: Plan, gathering: Gathering) -> list[Arrival]:
 def _order(plan: Plan, gathering: Gathering) -> Callable[[Arrival], tuple[int, list[tuple[int, int]], int]]:
     depth = gathering.key.below.depth
     has_ages = plan.semantics > FOURTH_SEMANTICS
-    return lambda one: (one.edge, in_order(one.token.stack, depth), one.token.age if has_ages else 0)
+    return lambda one: (one.edge, in_order(one.token.stack, depth), one.token.past.age if has_ages else 0)
 
 
 def _dissolve(state: State, gathering: Gathering, *, cancels: bool) -> None:
@@ -361,18 +364,17 @@ def add_ready(
     state: State,
     step_id: str,
     stack: Stack,
-    lineage: Mapping[str, int],
+    past: Past,
     inputs: Mapping[str, Json],
     *,
     error: Mapping[str, Json] | None = None,
     failed_at: frozenset[str] = frozenset(),
-    age: int = 0,
 ) -> None:
     """Add a token that may start its step, or whose step is to fail by rule.
 
     Where all it leads to is certain to fail, it is gone at once.
     """
-    token = Token(state.tokens_made, step_id, stack, lineage, inputs, error, age=age)
+    token = Token(state.tokens_made, step_id, stack, past, inputs, error)
     if failed_at:
         token.failed_at = failed_at
     state.tokens_made += 1
@@ -383,12 +385,10 @@ def add_ready(
         state.ready.append(token)
 
 
-def merged(lineages: list[Mapping[str, int]]) -> Mapping[str, int]:
-    """Return the latest activation of each step over several lineages."""
-    if len(lineages) == 1:
-        return lineages[0]
+def _latest(numbers: Sequence[Mapping[str, int]]) -> Mapping[str, int]:
+    """Return the highest number of each step."""
     latest: dict[str, int] = {}
-    for lineage in lineages:
-        for step_id, seq in lineage.items():
-            latest[step_id] = max(seq, latest.get(step_id, 0))
+    for of_one in numbers:
+        for step_id, number in of_one.items():
+            latest[step_id] = max(number, latest.get(step_id, 0))
     return latest

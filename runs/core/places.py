@@ -10,7 +10,7 @@ from runs.core.state import Token
 def place_of(token: Token, step_id: str) -> str:
     """Name the place of a step's next activation on a token's way, or of the one the token has begun."""
     items = [f"{frame.seq}-{frame.item}" for frame in token.stack.above(0) if frame.item is not None]
-    return "_".join([str(token.lineage.get(step_id, 0)), *items])
+    return "_".join([str(token.past.lineage.get(step_id, 0)), *items])
 
 
 def is_same_place(one: str, other: str) -> bool:

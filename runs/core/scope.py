@@ -136,7 +136,7 @@ class Scope(Mapping[str, Json]):
         """The steps upstream by id, and those that may be called; with some named, the others are empty."""
         steps: dict[str, dict[str, Json]] = {
             step_id: self._step(step_id, seq) if named is None or step_id in named else {}
-            for step_id, seq in self._token.lineage.items()
+            for step_id, seq in self._token.past.lineage.items()
         }
         for step_id in self._state.plan.called if self._resume_url is not None else ():
             if named is None or step_id in named:

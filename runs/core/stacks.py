@@ -1,19 +1,21 @@
 """Scope stacks behind a gathering: the frames with which the gathered token goes on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 from runs.core.frames import Frame, Key, Stack
 from runs.core.state import Gathering, KeptUnder, Token
-from segments.plan import GatherPoint
+from segments.plan import GatherPoint, Plan
 
 
-def stack_behind_join(point: GatherPoint, gathering: Gathering, tokens: Sequence[Token]) -> Stack:
+def stack_behind_join(plan: Plan, point: GatherPoint, gathering: Gathering, tokens: Sequence[Token]) -> Stack:
     """Return the stack with which the token of a join goes on: below D's frame, if no other gathering needs it."""
-    return gathering.key.below if point.closes else _with_own_frame(gathering.key, tokens)
+    if point.closes:
+        return gathering.key.below
+    return _with_own_frame(plan.groups[point.group].dominator, gathering.key, tokens)
 
 
-def stack_behind_ports(point: GatherPoint, gathering: Gathering, tokens: Sequence[Token]) -> Stack:
+def stack_behind_ports(plan: Plan, point: GatherPoint, gathering: Gathering, tokens: Sequence[Token]) -> Stack:
     """Return the stack with which the token of a step with several ports goes on.
 
     It keeps what its tokens share, so a step that got one port only is still in the branch, and for the item, its one
@@ -30,10 +32,10 @@ def stack_behind_ports(point: GatherPoint, gathering: Gathering, tokens: Sequenc
     shared = _shared([token.stack for token in tokens])
     if shared.depth > below.depth or point.closes:
         return shared
-    return _with_own_frame(gathering.key, tokens)
+    return _with_own_frame(plan.groups[point.group].dominator, gathering.key, tokens)
 
 
-def as_branch(stack: Stack, gathering: Gathering, number: int) -> Stack:
+def as_branch(stack: Stack, gathering: Gathering, number: int, through: Mapping[str, int]) -> Stack:
     """Make one of the starts of a step with several ports, of what was there at once, a branch of its own.
 
     So what comes of it is gathered apart, and a join behind the step has them in the order of the starts. The step's
@@ -43,11 +45,12 @@ def as_branch(stack: Stack, gathering: Gathering, number: int) -> Stack:
     base = stack.at(depth)
     if gathering.key.item is not None:
         gathering.own = base = gathering.own or stack.at(depth + 1)
-    above = stack.above(base.depth)
-    others = [frame for frame in above if frame.rank is None or frame.step_id != gathering.step_id]
-    is_unchanged = len(others) == len(above) and stack.at(base.depth) is base
+    above = stack.stacks_above(base.depth)
+    others = [one for one in above if one.frame.rank is None or one.frame.step_id != gathering.step_id]
+    if len(others) < len(above) or stack.at(base.depth) is not base:
+        stack = reduce(lambda below, one: below.push_again(one.frame, one.through), others, base)
     start = Frame(gathering.step_id, -number, gathering.fired, None, 0, base.depth)
-    return (stack if is_unchanged else base.push_again(others)).push(start)
+    return stack.push(start, through)
 
 
 def in_order(stack: Stack, depth: int) -> list[tuple[int, int]]:
@@ -91,20 +94,23 @@ def key_of_kept_values(point: GatherPoint, gathering: Gathering) -> KeptUnder:
     return point.index, frames if key.item is None else (*frames, key.mark)
 
 
-def _with_own_frame(key: Key, tokens: Sequence[Token]) -> Stack:
+def _with_own_frame(dominator: str | None, key: Key, tokens: Sequence[Token]) -> Stack:
     """Return the stack of a token that another gathering of the same fan-out is still to gather.
 
     It keeps a frame of that fan-out: the first branch it gathered, and the item if it gathered a single one. Where D
     itself did not fan out, that is the frame all its tokens were in, if there is one.
     """
     depth = key.below.depth
-    own = [(token.stack.at(depth + 1), _frame_at(token.stack, depth)) for token in tokens if token.stack.depth > depth]
-    if not own or not (key.mark is not None or len({frame for _, frame in own}) == 1):
+    above = [token.stack.at(depth + 1) for token in tokens if token.stack.depth > depth]
+    own = [stack for stack in above if stack.frame.step_id == dominator]
+    if not own and len({stack.frame for stack in above}) == 1:
+        return above[0]
+    if not own:
         return key.below
-    kept, first = min(own, key=lambda one: one[1].branch)
-    if any(frame.item != first.item for _, frame in own):
-        return key.below.push_again([first._replace(item=None)])
-    return kept
+    first = min(own, key=lambda stack: stack.frame.branch)
+    if any(stack.frame.item != first.frame.item for stack in own):
+        return key.below.push_again(first.frame._replace(item=None), first.through)
+    return first
 
 
 def _frame_at(stack: Stack, depth: int) -> Frame:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from kernel.types import Json
 from runs.core.events import Ref, emitted
@@ -26,20 +27,34 @@ class TokenPlace(StrEnum):
     GONE = "gone"
 
 
+class Past(NamedTuple):
+    """What lies behind a token.
+
+    Attributes:
+        lineage: Per referenced step, the event of its latest activation upstream.
+        through: Per step that is the D of some gathering, the number of that activation.
+        age: How many activations stand one behind the other on the token's longest way: what an earlier pass of a loop
+            sent is younger, whenever it comes.
+    """
+
+    lineage: Mapping[str, int] = {}
+    through: Mapping[str, int] = {}
+    age: int = 0
+
+
 @dataclass(slots=True, eq=False)
 class Token:
-    """A thread of control. ``lineage`` has, per referenced step, the event of its latest activation upstream.
+    """A thread of control.
 
     ``inputs`` are the references by input port once the token may start its step; ``error`` instead when the step is
     to fail by rule, and then ``failed_at`` has the gatherings the failure has passed. ``home`` is the gathering it
-    waits in, ``regions`` are those that hold it, of each group the innermost. ``age`` is how many activations stand one
-    behind the other on its longest way: what an earlier pass of a loop sent is younger, whenever it comes.
+    waits in, ``regions`` are those that hold it, of each group the innermost.
     """
 
     number: int
     step_id: str
     stack: Stack
-    lineage: Mapping[str, int]
+    past: Past
     inputs: Mapping[str, Json] = field(default_factory=dict)
     error: Mapping[str, Json] | None = None
     place: TokenPlace = TokenPlace.READY
@@ -47,7 +62,6 @@ class Token:
     home: "GatheringKey | None" = None
     regions: "tuple[Region, ...]" = field(default=(), repr=False)
     failed_at: frozenset[str] = frozenset()
-    age: int = 0
 
 
 @dataclass(slots=True, eq=False)

@@ -13,7 +13,9 @@ from segments.graph import Graph
 from segments.plan.fan_outs import ELSE, FanOuts, Way
 from segments.plan.model import (
     FIRST_SEMANTICS,
+    FOURTH_SEMANTICS,
     SEMANTICS,
+    GatherGroup,
     GatherPoint,
     JoinPolicy,
     OnUnknown,
@@ -79,6 +81,7 @@ def compile_plan(segment: SegmentDefinition, catalog: Catalog, *, semantics: int
         leads_only_to=points_on_every_way(order, early, graph),
         empty_joins=joins_of_empty_splits(by_items, points, groups, graph, semantics),
         spans=dominator_spans(order, graph),
+        dominators=_dominators(groups) if semantics > FOURTH_SEMANTICS else frozenset(),
         referenced=referenced | waits_for_call,
         called=referenced & waits_for_call,
         max_activations_per_step=segment.params.max_activations_per_step,
@@ -86,6 +89,10 @@ def compile_plan(segment: SegmentDefinition, catalog: Catalog, *, semantics: int
         max_parallel_steps=segment.params.max_parallel_steps,
         timeout_seconds=segment.params.timeout_seconds,
     )
+
+
+def _dominators(groups: Sequence[GatherGroup]) -> frozenset[str]:
+    return frozenset(group.dominator for group in groups if group.dominator is not None)
 
 
 def _steps(

@@ -153,13 +153,14 @@ class Plan:
     """A compiled revision. ``steps`` is in plan order: reverse post-order from the entrypoint.
 
     ``reaches`` has, per step, the points a token at this step may still come to; ``groups_reached`` the groups of
-    those, ``groups_around`` the groups whose D the step is or stands behind; ``leads_only_to`` the points of gatherings
-    that fail early and that every way from this step passes. ``comes_from`` has, per gathering step, the bits of the
-    steps (by ``order``) from which a token may still come to it. ``empty_joins`` has, per split, the joins that an
-    empty list of items goes straight to. ``spans`` numbers the dominator tree: a step's own number and the highest
-    below it. ``referenced`` are the steps some expression reads by
-    ``steps.<id>``: all of them once one expression names them in a way that cannot be foreseen; and those that wait for
-    a call, whose links depend on what was before. ``called`` are those whose ``resume_url`` an expression may read.
+    those, ``groups_around`` the groups whose D the step is or stands behind; ``leads_only_to`` the points of
+    gatherings that fail early and that every way from this step passes. ``comes_from`` has, per gathering step, the
+    bits of the steps (by ``order``) from which a token may still come to it. ``empty_joins`` has, per split, the
+    joins that an empty list of items goes straight to. ``spans`` numbers the dominator tree: a step's own number and
+    the highest below it. ``dominators`` are the steps that are D of a gathering; none before the fifth semantics.
+    ``referenced`` are the steps some expression reads by ``steps.<id>``: all of them once one expression names them
+    in a way that cannot be foreseen; and those that wait for a call, whose links depend on what was before.
+    ``called`` are those whose ``resume_url`` an expression may read.
     """
 
     semantics: int
@@ -177,6 +178,7 @@ class Plan:
     comes_from: Mapping[str, int]
     empty_joins: Mapping[str, tuple[str, ...]]
     spans: Mapping[str, tuple[int, int]]
+    dominators: frozenset[str]
     referenced: frozenset[str]
     called: frozenset[str]
     max_activations_per_step: int

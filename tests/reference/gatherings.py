@@ -16,6 +16,7 @@ from tests.reference.tokens import (
     in_turn,
     is_under,
     latest_seen,
+    latest_through,
     of_other_items,
     oldest,
     stack_behind,
@@ -44,7 +45,7 @@ class Gatherings:
     def arrive(self, arrival: Arrival) -> None:
         """Take an arrival up under its key."""
         step = arrival.token.step
-        self.arrived.setdefault((step, gathering_key(self.graph, step, arrival.token.stack)), []).append(arrival)
+        self.arrived.setdefault((step, gathering_key(self.graph, step, arrival.token)), []).append(arrival)
 
     def open_empty(self, place: Place, token: Token) -> None:
         """Have a join gather an empty list of items."""
@@ -110,7 +111,7 @@ class Gatherings:
         tokens = [arrival.token for arrival in arrivals]
         causes = [arrival.failure for arrival in arrivals if arrival.failure is not None]
         stack = stack_behind(self.graph, step, key, tokens)
-        token = Token(step, "", None, stack, latest_seen(tokens), age=oldest(tokens))
+        token = Token(step, "", None, stack, latest_seen(tokens), age=oldest(tokens), through=latest_through(tokens))
         passed = frozenset().union(*(cause.passed for cause in causes))
         return token, (Failure(causes[0].code, causes[0].step, causes[0].activation, passed) if causes else None)
 
@@ -172,7 +173,13 @@ class Gatherings:
         taken = arrivals if strategy == "all" else arrivals[: self._needed(step)]
         values = [token.value for token in in_order(self.graph, key, taken)]
         return Token(
-            step, "", values, stack_behind(self.graph, step, key, taken), latest_seen(taken), age=oldest(taken)
+            step,
+            "",
+            values,
+            stack_behind(self.graph, step, key, taken),
+            latest_seen(taken),
+            age=oldest(taken),
+            through=latest_through(taken),
         )
 
     def _take_for_ports(self, place: Place) -> Token:
@@ -195,10 +202,10 @@ class Gatherings:
         if before or left:
             turn, first_stack = before or (0, stack)
             self._starts += 1
-            stack = in_turn(stack, first_stack, Frame(step, -self._starts, turn), key)
+            stack = in_turn(stack, first_stack, Frame(step, -self._starts, turn, through=latest_through(taken)), key)
             if left:
                 self._turns[place] = turn + 1, first_stack
-        return Token(step, "", inputs, stack, latest_seen(taken), age=oldest(taken))
+        return Token(step, "", inputs, stack, latest_seen(taken), age=oldest(taken), through=latest_through(taken))
 
     def _kept_under(self, step: str, key: Key) -> Place:
         """Where ports keep their last values: the key; in a loop what is below without its frames, and an item."""

@@ -205,27 +205,49 @@ class Interpreter:
         fired = firing_edges(self.graph, step, emitted.ports)
         firing = fired.edges
         seen = {**token.seen, step: (activation, emitted.value)}
+        through = {**token.through, step: activation}
         if emitted.items == []:
-            self._send_empty_list(token, activation, seen)
+            self._send_empty_list(token, activation, seen, through)
         for edge, value in firing:
             if emitted.items is None:
                 is_fan_out = len(firing) > 1 or self.graph.kind(step) == SPLIT
-                frames = (Frame(step, activation, edge.number),) if is_fan_out else ()
+                frames = (Frame(step, activation, edge.number, through=through),) if is_fan_out else ()
                 self._send(
-                    Token(edge.target, edge.target_port, value, token.stack + frames, seen, edge.number, token.age + 1)
+                    Token(
+                        edge.target,
+                        edge.target_port,
+                        value,
+                        token.stack + frames,
+                        seen,
+                        edge.number,
+                        token.age + 1,
+                        through,
+                    )
                 )
             for number, item in enumerate(emitted.items or []):
-                frame = Frame(step, activation, edge.number, number, item)
+                frame = Frame(step, activation, edge.number, number, item, through=through)
                 self._send(
-                    Token(edge.target, edge.target_port, item, (*token.stack, frame), seen, edge.number, token.age + 1)
+                    Token(
+                        edge.target,
+                        edge.target_port,
+                        item,
+                        (*token.stack, frame),
+                        seen,
+                        edge.number,
+                        token.age + 1,
+                        through,
+                    )
                 )
         if fired.failure is not None:
             self._fail_unrouted(token, Failure(fired.failure, step, activation))
 
-    def _send_empty_list(self, token: Token, activation: int, seen: Mapping[str, Any]) -> None:
+    def _send_empty_list(
+        self, token: Token, activation: int, seen: Mapping[str, Any], through: Mapping[str, int]
+    ) -> None:
         for join in self.graph.joins_of_empty_list(token.step):
             key = Key(token.stack, (token.step, activation))
-            self.gatherings.open_empty((join, key), Token(join, "", [], token.stack, seen, age=token.age + 1))
+            empty = Token(join, "", [], token.stack, seen, age=token.age + 1, through=through)
+            self.gatherings.open_empty((join, key), empty)
 
     def _send(self, token: Token) -> None:
         if token.step in self.graph.opener:
@@ -246,7 +268,9 @@ class Interpreter:
         gathering = self.graph.nearest_gathering(token.step, failure.passed)
         if gathering is None:
             raise RunFailed(failure.code, failure.step)
-        at_gathering = Token(gathering, "", None, token.stack, token.seen, age=token.age + 1)
+        through = {one: number for one, number in token.through.items() if self.graph.dominates(one, token.step)}
+        through[token.step] = failure.activation
+        at_gathering = Token(gathering, "", None, token.stack, token.seen, age=token.age + 1, through=through)
         self.gatherings.arrive(Arrival(at_gathering, failure))
 
 

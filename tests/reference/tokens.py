@@ -12,7 +12,7 @@ class Frame:
     """One fan-out a token came out of: by which edge, and for which item.
 
     Of several starts that a step with several ports makes of what is there at once each is a branch, too; its
-    activation is a negative number of its own.
+    activation is a negative number of its own. ``through`` as of a token.
     """
 
     step: str
@@ -21,6 +21,7 @@ class Frame:
     item: int | None = None
     value: Any = field(default=None, compare=False)
     rank: int = -1
+    through: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     @property
     def fan_out(self) -> tuple[str, int]:
@@ -35,6 +36,7 @@ Stack = tuple[Frame, ...]
 class Token:
     """What travels. ``seen`` holds the latest activation and value of each step behind it.
 
+    ``through`` has the latest activation of each step it came through, the one that failed among them.
     ``age``: how many activations stand one behind the other on its longest way.
     """
 
@@ -45,10 +47,11 @@ class Token:
     seen: Mapping[str, tuple[int, Any]]
     edge: int = -1
     age: int = 0
+    through: Mapping[str, int] = field(default_factory=dict)
 
 
 class Key(NamedTuple):
-    """What a gathering's arrivals share: the frames below its fan-out, the fan-out, and the item where it counts."""
+    """What a gathering's arrivals share: the frames below, the activation of D behind them, the item where it counts."""
 
     base: Stack
     fan_out: tuple[str, int] | None
@@ -73,17 +76,19 @@ class Arrival:
     failure: Failure | None = None
 
 
-def gathering_key(graph: Graph, step: str, stack: Stack) -> Key:
-    """The key of a token with this stack at a gathering."""
+def gathering_key(graph: Graph, step: str, token: Token) -> Key:
+    """The key of a token at a gathering."""
     opener = graph.opener[step]
     kept: list[Frame] = []
-    for frame in stack:
+    through = token.through
+    for frame in token.stack:
         if graph.dominates(opener, frame.step):
+            through = frame.through
             break
         kept.append(frame)
     places = [place for place, frame in enumerate(kept) if frame.step == opener]
     if not places:
-        return Key(tuple(kept), None)
+        return Key(tuple(kept), _activation_of(opener, through))
     own = kept[places[-1]]
     return Key(tuple(kept[: places[-1]]), own.fan_out, None if step in graph.joins else own.item)
 
@@ -92,14 +97,20 @@ def is_under(graph: Graph, step: str, key: Key, token: Token) -> bool:
     """Whether a token belongs to the region of a gathering."""
     depth = len(key.base)
     opener = graph.opener[step]
-    if token.stack == key.base:
-        return key.fan_out is None and opener in graph.dominators[token.step]
-    if token.stack[:depth] != key.base or len(token.stack) == depth:
+    if token.stack[:depth] != key.base:
         return False
-    following = token.stack[depth]
-    if key.fan_out is not None:
+    following = token.stack[depth] if len(token.stack) > depth else None
+    if following is not None and following.step == opener:
         return following.fan_out == key.fan_out and key.item in {None, following.item}
-    return following.step == opener or graph.dominates(opener, following.step)
+    sender, through = (token.step, token.through) if following is None else (following.step, following.through)
+    if not graph.dominates(opener, sender) or any(frame.step == opener for frame in key.base):
+        return False
+    return (key.fan_out, key.item) == (_activation_of(opener, through), None)
+
+
+def _activation_of(opener: str, through: Mapping[str, int]) -> tuple[str, int] | None:
+    """The activation of D that was come through last; None for a failure before D."""
+    return (opener, through[opener]) if opener in through else None
 
 
 def common_prefix(stacks: Iterable[Stack]) -> Stack:
@@ -165,6 +176,15 @@ def in_order(graph: Graph, key: Key, tokens: Iterable[Token]) -> list[Token]:
 def oldest(tokens: Iterable[Token]) -> int:
     """The age of what is made of several tokens."""
     return max(token.age for token in tokens)
+
+
+def latest_through(tokens: Iterable[Token]) -> dict[str, int]:
+    """What is come through behind a gathering: of each step the latest activation."""
+    found: dict[str, int] = {}
+    for token in tokens:
+        for step, activation in token.through.items():
+            found[step] = max(activation, found.get(step, 0))
+    return found
 
 
 def latest_seen(tokens: Iterable[Token]) -> dict[str, tuple[int, Any]]:

@@ -4,13 +4,15 @@ import pytest
 
 from runs.core.frames import Frame, Stack
 from runs.core.places import is_same_place, place_of
-from runs.core.state import Token
+from runs.core.state import Past, Token
 
 
 def token(*items: int | None, **lineage: int) -> Token:
     frames = [Frame(f"split{depth}", 1, 0, item, 10 * depth) for depth, item in enumerate(items, start=1)]
-    stack = Stack({frame.step_id: 0 for frame in frames}).push_again(frames)
-    return Token(1, "any", stack, lineage)
+    stack = Stack({frame.step_id: 0 for frame in frames})
+    for frame in frames:
+        stack = stack.push_again(frame, {})
+    return Token(1, "any", stack, Past(lineage))
 
 
 def test_names_the_last_activation_upstream_and_the_items():
