@@ -51,7 +51,7 @@ class Token:
 
 
 class Key(NamedTuple):
-    """What a gathering's arrivals share: the frames below, the activation of D behind them, the item where it counts."""
+    """What a gathering's arrivals share: the frames below, the activation of D, the item where it counts."""
 
     base: Stack
     fan_out: tuple[str, int] | None
@@ -168,7 +168,11 @@ def in_order(graph: Graph, key: Key, tokens: Iterable[Token]) -> list[Token]:
         frames = [frame for frame in token.stack if frame.activation > 0]
         for start in (frame for frame in token.stack if frame.activation < 0):
             frames.insert(start.rank, start)
-        return token.edge, tuple((frame.branch, frame.item or 0) for frame in frames[depth:]), token.age
+        return (
+            token.edge,
+            tuple((frame.branch, -1 if frame.item is None else frame.item) for frame in frames[depth:]),
+            token.age,
+        )
 
     return sorted(tokens, key=rank)
 

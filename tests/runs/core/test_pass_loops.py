@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kernel.types import Json
+from runs.core import Event, EventType
 from runs.steps.registry import registry
 from tests.support.core_runs import run_in_core
 from tests.support.simulation import InOrder
@@ -82,6 +83,44 @@ def test_ports_pair_what_the_same_pass_of_an_inner_loop_sent() -> None:
     edges = [*LOOP, "inner -> slow", "slow -> l", "inner -> r", "l -> pair:left", "r -> pair:right", "c -> pair:cfg"]
     for output in outputs(document({**steps, "pair": pair, "all": JOIN}, [*edges, "pair -> all", "c -> all"])):
         assert output == ["l2 r2", "l1 r1", "c"]
+
+
+def values_of(segment: dict[str, Any], step_id: str) -> list[list[Json]]:
+    """What each activation of a step gave, for each order of finishing, put in order: which ends last is not told."""
+    orders: list[Random] = [InOrder(), *(Random(seed) for seed in range(ORDERS))]
+    journals = [run_in_core(segment, registry(), None, order).journal for order in orders]
+    return [sorted(map(_output, _completions(journal, step_id)), key=str) for journal in journals]
+
+
+def _completions(journal: Sequence[Event], step_id: str) -> list[Event]:
+    return [event for event in journal if event.type is EventType.STEP_COMPLETED and event.step_id == step_id]
+
+
+def _output(event: Event) -> Json:
+    ports: Any = event.payload["ports"]
+    return ports["output"]
+
+
+def test_a_join_behind_a_step_that_sends_one_token_takes_each_pass_apart() -> None:
+    steps = {"start": text("'a'"), "loop": JOIN, "again": text("input"), "one": JOIN, "two": JOIN}
+    edges = ["start -> loop", "again -> loop", "loop -> again ? len(str(output)) < 6", "loop -> one", "one -> two"]
+    for values in values_of(document(steps, edges), "two"):
+        assert values == [[[["a"]]], [[[["a"]]]]]
+
+
+def test_a_join_behind_a_condition_in_a_loop_takes_each_pass_apart() -> None:
+    steps = {
+        "start": text("'a'"),
+        "loop": JOIN,
+        "check": {"type": "condition", "config": {"expression": "len(str(input)) > 5"}},
+        "work": text("input"),
+        "last": text("input"),
+        "all": JOIN,
+    }
+    edges = ["start -> loop", "loop -> check", "check.true -> all", "check.false -> work"]
+    edges += ["work -> loop ? len(str(output)) < 20", "work -> last", "last -> all"]
+    for values in values_of(document(steps, edges), "all"):
+        assert values == [[["a"]], [[["a"]]]]
 
 
 @pytest.mark.parametrize("has_join_behind", [False, True])
