@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from kernel.types import Json
 from runs.core.failures import branch_failed
 from runs.core.frames import Key, Stack
+from runs.core.keys import gathering_key
 from runs.core.regions import (
     Awaits,
     awaits,
     comers,
     enter,
-    gathering_key,
     is_awaited,
     is_closed,
     is_complete,
