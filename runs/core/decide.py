@@ -26,9 +26,8 @@ def decide(state: State, due: Collection[ActivationKey] = ()) -> list[Command]:
         return _end(state, state.failure)
     commands: list[Command] = [_skip(state, key, reason) for key, reason in state.doomed.items()]
     ready = list(_ready(state, state.plan.max_parallel_steps - state.running, due))
-    excess = next((command for command in ready if isinstance(command, Fail)), None)
-    if excess is not None:
-        return _end(state, excess.error)
+    if ready and isinstance(ready[-1], Fail):
+        return _end(state, ready[-1].error)
     commands.extend(ready)
     if not commands and not state.active and not state.gatherings and not any(_waiting(state)):
         return [Complete(state.output())]

@@ -116,6 +116,8 @@ def _deadlocked(state: State) -> GatheringKey | None:
     Steps with several ports to each of which something has come go before all others: these lack nothing. Of one step's
     gatherings that to which the oldest token has come is the first.
     """
+    if not state.stuck:
+        return None
     state.stuck = {home: None for home in state.stuck if home in state.gatherings}
     moving: set[GatheringKey] = set()
     ranked = sorted((_rank(state, home), home) for home in state.stuck)

@@ -34,9 +34,17 @@ def emit_ports(step: PlanStep, ports: Mapping[str, Json]) -> dict[str, Json]:
     """Add the ports a segment's step declares beyond its card: each is emitted when the result has that key."""
     emitted = dict(ports)
     result = ports.get(step.primary_port)
-    if isinstance(result, dict):
+    if step.key_ports and isinstance(result, dict):
         emitted.update({port: result[port] for port in step.key_ports if port in result})
     return emitted
+
+
+def port_taken(edge: PlanEdge, ports: Mapping[str, Json]) -> str | None:
+    """Return the port among those emitted that an edge takes its value from; None where it has none."""
+    for port in edge.source_ports:
+        if port in ports:
+            return port
+    return None
 
 
 class Routing(NamedTuple):
@@ -70,7 +78,9 @@ def own_facts(step: PlanStep, ports: Mapping[str, Json]) -> dict[str, Json]:
 def deciding_edges(step: PlanStep, ports: Mapping[str, Json]) -> list[tuple[PlanEdge, str]]:
     """Give the edges whose conditions decide when these ports are emitted, each with its port."""
     return [
-        (edge, port) for edge in step.edges if edge.condition is not None and (port := _port(edge, ports)) is not None
+        (edge, port)
+        for edge in step.edges
+        if edge.condition is not None and (port := port_taken(edge, ports)) is not None
     ]
 
 
@@ -79,17 +89,18 @@ def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope, holds: Holds 
 
     Behind a condition that cannot be evaluated nothing is decided: neither its edge fires nor the ``else`` beside it.
     """
-    steps: dict[str, Json] = {step.step_id: own_facts(step, ports)}
+    steps: dict[str, Json] = {}
     fired: list[int] = []
     decided: set[str] = set()
     failed: tuple[PlanEdge, ExpressionError] | tuple[()] = ()
     for edge in step.edges:
-        port = _port(edge, ports)
+        port = port_taken(edge, ports)
         if port is None or edge.is_else:
             continue
         if edge.condition is None:
             fired.append(edge.index)
         else:
+            steps = steps or {step.step_id: own_facts(step, ports)}
             try:
                 if holds(edge, EdgeScope(scope, ports[port], steps)):
                     fired.append(edge.index)
@@ -98,7 +109,7 @@ def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope, holds: Holds 
                 failed = failed or (edge, error)
                 decided.add(port)
     taken = {None, *decided}
-    otherwise = [edge.index for edge in step.edges if edge.is_else and _port(edge, ports) not in taken]
+    otherwise = [edge.index for edge in step.edges if edge.is_else and port_taken(edge, ports) not in taken]
     return Routing(tuple(sorted(fired + otherwise) if otherwise else fired), *failed)
 
 
@@ -112,7 +123,3 @@ def route_error(state: State, token: Token, error: Mapping[str, Json]) -> tuple[
     except AccountEmpty:
         return ()
     return routing.edges if routing.failed is None else ()
-
-
-def _port(edge: PlanEdge, ports: Mapping[str, Json]) -> str | None:
-    return next((port for port in edge.source_ports if port in ports), None)
