@@ -39,6 +39,11 @@ class Scope(Mapping[str, Json]):
         self.inputs = input_values(state, token.inputs)
 
     @property
+    def run_id(self) -> str:
+        """The run's id, as text."""
+        return self._state.facts.run_id
+
+    @property
     def input(self) -> Json:
         """The value of the one connected input port, or the object of all."""
         if len(self.inputs) == 1:

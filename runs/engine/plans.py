@@ -66,7 +66,8 @@ class ReadyStep:
 
     ``run`` is the handler's, with the middleware chain around it. ``has_templates``: its config has to be filled in;
     ``has_conditions``: some of its edges have conditions; ``routes_errors``: some leave by its error port;
-    ``inline``: by function of ``runs.work.functions``.
+    ``emits`` has the ports its handler may emit by, its card's left out where no edge leaves by them; ``cleans_up``:
+    the handler has an ``abandon`` of its own; ``inline``: by function of ``runs.work.functions``.
     """
 
     plan_step: PlanStep
@@ -76,13 +77,13 @@ class ReadyStep:
     has_templates: bool
     has_conditions: bool
     routes_errors: bool
+    emits: frozenset[str]
+    cleans_up: bool
     inline: Mapping[str, InlineBackoff] = field(default_factory=lambda: defaultdict(InlineBackoff))
 
     def judge(self, answer: object) -> None:
         """Refuse an answer of the handler that no run can go on with; raises as ``judge_answer``."""
-        step = self.plan_step
-        ports = {*self.output_ports, *step.key_ports, *self.handler.step_type.config_ports(step.config)}
-        judge_answer(self.handler, answer, ports=ports)
+        judge_answer(self.handler, answer, ports=self.emits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +153,17 @@ def prepare(text: str, middleware: Sequence[Middleware] = (), semantics: int = S
 
 
 def _ready(step: PlanStep, handler: StepHandler, middleware: Sequence[Middleware]) -> ReadyStep:
+    output_ports = _output_ports(step)
     return ReadyStep(
         step,
         handler,
         wrap(handler.run, middleware, handler.step_type),
-        _output_ports(step),
+        output_ports,
         has_templates(handler.step_type, step.config),
         any(edge.condition is not None for edge in step.edges),
         any(ERROR_PORT in edge.source_ports for edge in step.edges),
+        frozenset({*output_ports, *step.key_ports, *handler.step_type.config_ports(step.config)}),
+        type(handler).abandon is not StepHandler.abandon,
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar, cast
@@ -20,14 +21,7 @@ from runs.core.state import Activation
 from runs.engine.compute import compute
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.plans import ReadyStep
-from runs.engine.run.outcomes import (
-    Outcome,
-    PlatformFault,
-    Succeeded,
-    TooLargeHere,
-    conditions_of,
-    storable_ports,
-)
+from runs.engine.run.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere, conditions_of, storable_ports
 from runs.engine.store.claims import Claimed
 from runs.models.wait_kinds import PLATFORM
 from runs.step_api.base import (
@@ -57,6 +51,7 @@ from tenants.faults import DATABASE, platform_fault
 log = logging.getLogger(__name__)
 
 Done = TypeVar("Done")
+UNLIMITED: Final = nullcontext()
 ANSWER_UNITS: Final = 20_000
 """Fuel for the conditions behind an answer from outside, which is recorded at once."""
 
@@ -86,6 +81,7 @@ class Attempt:
         "_reserve",
         "_streamed",
         "_tell",
+        "_usage",
         "_waits_here",
         "call",
         "cancelled",
@@ -134,6 +130,7 @@ class Attempt:
         self._account = account
         self._waits_here = step.plan_step.effect is Effect.PURE
         self._answer: Emit | Wait | None = None
+        self._usage: list[dict[str, Json]] = []
 
     async def execute(self) -> Outcome:
         """Call the handler within the step's time, and make its answer ready to be recorded.
@@ -141,7 +138,8 @@ class Attempt:
         A pure attempt whose work is more than its account allows is put off as ``TooLargeHere``; executed again, it
         does that work in the compute pool, and keeps nobody from the event loop.
         """
-        limit = asyncio.timeout(self.step.plan_step.timeout_seconds)
+        seconds = self.step.plan_step.timeout_seconds
+        limit = UNLIMITED if seconds is None else asyncio.timeout(seconds)
         try:
             async with limit:
                 if self._answer is None:
@@ -160,15 +158,16 @@ class Attempt:
             return deferred
         except (Exception, SystemExit) as error:
             part = None if isinstance(error, StepFailed) else platform_fault(error)
-            part = DATABASE if limit.expired() and self._is_committing else part
+            is_late = isinstance(limit, asyncio.Timeout) and limit.expired()
+            part = DATABASE if is_late and self._is_committing else part
             if part is not None:
                 return self._platform_fault(part, error)
-            return self._failure(error, is_late=limit.expired())
+            return self._failure(error, is_late=is_late)
 
     @property
     def usage(self) -> list[dict[str, Json]]:
         """What model calls of this attempt took so far, as the journal has it."""
-        return [] if self.call is None else [record_of(used) for used in self.call.usage]
+        return self._usage if self.call is None else [record_of(used) for used in self.call.usage]
 
     def answer(self, ports: Mapping[str, Json]) -> Outcome:
         """Say at once what an answer from outside comes to, as ``execute`` does of the handler's own.
@@ -196,7 +195,8 @@ class Attempt:
         return found
 
     def forget(self) -> None:
-        """Let go of what was called and answered, once the outcome is recorded."""
+        """Let go of what was called and answered; what the call took stays known."""
+        self._usage = self.usage
         self.call = self._answer = None
 
     async def abandon(self) -> None:
@@ -240,7 +240,7 @@ class Attempt:
             record=self._record_action,
             reserve=partial(self._reserve, self),
             stream=self._stream,
-            log=logging.LoggerAdapter(log, {"run": str(self._claimed.run_id), "step": step.step_id}),
+            log=logging.LoggerAdapter(log, {"run": scope.run_id, "step": step.step_id}),
             output_ports=self.step.output_ports,
             routes_errors=self.step.routes_errors,
             deadline=self._deadline,
@@ -355,9 +355,8 @@ class Attempt:
     def _succeeded(self, ports: dict[str, Json], routing: Routing, items: list[Json] | None = None) -> Succeeded:
         edges: list[Json] = list(routing.edges)
         payload: dict[str, Json] = {"ports": ports, "edges": edges}
-        values = list(ports.values())
-        if values and all(value is values[0] for value in values):
-            payload = {"ports": list(ports), "value": values[0], "edges": edges}
+        if len(set(map(id, ports.values()))) == 1:
+            payload = {"ports": list(ports), "value": next(iter(ports.values())), "edges": edges}
         if routing.failed is not None:
             payload["edge_error"] = routing.edge_error(self.key[1])
         if items is not None:

@@ -98,5 +98,8 @@ class Flights:
         if self._turns.is_shared and self._turns.must_wait(self._tenant_id):
             await self._turns.wait(self._tenant_id)
         outcome = await attempt.execute()
+        if not attempt.step.cleans_up:
+            # Of many attempts that end at once none keeps its call until the run has had its turn.
+            attempt.forget()
         self._outcomes.append((attempt, outcome))
         self._wake()
