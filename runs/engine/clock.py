@@ -28,5 +28,15 @@ class DatabaseClock:
             RuntimeError: It was never set.
         """
         if self._offset is None:
-            raise RuntimeError("the database's clock has not been read yet")
+            raise _unread()
         return time.monotonic() + self._offset
+
+    def steady(self, at: float) -> float:
+        """Return what this machine's steady clock shows at a time of the database; raises as ``now``."""
+        if self._offset is None:
+            raise _unread()
+        return at - self._offset
+
+
+def _unread() -> RuntimeError:
+    return RuntimeError("the database's clock has not been read yet")

@@ -54,6 +54,8 @@ class Simulation:
             if commands:
                 for command in commands:
                     self.carry_out(command)
+                if all(isinstance(command, Start) for command in commands):
+                    assert not decide(self.state), "starts alone call for something more"
             else:
                 live = [one for key, one in self.state.active.items() if key not in self.state.doomed]
                 assert live, "nothing to do and nothing in flight: the run hangs"

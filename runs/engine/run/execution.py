@@ -12,6 +12,7 @@ from runs.core.state import ActivationKey
 from runs.engine.journal.journal import Closing, Journal
 from runs.engine.plans import ReadyPlan
 from runs.engine.run import run_endings
+from runs.engine.run.alarm import Alarm
 from runs.engine.run.attempts import Attempt, Known
 from runs.engine.run.chronicle import Chronicle
 from runs.engine.run.completion import complete
@@ -62,6 +63,9 @@ class Execution:
         self._parked = Parked(self._chronicle, journal, self._attempt, self._settle, around.clock.now)
         self._recovered = False
         self._wake = asyncio.Event()
+        self._alarm = Alarm(self._wake.set)
+        self._context = around.contexts.get(claimed.tenant_id)
+        self._commit = partial(around.writer.commit, journal)
         self._turns = around.turns
         self._flights = Flights(self._wake.set, around.turns, claimed.tenant_id)
         self._skips = Skips(self._chronicle, self._flights, self._parked, around.in_background)
@@ -99,6 +103,7 @@ class Execution:
         """Drop everything without recording it: the run is not ours any more, or will never go on."""
         for attempt in self._flights:
             self._flights.cancel(attempt)
+        self._alarm.cancel()
         self._spending.close()
         self.state.forget()
         self._parked.let_go()
@@ -201,8 +206,12 @@ class Execution:
         return False
 
     async def _carry_out(self, commands: Sequence[Command]) -> bool:
-        """Record every command's event, then execute what is pure; return whether the run was given up."""
+        """Record every command's event, then execute what is pure; return whether the run was given up.
+
+        Of attempts to be launched alone the core has no more to say until one has an outcome: they begin at once.
+        """
         pure: list[Attempt] = []
+        launches = 0
         self._round.left = ROUND_UNITS
         for command in commands:
             if isinstance(command, Complete | Fail):
@@ -210,32 +219,34 @@ class Execution:
             if isinstance(command, Skip):
                 await self._skips.skip(command)
             else:
-                self._begin(command, pure)
+                launches += self._begin(command, pure)
             if self._turns.are_over(time.monotonic()):
                 await self._turns.wait(self._claimed.tenant_id)
         await self._execute_all(pure)
         if self._journal.is_full:
             await self._around.writer.commit(self._journal)
-        return False
+        return launches == len(commands) and await self._launch()
 
-    def _begin(self, command: Start | Reject, pure: list[Attempt]) -> None:
-        """Record a start, or that a step fails by rule; not once the run is to be given away.
+    def _begin(self, command: Start | Reject, pure: list[Attempt]) -> bool:
+        """Record a start, or that a step fails by rule; return whether an attempt is to be launched.
 
-        What is pure is executed with the others of its round, the rest after the next commit.
+        What is pure is executed with the others of its round, the rest after the next commit. Once the run is to be
+        given away nothing begins.
         """
         if self._draining:
-            return
+            return False
         key = command.step_id, command.activation
         if isinstance(command, Reject):
             payload: dict[str, Json] = {"error": dict(command.error), "edges": list(command.edges)}
             self._record(EventType.STEP_FAILED, payload, key, command.attempt)
-            return
+            return False
         self._record(EventType.STEP_STARTED, {"inputs": dict(command.inputs)}, key, command.attempt)
         attempt = self._attempt(key)
         if attempt.step.plan_step.effect is Effect.PURE:
             pure.append(attempt)
-        else:
-            self._flights.add(attempt)
+            return False
+        self._flights.add(attempt)
+        return True
 
     async def _execute_all(self, pure: Sequence[Attempt]) -> None:
         """Execute pure attempts; once the run is to be given away, the next owner executes those that are left."""
@@ -283,10 +294,9 @@ class Execution:
             self._around.writer.submit(self._journal)
         # A retry that is due already waits for something else than time.
         until = min(self._claimed.deadline_at, self._chronicle.waits.next_time(without=self._offered))
-        timer = asyncio.get_running_loop().call_later(max(0.001, until - now), self._wake.set)
+        self._alarm.set(self._around.clock.steady(until))
         await self._wake.wait()
         self._wake.clear()
-        timer.cancel()
         if self._turns.must_wait(self._claimed.tenant_id):
             await self._turns.wait(self._claimed.tenant_id)
         return False
@@ -339,12 +349,12 @@ class Execution:
             step=step,
             scope=Scope(self.state, activation.token, activation, resume_url=self._resume_url),
             deadline=time.monotonic() + min(seconds_left, step.plan_step.timeout_seconds or seconds_left),
-            context=self._around.contexts.get(self._claimed.tenant_id),
+            context=self._context,
             tell=self._around.deltas.tell,
             record=self._chronicle.record_action,
             reserve=self._spending.reserve,
             known=Known(self._chronicle.cookies.begin(), self._chronicle.made.of(key)),
-            commit=partial(self._around.writer.commit, self._journal),
+            commit=self._commit,
             account=Account(INLINE_UNITS, part_of=self._round),
         )
 

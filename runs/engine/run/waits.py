@@ -86,14 +86,20 @@ class Waits:
 
     def due(self, now: float) -> list[ActivationKey]:
         """Return those that may be tried again now."""
+        if not self._by_key:
+            return []
         return [key for key, wait in self._by_key.items() if wait.kind not in PARKED and wait.until <= now]
 
     def to_look_at(self, now: float) -> list[ActivationKey]:
         """Return those that are parked, and whose time to be looked at has come."""
+        if not self._by_key:
+            return []
         return [key for key, wait in self._by_key.items() if wait.kind in PARKED and wait.until <= now]
 
     def next_time(self, *, without: list[ActivationKey] | None = None, of_parked: bool = False) -> float:
         """Return the first time to come; infinity when there is none. ``of_parked``: of those alone."""
+        if not self._by_key:
+            return NEVER
         passed = without or ()
         waits = ((key, wait) for key, wait in self._by_key.items() if wait.kind in PARKED or not of_parked)
         return min((wait.until for key, wait in waits if key not in passed), default=NEVER)
