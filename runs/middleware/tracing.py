@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 from functools import lru_cache
+from typing import Final
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
@@ -11,6 +12,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from runs.runtime import the_runtime
 from runs.step_api.base import Defer, Emit, Next, StepCall, StepFailed, StepType, Wait
 from segments.catalog import Effect
+
+KEPT_TRACES: Final = 4_096
+"""More than a worker has runs at once: they ask in turn, so one too few would have each read anew by each attempt."""
 
 _propagator = TraceContextTextMapPropagator()
 
@@ -63,7 +67,7 @@ async def _in_trace(call: StepCall, run: Next) -> Emit | Wait:
         context.detach(token)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=KEPT_TRACES)
 def _trace_of(traceparent: str) -> Context:
     return _propagator.extract({"traceparent": traceparent}, Context())
 

@@ -87,7 +87,7 @@ class Chronicle:
             payload = {**payload, USAGE: list(usage)}
         event = self._journal.append(event_type, payload, step_id=key[0], activation=key[1], attempt=attempt)
         apply(self.state, event)
-        self.waits.fold(event, self._journal.clock.now())
+        self.waits.fold(event, event.at)
         if event_type is EventType.STEP_RETRYING:
             self._count_fault(event)
         self._fold_action(event)

@@ -56,7 +56,7 @@ class Spending:
             at = self._journal.rows[-1][7]
             for ordinal, used in enumerate(usage):
                 self._journal.accompany("usage", _entry(self._journal.run_id, event, ordinal, at, used))
-        if event.type in OUTCOMES and event.step_id is not None:
+        if (self._held or self._asked) and event.type in OUTCOMES and event.step_id is not None:
             key = self._journal.run_id, event.step_id, event.activation or 0, event.attempt or 0
             self._held.pop(key, None)
             if key in self._asked:
