@@ -36,7 +36,7 @@ class Toolbox:
     A call has an idempotency key by its tool and what its arguments mean: models do not ask in the same order every
     time, nor write alike, and what a retried attempt asks for again is the same call to the other side. Where that side
     does not honour the key, a POST or PATCH that may have had its effect is not made again: the model reads what came
-    of it.
+    of it. A call that failed is asked for again under its key; only one that was answered leaves room for another.
     """
 
     def __init__(self, call: StepCall, tools: Sequence[AgentTool]) -> None:
@@ -78,13 +78,14 @@ class Toolbox:
             raise StepFailed("TOOL_NOT_ALLOWED", f"The connection {tool.client_ref} does not allow tools.")
         asked = json.dumps([tool.name, _meaning(arguments)], sort_keys=True)
         key = self._next_key(asked)
-        if key in self._made:
-            return _told_again(self._made[key])
+        if (made := self._made.get(key)) is not None:
+            if made.is_lost:
+                self._asked[asked] -= 1  # nobody knows of it, however often it is asked for
+            return _told_again(made)
         try:
             return await self._call_out(_request(tool, client, arguments, key), tool, arguments)
         except StepFailed as failure:
-            if failure.code != "HTTP_STATUS":
-                self._asked[asked] -= 1  # asked for again it is the same call
+            self._asked[asked] -= 1  # asked for again it is the same call
             return _failed(failure)
 
     async def _call_out(self, request: OutgoingRequest, tool: AgentTool, arguments: Mapping[str, Json]) -> str:
@@ -123,8 +124,8 @@ class _Record:
         if not was_made:
             return {}
         told = _failed(outcome) if isinstance(outcome, StepFailed) else _answered(outcome)
-        self.made = replace(self.made, told=told)
-        return {MADE: {"told": told}}
+        self.made = replace(self.made, told=told, is_lost=isinstance(outcome, StepFailed))
+        return {MADE: {"told": told, **({"is_lost": True} if self.made.is_lost else {})}}
 
 
 def _request(tool: AgentTool, client: Client, arguments: Mapping[str, Json], key: str) -> OutgoingRequest:

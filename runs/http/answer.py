@@ -14,6 +14,7 @@ from kernel.redaction import redact
 from kernel.types import Json
 from runs.connections.digest import why_not_answered
 from runs.http.links import next_link
+from runs.http.outcomes import is_outcome_unknown
 from runs.http.reading import MAX_BYTES_IN_PLACE, ResponseAs, UnreadableAnswer, excerpt, read_content, read_large
 from runs.step_api.base import StepFailed
 from runs.step_api.retry_after import seconds_to_wait
@@ -61,6 +62,11 @@ class HttpAnswer:
     def next_link(self) -> str | None:
         """The next page, as the header ``Link`` names it (RFC 8288)."""
         return next_link(self.headers.get("link", ""))
+
+    @property
+    def is_outcome_unknown(self) -> bool:
+        """Whether nobody knows behind its status if the call was done."""
+        return is_outcome_unknown(self.status, self.headers, self.content)
 
     async def read(self, tenant: UUID) -> None:
         """Read the content, so that ``value`` is there at once; of a large one without holding the event loop.

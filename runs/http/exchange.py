@@ -72,8 +72,8 @@ async def exchange(
     the journal has.
 
     Raises:
-        StepFailed: No answer (retryable, unless the call may have had an effect that would come twice), a status that
-            is an error, or a request the policy blocks.
+        StepFailed: No answer, or a status that says as little of what was done (both retryable, unless the call may
+            have had an effect that would come twice), another status that is an error, or a request the policy blocks.
         Defer: A gate is closed for now; nothing was sent.
     """
     return await _Exchange(call, request, {**request.headers}, notes).go(accepted, patient=patient)
@@ -107,13 +107,25 @@ class _Exchange:
             async with self.call.outside(self.request.endpoint, patient=patient):
                 with self._behind_redirects():
                     answer = await self._answer(accepted)
-                    answer.check_status(accepted)
+                    self._check_status(answer, accepted)
                     await self._read(answer)
         except StepFailed as failure:
             self._tell("action.failed", {"code": failure.code, "status": failure.details.get("status")}, failure)
             raise
         self._tell("action.completed", {"status": answer.status}, answer)
         return answer
+
+    def _check_status(self, answer: HttpAnswer, accepted: Collection[int]) -> None:
+        """Refuse a status that is an error; one that leaves open what was done counts as no answer."""
+        try:
+            answer.check_status(accepted)
+        except StepFailed as failure:
+            if not self.request.is_repeatable and self._made() is None and answer.is_outcome_unknown:
+                self.call.is_in_doubt = True
+                failure.retryable = False
+                failure.message = sentences(failure.message, NOT_REPEATED)
+                failure.details["sent"] = True
+            raise
 
     def _tell(self, event_type: str, told: dict[str, Json], outcome: HttpAnswer | StepFailed) -> None:
         if self.started is not None:
@@ -122,11 +134,12 @@ class _Exchange:
                 news = self.call.cookies.news(self.request.client.ref)
                 known |= {} if news is None else {COOKIES_TOLD: news}
             if self.notes is not None:
-                was_refused = isinstance(outcome, StepFailed) and outcome.code == "HTTP_STATUS"
-                known |= self.notes.of_end(
-                    outcome, was_made=self._made() is not None or (self.arrived and not was_refused)
-                )
+                known |= self.notes.of_end(outcome, was_made=self._was_made(outcome))
             self.call.record(event_type, {**known, "duration_ms": round((time.monotonic() - self.started) * 1000)})
+
+    def _was_made(self, outcome: HttpAnswer | StepFailed) -> bool:
+        was_refused = isinstance(outcome, StepFailed) and outcome.code == "HTTP_STATUS" and not self.call.is_in_doubt
+        return self._made() is not None or (self.arrived and not was_refused)
 
     def _detour(self) -> dict[str, Json]:
         """Tell where redirects led, and what of the request went with them."""

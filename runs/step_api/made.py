@@ -7,7 +7,8 @@ from typing import Final
 from kernel.types import Json
 
 MADE: Final = "tool"
-"""Member of an action's payload: when it starts ``name`` and ``arguments``, when it ends ``told``, if it was made."""
+"""Member of an action's payload: when it starts ``name`` and ``arguments``, when it ends ``told``, if it was made, and
+``is_lost`` where its answer did not come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,14 @@ class MadeCall:
         name: Of the tool.
         arguments: Of the tool.
         told: What was answered, as the model was told; None while nobody knows.
+        is_lost: Whether no answer says what came of it.
     """
 
     key: str
     name: str
     arguments: Json
     told: str | None = None
+    is_lost: bool = True
 
 
 Activation = tuple[str | None, int | None]
@@ -57,7 +60,7 @@ class MadeCalls:
         told = payload.get(MADE)
         made = self._made[activation].pop(key)
         if isinstance(told, dict):
-            self._made[activation][key] = replace(made, told=str(told.get("told")))
+            self._made[activation][key] = replace(made, told=str(told.get("told")), is_lost=told.get("is_lost") is True)
 
     def forget(self, activation: Activation) -> None:
         """Take in that an activation is over."""

@@ -36,8 +36,8 @@ def _unrepeated(config: Mapping[str, Json]) -> tuple[Remark, ...]:
         return ()
     which = f"This {effect}" if effect == method else f"This call, where it is a {effect},"
     message = (
-        f"{which} is not repeated by itself when its answer does not come, as it may have had its effect: "
-        "`honours_idempotency_key` changes that."
+        f"{which} is not repeated by itself when its answer does not come or does not say whether it was done (500, "
+        "502, 504 and their like), as it may have had its effect: `honours_idempotency_key` changes that."
     )
     hint = (
         "say true in the step, or in its connection's `options`, if the server does once what comes twice with one "

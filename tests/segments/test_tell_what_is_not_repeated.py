@@ -50,8 +50,9 @@ def test_one_sentence_says_which_call_is_not_repeated_and_what_changes_that(
     (found,) = told(api(acme), config)
     assert (found["severity"], found["pointer"], found["step_id"]) == ("info", pointer, "s0")
     assert found["message"] == (
-        f"This {config.get('method', 'POST')} is not repeated by itself when its answer does not come, as it may have "
-        "had its effect: `honours_idempotency_key` changes that."
+        f"This {config.get('method', 'POST')} is not repeated by itself when its answer does not come or does not say "
+        "whether it was done (500, 502, 504 and their like), as it may have had its effect: "
+        "`honours_idempotency_key` changes that."
     )
     assert "options" in found["hint"]
 

@@ -155,6 +155,60 @@ def test_a_call_whose_answer_did_not_come_is_made_by_no_attempt_again(
     assert "not made again" in answer["answer"]["detail"]
 
 
+LOST = {
+    "closed": Answer(raw=b""),
+    "a cut head": Answer(raw=b"HTTP/1.1 2"),
+    "a cut answer": Answer(raw=b"HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n{"),
+    "504": Answer(504, "<h1>504 Gateway Time-out</h1>"),
+    "500": Answer(500),
+}
+
+
+@pytest.mark.parametrize("answer", LOST.values(), ids=LOST)
+def test_however_often_it_is_asked_for_it_is_not_made_again(
+    tenant: Tenant, models: ModelServer, shop: CountingServer, host: Host, answer: Answer
+) -> None:
+    """Four times in the attempt, and twice in the next; with other arguments it is another call."""
+    shop.route("POST", "/book", answer)
+    book = wants("book", seat=7)
+    says = book, book, book, wants("book", seat=7.0), DOWN, book, book, Reply("I do not know.")
+    run = booked(tenant, models, *says)
+    assert (run.status, run.output, len(shop.calls)) == ("completed", "I do not know.", 1)
+    first, *others = told(models.asked[-1])
+    assert "not made again" in first["detail"]
+    assert all("not made again" in one["already_made"] for one in others)
+    shop.forget()
+    shop.route("POST", "/book", answer)
+    booked(tenant, models, book, wants("book", seat=8), Reply("I do not know."))
+    assert [call.json()["seat"] for call in shop.calls] == [7, 8]
+
+
+@pytest.mark.parametrize("answer", LOST.values(), ids=LOST)
+def test_where_keys_are_honoured_each_asking_has_the_same_key(
+    tenant: Tenant, models: ModelServer, shop: CountingServer, host: Host, answer: Answer
+) -> None:
+    connect_shop(tenant, shop, options={"honours_idempotency_key": True})
+    forget(host)
+    shop.route("POST", "/book", answer)
+    book = wants("book", seat=7)
+    booked(tenant, models, book, book, DOWN, book, Reply("I do not know."))
+    assert len(shop.calls) == 3
+    assert len({call.idempotency_key for call in shop.calls}) == 1
+
+
+def test_what_was_refused_and_then_made_is_not_made_by_the_next_attempt(
+    tenant: Tenant, models: ModelServer, shop: CountingServer, host: Host
+) -> None:
+    shop.route("POST", "/book", [Answer(status=409), Answer(status=201, body={})])
+    book = wants("book", seat=7)
+    run = booked(tenant, models, book, book, DOWN, book, Reply("Yours."))
+    assert (run.output, [call.idempotency_key for call in shop.calls].count(shop.calls[0].idempotency_key)) == (
+        "Yours.",
+        2,
+    )
+    assert len(shop.calls) == 2
+
+
 def test_calls_of_one_attempt_that_are_asked_for_twice_are_made_twice(
     tenant: Tenant, models: ModelServer, shop: CountingServer, host: Host
 ) -> None:

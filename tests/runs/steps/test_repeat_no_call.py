@@ -69,7 +69,62 @@ async def test_what_was_never_sent_is_tried_again(bench: Bench, url: str) -> Non
     assert failure.details == {"reason": "refused", "sent": False}
 
 
-async def test_an_answer_with_an_error_is_no_doubt(bench: Bench, url: str) -> None:
-    bench.server.route("POST", "/busy", Answer(status=503))
+PAGE = {"Content-Type": "text/html"}
+HEROKU = '<iframe src="//www.herokucdn.com/error-pages/application-error.html"></iframe>'
+ENVOY = "upstream connect error or disconnect/reset before headers. reset reason: "
+NOBODY_KNOWS = {
+    **{f"{status}": Answer(status, "<html>Time-out</html>", PAGE) for status in (500, 502, 504, 506)},
+    **{f"{status}": Answer(status) for status in (520, 521, 522, 523, 524, 527, 530, 598, 599)},
+    "Heroku H12": Answer(503, HEROKU, PAGE),
+    "Varnish": Answer(503, "<h1>Error 503 Backend fetch failed</h1>", PAGE),
+    "Fastly": Answer(503, "<title>503 first byte timeout</title>", PAGE),
+    "Envoy, ended": Answer(503, f"{ENVOY}connection termination"),
+    "Envoy, reset": Answer(503, f"{ENVOY}remote reset"),
+    "API Gateway": Answer(503, {"message": "Service Unavailable"}, {"apigw-requestid": "Y1"}),
+}
+NOT_DONE = {
+    **{f"{status}": Answer(status) for status in (408, 425, 429, 501, 503, 507, 511, 525, 529)},
+    "busy": Answer(503, "<h1>503 Service Temporarily Unavailable</h1>", PAGE),
+    "Envoy, nobody there": Answer(503, f"{ENVOY}connection failure"),
+    "a server's own words": Answer(503, {"message": "Service Unavailable"}),
+}
+
+
+@pytest.mark.parametrize("answer", NOBODY_KNOWS.values(), ids=NOBODY_KNOWS)
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_a_status_that_leaves_open_what_was_done_is_no_answer(
+    bench: Bench, url: str, method: str, answer: Answer
+) -> None:
+    for one in (method, "PUT"):
+        bench.server.route(one, "/x", answer)
+    config = {"method": method, "url": f"{url}/x"}
+    failure = await bench.fail(config)
+    assert (failure.code, failure.retryable, failure.host_failed) == ("HTTP_STATUS", False, True)
+    assert "may have had its effect" in failure.message
+    assert "honours_idempotency_key" in failure.message
+    assert (failure.details["status"], failure.details["sent"]) == (answer.status, True)
+    for harmless in ({"method": "PUT"}, KNOWS_KEYS):
+        failure = await bench.fail({**config, **harmless})
+        assert (failure.code, failure.retryable, "sent" in failure.details) == ("HTTP_STATUS", True, False)
+
+
+@pytest.mark.parametrize("answer", NOT_DONE.values(), ids=NOT_DONE)
+async def test_a_status_that_says_that_nothing_was_done_is_no_doubt(bench: Bench, url: str, answer: Answer) -> None:
+    bench.server.route("POST", "/busy", answer)
     failure = await bench.fail({"method": "POST", "url": f"{url}/busy"})
     assert (failure.code, failure.retryable) == ("HTTP_STATUS", True)
+    assert "effect" not in failure.message
+
+
+async def test_a_status_that_is_accepted_is_an_answer(bench: Bench, url: str) -> None:
+    bench.server.route("POST", "/late", Answer(504))
+    config = {"method": "POST", "url": f"{url}/late"}
+    assert (await bench.fail(config)).retryable is False
+    assert (await bench.run({**config, "accept_statuses": [504]})).ports["status"] == 504
+
+
+async def test_a_post_that_is_redirected_as_it_was_is_not_made_again_either(bench: Bench, url: str) -> None:
+    bench.server.route("POST", "/old", Answer(307, headers={"Location": "/new"}))
+    bench.server.route("POST", "/new", [Answer(503), Answer(504)])
+    config = {"method": "POST", "url": f"{url}/old"}
+    assert [(await bench.fail(config)).retryable for _ in range(2)] == [True, False]

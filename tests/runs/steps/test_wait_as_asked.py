@@ -90,9 +90,9 @@ def test_a_time_that_is_over_asks_for_no_wait() -> None:
 
 @pytest.mark.parametrize("status", [600, 799, 999])
 async def test_a_status_nobody_knows_is_no_reason_to_ask_again(bench: Bench, url: str, status: int) -> None:
-    bench.server.route("POST", "/odd", [Answer(status=599), Answer(status=status)])
-    failure = await bench.fail({"method": "POST", "url": f"{url}/odd"})
+    bench.server.route("GET", "/odd", [Answer(status=599), Answer(status=status)])
+    failure = await bench.fail({"method": "GET", "url": f"{url}/odd"})
     assert (failure.retryable, failure.host_failed) == (True, True)
-    failure = await bench.fail({"method": "POST", "url": f"{url}/odd"})
+    failure = await bench.fail({"method": "GET", "url": f"{url}/odd"})
     assert (failure.code, failure.retryable, failure.host_failed) == ("HTTP_STATUS", False, False)
     assert failure.details["status"] == status
