@@ -1,4 +1,4 @@
-"""Which step types there are, and the handler of each: ours, those of installed apps, those of installed packages."""
+"""Which step types there are, and the handler of each: ours, those of installed apps and packages, the program's."""
 
 import importlib
 import inspect
@@ -59,6 +59,20 @@ def step_type_offer(type_id: str, version: str) -> str:
     return f"{type_id}@{version.partition('.')[0]}"
 
 
+_of_program: Final[dict[str, object]] = {}
+
+
+def register(handler: type[StepHandler]) -> None:
+    """Add a step type of the program that runs here to the registry of this process.
+
+    Raises:
+        RuntimeError: The registry is made, which setting Django up does.
+    """
+    if registry.cache_info().currsize:
+        raise RuntimeError("Step types are registered before Django is set up.")
+    _of_program[f"{handler.__module__}.{handler.__qualname__}"] = handler
+
+
 @cache
 def registry() -> StepRegistry:
     """Give the registry of this process, made at first use.
@@ -110,7 +124,7 @@ def _handler(listed: object, place: str) -> StepHandler:
 
 
 def _listed() -> dict[str, object]:
-    found = {path: _import(path) for path in (*BUILTIN, *_of_apps())}
+    found = {path: _import(path) for path in (*BUILTIN, *_of_apps())} | _of_program
     for entry in entry_points(group=ENTRY_POINT_GROUP):
         try:
             found[f"{ENTRY_POINT_GROUP}: {entry.name}"] = entry.load()

@@ -1,6 +1,5 @@
 """A real API server process on the test's database, and a caller for it."""
 
-import os
 import ssl
 import subprocess
 import sys
@@ -8,20 +7,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import httpx
-from django.db import connection
 
 from devserver.folders import CHECKOUT
 from devserver.processes import free_port
 from tests.support.process_ends import eventually
+from tests.support.program_environment import program_environment
 
 START_SECONDS = 90.0
 """On a machine that does much else; alone it takes two."""
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For clients on the loopback: each would read all authorities' certificates, which takes longer than ten requests."""
+SETTINGS = {
+    "REQUESTS_PER_MINUTE_PER_TENANT": "1000000",
+    "REQUESTS_PER_MINUTE_PER_ADDRESS": "1000000",
+    "WRONG_CREDENTIALS_PER_MINUTE": "1000000",
+}
 
 
 class ServerProcess:
@@ -55,10 +57,9 @@ class ServerProcess:
 
     def _starts(self) -> bool:
         argv = [sys.executable, "-m", "llmteam.web", "--bind", "127.0.0.1", "--port", str(self.port)]
+        environment = program_environment(**(SETTINGS | self._environment))
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                argv, cwd=CHECKOUT, env=self._full_environment(), stdout=log, stderr=subprocess.STDOUT
-            )
+            self._process = subprocess.Popen(argv, cwd=CHECKOUT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         process = self._process
         ready = eventually(lambda: self._answers() or process.poll() is not None, seconds=START_SECONDS)
         assert ready, f"the server did not come up:\n{self.log}"
@@ -85,23 +86,6 @@ class ServerProcess:
                 return caller.get("/healthz").status_code == 200
         except httpx.TransportError:
             return False
-
-    def _full_environment(self) -> dict[str, Any]:
-        told = connection.settings_dict
-        login = f"{quote(told['USER'])}:{quote(told['PASSWORD'])}"
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("COV_", "PYTEST_"))}
-        return {
-            **inherited,
-            "PYTHONPATH": os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "platform")]),
-            "DATABASE_URL": f"postgresql://{login}@{told['HOST']}:{told['PORT']}/{told['NAME']}",
-            "LLMTEAM_DEVELOPMENT": "1",
-            "EGRESS_ALLOW_HOSTS": "127.0.0.1:*",
-            "EGRESS_ALLOW_CIDRS": "127.0.0.1/32",
-            "REQUESTS_PER_MINUTE_PER_TENANT": "1000000",
-            "REQUESTS_PER_MINUTE_PER_ADDRESS": "1000000",
-            "WRONG_CREDENTIALS_PER_MINUTE": "1000000",
-            **self._environment,
-        }
 
 
 @contextmanager

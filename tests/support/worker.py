@@ -9,19 +9,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
-
-from django.db import connection
 
 from devserver.folders import CHECKOUT
 from runs.models import Worker
 from tests.support import step_types
 from tests.support.process_ends import eventually
+from tests.support.program_environment import program_environment
 
 START_SECONDS = 90.0
 """On a machine that does much else; alone it takes two."""
 SHORT_LEASE = {"WORKER_LEASE_SECONDS": "2", "WORKER_HEARTBEAT_SECONDS": "0.5"}
 """For tests of what comes when a lease ends. On a busy machine it may end under a worker that only waits its turn."""
+
+SETTINGS = {
+    "EXTRA_APPS": step_types.APP,
+    "WORKER_LEASE_SECONDS": "30",
+    "WORKER_HEARTBEAT_SECONDS": "0.5",
+    "WORKER_GRACE_SECONDS": "5",
+    "SWEEP_SECONDS": "0.3",
+}
 
 
 class WorkerProcess:
@@ -50,10 +56,9 @@ class WorkerProcess:
     def start(self) -> None:
         argv = [sys.executable, "-m", "celery", "-A", "llmteam", "worker", "--pool", "threads", "--concurrency", "2"]
         argv += ["--without-gossip", "--without-mingle", "--hostname", self.host_name, "--loglevel", "INFO"]
+        environment = program_environment(**(SETTINGS | self._environment))
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                argv, cwd=CHECKOUT, env=self._full_environment(), stdout=log, stderr=subprocess.STDOUT
-            )
+            self._process = subprocess.Popen(argv, cwd=CHECKOUT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         ready = eventually(lambda: self._is_registered() or not self.is_running, seconds=START_SECONDS)
         assert ready, f"the worker did not come up:\n{self.log}"
         assert self.is_running, f"the worker ended:\n{self.log}"
@@ -83,27 +88,6 @@ class WorkerProcess:
     def _is_registered(self) -> bool:
         # Unscoped by nature: workers belong to no tenant.
         return Worker.objects.filter(name=self.host_name).exists()
-
-    def _full_environment(self) -> dict[str, str]:
-        told = connection.settings_dict
-        login = f"{quote(told['USER'])}:{quote(told['PASSWORD'])}"
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("COV_", "PYTEST_"))}
-        return {
-            **inherited,
-            "PYTHONPATH": os.pathsep.join(
-                [str(CHECKOUT), str(CHECKOUT / "platform"), os.environ.get("PYTHONPATH", "")]
-            ),
-            "DATABASE_URL": f"postgresql://{login}@{told['HOST']}:{told['PORT']}/{told['NAME']}",
-            "LLMTEAM_DEVELOPMENT": "1",
-            "EXTRA_APPS": step_types.APP,
-            "WORKER_LEASE_SECONDS": "30",
-            "WORKER_HEARTBEAT_SECONDS": "0.5",
-            "WORKER_GRACE_SECONDS": "5",
-            "SWEEP_SECONDS": "0.3",
-            "EGRESS_ALLOW_HOSTS": "127.0.0.1:*",
-            "EGRESS_ALLOW_CIDRS": "127.0.0.1/32",
-            **self._environment,
-        }
 
 
 @contextmanager

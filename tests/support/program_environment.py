@@ -1,0 +1,24 @@
+"""The environment of a program of ours that a test starts: the test's database, and loopback to call."""
+
+import os
+from urllib.parse import quote
+
+from django.db import connection
+
+from devserver.folders import CHECKOUT
+
+
+def program_environment(**more: str) -> dict[str, str]:
+    """What the program gets; ``more`` goes before."""
+    told = connection.settings_dict
+    login = f"{quote(told['USER'])}:{quote(told['PASSWORD'])}"
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("COV_", "PYTEST_"))}
+    return {
+        **inherited,
+        "PYTHONPATH": os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "platform"), os.environ.get("PYTHONPATH", "")]),
+        "DATABASE_URL": f"postgresql://{login}@{told['HOST']}:{told['PORT']}/{told['NAME']}",
+        "LLMTEAM_DEVELOPMENT": "1",
+        "EGRESS_ALLOW_HOSTS": "127.0.0.1:*",
+        "EGRESS_ALLOW_CIDRS": "127.0.0.1/32",
+        **more,
+    }
