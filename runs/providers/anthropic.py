@@ -10,7 +10,8 @@ from runs.providers.decoding import joined
 from runs.providers.errors import Complaint, failed
 from runs.providers.finishes import Ends
 from runs.providers.reasoning import without_reasoning
-from runs.providers.spoken.calls import SpokenCall, spoken_in
+from runs.providers.spoken.calls import spoken_in
+from runs.providers.spoken.placing import SpokenCall
 from runs.providers.through_sdk import STREAM, Lacks, SdkProvider, has_no_stream
 from runs.providers.tokens import counted, estimated, whole_number
 from runs.step_api.language_models import (

@@ -210,7 +210,7 @@ class SdkProvider:
         headers = {} if request.idempotency_key is None else {"idempotency-key": request.idempotency_key}
         tell = on_delta or _nobody
         speech, events = Speech(), []
-        withheld = Withheld(has_tools=bool(request.tools), may_be_bare=request.response_schema is None)
+        withheld = Withheld([tool.name for tool in request.tools], may_be_bare=request.response_schema is None)
         async with wire.ask(body, headers=headers, seconds=seconds, tenant=request.tenant, streamed=streamed) as answer:
             heard.answer = answer
             async for event in answer.events:

@@ -3,8 +3,8 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, cast
 
 from kernel.errors import LlmteamError
 from kernel.types import Json
@@ -14,32 +14,31 @@ from runs.providers.spoken.marks import (
     BEFORE_ARGUMENTS,
     BEHIND,
     CUT_WHOLE,
+    DSML,
+    IS_JSON,
     NAMED,
+    OBJECT_CALL,
     OPENER_OR_CODE,
     PARAMETER,
+    PYTHONIC,
     SIMPLE_MARKS,
     TAGGED,
     WHOLE_BEGINS,
     without_own_fence,
 )
+from runs.providers.spoken.placing import CallBlock, CallLost, SentTexts, SpokenCall, meant, rest_of
+from runs.providers.spoken.pythonic import NotPython, PythonCall, read_python_calls, read_value
 from runs.step_api.language_models import CompletionRequest, Tool
 
 _NAMES: Final = ("name", "tool_name", "function", "tool")
 _ARGUMENTS: Final = ("arguments", "parameters", "args", "input", "tool_input")
 _BESIDE: Final = frozenset(("type", "id", "tool_call_id", "call_id", "index"))
 _MAX_CALLS: Final = 128
+_PRINT: Final = "print"
 _LAST_WORD: Final = re.compile(r"(?:functions?\.)?([\w.:-]*)\s*\Z")
 _MIN_OF_A_MARK: Final = 6
 _BETWEEN: Final = re.compile(r"[\s,;]*")
 _DECODER: Final = json.JSONDecoder(strict=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SpokenCall:
-    """A call as the text has it."""
-
-    name: str
-    arguments: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +57,6 @@ class Spoken:
         return [{"function": {"name": call.name, "arguments": call.arguments}} for call in self.calls]
 
 
-class _Lost(Exception):
-    """A call begins and cannot be read."""
-
-
 def spoken_in(text: str, request: CompletionRequest, *, has_calls: bool, also: Sequence[Tool] = ()) -> Spoken:
     """Find what an answer says and calls in its text; where calls came beside it, it is text.
 
@@ -74,28 +69,37 @@ def spoken_in(text: str, request: CompletionRequest, *, has_calls: bool, also: S
     tools = (*request.tools, *also)
     if has_calls or not tools:
         return Spoken(text)
-    return read_spoken(text, tools, may_be_bare=request.response_schema is None)
+    sent = SentTexts(turn.text for turn in request.messages)
+    return read_spoken(text, tools, sent, may_be_bare=request.response_schema is None)
 
 
-def read_spoken(text: str, tools: Sequence[Tool], *, may_be_bare: bool) -> Spoken:
-    """Find the calls of offered tools in a text; what only mentions their marks stays text.
+def read_spoken(text: str, tools: Sequence[Tool], sent: SentTexts, *, may_be_bare: bool) -> Spoken:
+    """Find the calls of offered tools in a text; what only mentions their marks, or repeats what was sent, stays text.
 
     Marks within code are mentioned, unless the code is all there is. Takes linear time.
 
     Args:
         text: What the model said, without its reasoning.
         tools: What it was offered.
+        sent: What it was told.
         may_be_bare: Whether a text that is the JSON of a call, without any mark, is one.
     """
-    reader = _CallReader(without_own_fence(text), {tool.name: tool.parameters for tool in tools})
+    reader = _CallReader(_opened(DSML.sub("", text)), {tool.name: tool.parameters for tool in tools})
     try:
-        found = reader.bare_calls() if may_be_bare else []
-        if found:
-            return Spoken("", tuple(found))
-        reader.read()
-    except (_Lost, RecursionError):
+        bare = reader.bare_calls(may_be_json=may_be_bare)
+        if bare:
+            return Spoken(text) if sent.hold(bare) else Spoken("", tuple(bare))
+        blocks = reader.read(sent)
+    except (CallLost, RecursionError):
         return Spoken(text, is_lost=True)
-    return Spoken(reader.rest(), tuple(reader.calls)) if reader.calls else Spoken(text)
+    calls = tuple(call for block in blocks for call in block.calls)
+    return Spoken(rest_of(reader.text, blocks), calls) if calls else Spoken(text)
+
+
+def _opened(text: str) -> str:
+    """Take off a fence around all there is, but for one around words of Python, which are a program then."""
+    inner = without_own_fence(text)
+    return text if PYTHONIC.match(inner.lstrip()) is not None else inner
 
 
 @dataclass(slots=True)
@@ -104,44 +108,41 @@ class _CallReader:
 
     text: str
     tools: Mapping[str, Mapping[str, Json]]
-    calls: list[SpokenCall] = field(default_factory=list)
-    _taken: list[tuple[int, int]] = field(default_factory=list)
 
-    def read(self) -> None:
-        """Find all calls; raises _Lost."""
-        place = 0
-        while (found := OPENER_OR_CODE.search(self.text, place)) is not None and len(self.calls) < _MAX_CALLS:
+    def read(self, sent: SentTexts) -> list[CallBlock]:
+        """Find all calls that are meant; raises CallLost."""
+        place = count = 0
+        blocks: list[CallBlock] = []
+        while (found := OPENER_OR_CODE.search(self.text, place)) is not None and count < _MAX_CALLS:
             start, at = found.span()
             place = max(at, start + 1)
             calls, end = ([], at) if found["opener"] is None else self._calls_at(at)
             if not calls:
                 continue
             place = max(end, place)
+            count += len(calls)
+            is_in_words = found["opener"].strip() == "" and self.text[at] == "["
             if all(call.name in self.tools for call in calls):
-                self.calls += calls
-                self._taken.append((start, place))
-            elif place == len(self.text):
-                raise _Lost
+                blocks.append(CallBlock(start, place, tuple(calls)))
+            elif place == len(self.text) and not is_in_words and not sent.hold(calls):
+                raise CallLost
         if any(self.text.endswith(mark[:size]) for mark in SIMPLE_MARKS for size in range(_MIN_OF_A_MARK, len(mark))):
-            raise _Lost
+            raise CallLost
+        return meant(self.text, blocks, sent)
 
-    def rest(self) -> str:
-        """Give the text without the calls."""
-        pieces, done = [], 0
-        for start, end in self._taken:
-            pieces.append(self.text[done:start].strip())
-            done = end
-        pieces.append(self.text[done:].strip())
-        return "\n".join(filter(None, pieces))
-
-    def bare_calls(self) -> list[SpokenCall]:
-        """Read a text that is the JSON of calls and nothing else; none where it is anything else."""
+    def bare_calls(self, *, may_be_json: bool) -> list[SpokenCall]:
+        """Read a text that is calls and nothing else, in Python's words or as JSON; none where it is anything else."""
         text = self.text.strip()
+        if PYTHONIC.match(text) is not None:
+            calls, end = self._pythonic(self.text.index(text))
+            return [] if self.text[end:].strip() or not all(call.name in self.tools for call in calls) else calls
+        if not may_be_json:
+            return []
         if WHOLE_BEGINS.match(text) is None:
             return []
         try:
             value, end = self._value(self.text.index(text))
-        except _Lost:
+        except CallLost:
             if (begun := CUT_WHOLE.match(text)) is not None and begun[1] in self.tools:
                 raise
             return []
@@ -161,18 +162,61 @@ class _CallReader:
     def _calls_at(self, place: int) -> tuple[list[SpokenCall], int]:
         """Read the calls behind an opener, and the marks behind them; none where it was only mentioned."""
         place = self._behind_blanks(place)
-        if self.text[place : place + 1] in ("{", "["):
+        if PYTHONIC.match(self.text, place) is not None:
+            calls, end = self._pythonic(place)
+        elif self.text[place : place + 1] in ("{", "["):
             calls, end = self._objects(place)
+        elif (called := OBJECT_CALL.match(self.text, place)) is not None:
+            calls, end = self._object_call(called)
         elif (tagged := TAGGED.match(self.text, place)) is not None:
             calls, end = self._tagged(tagged)
         elif (named := NAMED.match(self.text, place)) is not None:
             calls, end = self._named(named)
         elif self._breaks_off(place):
-            raise _Lost
+            raise CallLost
         else:
             return [], place
-        behind = BEHIND.match(self.text, end)
+        behind = BEHIND.match(self.text, end) if calls else None
         return calls, behind.end() if behind else end
+
+    def _pythonic(self, place: int) -> tuple[list[SpokenCall], int]:
+        """Read calls in Python's words; none where the words are others."""
+        begun = PYTHONIC.match(self.text, place)
+        try:
+            found, end = read_python_calls(self.text, place)
+            return [self._python_call(call) for call in found], end
+        except NotPython as error:
+            if error.is_cut and begun is not None and self._tool_of(begun[1]) in (*self.tools, _PRINT):
+                raise CallLost from None
+            return [], place
+
+    def _python_call(self, call: PythonCall) -> SpokenCall:
+        """Give a call of Python by the names of its tool's parameters."""
+        name = self._tool_of(call.name)
+        properties = self.tools.get(name, {}).get("properties")
+        names = list(properties) if isinstance(properties, dict) else []
+        if len(call.by_place) > len(names):
+            return self._called(call.name, {}, call.start, call.end)
+        arguments = {**dict(zip(names, call.by_place, strict=False)), **call.by_name}
+        return self._called(name, arguments, call.start, call.end)
+
+    def _object_call(self, called: re.Match[str]) -> tuple[list[SpokenCall], int]:
+        """Read a name and an object whose keys and texts have marks of their own."""
+        try:
+            arguments, end = read_value(self.text, called.end())
+        except NotPython:
+            raise CallLost from None
+        return [self._called(called[1], arguments, called.start(1), end)], end
+
+    def _tool_of(self, written: str) -> str:
+        """Give the name of a tool, which may be written as one of a module."""
+        return written if written in self.tools else written.rpartition(".")[2]
+
+    def _called(self, name: str, arguments: Json, start: int, end: int) -> SpokenCall:
+        try:
+            return SpokenCall(name, normalise(arguments, big_integers="text"), self.text[start:end])
+        except LlmteamError:
+            raise CallLost from None
 
     def _breaks_off(self, place: int) -> bool:
         """Whether the text ends there, or amid the name of a tool."""
@@ -194,36 +238,37 @@ class _CallReader:
         name, place = tagged[1], self._behind_blanks(tagged.end())
         if self.text[place : place + 1] == "{":
             arguments, end = self._value(place)
-            return [SpokenCall(name, arguments)], end
-        return self._of_pairs(name, place, PARAMETER)
+            return [self._called(name, arguments, tagged.start(), end)], end
+        return self._of_pairs(name, tagged.start(), place, PARAMETER)
 
     def _named(self, named: re.Match[str]) -> tuple[list[SpokenCall], int]:
         """Read a name and its arguments behind it."""
         name, place = named[1], named.end()
         if (before := BEFORE_ARGUMENTS.match(self.text, place)) is not None:
             arguments, end = self._value(before.end())
-            return [SpokenCall(name, arguments)], end
-        return self._of_pairs(name, place, ARGUMENT)
+            return [self._called(name, arguments, named.start(), end)], end
+        return self._of_pairs(name, named.start(), place, ARGUMENT)
 
-    def _of_pairs(self, name: str, place: int, pattern: re.Pattern[str]) -> tuple[list[SpokenCall], int]:
+    def _of_pairs(self, name: str, start: int, place: int, pattern: re.Pattern[str]) -> tuple[list[SpokenCall], int]:
         """Read arguments that stand in tags each; the call's own tag has to end behind them."""
         arguments: dict[str, Json] = {}
         while (pair := pattern.match(self.text, place)) is not None:
-            arguments[pair[1]] = self._argument(name, pair[1], pair[2])
+            is_json = IS_JSON.match(pair[0]) is not None
+            arguments[pair[1]] = self._argument(name, pair[1], pair[2], is_json=is_json)
             place = pair.end()
         if BEHIND.match(self.text, place) is None:
             if not arguments and name not in self.tools:
                 return [], place
-            raise _Lost
-        return [SpokenCall(name, arguments)], place
+            raise CallLost
+        return [self._called(name, cast("Json", arguments), start, place)], place
 
-    def _argument(self, name: str, key: str, written: str) -> Json:
+    def _argument(self, name: str, key: str, written: str, *, is_json: bool) -> Json:
         """Read an argument as its schema has it; a text is one, without the line ends around it."""
         properties = self.tools.get(name, {}).get("properties")
         schema = properties.get(key) if isinstance(properties, dict) else None
         kind = schema.get("type") if isinstance(schema, dict) else None
         text = written.removeprefix("\n").removesuffix("\n")
-        if kind is None or kind == "string" or (isinstance(kind, list) and "string" in kind):
+        if (kind is None and not is_json) or kind == "string" or (isinstance(kind, list) and "string" in kind):
             return text
         try:
             return normalise(_DECODER.decode(text.strip()), big_integers="text")
@@ -235,17 +280,18 @@ class _CallReader:
             value, end = _DECODER.raw_decode(self.text, place)
             return normalise(value, big_integers="text"), end
         except (ValueError, LlmteamError):
-            raise _Lost from None
+            raise CallLost from None
 
     def _of_object(self, told: Any) -> SpokenCall:
         if isinstance(told, dict) and isinstance(told.get("function"), dict):
             told = told["function"]
         if not isinstance(told, dict):
-            raise _Lost
+            raise CallLost
         name = next((told[key] for key in _NAMES if isinstance(told.get(key), str)), None)
         if name is None:
-            raise _Lost
-        return SpokenCall(name.removeprefix("functions."), next((told[key] for key in _ARGUMENTS if key in told), {}))
+            raise CallLost
+        arguments: Json = next((told[key] for key in _ARGUMENTS if key in told), {})
+        return SpokenCall(name.removeprefix("functions."), arguments, json.dumps(told, ensure_ascii=False))
 
     def _behind_blanks(self, place: int) -> int:
         found = _BETWEEN.match(self.text, place)

@@ -3,10 +3,17 @@
 import re
 from typing import Final
 
+from runs.providers.spoken.pythonic import NAME
+
 _BAR: Final = "\uff5c"
 _BLANK: Final = "\u2581"
 """Signs in the marks of DeepSeek."""
 _SEPARATOR: Final = f"<{_BAR}tool{_BLANK}sep{_BAR}>"
+_DSML: Final = f"{_BAR}DSML{_BAR}"
+DSML: Final = re.compile(rf"(?<=[</]){_DSML}")
+"""What DeepSeek puts into each of its tags."""
+TOOL_CODE: Final = "```tool_code"
+"""The fence in which Gemma calls."""
 _NAME: Final = r"(?:functions?\.)?([\w.-]{1,64})"
 _OPENERS: Final = (
     "<tool_call>",
@@ -25,10 +32,19 @@ _OPENERS: Final = (
     "<|python_tag|>",
     "<|START_ACTION|>",
     "[TOOL_CALLS]",
+    "<seed:tool_call>",
+    "<|python_start|>",
+    "<|action_start|>",
+    "<|plugin|>",
+    "<start_function_call>",
+    f"<{_DSML}function_calls>",
+    f"<{_DSML}tool_calls>",
+    TOOL_CODE,
 )
-"""Hermes, Qwen, GLM, Nemotron, MiniMax, Granite, Phi, Kimi, DeepSeek, Llama, Command R, Mistral."""
-TAGS: Final = ("<function=", "<invoke name=")
-"""What a call begins with that has its name in its tag: Llama, Qwen Coder, MiniMax."""
+"""Hermes, Qwen, GLM, Nemotron, MiniMax, Granite, Phi, Kimi, DeepSeek, Llama, Command R, Mistral, Seed, InternLM and
+Gemma."""
+TAGS: Final = ("<function=", "<invoke name=", f"<{_DSML}invoke name=")
+"""What a call begins with that has its name in its tag: Llama, Qwen Coder, MiniMax, DeepSeek."""
 CHANNEL: Final = "<|channel|>commentary to="
 """As gpt-oss writes to a tool."""
 _AGAIN: Final = "<|start|>assistant"
@@ -38,9 +54,11 @@ MAX_MARK_LENGTH: Final = max(map(len, MARKS))
 
 _OPENED: Final = "|".join((*map(re.escape, _OPENERS), f"(?:{re.escape(_AGAIN)})?{re.escape(CHANNEL)}"))
 _IN_TAG: Final = "|".join(map(re.escape, TAGS))
-_OPENER: Final = rf"(?:(?:{_OPENED})\s*)+|(?={_IN_TAG})"
+_IN_LINE: Final = rf"(?<![^\n]) {{0,3}}(?:(?=\[{NAME}\()|functools(?=\[))"
+"""How a line begins that is a list of calls in Python's words (Llama), or one of Phi."""
+_OPENER: Final = rf"(?:(?:{_OPENED})\s*)+|(?={_IN_TAG})|{_IN_LINE}"
 OPENER: Final = re.compile(_OPENER)
-OPENER_OR_CODE: Final = re.compile(rf"```.*?```|(?<!`)`[^`\n]+`|(?P<opener>{_OPENER})", re.DOTALL)
+OPENER_OR_CODE: Final = re.compile(rf"```(?!tool_code).*?```|(?<!`)`[^`\n]+`|(?P<opener>{_OPENER})", re.DOTALL)
 """Where a call may begin; or code, between fences or backticks in a line, which only mentions what it holds."""
 TAGGED: Final = re.compile(rf"<(?:function=|invoke name=)[\"']?{_NAME}[\"']?\s*>")
 NAMED: Final = re.compile(
@@ -55,10 +73,17 @@ BEFORE_ARGUMENTS: Final = re.compile(
 PARAMETER: Final = re.compile(
     r"\s*<parameter(?:=|\s+name=)[\"']?([\w.-]{1,64})[\"']?(?:\s[^<>]{0,100})?>(.*?)</parameter>", re.DOTALL
 )
+IS_JSON: Final = re.compile(r"\s*<parameter[^<>]{1,200}\sstring=[\"']false[\"']")
+"""How DeepSeek tells a value from a text."""
+PYTHONIC: Final = re.compile(rf"\[?\s*({NAME})\s*\(")
+"""How calls in Python's words begin."""
+OBJECT_CALL: Final = re.compile(rf"call:({NAME})\s*(?=\{{)")
+"""As FunctionGemma writes."""
 ARGUMENT: Final = re.compile(r"\s*<arg_key>\s*([\w.-]{1,64})\s*</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
 BEHIND: Final = re.compile(
-    r"(?:\s*(?:</(?:tool_calls?|function_calls?|functioncall|toolcall|TOOLCALL|minimax:tool_call|function|invoke)>"
-    r"|<\|(?:/tool_call|tool_call_end|tool_calls_section_end|END_ACTION|call|eom_id|eot_id|im_end|end)\|>"
+    r"(?:\s*(?:</(?:tool_calls?|function_calls?|functioncall|toolcall|TOOLCALL|minimax:tool_call|seed:tool_call|function|invoke)>"
+    r"|<\|(?:/tool_call|tool_call_end|tool_calls_section_end|END_ACTION|action_end|python_end|call|eom|eot|eom_id|eot_id"
+    r"|im_end|end)\|>|<end_function_call>|<start_function_response>|<end_of_turn>"
     rf"|<{_BAR}tool{_BLANK}calls?{_BLANK}end{_BAR}>|<{_BAR}end{_BLANK}of{_BLANK}sentence{_BAR}>|</s>|```))+\s*"
 )
 WHOLE_BEGINS: Final = re.compile(
@@ -74,5 +99,6 @@ _FENCED: Final = re.compile(r"```[^\n`]*\n(.*?)```\s*", re.DOTALL)
 
 def without_own_fence(text: str) -> str:
     """Take off a fence around all there is."""
-    found = _FENCED.fullmatch(text.strip()) if text.lstrip().startswith("```") else None
+    begun = text.lstrip()
+    found = _FENCED.fullmatch(text.strip()) if begun.startswith("```") and not begun.startswith(TOOL_CODE) else None
     return found[1] if found and "```" not in found[1] else text

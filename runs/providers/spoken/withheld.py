@@ -1,15 +1,22 @@
 """What is not heard of a text while it comes: what may be a call of a tool, until it is known to be none."""
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 from runs.providers.spoken.marks import MARKS, MAX_MARK_LENGTH, OPENER, TAGS, WHOLE_BEGINS
 
 _MAX_DOUBT_LENGTH: Final = 400
+_MAX_LINE_LENGTH: Final = 70
 _NAME: Final = re.compile(r"[\w.:-]*\s*")
-_BEFORE_VALUES: Final = "{[<`"
+_BEFORE_VALUES: Final = "{[<`("
 _OPEN: Final = re.compile(r'\s*(?:`{1,3}[a-z]*\s*)?(?:\[\s*)?(?:\{\s*(?:"[a-z_]{0,12}"?\s*)?)?')
 """A text of which it cannot be told yet whether it is the JSON of a call."""
+_IN_WORDS: Final = re.compile(r"\s*(\[?)\s*([\w.-]{0,80})\s*(\(?)")
+"""Nor whether it is a call in Python's words."""
+_BEGIN_CALLS: Final = ("functools", "print")
+"""Words before calls: Phi's, Gemma's."""
+_LINE_OPENS: Final = re.compile(r"\n\[[\w.-]{0,64}\Z")
 _BARE: Final = re.compile(rf"(?:```[a-z]*\s*)?{WHOLE_BEGINS.pattern}")
 
 
@@ -20,15 +27,16 @@ class Withheld:
         held: What was not passed on.
     """
 
-    def __init__(self, *, has_tools: bool, may_be_bare: bool) -> None:
+    def __init__(self, tools: Collection[str], *, may_be_bare: bool) -> None:
         """Begin.
 
         Args:
-            has_tools: Whether there are tools to call; if not, all is passed on.
+            tools: The names of the tools there are to call; where there are none, all is passed on.
             may_be_bare: Whether the JSON of a call without a mark is one.
         """
-        self._has_tools = has_tools
-        self._is_at_start = may_be_bare
+        self._names = (*tools, *_BEGIN_CALLS) if tools else ()
+        self._may_be_bare = may_be_bare
+        self._is_at_start = True
         self._is_call = False
         self._pieces: list[str] = []
 
@@ -39,7 +47,7 @@ class Withheld:
 
     def add(self, piece: str) -> str:
         """Take the next piece; returns what can be heard now."""
-        if not self._has_tools:
+        if not self._names:
             return piece
         if self._is_call:
             self._pieces.append(piece)
@@ -51,8 +59,11 @@ class Withheld:
 
     def _heard_until(self, text: str) -> int:
         if self._is_at_start:
-            self._is_call = _BARE.match(text.lstrip()[:_MAX_DOUBT_LENGTH]) is not None
-            if self._is_call or (len(text) < _MAX_DOUBT_LENGTH and _OPEN.fullmatch(text)):
+            begun = text.lstrip()[:_MAX_DOUBT_LENGTH]
+            in_words = self._is_in_words(begun)
+            self._is_call = in_words is True or (self._may_be_bare and _BARE.match(begun) is not None)
+            is_open = in_words is None or (self._may_be_bare and _OPEN.fullmatch(text) is not None)
+            if self._is_call or (len(text) < _MAX_DOUBT_LENGTH and is_open):
                 return 0
             self._is_at_start = False
         place = 0
@@ -62,12 +73,23 @@ class Withheld:
                 self._is_call = bool(begins)
                 return opener.start()
             place = max(opener.end(), opener.start() + 1)
+        if (line := _LINE_OPENS.search(text, max(place, len(text) - _MAX_LINE_LENGTH))) is not None:
+            return line.start()
         ends = range(max(place, len(text) - MAX_MARK_LENGTH), len(text))
         return next((end for end in ends if _may_begin_mark(text[end:])), len(text))
 
+    def _is_in_words(self, text: str) -> bool | None:
+        """Tell whether a text begins with a call in Python's words; None while it cannot be told."""
+        found = _IN_WORDS.match(text)
+        word = "" if found is None else found[2].rpartition(".")[2]
+        if found is None or (found[3] and word in self._names):
+            return found is not None
+        is_open = found.end() == len(text) and any(name.startswith(word) for name in self._names)
+        return None if is_open and not found[3] else False
+
 
 def _may_begin_mark(text: str) -> bool:
-    return text[0] in "<[" and any(mark.startswith(text) for mark in MARKS)
+    return text[0] in "<[`" and any(mark.startswith(text) for mark in MARKS)
 
 
 def _begins_call(text: str, place: int) -> bool | None:

@@ -1,0 +1,139 @@
+"""Which calls in a text are meant: those that stand alone, and are no words of others that the model repeats."""
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from kernel.types import Json
+
+_UNHEEDED: Final = re.compile(r"(?:[\s\\\"'`<>\u2018-\u201f\u2039\u203a\u00ab\u00bb]|\uff5cDSML\uff5c)+")
+"""Blanks, what DeepSeek puts into its tags, and what quotes and escapes put around and between what they quote."""
+_ESCAPED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_BLANKS: Final = frozenset("nrtbf")
+_FENCE: Final = "```"
+_MAX_INDENT: Final = 3
+"""Blanks before a line; more of them make it code in Markdown."""
+
+
+class CallLost(Exception):
+    """A call cannot be read, or it cannot be told whether it is meant: the text is no answer, and calls nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenCall:
+    """A call as the text has it.
+
+    Attributes:
+        name: Of the tool.
+        arguments: As they were read.
+        source: As it was written, without its marks.
+    """
+
+    name: str
+    arguments: Json
+    source: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CallBlock:
+    """Calls behind one mark, from that mark to what ends them."""
+
+    start: int
+    end: int
+    calls: tuple[SpokenCall, ...]
+
+
+class SentTexts:
+    """What the model was told; looked through when there is something to look for."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts = texts
+        self._kept: str | None = None
+
+    def hold(self, calls: Iterable[SpokenCall]) -> bool:
+        """Whether one of the calls stands there in the same characters, quoted and escaped in whichever way."""
+        if self._kept is None:
+            texts = list(self._texts)
+            self._kept = "\0".join(_UNHEEDED.sub("", form) for text in texts for form in (text, _plain(text)))
+        kept = self._kept
+        return any(_UNHEEDED.sub("", call.source) in kept for call in calls if call.source)
+
+
+def _plain(text: str) -> str:
+    """Give a text without what HTML and JSON in a text make of it."""
+    return html.unescape(_ESCAPED.sub(_unescaped, text))
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    if found[1]:
+        return chr(int(found[1], 16))
+    return " " if found[2] in _BLANKS else found[2]
+
+
+def meant(text: str, blocks: Sequence[CallBlock], sent: SentTexts) -> list[CallBlock]:
+    """Choose the blocks that are calls; others stay text.
+
+    A call is meant where it is no repetition of what was sent, and begins or ends the answer on lines of its own.
+
+    Raises:
+        CallLost: One does not stand so, and is no mere mention amid a line either; or all there is was sent before.
+    """
+    own = [block for block in blocks if not sent.hold(block.calls)]
+    if blocks and not own and not "".join(_around(text, blocks)).strip():
+        raise CallLost
+    at_edge = _at_edges(text, own)
+    chosen: list[CallBlock] = []
+    for number, block in enumerate(own):
+        is_alone = _is_alone(text, own, number) and not _is_in_code(text, block)
+        if is_alone and block in at_edge:
+            chosen.append(block)
+        elif is_alone or block in at_edge:
+            raise CallLost
+    return chosen
+
+
+def rest_of(text: str, blocks: Sequence[CallBlock]) -> str:
+    """Give a text without blocks of calls."""
+    return "\n".join(filter(None, (piece.strip() for piece in _around(text, blocks))))
+
+
+def _around(text: str, blocks: Sequence[CallBlock]) -> list[str]:
+    ends = [0, *(block.end for block in blocks)]
+    starts = [*(block.start for block in blocks), len(text)]
+    return [text[end:start] for end, start in zip(ends, starts, strict=True)]
+
+
+def _at_edges(text: str, blocks: Sequence[CallBlock]) -> list[CallBlock]:
+    """Give those before which there are only others, or behind which there are."""
+    found: list[CallBlock] = []
+    done = 0
+    for block in blocks:
+        if text[done : block.start].strip():
+            break
+        found.append(block)
+        done = block.end
+    done = len(text)
+    for block in reversed(blocks):
+        if text[block.end : done].strip():
+            break
+        found.append(block)
+        done = block.start
+    return found
+
+
+def _is_alone(text: str, blocks: Sequence[CallBlock], number: int) -> bool:
+    """Whether nothing else stands in the lines of a block but others."""
+    block = blocks[number]
+    before = text[blocks[number - 1].end if number else 0 : block.start]
+    indent = before.rpartition("\n")[2]
+    has_room = not before.strip() or not (indent.strip() or "\t" in indent or len(indent) > _MAX_INDENT)
+    end = block.start + len(text[block.start : block.end].rstrip())
+    behind = text[end : blocks[number + 1].start if number + 1 < len(blocks) else len(text)]
+    return has_room and (not behind.strip() or not behind.partition("\n")[0].strip())
+
+
+def _is_in_code(text: str, block: CallBlock) -> bool:
+    """Whether a fence stands before a block that nothing has closed."""
+    return text.count(_FENCE, 0, block.start) % 2 == 1
