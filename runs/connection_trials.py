@@ -166,12 +166,14 @@ async def _ask_model(call: StepCall, directory: ConnectionDirectory, facts: Conn
     if not model.model:
         raise StepFailed("LLM_MODEL_MISSING", "The connection names no model, so there is none to ask.")
     async with call.outside(replace(model.endpoint, model=model.model)):
-        reply = await model.provider.complete(
-            CompletionRequest(
-                model=model.model, messages=[Message("user", "Say OK.")], max_tokens=16, timeout_seconds=TRIAL_SECONDS
-            ),
-            on_delta=call.stream,
+        request = CompletionRequest(
+            model=model.model, messages=[Message("user", "Say OK.")], max_tokens=16, timeout_seconds=TRIAL_SECONDS
         )
+        try:
+            reply = await model.provider.complete(request, on_delta=call.stream)
+        except StepFailed as failure:
+            failure.hide(model.secrets())
+            raise
     return f"The model {redact(reply.model, model.secrets())} answered."
 
 

@@ -1,28 +1,34 @@
-"""The ways a text may be quoted by somebody it was sent to: what has to be looked for to cut a secret out."""
+"""The texts that a secret may have become where it was sent to; how these are quoted there is ``kernel.quoting``'s."""
 
 import base64
-import json
-from urllib.parse import quote, quote_plus
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+
+LEGACY: Final = ("latin-1", "cp1252")
+"""Charsets that UTF-8 is commonly taken for, and that others write."""
+
+
+def in_base64(content: bytes) -> Iterator[str]:
+    """Write bytes in base64 of either alphabet, with and without its padding."""
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        encoded = encode(content).decode()
+        yield encoded
+        yield encoded.rstrip("=")
 
 
 def spellings(text: str) -> frozenset[str]:
-    """Write a text as it is, as in JSON, as in an address or a form, and in base64.
+    """Write a text as it is, with blanks as forms have them, misread as Latin-1, and in base64 of either alphabet.
 
     Args:
         text: The secret; half a surrogate pair is written as ``?`` where bytes are needed.
     """
     plain = text.encode("utf-8", "replace")
-    escaped = json.dumps(text)[1:-1]
-    return frozenset(
-        {
-            text,
-            escaped,
-            escaped.replace("/", "\\/"),
-            json.dumps(text, ensure_ascii=False)[1:-1],
-            quote(plain),
-            quote(plain, safe=""),
-            quote_plus(plain),
-            base64.b64encode(plain).decode(),
-            base64.urlsafe_b64encode(plain).decode(),
-        }
-    )
+    found = {text, text.replace("+", " "), text.replace(" ", "+"), *in_base64(plain)}
+    if not text.isascii():
+        for codec in LEGACY:
+            with suppress(UnicodeDecodeError):
+                found.add(plain.decode(codec))
+            with suppress(UnicodeEncodeError):
+                found |= {*in_base64(text.encode(codec))}
+    return frozenset(found)

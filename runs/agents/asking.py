@@ -8,7 +8,7 @@ from kernel.types import Json
 from runs.agents.config import AgentBudget, AgentFallback
 from runs.agents.cut import kept_text
 from runs.agents.fallback import ModelFailed
-from runs.agents.hidden import Hearing, hide_in, without_secrets
+from runs.agents.hidden import Hearing, without_secrets
 from runs.agents.seen import answered, failure_of, sent_to_model
 from runs.providers.errors import AnswerLost, refused
 from runs.providers.tokens import estimate_input
@@ -61,7 +61,7 @@ class Asker:
                 told = await self.model.provider.complete(timed, on_delta=hearing.add)
                 hearing.end()
             except StepFailed as failure:
-                hide_in(failure, self.model.secrets())
+                failure.hide(self.model.secrets())
                 if isinstance(failure, AnswerLost):
                     self.call.usage.append(self._usage(failure.tokens, self.name, None, price, started))
                 self._tell("action.failed", failure_of(failure.details, failure.code), started)

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from kernel.redaction import redact
-from runs.step_api.base import StepFailed
+from kernel.redaction import begun_at, redact
 from runs.step_api.language_models import CompletionReply
 
 
@@ -35,12 +34,6 @@ def without_secrets(reply: CompletionReply, secrets: Collection[str]) -> Complet
     )
 
 
-def hide_in(failure: StepFailed, secrets: Collection[str]) -> None:
-    """Cut secrets out of what a failure says."""
-    failure.message = str(redact(failure.message, secrets))
-    failure.details = {name: redact(told, secrets) for name, told in failure.details.items()}
-
-
 class Hearing:
     """Passes on what is heard of an answer while it comes; what may become a secret is held back until it is none."""
 
@@ -61,7 +54,7 @@ class Hearing:
         if self._known is None:
             self._known = self._secrets()
         text = str(redact(self._held + piece, self._known))
-        end = _may_begin_one(text, self._known)
+        end = begun_at(text, self._known)
         self._held = text[end:]
         if text[:end]:
             self._tell(text[:end])
@@ -71,12 +64,3 @@ class Hearing:
         if self._held:
             self._tell(self._held)
             self._held = ""
-
-
-def _may_begin_one(text: str, secrets: Collection[str]) -> int:
-    """Find where a secret may have begun that has not come whole."""
-    firsts = {secret[0] for secret in secrets}
-    for start in range(max(0, len(text) - max(map(len, secrets), default=0)), len(text)):
-        if text[start] in firsts and any(secret.startswith(text[start:]) for secret in secrets):
-            return start
-    return len(text)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from kernel.redaction import redact_beginning
 from kernel.spellings import spellings
 
 MAX_READ: Final = 64 * 1024
@@ -27,8 +28,6 @@ def secrets_in(url: str, headers: Iterable[tuple[str, str]]) -> list[str]:
 
 def excerpt(content: bytes, secrets: Iterable[str]) -> str:
     """Return the beginning of an answer as one line of text, with what is secret hidden."""
-    text = content.decode("utf-8", "replace")
-    for secret in secrets:
-        text = text.replace(secret, HIDDEN)
+    text = redact_beginning(content.decode("utf-8", "replace"), [*secrets], HIDDEN)
     line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     return line[:MAX_KEPT]

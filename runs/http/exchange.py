@@ -110,6 +110,7 @@ class _Exchange:
                     self._check_status(answer, accepted)
                     await self._read(answer)
         except StepFailed as failure:
+            failure.hide(self._secrets())
             self._tell("action.failed", {"code": failure.code, "status": failure.details.get("status")}, failure)
             raise
         self._tell("action.completed", {"status": answer.status}, answer)

@@ -13,7 +13,7 @@ import orjson
 from kernel.charsets import WIDE, codec_of, decode, is_damaged_utf8, label_of, mark_of
 from kernel.compute.shared import compute_pool
 from kernel.errors import LlmteamError, sentences
-from kernel.redaction import redact
+from kernel.redaction import redact, redact_beginning
 from kernel.types import Json
 from kernel.values import normalise, parse_json
 
@@ -84,7 +84,9 @@ def excerpt(content: bytes, content_type: str, secrets: Sequence[str], most: int
         text = _text(beginning, media_type(content_type), content_type, in_any_case=True)
     except UnreadableAnswer:
         return None
-    return str(redact(_CONTROL.sub("\ufffd", text), secrets))[:most]
+    clean = _CONTROL.sub("\ufffd", text)
+    hidden = redact(clean, secrets) if beginning is content else redact_beginning(clean, secrets)
+    return str(hidden)[:most]
 
 
 async def read_large(

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import ChainMap
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias, cast
 from uuid import UUID
 
 from kernel.clock import utc_now
+from kernel.redaction import redact_quotes
 from kernel.types import Json
 from runs.step_api.cookies import AttemptCookies
 from runs.step_api.made import MadeCall
@@ -85,6 +86,11 @@ class StepFailed(Exception):
         self.retry_after_seconds = retry_after_seconds
         self.host_failed = host_failed
         self.details = dict(details or {})
+
+    def hide(self, secrets: Collection[str]) -> None:
+        """Cut secrets out of what it says; what others sent may be quoted in it."""
+        self.message = str(redact_quotes(self.message, secrets))
+        self.details = {name: redact_quotes(told, secrets) for name, told in self.details.items()}
 
 
 def expression_failure(error: ExpressionError) -> StepFailed:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Final
 from urllib.parse import unquote_plus
 
-from kernel.redaction import CUT, redact
+from kernel.redaction import CUT, redact, redact_beginning
 from kernel.types import Json
 from kernel.values import dump_json
 
@@ -63,7 +63,7 @@ def beginning(
     """
     margin = max(map(len, secrets), default=0)
     text = content[: _BYTES_OF_A_LETTER * (most + margin)].decode(codec, errors="ignore")[: most + margin]
-    return {"beginning": str(redact(text_without_credentials(text), secrets))[:most], "bytes": len(content)}
+    return {"beginning": redact_beginning(text_without_credentials(text), secrets)[:most], "bytes": len(content)}
 
 
 def text_without_credentials(text: str) -> str:

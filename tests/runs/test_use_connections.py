@@ -1,10 +1,11 @@
 """Steps reach the world through their tenant's own connections, with its own secrets, and never tell them."""
 
 import base64
+import html
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import parse_qs, quote, quote_plus
+from urllib.parse import parse_qs, quote, quote_plus, urlencode
 
 import pytest
 from django.db import connection
@@ -137,8 +138,12 @@ def test_it_is_cut_out_however_it_is_quoted(acme: Tenant, host: Host, server: Co
     quotes = (
         quote,
         quote_plus,
+        lambda text: quote(text, safe="").replace("%2F", "%2f").replace("%2B", "%2b"),
+        lambda text: quote(quote(text, safe="")),
+        html.escape,
         lambda text: json.dumps(text)[1:-1],
         lambda text: base64.b64encode(text.encode()).decode(),
+        lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
     )
 
     def echo(request: RecordedRequest) -> Answer:
@@ -155,6 +160,38 @@ def test_it_is_cut_out_however_it_is_quoted(acme: Tenant, host: Host, server: Co
     run_id = queue_run(acme, call_step())
     wait_until_over(run_id)
     assert get_run(run_id).output["you_sent"] == ["<[cut]>"] * len(quotes)
+
+
+def test_it_is_cut_out_of_where_a_host_leads_to(acme: Tenant, host: Host, server: CountingServer) -> None:
+    def lead(request: RecordedRequest) -> Answer:
+        back = quote(f"/orders?{urlencode({'api_key': request.query['api_key'][0]})}", safe="")
+        return Answer(status=302, body="", headers={"Location": f"/api/login?next={back}"})
+
+    server.route("GET", "/api/orders", lead)
+    server.route("GET", "/api/login", Answer(body={"n": 1}))
+    connect(acme, server, auth="query", auth_name="api_key")
+    everything = told(acme, call_step("/orders"))
+    assert [call.path for call in server.calls] == ["/api/orders", "/api/login"]
+    assert f"{server.url}/api/login?next=%2Forders%3Fapi_key%3D[cut]" in everything
+    assert not any("canary" in text for text in everything)
+
+
+@pytest.mark.parametrize("secret", [CANARY, CANARY * 4], ids=["whole", "shortened"])
+def test_it_is_cut_out_of_sentences_about_what_a_host_sent(
+    acme: Tenant, host: Host, server: CountingServer, secret: str
+) -> None:
+    def twice(request: RecordedRequest) -> Answer:
+        key = json.dumps(request.headers.get("x-key", "nothing"))
+        return Answer(body=f"{{{key}: 1, {key}: 2}}", headers={"Content-Type": "application/json"})
+
+    server.route("GET", "/api/ok", twice)
+    connect(acme, server, ref="open", secret=None, headers={"X-Key": "the plain key"})
+    assert 'An object has the key "the plain key" twice.' in " ".join(told(acme, call_step(ref="open")))
+    connect(acme, server, auth="header", auth_name="X-Key", secret=secret)
+    forget(host)
+    everything = " ".join(told(acme, call_step()))
+    assert "An object has the key" in everything
+    assert "canary" not in everything
 
 
 def test_a_token_is_fetched_once_and_again_when_it_is_not_taken_any_more(
