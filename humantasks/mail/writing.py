@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
+from foundation.subjects import subject_of
 from humantasks.models import Notice
 
 MAX_SUBJECT_LENGTH = 200
@@ -24,7 +25,7 @@ def write_mail(notice: Notice) -> EmailMultiAlternatives:
         "url": f"{settings.PUBLIC_URL}/inbox/tasks/{task.id}/",
     }
     address = "" if notice.member is None else notice.member.user.email
-    subject = " ".join(render_to_string("mail/subject.txt", told).split())[:MAX_SUBJECT_LENGTH]
+    subject = subject_of(render_to_string("mail/subject.txt", told), most=MAX_SUBJECT_LENGTH)
     text = render_to_string("mail/task.txt", told)
     message = EmailMultiAlternatives(subject, text, to=[address], headers=OF_A_MACHINE)
     message.attach_alternative(render_to_string("mail/task.html", told), "text/html")

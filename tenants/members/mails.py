@@ -12,12 +12,14 @@ from django.db.models import QuerySet
 from django.template.loader import render_to_string
 
 from foundation.scope import tenant_scope, unscoped
+from foundation.subjects import subject_of
 from kernel.clock import utc_now
 from tenants.models import Invitation
 
 log = logging.getLogger(__name__)
 
 TENANTS_AT_ONCE: Final = 10
+MAX_SUBJECT_LENGTH: Final = 200
 
 
 def mail_due_invitations() -> int:
@@ -52,7 +54,7 @@ def _mail_one(tenant_id: UUID) -> bool:
 def _send(row: Invitation) -> str:
     """Send the mail; return why it did not go out."""
     told = {"tenant": row.tenant.name, "url": f"{settings.PUBLIC_URL}/sign-in/", "expires_at": row.expires_at}
-    subject = " ".join(render_to_string("members/invitation_subject.txt", told).split())
+    subject = subject_of(render_to_string("members/invitation_subject.txt", told), most=MAX_SUBJECT_LENGTH)
     try:
         send_mail(subject, render_to_string("members/invitation.txt", told), None, [row.email])
     except (smtplib.SMTPException, OSError, ValueError) as failure:

@@ -39,9 +39,9 @@ def mails(settings: Any) -> Iterator[MailServer]:
         yield server
 
 
-def ask_somebody(tenant: Tenant, **config: Any) -> Any:
+def ask_somebody(tenant: Tenant, given: Any = None, **config: Any) -> Any:
     with running_host():
-        run_id = queue_run(tenant, ask(assignee_ref="finance", **config), input={"secret": CANARY})
+        run_id = queue_run(tenant, ask(assignee_ref="finance", **config), input={"secret": CANARY, **(given or {})})
         return task_of(run_id)
 
 
@@ -77,6 +77,29 @@ def test_who_is_asked_gets_one_mail_with_one_link_and_none_of_the_data(
     assert CANARY not in mail.as_string()
     (notice,) = notices()
     assert notice.sent_at is not None
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("=?utf-8?q?=0ABcc=3A_eve=40example.com?=", "=?utf-8?q?=0ABcc=3A_eve=40example.com?="),
+        (f"=?utf-8?b?QmNj?= {'and so on ' * 14}end", f"=?utf-8?b?QmNj?= {'and so on ' * 14}end"),
+        ("=?utf-8?b?QmNj?= \u20ac", "=?utf-8?b?QmNj?= \u20ac"),
+        ("a\x01\x1b[31mb\x7f\x85c", "a [31mb c"),
+        ("Caf\u00e9 \U0001f469\u200d\U0001f680", "Caf\u00e9 \U0001f469\u200d\U0001f680"),
+    ],
+)
+def test_a_subject_is_shown_as_it_was_written_and_read_as_nothing_else(
+    acme: Tenant, ann: Membership, mails: MailServer, title: str, shown: str
+) -> None:
+    ask_somebody(acme, title="{{ input.title }}", given={"title": title})
+    assert send_due() == 1
+    (mail,) = mails.mails
+    assert mail["Subject"] == f"[acme] {shown}"
+    (line,) = (text for name, text in mail.raw_items() if name == "Subject")
+    assert all(part.isascii() and part.isprintable() and len(part) <= 77 for part in line.splitlines())
+    if "=?" in title:
+        assert not any(part.strip().startswith("[acme]") for part in line.splitlines()), "it is encoded itself"
 
 
 def test_a_server_that_is_away_gets_it_later_and_after_five_tries_it_is_given_up(
