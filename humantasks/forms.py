@@ -1,16 +1,21 @@
 """The form of a task: the JSON Schema its answer's data has to fit. Pure."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Final
+from collections import deque
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import reduce
+from typing import Final, cast
 
-from humantasks.types import TaskType
+from humantasks.types import MISSING, TaskType
 from kernel.errors import ErrorItem
 from kernel.schemas import Misfit, judge
+from kernel.schemas.reading import as_schema, resolve
 from kernel.types import Json
-from kernel.values import pointer_of, size_of
+from kernel.values import dump_json, pointer_of, size_of
 
 DEEPEST: Final = 5
 MAX_BYTES: Final = 64 * 1024
+MAX_MEMBERS: Final = 1_000
+READ_ONLY: Final = "This is shown, and may not be changed: send it as it is."
 Schema = Mapping[str, Json]
 
 
@@ -63,6 +68,74 @@ def check(tenant: Hashable, form: Schema, data: Json) -> list[ErrorItem]:
         ComputeLimit: The form and the data are too large for each other; other errors of the compute pool as well.
     """
     return [_item(misfit) for misfit in judge(tenant, data, form, formats=True)]
+
+
+def read_only_changes(form: Schema, shown: Json, data: Json) -> list[ErrorItem]:
+    """Tell which members that are ``readOnly`` differ from what was shown, with pointers below ``/data``.
+
+    The entries of a list may be dropped, added and put in another order; each keeps what it was shown with.
+    """
+    return [*_changes(form, shown, data, form, ("data",))]
+
+
+def _changes(said: object, shown: object, data: object, root: Schema, path: tuple[str, ...]) -> Iterator[ErrorItem]:
+    if shown is MISSING and data is MISSING:
+        return
+    schema = resolve(as_schema(said), root)
+    if schema.get("readOnly") is True:
+        if data != (schema.get("default", MISSING) if shown is MISSING else shown):
+            yield ErrorItem(code="READ_ONLY", detail=READ_ONLY, pointer=pointer_of(path))
+        return
+    members = as_schema(schema.get("properties"))
+    for key in {**_members(shown), **_members(data)}:
+        if key in members:
+            yield from _changes(members[key], _at(shown, key), _at(data, key), root, (*path, key))
+    if isinstance(data, list) and "items" in schema:
+        yield from _changes_of_items(as_schema(schema["items"]), shown, data, root, path)
+
+
+def _changes_of_items(
+    items: Schema, shown: object, data: Sequence[Json], root: Schema, path: tuple[str, ...]
+) -> Iterator[ErrorItem]:
+    held = _held(items, root)
+    if not held:
+        return
+    before = shown if isinstance(shown, list) else []
+    known = {_values_of(item, held) for item in before} | {_values_of({}, held)}
+    for index, item in enumerate(data):
+        if _values_of(item, held) not in known:
+            was = before[index] if index < len(before) else MISSING
+            yield from _changes(items, was, item, root, (*path, str(index)))
+
+
+def _held(items: Schema, root: Schema) -> list[tuple[str, ...]]:
+    """List the paths of an entry's members that are ``readOnly``, as far as a form asks for them."""
+    found: list[tuple[str, ...]] = []
+    open_ends: deque[tuple[tuple[str, ...], object]] = deque([((), items)])
+    for _ in range(MAX_MEMBERS):
+        if not open_ends:
+            break
+        path, said = open_ends.popleft()
+        schema = resolve(as_schema(said), root)
+        if schema.get("readOnly") is True:
+            found.append(path)
+        elif len(path) < DEEPEST:
+            open_ends += (((*path, key), member) for key, member in as_schema(schema.get("properties")).items())
+    return found
+
+
+def _values_of(item: object, paths: Sequence[tuple[str, ...]]) -> str:
+    """Write what an item has at some paths, to be compared."""
+    found = (reduce(_at, path, item) for path in paths)
+    return dump_json([None if value is MISSING else [cast("Json", value)] for value in found])
+
+
+def _members(value: object) -> Mapping[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _at(value: object, key: str) -> object:
+    return _members(value).get(key, MISSING)
 
 
 def _of_items(values: Sequence[Json], depth: int) -> dict[str, Json]:

@@ -104,12 +104,12 @@ def decide_task(
         AnswerInvalid: The answer does not fit; all that is wrong.
         ComputeLimit: The form and the data are too large for each other; other errors of the compute pool as well.
     """
-    form = _form_to_fit(tenant, person, task_id, answer)
-    misfits = [] if form is None else forms.check(tenant.id, form, cast("Json", answer.data))
+    to_fit = _task_to_fit(tenant, person, task_id, answer)
+    misfits = [] if to_fit is None else _misfits(tenant, *to_fit, answer)
     with _opened(tenant, task_id, person) as (task, run, facts):
         _allow(task, rules.may_decide(facts, person))
         is_as_shown = content_hash in {None, task.content_hash}
-        if not is_as_shown or (form is not None and form != facts.form):
+        if not is_as_shown or (to_fit is not None and to_fit != (facts.form or {}, task.data)):
             raise TaskChanged(extra={"content_hash": task.content_hash})
         found = rules.problems(facts, answer, misfits)
         if found:
@@ -130,12 +130,20 @@ def find_problems(*, tenant: Tenant, task: HumanTask, answer: TaskAnswer) -> lis
     with reading_scope(tenant.id):
         facts = facts_of(task)
     brings_data = rules.brings_data(task.task_type, answer)
-    misfits = forms.check(tenant.id, facts.form or {}, cast("Json", answer.data)) if brings_data else []
+    misfits = _misfits(tenant, facts.form or {}, task.data, answer) if brings_data else []
     return rules.problems(facts, answer, misfits)
 
 
-def _form_to_fit(tenant: Tenant, person: Person, task_id: UUID, answer: TaskAnswer) -> Mapping[str, Json] | None:
-    """Read the form that an answer's data has to fit, so that it is judged before anything is locked.
+def _misfits(tenant: Tenant, form: Mapping[str, Json], shown: Json, answer: TaskAnswer) -> list[ErrorItem]:
+    """Tell where an answer's data does not fit the form, or changes what is only shown."""
+    data = cast("Json", answer.data)
+    return [*forms.check(tenant.id, form, data), *forms.read_only_changes(form, shown, data)]
+
+
+def _task_to_fit(
+    tenant: Tenant, person: Person, task_id: UUID, answer: TaskAnswer
+) -> tuple[Mapping[str, Json], Json] | None:
+    """Read the form that an answer's data has to fit, and what was shown: it is judged before anything is locked.
 
     None where the answer brings no data, or is refused whatever it is.
     """
@@ -144,7 +152,7 @@ def _form_to_fit(tenant: Tenant, person: Person, task_id: UUID, answer: TaskAnsw
         if task is None or not rules.brings_data(task.task_type, answer):
             return None
         facts = facts_of(task)
-    return None if rules.may_decide(facts, person) is not None else facts.form or {}
+    return None if rules.may_decide(facts, person) is not None else (facts.form or {}, task.data)
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from datetime import UTC, tzinfo
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from humantasks.inbox.schemas import Schema
 from kernel.errors import ErrorItem
+from kernel.schemas.reading import Schema
 from kernel.types import Json
 
 POSTED_ROOT: Final = "data"

@@ -9,7 +9,8 @@ from datetime import UTC, tzinfo
 from typing import Final
 
 from humantasks.inbox.fields import ABSENT, Absent, Field, FieldKind, Value
-from humantasks.inbox.schemas import (
+from humantasks.inbox.widgets import AskedField, as_json, choice, listed, number, string, yes_or_no
+from kernel.schemas.reading import (
     Schema,
     as_schema,
     choices_of,
@@ -21,7 +22,6 @@ from humantasks.inbox.schemas import (
     sole_type,
     text_of,
 )
-from humantasks.inbox.widgets import AskedField, as_json, choice, listed, number, string, yes_or_no
 from kernel.types import Json
 from kernel.values import pointer_of
 

@@ -13,8 +13,8 @@ from math import isfinite
 from typing import Final, TypeAlias
 
 from humantasks.inbox.fields import ABSENT, Absent, Field, FieldKind, Value
-from humantasks.inbox.schemas import takes_text
 from kernel.errors import ErrorItem, LlmteamError
+from kernel.schemas.reading import takes
 from kernel.types import Json
 from kernel.values import normalise, parse_json
 
@@ -336,13 +336,16 @@ def _lines(field: Field, text: str) -> Json:
 
 
 def _json(field: Field, text: str) -> Json:
-    """Read JSON; where a text would do as well, what does not begin as JSON is one."""
+    """Read JSON; where a text would do as well, what does not begin as JSON, or is a number that would not, is one."""
+    schema = field.schema or {}
     try:
-        return parse_json(text, big_integers="text")
+        value = parse_json(text, big_integers="text")
     except LlmteamError:
-        if takes_text(field.schema or {}) and text.strip()[0] not in _BEGINS_JSON:
+        if takes(schema, "string") and text.strip()[0] not in _BEGINS_JSON:
             return text.strip()
         raise UnreadableForm("NOT_JSON") from None
+    is_text = isinstance(value, float) and takes(schema, "string") and not takes(schema, "number")
+    return text.strip() if is_text else value
 
 
 _READERS: Final = {

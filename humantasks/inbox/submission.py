@@ -13,12 +13,12 @@ from humantasks.errors import AnswerInvalid, TaskChanged, TaskOver, TaskRefused,
 from humantasks.inbox.fields import ABSENT, Absent, Field, Value
 from humantasks.inbox.form_builder import form_of
 from humantasks.inbox.form_parser import FormReading, Posted, place_problems, problems_in, read_form, recall
-from humantasks.inbox.schemas import as_schema
 from humantasks.models import HumanTask
 from humantasks.rules import Person
 from humantasks.types import MISSING, Decision, TaskAnswer, TaskType
 from kernel.compute.errors import COMPUTE_REFUSALS
 from kernel.errors import ErrorItem, LlmteamError
+from kernel.schemas.reading import as_schema
 from kernel.values import normalise
 from tenants.models import Tenant
 

@@ -10,8 +10,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from humantasks.inbox.fields import Field, FieldKind
-from humantasks.inbox.schemas import EMPTY, number_of, text_of
 from kernel.errors import ErrorItem
+from kernel.schemas.reading import EMPTY, number_of, text_of
 
 Words = str | Promise
 

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
-from humantasks.inbox.schemas import EMPTY, Schema, as_schema, choices_of, label_of, resolve
+from kernel.schemas.reading import EMPTY, Schema, as_schema, choices_of, label_of, resolve
 from kernel.types import Json
 from kernel.values import dump_json
 

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, tzinfo
 from typing import Final
 
 from humantasks.inbox.fields import Absent, FieldKind, Option, Value
-from humantasks.inbox.schemas import Schema, choices_of, number_of, sole_type, text_of
+from kernel.schemas.reading import Schema, choices_of, number_of, sole_type, text_of
 from kernel.types import Json
 from kernel.values import dump_json, is_large_integer
 

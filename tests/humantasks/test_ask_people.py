@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from humantasks.errors import AnswerInvalid
 from humantasks.services import claim_task
 from humantasks.types import TaskStatus
 from runs.commands import command_run
@@ -71,6 +72,18 @@ def test_each_type_goes_its_own_way(acme: Tenant, ann: Membership, host: Host, c
     assert list(output) == [f"{way}_way"]
     told = output[f"{way}_way"]["told"]
     assert (told["decision"], told["data"], told["choice"]) == (said["decision"], data, said.get("choice"))
+
+
+def test_what_a_review_only_shows_is_changed_by_nobody(acme: Tenant, ann: Membership, host: Host) -> None:
+    amount = {"type": "integer", "readOnly": True}
+    form = {"type": "object", "properties": {"note": {"type": "string"}, "amount": amount}}
+    run_id = queue_run(acme, ask("modified -> yes", task_type="review", form=form), input={"note": "x", **SHOWN})
+    for data in ({"note": "y", "amount": 500}, {"note": "y"}):
+        with pytest.raises(AnswerInvalid) as refused:
+            decide(ann, task_of(run_id), "modified", data=data)
+        assert [(one.pointer, one.code) for one in refused.value.errors] == [("/data/amount", "READ_ONLY")]
+    decide(ann, task_of(run_id), "modified", data={"note": "y", **SHOWN})
+    assert wait_until_over(run_id) == ["completed"]
 
 
 def test_who_modifies_is_asked_again_in_the_next_round(acme: Tenant, ann: Membership, host: Host) -> None:

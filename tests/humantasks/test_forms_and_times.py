@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humantasks.forms import MAX_BYTES, check, default_form
+from humantasks.forms import MAX_BYTES, check, default_form, read_only_changes
 from humantasks.schedule import Escalate, Expire, at_deadline, first_reminder, look_at
 from kernel.schemas import SchemaUnusable
 from kernel.values import size_of
@@ -41,6 +41,57 @@ def test_an_input_without_data_asks_for_one_answer() -> None:
     assert check("acme", form, {"answer": "yes"}) == []
     assert [item.pointer for item in check("acme", form, {})] == ["/data/answer"]
     assert check("acme", default_form("input", {"city": "Riga"}), {"city": "Tartu"}) == []
+
+
+LINE = {"type": "object", "properties": {"sku": {"type": "string", "readOnly": True}, "count": {"type": "integer"}}}
+WHO = {"id": {"readOnly": True}, "name": {}, "boss": {"$ref": "#/$defs/who"}}
+ORDER = {
+    "type": "object",
+    "$defs": {"who": {"type": "object", "properties": WHO}},
+    "properties": {
+        "total": {"type": "number", "readOnly": True},
+        "state": {"readOnly": True, "default": "new"},
+        "note": {"type": "string"},
+        "by": {"anyOf": [{"$ref": "#/$defs/who"}, {"type": "null"}]},
+        "lines": {"type": "array", "items": LINE},
+    },
+}
+SHOWN = {
+    "total": 5,
+    "note": "x",
+    "by": {"id": 7, "name": "Ann", "boss": {"id": 8}},
+    "lines": [{"sku": "a", "count": 1}, {"sku": "b", "count": 2}],
+    "beside": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "pointers"),
+    [
+        ({}, []),
+        ({"note": "y", "beside": 2, "state": "new"}, []),
+        ({"by": {"id": 7, "name": "Bob", "boss": {"id": 8, "name": "Eve"}}}, []),
+        ({"lines": [{"sku": "b", "count": 9}]}, []),
+        ({"lines": [{"sku": "b"}, {"sku": "a"}, {"count": 4}]}, []),
+        ({"total": 500}, ["/data/total"]),
+        ({"total": None}, ["/data/total"]),
+        ({"state": "paid"}, ["/data/state"]),
+        ({"by": None}, ["/data/by/id", "/data/by/boss/id"]),
+        ({"by": {"id": 7, "boss": {"id": 9}}}, ["/data/by/boss/id"]),
+        ({"lines": [{"sku": "a"}, {"sku": "c", "count": 2}]}, ["/data/lines/1/sku"]),
+        ({"lines": [{"sku": "a"}, {"sku": "b"}, {"sku": "c"}]}, ["/data/lines/2/sku"]),
+    ],
+)
+def test_what_is_only_shown_is_not_changed(changed: dict[str, Any], pointers: list[str]) -> None:
+    assert [one.pointer for one in read_only_changes(ORDER, SHOWN, {**SHOWN, **changed})] == pointers
+
+
+def test_what_is_only_shown_is_not_left_out_and_forms_without_an_end_are_walked_once() -> None:
+    left_out = {name: value for name, value in SHOWN.items() if name != "total"}
+    assert [one.code for one in read_only_changes(ORDER, SHOWN, left_out)] == ["READ_ONLY"]
+    members = {f"m{number}": {"$ref": "#"} for number in range(200)}
+    endless = {"type": "object", "properties": {**members, "rows": {"type": "array", "items": {"$ref": "#"}}}}
+    assert read_only_changes(endless, {"rows": [{}]}, {"rows": [{"m1": {}}]}) == []
 
 
 def test_findings_name_the_rule_and_never_the_value() -> None:

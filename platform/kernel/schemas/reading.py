@@ -85,10 +85,11 @@ def is_nullable(schema: Schema) -> bool:
     return "null" in types_of(schema)
 
 
-def takes_text(schema: Schema) -> bool:
-    """Whether a text is one of several kinds of values that fit."""
+def takes(schema: Schema, type_name: str) -> bool:
+    """Whether values of a type are among those that fit, as far as the types tell; all are where nothing is said."""
     branches = [schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())] if _has_lists(schema) else [schema]
-    return any("string" in types_of(branch) for branch in branches if isinstance(branch, Mapping))
+    named = any(type_name in types_of(branch) for branch in branches if isinstance(branch, Mapping))
+    return named or says_nothing(schema)
 
 
 def _has_lists(schema: Schema) -> bool:
