@@ -51,8 +51,9 @@ class Answer:
         headers: Added to the computed ones; a given Content-Type replaces the computed one. Of a list each is sent.
         delay_seconds: Waited before anything is sent.
         raw: Sent instead of a whole HTTP answer, byte by byte `drip_seconds` apart when that is set; the connection
-            is closed behind it.
+            is closed behind it, unless it `stays_open`.
         drip: Pieces sent `drip_seconds` apart behind the headers, closed behind the last.
+        ends_tls: TLS's closing word is said before the connection is closed.
     """
 
     status: int = 200
@@ -62,6 +63,8 @@ class Answer:
     raw: bytes | None = None
     drip: Iterable[bytes] | None = None
     drip_seconds: float = 0.0
+    stays_open: bool = False
+    ends_tls: bool = False
 
     def content(self) -> tuple[bytes, str]:
         """The body's bytes and their content type."""
@@ -250,8 +253,12 @@ class _RequestHandler(BaseHTTPRequestHandler):
         if answer.raw is not None:
             pieces = [answer.raw] if not answer.drip_seconds else [bytes((byte,)) for byte in answer.raw]
             self._drip(pieces, answer.drip_seconds)
+            self.close_connection = not answer.stays_open
         else:
             self._send(answer)
+        if answer.ends_tls and isinstance(self.connection, ssl.SSLSocket):
+            with suppress(OSError):
+                self.connection.unwrap()
 
     def _send(self, answer: Answer) -> None:
         content, content_type = answer.content()

@@ -18,8 +18,10 @@ import httpcore
 
 from kernel.egress.errors import EgressBlocked
 from kernel.egress.head import HeadBound
+from kernel.egress.pace import Pace
 from kernel.egress.policy import Policy, check_addresses, check_host
 from kernel.egress.progress import Progress, current
+from kernel.egress.unread import drained, has_unread, was_ended
 from kernel.fair_threads import FairThreads
 
 Resolver = Callable[[str, int], Sequence[str]]
@@ -125,23 +127,30 @@ class AsyncGuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 class AsyncBoundedStream(httpcore.AsyncNetworkStream):
-    """A connection on which an answer's head is bounded, and comes whole."""
+    """A connection on which an answer's head is bounded, and comes whole, and nothing behind its body is passed on.
+
+    One on which more has come than the answer counts as readable while it is idle: whoever keeps it drops it.
+    """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         """Wrap a connection."""
         self._stream = stream
+        self._pace = Pace()
         self.head = HeadBound()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's protocol
         """Read what is there.
 
         Raises:
-            BodyUnreadable: The answer's head is too large.
+            BodyUnreadable: The answer's head is too large, or its body is none.
+            httpcore.ReadError: The connection ended, and nobody said that the answer does.
         """
         progress = current.get() or Progress()
         while True:
-            data = await self._stream.read(self.head.at_most(max_bytes), timeout)
+            data = await self._read(self.head.at_most(max_bytes), timeout)
             progress.answered = progress.answered or bool(data)
+            if not data:
+                _check_end(self._stream, self.head)
             try:
                 passed = self.head.take(data)
             finally:
@@ -149,9 +158,20 @@ class AsyncBoundedStream(httpcore.AsyncNetworkStream):
             if passed or not data:
                 return passed
 
+    async def _read(self, most: int, timeout: float | None) -> bytes:  # noqa: ASYNC109 - httpcore's protocol
+        if seconds := self._pace.pause_seconds:
+            await asyncio.sleep(seconds)
+        data = await self._stream.read(most, timeout)
+        tls = self._stream.get_extra_info("ssl_object")
+        if data and tls is not None:
+            data += drained(tls, most - len(data))
+        self._pace.count(data)
+        return data
+
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's protocol
         """Write a piece of a request."""
-        self.head.begin()
+        self.head.begin(buffer)
+        self._pace.begin()
         progress = current.get() or Progress()
         progress.status = None
         before, progress.sent = progress.sent, True
@@ -177,7 +197,7 @@ class AsyncBoundedStream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """Tell about the connection, as httpcore asks."""
-        return self._stream.get_extra_info(info)
+        return _extra_info(self._stream, self.head, info)
 
 
 class SyncGuardedBackend(httpcore.NetworkBackend):
@@ -252,7 +272,7 @@ class SyncGuardedBackend(httpcore.NetworkBackend):
 
 
 class SyncBoundedStream(httpcore.NetworkStream):
-    """A connection on which an answer's head is bounded and comes whole; every wait ends by the request's deadline."""
+    """A connection as the async one is; every wait ends by the request's deadline."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         """Wrap a connection."""
@@ -263,13 +283,15 @@ class SyncBoundedStream(httpcore.NetworkStream):
         """Read what is there; raises as the async stream does."""
         while True:
             data = self._stream.read(self.head.at_most(max_bytes), _remaining(timeout, httpcore.ReadTimeout))
+            if not data:
+                _check_end(self._stream, self.head)
             passed = self.head.take(data)
             if passed or not data:
                 return passed
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write a piece of a request."""
-        self.head.begin()
+        self.head.begin(buffer)
         self._stream.write(buffer, _remaining(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
@@ -285,7 +307,19 @@ class SyncBoundedStream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """Tell about the connection, as httpcore asks."""
-        return self._stream.get_extra_info(info)
+        return _extra_info(self._stream, self.head, info)
+
+
+def _extra_info(stream: Any, head: HeadBound, info: str) -> Any:
+    if info == "is_readable" and (head.body.has_surplus or has_unread(stream)):
+        return True
+    return stream.get_extra_info(info)
+
+
+def _check_end(stream: Any, head: HeadBound) -> None:
+    """Judge the end of a connection: under TLS anybody on the way can make one, but for the word that it is meant."""
+    if head.body.ends_by_close and not was_ended(stream):
+        raise httpcore.ReadError("the connection ended without TLS's closing word")
 
 
 def _remaining(timeout: float | None, error: type[httpcore.TimeoutException]) -> float | None:

@@ -1,10 +1,11 @@
-"""An answer's head while it comes: status line and headers, and all that comes before them (1xx answers)."""
+"""An answer while it comes: its head, all that comes before that (1xx answers), and where its body ends."""
 
 import re
 from typing import Final
 
 from kernel.egress.errors import BodyUnreadable
-from kernel.egress.head_lines import mended
+from kernel.egress.framing import Body, BodyToTheEnd, framed
+from kernel.egress.head_lines import lines_of, mended
 
 MAX_BYTES: Final = 64 * 1024
 MAX_LINES: Final = 512
@@ -18,14 +19,21 @@ _STATUS_BYTES: Final = 64
 _FIRST_OF_ANSWERS: Final = 200
 """What has a lesser status comes before the answer, save where protocols are switched."""
 _SWITCHING: Final = 101
+_BODILESS: Final = (204, 304)
 NO_HTTP: Final = "The answer is no HTTP."
 ODD_LINE: Final = "The answer's head has a line that is no HTTP."
 
 
 class HeadBound:
-    """Holds an answer's head back until it is complete; bounds it, and mends it where it may be (``head_lines``)."""
+    """Holds an answer's head back until it is complete; bounds it, and mends it where it may be (``head_lines``).
+
+    Attributes:
+        body: What stands behind the head that came last.
+    """
 
     def __init__(self) -> None:
+        self.body: Body = BodyToTheEnd()
+        self._method = b""
         self._is_open = False
         self._bytes = self._lines = 0
         self._held = bytearray()
@@ -40,16 +48,22 @@ class HeadBound:
     def _is_early(self) -> bool:
         return self._named is not None and self._named < _FIRST_OF_ANSWERS
 
-    def begin(self) -> None:
-        """Say that a request is being written."""
+    def begin(self, written: bytes = b"") -> None:
+        """Say that a request is being written; its first piece begins with the method."""
+        if not self._is_open:
+            self._method = written.partition(b" ")[0]
         self._is_open = True
         self._bytes = self._lines = 0
         self._held.clear()
         self._named = None
 
     def at_most(self, wanted: int) -> int:
-        """Give how many bytes to read next."""
-        return min(wanted, READ_BYTES) if self._is_open else wanted
+        """Give how many bytes to read next.
+
+        Raises:
+            BodyUnreadable: What was taken last is no body.
+        """
+        return min(wanted, READ_BYTES) if self._is_open else self.body.at_most(wanted)
 
     def take(self, data: bytes) -> bytes:
         """Take what was read; returns what can be passed on, which is nothing while a head is not complete.
@@ -60,7 +74,7 @@ class HeadBound:
             BodyUnreadable: The head is too long, or has too many lines, or lines that are none of HTTP.
         """
         if not self._is_open:
-            return data
+            return self.body.take(data) if data else data
         if not data:
             held = bytes(self._held)
             self._held.clear()
@@ -73,6 +87,8 @@ class HeadBound:
         self._held += data
         self._bytes += len(data)
         while self._is_open and self._held:
+            if self._named is None:
+                del self._held[: len(self._held) - len(self._held.lstrip(b"\r\n"))]
             self._look_at_beginning()
             end = _END.search(self._held, max(0, seen - 2))
             self._lines += self._held.count(b"\n", seen, end.end() if end else len(self._held))
@@ -83,13 +99,21 @@ class HeadBound:
             if head is None:
                 raise self._unreadable(ODD_LINE)
             del self._held[: end.end()]
-            passed += head
             self._is_open = self._is_early and self._named != _SWITCHING
+            passed += head if self._is_early else self._framed(head)
             seen = 0
-        if not self._is_open:
-            passed += bytes(self._held)
+        if not self._is_open and self._held:
+            passed += self.body.take(bytes(self._held))
             self._held.clear()
         return passed
+
+    def _framed(self, head: bytes) -> bytes:
+        is_bodiless = self._method == b"HEAD" or self._named in _BODILESS
+        try:
+            head, self.body = framed(head, lines_of(head), is_bodiless=is_bodiless)
+        except BodyUnreadable as error:
+            raise self._unreadable(error.detail) from None
+        return head
 
     def _look_at_beginning(self) -> None:
         beginning = bytes(self._held[:_STATUS_BYTES])

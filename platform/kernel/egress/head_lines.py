@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from kernel.egress.framing import CLOSE
+
 _STATUS_LINE: Final = re.compile(rb"HTTP/[0-9]\.[0-9] [0-9]{3}(?: [^\x00\r\n\f\v]*)?")
 _STATUS_ALONE: Final = re.compile(rb"(HTTP/[0-9]\.[0-9] [0-9]{3})(?![0-9])")
 _NAME: Final = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
@@ -12,7 +14,6 @@ _BLANKS: Final = b" \t"
 _OF_THE_LENGTH: Final = re.compile(rb"content[^a-z0-9]*length|transfer[^a-z0-9]*encoding|^HTTP/", re.IGNORECASE)
 """Where two readers may differ on this, they differ on where the answer ends: nothing is mended there."""
 _OF_THE_BODY: Final = re.compile(rb"content[^a-z0-9]*(?:type|encoding)", re.IGNORECASE)
-_CLOSE: Final = b"Connection: close"
 
 
 def mended(head: bytes) -> bytes | None:
@@ -28,15 +29,20 @@ def mended(head: bytes) -> bytes | None:
     Returns:
         The head, as it was if nothing is odd; None where it cannot be read.
     """
-    first, *lines = [line.removesuffix(b"\r") for line in head.split(b"\n")[:-2]]
+    first, *fields = lines_of(head)
     status = first if _STATUS_LINE.fullmatch(first) else _status_of(first)
-    fields = list(_fields(lines))
     kept = [_mended_line(field) for field in fields]
     if status is None or None in kept:
         return None
     if status == first and kept == fields:
         return head
-    return b"\r\n".join((status, *filter(None, kept), _CLOSE, b"", b""))
+    return b"\r\n".join((status, *filter(None, kept), CLOSE, b"", b""))
+
+
+def lines_of(head: bytes) -> list[bytes]:
+    """Give the status line of a head, and its fields, each a line."""
+    first, *lines = [line.removesuffix(b"\r") for line in head.split(b"\n")[:-2]]
+    return [first, *_fields(lines)]
 
 
 def _status_of(line: bytes) -> bytes | None:

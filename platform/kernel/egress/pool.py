@@ -91,9 +91,13 @@ class AsyncConnections:
     async def give_back(
         self, connection: httpcore.AsyncHTTPConnection, place: PoolPlace, *, is_kept: bool = True
     ) -> None:
-        """Keep a connection whose answer was read to its end, unless told otherwise; forget one that is closed."""
+        """Keep a connection whose answer was read to its end, unless told otherwise.
+
+        One that is closed is forgotten, and so is one on which anything stands behind the answer: it would pass for
+        the answer to the next request.
+        """
         self._slots.release()
-        if not (is_kept and connection.is_idle()):
+        if not (is_kept and connection.is_idle()) or connection.has_expired():
             self._drop(connection)
             return
         self._idle[connection] = place

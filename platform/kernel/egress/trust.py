@@ -35,7 +35,7 @@ def build_ssl_context(
         ssl.SSLError: OpenSSL does not take one of them.
     """
     if authorities:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = _strict(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         context.load_verify_locations(cadata=authorities)
     else:
         context = _of_installation(ca_file)
@@ -45,10 +45,16 @@ def build_ssl_context(
 
 
 def _of_installation(ca_file: str) -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    context = _strict(ssl.create_default_context())
     context.load_verify_locations(cafile=certifi.where())
     if ca_file:
         context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+def _strict(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Have it tell an end that the other side said from one that just came; some builds of Python do not."""
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     return context
 
 

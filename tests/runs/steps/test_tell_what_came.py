@@ -146,7 +146,7 @@ async def test_a_refusal_is_one_and_shows_its_beginning_whatever_became_of_its_b
         b"Content-Length: 2\r\nContent-Length: 3",
         b"Content-Length: two",
         b"Content-Length: -2",
-        b"Transfer-Encoding: identity",
+        b"Transfer-Encoding: compress",
         b"Transfer-Encoding: gzip",
         b"Content-Length : 2",
         b"Content Length: 2",
