@@ -74,7 +74,8 @@ def set_many_due(run_id: UUID, count: int, *, urls: int = 1) -> None:
     with unscoped("rows for a test"):
         run = Run.objects.select_related("callback").get(id=run_id)
         facts = {"tenant_id": run.tenant_id, "run_id": run_id, "type": "segment.resumed"}
-        hashes = [run.callback.url_hash, *(hash_url(run.tenant_id, f"url {number}") for number in range(1, urls))]
+        others = (f"{run.callback.host}/{number}" for number in range(1, urls))
+        hashes = [run.callback.url_hash, *(hash_url(run.tenant_id, url) for url in others)]
         seqs = range(1_000, 1_000 + count)
         RunEvent.objects.bulk_create(RunEvent(seq=seq, payload={}, **facts) for seq in seqs)
         Delivery.objects.bulk_create(

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from kernel.fair_threads import SHARE_OF_FREE
 from runs.engine.store.connection import AsyncDatabase, columns, transaction
 from runs.models import Delivery, DeliveryStatus
 
@@ -65,11 +66,16 @@ with recursive target as (
 , busy as (
   select * from unnest(%(tenants)s::uuid[], %(hosts)s::text[], %(sending)s::int[]) as b(tenant_id, host, sending)
 )
+, held as (
+  select tenant_id, sum(sending) as sending from busy group by tenant_id
+)
 , open as (
   select t.tenant_id, t.host, row_number() over (partition by t.tenant_id order by t.next_at) as turn
   from target t join tenants_tenant tenant on tenant.id = t.tenant_id and tenant.is_active
   left join busy b on b.tenant_id = t.tenant_id and b.host = t.host
+  left join held h on h.tenant_id = t.tenant_id
   where t.next_at <= statement_timestamp() and coalesce(b.sending, 0) < %(per_target)s
+    and (h.tenant_id is null or h.sending < %(share)s * (%(room)s - 1))
 )
 , first_in_line as (
   select * from open order by turn limit %(room)s
@@ -100,10 +106,14 @@ from (select 1) always left join candidate on true
 """
 
 # To each URL the earliest goes, save where another is under way; what is due behind it is queued. One whose host is
-# gone is still the one under way.
+# gone is still the one under way. A tenant takes another place while it holds fewer than `share` times as many as are
+# free then; `in_turn` leaves out first what would be over that if nobody else took any, so that it is in nobody's way.
 TAKE = """
 with busy as (
   select * from unnest(%(tenants)s::uuid[], %(hosts)s::text[], %(sending)s::int[]) as b(tenant_id, host, sending)
+)
+, held as (
+  select tenant_id, sum(sending) as sending from busy group by tenant_id
 )
 , candidate as (
   select d.id, d.tenant_id, d.host, d.url_hash, d.is_claimed, d.next_at,
@@ -121,12 +131,21 @@ with busy as (
   select *, row_number() over (partition by tenant_id, host order by next_at, id) as at_host
   from candidate where place = 1 and not is_behind
 )
-, picked as (
-  select f.id, f.tenant_id, f.url_hash, f.is_claimed from first f
+, open as (
+  select f.*, coalesce(h.sending, 0) as held,
+    row_number() over (partition by f.tenant_id order by f.next_at, f.id) as turn
+  from first f
   left join busy b on b.tenant_id = f.tenant_id and b.host = f.host
+  left join held h on h.tenant_id = f.tenant_id
   where f.at_host <= %(per_target)s - coalesce(b.sending, 0)
-  order by row_number() over (partition by f.tenant_id order by f.next_at, f.id), f.id
-  limit %(room)s
+)
+, in_turn as (
+  select *, row_number() over (order by turn, id) as number from open
+  where held + turn = 1 or held + turn - 1 < %(share)s * (%(room)s - turn)
+)
+, picked as (
+  select id, tenant_id, url_hash, is_claimed from in_turn
+  where number <= %(room)s and (held + turn = 1 or held + turn - 1 < %(share)s * (%(room)s - number))
 )
 , queued as (
   update runs_delivery d set is_queued = true
@@ -288,6 +307,8 @@ async def claim(
 ) -> DeliveryClaim:
     """Take up to ``room`` deliveries that are due, one to a URL, inside the caller's transaction.
 
+    No tenant takes all the room: it is shared as threads are (``kernel.fair_threads``).
+
     Args:
         connection: With a transaction open.
         busy: How many this host is sending, by tenant and target.
@@ -302,6 +323,7 @@ async def claim(
         "sending": list(busy.values()),
         "per_target": per_target,
         "room": room,
+        "share": SHARE_OF_FREE,
         "lease": lease_seconds,
         "lock": URL_LOCK,
         "most": MAX_CANDIDATES,

@@ -1,7 +1,9 @@
 """Many deliveries at once: bounded, in turn, in nobody's way."""
 
+import threading
 import time
 from collections import Counter
+from contextlib import ExitStack
 from uuid import UUID
 
 import pytest
@@ -20,9 +22,11 @@ from tests.support.callbacks import (
 )
 from tests.support.engine import get_run, queue_run, wait_for, wait_until_over
 from tests.support.host import running_host
-from tests.support.http_server import Answer, CountingServer
+from tests.support.http_server import Answer, CountingServer, RecordedRequest
 
 MANY = 1_000
+MOST_OF_ONE = 33
+"""Of the 50 places of a worker, while nobody else holds any."""
 
 
 def undelivered(run_id: UUID) -> int:
@@ -62,6 +66,37 @@ def test_a_target_that_hangs_keeps_no_other_waiting(acme: Tenant, receiver: Coun
         assert log_of(other)[0].at
         with unscoped("the rest is not waited for"):
             Delivery.objects.filter(run_id=stuck, is_claimed=False).delete()
+
+
+def test_one_tenant_s_slow_receivers_never_take_all_places(
+    acme: Tenant, globex: Tenant, receiver: CountingServer
+) -> None:
+    """As many places as there are would be taken at six targets of one tenant; another's callback goes meanwhile."""
+    receiver.route("POST", "/hook", Answer(200))
+    may_answer = threading.Event()
+
+    def hang(_request: RecordedRequest) -> Answer:
+        may_answer.wait(30)
+        return Answer(200)
+
+    with ExitStack() as open_servers:
+        hanging = [open_servers.enter_context(CountingServer()) for _ in range(AT_ONCE // PER_TARGET + 1)]
+        open_servers.callback(may_answer.set)
+        stuck = []
+        with running_host():
+            for server in hanging:
+                server.route("POST", "/hook", hang)
+                stuck.append(start_with_callback(acme, f"{server.url}/hook", events=["segment.started"]))
+            wait_for(lambda: all(server.count() == 1 for server in hanging))
+            for run_id in stuck:
+                set_many_due(run_id, PER_TARGET * 2, urls=PER_TARGET * 2)
+            wait_for(lambda: sum(server.count() for server in hanging) == MOST_OF_ONE)
+            for _ in range(3):
+                wait_for_status(start_with_callback(globex, f"{receiver.url}/hook"), "delivered")
+            assert sum(server.count() for server in hanging) == MOST_OF_ONE, "none has ended"
+            with unscoped("the rest is not waited for"):
+                Delivery.objects.filter(run_id__in=stuck, is_claimed=False).delete()
+            may_answer.set()
 
 
 def test_the_end_of_a_run_is_told_at_once(acme: Tenant, receiver: CountingServer) -> None:
