@@ -68,7 +68,8 @@ class Conversation:
             if self.config.response_schema is None:
                 return reply.text
             tenant, schema = asker.call.context.tenant_id, self.config.response_schema
-            value, problems = await read_reply(tenant, reply.text, schema)
+            sent = (message.text for message in self.messages)
+            value, problems = await read_reply(tenant, reply.text, schema, sent=sent)
             if not problems:
                 return redact(value, asker.model.secrets())
             if mended:

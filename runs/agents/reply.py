@@ -1,39 +1,77 @@
 """Replies that must fit a schema."""
 
 import asyncio
-from collections.abc import Hashable, Mapping, Sequence
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Final
 
+from kernel.canonical import canonical_json
 from kernel.errors import ErrorItem
 from kernel.parsing import parse_strangers_json
 from kernel.types import Json
 from kernel.values import MalformedJson, ValueRefused
 from runs.inputs import misfits
 from runs.providers.answers import without_fence
-from runs.providers.embedded import json_spans
+from runs.providers.embedded import Span, json_spans
 from runs.step_api.base import StepFailed
 
 MAX_TOLD = 20
 NOT_JSON = "NOT_JSON"
+AMBIGUOUS = "AMBIGUOUS"
+
+_BESIDE_WORDS: Final = re.compile(r"[\s\\]+")
 
 
-async def read_reply(tenant: Hashable, text: str, schema: Mapping[str, Json]) -> tuple[Json, list[ErrorItem]]:
+async def read_reply(
+    tenant: Hashable, text: str, schema: Mapping[str, Json], *, sent: Iterable[str] = ()
+) -> tuple[Json, list[ErrorItem]]:
     """Find the JSON in a model's text, and hold it against a schema.
 
-    The whole text counts, where it is JSON; else the last object or list within it that fits.
+    The whole text counts, where it is JSON; else the one object or list within it that fits. Of several that differ
+    the one counts that is the last word, where the others stand amid words: so models think aloud. One that stands in
+    what the model was sent may be quoted, and never counts before another.
+
+    Args:
+        tenant: Whose work it is.
+        text: What the model said.
+        schema: What the value has to fit.
+        sent: The texts the model was sent.
 
     Returns:
-        The value, and what is wrong with it; the value is None where there is no JSON.
+        The value, and what is wrong with it; the value is None where there is no JSON, or it is not clear which counts.
     """
     value, problems = await _judged(tenant, text, schema)
     if not problems or problems[0].code != NOT_JSON:
         return value, problems
-    for found in await asyncio.to_thread(json_spans, text):
-        inner, wrong = await _judged(tenant, found, schema)
+    found = await asyncio.to_thread(json_spans, text)
+    fitting: list[tuple[Span, Json]] = []
+    for span in found.spans:
+        inner, wrong = await _judged(tenant, span.text, schema)
         if not wrong:
-            return inner, wrong
-        if problems[0].code == NOT_JSON:
+            fitting.append((span, inner))
+        elif wrong[0].code != NOT_JSON:
             problems = wrong
-    return None, problems
+    if not fitting:
+        return None, problems
+    if not found.is_all:
+        detail = "Not all JSON in the answer can be read: an object or a list is not closed, or there are too many."
+        return None, [ErrorItem(code=AMBIGUOUS, detail=detail)]
+    count = len({canonical_json(one) for _, one in fitting})
+    if count == 1 or await asyncio.to_thread(_is_last_word, fitting, tuple(sent)):
+        return fitting[-1][1], []
+    detail = f"The answer holds {count} different values that fit, so it is not clear which one counts."
+    return None, [ErrorItem(code=AMBIGUOUS, detail=detail)]
+
+
+def _is_last_word(fitting: Sequence[tuple[Span, Json]], sent: Sequence[str]) -> bool:
+    """Tell whether the last value is meant, and the others are only spoken of."""
+    *others, (last, _) = fitting
+    said = _BESIDE_WORDS.sub("", last.text)
+    return (
+        last.is_last_word
+        and all(span.is_aside for span, _ in others)
+        and not any(said in _BESIDE_WORDS.sub("", one) for one in sent)
+    )
 
 
 async def _judged(tenant: Hashable, text: str, schema: Mapping[str, Json]) -> tuple[Json, list[ErrorItem]]:

@@ -66,17 +66,25 @@ class AnswerSchema:
         )
 
     def read(self, text: str) -> str:
-        """Return the answer as JSON text: without a fence around it, and unwrapped, with words around it too."""
+        """Return the answer as JSON text: without a fence around it, and unwrapped, with words around it too.
+
+        Where several wrapped values differ, the text stays as it is: which one is meant is not ours to say.
+        """
         text = without_fence(text)
         if not self.is_wrapped:
             return text
-        for found in (text, *json_spans(text)):
-            try:
-                value = parse_json(found, big_integers="text")
-            except LlmteamError:
-                continue
-            return dump_json(value[WRAPPED]) if isinstance(value, dict) and WRAPPED in value else text
-        return text
+        found = json_spans(text)
+        wrapped = [value for value in map(_parsed, (text, *(span.text for span in found.spans))) if value is not None]
+        values = {dump_json(value[WRAPPED]) for value in wrapped if isinstance(value, dict) and WRAPPED in value}
+        is_clear = found.is_all and len(values) == 1 and all(isinstance(value, dict) for value in wrapped)
+        return values.pop() if is_clear else text
+
+
+def _parsed(text: str) -> Json:
+    try:
+        return parse_json(text, big_integers="text")
+    except LlmteamError:
+        return None
 
 
 def without_fence(text: str) -> str:
