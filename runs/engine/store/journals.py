@@ -6,11 +6,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from runs.engine.store import budgets, deliveries
+from runs.engine.store.arrays import bigints, blobs, bools, floats, ints, pack, texts, uuids
 from runs.engine.store.connection import AsyncDatabase, transaction
 
 LOCK = """
 select id, epoch, last_seq, signals_pending from runs_run
-where id = any(%s) order by id for no key update skip locked
+where id = any(%b::uuid[]) order by id for no key update skip locked
 """
 INSERT = """
 insert into runs_runevent (run_id, seq, tenant_id, type, step_id, activation, attempt, created_at, payload)
@@ -47,6 +48,10 @@ from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int
        status, output, error, warnings, waiting_for, wake_at, charged_until, over)
 where r.id = e.id
 """
+INSERTED: Final = (uuids, ints, uuids, texts, texts, ints, ints, floats, texts)
+ADVANCED: Final = (uuids, ints, bigints, blobs, ints, ints, bools, texts)
+CLOSED: Final = (*ADVANCED, texts, texts, texts, texts, texts, floats, floats, bools)
+"""How the columns of these statements are packed."""
 SIDE: dict[str, str] = {
     "usage": budgets.COUNT,
     "release": budgets.RELEASE,
@@ -103,7 +108,7 @@ class Received:
 
 async def lock_runs(connection: AsyncDatabase, run_ids: Sequence[UUID]) -> dict[UUID, LockedRun]:
     """Lock what nobody else has locked, in id order; runs that are missing in the answer are locked or gone."""
-    rows = await (await connection.execute(LOCK, [list(run_ids)])).fetchall()
+    rows = await (await connection.execute(LOCK, [uuids(run_ids)])).fetchall()
     return {run_id: LockedRun(epoch, last_seq, pending) for run_id, epoch, last_seq, pending in rows}
 
 
@@ -117,17 +122,17 @@ async def unapplied_signals(connection: AsyncDatabase, run_ids: Sequence[UUID]) 
 
 async def insert_events(connection: AsyncDatabase, columns: Sequence[Sequence[Any]]) -> None:
     """Insert events, given as columns in the order of ``INSERT``."""
-    await connection.execute(INSERT, columns)
+    await connection.execute(INSERT, pack(columns, INSERTED))
 
 
 async def advance_runs(connection: AsyncDatabase, columns: Sequence[Sequence[Any]]) -> None:
     """Update locked runs that go on, given as columns in the order of ``ADVANCE``."""
-    await connection.execute(ADVANCE, columns)
+    await connection.execute(ADVANCE, pack(columns, ADVANCED))
 
 
 async def close_runs(connection: AsyncDatabase, columns: Sequence[Sequence[Any]]) -> None:
     """Update locked runs that their host gives up or ends, given as columns in the order of ``CLOSE``."""
-    await connection.execute(CLOSE, columns)
+    await connection.execute(CLOSE, pack(columns, CLOSED))
 
 
 async def write_beside(connection: AsyncDatabase, statement: str, columns: Sequence[Sequence[Any]]) -> None:
