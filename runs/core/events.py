@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from kernel.types import Json
 
@@ -40,8 +41,7 @@ REPLAYED_FROM = "replayed_from"
 """Member of a copied event's payload: which event of which run it repeats."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One fact. ``attempt`` counts the starts of an activation from 1; ``at`` is when, in seconds since 1970.
 
     Payloads: ``segment.started {input}``; ``step.started {inputs: {port: ref | [ref]}}``;
