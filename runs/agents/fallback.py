@@ -8,6 +8,8 @@ from kernel.types import Json
 from runs.agents.config import AgentFallback, Occasion
 from runs.step_api.base import Defer, StepFailed, Usage
 
+_SAID: Final = ("reason", "text", "characters", "errors")
+"""What failures tell of an answer that came, and was of no use."""
 _NO_ROOM: Final = frozenset({"BUDGET_EXCEEDED", "PRICE_UNKNOWN"})
 
 
@@ -48,12 +50,12 @@ async def first_answer(
         usage: What the attempt took so far.
 
     Raises:
-        StepFailed: The first failure that may pass, else the last; ``details.tried`` has all models that were asked
-            and their codes.
+        StepFailed: The first failure that may pass, else the last of a model that answered something, else the last;
+            ``details.tried`` has all models that were asked, their codes, and what came of their answers.
         Defer: One of the models may be asked later, and the others took nothing: until the first of them may.
     """
     failed: list[ModelFailed] = []
-    tried: list[Json] = []
+    tried: list[dict[str, Json]] = []
     for option in options:
         if failed and failed[-1].occasion not in option.on:
             continue
@@ -65,15 +67,26 @@ async def first_answer(
     raise _end([failure.cause for failure in failed], tried, has_paid=bool(usage))
 
 
-def _end(causes: Sequence[StepFailed | Defer], tried: list[Json], *, has_paid: bool) -> StepFailed | Defer:
+def _said(cause: StepFailed | Defer) -> dict[str, Json]:
+    """Give what a failure keeps of an answer; nothing where none came."""
+    if isinstance(cause, Defer) or not ("text" in cause.details or "errors" in cause.details):
+        return {}
+    return {name: cause.details[name] for name in _SAID if name in cause.details}
+
+
+def _end(
+    causes: Sequence[StepFailed | Defer], tried: Sequence[dict[str, Json]], *, has_paid: bool
+) -> StepFailed | Defer:
     """Choose the end. A wait costs no attempt, so what was paid for in it would be paid again and again, unbounded."""
     failures = [cause for cause in causes if isinstance(cause, StepFailed)]
     waits = sorted((cause for cause in causes if isinstance(cause, Defer)), key=lambda closed: closed.until)
     if waits and not (failures and has_paid):
         return waits[0]
-    end = next((failure for failure in failures if failure.retryable), failures[-1])
+    answered = [failure for failure in failures if _said(failure)]
+    end = next((failure for failure in failures if failure.retryable), (answered or failures)[-1])
     if len(tried) > 1:
-        end.details["tried"] = tried
+        said = ({} if cause is end else _said(cause) for cause in causes)
+        end.details["tried"] = [known | more for known, more in zip(tried, said, strict=True)]
     if waits:
         end.retryable = True
         end.retry_after_seconds = max(0.0, (waits[0].until - utc_now()).total_seconds())

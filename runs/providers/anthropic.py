@@ -167,6 +167,11 @@ class Events:
         content = [self._whole(index, block) for index, block in self._blocks.items()]
         return cast("Json", self._message | {"content": content, **self._ends.written()})
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the service said why the answer ended."""
+        return self._is_complete or self._ends.has_come
+
     def _whole(self, index: Any, block: dict[str, Any]) -> dict[str, Any]:
         kind, text = block["type"], joined(self._pieces[index])
         if kind == "tool_use":

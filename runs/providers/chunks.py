@@ -59,6 +59,11 @@ class Chunks:
         """Whether the service told how much it has said so far."""
         return self._usage is not None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the service said why the answer ended."""
+        return self._ends.has_come
+
     def _add(self, event: Any) -> str:
         self._model = event.get("model") or self._model
         self._usage = usage_of(event) or self._usage

@@ -146,6 +146,7 @@ _BY_WORDS = (
         ),
         "LLM_MODEL_UNKNOWN",
     ),
+    (re.compile(r"unexpected endpoint or method", re.IGNORECASE), "LLM_API_NOT_FOUND"),
     (re.compile(r"no endpoints found that", re.IGNORECASE), "LLM_BAD_REQUEST"),
     (
         re.compile(

@@ -163,7 +163,7 @@ def _read_event(text: str, *, has_begun: bool) -> Iterator[Any]:
     is_fault = _FAULT.search(name) is not None
     if not lines:
         yield from ({"error": {"type": name}},) if is_fault else ()
-    elif lines[0].startswith(DONE):
+    elif _is_done(lines[0]):
         yield DONE
     elif is_fault and not lines[0].lstrip().startswith("{"):
         yield {"error": "\n".join(lines)}
@@ -173,7 +173,12 @@ def _read_event(text: str, *, has_begun: bool) -> Iterator[Any]:
         except StepFailed:
             if len(lines) == 1:
                 raise
-            yield from (DONE if line.startswith(DONE) else _named(_json(line), name) for line in lines)
+            yield from (DONE if _is_done(line) else _named(_json(line), name) for line in lines)
+
+
+def _is_done(line: str) -> bool:
+    """Tell the word for the end, as servers write it."""
+    return line.strip()[: len(DONE)].upper() == DONE
 
 
 def _is_field(name: str) -> bool:
@@ -192,7 +197,7 @@ def _strays(lines: Sequence[str], *, has_begun: bool) -> Iterator[Any]:
     value: Any = None
     with suppress(StepFailed):
         value = _json(told)
-    if words.startswith(DONE):
+    if _is_done(words):
         yield DONE
     elif isinstance(value, dict) and not is_named:
         yield value

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -24,6 +24,10 @@ DEFAULT_TIMEOUT_SECONDS = 120.0
 GRACE_SECONDS = 0.25
 """The guarded client keeps the time; what it does not see, such as a slow token server, is cut off this much later."""
 
+AFTER_END_SECONDS = 5.0
+"""How long more is waited for behind the end of an answer, such as a count of tokens."""
+_NO_MORE = frozenset(("LLM_REPLY_UNREADABLE", "LLM_CONNECTION_FAILED", "LLM_TIMED_OUT"))
+"""What takes nothing away from an answer that has ended."""
 _MAX_ADJUSTMENTS = 4
 _MAX_MODELS_KNOWN = 200
 _log = logging.getLogger(__name__)
@@ -64,6 +68,10 @@ class PieceGathering(Protocol):
     @property
     def has_counted(self) -> bool:
         """Whether the service told how much it has said so far."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the service said why the answer ended."""
 
 
 class WireFormat(Protocol):
@@ -213,11 +221,11 @@ class SdkProvider:
         withheld = Withheld([tool.name for tool in request.tools], may_be_bare=request.response_schema is None)
         async with wire.ask(body, headers=headers, seconds=seconds, tenant=request.tenant, streamed=streamed) as answer:
             heard.answer = answer
-            async for event in answer.events:
+            async for event in _until_over(answer.events, gathering):
                 events = [event]
                 if answer.stream.is_whole:
                     heard.whole = event
-                elif text := withheld.add(speech.add(gathering.add(event))):
+                elif text := withheld.add(speech.add(_added(gathering, event))):
                     tell(text)
         if text := withheld.add(speech.rest()):
             tell(text)
@@ -271,6 +279,36 @@ class SdkProvider:
         if len(self._lacks) < _MAX_MODELS_KNOWN:
             _log.info("The model %s takes no %s; it is asked without from now on.", model, missing)
             self._lacks[model] = self._lacks.get(model, frozenset()) | {missing}
+
+
+async def _until_over(events: AsyncIterator[Any], gathering: PieceGathering) -> AsyncIterator[Any]:
+    """Give what comes; behind the end of an answer what cannot be read, or does not come, is not missed."""
+    while True:
+        try:
+            async with asyncio.timeout(AFTER_END_SECONDS if gathering.is_over else None):
+                event = await anext(events)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            if not gathering.is_over:
+                raise
+            return
+        except StepFailed as failure:
+            if not (gathering.is_over and failure.code in _NO_MORE):
+                raise
+            return
+        yield event
+
+
+def _added(gathering: PieceGathering, event: Any) -> str:
+    """Take a piece; behind the end of an answer one that is none of the format is no part of it."""
+    is_over = gathering.is_over
+    try:
+        return gathering.add(event)
+    except StepFailed:
+        if not is_over:
+            raise
+        return ""
 
 
 def has_no_stream(complaint: Complaint) -> bool:
