@@ -133,7 +133,9 @@ def keys(name: str, *, derived_from: str) -> dict[str, bytes]:
         except ValueError:
             found[key_id] = b""
         if not colon or len(found[key_id]) != 32 or not key_id.isalnum():
-            raise ImproperlyConfigured(f"{name} must be id:key,id:key, each key the base64 of 32 random bytes.")
+            raise ImproperlyConfigured(
+                f"{name} must be id:key,id:key, each id of letters and digits, each key the base64 of 32 random bytes."
+            )
     if found:
         return found
     if not derived_from:
