@@ -21,8 +21,8 @@ from kernel.egress import (
     open_client,
     open_sync_client,
 )
-from kernel.egress.body import MAX_BODY_BYTES
-from kernel.egress.decompression import MAX_BROTLI_WINDOW, accepted_encodings, brotli_window
+from kernel.egress.answers.body import MAX_BODY_BYTES
+from kernel.egress.answers.decompression import MAX_BROTLI_WINDOW, accepted_encodings, brotli_window
 from kernel.errors import Invalid, Unavailable
 from tests.support.http_server import Answer, CountingServer, RecordedRequest
 

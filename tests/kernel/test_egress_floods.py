@@ -11,10 +11,10 @@ import pytest
 from h11 import _abnf, _readers
 
 from kernel.egress import BodyUnreadable, EgressClient
-from kernel.egress.body import MAX_BODY_BYTES, MAX_PIECES
-from kernel.egress.framing import READ_BYTES
-from kernel.egress.head import MAX_LINES, HeadBound
-from kernel.egress.trailers import read_in_linear_time
+from kernel.egress.answers.body import MAX_BODY_BYTES, MAX_PIECES
+from kernel.egress.answers.framing import READ_BYTES
+from kernel.egress.answers.head import MAX_LINES, HeadBound
+from kernel.egress.answers.trailers import read_in_linear_time
 from tests.support.http_server import Answer, CountingServer
 from tests.support.loop_holds import measured_holds
 

@@ -151,7 +151,7 @@ ATTACKS = {
     "chunks": Attack(
         "answers in three million chunks",
         chunks,
-        without={"kernel.egress.body:MAX_PIECES": LARGE, "kernel.egress.transport:SLICES_AT_ONCE": LARGE},
+        without={"kernel.egress.answers.body:MAX_PIECES": LARGE, "kernel.egress.transport:SLICES_AT_ONCE": LARGE},
     ),
     "huge_answers": Attack(
         "answers of 25,000 objects", huge_answers, without={"runs.http.reading:MAX_BYTES_IN_PLACE": LARGE}

@@ -16,12 +16,12 @@ from typing import Any
 
 import httpcore
 
+from kernel.egress.answers.head import HeadBound
+from kernel.egress.answers.pace import Pace
+from kernel.egress.answers.unread import drained, has_unread, was_ended
 from kernel.egress.errors import EgressBlocked
-from kernel.egress.head import HeadBound
-from kernel.egress.pace import Pace
 from kernel.egress.policy import Policy, check_addresses, check_host
 from kernel.egress.progress import Progress, current
-from kernel.egress.unread import drained, has_unread, was_ended
 from kernel.fair_threads import FairThreads
 
 Resolver = Callable[[str, int], Sequence[str]]

@@ -18,8 +18,8 @@ from typing import Any
 import httpcore
 import httpx
 
+from kernel.egress.answers.body import MAX_BODY_BYTES
 from kernel.egress.backend import AsyncGuardedBackend, Resolver, SyncGuardedBackend, resolve
-from kernel.egress.body import MAX_BODY_BYTES
 from kernel.egress.cookies import COOKIES, CookieStore, read_public_suffixes
 from kernel.egress.errors import DeadlineExceeded, EgressBlocked
 from kernel.egress.headers import OWN_HEADERS, check_headers

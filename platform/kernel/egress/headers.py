@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from kernel.egress.decompression import accepted_encodings
+from kernel.egress.answers.decompression import accepted_encodings
 from kernel.egress.errors import HeaderRefused
 
 OWN_HEADERS = {"accept-encoding": accepted_encodings(), "user-agent": "llmteam"}

@@ -11,14 +11,14 @@ import httpcore
 import httpx
 
 from kernel.charsets import codec_of, label_of
+from kernel.egress.answers.body import MAX_BODY_BYTES, BodyReader
+from kernel.egress.answers.trailers import read_in_linear_time
 from kernel.egress.backend import until
-from kernel.egress.body import MAX_BODY_BYTES, BodyReader
 from kernel.egress.errors import ConnectionFailed, DeadlineExceeded, Reason
 from kernel.egress.failures import call_failed
 from kernel.egress.pool import KEEPALIVE_SECONDS, AsyncConnections, PoolPlace
 from kernel.egress.progress import PROGRESS, Progress, current
 from kernel.egress.refusals import refusal_of_certificate
-from kernel.egress.trailers import read_in_linear_time
 from kernel.egress.trust import TLS
 
 DEADLINE = "llmteam.deadline"

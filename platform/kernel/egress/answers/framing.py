@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from kernel.egress.body import MAX_PIECES
+from kernel.egress.answers.body import MAX_PIECES
 from kernel.egress.errors import BodyUnreadable
 
 CLOSE: Final = b"Connection: close"

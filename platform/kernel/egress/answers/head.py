@@ -3,9 +3,9 @@
 import re
 from typing import Final
 
+from kernel.egress.answers.framing import Body, BodyToTheEnd, framed
+from kernel.egress.answers.head_lines import lines_of, mended
 from kernel.egress.errors import BodyUnreadable
-from kernel.egress.framing import Body, BodyToTheEnd, framed
-from kernel.egress.head_lines import lines_of, mended
 
 MAX_BYTES: Final = 64 * 1024
 MAX_LINES: Final = 512

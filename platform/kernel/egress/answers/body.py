@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kernel.egress.decompression import Allowance, Decompressor, open_decompressor
+from kernel.egress.answers.decompression import Allowance, Decompressor, open_decompressor
 from kernel.egress.errors import BodyUnreadable
 
 MAX_BODY_BYTES = 5 * 1024 * 1024

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from kernel.egress.framing import CLOSE
+from kernel.egress.answers.framing import CLOSE
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/[0-9]\.[0-9] [0-9]{3}(?: [^\x00\r\n\f\v]*)?")
 _STATUS_ALONE: Final = re.compile(rb"(HTTP/[0-9]\.[0-9] [0-9]{3})(?![0-9])")

@@ -1,0 +1,1 @@
+"""Answers while they come: heads, where bodies end, pieces, codings."""
