@@ -17,10 +17,10 @@ from kernel.egress import (
     DeadlineExceeded,
     EgressClient,
     build_policy,
-    decompression,
     open_client,
     open_sync_client,
 )
+from kernel.egress.answers import decompression
 from kernel.egress.answers.body import MAX_BODY_BYTES
 from kernel.egress.answers.decompression import MAX_BROTLI_WINDOW, accepted_encodings, brotli_window
 from kernel.errors import Invalid, Unavailable
