@@ -1,5 +1,6 @@
 """The code flow of mozilla-django-oidc, with one provider of many and none of its ways to fetch, believe and match."""
 
+import logging
 import re
 import time
 from collections.abc import Callable
@@ -12,14 +13,16 @@ from django.http import HttpRequest
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
 from tenants.models import User
-from tenants.sign_in.claims import merged
+from tenants.sign_in.claims import merged, verified_email
 from tenants.sign_in.errors import PersonRefused, ProviderFailed, ProviderRefused, TokenRefused
 from tenants.sign_in.fetching import fetch_object, fetch_userinfo
-from tenants.sign_in.id_tokens import Claims, Expected, key_id, read_id_token, read_userinfo
+from tenants.sign_in.id_tokens import Claims, Expected, check_access_token, key_id, read_id_token, read_userinfo
 from tenants.sign_in.metadata import directory
 from tenants.sign_in.providers import SignInProvider
 from tenants.sign_in.services import SignedIn, sign_in
 from tenants.sign_in.states import Begun
+
+log = logging.getLogger(__name__)
 
 NAME: Final = "tenants.sign_in.backend.ProviderBackend"
 _ERROR_NAME: Final = re.compile(r"[a-z_]{1,40}")
@@ -133,8 +136,9 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
 
     def get_or_create_user(self, access_token: object, id_token: object, payload: Claims) -> User:
         """Find the person; what the signed token says goes before what userinfo says."""
+        check_access_token(self.id_token, payload, access_token)
         self.stage = Stage.USERINFO
-        self.claims = merged(payload, self.get_userinfo(access_token, id_token, payload))
+        self.claims = merged(payload, self._told_beside(access_token, id_token, payload))
         self.stage = Stage.PERSON
         try:
             self.signed_in = self.act(provider=self._provider, claims=self.claims)
@@ -142,6 +146,16 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
             refusal.account = f"{self._provider.issuer} {payload['sub']}"
             raise
         return self.signed_in.user
+
+    def _told_beside(self, access_token: object, id_token: object, payload: Claims) -> Claims:
+        """Ask userinfo; where it fails, a token that vouches for the e-mail itself does without it."""
+        try:
+            return self.get_userinfo(access_token, id_token, payload)
+        except ProviderFailed as failure:
+            if verified_email(payload, trusted=self._provider.emails_verified) is None:
+                raise
+            log.warning("userinfo of %s failed, the ID token is enough: %s", self._provider.key, failure.detail)
+            return {}
 
     def store_tokens(self, access_token: object, id_token: object) -> None:
         """Keep no token: nothing is asked of the provider later."""

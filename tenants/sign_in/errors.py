@@ -12,6 +12,7 @@ ID_TOKEN: Final = "ID token"  # noqa: S105 - what people call it
 TOKEN_FAULTS: Final[Mapping[str, str]] = {
     "alg": "Its {token} is signed in a way that is never believed. Have it sign with RS256, or another of RS, PS and "
     "ES with 256, 384 or 512 bits, or EdDSA.",
+    "at_hash": "Its {token} was made with another access token (at_hash).",
     "aud": "Its {token} is for another client: compare the client id.",
     "azp": "Its {token} names another client, or none, as the one it was issued to (azp).",
     "content": "Its {token} says something that cannot be taken in.",
@@ -28,6 +29,7 @@ TOKEN_FAULTS: Final[Mapping[str, str]] = {
     "nonce": "Its {token} does not repeat the nonce it was asked with, so it may be of another sign-in.",
     "signature": "The signature of the {token} does not fit the key it publishes.",
     "sub": "Its {token} does not say whom it is about (sub), or in over 255 characters.",
+    "typ": "It sent a token of another kind as its {token} (typ), such as one for access or for signing out.",
     "userinfo_sub": "Its userinfo is about somebody else than its ID token (sub).",
 }
 """What a provider's token does wrong, in words, by the reason that log and audit name."""

@@ -1,5 +1,7 @@
 """What an ID token must say to be believed. No clock of its own, no network, no rows."""
 
+import base64
+import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,9 @@ ALGORITHMS: Final[Mapping[str, str]] = {
     "EdDSA": "OKP",
 }
 """The signatures that are believed, and the kind of key each needs. Never ``none``; never one that needs a secret."""
+_HASHES: Final = {alg: f"sha{alg[2:]}" for alg in ALGORITHMS if alg[2:].isdecimal()}
+"""By which an ID token tells its access token; of EdDSA no standard says."""
+_TYPES: Final = frozenset(("id+jwt", "id_token+jwt"))
 CURVES: Final[Mapping[str, str]] = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
 LEEWAY_SECONDS: Final = 60
 LONGEST: Final = 32 * 1024
@@ -73,6 +78,8 @@ def read_id_token(token: object, *, keys: Sequence[Mapping[str, Json]], expected
     """
     header = _header(token)
     claims = _payload(str(token), _key(header, keys), str(header["alg"]))
+    if not is_of_id_tokens(header.get("typ")):
+        raise TokenRefused("typ")
     _check_audience(claims, expected)
     _check_times(claims, now)
     nonce = claims.get("nonce")
@@ -98,6 +105,29 @@ def read_userinfo(token: str, *, keys: Sequence[Mapping[str, Json]], expected: E
     _check_audience(claims, expected)
     _check_times({"exp": now, "iat": now, **claims}, now)
     return claims
+
+
+def is_of_id_tokens(typ: Json) -> bool:
+    """Whether a token says nothing of its type, or that of no other kind, as access and logout tokens do (RFC 9068)."""
+    if typ is None:
+        return True
+    name = typ.lower().removeprefix("application/") if isinstance(typ, str) else "+jwt"
+    return not name.endswith("+jwt") or name in _TYPES
+
+
+def check_access_token(id_token: str, claims: Claims, access_token: object) -> None:
+    """Hold an access token against the hash that the ID token has of it, if it has one (OpenID Connect Core, 3.1.3.8).
+
+    Raises:
+        TokenRefused: ``at_hash``: it is another's.
+    """
+    alg = str(_header(id_token)["alg"])
+    if "at_hash" not in claims or alg not in _HASHES:
+        return
+    digest = hashlib.new(_HASHES[alg], str(access_token).encode()).digest()
+    wanted = base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=")
+    if not hmac.compare_digest(str(claims["at_hash"]).rstrip("=").encode(), wanted):
+        raise TokenRefused("at_hash")
 
 
 def algorithms_of(key: Mapping[str, Json]) -> list[str]:

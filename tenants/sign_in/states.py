@@ -16,6 +16,8 @@ from tenants.sign_in.errors import StateRefused
 STATES: Final = "oidc_states"
 """Where the library keeps them: by state the nonce, the PKCE verifier and the time."""
 LIVES_SECONDS: Final = 600
+_ONCE: Final = ("state", "code", "iss", "error")
+"""What an answer says once (RFC 6749, 3.1); of two each reader may take another."""
 
 
 class SignInPurpose(StrEnum):
@@ -66,7 +68,7 @@ def take_state(request: HttpRequest) -> Begun:
         StateRefused: The session has none of this name, or not any more.
     """
     key = request.session.session_key
-    if key is None:
+    if key is None or any(len(request.GET.getlist(name)) > 1 for name in _ONCE):
         raise StateRefused
     with unscoped("a session is read before anybody is known"):
         # Whoever waits for this lock reads the session without the state.
