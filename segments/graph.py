@@ -1,6 +1,6 @@
 """Facts about a directed graph with one entrypoint: order, dominators, loops, who can come where."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from heapq import heappop, heappush
 
@@ -153,6 +153,20 @@ class Graph:
             passed.append(at)
             at = self.dominators[at]
         return passed
+
+    def passes_one_of(self, group: Set[str], step: str) -> bool:
+        """Whether every way from the entrypoint to a step passes one of a group before it."""
+        if self.entrypoint in group:
+            return True
+        seen, open_ends = {self.entrypoint}, [self.entrypoint]
+        while open_ends:
+            at = open_ends.pop()
+            if at == step:
+                return False
+            after = [one for one in self.successors[at] if one not in seen and (one == step or one not in group)]
+            seen.update(after)
+            open_ends += after
+        return True
 
     @cached_property
     def reach_bits(self) -> dict[str, int]:

@@ -31,6 +31,7 @@ class Expression:
         names: The names it reads from outside, such as `input` and `steps`.
         steps: The steps it names, as `steps.<id>` or `steps["<id>"]`.
         needed_steps: Those of them that it cannot do without: not read by `get(steps, ...)`, which has a default.
+        needed_alternatives: Steps of which it needs one of each group, as of `steps.a.output ?? steps.b.output`.
         called_steps: The steps it names by `steps.<id>.resume_url`, which is there before they have run.
         dynamic_steps: It reads `steps` in another way too, so any step may be meant.
         is_raw: It is a call of `raw`: in a path or URL its value is not escaped.
@@ -40,6 +41,7 @@ class Expression:
     names: frozenset[str]
     steps: frozenset[str]
     needed_steps: frozenset[str]
+    needed_alternatives: frozenset[frozenset[str]]
     called_steps: frozenset[str]
     dynamic_steps: bool
     is_raw: bool
@@ -118,6 +120,7 @@ def expression_of(source: str, tree: ast.expr) -> Expression:
         found.names,
         found.steps,
         found.needed_steps,
+        found.needed_alternatives,
         found.called_steps,
         found.dynamic_steps,
         is_raw,

@@ -7,6 +7,7 @@ from segments.expressions.nodes import Coalesce, OptionalLink
 
 STEPS = "steps"
 RESUME_URL = "resume_url"
+MAX_ALTERNATIVES = 100
 
 
 @dataclass(slots=True)
@@ -16,6 +17,7 @@ class References:
     names: frozenset[str] = frozenset()
     steps: frozenset[str] = frozenset()
     needed_steps: frozenset[str] = frozenset()
+    needed_alternatives: frozenset[frozenset[str]] = frozenset()
     called_steps: frozenset[str] = frozenset()
     dynamic_steps: bool = False
 
@@ -26,7 +28,8 @@ class _Search:
 
     names: set[str] = field(default_factory=set)
     steps: set[str] = field(default_factory=set)
-    needed_steps: set[str] = field(default_factory=set)
+    needed: set[frozenset[str]] = field(default_factory=set)
+    """Of the steps in each, one has to have run."""
     called_steps: set[str] = field(default_factory=set)
     dynamic_steps: bool = False
 
@@ -44,6 +47,8 @@ class _Search:
             self._step(node, step, bound)
         elif isinstance(node, Coalesce):
             self._coalesce(node, bound)
+        elif isinstance(node, ast.IfExp):
+            self._conditional(node, bound)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             self._all([*node.args, *node.keywords], bound)
         else:
@@ -60,14 +65,28 @@ class _Search:
         if isinstance(node, ast.Call):
             self._all(list(node.args[2:]), bound)
         elif not isinstance(getattr(node, "value", None), OptionalLink):
-            self.needed_steps.add(step)
+            self.needed.add(frozenset((step,)))
 
     def _coalesce(self, node: Coalesce, bound: frozenset[str]) -> None:
-        """Look at `left ?? right`: what the left side names need not be there."""
-        needed_elsewhere = set(self.needed_steps)
+        """Look at `left ?? right`: either side is enough, so what one names may be missing where the other is there."""
+        before, read = self.needed, set(self.steps)
+        self.needed, self.steps = set(), set()
         self.visit(node.left, bound)
-        self.needed_steps = needed_elsewhere
+        beside = self.steps.difference(*self.needed)
+        left = self.needed | {frozenset((step,)) for step in beside} or {frozenset()}
+        self.needed, self.steps = set(), self.steps | read
         self.visit(node.right, bound)
+        either = {one | other for one in left for other in self.needed}
+        self.needed = before | (either if len(either) <= MAX_ALTERNATIVES else set())
+
+    def _conditional(self, node: ast.IfExp, bound: frozenset[str]) -> None:
+        """Look at `body if test else orelse`: `'a' in steps` asks whether a step has run."""
+        self.visit(node.test, bound)
+        for branch, operator in ((node.body, ast.In), (node.orelse, ast.NotIn)):
+            asked = _steps_asked_for(node.test, operator)
+            before, self.needed = self.needed, set()
+            self.visit(branch, bound)
+            self.needed = before | {one for one in self.needed if one.isdisjoint(asked)}
 
     def _name(self, node: ast.Name, bound: frozenset[str]) -> None:
         if node.id not in bound:
@@ -91,7 +110,8 @@ def references_of(tree: ast.expr) -> References:
     return References(
         frozenset(search.names),
         frozenset(search.steps),
-        frozenset(search.needed_steps),
+        frozenset(step for one in search.needed if len(one) == 1 for step in one),
+        frozenset(one for one in search.needed if len(one) > 1),
         frozenset(search.called_steps),
         search.dynamic_steps,
     )
@@ -125,6 +145,17 @@ def _path_of(node: ast.AST) -> str:
     if is_get and isinstance(node, ast.Call) and len(node.args) > 1 and _is_steps(node.args[0]):
         return _constant_text(node.args[1]) or ""
     return ""
+
+
+def _steps_asked_for(test: ast.expr, operator: type[ast.cmpop]) -> frozenset[str]:
+    """Give the steps that have run where a test of `'a' in steps`, or with `NotIn` the contrary of it, decides."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) and operator is ast.In:
+        return frozenset().union(*(_steps_asked_for(part, operator) for part in test.values))
+    is_asking = isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], operator)
+    if not isinstance(test, ast.Compare) or not is_asking or not _is_steps(test.comparators[0]):
+        return frozenset()
+    name = _constant_text(test.left)
+    return frozenset() if name is None else frozenset((name,))
 
 
 def _is_steps(node: ast.expr) -> bool:

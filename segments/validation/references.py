@@ -13,6 +13,8 @@ from segments.expressions import Expression, ExpressionSyntaxError, Template, pa
 from segments.validation.context import Context
 
 MAX_TEXTS = 20_000
+MAX_ALTERNATIVES = 200
+"""Each is a walk through the graph; of further ones nothing is said."""
 _FIELD: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _QUOTED: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 _STAND_IN: Final = "7104981263"
@@ -31,11 +33,16 @@ class _Use:
 
 def check_expressions(context: Context) -> None:
     """EXPRESSION_SYNTAX, NOT_UPSTREAM, MAY_NOT_HAVE_RUN, NO_RESUME_URL, SINGLE_BRACE_TEMPLATE: in configs, on edges."""
+    asked: set[tuple[str, ...]] = set()
     for use in (*_in_configs(context), *_on_edges(context)):
         for step_id in sorted(use.expression.called_steps):
             _check_call(context, use, step_id)
         for step_id in sorted(use.expression.steps):
             _check_reference(context, use, step_id)
+        for group in sorted(map(sorted, use.expression.needed_alternatives)):
+            if (use.step_id, *group) not in asked and len(asked) < MAX_ALTERNATIVES:
+                asked.add((use.step_id, *group))
+                _check_alternatives(context, use, group)
 
 
 def _in_configs(context: Context) -> Iterator[_Use]:
@@ -121,6 +128,18 @@ def _check_call(context: Context, use: _Use, step_id: str) -> None:
     if graph and graph.reaches(step_id, use.step_id) and not graph.reaches(use.step_id, step_id):
         message = f"{shown(step_id)} does not wait any more when {shown(use.step_id)} names its link."
         context.findings.warning("NO_RESUME_URL", message, use.place, hint="name it in a step before or beside it")
+
+
+def _check_alternatives(context: Context, use: _Use, group: list[str]) -> None:
+    """Look whether one of several steps has run in any case, where one is enough."""
+    graph = context.graph
+    if graph is None or use.step_id not in graph.reachable or not all(one in context.steps for one in group):
+        return
+    if (use.is_edge and use.step_id in group) or graph.passes_one_of({*group}, use.step_id):
+        return
+    named = ", ".join(shown(one) for one in group)
+    message = f"None of the steps {named} may have run when {shown(use.step_id)} needs one."
+    context.findings.warning("MAY_NOT_HAVE_RUN", message, use.place, hint="end the alternatives with `?? null`")
 
 
 def _exists(context: Context, use: _Use, step_id: str) -> bool:

@@ -35,7 +35,16 @@ CASES = [
 
 NEEDED = [
     ("steps.a.output ?? 1", set()),
-    ("steps.a.output ?? steps.b.output", {"b"}),
+    ("steps.a.output ?? steps.b.output", set()),
+    ("steps.a.output ?? input.x ?? steps.b.output + steps.c.output", set()),
+    ("input.x ?? steps.b.output", {"b"}),
+    ("(steps.a.output ?? steps.b.output) + steps.b.output", {"b"}),
+    ("steps.a.output if 'a' in steps else null", set()),
+    ("null if 'a' not in steps else steps.a.output", set()),
+    ("steps.a.output if 'a' in steps and input.x else steps.b.output", {"b"}),
+    ("steps.a.output if 'b' in steps else null", {"a"}),
+    ("steps.a.output if 'a' not in steps else null", {"a"}),
+    ("steps.a.output if 'a' in steps or input.x else null", {"a"}),
     ("default(steps.a.output, steps.b.output, 0)", set()),
     ("steps.a.x + (steps.a.y ?? 1)", {"a"}),
     ("steps?.a?.output", set()),
@@ -50,6 +59,20 @@ NEEDED = [
 @pytest.mark.parametrize(("source", "needed"), NEEDED)
 def test_what_it_can_do_without_has_a_default(source: str, needed: set[str]) -> None:
     assert parse(source).needed_steps == needed
+
+
+@pytest.mark.parametrize(
+    ("source", "groups"),
+    [
+        ("steps.a.output ?? steps.b.output", [{"a", "b"}]),
+        ("steps.a.output ?? steps.b.output ?? steps.c.output", [{"a", "b", "c"}]),
+        ("steps?.a?.output ?? steps.b.output", [{"a", "b"}]),
+        ("steps.a.output ?? steps.b.output ?? 0", []),
+        ("(steps.a.x + steps.b.x) ?? steps.c.x", [{"a", "c"}, {"b", "c"}]),
+    ],
+)
+def test_of_alternatives_it_needs_one(source: str, groups: list[set[str]]) -> None:
+    assert parse(source).needed_alternatives == {frozenset(group) for group in groups}
 
 
 @pytest.mark.parametrize(("source", "names", "steps", "dynamic"), CASES)
