@@ -3,15 +3,18 @@
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
+from kernel.errors import LlmteamError
 from kernel.types import Json
-from kernel.values import MAX_SAFE_INTEGER
+from kernel.values import MAX_SAFE_INTEGER, parse_json
 
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,16}")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _TRUTHS: Final = dict.fromkeys(("true", "1", "on", "yes"), True) | dict.fromkeys(("false", "0", "off", "no"), False)
 _MAX_NESTED: Final = 8
+_NESTED: Final = frozenset(("array", "object"))
 
 
 def as_the_schema_has_it(fields: Mapping[str, Json], schema: Mapping[str, Any]) -> dict[str, Json]:
@@ -23,12 +26,22 @@ def as_the_schema_has_it(fields: Mapping[str, Json], schema: Mapping[str, Any]) 
 
 def _read(value: Json, schema: Any) -> Json:
     types = _types(schema)
+    if isinstance(value, str) and "string" not in types and types & _NESTED:
+        value = _json_of(value)
     if "array" in types and not isinstance(value, list):
         value = [value]
     if isinstance(value, list):
         items = schema.get("items") if isinstance(schema, dict) else None
         return [_read(item, items) for item in value] if items else value
     return _scalar(value.strip(), types, value) if isinstance(value, str) and "string" not in types else value
+
+
+def _json_of(text: str) -> Json:
+    """Read the object or list that a field holds as JSON; anything else stays a text."""
+    if text.lstrip()[:1] in {"{", "["}:
+        with suppress(LlmteamError):
+            return parse_json(text, big_integers="text")
+    return text
 
 
 def _scalar(text: str, types: frozenset[str], sent: Json) -> Json:

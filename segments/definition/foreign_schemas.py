@@ -31,6 +31,9 @@ MAX_REFERENCES: Final = 20  # references into references multiply the work; so m
 MAX_PATTERNS: Final = 50  # each takes up to 256 KiB while its schema is in use
 MAX_UNEVALUATED: Final = 5  # each inside another doubles the work
 
+OF_DECIMALS: Final = "(?!^[-+.]*$)"
+"""What pydantic 2.12 puts before the digits of a Decimal, to refuse signs and dots alone."""
+
 _REFUSED: Final = {
     "$id": "the schema is used as it stands, without an address",
     "$anchor": "refer by '#/$defs/name'",
@@ -126,6 +129,9 @@ def _of_patterns(keywords: list[Keyword], name: str) -> Iterator[SchemaProblem]:
         if not is_linear_pattern(text):
             message = "This is no regular expression that can be used, or is too large when compiled."
             hint = "look-around and back-references are not available; repeat less"
+            if OF_DECIMALS in text:
+                without = text.replace(OF_DECIMALS, "")
+                hint = f"pydantic writes it for a Decimal; write `{without}`, which takes a text without digits as well"
             yield SchemaProblem("NOT_AVAILABLE", message, path, hint)
 
 

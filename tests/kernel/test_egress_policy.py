@@ -202,9 +202,10 @@ def test_a_refusal_names_only_what_is_missing_and_never_what_a_name_leads_to() -
         assert "EGRESS_ALLOW_HOSTS" not in str(error.value.remedy)
         assert "EGRESS_ALLOW_CIDRS" in str(error.value.remedy)
     assert "10.1.2.3" not in error.value.told
-    with pytest.raises(EgressBlocked) as error:
-        check_url("http://169.254.169.254/", POLICY)
-    assert error.value.remedy is None
+    for never in ("169.254.169.254", "metadata.google.internal", "METADATA", "instance-data.ec2.internal"):
+        with pytest.raises(EgressBlocked) as error:
+            check_url(f"http://{never}/", POLICY)
+        assert error.value.remedy is None
 
 
 def test_a_listed_address_needs_its_host_and_its_network() -> None:

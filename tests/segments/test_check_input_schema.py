@@ -86,6 +86,19 @@ def test_refuses_what_reaches_out_or_runs_away(schema: dict[str, Any], code: str
     assert found(schema) == [(code, pointer)]
 
 
+def test_what_pydantic_writes_for_a_decimal_is_refused_with_what_to_write() -> None:
+    def hint(pattern: str) -> str:
+        schema = properties(price={"anyOf": [{"type": "number"}, {"type": "string", "pattern": pattern}]})
+        (finding,) = validate(document({"a": {}}, input_schema=schema), stand_in_catalog()).findings
+        assert finding.code == "NOT_AVAILABLE"
+        return finding.hint or ""
+
+    told = hint(r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$")
+    assert r"`^[+-]?0*\d*\.?\d*$`" in told
+    assert found(properties(price={"type": "string", "pattern": r"^[+-]?0*\d*\.?\d*$"})) == []
+    assert "pydantic" not in hint("^(?!x)y$")
+
+
 @pytest.mark.parametrize(
     ("schema", "pointer", "sentence", "hint"),
     [

@@ -35,6 +35,11 @@ _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
 
 
+def meant(name: str) -> str:
+    """Give the header that a receiver may read a name as: behind CGI and WSGI ``_`` and ``-`` are one."""
+    return name.lower().replace("_", "-")
+
+
 def check_headers(headers: Iterable[tuple[str, str]]) -> None:
     """Check the headers a caller wants to send.
 
@@ -48,7 +53,7 @@ def check_headers(headers: Iterable[tuple[str, str]]) -> None:
     for name, value in headers:
         if _NAME.fullmatch(name) is None:
             raise HeaderRefused("A header's name may hold letters, digits and hyphens only.")
-        if name.lower() in _REFUSED:
+        if meant(name) in _REFUSED:
             raise HeaderRefused(f"The header {name} is set by the platform and may not be given.")
         if _VALUE.fullmatch(value) is None:
             raise HeaderRefused(f"The value of the header {name} holds a character that cannot be sent.")

@@ -24,6 +24,10 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\\u1680\u2000-\u200f\u2028-\u202f\
 _FOREIGN_DOTS = re.compile("[\u3002\uff0e\uff61]")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_OF_METADATA = frozenset(
+    ("metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal")
+)
+"""Names of what tells a cloud's machines their credentials; their addresses are never called, whatever is listed."""
 _INTERNAL_SUFFIXES = frozenset(
     (
         "alt",
@@ -237,7 +241,7 @@ def _judge(scheme: str, host: str, port: int, path: str, policy: Policy) -> Targ
 
 def _remedy(host: str, port: int, literal: IPAddress | None = None, *, is_listed: bool = False) -> str | None:
     """Say what the operator adds so that a host may be called; of what it resolves to nothing is told."""
-    if not 1 <= port <= 65535 or (literal is not None and is_never_allowed(literal)):
+    if not 1 <= port <= 65535 or host in _OF_METADATA or (literal is not None and is_never_allowed(literal)):
         return None
     spelled = f"[{host}]" if ":" in host else host
     wanted = [] if is_listed else [f"`{spelled}:{port}` to EGRESS_ALLOW_HOSTS or to the tenant's own hosts"]

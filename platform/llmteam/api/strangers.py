@@ -89,7 +89,7 @@ def _object(fields: Iterable[tuple[str, str]]) -> Json:
     """Make a form's fields members; a field sent more than once has the list of its values."""
     members: dict[str, list[Json]] = {}
     for name, text in fields:
-        members.setdefault(name, []).append(_maybe_json(text))
+        members.setdefault(name, []).append(normalise(text))
     whole: Any = normalise({name: values[0] if len(values) == 1 else values for name, values in members.items()})
     return Texts(whole)
 

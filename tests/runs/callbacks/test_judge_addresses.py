@@ -67,6 +67,8 @@ def test_a_caller_s_own_headers_pass() -> None:
         [("Content-Type", "text/plain")],
         [("Webhook-Signature", "v1,forged")],
         [("webhook-id", "1")],
+        [("WEBHOOK_ID", "1")],
+        [("X-A", "1"), ("X_A", "2")],
         [("X-A", "one\r\nX-B: two")],
         [("X A", "one")],
         [("X-A", "1"), ("x-a", "2")],

@@ -33,7 +33,7 @@ BODIES: dict[str, tuple[str, bytes, Any]] = {
     "XML": ("application/xml", b"<paid/>", "<paid/>"),
     "a field twice": (FORM, b"n=1&m=a&m=b", {"n": "1", "m": ["a", "b"]}),
     "an integer beyond 2^53": ("application/json", b'{"n": 9007199254740993}', {"n": "9007199254740993"}),
-    "one in a form": (FORM, b"n=%7B%22m%22%3A9007199254740993%7D", {"n": {"m": "9007199254740993"}}),
+    "JSON in a form": (FORM, b"n=%7B%22m%22%3A9007199254740993%7D", {"n": '{"m":9007199254740993}'}),
     "a multipart form": (
         "multipart/form-data; boundary=cut",
         b'--cut\r\nContent-Disposition: form-data; name="n"\r\n\r\n1\r\n'
@@ -127,6 +127,11 @@ FIELDS: dict[str, tuple[Any, str, Any]] = {
     "nothing": ({"type": ["integer", "null"]}, "", None),
     "a list of one": ({"type": "array", "items": {"type": "integer"}}, "3", [3]),
     "a list": ({"type": "array", "items": {"type": "integer"}}, "3&n=4", [3, 4]),
+    "a text that looks like a list": ({"type": "string"}, "[1,2]", "[1,2]"),
+    "a list of JSON": ({"type": "array", "items": {"type": "integer"}}, "[1,2]", [1, 2]),
+    "an object of JSON": ({"type": "object"}, "{%22a%22: 9007199254740993}", {"a": "9007199254740993"}),
+    "JSON of which nothing is said": ({}, "{%22a%22: 1}", '{"a": 1}'),
+    "a list of which nothing is said": ({}, "[1,2]", "[1,2]"),
     "a text of digits": ({"type": "string"}, "007", "007"),
     "either": ({"type": ["integer", "string"]}, "007", "007"),
 }
