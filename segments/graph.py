@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
-from heapq import heappop, heappush
+
+from segments.dominance import dominator_bits, immediate_dominators, single_bits
+from segments.loops import Loop
 
 
 class Graph:
     """A graph of step ids. Every fact is computed at first use, in time linear in the edges where it can be.
 
-    Edges to or from unknown steps are the caller's error. Parallel edges and self loops are allowed.
+    Sets of steps are integers: ``bit`` has one for each step. Edges to or from unknown steps are the caller's error.
+    Parallel edges and self loops are allowed.
     """
 
     def __init__(self, steps: Sequence[str], edges: Iterable[tuple[str, str]], entrypoint: str) -> None:
@@ -19,83 +22,102 @@ class Graph:
         for source, target in edges:
             self.successors[source].append(target)
             self.predecessors[target].append(source)
+        self._bypassed: dict[tuple[str, str], int] = {}
 
-    def without(self, removed: str) -> "Graph":
-        """Return the graph in which no edge leads to a step or leaves it, as a walk of reachability only."""
-        edges = [
-            (source, target)
-            for source, targets in self.successors.items()
-            if source != removed
-            for target in targets
-            if target != removed
-        ]
-        return Graph(self.steps, edges, self.entrypoint)
-
-    def around(self, starts: Iterable[str], barred: str | None = None, *, backwards: bool = False) -> set[str]:
-        """Return the steps that one edge or more lead to from some others, or back to them, without passing a step."""
-        neighbours = self.predecessors if backwards else self.successors
-        found: set[str] = set()
-        left = [step for start in starts for step in neighbours[start]]
-        while left:
-            step = left.pop()
-            if step != barred and step not in found:
-                found.add(step)
-                left.extend(neighbours[step])
-        return found
-
-    def chains(self, root: str, barred: str | None = None) -> dict[str, int]:
-        """Return, per step that the root leads to or is, the bits of the steps on every way there, itself included.
-
-        Args:
-            root: Where the ways begin.
-            barred: A step that no way passes.
-        """
-        bit = self.bit
-        found = {root: bit[root]}
-        changed = _Queue(self.order, self._place, root, self.successors[root])
-        for step in changed:
-            if step in (root, barred):
-                continue
-            above = -1
-            for before in self.predecessors[step]:
-                if before in found:
-                    above &= found[before]
-            above |= bit[step]
-            if above != found.get(step):
-                found[step] = above
-                changed.add(self.successors[step])
-        return found
-
-    def carried(self, source: str, targets: Iterable[str]) -> dict[str, int]:
-        """Return, per step, which edges out of a source lead there without passing the source again, as bits.
-
-        Args:
-            source: The step the edges leave.
-            targets: Where they lead; bit ``i`` is for the ``i``-th.
-        """
-        carried: dict[str, int] = {}
-        for number, target in enumerate(targets):
-            carried[target] = carried.get(target, 0) | 1 << number
-        changed = _Queue(self.order, self._place, source, carried)
-        for step in changed:
-            if step == source:
-                continue
-            bits = carried[step]
-            for target in self.successors[step]:
-                before = carried.get(target, 0)
-                if target != source and bits | before != before:
-                    carried[target] = bits | before
-                    changed.add((target,))
-        return carried
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """The number of each step in ``order``."""
+        return {step: number for number, step in enumerate(self.order)}
 
     @cached_property
     def bit(self) -> dict[str, int]:
         """A bit for each step; sets of steps are integers."""
-        return {step: 1 << number for number, step in enumerate(self.steps)}
+        return {step: 1 << number for number, step in enumerate(self.order)}
+
+    def bits(self, steps: Iterable[str]) -> int:
+        """Return the bits of some steps."""
+        found = 0
+        for step in steps:
+            found |= self.bit[step]
+        return found
+
+    def around(self, starts: int, barred: int = 0, *, backwards: bool = False) -> int:
+        """Return the steps that one edge or more lead to from some others, or back to them, without passing a step.
+
+        Args:
+            starts: The bits of the steps the ways begin at.
+            barred: The bits of steps that no way passes.
+            backwards: Whether to follow the edges against their direction.
+        """
+        neighbours = self._before_bits if backwards else self._after_bits
+        found, left, barred = 0, 0, ~barred
+        for bit in single_bits(starts):
+            left |= neighbours[bit.bit_length() - 1]
+        left &= barred
+        while left:
+            lowest = left & -left
+            found |= lowest
+            left = (left | neighbours[lowest.bit_length() - 1] & barred) & ~found
+        return found
+
+    def reach_past(self, start: str, barred: str) -> int:
+        """Return the bits of the steps that one edge or more lead to from a step without passing another one."""
+        reach = self.reach_bits[start]
+        if not reach & self.bit[barred]:
+            return reach
+        key = (start, barred)
+        if key not in self._bypassed:
+            loop = self._loop_of.get(barred)
+            if loop is not None and loop is self._loop_of.get(start):
+                self._bypassed[key] = loop.reach_past(self.place[start], self.place[barred])
+            else:
+                self._bypassed[key] = self.around(self.bit[start], self.bit[barred])
+        return self._bypassed[key]
 
     @cached_property
-    def _place(self) -> dict[str, int]:
-        return {step: number for number, step in enumerate(self.order)}
+    def _loop_of(self) -> dict[str, Loop]:
+        """The loop of each step that stands in one with others."""
+        found: dict[str, Loop] = {}
+        for members in self.components_upwards:
+            if len(members) > 1:
+                own = self.bits(members)
+                outside = {self.place[step]: self._outside(step, own) for step in members}
+                loop = Loop([self.place[step] for step in members], self._after_bits, outside)
+                found.update(dict.fromkeys(members, loop))
+        return found
+
+    def _outside(self, step: str, loop: int) -> int:
+        found = 0
+        for target in self.successors[step]:
+            if not self.bit[target] & loop:
+                found |= self.bit[target] | self.reach_bits[target]
+        return found
+
+    def chains(self, root: str) -> list[int]:
+        """Return, by ``place``, the bits of the steps on every way from the root, both ends included; else -1."""
+        is_in_order = root in self.reachable and not (self.reach_bits[root] | self.bit[root]) & self._looping
+        return dominator_bits(self._after, self._before, self.place[root], in_order=is_in_order)
+
+    @cached_property
+    def _looping(self) -> int:
+        """The bits of the steps in loops."""
+        return self.bits(step for step, loop in self.components.items() if loop)
+
+    @cached_property
+    def _after(self) -> list[list[int]]:
+        return [list({self.place[one]: None for one in self.successors[step]}) for step in self.order]
+
+    @cached_property
+    def _before(self) -> list[list[int]]:
+        return [list({self.place[one]: None for one in self.predecessors[step]}) for step in self.order]
+
+    @cached_property
+    def _after_bits(self) -> list[int]:
+        return [self.bits(self.successors[step]) for step in self.order]
+
+    @cached_property
+    def _before_bits(self) -> list[int]:
+        return [self.bits(self.predecessors[step]) for step in self.order]
 
     @cached_property
     def order(self) -> list[str]:
@@ -127,23 +149,12 @@ class Graph:
     def dominators(self) -> dict[str, str | None]:
         """The immediate dominator of each reachable step: the last step all ways from the entrypoint share.
 
-        None for the entrypoint. Source: Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm".
+        None for the entrypoint.
         """
-        order = self._walk
-        position = {step: number for number, step in enumerate(order)}
-        found: dict[str, str] = {self.entrypoint: self.entrypoint}
-        changed = True
-        while changed:
-            changed = False
-            for step in order[1:]:
-                known = [before for before in self.predecessors[step] if before in found]
-                best = known[0]
-                for other in known[1:]:
-                    best = _meet(found, position, best, other)
-                if found.get(step) != best:
-                    found[step] = best
-                    changed = True
-        return {step: None if step == self.entrypoint else found[step] for step in order}
+        found = immediate_dominators(self._after, self._before, self.place[self.entrypoint])
+        return {
+            step: None if found[number] < 0 else self.order[found[number]] for number, step in enumerate(self._walk)
+        }
 
     def dominators_of(self, step: str) -> list[str]:
         """Return the steps every way from the entrypoint to this one passes, nearest first."""
@@ -169,8 +180,21 @@ class Graph:
         return True
 
     @cached_property
+    def dominator_bits(self) -> dict[str, int]:
+        """Per reachable step, the bits of the steps every way from the entrypoint passes, itself included."""
+        found: dict[str, int] = {}
+        for step in self._walk:
+            ways = [step]
+            while (above := self.dominators[ways[-1]]) is not None and above not in found:
+                ways.append(above)
+            for one in reversed(ways):
+                above = self.dominators[one]
+                found[one] = self.bit[one] | (0 if above is None else found[above])
+        return found
+
+    @cached_property
     def reach_bits(self) -> dict[str, int]:
-        """Per step, bit ``i`` for ``steps[i]`` reached by at least one edge; a component shares its bits."""
+        """Per step, the bits of the steps reached by at least one edge; a component shares them."""
         bit = self.bit
         reach: dict[str, int] = {}
         for members in self.components_upwards:
@@ -197,11 +221,7 @@ class Graph:
 
     def reaches(self, source: str, target: str) -> bool:
         """Whether a way of one edge or more leads from one step to the other."""
-        return bool(self.reach_bits[source] >> self._number[target] & 1)
-
-    @cached_property
-    def _number(self) -> dict[str, int]:
-        return {step: number for number, step in enumerate(self.steps)}
+        return bool(self.reach_bits[source] & self.bit[target])
 
     @cached_property
     def reach(self) -> dict[str, frozenset[str]]:
@@ -209,7 +229,7 @@ class Graph:
         named: dict[int, frozenset[str]] = {}
         for bits in self.reach_bits.values():
             if bits not in named:
-                named[bits] = frozenset(step for number, step in enumerate(self.steps) if bits >> number & 1)
+                named[bits] = frozenset(step for step, bit in self.bit.items() if bits & bit)
         return {step: named[bits] for step, bits in self.reach_bits.items()}
 
     @cached_property
@@ -230,32 +250,6 @@ class Graph:
         for root in self.steps:
             search.visit(root)
         return search.found
-
-
-class _Queue:
-    """Steps to be looked at again, in an order in which little behind the first has to be looked at twice."""
-
-    def __init__(self, order: Sequence[str], place: Mapping[str, int], first: str, steps: Iterable[str]) -> None:
-        self._order = order
-        self._place = place
-        self._first = place[first]
-        self._waiting: set[int] = set()
-        self._heap: list[int] = []
-        self.add(steps)
-
-    def add(self, steps: Iterable[str]) -> None:
-        """Let steps be looked at; those that wait already do so once."""
-        for step in steps:
-            behind = (self._place[step] - self._first) % len(self._order)
-            if behind not in self._waiting:
-                self._waiting.add(behind)
-                heappush(self._heap, behind)
-
-    def __iter__(self) -> Iterator[str]:
-        while self._heap:
-            behind = heappop(self._heap)
-            self._waiting.discard(behind)
-            yield self._order[(behind + self._first) % len(self._order)]
 
 
 class _Components:
@@ -295,12 +289,3 @@ class _Components:
             while not members or members[-1] != step:
                 members.append(self._open.popitem()[0])
             self.found.append(members)
-
-
-def _meet(found: dict[str, str], position: dict[str, int], one: str, other: str) -> str:
-    while one != other:
-        while position[one] > position[other]:
-            one = found[one]
-        while position[other] > position[one]:
-            other = found[other]
-    return one

@@ -1,44 +1,29 @@
 """Fan-outs: who sends several tokens to whom. The rules: docs/adr/0011."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cached_property
-from itertools import combinations
+from functools import cached_property, reduce
+from operator import or_
 from typing import NamedTuple
 
 from segments.catalog import Role, StepType
 from segments.graph import Graph
+from segments.plan.firing import ELSE, Firing, Way
 
-ELSE = "else"
+__all__ = ["ELSE", "FanOuts", "Way", "Ways"]
 
 
-class Way(NamedTuple):
-    """One edge, as far as it matters where tokens can go."""
+class Ways(NamedTuple):
+    """Ways out of a step that begin with an edge to the same target.
 
-    source: str
+    Attributes:
+        target: Where that edge leads.
+        edges: The numbers of such edges out of the step, as bits.
+        reached: The bits of the steps they come to without passing the step again.
+    """
+
     target: str
-    source_ports: tuple[str, ...]
-    target_port: str
-    condition: str | None
-
-    @property
-    def is_else(self) -> bool:
-        """Whether the edge is taken when no sibling's condition holds."""
-        return self.condition is not None and self.condition.strip() == ELSE
-
-    @property
-    def is_conditional(self) -> bool:
-        """Whether something in the edge itself can hold a token back."""
-        return self.condition is not None
-
-
-def ports_agree(one: Sequence[str], other: Sequence[str], step_type: StepType) -> bool:
-    """Whether two edges out of a step of this type, which leave by these ports, may be taken together."""
-    left, right = set(one), set(other)
-    if left & right:
-        return True
-    if step_type.decides or not left or not right:
-        return False
-    return (left | right).isdisjoint(step_type.stand_ins)
+    edges: int
+    reached: int
 
 
 class FanOuts:
@@ -49,7 +34,8 @@ class FanOuts:
         ways: Its edges, in their order.
         step_types: The types of its steps.
         item_splits: The splits over items.
-        excludes: Tells more of two edges that cannot fire together than the rules of gathering know.
+        excludes: Tells more of edges out of one step that cannot fire together than the rules of gathering know: per
+            edge the bits of the others.
     """
 
     def __init__(
@@ -58,7 +44,7 @@ class FanOuts:
         ways: Iterable[Way],
         step_types: Mapping[str, StepType],
         item_splits: Collection[str],
-        excludes: Callable[[Way, Way], bool] | None = None,
+        excludes: Callable[[Sequence[Way]], list[int]] | None = None,
     ) -> None:
         self.graph = graph
         self.item_splits = item_splits
@@ -69,7 +55,8 @@ class FanOuts:
         for way in ways:
             self.leaving[way.source].append(way)
             self.entering[way.target].append(way)
-        self._joined: dict[str, set[str]] = {}
+        self._joined: dict[str, int] = {}
+        self._firing: dict[str, Firing] = {}
         self._known_several: dict[tuple[str, int], bool] = {}
 
     @cached_property
@@ -78,14 +65,19 @@ class FanOuts:
         return [one for one in self._reached if self._step_types[one].role is Role.JOIN]
 
     @cached_property
-    def join_set(self) -> frozenset[str]:
-        """The joins, to look one up."""
-        return frozenset(self.joins)
+    def join_bits(self) -> int:
+        """The bits of the joins."""
+        return self.graph.bits(self.joins)
 
     @cached_property
     def splits(self) -> list[str]:
         """The splits, in plan order."""
         return [one for one in self._reached if self._step_types[one].role is Role.SPLIT]
+
+    @cached_property
+    def split_set(self) -> frozenset[str]:
+        """The splits, to look one up."""
+        return frozenset(self.splits)
 
     @cached_property
     def with_ports(self) -> list[str]:
@@ -99,10 +91,33 @@ class FanOuts:
 
     def fans_out(self, source: str, join: str) -> bool:
         """Whether the source may send several tokens that come to a join without passing the source again."""
+        return bool(self.joined(source) & self.graph.bit[join])
+
+    def joined(self, source: str) -> int:
+        """Return the bits of the joins to which the source may send several tokens, as ``fans_out``."""
         if source not in self._joined:
-            carried = self.graph.carried(source, [way.target for way in self.leaving[source]])
-            self._joined[source] = {one for one in self.joins if self.several(source, carried.get(one, 0))}
-        return join in self._joined[source]
+            self._joined[source] = self._sent_several(source)
+        return self._joined[source]
+
+    def _sent_several(self, source: str) -> int:
+        leaving = self.leaving[source]
+        is_over_items = source in self.item_splits
+        if not is_over_items and (len(leaving) < 2 or not self._firing_of(source).groups):
+            return 0
+        reached = {ways.target: ways.reached & self.join_bits for ways in self.ways_out(self.graph, source)}
+        if is_over_items:
+            return reduce(or_, reached.values(), 0)
+        return self._firing_of(source).reached_by_several([reached[way.target] for way in leaving])
+
+    def ways_out(self, graph: Graph, source: str) -> list[Ways]:
+        """Return where the ways out of a step lead, in one of its graphs."""
+        edges: dict[str, int] = {}
+        for number, way in enumerate(self.leaving[source]):
+            edges[way.target] = edges.get(way.target, 0) | 1 << number
+        return [
+            Ways(target, own, graph.bit[target] | (graph.reach_past(target, source) if target != source else 0))
+            for target, own in edges.items()
+        ]
 
     @cached_property
     def ways_graph(self) -> Graph:
@@ -115,19 +130,15 @@ class FanOuts:
 
     def several(self, source: str, ways: int) -> bool:
         """Whether the source may send several tokens along some of its ways, given as bits."""
-        if source in self.item_splits:
+        if not ways or source in self.item_splits:
             return bool(ways)
         if (source, ways) not in self._known_several:
-            chosen = [way for number, way in enumerate(self.leaving[source]) if ways >> number & 1]
-            self._known_several[source, ways] = any(
-                self._fire_together(one, other) for one, other in combinations(chosen, 2)
-            )
+            self._known_several[source, ways] = self._firing_of(source).are_several(ways)
         return self._known_several[source, ways]
 
-    def _fire_together(self, one: Way, other: Way) -> bool:
-        if not ports_agree(one.source_ports, other.source_ports, self._step_types[one.source]):
-            return False
-        if self._excludes is not None and self._excludes(one, other):
-            return False
-        beside_else = one.is_conditional and other.is_conditional and one.is_else != other.is_else
-        return not (beside_else and set(one.source_ports) & set(other.source_ports))
+    def _firing_of(self, source: str) -> Firing:
+        if source not in self._firing:
+            ways = self.leaving[source]
+            excluded = self._excludes(ways) if self._excludes is not None else None
+            self._firing[source] = Firing(ways, self._step_types[source], excluded)
+        return self._firing[source]

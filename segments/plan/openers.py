@@ -27,7 +27,8 @@ def openers(fan_outs: FanOuts, semantics: int = SEMANTICS) -> dict[str, str | No
     found = {step_id: graph.dominators[step_id] for step_id in [*fan_outs.joins, *fan_outs.with_ports]}
     free = [join for join in fan_outs.joins if not _is_a_splits_own(join, fan_outs)]
     for split in reversed(fan_outs.splits):
-        reached = [join for join in free if fan_outs.fans_out(split, join)]
+        joined = fan_outs.joined(split)
+        reached = [join for join in free if joined & graph.bit[join]]
         if not reached:
             continue
         between = Between(split, fan_outs, dict(found))
@@ -44,7 +45,7 @@ def openers(fan_outs: FanOuts, semantics: int = SEMANTICS) -> dict[str, str | No
 
 def _is_a_splits_own(join: str, fan_outs: FanOuts) -> bool:
     dominator = fan_outs.graph.dominators[join]
-    return dominator in fan_outs.splits and fan_outs.fans_out(dominator, join)
+    return dominator in fan_outs.split_set and fan_outs.fans_out(dominator, join)
 
 
 def _taken(open_at: Sequence[str], between: Between, semantics: int) -> list[str]:
@@ -62,7 +63,7 @@ def _taken(open_at: Sequence[str], between: Between, semantics: int) -> list[str
     if semantics == THIRD_SEMANTICS:
         return _first_in_plan_order(best, between)
     taken = {join for join in best if not between.stands(best, join)}
-    behind = between.open_behind(taken)
+    behind = between.open_behind(taken, open_at)
     return [join for join in open_at if join in taken or join in behind]
 
 

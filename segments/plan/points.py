@@ -1,8 +1,11 @@
 """Gather points: where tokens wait for each other, who can still come there, and what lies behind."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import TypedDict
 
+from segments.dominance import single_bits
 from segments.graph import Graph
 from segments.plan.fan_outs import FanOuts
 from segments.plan.model import (
@@ -117,8 +120,7 @@ def _led_back_to(steps: Sequence[str], dominators: Mapping[str, str | None], gra
     """
     found: set[str] = set()
     for dominator, own in _by_dominator({step_id: dominators[step_id] for step_id in steps}).items():
-        without = graph if dominator is None else graph.without(dominator)
-        found.update(step_id for step_id in own if without.reaches(step_id, step_id))
+        found.update(step_id for step_id in own if _reach(step_id, dominator, graph) & graph.bit[step_id])
     return frozenset(found)
 
 
@@ -133,10 +135,12 @@ def _lead_to_each_other(steps: Sequence[str], dominator: str | None, graph: Grap
     """Say of each of these steps, in bits, which others are reached from it without passing the dominator."""
     if len(steps) < 2:
         return dict.fromkeys(steps, 0)
-    is_passed_again = dominator is not None and graph.components[dominator]
-    reach = (graph.without(dominator) if dominator is not None and is_passed_again else graph).reach_bits
-    together = sum(graph.bit[step_id] for step_id in steps)
-    return {step_id: reach[step_id] & together & ~graph.bit[step_id] for step_id in steps}
+    together = graph.bits(steps)
+    return {step_id: _reach(step_id, dominator, graph) & together & ~graph.bit[step_id] for step_id in steps}
+
+
+def _reach(step_id: str, dominator: str | None, graph: Graph) -> int:
+    return graph.reach_bits[step_id] if dominator is None else graph.reach_past(step_id, dominator)
 
 
 def joins_of_empty_splits(
@@ -269,15 +273,17 @@ def sources_of_gatherings(
     order: Sequence[str], points: Sequence[GatherPoint], reaches: Mapping[str, int]
 ) -> dict[str, int]:
     """Give each gathering step the bits, by plan order, of the steps from which a token may still come to it."""
-    gathers: dict[str, int] = {}
+    own: dict[str, list[int]] = {}
     for point in points:
-        gathers[point.step_id] = gathers.get(point.step_id, 0) | 1 << point.index
-    found = dict.fromkeys(gathers, 0)
+        own.setdefault(point.step_id, []).append(point.index)
+    by_reach: dict[int, int] = {}
     for number, source in enumerate(order):
-        for step_id, bits in gathers.items():
-            if reaches[source] & bits:
-                found[step_id] |= 1 << number
-    return found
+        by_reach[reaches[source]] = by_reach.get(reaches[source], 0) | 1 << number
+    comes_from = [0] * len(points)
+    for reach, sources in by_reach.items():
+        for bit in single_bits(reach):
+            comes_from[bit.bit_length() - 1] |= sources
+    return {step_id: reduce(or_, (comes_from[index] for index in indexes)) for step_id, indexes in own.items()}
 
 
 def _groups_around(order: Sequence[str], groups: Sequence[GatherGroup], graph: Graph) -> dict[str, int]:

@@ -32,12 +32,17 @@ def check_source_ports(context: Context) -> None:
 
 def check_split_branches(context: Context) -> None:
     """BRANCHES_DIFFER (warning): an edge leaves a split by a branch beyond those its config counts or names."""
+    counts = {
+        step_id: counted
+        for step_id, step_type in context.step_types.items()
+        if step_type.role is Role.SPLIT
+        and (counted := branch_names(context.steps[step_id].config.get("branches"))) is not None
+    }
+    named = {step_id: {*counted, *(context.steps[step_id].ports.output or ())} for step_id, counted in counts.items()}
     for link in context.links:
         step = context.steps[link.edge.source]
-        counted = branch_names(step.config.get("branches"))
-        if context.step_types[step.step_id].role is not Role.SPLIT or counted is None:
-            continue
-        if not {*counted, *(step.ports.output or ())}.issuperset(link.source_ports):
+        counted = counts.get(step.step_id)
+        if counted is not None and not named[step.step_id].issuperset(link.source_ports):
             port = shown(link.source_ports[0])
             message = (
                 f"{shown(step.step_id)} has a branch {port} by this edge, beyond the {len(counted)} of its config."
@@ -83,8 +88,11 @@ def check_port_types(context: Context) -> None:
 def check_else_edges(context: Context) -> None:
     """ELSE_WITHOUT_CONDITION: an "else" needs an edge beside it that can be refused."""
     for links in context.leaving.values():
+        with_condition = {
+            port for link in links if link.is_conditional and not link.is_else for port in link.source_ports
+        }
         for link in links:
-            if link.is_else and not any(_is_alternative(other, link) for other in links):
+            if link.is_else and with_condition.isdisjoint(link.source_ports):
                 message = f"'{ELSE}' has no edge with a condition beside it."
                 context.findings.error("ELSE_WITHOUT_CONDITION", message, link.place.at("condition"))
 
@@ -116,18 +124,17 @@ def check_conditions_on_items(context: Context) -> None:
 def check_missing_else(context: Context) -> None:
     """NO_ELSE (warning): of several edges with conditions none may hold, and then nothing goes on from here."""
     for step_id, links in context.leaving.items():
-        for port in dict.fromkeys(port for link in links for port in link.source_ports):
-            beside = [link for link in links if port in link.source_ports]
+        by_port: dict[str, list[Link]] = {}
+        for link in links:
+            for port in link.source_ports:
+                by_port.setdefault(port, []).append(link)
+        for beside in by_port.values():
             if len(beside) > 1 and all(link.is_conditional and not link.is_else for link in beside):
                 if not exhaust(beside):
                     message = f"Where none of these conditions holds, nothing goes on from {shown(step_id)}."
                     hint = f"add an edge with the condition '{ELSE}' if one of them is to be taken"
                     context.findings.warning("NO_ELSE", message, beside[0].place, hint=hint)
                 break
-
-
-def _is_alternative(other: Link, link: Link) -> bool:
-    return other.is_conditional and not other.is_else and not set(other.source_ports).isdisjoint(link.source_ports)
 
 
 def _given_types(step_type: StepType, step: Step, link: Link) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """Rules about the way tokens take: loops, dead ends, and fan-outs nobody asked for."""
 
+from collections.abc import Mapping
+
 from segments.catalog import Role
 from segments.definition.findings import shown
 from segments.graph import Graph
@@ -114,44 +116,62 @@ def _waits_for(context: Context, waiting: Link, other: Link) -> bool:
 class _Merges:
     """Where branches meet without a join. Ways are followed up to the next join, and not through it."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, graph: Graph) -> None:
         joins = {step_id for step_id, step_type in context.step_types.items() if step_type.role is Role.JOIN}
         open_edges = [(link.edge.source, link.edge.target) for link in context.links if link.edge.source not in joins]
-        self.context = context
-        self.graph = Graph(list(context.steps), open_edges, context.segment.entrypoint)
-        self.fan_outs = {
+        self._whole = graph
+        self._open = Graph(list(context.steps), open_edges, context.segment.entrypoint)
+        self._fan_outs = {
             step_id: pairs
             for step_id, step_type in context.step_types.items()
             if (pairs := firing_pairs(context.leaving[step_id], step_type))
         }
+        self._behind: dict[str, list[str]] = {}
         self.left = 200_000  # comparisons; a segment that needs more is not judged to the end
 
     def arrives_twice(self, step_id: str, arriving: list[Link]) -> bool:
         """Whether two branches of one fan-out come in by different ones of these edges."""
-        dominator = self.context.graph.dominators.get(step_id) if self.context.graph else None
-        for origin, pairs in self.fan_outs.items():
-            if dominator is None or not (origin == dominator or self.context.dominates(dominator, origin)):
-                continue
-            for one, other in pairs:
+        dominator = self._whole.dominators[step_id]
+        if self.left < 0 or dominator is None:
+            return False
+        places = {id(link): 1 << number for number, link in enumerate(arriving)}
+        sources: dict[str, int] = {}
+        for link in arriving:
+            sources[link.edge.source] = sources.get(link.edge.source, 0) | places[id(link)]
+        found: dict[str, int] = {}
+        for origin in self._fan_outs_behind(dominator):
+            for one, other in self._fan_outs[origin]:
                 self.left -= 2 * len(arriving)
                 if self.left < 0:
                     return False
-                left = {id(link) for link in arriving if self._leads_to(one, link)}
-                right = {id(link) for link in arriving if self._leads_to(other, link)}
-                if left and right and len(left | right) > 1:
+                left, right = (
+                    places.get(id(link), 0) | self._led_to(link.edge.target, sources, found) for link in (one, other)
+                )
+                both = left | right
+                if left and right and both & both - 1:
                     return True
         return False
 
-    def _leads_to(self, first: Link, last: Link) -> bool:
-        target = first.edge.target
-        return first is last or target == last.edge.source or self.graph.reaches(target, last.edge.source)
+    def _fan_outs_behind(self, dominator: str) -> list[str]:
+        """Name the fan-outs that a step dominates, itself included."""
+        if dominator not in self._behind:
+            bits, own = self._whole.dominator_bits, self._whole.bit[dominator]
+            self._behind[dominator] = [origin for origin in self._fan_outs if bits.get(origin, 0) & own]
+        return self._behind[dominator]
+
+    def _led_to(self, target: str, sources: Mapping[str, int], found: dict[str, int]) -> int:
+        """Return the edges from some sources to which a step leads without passing a join, or is their source."""
+        if target not in found:
+            reach = self._open.reach_bits[target] | self._open.bit[target]
+            found[target] = sum(edges for source, edges in sources.items() if reach & self._open.bit[source])
+        return found[target]
 
 
 def check_double_merges(context: Context) -> None:
     """DOUBLE_MERGE (warning): parallel branches run into one port, so that the step runs once for each."""
     if context.graph is None:
         return
-    merges = _Merges(context)
+    merges = _Merges(context, context.graph)
     for step_id in _plan_order(context.graph):
         step_type = context.step_types.get(step_id)
         if step_type is None or step_type.role is Role.JOIN:

@@ -41,7 +41,8 @@ def _come_repeatedly(context: Context) -> Collection[str]:
     if context.graph is None:
         return context.steps
     several = [step_id for step_id in context.step_types if _is_repeated(context, step_id)]
-    return context.graph.around(several)
+    behind = context.graph.around(context.graph.bits(several))
+    return {step_id for step_id, bit in context.graph.bit.items() if behind & bit}
 
 
 def _is_repeated(context: Context, step_id: str) -> bool:

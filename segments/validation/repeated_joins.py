@@ -7,7 +7,7 @@ from segments.plan.between import Between
 from segments.plan.fan_outs import FanOuts
 from segments.plan.openers import openers
 from segments.validation.context import Context
-from segments.validation.exclusion import conditions_exclude
+from segments.validation.exclusion import exclusions
 
 MAX_FAN_OUTS = 100
 """Fan-outs looked at; each costs a walk of the graph."""
@@ -23,7 +23,7 @@ def check_joins_fire_once(context: Context) -> None:
         return
     ways = [link.way for link in context.links]
     over_items = {step_id for step_id in context.step_types if context.splits_items(step_id)}
-    fan_outs = FanOuts(context.graph, ways, context.step_types, over_items, conditions_exclude)
+    fan_outs = FanOuts(context.graph, ways, context.step_types, over_items, exclusions)
     dominators = openers(FanOuts(context.graph, ways, context.step_types, over_items))
     warned: set[str] = set()
     for fan_out in _several(context, fan_outs):
@@ -42,7 +42,8 @@ def _several(context: Context, fan_outs: FanOuts) -> list[str]:
 
 
 def _joins_that_repeat(fan_out: str, fan_outs: FanOuts, dominators: Mapping[str, str | None]) -> Iterator[str]:
-    reached = [join for join in fan_outs.joins if fan_outs.fans_out(fan_out, join)]
+    joined = fan_outs.joined(fan_out)
+    reached = [join for join in fan_outs.joins if joined & fan_outs.graph.bit[join]]
     if not reached:
         return
     between = Between(fan_out, fan_outs, dominators)

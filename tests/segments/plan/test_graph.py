@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from segments import dominance
 from segments.graph import Graph
 
 
@@ -62,6 +63,34 @@ def test_a_loop_is_the_steps_that_reach_each_other(seed: int) -> None:
     for step in graph.steps:
         loop = {other for other in graph.steps if graph.reaches(step, other) and graph.reaches(other, step)}
         assert graph.components[step] == loop
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_what_is_reached_past_a_step_is_what_walking_around_it_finds(seed: int) -> None:
+    graph, edges = random_graph(seed)
+    for start in graph.steps:
+        for barred in set(graph.steps) - {start}:
+            found = reached(edges, start, without=barred)
+            assert graph.reach_past(start, barred) == graph.bits(found)
+            assert graph.around(graph.bit[start], graph.bit[barred]) == graph.bits(found)
+            turned = reached([(target, source) for source, target in edges], start, without=barred)
+            assert graph.around(graph.bit[start], graph.bit[barred], backwards=True) == graph.bits(turned)
+
+
+@pytest.mark.parametrize("passes", [1, 2, 5])
+@pytest.mark.parametrize("seed", range(100))
+def test_a_chain_is_the_steps_on_every_way(seed: int, passes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dominance, "PASSES", passes)
+    graph, edges = random_graph(seed)
+    for root in graph.steps:
+        chains = graph.chains(root)
+        led_to = {root, *reached(edges, root)}
+        for step in graph.steps:
+            passed = {
+                other for other in led_to if other in (root, step) or step not in reached(edges, root, without=other)
+            }
+            expected = graph.bits({root} if step == root else passed) if step in led_to else -1
+            assert chains[graph.place[step]] == expected
 
 
 def test_the_order_of_a_graph_without_loops_has_every_step_before_its_successors() -> None:
