@@ -189,6 +189,8 @@ class _Arrivals:
             return True
         if not self._fan_outs.several(self._fan_out, certain | self._carried_to(looping)):
             return False
+        if self._fan_out in self._fan_outs.item_splits:
+            return True  # some way comes to a source around the step, and one way is enough
         barred = self._graph.bit[self._fan_out] | self._graph.bit[step_id]
         free = looping | self._graph.around(looping, barred, backwards=True)
         for ways in self._out:
