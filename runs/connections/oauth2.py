@@ -35,6 +35,9 @@ MAX_LIFETIME_SECONDS: Final = 3.2e8
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 _LEADING_ON: Final = frozenset((httpx.codes.TEMPORARY_REDIRECT, httpx.codes.PERMANENT_REDIRECT))
 """Redirects that keep the question as it is."""
+_TAG: Final = re.compile(r"<(?:script|style)\b[^<]*<[^>]*>|<[^>]{0,2000}>", re.IGNORECASE)
+_MAX_NAMES: Final = 10
+_MAX_NAME: Final = 40
 _REMEDY: Final = "Name the address it leads to as the connection's `token_url`, if it is one."
 
 
@@ -92,12 +95,12 @@ class ClientCredentials:
         response = await self._ask({name: value for name, value in fields.items() if value}, headers)
         answer = _answer_of(response)
         if response.status_code >= 500 or response.status_code == 429:
-            raise self._unavailable(f"it answered with status {response.status_code}.{self._words(answer)}")
+            raise self._unavailable(f"it answered with status {response.status_code}.{self._words(answer, response)}")
         if response.has_redirect_location:
             raise self._moved(response.status_code, quotable_place(response.headers["location"], response.request))
         if not response.is_success:
-            raise self._refused(f"refused: status {response.status_code}.{self._words(answer)}")
-        return self._read(answer)
+            raise self._refused(f"refused: status {response.status_code}.{self._words(answer, response)}")
+        return self._read(answer, response)
 
     async def _ask(self, fields: Mapping[str, str], headers: Mapping[str, str]) -> httpx.Response:
         """Ask for a token; behind a redirect only where the question stays whole and on its host."""
@@ -124,18 +127,21 @@ class ClientCredentials:
         told = f" to {redact(place, self.secrets())}" if place else ""
         return self._refused(f"redirects: status {status}{told}. {_REMEDY}")
 
-    def _read(self, answer: Mapping[str, Any]) -> tuple[str, float]:
+    def _read(self, answer: Mapping[str, Any], response: httpx.Response) -> tuple[str, float]:
         token = answer.get("access_token")
         if isinstance(token, int) and not isinstance(token, bool):
             token = str(token)
         token = token.strip() if isinstance(token, str) else token
         if not isinstance(token, str) or _TOKEN.fullmatch(token) is None:
-            raise self._refused(f"answered without a token.{self._words(answer)}")
+            told = _without_token(token, answer, response)
+            raise self._refused(f"answered without a token{told}.{self._words(answer)}")
         return token, _lifetime(answer.get("expires_in"))
 
-    def _words(self, answer: Mapping[str, Any]) -> str:
-        """Give what the server says about a refusal, without our secret."""
-        said = [answer.get(name) for name in ("error", "error_description", "message")]
+    def _words(self, answer: Mapping[str, Any], refusal: httpx.Response | None = None) -> str:
+        """Give what the server says about a refusal, without our secret; the text of a page too, where it is none."""
+        said: list[object] = [answer.get(name) for name in ("error", "error_description", "message")]
+        if refusal is not None and not answer:
+            said = [" ".join(_TAG.sub(" ", refusal.text[:MAX_ANSWER_LENGTH]).split())]
         words = ": ".join(
             str(redact(text, self.secrets()))[:MAX_WORDS_LENGTH] for text in said if isinstance(text, str)
         )
@@ -147,6 +153,17 @@ class ClientCredentials:
     def _unavailable(self, why: str) -> StepFailed:
         message = f"No token for the connection {self._facts.ref}: {why}"
         return StepFailed("OAUTH2_UNAVAILABLE", message, retryable=True)
+
+
+def _without_token(found: object, answer: Mapping[str, Any], response: httpx.Response) -> str:
+    """Say what came in a token's place, by names alone: values may be one."""
+    if found:
+        return ": `access_token` is none that a header carries"
+    if answer:
+        names = ", ".join(f"`{name[:_MAX_NAME]}`" for name in [*answer][:_MAX_NAMES])
+        return f": it has no `access_token`, but {names}"
+    kind = response.headers.get("content-type", "")[:MAX_WORDS_LENGTH]
+    return f": it is no JSON object ({kind or 'of no type'})"
 
 
 def _next_place(response: httpx.Response) -> httpx.URL | None:

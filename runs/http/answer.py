@@ -1,5 +1,6 @@
 """What a host answered, as a value of a run: parsed by its type, its secrets cut out."""
 
+import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from uuid import UUID
 import httpx
 
 from kernel.compute.errors import ComputeLimit
-from kernel.errors import LlmteamError
+from kernel.errors import LlmteamError, sentences
 from kernel.redaction import redact
 from kernel.types import Json
 from runs.connections.digest import why_not_answered
@@ -20,10 +21,13 @@ from runs.step_api.base import StepFailed
 from runs.step_api.retry_after import seconds_to_wait
 
 MAX_ERROR_BODY_BYTES: Final = 4096
+PART: Final = "It sent a part that nobody asked for: the rest is missing."
 MAX_SHOWN: Final = 2_000
 """Characters of a longer one."""
 _RETRYABLE_STATUSES: Final = frozenset((408, 425, 429))
 _OF_THE_HOST: Final = range(500, 600)
+_STATUSES_OF_RIGHTS: Final = frozenset((401, 403))
+_RANGE: Final = re.compile(r"\s*bytes\s+([0-9]{1,18})-([0-9]{1,18})/(?:([0-9]{1,18})|\*)", re.IGNORECASE)
 _STATUSES_OF_LIMITS: Final = frozenset((403, 408, 425, 429, *_OF_THE_HOST))
 
 
@@ -112,22 +116,28 @@ class HttpAnswer:
     def _content_type(self) -> str:
         return self.headers.get("content-type", "")
 
-    def check_status(self, accepted: Collection[int]) -> None:
+    def check_status(self, accepted: Collection[int], *, asks_for_part: bool = False) -> None:
         """Refuse a status that is an error.
 
         A refusal by 403 that says how long to wait is one for too many calls, and passes.
 
+        So is a part of the content (206): no call asks for one, unless by a header of its own.
+
         Raises:
             StepFailed: HTTP_STATUS, with what the host says about it, or the beginning of that.
         """
-        if 200 <= self.status < 300 or self.status in accepted:
+        if (200 <= self.status < 300 and not self._is_part(is_asked=asks_for_part)) or self.status in accepted:
             return
         seconds = None
         if self.status in _STATUSES_OF_LIMITS:
             seconds = seconds_to_wait(self.headers, is_limit=self.status == httpx.codes.TOO_MANY_REQUESTS)
         is_limit = self.status == httpx.codes.FORBIDDEN and seconds is not None
         details: dict[str, Json] = {"status": self.status}
-        if (said := self._said()) is not None:
+        if self.status == httpx.codes.PARTIAL_CONTENT:
+            self.remark = sentences(self.remark or "", PART)
+        if (said := self._said()) is None and self.status in _STATUSES_OF_RIGHTS:
+            said = self.headers.get("www-authenticate", "")[:MAX_SHOWN] or None
+        if said is not None:
             details["response"] = said
         raise StepFailed(
             "HTTP_STATUS",
@@ -137,6 +147,13 @@ class HttpAnswer:
             host_failed=self.status in _OF_THE_HOST,
             details=details,
         )
+
+    def _is_part(self, *, is_asked: bool) -> bool:
+        """Tell whether bytes are missing; other units (rows) are pages by another name."""
+        if is_asked or self.status != httpx.codes.PARTIAL_CONTENT:
+            return False
+        found = _RANGE.match(self.headers.get("content-range", ""))
+        return found is not None and not (int(found[1]) == 0 and int(found[2]) + 1 == int(found[3] or -1))
 
     def _said(self) -> Json:
         """Give what the host says about its status: read where that is short, else its beginning as text."""

@@ -119,7 +119,7 @@ class _Exchange:
     def _check_status(self, answer: HttpAnswer, accepted: Collection[int]) -> None:
         """Refuse a status that is an error; one that leaves open what was done counts as no answer."""
         try:
-            answer.check_status(accepted)
+            answer.check_status(accepted, asks_for_part="range" in {name.lower() for name in self.headers})
         except StepFailed as failure:
             if not self.request.is_repeatable and self._made() is None and answer.is_outcome_unknown:
                 self.call.is_in_doubt = True

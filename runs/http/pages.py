@@ -10,9 +10,10 @@ import httpx
 from kernel.errors import sentences
 from kernel.types import Json
 from kernel.values import ValueTooLarge, check_size, dump_json
-from runs.http.answer import HttpAnswer
+from runs.http.answer import MAX_SHOWN, HttpAnswer
 from runs.http.config import HttpActionConfig, Pagination
 from runs.http.exchange import exchange
+from runs.http.links import LinkUnreadable
 from runs.http.request import OutgoingRequest
 from runs.step_api.base import StepCall, StepFailed
 from segments.expressions import ExpressionError
@@ -21,6 +22,14 @@ FIRST_WAIT_SECONDS: Final = 1.0
 """Before a page is asked again whose host names no time; then twice as long each time."""
 MAX_WAIT_SECONDS: Final = 60.0
 """A host that asks for more is waited for as the step's next attempt, which holds nothing meanwhile."""
+LINK_UNREADABLE: Final = (
+    "The header Link speaks of a next page, but not as `<address>; rel=next`: read its address with `pagination.next`."
+)
+BEHIND_THE_LAST: Final = (
+    "If that is how the host answers behind its last page, name the status in `accept_statuses`, and let "
+    "`pagination.items` give an empty list then: `response.results ?? []`."
+)
+_STATUSES_OF_END: Final = frozenset((httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND))
 HINT_OF_END: Final = "Where the last page has none, say `... ?? null`."
 
 
@@ -44,7 +53,7 @@ async def read_pages(
         if len(seen) == pagination.max_pages:
             message = f"There are more than {pagination.max_pages} pages; raise max_pages, or ask for larger ones."
             raise StepFailed("PAGINATION_LIMIT", message, details={"limit": pagination.max_pages})
-        answer = await _answer(call, config, request, is_first=not seen)
+        answer = await _answer(call, config, pagination, request, is_first=not seen)
         seen.add((request.url, request.content))
         if answer.status == httpx.codes.NO_CONTENT:
             return items, answer
@@ -59,7 +68,9 @@ async def read_pages(
         request = following
 
 
-async def _answer(call: StepCall, config: HttpActionConfig, request: OutgoingRequest, *, is_first: bool) -> HttpAnswer:
+async def _answer(
+    call: StepCall, config: HttpActionConfig, pagination: Pagination, request: OutgoingRequest, *, is_first: bool
+) -> HttpAnswer:
     """Ask for a page. One behind the first is asked again here: an attempt of its own would begin with the first."""
     request = replace(request, headers={"idempotency-key": call.next_key(), **request.headers})
     tries = 0
@@ -71,6 +82,8 @@ async def _answer(call: StepCall, config: HttpActionConfig, request: OutgoingReq
             seconds = FIRST_WAIT_SECONDS * 2**tries if asked is None else asked
             is_last = is_first or tries == config.retry_count or not failure.retryable
             if is_last or seconds > MAX_WAIT_SECONDS or not _has_time(call, seconds):
+                if not is_first and _is_counted(pagination) and failure.details.get("status") in _STATUSES_OF_END:
+                    failure.message = sentences(failure.message, BEHIND_THE_LAST)
                 raise
         tries += 1
         await asyncio.sleep(seconds)
@@ -126,8 +139,7 @@ async def _items(pagination: Pagination, page: AnswerPage) -> list[Json]:
 
 async def _following(pagination: Pagination, request: OutgoingRequest, page: AnswerPage) -> OutgoingRequest | None:
     if pagination.next_link:
-        link = page.answer.next_link
-        return request.at(link) if link else None
+        return _linked(request, page.answer)
     if pagination.next is not None:
         found = await page.evaluate("next", pagination.next)
         return None if _is_end(found) else request.at(_text("pagination.next", found))
@@ -138,6 +150,15 @@ async def _following(pagination: Pagination, request: OutgoingRequest, page: Ans
         return None
     value = _text("pagination.cursor", found) if isinstance(found, str | bool) else found
     return _with(pagination, request, pagination.parameter or "", value)
+
+
+def _linked(request: OutgoingRequest, answer: HttpAnswer) -> OutgoingRequest | None:
+    try:
+        link = answer.next_link
+    except LinkUnreadable:
+        details: dict[str, Json] = {"link": answer.headers.get("link", "")[:MAX_SHOWN]}
+        raise StepFailed("PAGE_UNREADABLE", LINK_UNREADABLE, details=details) from None
+    return request.at(link) if link else None
 
 
 def _is_end(found: Json) -> bool:

@@ -25,10 +25,11 @@ ResponseAs = Literal["auto", "json", "text", "none"]
 """How an answer is read: by its type, as JSON, as text, or not at all."""
 
 _BINARY: Final = re.compile(r"(image(?!/svg)|audio|video|font)/.*|application/(pdf|zip|gzip|x-tar|wasm)")
-_JSON: Final = re.compile(r"(application|text)/(x-)?json|.*\+json")
+_JSON: Final = re.compile(r"((application|text)/(x-)?)?json|.*\+json")
 _TEXT: Final = re.compile(
     r"text/.*|.*[/+]xml|application/(javascript|ecmascript|x-www-form-urlencoded|.*yaml|sql|graphql)|"
 )
+_BEHIND_TYPE: Final = re.compile(r"[\s;,]")
 _BLANK: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _EXCERPT_BYTES: Final = 8_192
@@ -54,13 +55,18 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def _kind(content_type: str) -> str:
+    """Give the first type that an answer names: proxies say it twice, servers forget the semicolon behind it."""
+    return _BEHIND_TYPE.split(content_type.strip(), 1)[0].lower()
+
+
 def read_content(content: bytes, content_type: str, secrets: Sequence[str], response_as: ResponseAs = "auto") -> Json:
     """Read the content of an answer; without one it is null, and so is JSON that is blank.
 
     Raises:
         Unreadable: RESPONSE_BINARY, MALFORMED_JSON, or a value no run can hold.
     """
-    kind = media_type(content_type)
+    kind = _kind(content_type)
     is_json = response_as == "json" or (response_as == "auto" and _JSON.fullmatch(kind) is not None)
     if not content or response_as == "none" or (is_json and _BLANK.fullmatch(content)):
         return None
@@ -81,7 +87,7 @@ def excerpt(content: bytes, content_type: str, secrets: Sequence[str], most: int
     most_bytes = _EXCERPT_BYTES + 4 * max(map(len, secrets), default=0)
     beginning = content if len(content) <= most_bytes else _CUT_LETTER.sub(b"", content[:most_bytes])
     try:
-        text = _text(beginning, media_type(content_type), content_type, in_any_case=True)
+        text = _text(beginning, _kind(content_type), content_type, in_any_case=True)
     except UnreadableAnswer:
         return None
     clean = _CONTROL.sub("\ufffd", text)

@@ -210,3 +210,41 @@ def test_of_two_that_set_one_cookie_the_later_told_counts() -> None:
 
 def test_a_value_is_in_no_text_of_ours() -> None:
     assert "canary" not in repr(Cookie("sid", "canary", "shop.example.com"))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "is_kept"),
+    [
+        ("", True),
+        ("Path=foo", True),
+        ("Path=/nope; Path=/", True),
+        ("Path=/; Path=/nope", False),
+        ("Max-Age=abc", True),
+        ("Max-Age=60", True),
+        ("Max-Age=0", False),
+        ("Max-Age=-1", False),
+        ("Max-Age=" + "9" * 500, True),
+        ("Max-Age=60; Max-Age=0", False),
+        ("Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT", True),
+        ("Expires=Thu, 01-Jan-70 00:00:01 GMT", False),
+        ("Expires=Sat, 31-Dec-99 23:59:59 GMT", False),
+        ("Expires=Thu Jan  1 00:00:00 1970", False),
+        ("Expires=Fri, 31-Dec-9999 23:59:59 GMT", True),
+        ("Expires=Fri, 01-Jan-69 00:00:00 GMT", True),
+        ("Expires=soon", True),
+        ("Expires=0", True),
+    ],
+)
+async def test_attributes_are_read_as_browsers_read_them(session: Session, attributes: str, is_kept: bool) -> None:
+    await session.take("sid=before; Path=/")
+    assert await session.get() == "sid=before"
+    await session.take(f"sid=after; {attributes}")
+    assert await session.get() == {True: "sid=after", False: None}[is_kept] or "/nope" in attributes
+    if "/nope" in attributes:
+        assert (await session.get() == "sid=after") is is_kept
+
+
+@pytest.mark.parametrize("prefix", ["__Host-", "__hOsT-", "__Secure-", "__SECURE-"])
+async def test_what_a_name_promises_holds_in_any_case(session: Session, prefix: str) -> None:
+    await session.take("plain=1", f"{prefix}sid=1; Path=/")
+    assert await session.get() == "plain=1"

@@ -194,9 +194,15 @@ class SyncEgressClient(httpx.Client):
         return response
 
 
-def _no_cookies() -> CookieJar:
+class _NoCookies(CookieJar):
     """A jar that takes nothing: one client serves many runs, and none may see another's session."""
-    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Read nothing: the library warns of what it cannot read."""
+
+
+def _no_cookies() -> CookieJar:
+    return _NoCookies(policy=DefaultCookiePolicy(allowed_domains=()))
 
 
 def _judge_request(url: httpx.URL | str, headers: Any, policy: Policy) -> str:

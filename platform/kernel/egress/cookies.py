@@ -19,6 +19,7 @@ from publicsuffixlist import PublicSuffixList
 
 from kernel.egress.errors import HeaderRefused
 from kernel.egress.headers import check_headers
+from kernel.egress.set_cookie import as_browsers_read
 
 COOKIES: Final = "llmteam.cookies"
 """Extension of a request of the async client: the ``CookieStore`` that goes with it, to every hop."""
@@ -102,7 +103,7 @@ class CookieStore:
     def take(self, response: httpx.Response) -> None:
         """Take in what an answer sets and deletes, and those before it in which the host asked who we are."""
         for answer in (*response.history, response):
-            httpx.Cookies(self._jar).extract_cookies(answer)
+            httpx.Cookies(self._jar).extract_cookies(_as_browsers_read(answer))
         found = {cookie.key: cookie for cookie in map(_cookie, self._jar)}
         for key in self._kept.keys() - found.keys():
             self._forget(key)
@@ -141,6 +142,16 @@ class CookieStore:
         if key in self._told:
             name, host, has_subdomains, path = key
             self._news[key] = Cookie(name, None, host, has_subdomains, path)
+
+
+def _as_browsers_read(answer: httpx.Response) -> httpx.Response:
+    """Give what the library reads of an answer: its cookies, written as it knows them."""
+    lines = [
+        (b"set-cookie", as_browsers_read(value.decode("latin-1")).encode("latin-1"))
+        for name, value in answer.headers.raw
+        if name.lower() == b"set-cookie"
+    ]
+    return httpx.Response(answer.status_code, headers=lines, request=answer.request)
 
 
 def merge_cookies(kept: Iterable[Cookie], news: Iterable[Cookie]) -> tuple[Cookie, ...]:
@@ -249,9 +260,10 @@ def _is_honest(cookie: cookiejar.Cookie, request: Request) -> bool:
     """Whether it came as it says it goes, what is for TLS by TLS, and is what its name promises (RFC 6265bis)."""
     if cookie.secure and request.type != "https":
         return False
-    if cookie.name.startswith("__Host-"):
+    name = cookie.name.lower()
+    if name.startswith("__host-"):
         return cookie.secure and not cookie.domain_specified and cookie.path == "/"
-    return cookie.secure or not cookie.name.startswith("__Secure-")
+    return cookie.secure or not name.startswith("__secure-")
 
 
 def _is_within(host: str, domain: str) -> bool:

@@ -128,3 +128,90 @@ async def test_a_token_server_that_leads_round_and_round_is_told(bench: Bench, u
     assert failure.code == "OAUTH2_REFUSED"
     assert "redirects: status 307" in failure.message
     assert bench.server.count() == 6
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/json",
+        "application/json, application/json",
+        "application/json charset=utf-8",
+        "application/json,text/html",
+        "Application/JSON ;charset=utf-8",
+        ["application/json", "application/json; charset=utf-8"],
+        "json",
+    ],
+)
+async def test_json_under_a_type_that_is_written_oddly_is_json(bench: Bench, url: str, kind: str | list[str]) -> None:
+    bench.server.route("GET", "/x", Answer(body=b'{"n": 1}', headers={"Content-Type": kind}))
+    assert (await bench.run({"method": "GET", "url": f"{url}/x"})).ports["response"] == {"n": 1}
+    bench.server.route("GET", "/x", Answer(body=b'{"n": 1}', headers={"Content-Type": "text/html, application/json"}))
+    assert (await bench.run({"method": "GET", "url": f"{url}/x"})).ports["response"] == '{"n": 1}'
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refusal_without_a_body_is_told_by_its_challenge(bench: Bench, url: str, status: int) -> None:
+    challenge = 'Bearer error="invalid_token", error_description="The access token expired"'
+    bench.server.route("GET", "/x", Answer(status, headers={"WWW-Authenticate": challenge}))
+    failure = await bench.fail({"method": "GET", "url": f"{url}/x"})
+    assert failure.details == {"status": status, "response": challenge}
+    bench.server.route("GET", "/x", Answer(status, body={"why": "closed"}, headers={"WWW-Authenticate": challenge}))
+    assert (await bench.fail({"method": "GET", "url": f"{url}/x"})).details["response"] == {"why": "closed"}
+
+
+@pytest.mark.parametrize(
+    ("covers", "headers", "is_whole"),
+    [
+        ("bytes 0-6/5000", {}, False),
+        ("bytes 5-6/7", {}, False),
+        ("bytes 0-6/*", {}, False),
+        ("bytes 0-6/7", {}, True),
+        ("0-24/3573458", {}, True),
+        ("items 0-6/5000", {}, True),
+        ("bytes 0-6/5000", {"Range": "bytes=0-6"}, True),
+    ],
+)
+async def test_a_part_that_nobody_asked_for_is_no_success(
+    bench: Bench, url: str, covers: str, headers: dict[str, str], is_whole: bool
+) -> None:
+    config = {"method": "GET", "url": f"{url}/x", "headers": headers}
+    bench.server.route("GET", "/x", Answer(206, body="row1\nro", headers={"Content-Range": covers}))
+    if is_whole:
+        assert (await bench.run(config)).ports == {"response": "row1\nro", "status": 206}
+        return
+    failure = await bench.fail(config)
+    assert (failure.code, failure.retryable, failure.details) == (
+        "HTTP_STATUS",
+        False,
+        {"status": 206, "response": "row1\nro"},
+    )
+    assert "nobody asked for" in failure.message
+    assert (await bench.run({**config, "accept_statuses": [206]})).ports["status"] == 206
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            Answer(400, body=b"<html><title>Oops</title><p>Invalid  client</p>", headers={"Content-Type": "text/html"}),
+            "refused: status 400. It says: Oops Invalid client",
+        ),
+        (Answer(503, body="Down s3cr3t"), "status 503. It says: Down [cut]"),
+        (Answer(200, body=b"<p>Log in", headers={"Content-Type": "text/html"}), "it is no JSON object (text/html)"),
+        (Answer(body={"accessToken": "tok3n", "expiresIn": 3}), "no `access_token`, but `accessToken`, `expiresIn`"),
+        (Answer(body={"access_token": "töken"}), "`access_token` is none that a header carries"),
+    ],
+)
+async def test_a_token_server_s_words_are_told_whatever_it_speaks(
+    bench: Bench, url: str, answer: Answer, told: str
+) -> None:
+    bench.server.route("GET", "/base/x", Answer(body={"n": 1}))
+    bench.server.route("POST", "/token", [Answer(body={"access_token": "t"}), answer])
+    auth = {"auth": "oauth2", "token_url": f"{url}/token", "client_id": "c", "secret": "s3cr3t"}
+    for ref in ("first", "second"):
+        bench.connect(ref, {"base_url": f"{url}/base", **auth})
+    await bench.run({"client_ref": "first", "method": "GET", "path": "/x"})
+    failure = await bench.fail({"client_ref": "second", "method": "GET", "path": "/x"})
+    assert told in failure.message
+    assert "tok3n" not in failure.message
+    assert "töken" not in failure.message
