@@ -96,6 +96,15 @@ class ProviderFailed(SignInRefused):
     advice = gettext_noop("Try again in a minute. If it stays like that, tell your administrator.")
 
 
+class ProviderBusy(ProviderFailed):
+    """As many calls to providers are under way, at this one or in all, as may hold the threads of requests."""
+
+    code = "PROVIDER_BUSY"
+    status = LimitReached.status
+    title = gettext_noop("Your company's sign-in service is slow, and others wait for it already.")
+    advice = gettext_noop("Sign in again in a few seconds.")
+
+
 class TokenRefused(SignInRefused):
     """The provider's token is not what was asked for; ``reason`` and ``detail`` say in which way."""
 

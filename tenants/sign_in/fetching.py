@@ -7,17 +7,23 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from kernel.compute.errors import ComputeBusy
+from kernel.compute.seats import Seats
 from kernel.egress import EgressBlocked, open_sync_client
 from kernel.errors import LlmteamError
 from kernel.types import Json
 from kernel.values import parse_json
-from tenants.sign_in.errors import ProviderFailed
+from tenants.sign_in.errors import ProviderBusy, ProviderFailed
 from tenants.sign_in.providers import SignInProvider
 
 TIMEOUT_SECONDS: Final = 5.0
 MAX_BYTES: Final = 256 * 1024
 MAX_TOLD: Final = 300
 OK: Final = 200
+MAX_AT_ONE: Final = 3
+MAX_AT_ALL: Final = 5
+"""Each call holds one of the eight request threads for as long as the provider takes: so many, at one and in all."""
+_seats: Final = Seats(most_of_one=MAX_AT_ONE, most_of_all=MAX_AT_ALL)
 _ERROR_NAME: Final = re.compile(r"[a-z_]{1,40}")
 
 
@@ -39,6 +45,7 @@ def fetch_object(
         basic: Name and password for Basic.
 
     Raises:
+        ProviderBusy: As many calls as may be are under way.
         ProviderFailed: It may not be called, does not answer in time or with 200, or answers no JSON object.
     """
     return _read_object(url, _answered(provider, url, form=form, headers=headers, basic=basic))
@@ -65,9 +72,12 @@ def _answered(
     basic: tuple[str, str] | None = None,
 ) -> httpx.Response:
     try:
-        with open_sync_client(
-            provider.policy, timeout_seconds=TIMEOUT_SECONDS, max_body_bytes=MAX_BYTES, owner=provider.key
-        ) as client:
+        with (
+            _seats.taken(provider.key),
+            open_sync_client(
+                provider.policy, timeout_seconds=TIMEOUT_SECONDS, max_body_bytes=MAX_BYTES, owner=provider.key
+            ) as client,
+        ):
             request = client.build_request(
                 "GET" if form is None else "POST",
                 url,
@@ -76,6 +86,8 @@ def _answered(
             )
             auth = None if basic is None else httpx.BasicAuth(*basic)
             response = client.send(request, auth=auth, follow_redirects=False)
+    except ComputeBusy as error:
+        raise ProviderBusy(f"{_place(url)} is not called: too many calls are under way.", extra=error.extra) from error
     except EgressBlocked as error:
         raise ProviderFailed(f"{_place(url)} may not be called: {error.detail}; {_remedy(url)}") from error
     except LlmteamError as error:
