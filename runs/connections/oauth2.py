@@ -133,8 +133,10 @@ class ClientCredentials:
             token = str(token)
         token = token.strip() if isinstance(token, str) else token
         if not isinstance(token, str) or _TOKEN.fullmatch(token) is None:
-            told = _without_token(token, answer, response)
-            raise self._refused(f"answered without a token{told}.{self._words(answer)}")
+            words = self._words(answer)
+            raise self._refused(
+                f"answered without a token{'' if words else _without_token(token, answer, response)}.{words}"
+            )
         return token, _lifetime(answer.get("expires_in"))
 
     def _words(self, answer: Mapping[str, Any], refusal: httpx.Response | None = None) -> str:
