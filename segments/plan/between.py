@@ -28,6 +28,11 @@ class Between:
         self._joins = candidates & fan_outs.join_bits
         self._starts = _Starts(fan_out, fan_outs, self._ways, self._joins, candidates & ~self._joins)
 
+    @property
+    def walks(self) -> int:
+        """How often the graph was walked for one step alone so far; each takes up to a millisecond at 1,000 steps."""
+        return self._starts.arrivals.walks
+
     def is_open_at(self, join: str) -> bool:
         """Whether several tokens may come, one by one, to a join that the fan-out fans out to."""
         if (self._graph.bit[join] | self._ways.certainly_passed(join)) & self._joins:
@@ -109,7 +114,7 @@ class _Starts:
         self._graph = fan_outs.graph
         self._ways = ways
         self._joins = joins
-        self._arrivals = _Arrivals(fan_out, fan_outs, ways)
+        self.arrivals = _Arrivals(fan_out, fan_outs, ways)
 
     def takes_one_of(self, steps: int) -> bool:
         """Whether one of some steps takes the fan-out."""
@@ -162,7 +167,7 @@ class _Starts:
                 chains[way.target_port] = chains.get(way.target_port, -1) & chain
         found: list[int] = []
         for port, before in chains.items():
-            if not before & self._joins and self._arrivals.are_several(step_id, port):
+            if not before & self._joins and self.arrivals.are_several(step_id, port):
                 if not before & self._possible:
                     return [before]
                 found.append(before)
@@ -170,9 +175,13 @@ class _Starts:
 
 
 class _Arrivals:
-    """Which ways out of a fan-out come to which ports, without passing the fan-out or the port's step again."""
+    """Which ways out of a fan-out come to which ports, without passing the fan-out or the port's step again.
+
+    ``walks`` counts the walks of the graph that takes.
+    """
 
     def __init__(self, fan_out: str, fan_outs: FanOuts, ways: _Ways) -> None:
+        self.walks = 0
         self._fan_out = fan_out
         self._fan_outs = fan_outs
         self._graph = fan_outs.ways_graph
@@ -192,6 +201,7 @@ class _Arrivals:
         if self._fan_out in self._fan_outs.item_splits:
             return True  # some way comes to a source around the step, and one way is enough
         barred = self._graph.bit[self._fan_out] | self._graph.bit[step_id]
+        self.walks += 1
         free = looping | self._graph.around(looping, barred, backwards=True)
         for ways in self._out:
             if free & self._graph.bit[ways.target]:

@@ -1,6 +1,6 @@
 """Rule about joins that fire once per branch, because no gathering takes the fan-out in front of them as one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from segments.definition.findings import shown
 from segments.plan.between import Between
@@ -11,6 +11,8 @@ from segments.validation.exclusion import exclusions
 
 MAX_FAN_OUTS = 100
 """Fan-outs looked at; each costs a walk of the graph."""
+MAX_WALKS = 1_000
+"""Further walks of the graph, for steps with several ports in loops; what is left then has no warning."""
 
 
 def check_joins_fire_once(context: Context) -> None:
@@ -26,13 +28,18 @@ def check_joins_fire_once(context: Context) -> None:
     fan_outs = FanOuts(context.graph, ways, context.step_types, over_items, exclusions)
     dominators = openers(FanOuts(context.graph, ways, context.step_types, over_items))
     warned: set[str] = set()
+    walks = 0
     for fan_out in _several(context, fan_outs):
-        for join in _joins_that_repeat(fan_out, fan_outs, dominators):
+        if walks > MAX_WALKS:
+            return
+        between = Between(fan_out, fan_outs, dominators)
+        for join in _joins_that_repeat(fan_out, between):
             if join not in warned:
                 warned.add(join)
                 message = f"Branches of {shown(fan_out)} come to the join {shown(join)} one by one; it fires for each."
                 hint = f"join all branches of {shown(fan_out)} in one join, in front of this one or behind it"
                 context.findings.warning("JOIN_FIRES_AGAIN", message, context.places[join], hint=hint)
+        walks += between.walks
 
 
 def _several(context: Context, fan_outs: FanOuts) -> list[str]:
@@ -41,12 +48,9 @@ def _several(context: Context, fan_outs: FanOuts) -> list[str]:
     return [one for one in found if context.graph and one in context.graph.reachable][:MAX_FAN_OUTS]
 
 
-def _joins_that_repeat(fan_out: str, fan_outs: FanOuts, dominators: Mapping[str, str | None]) -> Iterator[str]:
+def _joins_that_repeat(fan_out: str, between: Between) -> Iterator[str]:
+    fan_outs = between.fan_outs
     joined = fan_outs.joined(fan_out)
-    reached = [join for join in fan_outs.joins if joined & fan_outs.graph.bit[join]]
-    if not reached:
-        return
-    between = Between(fan_out, fan_outs, dominators)
-    for join in reached:
-        if between.is_open_at(join) and not between.is_taken_behind(join):
+    for join in fan_outs.joins:
+        if joined & fan_outs.graph.bit[join] and between.is_open_at(join) and not between.is_taken_behind(join):
             yield join

@@ -6,12 +6,14 @@ from itertools import pairwise
 from random import Random
 from types import FrameType
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from kernel.types import Json
+from segments.graph import Graph
 from segments.plan.compilation import compile_plan
-from segments.validation import validate
+from segments.validation import repeated_joins, validate
 from tests.support.graphs import CATALOG, Draft
 
 KINDS = {
@@ -190,6 +192,7 @@ OTHERS: dict[str, Shape] = {
     "layers with edges back": lambda n, m: layers(n, m, *SPLITS, back=True),
     "layers over items with edges back": lambda n, m: layers(n, m, "items", "parallel_join", "work", back=True),
     "edges at random into many ports": lambda n, m: at_random(n, m, *SPLITS, ports=40),
+    "items at random into many ports": lambda n, m: at_random(n, m, "items", "parallel_join", "work", ports=40),
     "loops in loops": lambda n, m: loops_in_loops(n, m, *SPLITS),
     "a chain both ways": lambda n, m: both_ways(n, m, *SPLITS),
 }
@@ -236,6 +239,20 @@ def _check_growth(shape: Shape, most: float) -> None:
     """Four times the size takes at most so many times the lines, and no edge more than 6,000 of them."""
     small = lines(shape(60, 240), 240 * 6_000)
     lines(shape(240, 960), min(int(small * most), 960 * 6_000))
+
+
+def test_the_walks_for_steps_with_several_ports_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = at_random(400, 1_600, "items", "parallel_join", "work", ports=40)
+
+    def walks() -> int:
+        with mock.patch.object(Graph, "around", autospec=True, side_effect=Graph.around) as walked:
+            validate(document, CATALOG)
+        return int(walked.call_count)
+
+    bounded = walks()
+    monkeypatch.setattr(repeated_joins, "MAX_WALKS", 10**9)
+    assert bounded + 500 < walks()
+    assert bounded < 2 * 1_000 + 4 * 400
 
 
 def test_a_join_that_leads_back_to_itself_twice_is_judged() -> None:
