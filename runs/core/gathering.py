@@ -194,7 +194,7 @@ def _fire(state: State, gathering: Gathering, *, cancels: bool = False) -> None:
     arrivals = _arrivals(state.plan, gathering)
     _dissolve(state, gathering, cancels=cancels)
     tokens = [arrival.token for arrival in arrivals]
-    past = _past_of(tokens)
+    past = _past_behind(gathering, tokens)
     stack = stack_behind_join(state.plan, step.points[0], gathering, tokens)
     error = _join_error(step, step.join, arrivals)
     if error is not None:
@@ -204,13 +204,19 @@ def _fire(state: State, gathering: Gathering, *, cancels: bool = False) -> None:
     add_ready(state, step.step_id, stack, past, {"branches": refs})
 
 
-def _past_of(tokens: Sequence[Token]) -> Past:
-    """Return what lies behind a gathered token: of each step the latest, and the longest way."""
-    if len(tokens) == 1:
-        return tokens[0].past
+def _past_behind(gathering: Gathering, tokens: Sequence[Token]) -> Past:
+    """Return what lies behind a gathered token: of each step the latest, of D the key's, and the longest way.
+
+    By the latest of D the next gathering of the same D would be apart, where a loop gathers in an earlier pass of D.
+    """
     pasts = [token.past for token in tokens]
-    lineage, through = _latest([past.lineage for past in pasts]), _latest([past.through for past in pasts])
-    return Past(lineage, through, max(past.age for past in pasts))
+    past = pasts[0]
+    if len(pasts) > 1:
+        lineage, through = _latest([past.lineage for past in pasts]), _latest([past.through for past in pasts])
+        past = Past(lineage, through, max(past.age for past in pasts))
+    if gathering.key.mark is None or past.through.get(gathering.key.mark[0]) in {None, gathering.key.mark[1]}:
+        return past
+    return past._replace(through={**past.through, gathering.key.mark[0]: gathering.key.mark[1]})
 
 
 def _passed(step: PlanStep, tokens: Iterable[Token]) -> frozenset[str]:
@@ -243,7 +249,7 @@ def _fire_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
     tokens = [arrival.token for arrival in taken]
     for token in tokens:
         _remove(state, token)
-    past = _past_of(tokens)._replace(lineage=_latest(lineages))
+    past = _past_behind(gathering, tokens)._replace(lineage=_latest(lineages))
     stack = stack_behind_ports(state.plan, step.points[0], gathering, tokens)
     is_last = not any(gathering.queues.values())
     if state.plan.semantics > THIRD_SEMANTICS and (gathering.fired or not is_last):
@@ -308,7 +314,7 @@ def _fail_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
         state,
         step.step_id,
         stack_behind_ports(state.plan, step.points[0], gathering, tokens),
-        _past_of(tokens),
+        _past_behind(gathering, tokens),
         {},
         error=branch_failed(step.step_id, failed, "a branch failed"),
         failed_at=_passed(step, tokens),

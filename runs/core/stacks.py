@@ -45,12 +45,12 @@ def as_branch(stack: Stack, gathering: Gathering, number: int, through: Mapping[
     base = stack.at(depth)
     if gathering.key.item is not None:
         gathering.own = base = gathering.own or stack.at(depth + 1)
-    above = stack.stacks_above(base.depth)
-    others = [one for one in above if one.frame.rank is None or one.frame.step_id != gathering.step_id]
-    if len(others) < len(above) or stack.at(base.depth) is not base:
-        stack = reduce(lambda below, one: below.push_again(one.frame, one.through), others, base)
+    kept = base
+    for one in stack.stacks_above(base.depth):
+        if one.frame.rank is None or one.frame.step_id != gathering.step_id:
+            kept = one if one.below is kept else kept.push_again(one.frame, one.through)
     start = Frame(gathering.step_id, -number, gathering.fired, None, 0, base.depth)
-    return stack.push(start, through)
+    return kept.push(start, through)
 
 
 def in_order(stack: Stack, depth: int) -> list[tuple[int, int]]:

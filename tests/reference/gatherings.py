@@ -16,10 +16,10 @@ from tests.reference.tokens import (
     in_turn,
     is_under,
     latest_seen,
-    latest_through,
     of_other_items,
     oldest,
     stack_behind,
+    through_behind,
 )
 
 Place = tuple[str, Key]
@@ -111,7 +111,9 @@ class Gatherings:
         tokens = [arrival.token for arrival in arrivals]
         causes = [arrival.failure for arrival in arrivals if arrival.failure is not None]
         stack = stack_behind(self.graph, step, key, tokens)
-        token = Token(step, "", None, stack, latest_seen(tokens), age=oldest(tokens), through=latest_through(tokens))
+        token = Token(
+            step, "", None, stack, latest_seen(tokens), age=oldest(tokens), through=through_behind(key, tokens)
+        )
         passed = frozenset().union(*(cause.passed for cause in causes))
         return token, (Failure(causes[0].code, causes[0].step, causes[0].activation, passed) if causes else None)
 
@@ -179,7 +181,7 @@ class Gatherings:
             stack_behind(self.graph, step, key, taken),
             latest_seen(taken),
             age=oldest(taken),
-            through=latest_through(taken),
+            through=through_behind(key, taken),
         )
 
     def _take_for_ports(self, place: Place) -> Token:
@@ -202,10 +204,12 @@ class Gatherings:
         if before or left:
             turn, first_stack = before or (0, stack)
             self._starts += 1
-            stack = in_turn(stack, first_stack, Frame(step, -self._starts, turn, through=latest_through(taken)), key)
+            start = Frame(step, -self._starts, turn, through=through_behind(key, taken))
+            stack = in_turn(stack, first_stack, start, key)
             if left:
                 self._turns[place] = turn + 1, first_stack
-        return Token(step, "", inputs, stack, latest_seen(taken), age=oldest(taken), through=latest_through(taken))
+        through = through_behind(key, taken)
+        return Token(step, "", inputs, stack, latest_seen(taken), age=oldest(taken), through=through)
 
     def _kept_under(self, step: str, key: Key) -> Place:
         """Where ports keep their last values: the key; in a loop what is below without its frames, and an item."""

@@ -145,8 +145,11 @@ def stack_behind(graph: Graph, step: str, key: Key, tokens: list[Token]) -> Stac
     stack = key.base if step in graph.joins else common_prefix(token.stack for token in tokens)
     depth = len(key.base)
     goes_on = step in graph.in_front or key.item is not None
-    own = [token.stack[depth] for token in tokens if len(token.stack) > depth]
-    if goes_on and len(stack) == depth and len({frame.fan_out for frame in own}) == 1:
+    above = [token.stack[depth] for token in tokens if len(token.stack) > depth]
+    own = [frame for frame in above if frame.step == graph.opener[step]]
+    if not own and len({(frame.fan_out, frame.branch, frame.item) for frame in above}) == 1:
+        own = above
+    if goes_on and len(stack) == depth and own:
         lowest = min(own, key=lambda frame: (frame.branch, frame.item or 0))
         of_one_item = len({frame.item for frame in own}) == 1
         stack += (lowest if of_one_item else replace(lowest, item=None, value=None),)
@@ -182,13 +185,13 @@ def oldest(tokens: Iterable[Token]) -> int:
     return max(token.age for token in tokens)
 
 
-def latest_through(tokens: Iterable[Token]) -> dict[str, int]:
-    """What is come through behind a gathering: of each step the latest activation."""
+def through_behind(key: Key, tokens: Iterable[Token]) -> dict[str, int]:
+    """What is come through behind a gathering: of each step the latest activation, of D that of the key."""
     found: dict[str, int] = {}
     for token in tokens:
         for step, activation in token.through.items():
             found[step] = max(activation, found.get(step, 0))
-    return found
+    return found | dict([key.fan_out] if key.fan_out else [])
 
 
 def latest_seen(tokens: Iterable[Token]) -> dict[str, tuple[int, Any]]:

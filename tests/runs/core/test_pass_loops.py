@@ -1,5 +1,6 @@
 """What the passes of a loop send comes in the order of the passes, and a list is folded item by item."""
 
+from collections import Counter
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -121,6 +122,39 @@ def test_a_join_behind_a_condition_in_a_loop_takes_each_pass_apart() -> None:
     edges += ["work -> loop ? len(str(output)) < 20", "work -> last", "last -> all"]
     for values in values_of(document(steps, edges), "all"):
         assert values == [[["a"]], [[["a"]]]]
+
+
+def starts_of(segment: dict[str, Any]) -> list[Counter[str]]:
+    """How often each step ended, for each order of finishing."""
+    orders: list[Random] = [InOrder(), *(Random(seed) for seed in range(ORDERS))]
+    journals = [run_in_core(segment, registry(), "go", order).journal for order in orders]
+    return [
+        Counter(str(one.step_id) for one in journal if one.type is EventType.STEP_COMPLETED) for journal in journals
+    ]
+
+
+TWO_ITEMS: dict[str, Any] = {"type": "parallel_split", "config": {"items": "[str(input) + 'p', str(input) + 'q']"}}
+AGAIN = {"type": "condition", "config": {"expression": "len(str(input).replace('\"', '')) < 70"}}
+
+
+def test_what_a_join_gathers_of_later_passes_meets_what_waits_beside_it() -> None:
+    fan: dict[str, Any] = {"type": "parallel_split", "config": {}}
+    pairs = {**TWO_ITEMS, "ports": {"input": ["l", "r"], "output": ["branch_1"]}}
+    steps = {"start": text("input"), "fan": fan, "inner": JOIN, "pairs": pairs, "check": AGAIN}
+    edges = ["start -> fan", "fan.branch_1 -> inner", "fan.branch_2 -> pairs:r", "inner -> pairs:l"]
+    for starts in starts_of(document(steps, [*edges, "pairs.branch_1 -> check", "check.true -> fan"])):
+        assert starts == {"start": 1, "fan": 3, "inner": 2, "pairs": 3, "check": 6}
+
+
+def test_a_join_behind_a_step_that_starts_many_times_waits_for_all_its_starts() -> None:
+    head = {**text("str(inputs)"), "ports": {"input": ["init", "again"], "output": ["output"]}}
+    fan: dict[str, Any] = {"type": "parallel_split", "config": {}}
+    steps = {"start": text("input"), "other": text("input"), "head": head, "fan": fan, "last": JOIN, "items": TWO_ITEMS}
+    edges = ["start -> other", "start -> head:init", "head -> fan", "fan.branch_1 -> last", "fan.branch_2 -> items"]
+    edges += ["items.branch_1 -> check", "check.true -> head:again"]
+    for starts in starts_of(document({**steps, "check": AGAIN}, edges)):
+        assert starts["head"] > 3
+        assert starts["last"] == 1
 
 
 @pytest.mark.parametrize("has_join_behind", [False, True])
