@@ -22,8 +22,8 @@ PORTIONS = 10
 ONCE_DIFFERED = (200_573, 202_984)
 """Graphs in which a join behind a loop took its passes together or apart, whoever was faster."""
 STILL_DIFFER = (35, 503_017)
-"""Graphs that are not mended: a join of an inner split behind joins that an outer one takes; a port's last value in a loop
-that fans out within itself.
+"""Graphs that are not mended: a join of an inner split behind joins that an outer one takes; a port's last value in a
+loop that fans out within itself.
 """
 
 Values = dict[str, list[str]]
