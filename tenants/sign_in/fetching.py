@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -89,7 +88,7 @@ def _answered(
     except ComputeBusy as error:
         raise ProviderBusy(f"{_place(url)} is not called: too many calls are under way.", extra=error.extra) from error
     except EgressBlocked as error:
-        raise ProviderFailed(f"{_place(url)} may not be called: {error.detail}; {_remedy(url)}") from error
+        raise ProviderFailed(f"{_place(url)} may not be called: {error.told}") from error
     except LlmteamError as error:
         raise ProviderFailed(f"{_place(url)}: {error.detail}") from error
     if response.status_code != OK:
@@ -110,17 +109,6 @@ def _read_object(url: str, response: httpx.Response) -> dict[str, Json]:
 def _place(url: str) -> str:
     """Write an address without its query."""
     return url.partition("?")[0][:MAX_TOLD]
-
-
-def _remedy(url: str) -> str:
-    """Say what lets a host inside be called."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        return "the address cannot be read."
-    hosts = f"add {parts.hostname}:{port} to EGRESS_ALLOW_HOSTS or to the tenant's own"
-    return f"for a host inside, {hosts}, and its network to EGRESS_ALLOW_CIDRS."
 
 
 def _oauth_error(body: bytes) -> str:

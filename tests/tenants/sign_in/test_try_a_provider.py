@@ -248,3 +248,18 @@ def test_the_installation_s_own_provider_is_tried_too(console: Client, acme: Cus
     begun = begin_at(console, reverse("admin:tenants_identityprovider_try_begin", args=["installation"]))
     token = sign(issuer.claims(begun, "sub-ann"))
     assert "The provider works" in come_back(console, begun, issuer.code_for(begun, token, userinfo=TOLD)).text
+
+
+@pytest.mark.parametrize(
+    ("host", "is_advised"),
+    [("id.corp.internal", True), ("metadata.google.internal", False)],
+    ids=["inside", "metadata"],
+)
+def test_a_host_that_is_never_called_is_not_advised_to_be_allowed(
+    console: Client, provider: IdentityProvider, host: str, is_advised: bool
+) -> None:
+    with unscoped("the form refuses such an issuer"):
+        IdentityProvider.objects.filter(pk=provider.pk).update(issuer=f"https://{host}")
+    page = first_page(console, provider)
+    assert "may not be called" in page
+    assert (f"`{host}:443` to EGRESS_ALLOW_HOSTS" in page) is is_advised
