@@ -185,8 +185,8 @@ def test_what_a_token_says_that_cannot_be_taken_in_is_told_by_its_place(world: W
         ),
         ({"authorization_endpoint": "javascript:alert(1)"}, "has no authorization_endpoint that begins with https://"),
         ({"token_endpoint": None}, "has no token_endpoint"),
-        ({"jwks_uri": "http://10.0.0.1/keys"}, "add 10.0.0.1:80 to EGRESS_ALLOW_HOSTS"),
-        ({"jwks_uri": "http://10.0.0.1:1e9/keys"}, "the address cannot be read"),
+        ({"jwks_uri": "http://10.0.0.1/keys"}, "adding `10.0.0.1:80` to EGRESS_ALLOW_HOSTS"),
+        ({"jwks_uri": "http://10.0.0.1:1e9/keys"}, "the host or port cannot be read"),
     ],
     ids=str,
 )

@@ -149,7 +149,7 @@ def keys_away(issuer: Issuer) -> None:
         (not_json, "/.well-known/openid-configuration: "),
         (no_keys, "It publishes 0 keys, and none whose signature would be believed."),
         (weak_keys, "It publishes 2 keys, and none whose signature would be believed."),
-        (keys_elsewhere, "add 10.0.0.1:80 to EGRESS_ALLOW_HOSTS"),
+        (keys_elsewhere, "by adding `10.0.0.1:80` to EGRESS_ALLOW_HOSTS"),
         (keys_away, "/keys answered 503."),
     ],
     ids=lambda one: one.__name__ if callable(one) else "",
