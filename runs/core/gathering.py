@@ -25,7 +25,7 @@ from runs.core.stacks import (
     stack_behind_join,
     stack_behind_ports,
 )
-from runs.core.state import Arrival, Gathering, GatheringKey, Past, Phase, State, Token, TokenPlace
+from runs.core.state import Arrival, Gathering, GatheringKey, Past, Phase, State, Token, TokenPlace, latest_of
 from segments.plan import (
     FIRST_SEMANTICS,
     FOURTH_SEMANTICS,
@@ -212,7 +212,7 @@ def _past_behind(gathering: Gathering, tokens: Sequence[Token]) -> Past:
     pasts = [token.past for token in tokens]
     past = pasts[0]
     if len(pasts) > 1:
-        lineage, through = _latest([past.lineage for past in pasts]), _latest([past.through for past in pasts])
+        lineage, through = latest_of([past.lineage for past in pasts]), latest_of([past.through for past in pasts])
         past = Past(lineage, through, max(past.age for past in pasts))
     if gathering.key.mark is None or past.through.get(gathering.key.mark[0]) in {None, gathering.key.mark[1]}:
         return past
@@ -249,7 +249,7 @@ def _fire_ports(state: State, gathering: Gathering, step: PlanStep) -> None:
     tokens = [arrival.token for arrival in taken]
     for token in tokens:
         _remove(state, token)
-    past = _past_behind(gathering, tokens)._replace(lineage=_latest(lineages))
+    past = _past_behind(gathering, tokens)._replace(lineage=latest_of(lineages))
     stack = stack_behind_ports(state.plan, step.points[0], gathering, tokens)
     is_last = not any(gathering.queues.values())
     if state.plan.semantics > THIRD_SEMANTICS and (gathering.fired or not is_last):
@@ -391,12 +391,3 @@ def add_ready(
         cancel(state, token, CLOSED)
     else:
         state.ready.append(token)
-
-
-def _latest(numbers: Sequence[Mapping[str, int]]) -> Mapping[str, int]:
-    """Return the highest number of each step."""
-    latest: dict[str, int] = {}
-    for of_one in numbers:
-        for step_id, number in of_one.items():
-            latest[step_id] = max(number, latest.get(step_id, 0))
-    return latest

@@ -1,7 +1,7 @@
 """What has happened in a run: tokens, gatherings, activations, values. Built by folding events, never saved."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -40,6 +40,15 @@ class Past(NamedTuple):
     lineage: Mapping[str, int] = {}
     through: Mapping[str, int] = {}
     age: int = 0
+
+
+def latest_of(numbers: Sequence[Mapping[str, int]]) -> Mapping[str, int]:
+    """Return the highest number of each step."""
+    latest: dict[str, int] = {}
+    for of_one in numbers:
+        for step_id, number in of_one.items():
+            latest[step_id] = max(number, latest.get(step_id, 0))
+    return latest
 
 
 @dataclass(slots=True, eq=False)
