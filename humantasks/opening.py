@@ -1,4 +1,4 @@
-"""Task lifecycle on behalf of the run: open, remind, escalate, expire and withdraw tasks in the database."""
+"""Lifecycle of human tasks: open, remind, escalate, expire, withdraw."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Inbox WebSocket: the number of waiting tasks, sent at each change."""
+"""WebSocket of the inbox: sends the number of waiting tasks at each change."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Inbox page responses: for members only, never cached, no scripts but our own."""
+"""HTTP responses of inbox pages: members only, `no-store`, a policy without foreign scripts."""
 
 from collections.abc import Callable, Mapping
 from functools import cache, wraps

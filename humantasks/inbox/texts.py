@@ -1,4 +1,4 @@
-"""Sentences of the inbox in the reader's language."""
+"""Translated messages of the inbox, English and Russian."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Mail outbox: due mails, claimed by one process at a time, retried after a failure, kept with their outcome."""
+"""Outbox of task mails: claims due mails, sends them, retries failures and records the outcome."""
 
 import random
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Task mails: subject and body. Texts of users are data in them, never templates; the one link decides nothing."""
+"""Subjects and bodies of task mails; texts of users are inserted as data, never as templates."""
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives

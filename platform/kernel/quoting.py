@@ -1,4 +1,4 @@
-"""Texts as they were before somebody quoted them: in addresses, JSON, programs, HTML and XML, once or several times."""
+"""Unquoting of texts: percent encoding, JSON and program escapes, HTML entities, nested to a bound."""
 
 import re
 from array import array

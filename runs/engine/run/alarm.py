@@ -1,4 +1,4 @@
-"""The alarm of one run: wakes it at a time, unless something else does before."""
+"""Timer of one run: wakes it at a time unless something else does first."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""Answers while they come: heads, where bodies end, pieces, codings."""
+"""HTTP responses as they arrive: heads, body framing, decompression."""

@@ -1,4 +1,4 @@
-"""Where an answer's body ends (RFC 9112, 6): what stands behind it is not passed on, and pieces are put together."""
+"""Response body framing (RFC 9112, 6): finds the end of a body, drops surplus bytes, joins small chunks."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""An answer while it comes: its head, all that comes before that (1xx answers), and where its body ends."""
+"""Response heads: 1xx responses, the final head, and the framing of its body."""
 
 import re
 from typing import Final

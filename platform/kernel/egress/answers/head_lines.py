@@ -1,4 +1,4 @@
-"""Lines of an answer's head that are none of HTTP: left out where nothing hangs on them, as browsers do."""
+"""Malformed header lines of a response: dropped where nothing depends on them, as browsers do."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How fast the pieces of one answer are read: where many small ones come, they are left to gather."""
+"""Read pacing: pauses between reads of a response that arrives in many small pieces."""
 
 from typing import Final
 

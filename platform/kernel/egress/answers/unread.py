@@ -1,4 +1,4 @@
-"""What has come on a connection and was not read, and whether its end was said; nothing here waits."""
+"""Unread bytes of a connection, and the TLS closing alert; checks that never wait."""
 
 import ssl
 from typing import Any, Final
