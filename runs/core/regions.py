@@ -1,4 +1,4 @@
-"""Which gatherings a token may still come to: regions make finding out cheap.
+"""Regions: the tokens that may still come to the gatherings of a group under one key.
 
 A region holds the tokens that may still come to the gatherings of one group under one key: the group's steps share D,
 so a token is counted once for all of them. Where D fans out within its own fan-out, the regions of the longer keys lie
