@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -140,6 +141,7 @@ def others_go_on(neighbour: Platform) -> Iterator[None]:
         seconds.append(time.monotonic() - began)
 
     def go() -> None:
+        go_on_once()
         while not stop.wait(0.1):
             go_on_once()
 
@@ -147,13 +149,13 @@ def others_go_on(neighbour: Platform) -> Iterator[None]:
         go_on_once()
     alone = max(seconds)
 
-    thread = threading.Thread(target=go)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as neighbours:
+        going_on = neighbours.submit(go)
+        try:
+            yield
+        finally:
+            stop.set()
+        going_on.result()
     print(f"a neighbour's run: at most {alone:.2f} s alone, {max(seconds[3:]):.2f} s beside the attack")
     assert max(seconds[3:]) < max(MOST_SECONDS, 5 * alone)
 
