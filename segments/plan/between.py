@@ -50,10 +50,12 @@ class Between:
     def _before_joins(self) -> int:
         return self._graph.around(self._joins, self._graph.bit[self._fan_out], backwards=True)
 
-    def open_behind(self, taken: Collection[str], joins: Collection[str]) -> set[str]:
-        """Name the joins to which joins that the fan-out takes lead, and some of its ways lead around them."""
+    def open_behind(self, taken: Collection[str], joins: Collection[str]) -> list[str]:
+        """Name the other joins to which joins that the fan-out takes lead, and some of its ways lead around them."""
         behind = self._graph.around(self._graph.bits(taken), self._graph.bit[self._fan_out])
-        return {one for one in joins if behind & self._graph.bit[one] and not self.stands(taken, one)}
+        behind &= ~self._graph.bits(taken)
+        led_to = [one for one in joins if behind & self._graph.bit[one] and not self.stands(taken, one)]
+        return [one for one in led_to if self.is_open_at(one)]
 
     def stands(self, gatherings: Collection[str], step_id: str) -> bool:
         """Whether one of the gatherings stands on every way from the fan-out to a step it leads to."""

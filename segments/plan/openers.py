@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from segments.graph import Graph
 from segments.plan.between import Between
 from segments.plan.fan_outs import FanOuts
-from segments.plan.model import SEMANTICS, THIRD_SEMANTICS
+from segments.plan.model import FOURTH_SEMANTICS, SEMANTICS, THIRD_SEMANTICS
 
 
 def openers(fan_outs: FanOuts, semantics: int = SEMANTICS) -> dict[str, str | None]:
@@ -18,6 +18,11 @@ def openers(fan_outs: FanOuts, semantics: int = SEMANTICS) -> dict[str, str | No
 
     A split is open at a join if it fans out to it, and no gathering that takes all its tokens stands on every way
     between. Where a way leads around the split, D is the last step before the split that every way to the join passes.
+
+    What a join that is taken leads to, and the split is open at, is taken with it, also from a split within: it would
+    gather the same items twice, or wait for one token at a time::
+
+        split(items) -> work -> j1 -> j2      work -> j2
 
     Args:
         fan_outs: Of the segment.
@@ -35,7 +40,10 @@ def openers(fan_outs: FanOuts, semantics: int = SEMANTICS) -> dict[str, str | No
         open_at = [join for join in reached if between.is_open_at(join)]
         if not open_at:
             continue
-        taken = _taken(open_at, between, semantics)
+        taken = _best(open_at, between, semantics)
+        if semantics != THIRD_SEMANTICS:
+            others = open_at if semantics == FOURTH_SEMANTICS else fan_outs.joins
+            taken += between.open_behind(taken, [join for join in others if joined & graph.bit[join]])
         found.update({join: _at_or_before(split, join, graph) for join in taken})
         stay = set(free).difference(open_at).union(one for one in open_at if between.stands(taken, one))
         stay.difference_update(taken)
@@ -48,13 +56,10 @@ def _is_a_splits_own(join: str, fan_outs: FanOuts) -> bool:
     return dominator in fan_outs.split_set and fan_outs.fans_out(dominator, join)
 
 
-def _taken(open_at: Sequence[str], between: Between, semantics: int) -> list[str]:
+def _best(open_at: Sequence[str], between: Between, semantics: int) -> list[str]:
     """Choose among the joins a split is open at: those that fit best, of several in a row the first.
 
-    Joins that have something to do without the split are taken only if no gathering behind them takes the split. What a
-    join that is taken leads to, and the split is open at, is taken with it, or it would gather the same items twice::
-
-        split(items) -> work -> j1 -> j2      work -> j2
+    Joins that have something to do without the split are taken only if no gathering behind them takes the split.
     """
     ranks = {join: _misfit(join, between.fan_outs) for join in open_at}
     chosen = {join: rank for join, rank in ranks.items() if not rank or not between.is_taken_behind(join)}
@@ -62,9 +67,7 @@ def _taken(open_at: Sequence[str], between: Between, semantics: int) -> list[str
     best = [join for join, rank in chosen.items() if rank == least]
     if semantics == THIRD_SEMANTICS:
         return _first_in_plan_order(best, between)
-    taken = {join for join in best if not between.stands(best, join)}
-    behind = between.open_behind(taken, open_at)
-    return [join for join in open_at if join in taken or join in behind]
+    return [join for join in best if not between.stands(best, join)]
 
 
 def _first_in_plan_order(joins: Sequence[str], between: Between) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tests.reference.model import CONDITION, ELSE, ERROR, SPLIT, Edge
@@ -23,8 +23,9 @@ def openers(graph: Graph, gatherings: Sequence[str]) -> dict[str, str]:
         if not candidates:
             continue
         takers = _takers(graph, found, split)
-        open_at = {join for join in candidates if join not in takers and not _stands(graph, takers, split, join)}
+        open_at = {join for join in candidates if _is_open(graph, takers, split, join)}
         taken = _chosen(graph, split, open_at, takers)
+        taken |= {join for join in graph.joins if _is_behind(graph, taken, split, join) and _is_open(graph, takers, split, join)}
         for join in taken:
             found[join] = _last_common(graph, split, join)
         available -= taken | {join for join in open_at if not _stands(graph, taken, split, join)}
@@ -96,23 +97,26 @@ def _stands(graph: Graph, gatherings: Iterable[str], split: str, step: str) -> b
 
 
 def _chosen(graph: Graph, split: str, open_at: set[str], takers: set[str]) -> set[str]:
-    """The joins that fit a split best, without those that another of them stands before; and what they lead to.
-
-    The last are those the split is open at although it takes a join before them: a way leads around that join.
-    """
+    """The joins that fit a split best, without those that another of them stands before."""
     fits = {
         join: fit
         for join in open_at
         if (fit := _fit(graph, join)) == FITS or not takers & graph.reached_without(join, split)
     }
     best = {join for join, fit in fits.items() if fit == min(fits.values())}
-    taken = {join for join in best if not _stands(graph, best, split, join)}
-    behind = {
-        join
-        for join in open_at - taken
-        if not _stands(graph, taken, split, join) and any(join in graph.reached_without(one, split) for one in taken)
-    }
-    return taken | behind
+    return {join for join in best if not _stands(graph, best, split, join)}
+
+
+def _is_open(graph: Graph, takers: Collection[str], split: str, join: str) -> bool:
+    """Whether several tokens of a split may come to a join one by one."""
+    return fans_out(graph, split, join) and join not in takers and not _stands(graph, takers, split, join)
+
+
+def _is_behind(graph: Graph, taken: Collection[str], split: str, join: str) -> bool:
+    """Whether joins that the split takes lead to another one, and some way leads around each of them."""
+    if join in taken or _stands(graph, taken, split, join):
+        return False
+    return any(join in graph.reached_without(one, split) for one in taken)
 
 
 def _fit(graph: Graph, join: str) -> int:

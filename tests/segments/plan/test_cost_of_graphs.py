@@ -242,7 +242,7 @@ def _check_growth(shape: Shape, most: float) -> None:
 
 
 def test_the_walks_for_steps_with_several_ports_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    document = at_random(400, 1_600, "items", "parallel_join", "work", ports=40)
+    document = at_random(400, 1_600, "work", "parallel_join", ports=40)
 
     def walks() -> int:
         with mock.patch.object(Graph, "around", autospec=True, side_effect=Graph.around) as walked:
