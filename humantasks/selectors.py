@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Case, Count, Exists, OuterRef, Prefetch, Q, QuerySet, When
 from django.urls import reverse
 
+from foundation.pages import bytes_of, newest_page
 from foundation.scope import reading_scope
 from humantasks import rules
 from humantasks.errors import TaskNotFound
@@ -22,7 +23,6 @@ from runs.models import RunEvent
 from runs.selectors import counting_scope
 from segments.selectors import segment_name
 from tenants.models import Tenant
-from tenants.selectors import bytes_of, newest_page
 
 MINE: Final = "mine"
 GROUPS: Final = "groups"

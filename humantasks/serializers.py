@@ -7,6 +7,8 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from foundation.request_fields import Id, WordList
+from foundation.requests import PageQuery, Strict
 from foundation.shapes import JsonObject
 from humantasks import rules
 from humantasks.errors import TaskNotFound
@@ -18,9 +20,7 @@ from humantasks.rules import Person
 from humantasks.selectors import BOXES, TaskQuery
 from humantasks.types import DECISIONS, MISSING, Decision, TaskAnswer, TaskStatus, TaskType
 from kernel.ids import parse_id
-from tenants.fields import Id, WordList
 from tenants.models import Membership
-from tenants.requests import PageQuery, Strict
 
 DECIDE_EXAMPLE: Final = {"decision": "approved", "comment": "Within the budget.", "content_hash": "9f2c..."}
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from django.db import Error, connection
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from foundation.platform_faults import platform_fault
 from humantasks.forms import default_form
 from humantasks.models import HumanTask
 from humantasks.opening import TaskSpec, look_after, open_task, take_back, who_is_asked
@@ -21,7 +22,6 @@ from kernel.types import Json
 from runs.step_api.base import Emit, StepCall, StepFailed, StepHandler, Wait
 from segments.catalog import AssigneeRef, Port, PortRef, StepConfig, StepType
 from segments.definition.foreign_schemas import usable
-from tenants.faults import platform_fault
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.requests import NoFields, read_fields, read_query
 from foundation.scope import reading_scope
 from foundation.shapes import page_shape
 from humantasks import errors, selectors, services
@@ -30,7 +31,7 @@ from humantasks.serializers import (
 )
 from kernel.compute.errors import COMPUTE_REFUSALS
 from kernel.paging import CursorRefused, page_body
-from tenants.requests import NoFields, caller_of, read_fields, read_query
+from tenants.access.callers import caller_of
 
 READ, WRITE = "tasks:read", "tasks:write"
 REFUSED = (errors.TaskNotFound, errors.TaskRefused, errors.TaskTaken, errors.TaskOver)
@@ -201,6 +202,5 @@ def _nothing(data: Any) -> dict[str, Any]:
 
 
 def _answer(data: Any) -> dict[str, Any]:
-    fields = DecideFields(data=data)
-    fields.is_valid(raise_exception=True)
+    fields = DecideFields.read(data)
     return {"answer": fields.answer(), "content_hash": fields.validated_data.get("content_hash")}

@@ -9,8 +9,8 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from tenants.fields import FiniteFloat
-from tenants.requests import Strict, read_query
+from foundation.request_fields import FiniteFloat
+from foundation.requests import Strict, read_query
 
 MAX_WAIT_SECONDS: Final = 55
 _PREFER_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})\"?(?=$|[,;\s])", re.IGNORECASE)

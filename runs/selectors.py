@@ -13,6 +13,7 @@ from django.db.models import Case, Count, DurationField, ExpressionWrapper, Min,
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from foundation.pages import bytes_of, newest_page
 from foundation.scope import tenant_scope, unscoped
 from kernel.ids import parse_id
 from kernel.paging import CursorRefused, Page
@@ -21,7 +22,6 @@ from runs.large_values import VALUE_BYTES, link
 from runs.models import OVER, Run, RunEvent, RunStatus
 from runs.picture import StepState
 from tenants.models import Tenant
-from tenants.selectors import bytes_of, newest_page
 
 MAX_SEQ: Final = 2**31 - 1
 SEQ: Final = re.compile(r"[0-9]{1,10}")

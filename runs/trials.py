@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from foundation.requests import NotAvailable
 from kernel.errors import ErrorItem
 from kernel.types import Json
 from runs.errors import TrialInputsInvalid
@@ -13,7 +14,6 @@ from segments.catalog import Role, StepType
 from segments.errors import SegmentInvalid, StepTypeNotFound
 from segments.selectors import catalog
 from tenants.models import ApiKey, Tenant
-from tenants.requests import NotAvailable
 
 STEP_ID: Final = "step"
 _CONFIG: Final = "/segment/steps/0/config"

@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, NullIf
 from django.utils.module_loading import import_string
 
+from foundation.pages import bytes_of, newest_page
 from foundation.scope import reading_scope, tenant_scope
 from kernel.canonical import content_hash
 from kernel.paging import CursorRefused, Page
@@ -20,7 +21,6 @@ from segments.known_revisions import known_revisions
 from segments.models import Revision, Segment
 from tenants.connections.selectors import closed_to_tools, connection_kinds, honouring_keys
 from tenants.models import Tenant
-from tenants.selectors import bytes_of, newest_page
 
 SEGMENT_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 MAX_REVISION: Final = 2**31 - 1

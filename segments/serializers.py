@@ -10,12 +10,12 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from foundation.requests import NotAvailable, PageQuery, Strict
 from foundation.shapes import JsonObject
 from segments.definition import Finding
 from segments.examples import SAVED_TWO_STEPS
 from segments.models import Revision, Segment
 from segments.validation import Validation
-from tenants.requests import NotAvailable, PageQuery, Strict
 
 IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="Save only over the content with this entity tag."

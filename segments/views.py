@@ -9,13 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.requests import NotAvailable, PageQuery, read_query, with_etag
 from foundation.shapes import page_shape
 from kernel.paging import CursorRefused, page_body
 from segments import errors, examples, selectors, serializers, services
 from segments.definition import json_schema
 from segments.judgements import judge
 from segments.known_names import known_names_of
-from tenants.requests import NotAvailable, PageQuery, caller_of, read_query, with_etag
+from tenants.access.callers import caller_of
 
 READ, WRITE = "segments:read", "segments:write"
 SEGMENT_BODY = {"application/json": OpenApiTypes.OBJECT}

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.requests import read_fields
 from runs import errors
 from runs.answer_options import answer_options_of
 from runs.api import serializers
@@ -21,7 +22,7 @@ from runs.journals.snapshots import snapshot_run
 from runs.models import SignalKind
 from runs.replay import replay_run
 from runs.selectors import read_run_id
-from tenants.requests import caller_of, read_fields
+from tenants.access.callers import caller_of
 
 COMMANDED = {202: serializers.RunShape}
 REFUSED_COMMANDS = (errors.RunNotFound, errors.RunAlreadyOver)

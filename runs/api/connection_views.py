@@ -9,9 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.requests import NoFields, read_fields
 from runs.connection_trials import TrialsUnderWay, try_connection
+from tenants.access.callers import caller_of
 from tenants.errors import ConnectionNotFound
-from tenants.requests import NoFields, caller_of, read_fields
 
 
 class TrialShape(serializers.Serializer[Any]):

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.requests import NoFields, NotAvailable, PageQuery, read_fields, read_query
 from foundation.shapes import page_shape
 from kernel.ids import parse_id
 from kernel.paging import CursorRefused, page_body
@@ -16,8 +17,8 @@ from runs.callbacks.presentation import delivery_body, notification_body, secret
 from runs.callbacks.sealing import Address
 from runs.errors import CallbackRefused, DeliveryNotFound, RunNotFound
 from runs.selectors import read_run_id
+from tenants.access.callers import caller_of
 from tenants.callback_signing.secrets import callback_secret_age
-from tenants.requests import NoFields, NotAvailable, PageQuery, caller_of, read_fields, read_query
 
 READ, WRITE, SIGN = "runs:read", "runs:write", "webhooks:write"
 NO_SUBSCRIPTIONS = (

@@ -9,6 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.request_fields import whole
+from foundation.requests import NoFields, read_fields, read_query
 from foundation.shapes import page_shape
 from kernel.paging import CursorRefused, Page, page_body
 from runs import selectors
@@ -19,8 +21,7 @@ from runs.events import queries
 from runs.events.cursor import BEGINNING, NOW, RunSource, TenantSource, read_cursor, write_cursor
 from runs.events.stream import SCOPE, open_run, open_tenant, read_filter
 from runs.events.tickets import issue_ticket
-from tenants.fields import whole
-from tenants.requests import NoFields, caller_of, read_fields, read_query
+from tenants.access.callers import caller_of
 
 LAST_EVENT_ID: Final = OpenApiParameter(
     "Last-Event-ID",

@@ -5,6 +5,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from foundation.request_fields import FiniteFloat, Formed, ObjectField, WordList, whole
+from foundation.requests import PageQuery, Strict
 from foundation.shapes import JsonObject
 from kernel.values import size_of
 from runs.api import requests
@@ -16,8 +18,6 @@ from runs.models import RunStatus
 from runs.replay import ACTIVATION
 from runs.services import RETURN_EXISTING, StartRequest
 from runs.usage.serializers import StepUsageShape
-from tenants.fields import FiniteFloat, Formed, ObjectField, WordList, whole
-from tenants.requests import PageQuery, Strict
 
 MAX_TIMEOUT_SECONDS = 30 * 24 * 3600
 MAX_PRIORITY = 10

@@ -9,6 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.request_fields import ObjectField
+from foundation.requests import NotAvailable, Strict, read_fields
 from foundation.shapes import JsonObject
 from runs import errors
 from runs.answer_options import PREFER, WaitQuery, answer_options_of
@@ -21,8 +23,7 @@ from runs.journals.activations import first_step
 from runs.models import Run
 from runs.trials import try_step_type
 from segments.errors import SegmentInvalid, StepTypeNotFound
-from tenants.fields import ObjectField
-from tenants.requests import NotAvailable, Strict, caller_of, read_fields
+from tenants.access.callers import caller_of
 
 WAIT_SECONDS = 10.0
 

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.requests import PageQuery, Strict, read_query
 from foundation.shapes import page_shape
 from kernel.compute.errors import COMPUTE_REFUSALS
 from kernel.paging import CursorRefused, page_body
@@ -25,7 +26,7 @@ from runs.journals.activations import list_steps
 from runs.journals.stored_values import PointerRefused, find_value
 from segments.errors import RevisionNotFound, SegmentArchived, SegmentInvalid, SegmentNotFound
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
-from tenants.requests import PageQuery, Strict, caller_of, read_query
+from tenants.access.callers import caller_of
 
 READ, WRITE = "runs:read", "runs:write"
 START_PARAMETERS: Final[list[OpenApiParameter | type[Strict]]] = [
@@ -70,8 +71,7 @@ class StartSegmentView(APIView):
     )
     def post(self, request: Request, segment_id: str) -> Response:
         """Start, or find the run an earlier start made."""
-        fields = serializers.SavedStart(data=request.data)
-        fields.is_valid(raise_exception=True)
+        fields = serializers.SavedStart.read(request.data)
         return _start(request, fields.wish(segment_id, runs_url=runs_location(request)), segment_id=segment_id)
 
 
@@ -112,8 +112,7 @@ class RunsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Start, or find the run an earlier start made."""
-        fields = serializers.InlineStart(data=request.data)
-        fields.is_valid(raise_exception=True)
+        fields = serializers.InlineStart.read(request.data)
         return _start(request, fields.wish(runs_url=runs_location(request)), segment_id=None)
 
 

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
+from foundation.pages import newest_page
 from foundation.scope import reading_scope
 from kernel.paging import Page
 from runs.models import Delivery, DeliveryAttempt, DeliveryTarget, NotificationTarget, Run, RunCallback
 from runs.selectors import get_run
 from tenants.models import Tenant
-from tenants.selectors import newest_page
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
+from foundation.request_fields import Id
+from foundation.requests import PageQuery, Strict
 from runs.callbacks.payload import ENDS, EVENTS
 from runs.callbacks.sealing import Address
 from runs.callbacks.starting import CallbackSpec
 from runs.models import DeliveryStatus, DeliveryTarget
-from tenants.fields import Id
-from tenants.requests import PageQuery, Strict
 
 MAX_URL_LENGTH: Final = 8192
 NOTHING_YET: Final = "waiting"

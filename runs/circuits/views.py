@@ -9,10 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.requests import NoFields, read_fields
 from runs.circuits.listing import list_circuits, reset_circuit
 from runs.circuits.shapes import CircuitFields
 from runs.errors import CircuitNotFound, CircuitsUnknown
-from tenants.requests import NoFields, caller_of, read_fields
+from tenants.access.callers import caller_of
 
 
 class CircuitShape(CircuitFields):

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 
+from foundation.platform_faults import platform_fault
 from kernel.tasks import end_tasks
 from runs.bus.deltas import Deltas
 from runs.bus.notices import Notices
@@ -26,7 +27,6 @@ from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase, Pool
 from runs.engine.watchdog import Watchdog
 from runs.step_api.base import Middleware
-from tenants.faults import platform_fault
 
 log = logging.getLogger(__name__)
 

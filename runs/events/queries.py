@@ -4,12 +4,12 @@ import re
 
 from rest_framework import serializers
 
+from foundation.request_fields import Formed, names
+from foundation.requests import Strict
 from kernel.ids import ID_FORM
 from runs.events.cursor import EVENT_TYPES
 from runs.events.stream import MAX_NAMES
 from runs.selectors import MAX_SEQ
-from tenants.fields import Formed, names
-from tenants.requests import Strict
 
 
 class EventQuery(Strict):

@@ -9,13 +9,13 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import Expression, F, Func, TextField, Value
 from django.db.models.functions import Cast, Substr
 
+from foundation.pages import bytes_of
 from foundation.scope import tenant_scope
 from kernel.errors import ErrorItem, Invalid
 from runs.errors import ValueNotFound
 from runs.models import RunEvent
 from runs.selectors import get_run
 from tenants.models import Tenant
-from tenants.selectors import bytes_of
 
 SLICE_CHARACTERS: Final = 128 * 1024
 

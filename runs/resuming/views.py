@@ -9,12 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.request_fields import Texts
 from kernel.errors import LlmteamError
 from runs.metrics import CALLS
 from runs.resuming.links import read_link
 from runs.resuming.services import Reception, look_at_call, take_call
 from tenants.content_security import policy
-from tenants.fields import Texts
 
 _STATUSES: Final = {Reception.RESUMED: 200, Reception.KEPT: 202}
 

@@ -8,11 +8,11 @@ from typing import Any, Final
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from foundation.request_fields import WordList
+from foundation.requests import Strict
 from kernel.clock import utc_now
 from runs.usage.amounts import money
 from runs.usage.selectors import GROUPS, Limit, UsageReport
-from tenants.fields import WordList
-from tenants.requests import Strict
 
 DEFAULT_DAYS: Final = 30
 MAX_DAYS: Final = 366

@@ -7,10 +7,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.requests import read_query
 from runs.errors import UsageTooDetailed
 from runs.usage import serializers
 from runs.usage.selectors import list_limits, read_usage
-from tenants.requests import caller_of, read_query
+from tenants.access.callers import caller_of
 
 READ = "tenant:read"
 

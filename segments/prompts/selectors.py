@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from django.db.models import Max
 
+from foundation.pages import newest_page
 from foundation.scope import reading_scope
 from kernel.paging import CursorRefused, Page
 from segments.definition.prompt_names import TEMPLATE_ID
@@ -11,7 +12,6 @@ from segments.errors import PromptNotFound, PromptVersionNotFound
 from segments.models import PromptTemplate, PromptVersion
 from segments.selectors import read_number
 from tenants.models import Tenant
-from tenants.selectors import newest_page
 
 
 def get_prompt(*, tenant: Tenant, template_id: str) -> PromptTemplate:

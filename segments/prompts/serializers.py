@@ -5,9 +5,9 @@ from typing import Any, Final
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from foundation.requests import PageQuery, Strict
 from segments.models import PromptTemplate, PromptVersion
 from segments.prompts.rules import MAX_CHARACTERS, PromptTexts
-from tenants.requests import PageQuery, Strict
 
 EXAMPLE: Final = {
     "prompt": "Summarise this order in one sentence: {{ input.order }}",

@@ -8,11 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.requests import PageQuery, read_query, with_etag
 from foundation.shapes import page_shape
 from kernel.paging import CursorRefused, page_body
 from segments import errors
 from segments.prompts import selectors, serializers, services
-from tenants.requests import PageQuery, caller_of, read_query, with_etag
+from tenants.access.callers import caller_of
 
 READ, WRITE = "segments:read", "segments:write"
 UNCHANGED = OpenApiResponse(description="`If-None-Match` names the present content.")
@@ -73,8 +74,7 @@ class PromptView(APIView):
     )
     def put(self, request: Request, template_id: str) -> Response:
         """Save a version."""
-        caller, fields = caller_of(request), serializers.PromptFields(data=request.data)
-        fields.is_valid(raise_exception=True)
+        caller, fields = caller_of(request), serializers.PromptFields.read(request.data)
         saved = services.save_prompt(
             tenant=caller.tenant, actor=caller.actor, template_id=template_id, texts=fields.texts()
         )

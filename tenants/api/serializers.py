@@ -4,10 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
+from foundation.request_fields import WordList
+from foundation.requests import Strict
 from tenants.access.tokens import MAX_SECONDS
-from tenants.fields import WordList
 from tenants.models import ApiKey, Membership
-from tenants.requests import Strict
 from tenants.types import SCOPES, Caller
 
 

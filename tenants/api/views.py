@@ -7,12 +7,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.requests import read_fields, read_query
 from tenants import errors
+from tenants.access.callers import caller_of
 from tenants.access.tokens import lacking
 from tenants.api.serializers import MeQuery, MeShape, TokenFields, TokenShape, me_body
 from tenants.members.errors import MemberRefused
 from tenants.members.selectors import find_active_member
-from tenants.requests import caller_of, read_fields, read_query
 from tenants.services import create_token
 
 

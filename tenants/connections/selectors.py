@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping
 
 from django.db.models.fields.json import KeyTextTransform
 
+from foundation.pages import newest_page
 from foundation.scope import reading_scope
 from kernel.paging import Page
 from tenants.errors import ConnectionNotFound
 from tenants.models import Connection, ConnectionKind, Tenant
-from tenants.selectors import newest_page
 
 
 def get_connection(*, tenant: Tenant, ref: str) -> Connection:

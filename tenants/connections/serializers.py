@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from foundation.request_fields import FiniteFloat, ObjectField
+from foundation.requests import Strict
 from foundation.shapes import JsonObject
 from tenants.connections.certificates import MAX_PEM_LENGTH, expires_at
 from tenants.connections.rules import ConnectionSpec
 from tenants.connections.services import KEEP
-from tenants.fields import FiniteFloat, ObjectField
 from tenants.models import Connection, ConnectionAuth, ConnectionKind, SecretPlace
-from tenants.requests import Strict
 
 MAX_HEADERS = 30
 _SECRETS = "secret api_key apikey key token access_token password client_secret value"

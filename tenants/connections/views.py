@@ -7,12 +7,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.requests import PageQuery, read_query
 from foundation.shapes import page_shape
 from kernel.paging import CursorRefused, page_body
 from tenants import errors
+from tenants.access.callers import caller_of
 from tenants.connections import selectors, services
 from tenants.connections.serializers import ConnectionFields, ConnectionShape, connection_body
-from tenants.requests import PageQuery, caller_of, read_query
 
 READ, WRITE = "tenant:read", "tenant:write"
 
@@ -62,8 +63,7 @@ class ConnectionView(APIView):
     )
     def put(self, request: Request, ref: str) -> Response:
         """Save."""
-        caller, fields = caller_of(request), ConnectionFields(data=request.data)
-        fields.is_valid(raise_exception=True)
+        caller, fields = caller_of(request), ConnectionFields.read(request.data)
         row, created = services.save_connection(
             tenant=caller.tenant,
             actor=caller.actor,

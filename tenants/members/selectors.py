@@ -5,12 +5,12 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from foundation.pages import newest_page
 from foundation.scope import reading_scope, tenant_scope, unscoped
 from kernel.ids import parse_id
 from kernel.paging import Page
 from tenants.members.errors import MemberNotFound
 from tenants.models import Invitation, Membership, Tenant, User
-from tenants.selectors import newest_page
 from tenants.types import SCOPES_BY_ROLE
 
 

@@ -4,10 +4,10 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
-from tenants.fields import Formed, Id, whole
+from foundation.request_fields import Formed, Id, whole
+from foundation.requests import Strict
 from tenants.members.rules import GROUP, MAX_GROUPS
 from tenants.models import Invitation, MemberRole, Membership
-from tenants.requests import Strict
 
 
 class GroupList(serializers.ListField):

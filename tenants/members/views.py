@@ -8,9 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.requests import NoFields, PageQuery, read_fields, read_query
 from foundation.shapes import page_shape
 from kernel.ids import parse_id
 from kernel.paging import CursorRefused, page_body
+from tenants.access.callers import caller_of
 from tenants.errors import ScopeMissing
 from tenants.members import errors, selectors, services
 from tenants.members.serializers import (
@@ -22,7 +24,6 @@ from tenants.members.serializers import (
     invitation_body,
     member_body,
 )
-from tenants.requests import NoFields, PageQuery, caller_of, read_fields, read_query
 from tenants.types import Caller
 
 READ, WRITE = "tenant:read", "tenant:write"

@@ -14,6 +14,8 @@ from django.utils.dateparse import parse_datetime
 from jsonschema import Draft202012Validator, FormatChecker
 from rest_framework import serializers
 
+from foundation.request_fields import Formed, Texts
+from foundation.requests import NoFields, PageQuery, Strict
 from humantasks.serializers import DecideFields, DecisionField, DelegateFields, ReportQuery, TaskListQuery
 from kernel.ids import new_id, parse_id
 from llmteam.api.content import FORM
@@ -38,9 +40,7 @@ from segments.selectors import read_number
 from segments.serializers import SegmentListQuery
 from tenants.api.serializers import MeQuery, TokenFields
 from tenants.connections.serializers import HTTP_EXAMPLE, ConnectionFields
-from tenants.fields import Formed, Texts
 from tenants.members.serializers import AbsenceFields, InvitationFields, MemberFields
-from tenants.requests import NoFields, PageQuery, Strict
 from tenants.sign_in.accounts.views import UnlinkQuery
 from tests.api.test_keep_tenants_apart import Api
 from tests.conftest import Customer

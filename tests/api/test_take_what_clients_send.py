@@ -6,10 +6,10 @@ import pytest
 from rest_framework import serializers
 from rest_framework.test import APIClient
 
+from foundation.requests import Strict
 from foundation.scope import tenant_scope
 from runs.api.serializers import InlineStart, SavedStart
 from runs.models import Run
-from tenants.requests import Strict
 from tenants.services import create_api_key
 from tests.api.test_keep_tenants_apart import Api, methods_of, routes
 from tests.conftest import Customer

@@ -9,8 +9,8 @@ import redis
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
+from foundation.platform_faults import platform_fault
 from kernel.crypto import CannotOpen
-from tenants.faults import platform_fault
 
 
 def wrapped(error: psycopg.Error) -> Exception:

@@ -12,10 +12,10 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from foundation.request_fields import Texts
 from kernel.errors import LlmteamError, Malformed, TooLarge
 from kernel.types import Json
 from kernel.values import normalise, parse_json, pointer_of
-from tenants.fields import Texts
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_FORM_BYTES = 64 * 1024

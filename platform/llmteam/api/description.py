@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from foundation.request_fields import whole
 from kernel.ids import ID_FORM
 from runs.circuits.listing import CIRCUIT_ID
 from runs.events.payloads import PAYLOADS
@@ -10,7 +11,6 @@ from runs.selectors import MAX_SEQ
 from segments.definition.prompt_names import TEMPLATE_ID
 from segments.selectors import MAX_REVISION, SEGMENT_ID
 from tenants.connections.rules import REF
-from tenants.fields import whole
 
 TAGS: Final = {
     "callback-secret": "The secret that signs what callbacks are sent.",

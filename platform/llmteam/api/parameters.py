@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from rest_framework.request import Request
 
-from tenants.requests import Strict, read_query
+from foundation.requests import Strict, read_query
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView

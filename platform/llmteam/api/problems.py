@@ -13,6 +13,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from audit.types import REQUEST
+from foundation.platform_faults import DATABASE, platform_fault
 from kernel.errors import (
     PROBLEM,
     PROBLEM_TYPE_ROOT,
@@ -28,7 +29,6 @@ from kernel.errors import (
 )
 from kernel.values import pointer_of
 from llmteam.api.content import UnsupportedContent
-from tenants.faults import DATABASE, platform_fault
 
 MAX_ERRORS = 200
 log = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ from drf_spectacular.plumbing import ComponentRegistry
 from drf_spectacular.settings import spectacular_settings
 from rest_framework import serializers
 
+from foundation.requests import Strict
 from kernel.errors import PROBLEM, Invalid, LlmteamError, TooLarge
 from kernel.values import MalformedJson, ValueRefused
 from llmteam.api.content import UnsupportedContent
 from llmteam.api.problems import DatabaseAway, problem
 from tenants.errors import CsrfMissing, KeyMissing, KeyRefused, ScopeMissing, TooManyAttempts
-from tenants.requests import Strict
 
 _EXAMPLE_REQUEST_ID: Final = "01a20c5a-67bc-70b7-a9c6-60e0d8130e1f"
 _ALWAYS: Final = (KeyMissing, KeyRefused, TooManyAttempts, DatabaseAway)

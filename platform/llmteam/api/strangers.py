@@ -8,13 +8,13 @@ from urllib.parse import parse_qsl
 
 from rest_framework.parsers import BaseParser
 
+from foundation.request_fields import Texts
 from kernel.charsets import codec_of, decode, label_of
 from kernel.errors import LlmteamError, Malformed
 from kernel.types import Json
 from kernel.values import normalise, parse_json
 from llmteam.api.content import FORM, MAX_BODY_BYTES, MAX_FORM_BYTES, read_body
 from llmteam.api.multipart import FormPart, parts_of
-from tenants.fields import Texts
 
 MULTIPART: Final = "multipart/form-data"
 MAX_FIELDS: Final = 1_000

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
+from foundation.platform_faults import DATABASE, platform_fault
 from kernel.clock import utc_now
 from kernel.errors import LlmteamError, sentences
 from kernel.types import Json
@@ -46,7 +47,6 @@ from segments.catalog import Effect
 from segments.definition.config import read_config, text_kinds
 from segments.expressions import Account, AccountEmpty, ExpressionError, Names
 from segments.plan import PlanEdge
-from tenants.faults import DATABASE, platform_fault
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ class PlatformFault:
     """The platform could not execute the attempt; the step is not to blame, and is tried again at no cost.
 
     Attributes:
-        part: As ``tenants.faults`` names it.
+        part: As ``foundation.platform_faults`` names it.
         may_have_called: Whether the attempt may have reached out before.
     """
 

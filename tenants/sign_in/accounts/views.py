@@ -9,9 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.requests import Strict, read_query
 from kernel.ids import parse_id
+from tenants.access.callers import caller_of
 from tenants.members.errors import MemberNotFound
-from tenants.requests import Strict, caller_of, read_query
 from tenants.sign_in.accounts import errors, services
 
 

@@ -1,16 +1,15 @@
-"""What the views of every app share: who calls, and bodies and queries in which nothing is accepted and ignored."""
+"""Strict bodies and queries, for every app: unknown fields and wrong types are refused, nothing is ignored."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from foundation.request_fields import Texts, misfits_by_name
 from kernel.errors import ErrorItem, Invalid
 from kernel.paging import MAX_CURSOR_LENGTH
-from tenants.fields import Texts, misfits_by_name
-from tenants.types import Caller
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 250
@@ -34,6 +33,13 @@ class Strict(serializers.Serializer[Any]):
     """By field: the sentence a caller gets who sends it."""
     elsewhere: ClassVar[Mapping[str, str]] = {}
     """By a name that is no field's: what to write instead."""
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        """Check a body or a query; errors as ``read_query``."""
+        serializer = cls(data=data)
+        serializer.is_valid(raise_exception=True)
+        return serializer
 
     def to_internal_value(self, data: Any) -> Any:
         """Check the members' names first, all at once."""
@@ -99,17 +105,6 @@ class PageQuery(Strict):
     )
 
 
-def caller_of(request: Request) -> Caller:
-    """Return who authentication found.
-
-    Raises:
-        TypeError: The route is open to anybody, so there is no caller to ask for.
-    """
-    if not isinstance(request.auth, Caller):
-        raise TypeError("this route has no authenticated caller")
-    return request.auth
-
-
 def read_query(query: type[Strict], request: Request) -> dict[str, Any]:
     """Read the address's parameters.
 
@@ -129,10 +124,8 @@ def read_query(query: type[Strict], request: Request) -> dict[str, Any]:
 
 
 def read_fields(fields: type[Strict], data: Any) -> dict[str, Any]:
-    """Check a body or a query; errors as ``read_query``."""
-    serializer = fields(data=data)
-    serializer.is_valid(raise_exception=True)
-    checked: dict[str, Any] = serializer.validated_data
+    """Check a body or a query and give its values; errors as ``read_query``."""
+    checked: dict[str, Any] = fields.read(data).validated_data
     return checked
 
 
