@@ -25,7 +25,11 @@ def openers(graph: Graph, gatherings: Sequence[str]) -> dict[str, str]:
         takers = _takers(graph, found, split)
         open_at = {join for join in candidates if _is_open(graph, takers, split, join)}
         taken = _chosen(graph, split, open_at, takers)
-        taken |= {join for join in graph.joins if _is_behind(graph, taken, split, join) and _is_open(graph, takers, split, join)}
+        taken |= {
+            join
+            for join in graph.joins
+            if _is_behind(graph, taken, split, join) and _is_open(graph, takers, split, join)
+        }
         for join in taken:
             found[join] = _last_common(graph, split, join)
         available -= taken | {join for join in open_at if not _stands(graph, taken, split, join)}
