@@ -16,7 +16,7 @@ from rest_framework import serializers
 
 from foundation.request_fields import Formed, Texts
 from foundation.requests import NoFields, PageQuery, Strict
-from humantasks.serializers import DecideFields, DecisionField, DelegateFields, ReportQuery, TaskListQuery
+from humantasks.api.serializers import DecideFields, DecisionField, DelegateFields, ReportQuery, TaskListQuery
 from kernel.ids import new_id, parse_id
 from llmteam.api.content import FORM
 from runs.answer_options import WaitQuery
@@ -35,9 +35,9 @@ from runs.api.trial_views import TrialFields
 from runs.callbacks.serializers import DeliveryListQuery, NotificationFields, RedeliverFields
 from runs.events.queries import EventQuery, EventStreamQuery
 from runs.usage.serializers import UsageQuery
+from segments.api.serializers import SegmentListQuery
 from segments.prompts.serializers import PromptFields, PromptListQuery, PromptTextField
 from segments.selectors import read_number
-from segments.serializers import SegmentListQuery
 from tenants.api.serializers import MeQuery, TokenFields
 from tenants.connections.serializers import HTTP_EXAMPLE, ConnectionFields
 from tenants.members.serializers import AbsenceFields, InvitationFields, MemberFields

@@ -6,9 +6,9 @@ from llmteam.api.views import DocsView, NoSuchRouteView, show_description
 
 v1 = [
     path("", include("tenants.api.urls")),
-    path("", include("segments.urls")),
+    path("", include("segments.api.urls")),
     path("", include("runs.api.urls")),
-    path("", include("humantasks.urls")),
+    path("", include("humantasks.api.urls")),
 ]
 
 urlpatterns = [

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from segments import views
+from segments.api import views
 from segments.prompts import views as prompts
 
 urlpatterns = [

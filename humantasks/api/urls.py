@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from humantasks import views
+from humantasks.api import views
 
 urlpatterns = [
     path("human-tasks", views.TasksView.as_view(), name="human_tasks"),

@@ -12,7 +12,8 @@ from rest_framework.views import APIView
 from foundation.requests import NotAvailable, PageQuery, read_query, with_etag
 from foundation.shapes import page_shape
 from kernel.paging import CursorRefused, page_body
-from segments import errors, examples, selectors, serializers, services
+from segments import errors, examples, selectors, services
+from segments.api import serializers
 from segments.definition import json_schema
 from segments.judgements import judge
 from segments.known_names import known_names_of

@@ -14,11 +14,7 @@ from foundation.requests import NoFields, read_fields, read_query
 from foundation.scope import reading_scope
 from foundation.shapes import page_shape
 from humantasks import errors, selectors, services
-from humantasks.models import HumanTask
-from humantasks.people import caller_as_person
-from humantasks.report import report_times
-from humantasks.rules import REVIEWER, Person
-from humantasks.serializers import (
+from humantasks.api.serializers import (
     DecideFields,
     DelegateFields,
     ReportQuery,
@@ -29,6 +25,10 @@ from humantasks.serializers import (
     task_body,
     task_query,
 )
+from humantasks.models import HumanTask
+from humantasks.people import caller_as_person
+from humantasks.report import report_times
+from humantasks.rules import REVIEWER, Person
 from kernel.compute.errors import COMPUTE_REFUSALS
 from kernel.paging import CursorRefused, page_body
 from tenants.access.callers import caller_of

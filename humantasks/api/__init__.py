@@ -1,0 +1,1 @@
+"""Human tasks for callers of the API: routes, requests, answers."""

@@ -1,0 +1,1 @@
+"""The catalog and segments for callers of the API: routes, requests, answers."""
