@@ -1,4 +1,4 @@
-"""Lifecycle of human tasks: open, remind, escalate, expire, withdraw."""
+"""Human tasks as their step and the clock move them: open, remind, escalate, expire, withdraw."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,22 +8,18 @@ from uuid import UUID
 
 from audit.services import record
 from foundation.scope import tenant_scope
-from humantasks.metrics import MAILS, OVER_LIMIT, TASKS_ENDED, TASKS_OPENED, count_behind_commit
-from humantasks.models import HumanTask, Notice, NoticeKind
-from humantasks.people import Asked, to_tell, whom
+from humantasks.lifecycle import SYSTEM, assign, close, lock_run, lock_task, notify_members, tell_journal, who_is_asked
+from humantasks.metrics import TASKS_OPENED, count_behind_commit
+from humantasks.models import HumanTask, NoticeKind
+from humantasks.people import whom
 from humantasks.schedule import Escalate, at_deadline, first_reminder, look_at
-from humantasks.types import Outcome, Priority, TaskStatus
+from humantasks.types import Priority, TaskStatus
 from kernel.canonical import content_hash
 from kernel.clock import utc_now
 from kernel.types import Json
-from runs.commands import tell_of_task
 from runs.models import Run
 
-SYSTEM: Final = "system"
 TIMED_OUT: Final = "HUMAN_TASK_TIMED_OUT"
-MAX_WAITING: Final = 2_000
-"""How many mails of a tenant wait at most; of what comes on top the console tells, and can send it."""
-TOO_MANY: Final = "Too many mails of this tenant are waiting."
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,71 +96,6 @@ def take_back(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int) -
             close(task, TaskStatus.CANCELLED, actor=SYSTEM)
 
 
-def lock_run(run_id: UUID) -> Run:
-    """Lock a run's row, which comes before its tasks'."""
-    return Run.objects.select_for_update(of=("self",), no_key=True).select_related("tenant").get(id=run_id)
-
-
-def lock_task(run: Run, step_id: str, activation: int) -> HumanTask | None:
-    """Lock the task of an activation, if it has one."""
-    rows = HumanTask.objects.select_for_update(of=("self",)).select_related("assignee__user", "claimed_by__user")
-    return rows.filter(run=run, step_id=step_id, activation=activation).first()
-
-
-def close(task: HumanTask, status: TaskStatus, *, actor: str, outcome: Outcome | None = None, name: str = "") -> None:
-    """End a task for good, and tell the audit."""
-    task.status, task.ended_at, task.remind_at = status, utc_now(), None
-    task.decided_by, task.decided_by_name = actor, name
-    if outcome is not None:
-        task.decision, task.choice = outcome.decision, outcome.choice or ""
-    task.save()
-    count_behind_commit(TASKS_ENDED, status)
-    record(f"task.{status}", task, actor=actor, after={"decision": task.decision, "choice": task.choice})
-
-
-def assign(task: HumanTask, asked: Asked) -> None:
-    """Have a task be somebody else's; whoever had claimed it has not any more. Not saved."""
-    task.asked, task.assignee, task.candidate_groups = asked.ref, asked.assignee, list(asked.groups)
-    task.is_for_all, task.is_flagged = asked.is_for_all, task.is_flagged or asked.is_flagged
-    task.claimed_by = task.claimed_at = None
-
-
-def tell_members(task: HumanTask, kind: NoticeKind, *, but: UUID | None = None) -> None:
-    """Have those who are asked be told by mail, while the tenant's mails that wait are not too many already."""
-    asked = Asked(task.asked, task.assignee, tuple(task.candidate_groups), task.is_for_all)
-    waiting = Notice.objects.filter(tenant_id=task.tenant_id, next_at__isnull=False)[:MAX_WAITING].count()
-    rows = [Notice(tenant_id=task.tenant_id, task=task, member=one, kind=kind) for one in to_tell(asked, but=but)]
-    for row in rows[max(0, MAX_WAITING - waiting) :]:
-        row.next_at, row.error = None, TOO_MANY
-        count_behind_commit(MAILS, OVER_LIMIT)
-    Notice.objects.bulk_create(rows)
-
-
-def tell_journal(task: HumanTask, run: Run, event: str, told: Mapping[str, Json], **answer: Json) -> None:
-    """Have the run's journal tell what became of a task."""
-    tell_of_task(
-        run,
-        {
-            "event": event,
-            "step_id": task.step_id,
-            "activation": task.activation,
-            "told": {"task_id": str(task.id), **told},
-            **answer,
-        },
-    )
-
-
-def who_is_asked(task: HumanTask) -> dict[str, Json]:
-    """Write who is asked, as the journal has it."""
-    return {
-        "asked": task.asked,
-        "assignee_id": None if task.assignee_id is None else str(task.assignee_id),
-        "candidate_groups": list(task.candidate_groups),
-        "is_for_all": task.is_for_all,
-        "is_flagged": task.is_flagged,
-    }
-
-
 def _new_task(run: Run, step_id: str, activation: int, wish: TaskSpec) -> HumanTask:
     now = utc_now()
     due_at = now + timedelta(seconds=wish.timeout_seconds)
@@ -190,7 +121,7 @@ def _new_task(run: Run, step_id: str, activation: int, wish: TaskSpec) -> HumanT
     _show(task, run, wish)
     assign(task, whom(tenant=run.tenant, ref=wish.assignee_ref, groups=wish.candidate_groups))
     task.save(force_insert=True)
-    tell_members(task, NoticeKind.ASKED)
+    notify_members(task, NoticeKind.ASKED)
     count_behind_commit(TASKS_OPENED, task.task_type)
     record("task.created", task, actor=SYSTEM, after={"run_id": str(run.id), "step_id": step_id, **who_is_asked(task)})
     return task
@@ -230,7 +161,7 @@ def _first_reminder(now: datetime, due_at: datetime, every_seconds: float | None
 def _remind(task: HumanTask, now: datetime) -> None:
     task.remind_at = _first_reminder(now, task.due_at, task.reminder_seconds)
     task.save(update_fields=["remind_at"])
-    tell_members(task, NoticeKind.REMINDED)
+    notify_members(task, NoticeKind.REMINDED)
     record("task.reminded", task, actor=SYSTEM, after={"next": None if task.remind_at is None else str(task.remind_at)})
 
 
@@ -256,7 +187,7 @@ def _escalate(task: HumanTask, run: Run, step: Escalate, now: datetime) -> None:
     task.due_at = now + timedelta(seconds=task.timeout_seconds)
     task.remind_at = _first_reminder(now, task.due_at, task.reminder_seconds)
     task.save()
-    tell_members(task, NoticeKind.ESCALATED)
+    notify_members(task, NoticeKind.ESCALATED)
     told = {"level": task.level, **who_is_asked(task), "before": before, "until": _written(task)}
     tell_journal(task, run, "human.task_escalated", told)
     record("task.escalated", task, actor=SYSTEM, after={"level": task.level, **who_is_asked(task)})

@@ -10,16 +10,16 @@ from foundation.scope import reading_scope, tenant_scope
 from humantasks import forms, rules
 from humantasks.errors import AnswerInvalid, TaskChanged, TaskNotFound, TaskOver, TaskRefused, TaskTaken
 from humantasks.facts import facts_of
-from humantasks.models import HumanTask, NoticeKind, TaskDecision
-from humantasks.opening import (
+from humantasks.lifecycle import (
     SYSTEM,
     assign,
     close,
     lock_run,
+    notify_members,
     tell_journal,
-    tell_members,
     who_is_asked,
 )
+from humantasks.models import HumanTask, NoticeKind, TaskDecision
 from humantasks.people import Asked, active_members, person_of, shown_name
 from humantasks.rules import Person, Refusal, TaskFacts, Vote
 from humantasks.types import Outcome, TaskAnswer, TaskStatus, TaskType
@@ -77,7 +77,7 @@ def delegate_task(*, tenant: Tenant, person: Person, task_id: UUID, to: UUID) ->
         before = who_is_asked(task)
         assign(task, Asked(ref=shown_name(member), assignee=member))
         task.save()
-        tell_members(task, NoticeKind.DELEGATED, but=person.member_id)
+        notify_members(task, NoticeKind.DELEGATED, but=person.member_id)
         _tell_assigned(task, run, person, {**who_is_asked(task), "before": before})
         record("task.delegated", task, actor=person.full_actor, after=who_is_asked(task))
         return _again(task)

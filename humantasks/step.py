@@ -14,8 +14,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from foundation.platform_faults import platform_fault
 from humantasks.forms import default_form
+from humantasks.lifecycle import who_is_asked
 from humantasks.models import HumanTask
-from humantasks.opening import TaskSpec, look_after, open_task, take_back, who_is_asked
+from humantasks.opening import TaskSpec, look_after, open_task, take_back
 from humantasks.schedule import ESCALATE, FAIL, look_at
 from humantasks.types import Priority, TaskType
 from kernel.types import Json

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from foundation.scope import unscoped
+from humantasks.lifecycle import MAX_WAITING, TOO_MANY
 from humantasks.mail.sender import send_due
 from humantasks.models import Notice
-from humantasks.opening import MAX_WAITING, TOO_MANY
 from tenants.models import Membership, Tenant
 from tests.support.engine import make_tenant, queue_run
 from tests.support.host import running_host
