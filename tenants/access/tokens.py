@@ -72,8 +72,8 @@ def is_ours(text: str, *, master: str) -> bool:
     if not text.startswith(PREFIX) or len(text) > LONGEST:
         return False
     try:
-        return hmac.compare_digest(_decoded(signature), _signature(payload, master))
-    except (ValueError, binascii.Error):
+        return hmac.compare_digest(signature, _encoded(_signature(payload, master)))
+    except TypeError:
         return False
 
 

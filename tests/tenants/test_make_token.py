@@ -144,6 +144,8 @@ def forged(token: str, settings: Any) -> list[str]:
         f"{tokens.PREFIX}{payload}",
         f"{tokens.PREFIX}.",
         token[:-4] + "AAAA",
+        token + "=",
+        token[:-1] + chr(ord(token[-1]) + 1),  # two bits that say nothing
         token + "A" * 2_000,
         tokens.write_token(facts, master="another secret"),
         tokens.write_token(nobody, master=settings.SECRET_KEY),

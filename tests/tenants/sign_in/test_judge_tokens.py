@@ -1,8 +1,11 @@
 """What is read of a token and of a person, whatever a provider sends: claims or a reason, never another error."""
 
 import base64
+import json
+from collections.abc import Callable
 from typing import Any
 
+import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +23,9 @@ JSON = st.recursive(
 EXPECTED = Expected("https://issuer.example", "us", "n")
 HONEST: dict[str, Any] = {"iss": EXPECTED.issuer, "aud": "us", "exp": 1300, "iat": 1000, "nonce": "n", "sub": "s"}
 KEYS = [jwk_of(RSA_KEY, "k1"), jwk_of(EC_KEY, "k2")]
+SIGNER = jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256)
+ODD = "\u00ff\u00fb\u00be\u00ff\u00ef?>?>~~~"
+"""Whose base64 has both letters in which the alphabets differ."""
 TOKENS = [sign(HONEST), sign(HONEST, EC_KEY, "ES256", kid="k2")]
 
 
@@ -41,6 +47,56 @@ def test_honest_tokens_are_believed() -> None:
 def test_a_token_is_not_refused_for_an_integer_beyond_2_to_the_53() -> None:
     large = 2**53 + 1
     assert reason_of(sign({**HONEST, "account": large}, account=large)) is None
+
+
+def encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def other_bits(part: str) -> str:
+    """Write the last letter with bits that no reader looks at."""
+    return part[:-1] + ALPHABET[ALPHABET.index(part[-1]) + 1]
+
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "padding": lambda part: part + "==",
+    "one sign of padding": lambda part: part + "=",
+    "more padding than there is room for": lambda part: part + "=====",
+    "padding within": lambda part: part[:4] + "=" + part[4:],
+    "a line end behind": lambda part: part + "\n",
+    "a blank before": lambda part: " " + part,
+    "a line end within": lambda part: part[:64] + "\r\n" + part[64:],
+    "a sign of no alphabet": lambda part: part[:4] + "*" + part[4:],
+    "the other alphabet": lambda part: part.replace("-", "+").replace("_", "/"),
+    "bits that say nothing": other_bits,
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["header", "claims", "signature"])
+def test_a_part_that_is_spelled_otherwise_is_refused_though_it_is_signed(place: int, spelling: str) -> None:
+    def token(*, is_odd: bool) -> str:
+        parts: list[str] = []
+        for said in ({"alg": "RS256", "kid": "k1", "x": ODD}, {**HONEST, "x": ODD}):
+            text = json.dumps(said, ensure_ascii=False).encode()
+            parts.append(encoded(text + b" " * ((1 - len(text)) % 3)))
+        for at in (0, 1):
+            parts[at] = SPELLINGS[spelling](parts[at]) if is_odd and at == place else parts[at]
+        parts.append(encoded(SIGNER.sign(".".join(parts).encode(), RSA_KEY)))
+        parts[2] = SPELLINGS[spelling](parts[2]) if is_odd and place == 2 else parts[2]
+        return ".".join(parts)
+
+    assert reason_of(token(is_odd=False)) is None
+    honest, odd = (token(is_odd=is_odd).split(".")[place] for is_odd in (False, True))
+    assert honest != odd
+    assert reason_of(token(is_odd=True)) == "form"
+
+
+@pytest.mark.parametrize("parts", ["{0}.{1}", "{0}.{1}.{2}.", ".{0}.{1}.{2}", "{0}..{2}", "{0}.{1}."])
+def test_a_token_has_three_parts(parts: str) -> None:
+    assert reason_of(TOKENS[0]) is None
+    assert reason_of(parts.format(*TOKENS[0].split("."))) in {"form", "signature"}
 
 
 def test_clocks_may_differ_by_a_minute_and_no_more() -> None:
