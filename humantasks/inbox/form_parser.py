@@ -16,7 +16,7 @@ from humantasks.inbox.fields import ABSENT, Absent, Field, FieldKind, Value
 from kernel.errors import ErrorItem, LlmteamError
 from kernel.schemas.reading import takes
 from kernel.types import Json
-from kernel.values import normalise, parse_json
+from kernel.values import load_number, normalise, parse_json
 
 Posted: TypeAlias = Mapping[str, Sequence[str]]
 
@@ -281,7 +281,7 @@ def _number(_field: Field, text: str) -> Json:
         raise UnreadableForm("NUMBER_TOO_LARGE")
     if number == 0 and _NOT_ZERO.match(plain):
         raise UnreadableForm("NOT_A_NUMBER")
-    return number
+    return load_number(plain)
 
 
 def _plain_number(text: str, *, unreadable: str) -> str:

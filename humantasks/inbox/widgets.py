@@ -6,9 +6,10 @@ from datetime import date, datetime, time, tzinfo
 from typing import Final
 
 from humantasks.inbox.fields import Absent, FieldKind, Option, Value
+from kernel.numbers import is_large_integer, is_large_number
 from kernel.schemas.reading import Schema, choices_of, number_of, sole_type, text_of
 from kernel.types import Json
-from kernel.values import dump_json, is_large_integer
+from kernel.values import dump_json
 
 MAX_RADIOS: Final = 5
 SHORT_TEXT: Final = 120
@@ -87,7 +88,7 @@ def string(schema: Schema, value: Value, zone: tzinfo) -> AskedField | None:
 
 def number(kind: FieldKind, value: Value) -> AskedField | None:
     """Ask for a number; one that is kept as its digits is shown as these."""
-    if isinstance(value, str) and is_large_integer(value):
+    if isinstance(value, str) and (is_large_integer if kind is FieldKind.INTEGER else is_large_number)(value):
         return AskedField(kind, (value,))
     if value is None or isinstance(value, Absent):
         return AskedField(kind, ("",))
@@ -117,7 +118,7 @@ def listed(items: Schema, value: Value) -> AskedField | None:
 def _is_line(type_name: str, item: Json) -> bool:
     if type_name == "string":
         return isinstance(item, str) and item != "" and item == item.strip() and len(item.splitlines()) == 1
-    return is_large_integer(item) or (isinstance(item, int | float) and not isinstance(item, bool))
+    return is_large_number(item) or (isinstance(item, int | float) and not isinstance(item, bool))
 
 
 def _shown_date(text: str, _zone: tzinfo) -> str | None:

@@ -4,8 +4,8 @@ import hashlib
 
 import rfc8785
 
+from kernel.numbers import MAX_SAFE_INTEGER
 from kernel.types import Json
-from kernel.values import MAX_SAFE_INTEGER
 
 
 def canonical_json(value: Json) -> bytes:

@@ -10,20 +10,19 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from itertools import chain
-from typing import Any, Literal, NoReturn, TypeAlias
+from typing import Any, Final, Literal, NoReturn, TypeAlias, get_args
 
 import orjson
 
 from kernel.errors import ErrorItem, Invalid, Malformed
+from kernel.numbers import MAX_DIGITS, MAX_SAFE_INTEGER, changed_digits
 from kernel.types import Json
 
 BigIntegers: TypeAlias = Literal["refuse", "text"]
 
 MAX_DEPTH = 64
 MAX_VALUE_BYTES = 1024 * 1024
-MAX_SAFE_INTEGER = 2**53
-MAX_INTEGER_DIGITS = 4300
-TOO_LARGE_INTEGER = "An integer is beyond 2^53, where not every reader keeps all digits: send its digits as a text."
+TOO_LARGE_NUMBER = "A number is beyond 2^53, where not every reader keeps all digits: send its digits as a text."
 
 _STRICT_OPTIONS = (
     orjson.OPT_PASSTHROUGH_DATACLASS
@@ -34,10 +33,12 @@ _STRICT_OPTIONS = (
 # Possessive, and with an optional closing quote: linear on any text, also on strings never closed.
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 _SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
-_LONG_DIGITS = re.compile(r"[0-9]{16}")
-_INTEGER = re.compile(r"-?[1-9][0-9]*", re.ASCII)
+_LONG_DIGITS = re.compile(r"[0-9.]{16}")
+"""What a number beyond 2^53 has whose digits are not kept."""
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _MAX_SAFE_DIGITS = len(str(MAX_SAFE_INTEGER))
+_BEYOND = MAX_SAFE_INTEGER + 1
+"""Stands for a number that would change, while its place is looked for."""
 
 
 class MalformedJson(Malformed):
@@ -69,7 +70,8 @@ def parse_json(data: bytes | str, *, max_depth: int = MAX_DEPTH, big_integers: B
     Args:
         data: The text; bytes must be UTF-8, a leading byte order mark is skipped.
         max_depth: Containers within containers; a scalar has depth 0.
-        big_integers: What becomes of integers beyond 2^53: an error, or their digits as text.
+        big_integers: What becomes of integers beyond 2^53, and of other numbers there that would change: an error,
+            or their digits as text.
 
     Returns:
         The value, plain and normalised.
@@ -77,7 +79,7 @@ def parse_json(data: bytes | str, *, max_depth: int = MAX_DEPTH, big_integers: B
     Raises:
         MalformedJson: Bad syntax or encoding, a duplicate key, NaN or an infinite number, or
             nesting deeper than `max_depth`.
-        ValueRefused: NUL, a lone surrogate, or an integer out of range.
+        ValueRefused: NUL, a lone surrogate, or a number out of range.
     """
     text = _decode(data)
     if text.count("[") + text.count("{") > max_depth:
@@ -89,15 +91,15 @@ def parse_json(data: bytes | str, *, max_depth: int = MAX_DEPTH, big_integers: B
         place = f"line {error.lineno}, column {error.colno}"
         raise _malformed("INVALID_SYNTAX", f"{error.msg} ({place}).") from error
     except ValueRefused:
-        _find_integer(text)
+        _find_number(text)
         raise
     if _SUSPECT_ESCAPE.search(text):
         _check_characters(value)
     return value
 
 
-def load_json(text: str) -> Any:
-    """Read JSON of a stranger as it comes; integers beyond 2^53 become their digits as text.
+def load_json(data: bytes | str) -> Any:
+    """Read JSON of a stranger as it comes; numbers beyond 2^53 become text as in ``parse_json``.
 
     NUL and halves of characters stay in texts, NaN is a number, and of a key that comes twice the last counts: for
     pieces that are mended and judged once they are whole.
@@ -105,9 +107,12 @@ def load_json(text: str) -> Any:
     Raises:
         ValueError: No JSON.
         RecursionError: It is nested too deeply.
-        ValueRefused: An integer has too many digits.
+        ValueRefused: A number has too many digits.
     """
-    return json.loads(text, parse_int=_READERS["text"] if _LONG_DIGITS.search(text) else None)
+    text = data if isinstance(data, str) else data.decode(json.detect_encoding(data), "surrogatepass")
+    if _LONG_DIGITS.search(text) is None:
+        return json.loads(text)
+    return json.loads(text, parse_int=_INTEGERS["text"], parse_float=load_number)
 
 
 def normalise(value: object, *, big_integers: BigIntegers = "refuse") -> Json:
@@ -190,13 +195,6 @@ def is_deeper(value: Json, levels: int) -> bool:
     return bool(level)
 
 
-def is_large_integer(value: object) -> bool:
-    """Whether a value is the text that stands for an integer beyond 2^53: its digits, as JSON writes them."""
-    if not isinstance(value, str) or not _MAX_SAFE_DIGITS <= len(value) <= MAX_INTEGER_DIGITS:
-        return False
-    return _INTEGER.fullmatch(value) is not None and abs(int(value)) > MAX_SAFE_INTEGER
-
-
 def pointer_of(path: Iterable[str | int]) -> str:
     """Spell a path of keys and indexes as a JSON pointer (RFC 6901)."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
@@ -252,43 +250,61 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _integer_reader(big_integers: BigIntegers) -> Callable[[str], Json]:
     def read(digits: str) -> Json:
-        count = len(digits)
-        if count < _MAX_SAFE_DIGITS:
+        if len(digits) < _MAX_SAFE_DIGITS:
             return int(digits)
-        if count > MAX_INTEGER_DIGITS:
-            raise _refused("INTEGER_TOO_LARGE", f"An integer has {count} digits.", None)
+        _check_digits(digits)
         number = int(digits)
         if -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
             return number
-        if big_integers == "text":
-            return digits
-        raise _refused("INTEGER_TOO_LARGE", TOO_LARGE_INTEGER, None)
+        return _beyond(digits, big_integers)
 
     return read
 
 
-def _decoder(parse_int: Callable[[str], Json]) -> json.JSONDecoder:
+def _fraction_reader(big_integers: BigIntegers) -> Callable[[str], Json]:
+    def read(written: str) -> Json:
+        number = _finite_float(written)
+        digits = changed_digits(written)
+        return number if digits is None else _beyond(digits, big_integers)
+
+    return read
+
+
+def _beyond(digits: str, big_integers: BigIntegers) -> str:
+    _check_digits(digits)
+    if big_integers == "text":
+        return digits
+    raise _refused("INTEGER_TOO_LARGE", TOO_LARGE_NUMBER, None)
+
+
+def _check_digits(digits: str) -> None:
+    if len(digits) > MAX_DIGITS:
+        raise _refused("INTEGER_TOO_LARGE", f"A number has {len(digits)} digits.", None)
+
+
+def _decoder(parse_int: Callable[[str], Json], parse_float: Callable[[str], Json]) -> json.JSONDecoder:
     return json.JSONDecoder(
         object_pairs_hook=_unique_object,
-        parse_float=_finite_float,
+        parse_float=parse_float,
         parse_int=parse_int,
         parse_constant=_refuse_constant,
     )
 
 
-# Only a text with a long run of digits pays for a Python call per integer.
-_PLAIN_DECODER = _decoder(int)
-_READERS: dict[BigIntegers, Callable[[str], Json]] = {
-    "refuse": _integer_reader("refuse"),
-    "text": _integer_reader("text"),
-}
-_DECODERS = {big_integers: _decoder(reader) for big_integers, reader in _READERS.items()}
+# Only a text with a long run of digits pays for more than it must per number.
+_PLAIN_DECODER = _decoder(int, _finite_float)
+_INTEGERS: dict[BigIntegers, Callable[[str], Json]] = {way: _integer_reader(way) for way in get_args(BigIntegers)}
+_FRACTIONS: dict[BigIntegers, Callable[[str], Json]] = {way: _fraction_reader(way) for way in get_args(BigIntegers)}
+_DECODERS = {way: _decoder(reader, _FRACTIONS[way]) for way, reader in _INTEGERS.items()}
+_FINDING_DECODER = _decoder(int, lambda written: _finite_float(written) if changed_digits(written) is None else _BEYOND)
+load_number: Final = _FRACTIONS["text"]
+"""Read one number of a stranger that has a fraction or an exponent, as ``load_json`` does."""
 
 
-def _find_integer(text: str) -> None:
-    """Refuse the first integer out of range with its pointer; one of too many digits has no place."""
+def _find_number(text: str) -> None:
+    """Refuse the first number out of range with its pointer; one of too many digits has no place."""
     try:
-        value = _PLAIN_DECODER.decode(text)
+        value = _FINDING_DECODER.decode(text)
     except ValueError:
         return
     _copy(value, (), "refuse")
@@ -339,11 +355,11 @@ def _copy_number(number: float, path: tuple[str | int, ...], big_integers: BigIn
     if -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
         return int.__int__(number)
     if big_integers == "refuse":
-        raise _refused("INTEGER_TOO_LARGE", TOO_LARGE_INTEGER, path)
+        raise _refused("INTEGER_TOO_LARGE", TOO_LARGE_NUMBER, path)
     try:
         return int.__repr__(number)
     except ValueError as error:
-        detail = f"An integer has more than {MAX_INTEGER_DIGITS} digits."
+        detail = f"An integer has more than {MAX_DIGITS} digits."
         raise _refused("INTEGER_TOO_LARGE", detail, path) from error
 
 

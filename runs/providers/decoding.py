@@ -1,6 +1,5 @@
 """What model services send, as plain JSON values and whole texts."""
 
-import json
 import re
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
@@ -11,7 +10,7 @@ import orjson
 from kernel.compute.shared import compute_pool
 from kernel.errors import LlmteamError
 from kernel.types import Json
-from kernel.values import normalise
+from kernel.values import load_json, normalise
 from runs.providers.errors import failed
 
 MAX_BYTES_IN_PLACE: Final = 64 * 1024
@@ -78,7 +77,7 @@ def unfinished(text: str) -> int:
 
 
 def _decode(content: bytes) -> Json:
-    return normalise(mended(json.loads(content)), big_integers="text")
+    return normalise(mended(load_json(content)), big_integers="text")
 
 
 def _mended(value: Any) -> Any:

@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from kernel.errors import LlmteamError
 from kernel.types import Json
-from kernel.values import MAX_SAFE_INTEGER, parse_json
+from kernel.values import load_number, normalise, parse_json
 
-_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,16}")
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,40}")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _TRUTHS: Final = dict.fromkeys(("true", "1", "on", "yes"), True) | dict.fromkeys(("false", "0", "off", "no"), False)
 _MAX_NESTED: Final = 8
 _NESTED: Final = frozenset(("array", "object"))
+_NUMBERS: Final = frozenset(("integer", "number"))
 
 
 def as_the_schema_has_it(fields: Mapping[str, Json], schema: Mapping[str, Any]) -> dict[str, Json]:
@@ -45,10 +46,10 @@ def _json_of(text: str) -> Json:
 
 
 def _scalar(text: str, types: frozenset[str], sent: Json) -> Json:
-    if "integer" in types and _WHOLE.fullmatch(text) and abs(int(text)) <= MAX_SAFE_INTEGER:
-        return int(text)
+    if types & _NUMBERS and _WHOLE.fullmatch(text):
+        return normalise(int(text), big_integers="text")
     if "number" in types and _NUMBER.fullmatch(text) and math.isfinite(float(text)):
-        return int(text) if _WHOLE.fullmatch(text) and abs(int(text)) <= MAX_SAFE_INTEGER else float(text)
+        return load_number(text)
     if "boolean" in types and text.lower() in _TRUTHS:
         return _TRUTHS[text.lower()]
     return None if "null" in types and not text else sent

@@ -11,8 +11,10 @@ From the loosest to the tightest: conditional, `??`, `or`, `and`, `not`, compari
 
 import ast
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import cast
 
+from kernel.numbers import changed_digits
 from segments.expressions.displays import Displays
 from segments.expressions.errors import ExpressionFailed, ExpressionSyntaxError, quoted
 from segments.expressions.functions import FUNCTIONS
@@ -337,10 +339,14 @@ def _leaf(token: LexerToken) -> ast.expr:
 
 
 def _number(token: LexerToken) -> int | float:
-    is_whole = token.text.isdigit()
-    if is_whole and len(token.text) <= 16 and int(token.text) <= MAX_INTEGER:
-        return int(token.text)
-    if not is_whole and abs(number := float(token.text)) != float("inf"):
+    if token.text.isdigit():
+        if len(token.text) <= 16 and int(token.text) <= MAX_INTEGER:
+            return int(token.text)
+        told = integer_too_large()
+    elif not isfinite(number := float(token.text)):
+        told = number_too_large()
+    elif changed_digits(token.text) is None:
         return number
-    told = integer_too_large() if is_whole else number_too_large()
+    else:
+        told = integer_too_large()
     raise ExpressionSyntaxError(told.message, position=token.start, hint=told.hint)

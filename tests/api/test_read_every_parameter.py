@@ -1,5 +1,6 @@
 """Parameters of addresses: none is accepted and ignored, on no route."""
 
+import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -75,8 +76,14 @@ def test_the_detail_of_a_value_that_is_refused_has_its_place(acme: Customer, api
     body = {"segment": steps_in_a_row("input"), "input": {"id": 2**53}}
     assert client.post("/api/v1/runs", body).status_code == 202
     refused = client.post("/api/v1/runs", {**body, "input": {"id": 2**53 + 1}}).json()
-    assert refused["detail"].startswith("/input/id: An integer is beyond 2^53")
+    assert refused["detail"].startswith("/input/id: A number is beyond 2^53")
     assert refused["detail"].endswith("send its digits as a text.")
+    path = "/api/v1/runs"
+    written = json.dumps({**body, "input": {"id": 0.5}})
+    for number, status in (("1e20", 202), ("9007199254740993.0", 422), ("12345678901234567.89", 422)):
+        answer = client.generic("POST", path, written.replace("0.5", number), content_type="application/json")
+        assert answer.status_code == status, answer.content
+        assert status == 202 or answer.json()["detail"] == refused["detail"]
 
 
 def test_an_integer_beyond_2_to_the_53_is_sent_as_text_where_the_schema_wants_an_integer(
@@ -105,6 +112,6 @@ def test_a_form_names_the_field_of_an_integer_beyond_2_to_the_53(acme: Customer,
     assert start('{"id": "9007199254740993"}').json()["input"] == {"id": "9007199254740993"}
     refused = start('{"id": 9007199254740993}')
     assert (refused.status_code, refused.json()["code"]) == (422, "VALUE_REFUSED")
-    assert refused.json()["detail"].startswith("/input/id: An integer is beyond 2^53")
+    assert refused.json()["detail"].startswith("/input/id: A number is beyond 2^53")
     cut = start('{"id": ')
     assert (cut.status_code, cut.json()["errors"][0]["pointer"]) == (400, "/input")

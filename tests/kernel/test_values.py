@@ -20,6 +20,7 @@ from kernel.values import (
     ValueTooLarge,
     check_size,
     dump_json,
+    load_json,
     normalise,
     parse_json,
     pointer_of,
@@ -112,6 +113,10 @@ def test_text_that_is_not_our_json_is_malformed(text: str | bytes, code: str) ->
         ('{"\\uDFFF": 1}', "LONE_SURROGATE", ""),
         ("9007199254740993", "INTEGER_TOO_LARGE", ""),
         ('{"a": [1, -9007199254740993]}', "INTEGER_TOO_LARGE", "/a/1"),
+        ('{"a": [1, -9007199254740993.0]}', "INTEGER_TOO_LARGE", "/a/1"),
+        ('{"a": [1e20, 123456789012345678e0]}', "INTEGER_TOO_LARGE", "/a/1"),
+        ("12345678901234567.89", "INTEGER_TOO_LARGE", ""),
+        ("1" + "0" * 20 + "." + "1" * 4300, "INTEGER_TOO_LARGE", ""),
         ("9" * 4301, "INTEGER_TOO_LARGE", None),
         ("9" * 6000, "INTEGER_TOO_LARGE", None),
     ],
@@ -140,6 +145,32 @@ def test_big_integers_are_kept_as_text_where_asked() -> None:
         parse_json("9" * 6000, big_integers="text")
     with pytest.raises(ValueRefused):
         normalise(10**5000, big_integers="text")
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("9007199254740993.0", "9007199254740993"),
+        ("-9007199254740993.00", "-9007199254740993"),
+        ("9.007199254740993e15", "9007199254740993"),
+        ("9007199254740993000000E-6", "9007199254740993"),
+        ("123456789012345678e0", "123456789012345678"),
+        ("123456789012345678901e5", "12345678901234567890100000"),
+        ("12345678901234567.89", "12345678901234567.89"),
+        ("9007199254740991.7", "9007199254740991.7"),
+        ("9007199254740992.0", 9007199254740992.0),
+        ("18014398509481984.0", 2.0**54),
+        ("1e20", 1e20),
+        ("1.5e+300", 1.5e300),
+        ("1.7976931348623157e308", 1.7976931348623157e308),
+        ("3.141592653589793238", 3.141592653589793),
+    ],
+)
+def test_no_number_beyond_2_to_the_53_becomes_another_however_it_is_written(written: str, kept: Any) -> None:
+    text = '{"a": [@, 0.25]}'.replace("@", written)
+    for value in (parse_json(text, big_integers="text"), load_json(text), load_json(text.encode("utf-16"))):
+        assert value == {"a": [kept, 0.25]}
+        assert type(value["a"][0]) is type(kept)
 
 
 def test_nesting_of_64_passes_by_both_doors() -> None:

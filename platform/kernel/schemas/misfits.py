@@ -10,13 +10,14 @@ from typing import Any, Final
 import jsonschema_rs
 import orjson
 
+from kernel.numbers import is_large_integer, is_large_number
 from kernel.schemas.compiled import compiled
 from kernel.types import Json
-from kernel.values import is_large_integer, size_of
+from kernel.values import size_of
 
 MAX_MISFITS: Final = 50
-MAX_LARGE_INTEGERS: Final = 1_000
-"""As many rules broken by integers kept as text are looked through."""
+MAX_LARGE_NUMBERS: Final = 1_000
+"""As many rules broken by numbers kept as text are looked through."""
 MAX_SCHEMA: Final = 16 * 1024
 """Bytes of a schema that is compiled in place."""
 MAX_WORK_AT_ONCE: Final = 1_000_000
@@ -75,7 +76,7 @@ class Misfit:
 def misfits(value: Json, schema: Mapping[str, Json], *, formats: bool = False) -> list[Misfit]:
     """Tell where a value does not fit a schema, at most 50 places.
 
-    The digits of an integer beyond 2^53, which are kept as text, are an integer where the schema asks for one.
+    The digits of a number beyond 2^53, which are kept as text, are a number where the schema asks for one.
     Every rule that is broken anywhere takes a few microseconds and a copy of the part of the value it is broken by,
     so of large schemas and values this takes long, and much memory.
 
@@ -105,14 +106,14 @@ def quick_misfits(value: Json, schema: Mapping[str, Json], *, formats: bool = Fa
 
 
 def _told(validator: jsonschema_rs.Validator, value: Json) -> list[Misfit]:
-    value = _with_large_integers(validator, value)
+    value = _with_large_numbers(validator, value)
     told = (misfit for error in validator.iter_errors(value) for misfit in _misfits(error))
     return list(islice(told, MAX_MISFITS))
 
 
-def _with_large_integers(validator: jsonschema_rs.Validator, value: Json) -> Json:
-    """Put integers where the schema wants one and the value has, as text, one that is kept as its digits."""
-    errors = islice(validator.iter_errors(value), MAX_LARGE_INTEGERS)
+def _with_large_numbers(validator: jsonschema_rs.Validator, value: Json) -> Json:
+    """Put numbers where the schema wants one and the value has, as text, one that is kept as its digits."""
+    errors = islice(validator.iter_errors(value), MAX_LARGE_NUMBERS)
     paths = {path for error in errors for path in _misread(error)}
     if not paths:
         return value
@@ -120,18 +121,21 @@ def _with_large_integers(validator: jsonschema_rs.Validator, value: Json) -> Jso
     for path in paths:
         place = reduce(getitem, path[:-1], held[0]) if path else held
         key = path[-1] if path else 0
-        place[key] = int(place[key])
+        place[key] = int(place[key]) if is_large_integer(place[key]) else float(place[key])
     copy: Json = held[0]
     return copy
 
 
 def _misread(error: jsonschema_rs.ValidationError) -> Iterable[tuple[str | int, ...]]:
-    """Say where a text stands for an integer beyond 2^53, and the schema asks for a number."""
+    """Say where a text stands for a number beyond 2^53, and the schema asks for one."""
     kind: Any = error.kind
     for branch in getattr(kind, "context", ()):
         for inner in branch:
             yield from _misread(inner)
-    if kind.name == "type" and {"integer", "number"} & set(kind.types) and is_large_integer(error.instance):
+    wanted = set(kind.types) if kind.name == "type" else set()
+    if ("number" in wanted and is_large_number(error.instance)) or (
+        "integer" in wanted and is_large_integer(error.instance)
+    ):
         yield tuple(error.instance_path)
 
 

@@ -33,6 +33,7 @@ BODIES: dict[str, tuple[str, bytes, Any]] = {
     "XML": ("application/xml", b"<paid/>", "<paid/>"),
     "a field twice": (FORM, b"n=1&m=a&m=b", {"n": "1", "m": ["a", "b"]}),
     "an integer beyond 2^53": ("application/json", b'{"n": 9007199254740993}', {"n": "9007199254740993"}),
+    "one with a fraction": ("application/json", b'{"n": 9007199254740993.0}', {"n": "9007199254740993"}),
     "JSON in a form": (FORM, b"n=%7B%22m%22%3A9007199254740993%7D", {"n": '{"m":9007199254740993}'}),
     "a multipart form": (
         "multipart/form-data; boundary=cut",
@@ -119,6 +120,8 @@ def test_a_body_that_is_none_is_refused_and_the_link_can_be_called_again(
 FIELDS: dict[str, tuple[Any, str, Any]] = {
     "an integer": ({"type": "integer"}, "5", 5),
     "a large one": ({"type": "integer"}, "9007199254740993", "9007199254740993"),
+    "a large number": ({"type": "number"}, "9007199254740993", "9007199254740993"),
+    "one with a fraction": ({"type": "number"}, "12345678901234567.89", "12345678901234567.89"),
     "a number": ({"type": "number"}, "-0.5", -0.5),
     "a whole number": ({"type": "number"}, "12", 12),
     "a truth": ({"type": "boolean"}, "true", True),

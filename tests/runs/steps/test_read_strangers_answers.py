@@ -75,6 +75,16 @@ async def test_a_large_answer_that_cannot_be_kept_fails_as_a_small_one(
     assert bench.journal[-1][0] == "action.failed"
 
 
+@pytest.mark.parametrize("beside", ["", " " * 100_000], ids=["small", "large"])
+@pytest.mark.parametrize("written", ["9007199254740993", "9007199254740993.0", "9007199254740993e0"])
+async def test_no_whole_number_becomes_another(bench: Bench, url: str, written: str, beside: str) -> None:
+    body = '{"id": %s, "price": 12.50, "far": 1e20}' + beside
+    for number, value in (("12.0", 12.0), (written, "9007199254740993")):
+        bench.server.route("GET", "/odd", of_type((body % number).encode(), "application/json"))
+        emitted = await bench.run({"method": "GET", "url": f"{url}/odd"})
+        assert emitted.ports["response"] == {"id": value, "price": 12.5, "far": 1e20}
+
+
 async def test_a_secret_is_cut_out_of_a_large_answer() -> None:
     secrets: tuple[str, ...] = ("s3cr3t-value",)
     body: Any = {"texts": ["x" * 100_000, "s3cr3t-value!"], "s3cr3t-value": 1}

@@ -202,6 +202,7 @@ REFUSALS: list[tuple[str, str, int]] = [
     ("\u0663", "decimal digits", 0),
     ("1e999", "too large: numbers go up to about 1.8e308", 0),
     ("9007199254740993", "too large: whole numbers go up to 2^53", 0),
+    ("1 + 9007199254740993.0", "too large: whole numbers go up to 2^53", 4),
     ("'a", "not closed", 0),
     ("'a\nb'", "write a new line as `\\n`", 2),
     ("'\\q'", "write a backslash as", 1),
