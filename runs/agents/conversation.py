@@ -12,6 +12,7 @@ from runs.agents.cut import ReplyCut, is_cut, kept_text, reply_empty
 from runs.agents.fallback import ModelFailed
 from runs.agents.reply import read_reply, repair_request, reply_invalid
 from runs.agents.tools import Toolbox
+from runs.providers.sent_texts import SentTexts
 from runs.step_api.base import StepFailed
 from runs.step_api.language_models import CompletionReply, CompletionRequest, Message
 
@@ -68,7 +69,7 @@ class Conversation:
             if self.config.response_schema is None:
                 return reply.text
             tenant, schema = asker.call.context.tenant_id, self.config.response_schema
-            sent = (message.text for message in self.messages)
+            sent = SentTexts(message.text for message in self.messages)
             value, problems = await read_reply(tenant, reply.text, schema, sent=sent)
             if not problems:
                 return redact(value, asker.model.secrets())

@@ -1,9 +1,7 @@
 """Replies that must fit a schema."""
 
 import asyncio
-import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Hashable, Mapping, Sequence
 
 from kernel.canonical import canonical_json
 from kernel.errors import ErrorItem
@@ -13,17 +11,16 @@ from kernel.values import MalformedJson, ValueRefused
 from runs.inputs import misfits
 from runs.providers.answers import without_fence
 from runs.providers.embedded import Span, json_spans
+from runs.providers.sent_texts import SentTexts
 from runs.step_api.base import StepFailed
 
 MAX_TOLD = 20
 NOT_JSON = "NOT_JSON"
 AMBIGUOUS = "AMBIGUOUS"
 
-_BESIDE_WORDS: Final = re.compile(r"[\s\\]+")
-
 
 async def read_reply(
-    tenant: Hashable, text: str, schema: Mapping[str, Json], *, sent: Iterable[str] = ()
+    tenant: Hashable, text: str, schema: Mapping[str, Json], *, sent: SentTexts
 ) -> tuple[Json, list[ErrorItem]]:
     """Find the JSON in a model's text, and hold it against a schema.
 
@@ -35,7 +32,7 @@ async def read_reply(
         tenant: Whose work it is.
         text: What the model said.
         schema: What the value has to fit.
-        sent: The texts the model was sent.
+        sent: What the model was told.
 
     Returns:
         The value, and what is wrong with it; the value is None where there is no JSON, or it is not clear which counts.
@@ -57,21 +54,16 @@ async def read_reply(
         detail = "Not all JSON in the answer can be read: an object or a list is not closed, or there are too many."
         return None, [ErrorItem(code=AMBIGUOUS, detail=detail)]
     count = len({canonical_json(one) for _, one in fitting})
-    if count == 1 or await asyncio.to_thread(_is_last_word, fitting, tuple(sent)):
+    if count == 1 or await asyncio.to_thread(_is_last_word, fitting, sent):
         return fitting[-1][1], []
     detail = f"The answer holds {count} different values that fit, so it is not clear which one counts."
     return None, [ErrorItem(code=AMBIGUOUS, detail=detail)]
 
 
-def _is_last_word(fitting: Sequence[tuple[Span, Json]], sent: Sequence[str]) -> bool:
+def _is_last_word(fitting: Sequence[tuple[Span, Json]], sent: SentTexts) -> bool:
     """Tell whether the last value is meant, and the others are only spoken of."""
     *others, (last, _) = fitting
-    said = _BESIDE_WORDS.sub("", last.text)
-    return (
-        last.is_last_word
-        and all(span.is_aside for span, _ in others)
-        and not any(said in _BESIDE_WORDS.sub("", one) for one in sent)
-    )
+    return last.is_last_word and all(span.is_aside for span, _ in others) and not sent.hold([last.text])
 
 
 async def _judged(tenant: Hashable, text: str, schema: Mapping[str, Json]) -> tuple[Json, list[ErrorItem]]:

@@ -8,7 +8,8 @@ from typing import Any, Final, cast
 
 from kernel.errors import LlmteamError
 from kernel.types import Json
-from kernel.values import normalise
+from kernel.values import load_number, normalise
+from runs.providers.sent_texts import SentTexts
 from runs.providers.spoken.marks import (
     ARGUMENT,
     BEFORE_ARGUMENTS,
@@ -26,7 +27,7 @@ from runs.providers.spoken.marks import (
     WHOLE_BEGINS,
     without_own_fence,
 )
-from runs.providers.spoken.placing import CallBlock, CallLost, SentTexts, SpokenCall, meant, rest_of
+from runs.providers.spoken.placing import CallBlock, CallLost, SpokenCall, meant, rest_of
 from runs.providers.spoken.pythonic import NotPython, PythonCall, read_python_calls, read_value
 from runs.step_api.language_models import CompletionRequest, Tool
 
@@ -38,7 +39,7 @@ _PRINT: Final = "print"
 _LAST_WORD: Final = re.compile(r"(?:functions?\.)?([\w.:-]*)\s*\Z")
 _MIN_OF_A_MARK: Final = 6
 _BETWEEN: Final = re.compile(r"[\s,;]*")
-_DECODER: Final = json.JSONDecoder(strict=False)
+_DECODER: Final = json.JSONDecoder(strict=False, parse_float=load_number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def read_spoken(text: str, tools: Sequence[Tool], sent: SentTexts, *, may_be_bar
     try:
         bare = reader.bare_calls(may_be_json=may_be_bare)
         if bare:
-            return Spoken(text) if sent.hold(bare) else Spoken("", tuple(bare))
+            return Spoken(text) if sent.hold(call.source for call in bare) else Spoken("", tuple(bare))
         blocks = reader.read(sent)
     except (CallLost, RecursionError):
         return Spoken(text, is_lost=True)
@@ -124,7 +125,7 @@ class _CallReader:
             is_in_words = found["opener"].strip() == "" and self.text[at] == "["
             if all(call.name in self.tools for call in calls):
                 blocks.append(CallBlock(start, place, tuple(calls)))
-            elif place == len(self.text) and not is_in_words and not sent.hold(calls):
+            elif place == len(self.text) and not is_in_words and not sent.hold(call.source for call in calls):
                 raise CallLost
         if any(self.text.endswith(mark[:size]) for mark in SIMPLE_MARKS for size in range(_MIN_OF_A_MARK, len(mark))):
             raise CallLost

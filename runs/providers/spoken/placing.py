@@ -1,17 +1,12 @@
 """Which calls in a text are meant: those that stand alone, and are no words of others that the model repeats."""
 
-import html
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from kernel.types import Json
+from runs.providers.sent_texts import SentTexts
 
-_UNHEEDED: Final = re.compile(r"(?:[\s\\\"'`<>\u2018-\u201f\u2039\u203a\u00ab\u00bb]|\uff5cDSML\uff5c)+")
-"""Blanks, what DeepSeek puts into its tags, and what quotes and escapes put around and between what they quote."""
-_ESCAPED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
-_BLANKS: Final = frozenset("nrtbf")
 _FENCE: Final = "```"
 _MAX_INDENT: Final = 3
 """Blanks before a line; more of them make it code in Markdown."""
@@ -45,33 +40,6 @@ class CallBlock:
     calls: tuple[SpokenCall, ...]
 
 
-class SentTexts:
-    """What the model was told; looked through when there is something to look for."""
-
-    def __init__(self, texts: Iterable[str]) -> None:
-        self._texts = texts
-        self._kept: str | None = None
-
-    def hold(self, calls: Iterable[SpokenCall]) -> bool:
-        """Whether one of the calls stands there in the same characters, quoted and escaped in whichever way."""
-        if self._kept is None:
-            texts = list(self._texts)
-            self._kept = "\0".join(_UNHEEDED.sub("", form) for text in texts for form in (text, _plain(text)))
-        kept = self._kept
-        return any(_UNHEEDED.sub("", call.source) in kept for call in calls if call.source)
-
-
-def _plain(text: str) -> str:
-    """Give a text without what HTML and JSON in a text make of it."""
-    return html.unescape(_ESCAPED.sub(_unescaped, text))
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    if found[1]:
-        return chr(int(found[1], 16))
-    return " " if found[2] in _BLANKS else found[2]
-
-
 def meant(text: str, blocks: Sequence[CallBlock], sent: SentTexts) -> list[CallBlock]:
     """Choose the blocks that are calls; others stay text.
 
@@ -80,7 +48,7 @@ def meant(text: str, blocks: Sequence[CallBlock], sent: SentTexts) -> list[CallB
     Raises:
         CallLost: One does not stand so, and is no mere mention amid a line either; or all there is was sent before.
     """
-    own = [block for block in blocks if not sent.hold(block.calls)]
+    own = [block for block in blocks if not sent.hold(call.source for call in block.calls)]
     if blocks and not own and not "".join(_around(text, blocks)).strip():
         raise CallLost
     at_edge = _at_edges(text, own)

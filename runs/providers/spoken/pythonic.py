@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from kernel.errors import LlmteamError
 from kernel.types import Json
+from kernel.values import load_number
 
 MAX_DEPTH: Final = 32
 NAME: Final = r"[A-Za-z_][\w.-]{0,63}"
@@ -93,8 +95,7 @@ def read_value(text: str, place: int, depth: int = 0) -> tuple[Json, int]:
         quoted = found[1] if found[1] is not None else found[2]
         return found[3] if quoted is None else _ESCAPED.sub(_unescaped, quoted), found.end()
     if (found := _NUMBER.match(text, place)) is not None:
-        is_whole = not any(letter in found[0] for letter in ".eE")
-        return int(found[0]) if is_whole else float(found[0]), found.end()
+        return _number(found[0]), found.end()
     if (found := _WORD.match(text, place)) is not None and found[0] in _WORDS:
         return _WORDS[found[0]], found.end()
     raise NotPython(is_cut=_AMID_VALUE.match(text, place) is not None)
@@ -119,6 +120,13 @@ def _read_call(text: str, place: int) -> tuple[PythonCall, int]:
             by_place.append(value)
         at = _next(text, at, ")")
     return PythonCall(begun[1], tuple(by_place), by_name, place, at + 1), at + 1
+
+
+def _number(written: str) -> Json:
+    try:
+        return load_number(written) if any(letter in written for letter in ".eE") else int(written)
+    except LlmteamError:
+        raise NotPython(is_cut=False) from None
 
 
 def _read_list(text: str, place: int, depth: int) -> tuple[Json, int]:

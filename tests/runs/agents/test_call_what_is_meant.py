@@ -234,8 +234,8 @@ async def test_what_only_looks_like_one_is_text(shop: AgentBench, text: str) -> 
 
 
 def test_long_texts_are_read_in_linear_time() -> None:
+    from runs.providers.sent_texts import SentTexts  # noqa: PLC0415
     from runs.providers.spoken.calls import read_spoken  # noqa: PLC0415
-    from runs.providers.spoken.placing import SentTexts  # noqa: PLC0415
     from runs.step_api.language_models import Tool  # noqa: PLC0415
 
     tools = [Tool("refund", "", REFUND["parameters"])]
