@@ -7,7 +7,7 @@ from kernel.charsets import codec_of, label_of
 from kernel.egress import HeaderRefused, check_headers
 from kernel.types import Json
 from kernel.values import MalformedJson, ValueRefused, dump_json, parse_json
-from runs.http.body import MAX_TYPE_LENGTH, TEXT, is_json, misfit, written
+from runs.http.body import FORM, MAX_TYPE_LENGTH, TEXT, is_json, misfit, written
 from runs.http.reading import media_type
 from runs.step_api.base import StepFailed
 from segments.catalog import Remark
@@ -16,6 +16,10 @@ from segments.expressions import ExpressionError, parse_template
 _TEMPLATE: Final = "{{"
 _MAX_LINES: Final = 100
 """Lines that are looked at for whether each is JSON, as stores of logs take it."""
+_HARMLESS: Final = frozenset(
+    ("raw", "int", "float", "round", "len", "uuid", "sha256", "md5", "hmac_sha256", "hex", "format_number")
+)
+"""Functions whose texts hold nothing that forms and documents are made of, and the one that says so of its own."""
 _SOLE: Final = "\0"
 """The outline of a text that is one template and nothing else: it may give any value."""
 
@@ -24,11 +28,21 @@ def remarks(config: Mapping[str, Json]) -> tuple[Remark, ...]:
     """Say of a valid config what is certain before a run: what no template fills in."""
     headers = config.get("headers")
     given = {name: text for name, text in headers.items() if isinstance(text, str)} if isinstance(headers, dict) else {}
-    return (*_of_headers(given), *_of_body(config, given))
+    types = [text for name, text in given.items() if name.lower() == "content-type"]
+    content_type = types[-1] if types else ""
+    body = config.get("body")
+    if isinstance(body, str) and _TEMPLATE in body:
+        return (*_of_headers(given), *_of_templates(body, content_type), *_of_body(body, content_type))
+    return (*_of_headers(given), *_of_body(body, content_type))
 
 
 def _of_headers(headers: Mapping[str, str]) -> Iterator[Remark]:
+    written: dict[str, str] = {}
     for name, text in headers.items():
+        if (before := written.get(name.lower())) is not None:
+            message = f"{before} and {name} are one header, which is sent once: the last counts."
+            yield Remark("HEADER_TWICE", message, ("headers", name), "leave one of them out")
+        written[name.lower()] = name
         try:
             check_headers([(name, "" if _TEMPLATE in text else text)])
         except HeaderRefused as error:
@@ -36,10 +50,29 @@ def _of_headers(headers: Mapping[str, str]) -> Iterator[Remark]:
             yield Remark("HEADER_REFUSED", message, ("headers", name), "leave the header out, or write it otherwise")
 
 
-def _of_body(config: Mapping[str, Json], headers: Mapping[str, str]) -> Iterator[Remark]:
-    body = config.get("body")
-    types = [text for name, text in headers.items() if name.lower() == "content-type"]
-    content_type = types[-1] if types else ""
+def _of_templates(body: str, content_type: str) -> Iterator[Remark]:
+    """Tell of a form or a document that is written as text, with a value in it that nothing escapes."""
+    kind = media_type(content_type)
+    is_form = kind == FORM
+    is_markup = kind.endswith(("/xml", "+xml", "/html")) or (not content_type and body.lstrip().startswith("<"))
+    if _is_open(body) or not (is_form or is_markup):
+        return
+    escapes = _HARMLESS | ({"urlencode"} if is_form else {"escape_html"})
+    bare = next((one.source for one in parse_template(body).expressions if not one.is_made_by(escapes)), None)
+    if bare is None:
+        return
+    if is_form:
+        message = (
+            "The text is a form with a template in it; a value with `&`, `+` or `%` becomes other fields or letters."
+        )
+        hint = f"write the body as an object, a member for each field; or `{{{{ urlencode({bare.strip()}) }}}}`"
+    else:
+        message = "The text is XML or HTML with a template in it; a value with `<` or `&` breaks it, or adds elements."
+        hint = f"write `{{{{ escape_html(str({bare.strip()})) }}}}`, outside of CDATA"
+    yield Remark("TEMPLATE_NOT_ESCAPED", message, ("body",), f"{hint}; `raw(...)` says that it is meant as it is")
+
+
+def _of_body(body: Json, content_type: str) -> Iterator[Remark]:
     if body is None or _TEMPLATE in content_type or (isinstance(body, str) and _is_open(body)):
         return
     if (why := _refusal(body, content_type)) is not None:

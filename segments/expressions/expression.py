@@ -8,6 +8,7 @@ from kernel.types import Json
 from segments.expressions.errors import ExpressionSyntaxError
 from segments.expressions.evaluator import Evaluator, Names
 from segments.expressions.limits import MAX_SOURCE, Fuel
+from segments.expressions.nodes import Coalesce
 from segments.expressions.parser import Parser
 from segments.expressions.references import References, references_of
 from segments.expressions.values import plain
@@ -46,6 +47,10 @@ class Expression:
     dynamic_steps: bool
     is_raw: bool
     _tree: ast.expr = field(repr=False, compare=False)
+
+    def is_made_by(self, functions: frozenset[str]) -> bool:
+        """Whether its value is made of literals and of what some functions give, and of nothing else."""
+        return _is_made_by(self._tree, functions)
 
     def evaluate(self, names: Names, fuel: Fuel | None = None) -> Json:
         """Give the value of the expression.
@@ -126,6 +131,19 @@ def expression_of(source: str, tree: ast.expr) -> Expression:
         is_raw,
         tree,
     )
+
+
+def _is_made_by(tree: ast.expr, functions: frozenset[str]) -> bool:
+    if isinstance(tree, ast.Constant):
+        return True
+    if isinstance(tree, ast.Call):
+        return isinstance(tree.func, ast.Name) and tree.func.id in functions
+    parts: tuple[ast.expr, ...] = ()
+    if isinstance(tree, ast.IfExp):
+        parts = (tree.body, tree.orelse)
+    elif isinstance(tree, ast.BinOp | Coalesce):
+        parts = (tree.left, tree.right)
+    return bool(parts) and all(_is_made_by(part, functions) for part in parts)
 
 
 def parse_tree(source: str, start: int) -> tuple[ast.expr, int]:

@@ -62,6 +62,26 @@ def test_a_header_that_is_refused_is_told(name: str, text: str | None, is_told: 
 
 
 @pytest.mark.parametrize(
+    ("text", "flaw"),
+    [
+        ("Zoë", "U+00EB, character 3"),
+        ("a\nb", "U+000A, character 2"),
+        (" a", "begins or ends with a blank"),
+        ("a ", "begins or ends with a blank"),
+    ],
+)
+def test_what_of_a_header_cannot_be_sent_is_told_by_its_place(acme: Customer, api: Api, text: str, flaw: str) -> None:
+    segment = document({"a:http_action": {**CALL, "headers": {"X-Team": text}}})
+    (found,) = api(acme).post("/api/v1/segments/validate", segment).json()["findings"]
+    assert flaw in found["message"]
+
+
+def test_a_header_that_is_written_twice_is_told(acme: Customer, api: Api) -> None:
+    assert found_in(headers={"X-A": "1", "X-B": "2"}) == []
+    assert found_in(headers={"X-A": "1", "x-a": "2"}) == [("HEADER_TWICE", "/steps/0/config/headers/x-a")]
+
+
+@pytest.mark.parametrize(
     ("headers", "body", "code"),
     [
         (FORM, {"a": 1}, None),
@@ -98,6 +118,53 @@ def test_a_header_that_is_refused_is_told(name: str, text: str | None, is_told: 
 def test_a_body_that_is_none_of_its_type_is_told(headers: dict[str, str], body: Any, code: str | None) -> None:
     told = [] if code is None else [(code, "/steps/0/config/body")]
     assert found_in(headers=headers, body=body) == told
+
+
+XML = {"Content-Type": "text/xml; charset=utf-8"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "is_told"),
+    [
+        (FORM, "a={{ input.v }}", True),
+        (FORM, "a=1&b={{ input.v }}&c={{ urlencode(input.v) }}", True),
+        (FORM, "a={{ input.v ?? 'none' }}", True),
+        (FORM, "a={{ escape_html(input.v) }}", True),
+        (FORM, "a={{ urlencode(input.v) }}", False),
+        (FORM, "a={{ urlencode(input.v) if input.v else 'x' }}&n={{ int(input.n) + 1 }}", False),
+        (FORM, "a={{ urlencode(input.v) ?? '' }}&{{ raw(input.more) }}", False),
+        (FORM, "{{ input.form }}", False),
+        (FORM, "a=1", False),
+        (FORM, {"a": "{{ input.v }}"}, False),
+        (XML, "<a>{{ input.v }}</a>", True),
+        (XML, "<a b='{{ urlencode(input.v) }}{{ input.v }}'/>", True),
+        (XML, "<a><![CDATA[{{ input.v }}]]></a>", True),
+        ({"Content-Type": "application/soap+xml"}, "<a>{{ input.v }}</a>", True),
+        ({"Content-Type": "text/html"}, "<p>{{ input.v }}</p>", True),
+        ({}, '<?xml version="1.0"?><a>{{ input.v }}</a>', True),
+        (XML, "<a>{{ escape_html(input.v) }}</a>", False),
+        (XML, "<a n='{{ int(input.n) }}'>{{ raw(input.inner) }}</a>", False),
+        (XML, "<a/>", False),
+        ({"Content-Type": "text/plain"}, "<a>{{ input.v }}</a>", False),
+        ({}, "a={{ input.v }}", False),
+    ],
+)
+def test_a_value_that_nothing_escapes_in_a_form_or_a_document_is_told(
+    headers: dict[str, str], body: Any, is_told: bool
+) -> None:
+    told = [("TEMPLATE_NOT_ESCAPED", "/steps/0/config/body")] if is_told else []
+    assert found_in(headers=headers, body=body) == told
+
+
+def test_what_the_hint_says_is_told_no_more(acme: Customer, api: Api) -> None:
+    def hint_of(headers: dict[str, str], body: str) -> str:
+        segment = document({"a:http_action": {**CALL, "headers": headers, "body": body}})
+        (found,) = api(acme).post("/api/v1/segments/validate", segment).json()["findings"]
+        return str(found["hint"])
+
+    assert "`{{ urlencode(input.v) }}`" in hint_of(FORM, "a={{ input.v }}")
+    assert "`{{ escape_html(str(input.v)) }}`" in hint_of(XML, "<a>{{ input.v }}</a>")
+    assert found_in(headers=XML, body="<a>{{ escape_html(str(input.v)) }}</a>") == []
 
 
 def test_a_step_without_a_body_is_told_nothing() -> None:
