@@ -158,7 +158,8 @@ def _parts(body: Mapping[str, Json], content_type: str) -> Iterator[_Part]:
     for name, value in body.items():
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, dict) and "filename" in item and item.keys() <= _FILE:
-                yield name, _file(name, item)
+                if item.get("content", "") is not None:
+                    yield name, _file(name, item)
             elif item is not None:
                 text = item if isinstance(item, str) else dump_json(item)
                 yield name, (None, _in_charset(text, content_type), None)

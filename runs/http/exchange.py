@@ -36,6 +36,9 @@ from runs.step_api.cookies import COOKIES as COOKIES_TOLD
 READ_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
 UNREAD = "With `response_as: none` it is not read."
 MADE = "The {method} was answered with status {status}, so it is not made again: see what it did."
+DONE_ALREADY = {"DELETE": (404, 409, 410, 412), "PUT": (409, 412)}
+"""What a host answers when it is asked again for what it has done."""
+DONE_BEFORE = "An earlier attempt may have done it, if its answer was lost: see its `calls`."
 NOT_REPEATED = (
     f"{IN_DOUBT} Where the server honours the header Idempotency-Key, say `honours_idempotency_key: true`: "
     "then it is tried again."
@@ -121,6 +124,8 @@ class _Exchange:
         try:
             answer.check_status(accepted, asks_for_part="range" in {name.lower() for name in self.headers})
         except StepFailed as failure:
+            if self.call.attempt > 1 and answer.status in DONE_ALREADY.get(self.request.method, ()):
+                failure.message = sentences(failure.message, DONE_BEFORE)
             if not self.request.is_repeatable and self._made() is None and answer.is_outcome_unknown:
                 self.call.is_in_doubt = True
                 failure.retryable = False

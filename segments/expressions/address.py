@@ -45,18 +45,24 @@ def climbs(path: str) -> bool:
 
 @dataclass(slots=True)
 class _Address:
-    """An address as far as it is put together; ``filled`` has the numbers of the path's segments with a value."""
+    """An address as far as it is put together.
+
+    ``filled`` has the numbers of the path's segments with a value; ``base`` is the value a URL begins with.
+    """
 
     is_url: bool
     text: str = ""
     is_in_path: bool = True
     slashes: int = 0
     filled: set[int] = field(default_factory=set)
+    base: str = ""
 
     def add(self, piece: str) -> None:
         """Add a piece as it is."""
         if len(self.text) + len(piece) > LONGEST:
             raise AddressRefused(f"The address would be longer than {LONGEST} characters.")
+        if self.base == self.text:
+            self._check_behind_base(piece)
         self.text += piece
         if self.is_in_path:
             in_path, *_ = _PATH_END.split(piece, maxsplit=1)
@@ -67,12 +73,18 @@ class _Address:
         """Add a value, escaped for its place."""
         if self.is_url and not self.text:
             self.add(value)
+            self.base = value
         elif self.is_url and self.slashes == 2 and _IN_HOST.fullmatch(self.text):
             self.add(_escaped(value, kept=":[]"))
         else:
             self.add(_escaped(value))
             if self.is_in_path:
                 self.filled.add(self.slashes)
+
+    def _check_behind_base(self, piece: str) -> None:
+        """Refuse what would be no path behind the value that a URL begins with, but a part of its query or fragment."""
+        if piece and ("#" in self.base or ("?" in self.base and piece[0] in "/?")):
+            raise AddressRefused("The URL that the address begins with has a ? or #, so no path can follow", hint=_HINT)
 
     def check_segments(self) -> None:
         """Refuse a segment that a value has made empty, or climb."""

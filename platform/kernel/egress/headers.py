@@ -32,6 +32,7 @@ _TRAVELLING = frozenset(
 _SET_ANEW = frozenset(("host", "content-length", "transfer-encoding"))
 _OF_THE_BODY = frozenset(("content-type", "content-encoding"))
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_UNSENT = re.compile(r"[^\x20-\x7e\t]")
 _VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
 
 
@@ -56,7 +57,15 @@ def check_headers(headers: Iterable[tuple[str, str]]) -> None:
         if meant(name) in _REFUSED:
             raise HeaderRefused(f"The header {name} is set by the platform and may not be given.")
         if _VALUE.fullmatch(value) is None:
-            raise HeaderRefused(f"The value of the header {name} holds a character that cannot be sent.")
+            raise HeaderRefused(f"The value of the header {name} {_flaw(value)}.")
+
+
+def _flaw(value: str) -> str:
+    """Say what of a value cannot be sent, and where; of the value that one character."""
+    odd = _UNSENT.search(value)
+    if odd is None:
+        return "begins or ends with a blank"
+    return f"holds a character that cannot be sent: U+{ord(odd[0]):04X}, character {odd.start() + 1}"
 
 
 def next_headers(headers: Iterable[tuple[str, str]], *, same_host: bool, with_body: bool) -> list[tuple[str, str]]:

@@ -41,19 +41,19 @@ class Hops:
     def next_request(self, response: httpx.Response) -> httpx.Request | None:
         """Build the request an answer asks for, or None when it is to be handed out as it is.
 
-        A changed method loses the body; another host gets no credentials.
+        A changed method loses the body; another host gets no credentials. An answer that names no place is no redirect.
 
         Raises:
             EgressBlocked: The new place may not be called, or leads from https to http; it has the answer's status.
             TooManyRedirects: It is one hop too many.
         """
-        request, location = response.request, response.headers.get("location")
+        request, places = response.request, {place.strip() for place in response.headers.get_list("location")} - {""}
         answers = request.extensions.get(ANSWERS, ())
-        if not self._follow or location is None or response.status_code not in _REDIRECTS.difference(answers):
+        if not self._follow or not places or response.status_code not in _REDIRECTS.difference(answers):
             return None
         try:
             before = check_url(str(request.url), self._policy)
-            after = self._next_place(before, location)
+            after = self._next_place(before, sorted(places))
         except EgressBlocked as error:
             error.answered_with = response.status_code
             raise
@@ -71,11 +71,13 @@ class Hops:
             extensions=extensions,
         )
 
-    def _next_place(self, before: Target, location: str) -> Target:
+    def _next_place(self, before: Target, places: list[str]) -> Target:
+        if len(places) > 1:
+            raise EgressBlocked("a redirect names two places")
         if self._left == 0:
             raise TooManyRedirects(f"more than {self._policy.redirects_max} redirects")
         self._left -= 1
-        return self._place(before, location)
+        return self._place(before, places[0])
 
     def _place(self, before: Target, location: str) -> Target:
         # Judged as the server spelled it: joining drops control characters and repairs odd schemes silently. Only

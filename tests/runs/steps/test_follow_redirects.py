@@ -120,3 +120,25 @@ async def test_a_redirect_that_is_an_answer_is_not_followed(bench: Bench, url: s
     emitted = await bench.run({**config, "accept_statuses": [status]})
     assert (emitted.ports["status"], emitted.ports["headers"]) == (status, {"location": "/ok"})
     assert json.loads(bench.server.calls[-1].body) == {"a": 1}
+
+
+@pytest.mark.parametrize("place", ["", "  "])
+async def test_an_answer_that_names_no_place_is_no_redirect(bench: Bench, url: str, place: str) -> None:
+    bench.server.route("POST", "/orders", [to("/orders", 307), Answer(body={"id": 7})])
+    assert (await bench.run({**POST, "url": f"{url}/orders"})).ports["response"] == {"id": 7}
+    bench.server.forget()
+    bench.server.route("POST", "/orders", to(place, 307))
+    failure = await bench.fail({**POST, "url": f"{url}/orders"})
+    assert (failure.code, failure.details["status"]) == ("HTTP_STATUS", 307)
+    assert bench.server.count("/orders") == 1
+
+
+async def test_a_redirect_that_names_two_places_leads_to_neither(bench: Bench, url: str) -> None:
+    bench.server.route("GET", "/a", Answer(body={"n": 1}))
+    bench.server.route("GET", "/x", Answer(status=302, headers={"Location": ["/a", "/a"]}))
+    assert (await bench.run({"method": "GET", "url": f"{url}/x"})).ports["response"] == {"n": 1}
+    bench.server.route("GET", "/x", Answer(status=302, headers={"Location": ["/a", "/b"]}))
+    failure = await bench.fail({"method": "GET", "url": f"{url}/x"})
+    assert (failure.code, failure.details["status"]) == ("EGRESS_BLOCKED", 302)
+    assert "two places" in failure.message
+    assert not bench.server.count("/a,%20/b")

@@ -142,3 +142,14 @@ async def test_nothing_is_read_on_a_connection_behind_a_head_that_was_mended(ben
     for _ in range(2):
         assert (await bench.run({"method": "GET", "url": f"{url}/odd"})).ports["response"] == {"n": 1}
         assert (await bench.run({"method": "GET", "url": f"{url}/ok"})).ports["response"] == {"n": 1}
+
+
+async def test_a_host_that_speaks_tls_is_told_as_one(bench: Bench, url: str) -> None:
+    bench.server.route("GET", "/x", Answer(raw=b"SSH-2.0-x\r\n"))
+    other = await bench.fail({"method": "GET", "url": f"{url}/x"})
+    bench.server.route("GET", "/x", Answer(raw=b"\x15\x03\x01\x00\x02\x02\x46"))
+    failure = await bench.fail({"method": "GET", "url": f"{url}/x"})
+    assert (failure.code, other.code) == ("RESPONSE_UNREADABLE", "RESPONSE_UNREADABLE")
+    assert "no HTTP" in other.message
+    assert "speaks TLS at that port; try https" in failure.message
+    assert not failure.host_failed

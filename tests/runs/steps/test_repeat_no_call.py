@@ -128,3 +128,20 @@ async def test_a_post_that_is_redirected_as_it_was_is_not_made_again_either(benc
     bench.server.route("POST", "/new", [Answer(503), Answer(504)])
     config = {"method": "POST", "url": f"{url}/old"}
     assert [(await bench.fail(config)).retryable for _ in range(2)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "is_told"),
+    [("DELETE", 404, True), ("DELETE", 410, True), ("PUT", 412, True), ("PUT", 404, False), ("GET", 404, False)],
+)
+async def test_what_an_earlier_attempt_may_have_done_is_told_where_it_looks_so(
+    bench: Bench, url: str, method: str, status: int, is_told: bool
+) -> None:
+    config = {"method": method, "url": f"{url}/orders/7"}
+    bench.server.route(method, "/orders/7", [Answer(status=204), Answer(status=status)])
+    assert (await bench.run(config, attempt=2)).ports["status"] == 204
+    failure = await bench.fail(config, attempt=2)
+    assert (failure.code, failure.details["status"]) == ("HTTP_STATUS", status)
+    assert ("An earlier attempt may have done it" in failure.message) is is_told
+    bench.server.route(method, "/orders/7", Answer(status=status))
+    assert "earlier attempt" not in (await bench.fail(config, attempt=1)).message

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.http_bench import Bench
+from tests.support.http_server import Answer
 
 MULTIPART = {"Content-Type": "multipart/form-data"}
 
@@ -82,3 +83,49 @@ async def test_a_base_that_no_path_can_follow_is_not_called(bench: Bench, url: s
     assert (await bench.run({"client_ref": "good", "path": "/ok"})).ports["status"] == 201
     for ref in ("query", "hash"):
         assert (await bench.fail({"client_ref": ref, "path": "/ok"})).code == "CONFIG_INVALID"
+
+
+async def test_a_file_whose_content_is_null_is_left_out_as_any_member_is(bench: Bench, url: str) -> None:
+    async def sent(content: Any) -> bytes:
+        bench.server.route("POST", "/up", Answer())
+        body = {"a": "1", "b": None, "f": {"filename": "f.txt", "content": content}}
+        await bench.run(
+            {"method": "POST", "url": f"{url}/up", "headers": {"Content-Type": "multipart/form-data"}, "body": body}
+        )
+        return bench.server.calls[-1].body
+
+    assert b'filename="f.txt"' in await sent("")
+    without = await sent(None)
+    assert b'name="a"' in without
+    assert b"f.txt" not in without
+    assert b"null" not in without
+
+
+@pytest.mark.parametrize(
+    ("address", "base", "sent"),
+    [
+        ("{{ input.base }}/a", "", "/a"),
+        ("{{ input.base }}/a", "?x=1", None),
+        ("{{ input.base }}/a", "?x=1#", None),
+        ("{{ input.base }}?y=2", "?x=1", None),
+        ("{{ input.base }}&y={{ input.base }}", "#top", None),
+        ("{{ input.base }}&y=2", "/?x=1", "/?x=1&y=2"),
+        ("{{ input.base }}", "/?x=1", "/?x=1"),
+        ("{{ input.base }}", "/a#top", "/a"),
+    ],
+)
+async def test_nothing_is_lost_behind_a_url_that_ends_in_a_query(
+    bench: Bench, url: str, address: str, base: str, sent: str | None
+) -> None:
+    bench.server.route("GET", "/*", Answer(body={"n": 1}))
+    bench.server.route("GET", "/", Answer(body={"n": 1}))
+    config = {"method": "GET", "url": address}
+    value = {"base": f"{url}{base}"}
+    if sent is None:
+        failure = await bench.fail(config, value=value, is_filled=False)
+        assert "has a ? or #" in failure.message
+        assert bench.server.calls == []
+        return
+    await bench.run(config, value=value, is_filled=False)
+    call = bench.server.calls[-1]
+    assert call.target == sent

@@ -20,6 +20,9 @@ _FIRST_OF_ANSWERS: Final = 200
 """What has a lesser status comes before the answer, save where protocols are switched."""
 _SWITCHING: Final = 101
 _BODILESS: Final = (204, 304)
+_TLS_ALERT: Final = b"\x15\x03"
+"""How a server begins that was spoken to otherwise than by TLS."""
+IS_TLS: Final = "The host speaks TLS at that port; try https."
 NO_HTTP: Final = "The answer is no HTTP."
 ODD_LINE: Final = "The answer's head has a line that is no HTTP."
 
@@ -118,7 +121,7 @@ class HeadBound:
     def _look_at_beginning(self) -> None:
         beginning = bytes(self._held[:_STATUS_BYTES])
         if not _BEGINNING.startswith(beginning[: len(_BEGINNING)]):
-            raise BodyUnreadable(NO_HTTP)
+            raise BodyUnreadable(IS_TLS if beginning.startswith(_TLS_ALERT) else NO_HTTP)
         found = _STATUS.match(beginning)
         self._named = int(found[1]) if found else None
 
