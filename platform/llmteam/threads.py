@@ -17,6 +17,8 @@ from llmteam.web.metrics import PIECES_WAITING
 from runs.events.send_buffer import Application, Receive, Scope, Send
 
 THREADS: Final = 8
+BESIDE_OTHERS: Final = 2
+"""Threads of one tenant, or address, while others have requests as well."""
 FRESH_SECONDS: Final = 1.0
 
 P = ParamSpec("P")
@@ -33,7 +35,7 @@ class RequestThreads(Executor):
     """
 
     def __init__(self, threads: int = THREADS, *, name: str = "request") -> None:
-        self._threads = FairThreads(threads, name=name)
+        self._threads = FairThreads(threads, name=name, beside_others=BESIDE_OTHERS)
         PIECES_WAITING.labels(name).set_function(lambda: self._threads.waiting)
         self._used = threading.local()
 

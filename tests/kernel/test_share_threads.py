@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 
+from kernel import fair_threads
 from kernel.fair_threads import FairThreads
 from tests.support.process_ends import eventually
 
@@ -32,10 +34,10 @@ class Busy:
 
 
 @contextmanager
-def threads(number: int) -> Iterator[tuple[FairThreads, Busy]]:
+def threads(number: int, **more: Any) -> Iterator[tuple[FairThreads, Busy]]:
     busy = Busy()
     try:
-        yield FairThreads(number, name="test"), busy
+        yield FairThreads(number, name="test", **more), busy
     finally:
         busy.release.set()
 
@@ -58,6 +60,22 @@ def test_two_owners_together_never_hold_all_threads_either() -> None:
                 fair.submit_for(owner, partial(busy.hold, owner))
         assert busy.settled(acme=5, globex=2)
         assert fair.submit_for("initech", lambda: "done").result(5) == "done"
+
+
+def test_an_owner_is_lent_more_threads_while_it_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with threads(8, beside_others=2) as (fair, busy):
+        for _ in range(20):
+            fair.submit_for("acme", partial(busy.hold, "acme"))
+        fair.submit_for(None, lambda: None).result(5)
+        assert busy.settled(acme=5)
+    with threads(8, beside_others=2) as (fair, busy):
+        fair.submit_for("globex", lambda: None).result(5)
+        for _ in range(20):
+            fair.submit_for("acme", partial(busy.hold, "acme"))
+        assert busy.settled(acme=2)
+        monkeypatch.setattr(fair_threads, "OTHERS_SECONDS", 0.0)
+        fair.submit_for("acme", partial(busy.hold, "acme"))
+        assert busy.settled(acme=5), "the others have had no work for long"
 
 
 def test_owners_who_wait_have_their_turns_and_each_its_own_order() -> None:
