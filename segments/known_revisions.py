@@ -1,10 +1,9 @@
 """Revisions that were read a moment ago: they never change, so a busy segment's need not be read again each start."""
 
-import threading
-from collections import OrderedDict
 from typing import Final
 from uuid import UUID
 
+from kernel.bounded_cache import BoundedCache
 from segments.models import Revision
 
 MAX_REMEMBERED: Final = 256
@@ -19,25 +18,16 @@ class KnownRevisions:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._by_id: OrderedDict[UUID, Revision] = OrderedDict()
+        self._by_id: BoundedCache[UUID, Revision] = BoundedCache(MAX_REMEMBERED)
 
     def find(self, revision_id: UUID) -> Revision | None:
         """Return a revision that is known."""
-        with self._lock:
-            revision = self._by_id.get(revision_id)
-            if revision is not None:
-                self._by_id.move_to_end(revision_id)
-        return revision
+        return self._by_id.get(revision_id)
 
     def remember(self, revision: Revision) -> None:
         """Keep a revision."""
-        if len(revision.definition["steps"]) > MAX_STEPS:
-            return
-        with self._lock:
-            self._by_id[revision.id] = revision
-            if len(self._by_id) > MAX_REMEMBERED:
-                self._by_id.popitem(last=False)
+        if len(revision.definition["steps"]) <= MAX_STEPS:
+            self._by_id.put(revision.id, revision)
 
 
 known_revisions = KnownRevisions()

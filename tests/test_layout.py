@@ -2,6 +2,7 @@
 
 import ast
 import platform
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -84,3 +85,16 @@ def test_bodies_and_queries_are_judged_in_one_place() -> None:
         if "tests" not in path.parts and "raise_exception=True" in path.read_text(encoding="utf-8")
     ]  # fmt: skip
     assert judging == ["platform/foundation/requests.py"]
+
+
+def test_there_is_one_bounded_cache() -> None:
+    making_room = re.compile(r"OrderedDict\(|popitem\(last|del [\w.]+\[next\(iter\(")
+    product = [path for path in modules() if path.relative_to(ROOT).parts[0] not in {"tests", "benchmarks", "examples"}]
+    found = {str(path.relative_to(ROOT)) for path in product if making_room.search(path.read_text(encoding="utf-8"))}
+    assert found == {
+        "platform/kernel/bounded_cache.py",
+        "platform/kernel/compute/turns.py",  # what waits, in turn
+        "platform/kernel/egress/pool.py",  # open connections, by the time they were given back
+        "platform/kernel/fair_threads.py",  # what waits, in turn
+        "runs/middleware/circuit.py",  # breakers: only those that are idle may go
+    }

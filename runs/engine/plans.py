@@ -1,7 +1,7 @@
 """Compiled revisions, with the handlers of their steps, kept between runs."""
 
 import asyncio
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -9,6 +9,8 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from kernel.bounded_cache import BoundedCache
+from kernel.tasks import is_wasted
 from kernel.types import Json
 from kernel.values import parse_json
 from runs.engine.middleware import wrap
@@ -106,7 +108,7 @@ class Plans:
         self._ask = ask
         self._middleware = middleware
         self._large = asyncio.Lock()
-        self._plans: OrderedDict[tuple[UUID, int], asyncio.Task[ReadyPlan]] = OrderedDict()
+        self._plans: BoundedCache[tuple[UUID, int], asyncio.Task[ReadyPlan]] = BoundedCache(KEPT_PLANS)
 
     async def get(self, revision_id: UUID, semantics: int) -> ReadyPlan:
         """Return the plan of a revision by these rules; runs that ask at the same time share the work.
@@ -116,11 +118,9 @@ class Plans:
         """
         key = revision_id, semantics
         task = self._plans.get(key)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = self._plans[key] = asyncio.create_task(self._load(revision_id, semantics))
-            if len(self._plans) > KEPT_PLANS:
-                self._plans.popitem(last=False)
-        self._plans.move_to_end(key)
+        if task is None or is_wasted(task):
+            task = asyncio.create_task(self._load(revision_id, semantics))
+            self._plans.put(key, task)
         return await asyncio.shield(task)
 
     async def _load(self, revision_id: UUID, semantics: int) -> ReadyPlan:

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
+from kernel.bounded_cache import BoundedCache
+from kernel.tasks import is_wasted
 from runs.engine.clock import DatabaseClock
 from runs.engine.store import prices
 from runs.engine.store.connection import AsyncDatabase
@@ -56,27 +57,21 @@ class Remembered(Generic[Fact]):
         self._ask = ask
         self._read = read
         self._seconds = seconds
-        self._known: OrderedDict[UUID, tuple[float, asyncio.Task[Fact]]] = OrderedDict()
+        self._known: BoundedCache[UUID, asyncio.Task[Fact]] = BoundedCache(KEPT_TENANTS)
 
     async def get(self, tenant_id: UUID) -> Fact:
         """Return the fact, at most ``seconds`` old."""
         known = self._known.get(tenant_id)
-        if known is None or known[0] <= time.monotonic() or _is_useless(known[1]):
+        if known is None or is_wasted(known):
             until = time.monotonic() + self._seconds
-            known = self._known[tenant_id] = until, asyncio.create_task(self._look_up(tenant_id))
-            self._known.move_to_end(tenant_id)
-            if len(self._known) > KEPT_TENANTS:
-                self._known.popitem(last=False)
-        return await asyncio.shield(known[1])
+            known = asyncio.create_task(self._look_up(tenant_id))
+            self._known.put(tenant_id, known, until=until)
+        return await asyncio.shield(known)
 
     async def get_newer(self, tenant_id: UUID) -> Fact:
         """Read the fact now: for those who miss something in what is believed."""
-        self._known.pop(tenant_id, None)
+        self._known.pop(tenant_id)
         return await self.get(tenant_id)
 
     async def _look_up(self, tenant_id: UUID) -> Fact:
         return await self._ask(lambda connection: self._read(connection, tenant_id))
-
-
-def _is_useless(task: "asyncio.Task[Any]") -> bool:
-    return task.done() and (task.cancelled() or task.exception() is not None)

@@ -3,6 +3,7 @@
 from collections import deque
 from typing import Final
 
+from kernel.bounded_cache import BoundedCache
 from runs.bus.deltas import Delta
 from runs.events.cursor import AttemptKey, EventFrame
 
@@ -25,7 +26,7 @@ class Live:
         self.heard = 0
         self._kept: deque[Delta] = deque()
         self._characters = 0
-        self._ends: dict[AttemptKey, int] = {}
+        self._ends: BoundedCache[AttemptKey, int] = BoundedCache(KEPT_ENDS)
 
     def hear(self, delta: Delta) -> None:
         """Keep a piece; the oldest go when there are too many."""
@@ -39,9 +40,7 @@ class Live:
         """Note that an attempt is over."""
         key = frame.ended_attempt
         if key is not None:
-            self._ends[key] = frame.place.seq
-            if len(self._ends) > KEPT_ENDS:
-                del self._ends[next(iter(self._ends))]
+            self._ends.put(key, frame.place.seq)
 
     def after(self, heard: int, seq: int) -> tuple[list[Delta], int]:
         """Give what a follower may hear now.
@@ -60,6 +59,7 @@ class Live:
             if delta.begun_seq > seq:
                 break
             position += 1
-            if seq < self._ends.get((delta.step_id, delta.activation, delta.attempt), seq + 1):
+            ended = self._ends.get((delta.step_id, delta.activation, delta.attempt))
+            if ended is None or seq < ended:
                 found.append(delta)
         return found, position

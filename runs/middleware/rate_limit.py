@@ -1,6 +1,5 @@
 """Keeps to the limits of connections: so many calls a minute for a tenant and connection, of all workers together."""
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
+from kernel.bounded_cache import BoundedCache
 from runs.bus.shared_state import SharedState, SharedStateAway
 from runs.step_api.base import Defer, Emit, Endpoint, Next, StepCall, StepType, Wait
 from segments.catalog import Effect
@@ -38,7 +38,7 @@ class RateLimit:
             )
         )
         self._local = MovingWindowRateLimiter(MemoryStorage())
-        self._told: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._told: BoundedCache[tuple[str, str], float] = BoundedCache(KEPT_QUEUES)
 
     def wants(self, step_type: StepType) -> bool:
         """Pure steps call nobody."""
@@ -76,11 +76,8 @@ class RateLimit:
             return await _hit(self._local, limit, owner)
 
     def _in_turn(self, owner: tuple[str, str], limit: RateLimitItem, free_at: float) -> float:
-        at = max(free_at, self._told.get(owner, 0.0) + limit.get_expiry() / limit.amount)
-        self._told[owner] = at
-        self._told.move_to_end(owner)
-        if len(self._told) > KEPT_QUEUES:
-            self._told.popitem(last=False)
+        at = max(free_at, (self._told.get(owner) or 0.0) + limit.get_expiry() / limit.amount)
+        self._told.put(owner, at)
         return at
 
 

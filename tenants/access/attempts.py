@@ -1,14 +1,13 @@
 """Bounds on wrong credentials: keys, tokens and sign-ins that are refused are counted by address and by account."""
 
 import hashlib
-import threading
 import time
-from collections import OrderedDict
 from typing import Final
 
 from django.conf import settings
 from prometheus_client import Counter
 
+from kernel.bounded_cache import BoundedCache
 from tenants.access.rate_limits import per_seconds, rate_limits
 from tenants.errors import TooManyAttempts
 
@@ -29,8 +28,7 @@ class Attempts:
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._lock = threading.Lock()
-        self._closed: OrderedDict[str, float] = OrderedDict()  # by address, until when; the oldest first
+        self._closed: BoundedCache[str, float] = BoundedCache(MAX_CLOSED)  # by address, until when
 
     def check(self, address: str) -> None:
         """Refuse where this process knows the address as closed.
@@ -38,8 +36,8 @@ class Attempts:
         Raises:
             TooManyAttempts: It is.
         """
-        with self._lock:
-            seconds = self._closed.get(address, 0.0) - time.monotonic()
+        until = self._closed.get(address)
+        seconds = 0.0 if until is None else until - time.monotonic()
         if seconds > 0:
             self._refuse("address", settings.WRONG_CREDENTIALS_PER_MINUTE, max(1, round(seconds)))
 
@@ -57,7 +55,7 @@ class Attempts:
         limit = per_seconds(f"{self._kind}_wrong_of_address", most, WINDOW_SECONDS)
         if not limits.hit(limit, address):
             seconds = limits.seconds_left(limit, address)
-            self._close(address, seconds)
+            self._closed.put(address, time.monotonic() + seconds)
             self._refuse("address", most, seconds)
         if account is not None:
             limit = per_seconds(f"{self._kind}_wrong_for_account", MAX_PER_ACCOUNT, WINDOW_SECONDS)
@@ -65,13 +63,6 @@ class Attempts:
             if not limits.hit(limit, name):
                 self._refuse("account", MAX_PER_ACCOUNT, limits.seconds_left(limit, name))
         WRONG.labels(self._kind, "refused").inc()
-
-    def _close(self, address: str, seconds: int) -> None:
-        with self._lock:
-            self._closed.pop(address, None)
-            self._closed[address] = time.monotonic() + seconds
-            if len(self._closed) > MAX_CLOSED:
-                self._closed.popitem(last=False)
 
     def _refuse(self, whose: str, most: int, seconds: int) -> None:
         WRONG.labels(self._kind, f"{whose}_limited").inc()

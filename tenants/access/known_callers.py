@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from kernel.bounded_cache import BoundedCache
 from tenants.types import Caller
 
 REMEMBERED_SECONDS: Final = 4.0
@@ -19,19 +20,17 @@ MAX_REMEMBERED: Final = 1_000
 class KnownCallers:
     """Remembers callers by a hash of their key, for at most ``REMEMBERED_SECONDS`` from before they were read.
 
-    Holds no key in clear. Holds at most ``MAX_REMEMBERED``: the oldest make room. May be used from any thread.
+    Holds no key in clear. Holds at most ``MAX_REMEMBERED``. May be used from any thread.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._by_hash: dict[bytes, tuple[float, Caller]] = {}  # the oldest first, as all live equally long
+        self._by_hash: BoundedCache[bytes, Caller] = BoundedCache(MAX_REMEMBERED)
         self._forgets = 0
 
     def find(self, key_text: str) -> Caller | None:
         """Return whose key this was a moment ago; None when that is not known any more."""
-        with self._lock:
-            until, caller = self._by_hash.get(_hash(key_text), (0.0, None))
-        return caller if time.monotonic() < until else None
+        return self._by_hash.get(_hash(key_text))
 
     def begin(self) -> tuple[float, int]:
         """Note when a look-up begins; ``remember`` asks for it."""
@@ -41,22 +40,14 @@ class KnownCallers:
         """Keep what was looked up, unless anything was forgotten meanwhile: it might have been read before that."""
         until, forgets = begun
         with self._lock:
-            if forgets != self._forgets:
-                return
-            self._by_hash.pop(_hash(key_text), None)
-            self._by_hash[_hash(key_text)] = (until, caller)
-            if len(self._by_hash) > MAX_REMEMBERED:
-                del self._by_hash[next(iter(self._by_hash))]
+            if forgets == self._forgets:
+                self._by_hash.put(_hash(key_text), caller, until=until)
 
     def forget(self, tenant_id: UUID) -> None:
         """Forget the callers of a tenant: its keys are looked up again."""
         with self._lock:
             self._forgets += 1
-            self._by_hash = {
-                name: (until, caller)
-                for name, (until, caller) in self._by_hash.items()
-                if caller.tenant.id != tenant_id
-            }
+            self._by_hash.drop(lambda caller: caller.tenant.id == tenant_id)
 
 
 known_callers = KnownCallers()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from kernel.bounded_cache import BoundedCache
 from kernel.types import Json
 from tenants.sign_in.errors import ProviderFailed
 from tenants.sign_in.fetching import MAX_TOLD, fetch_object
@@ -38,7 +39,6 @@ class Metadata:
 class _Known:
     metadata: Metadata
     keys: Keys
-    until: float
     refetch_from: float
 
 
@@ -47,7 +47,7 @@ class MetadataDirectory:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[tuple[str, str], _Known] = {}
+        self._known: BoundedCache[tuple[str, str], _Known] = BoundedCache(MAX_REMEMBERED)
 
     def metadata(self, provider: SignInProvider) -> Metadata:
         """Give a provider's addresses.
@@ -82,24 +82,19 @@ class MetadataDirectory:
 
     def forget(self, provider: SignInProvider | None = None) -> None:
         """Ask a provider again; None: all."""
-        with self._lock:
-            if provider is None:
-                self._known.clear()
-            else:
-                self._known.pop((provider.key, provider.issuer), None)
+        if provider is None:
+            self._known.clear()
+        else:
+            self._known.pop((provider.key, provider.issuer))
 
     def _find(self, provider: SignInProvider) -> _Known:
         name = (provider.key, provider.issuer)
-        with self._lock:
-            found = self._known.get(name)
-        if found is not None and time.monotonic() < found.until:
+        found = self._known.get(name)
+        if found is not None:
             return found
         metadata = fetch_metadata(provider)
-        known = _Known(metadata, fetch_keys(provider, metadata), time.monotonic() + REMEMBERED_SECONDS, 0.0)
-        with self._lock:
-            self._known[name] = known
-            if len(self._known) > MAX_REMEMBERED:
-                del self._known[next(iter(self._known))]
+        known = _Known(metadata, fetch_keys(provider, metadata), 0.0)
+        self._known.put(name, known, until=time.monotonic() + REMEMBERED_SECONDS)
         return known
 
 

@@ -1,14 +1,13 @@
 """Compiled schemas, and the ones used last."""
 
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import jsonschema_rs
 
+from kernel.bounded_cache import BoundedCache
 from kernel.schemas.weight import PATTERNS, keywords_of, weight_of
 from kernel.types import Json
 from kernel.values import dump_json
@@ -35,37 +34,7 @@ class Compiled:
     weight: int
 
 
-class _Kept:
-    """The compiled schemas used last, as many as fit into a bound. Safe for threads."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._lock = threading.Lock()
-        self._schemas: OrderedDict[tuple[str, bool], tuple[Compiled, int]] = OrderedDict()
-
-    def get(self, key: tuple[str, bool]) -> Compiled | None:
-        """Give a schema, if it is here."""
-        with self._lock:
-            found = self._schemas.get(key)
-            if found is None:
-                return None
-            self._schemas.move_to_end(key)
-            return found[0]
-
-    def put(self, key: tuple[str, bool], schema: Compiled, cost: int) -> None:
-        """Keep a schema; those used longest ago make room for it."""
-        with self._lock:
-            if key in self._schemas:
-                return
-            self._schemas[key] = schema, cost
-            self._bytes += cost
-            while self._bytes > self._most_bytes:
-                _, (_, given_back) = self._schemas.popitem(last=False)
-                self._bytes -= given_back
-
-
-_kept = _Kept(MAX_KEPT_BYTES)
+_kept: Final[BoundedCache[tuple[str, bool], Compiled]] = BoundedCache(MAX_KEPT_BYTES)
 
 
 def compiled(schema: Mapping[str, Json], *, formats: bool) -> Compiled:
@@ -84,7 +53,7 @@ def compiled(schema: Mapping[str, Json], *, formats: bool) -> Compiled:
         without_draft = {name: value for name, value in schema.items() if name != "$schema"}
         found = Compiled(_compile(without_draft, formats=formats), weight_of(schema))
         patterns = sum(keyword.name in PATTERNS for keyword in keywords_of(schema))
-        _kept.put(key, found, len(key[0]) * _BYTES_PER_CHARACTER + patterns * PATTERN_BYTES * 2)
+        _kept.put(key, found, weight=len(key[0]) * _BYTES_PER_CHARACTER + patterns * PATTERN_BYTES * 2)
     return found
 
 

@@ -1,7 +1,6 @@
 """Admission of requests and WebSockets by the share of whoever sends them, before anything is done for them."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Iterable
 from functools import partial
 from typing import Final
@@ -13,6 +12,7 @@ from django.http import parse_cookie
 
 from audit.types import REQUEST, RequestContext
 from kernel.admission import REQUESTER, Admission, AdmissionBounds, RequestKind, Share, share_of_address
+from kernel.bounded_cache import BoundedCache
 from kernel.errors import PROBLEM, LimitReached
 from kernel.ids import new_id
 from llmteam.api.problems import problem
@@ -29,7 +29,7 @@ class KnownCredentials:
     """Whose keys and sessions have been accepted lately, by a hash. For counting only: they open nothing."""
 
     def __init__(self) -> None:
-        self._tenants: OrderedDict[bytes, UUID] = OrderedDict()
+        self._tenants: BoundedCache[bytes, UUID] = BoundedCache(MAX_CREDENTIALS)
 
     def share_of(self, credential: bytes | None) -> Share | None:
         """Give the share of a credential's tenant; None where it is not known."""
@@ -40,11 +40,10 @@ class KnownCredentials:
         """Remember what a request showed: whose its credential is, or that it is nobody's."""
         if credential is None:
             return
-        self._tenants.pop(credential, None)
-        if share.tenant_id is not None:
-            self._tenants[credential] = share.tenant_id
-            if len(self._tenants) > MAX_CREDENTIALS:
-                self._tenants.popitem(last=False)
+        if share.tenant_id is None:
+            self._tenants.pop(credential)
+        else:
+            self._tenants.put(credential, share.tenant_id)
 
 
 def build_admission() -> Admission:

@@ -3,7 +3,6 @@
 import asyncio
 import math
 import time
-from collections import OrderedDict
 from functools import lru_cache
 from typing import Final
 
@@ -13,6 +12,7 @@ from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
 from kernel.admission import Share
+from kernel.bounded_cache import BoundedCache
 from kernel.errors import LimitReached
 from runs.bus.shared_state import SharedState, SharedStateAway
 
@@ -60,7 +60,7 @@ class RequestRates:
             )
         )
         self._local = FixedWindowRateLimiter(MemoryStorage())
-        self._blocks: OrderedDict[Share, _Block] = OrderedDict()
+        self._blocks: BoundedCache[Share, _Block] = BoundedCache(MAX_SHARES)
 
     async def take(self, share: Share) -> None:
         """Count one request.
@@ -85,10 +85,8 @@ class RequestRates:
     def _block(self, share: Share) -> _Block:
         block = self._blocks.get(share)
         if block is None:
-            block = self._blocks[share] = _Block()
-            if len(self._blocks) > MAX_SHARES:
-                self._blocks.popitem(last=False)
-        self._blocks.move_to_end(share)
+            block = _Block()
+            self._blocks.put(share, block)
         return block
 
     def _take_from(self, block: _Block) -> bool:

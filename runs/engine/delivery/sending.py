@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from uuid import UUID
 
 import httpx
 
+from kernel.bounded_cache import BoundedCache
 from kernel.clock import utc_now
 from kernel.crypto import CannotOpen
 from kernel.egress import BodyUnreadable, ConnectionFailed, DeadlineExceeded, EgressClient, Policy, open_client
@@ -51,7 +51,7 @@ class DeliverySender:
 
     def __init__(self, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
-        self._clients: OrderedDict[UUID, tuple[Policy, EgressClient]] = OrderedDict()
+        self._clients: BoundedCache[UUID, tuple[Policy, EgressClient]] = BoundedCache(MAX_CLIENTS)
 
     async def send(self, delivery: ClaimedDelivery, body: str) -> Try:
         """Send a body once. Whatever goes wrong is part of what is returned."""
@@ -78,22 +78,16 @@ class DeliverySender:
 
     async def close(self) -> None:
         """Close every connection."""
-        for _, client in self._clients.values():
+        for _, client in self._clients.clear():
             await client.aclose()
-        self._clients.clear()
 
     async def _client(self, tenant_id: UUID, policy: Policy) -> EgressClient:
         known = self._clients.get(tenant_id)
         if known is not None and known[0] == policy:
-            self._clients.move_to_end(tenant_id)
             return known[1]
         client = open_client(policy, max_body_bytes=MAX_READ, owner=tenant_id)
-        self._clients[tenant_id] = policy, client
-        self._clients.move_to_end(tenant_id)
-        if known is None and len(self._clients) > MAX_CLIENTS:
-            _, known = self._clients.popitem(last=False)
-        if known is not None:
-            await known[1].aclose()
+        for _, gone in self._clients.put(tenant_id, (policy, client)):
+            await gone.aclose()
         return client
 
     async def _post(
