@@ -14,16 +14,16 @@ from django.utils.module_loading import import_string
 from foundation.pages import bytes_of, newest_page
 from foundation.scope import reading_scope, tenant_scope
 from kernel.canonical import content_hash
-from kernel.paging import CursorRefused, Page
+from kernel.paging import Page
 from segments.catalog import Catalog
 from segments.errors import RevisionNotFound, SegmentArchived, SegmentNotFound, StepTypeNotFound
 from segments.known_revisions import known_revisions
 from segments.models import Revision, Segment
+from segments.versioned import page_of_versions, read_number
 from tenants.connections.selectors import closed_to_tools, connection_kinds, honouring_keys
 from tenants.models import Tenant
 
 SEGMENT_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-MAX_REVISION: Final = 2**31 - 1
 
 
 def catalog() -> Catalog:
@@ -193,15 +193,9 @@ def list_revisions(*, tenant: Tenant, segment_id: str, cursor: str | None, limit
         CursorRefused: Not a cursor of ours.
     """
     segment = get_segment(tenant=tenant, segment_id=segment_id)
-    below = read_number(cursor) if cursor else None
-    if cursor and below is None:
-        raise CursorRefused
     with tenant_scope(tenant.id):
-        rows = segment.revisions.select_related("segment").defer("definition", "step_types").order_by("-number")
-        found = list((rows.filter(number__lt=below) if below else rows)[: limit + 1])
-    if len(found) <= limit:
-        return Page(found, None)
-    return Page(found[:limit], str(found[limit - 1].number))
+        rows = segment.revisions.select_related("segment").defer("definition", "step_types")
+        return page_of_versions(rows, cursor=cursor, limit=limit)
 
 
 def get_revision(*, tenant: Tenant, segment_id: str, number: str | int | None = None) -> Revision:
@@ -224,11 +218,3 @@ def get_revision(*, tenant: Tenant, segment_id: str, number: str | int | None = 
     if revision is None:
         raise RevisionNotFound
     return revision
-
-
-def read_number(text: str) -> int | None:
-    """Read the number of a revision or a version in its one spelling; None where it is none."""
-    if not text.isascii() or not text.isdigit() or len(text) > 10 or text.startswith("0"):
-        return None
-    number = int(text)
-    return number if number <= MAX_REVISION else None

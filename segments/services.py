@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from django.db.models import Max
-
-from audit.services import record
 from foundation.scope import tenant_scope
-from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.types import Json
 from segments.catalog import ConnectionRef, StepType
@@ -18,6 +16,7 @@ from segments.judgements import judge
 from segments.known_names import known_names_of
 from segments.models import Revision, Segment
 from segments.selectors import catalog, etag_of, is_segment_id
+from segments.versioned import SEGMENT, archive, find_or_add_version, lock_document, point_to
 from tenants.models import Tenant
 
 
@@ -96,7 +95,7 @@ def store_inline(*, tenant: Tenant, definition: SegmentDefinition) -> Revision:
         tenant=tenant,
         segment=None,
         content_hash=content_hash(definition),
-        defaults={"definition": definition.to_dict(), "step_types": _step_types(definition)},
+        defaults=_contents(definition),
     )
     return revision
 
@@ -112,13 +111,8 @@ def archive_segment(*, tenant: Tenant, actor: str, segment_id: str) -> None:
     if not is_segment_id(segment_id):
         raise SegmentNotFound
     with tenant_scope(tenant.id):
-        segment = Segment.objects.select_for_update().filter(segment_id=segment_id).first()
-        if segment is None:
+        if not archive(Segment.objects.filter(segment_id=segment_id), SEGMENT, actor=actor):
             raise SegmentNotFound
-        if segment.archived_at is None:
-            segment.archived_at = segment.updated_at = utc_now()
-            segment.save(update_fields=["archived_at", "updated_at"])
-            record("segment.archived", segment, actor=actor)
 
 
 def _read(document: Json, segment_id: str | None, tenant: Tenant) -> tuple[SegmentDefinition, tuple[Finding, ...]]:
@@ -142,13 +136,14 @@ def _save(
     findings: tuple[Finding, ...],
     if_match: str | None = None,
 ) -> Saved:
-    segment_id = definition.segment_id
+    told = {"name": definition.name[:200], "description": definition.description}
     with tenant_scope(tenant.id):
-        segment, _ = Segment.objects.get_or_create(tenant=tenant, segment_id=segment_id)
-        segment = Segment.objects.select_for_update(of=("self",)).select_related("current_revision").get(id=segment.id)
+        segment = lock_document(Segment.objects.all(), SEGMENT, tenant=tenant, segment_id=definition.segment_id)
         _check_match(segment, if_match)
-        revision, created = _revision(segment, definition)
-        _point(segment, revision, definition, actor=actor)
+        revision, created = find_or_add_version(
+            segment, SEGMENT, digest=content_hash(definition), contents=partial(_contents, definition)
+        )
+        point_to(segment, SEGMENT, revision, actor=actor, **told)
     return Saved(segment, revision, created, findings)
 
 
@@ -164,37 +159,9 @@ def _check_match(segment: Segment, if_match: str | None) -> None:
         )
 
 
-def _revision(segment: Segment, definition: SegmentDefinition) -> tuple[Revision, bool]:
-    digest = content_hash(definition)
-    known = segment.revisions.filter(content_hash=digest).first()
-    if known is not None:
-        return known, False
-    last = segment.revisions.aggregate(last=Max("number"))["last"] or 0
-    revision = Revision.objects.create(
-        tenant_id=segment.tenant_id,
-        segment=segment,
-        number=last + 1,
-        content_hash=digest,
-        definition=definition.to_dict(),
-        step_types=_step_types(definition),
-    )
-    return revision, True
-
-
-def _point(segment: Segment, revision: Revision, definition: SegmentDefinition, *, actor: str) -> None:
-    """Make a revision the current one and tell the audit; nothing is written when it already is."""
-    before = segment.current_revision
-    if before == revision and segment.archived_at is None:
-        return
-    segment.current_revision = revision
-    segment.name, segment.description = definition.name[:200], definition.description
-    segment.archived_at, segment.updated_at = None, utc_now()
-    segment.save(update_fields=["current_revision", "name", "description", "archived_at", "updated_at"])
-    record("segment.saved", segment, actor=actor, before=_shown(before), after=_shown(revision))
-
-
-def _shown(revision: Revision | None) -> Json:
-    return None if revision is None else {"revision": revision.number, "content_hash": revision.content_hash}
+def _contents(definition: SegmentDefinition) -> dict[str, Any]:
+    """Give the fields of a revision that say what it is."""
+    return {"definition": definition.to_dict(), "step_types": _step_types(definition)}
 
 
 def _etag(definition: SegmentDefinition) -> str:

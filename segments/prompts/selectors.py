@@ -6,11 +6,11 @@ from django.db.models import Max
 
 from foundation.pages import newest_page
 from foundation.scope import reading_scope
-from kernel.paging import CursorRefused, Page
+from kernel.paging import Page
 from segments.definition.prompt_names import TEMPLATE_ID
 from segments.errors import PromptNotFound, PromptVersionNotFound
 from segments.models import PromptTemplate, PromptVersion
-from segments.selectors import read_number
+from segments.versioned import page_of_versions, read_number
 from tenants.models import Tenant
 
 
@@ -55,15 +55,9 @@ def list_versions(*, tenant: Tenant, template_id: str, cursor: str | None, limit
         CursorRefused: Not a cursor of ours.
     """
     template = get_prompt(tenant=tenant, template_id=template_id)
-    below = read_number(cursor) if cursor else None
-    if cursor and below is None:
-        raise CursorRefused
     with reading_scope(tenant.id):
-        rows = template.versions.select_related("template").defer("prompt", "system_prompt").order_by("-number")
-        found = list((rows.filter(number__lt=below) if below else rows)[: limit + 1])
-    if len(found) <= limit:
-        return Page(found, None)
-    return Page(found[:limit], str(found[limit - 1].number))
+        rows = template.versions.select_related("template").defer("prompt", "system_prompt")
+        return page_of_versions(rows, cursor=cursor, limit=limit)
 
 
 def get_version(*, tenant: Tenant, template_id: str, number: str) -> PromptVersion:

@@ -37,7 +37,7 @@ from runs.events.queries import EventQuery, EventStreamQuery
 from runs.usage.serializers import UsageQuery
 from segments.api.serializers import SegmentListQuery
 from segments.prompts.serializers import PromptFields, PromptListQuery, PromptTextField
-from segments.selectors import read_number
+from segments.versioned import read_number
 from tenants.api.serializers import MeQuery, TokenFields
 from tenants.connections.serializers import HTTP_EXAMPLE, ConnectionFields
 from tenants.members.serializers import AbsenceFields, InvitationFields, MemberFields

@@ -9,7 +9,8 @@ from runs.circuits.listing import CIRCUIT_ID
 from runs.events.payloads import PAYLOADS
 from runs.selectors import MAX_SEQ
 from segments.definition.prompt_names import TEMPLATE_ID
-from segments.selectors import MAX_REVISION, SEGMENT_ID
+from segments.selectors import SEGMENT_ID
+from segments.versioned import MAX_NUMBER
 from tenants.connections.rules import REF
 
 TAGS: Final = {
@@ -148,7 +149,7 @@ PATH_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "template_id": {"type": "string", "pattern": whole(TEMPLATE_ID)},
     "ref": {"type": "string", "pattern": whole(REF)},
     "circuit_id": {"type": "string", "pattern": whole(CIRCUIT_ID)},
-    "number": {"type": "integer", "minimum": 1, "maximum": MAX_REVISION},
+    "number": {"type": "integer", "minimum": 1, "maximum": MAX_NUMBER},
     "seq": {"type": "integer", "minimum": 1, "maximum": MAX_SEQ},
 }
 """The forms of what paths name: those that the readers of addresses go by."""
