@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from kernel.redaction import redact_beginning
-from kernel.spellings import spellings
+from kernel.redaction import redact_beginning, spellings
 
 MAX_READ: Final = 64 * 1024
 MAX_KEPT: Final = 500

@@ -5,8 +5,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 from kernel.charsets import codec_of, label_of
-from kernel.redaction import CUT, redact
-from kernel.spellings import spellings
+from kernel.redaction import CUT, redact, spellings
 from kernel.types import Json
 from runs.http.request import OutgoingRequest
 from runs.step_api.sent import beginning, names_credential, shown, text_without_credentials

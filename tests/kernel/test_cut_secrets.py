@@ -9,8 +9,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from kernel.quoting import MAX_LEVELS, levels
 from kernel.redaction import CUT, begun_at, hidden_texts, redact, redact_beginning, redact_quotes
+from kernel.redaction.quoting import MAX_LEVELS, levels
 
 SECRET = "pa&ss<w>'o\"rd/+=\\ ~1"
 ABROAD = "p\u00e4ss \u20acw\u00f6rt+\U0001f600"

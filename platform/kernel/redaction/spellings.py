@@ -1,4 +1,4 @@
-"""The texts that a secret may have become where it was sent to; how these are quoted there is ``kernel.quoting``'s."""
+"""The texts that a secret may have become where it was sent to; how these are quoted there: ``quoting``."""
 
 import base64
 from collections.abc import Iterator

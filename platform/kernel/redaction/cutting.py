@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from kernel.quoting import QuotingLevel, begun_escape, is_quoted, levels
-from kernel.spellings import LEGACY, in_base64, spellings
+from kernel.redaction.quoting import QuotingLevel, begun_escape, is_quoted, levels
+from kernel.redaction.spellings import LEGACY, in_base64, spellings
 from kernel.types import Json
 
 SHORTEST: Final = 6
