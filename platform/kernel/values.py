@@ -166,12 +166,17 @@ def check_size(value: Json, *, limit: int = MAX_VALUE_BYTES) -> int:
         ValueTooLarge: It is over `limit`.
     """
     size = size_of(value)
+    check_bytes(size, limit=limit)
+    return size
+
+
+def check_bytes(size: int, *, limit: int = MAX_VALUE_BYTES) -> None:
+    """Look at the size of a value; raises as ``check_size``."""
     if size > limit:
         raise ValueTooLarge(
             f"The value takes {size} bytes; at most {limit} are kept.",
             extra={"size": size, "limit": limit},
         )
-    return size
 
 
 def check_depth(value: Json) -> None:

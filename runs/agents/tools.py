@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
+import orjson
+
 from kernel.errors import ErrorItem
+from kernel.json_text import JsonText
 from kernel.redaction import redact
 from kernel.types import Json
 from kernel.values import dump_json
@@ -162,11 +165,13 @@ def _told(code: str, detail: str, problems: Sequence[ErrorItem] = ()) -> str:
 
 def _answered(answer: HttpAnswer) -> str:
     remark: dict[str, Json] = {} if answer.remark is None else {"remark": answer.remark}
-    return _cut(dump_json({"status": answer.status, **remark, "response": answer.value}))
+    value = answer.value
+    shown = orjson.Fragment(value.text[: MAX_RESULT_BYTES + 1]) if isinstance(value, JsonText) else value
+    return _cut(orjson.dumps({"status": answer.status, **remark, "response": shown}))
 
 
 def _failed(failure: StepFailed) -> str:
-    return _cut(dump_json({**failure.details, "error": failure.code, "detail": failure.message}))
+    return _cut(orjson.dumps({**failure.details, "error": failure.code, "detail": failure.message}))
 
 
 def _answer_of(made: MadeCall) -> str:
@@ -189,7 +194,7 @@ def _meaning(value: Json) -> Json:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _cut(text: str) -> str:
-    if len(text.encode()) <= MAX_RESULT_BYTES:
-        return text
-    return text.encode()[:MAX_RESULT_BYTES].decode(errors="ignore") + f" ... cut at {MAX_RESULT_BYTES} bytes"
+def _cut(text: bytes) -> str:
+    if len(text) <= MAX_RESULT_BYTES:
+        return text.decode()
+    return text[:MAX_RESULT_BYTES].decode(errors="ignore") + f" ... cut at {MAX_RESULT_BYTES} bytes"

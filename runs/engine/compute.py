@@ -12,9 +12,10 @@ from kernel.clock import utc_now
 from kernel.compute.errors import ComputeBusy, ComputeLimit, ComputeUnavailable
 from kernel.compute.frames import MAX_BYTES
 from kernel.compute.shared import compute_pool
+from kernel.json_text import JsonText
 from kernel.types import Json
 from runs.core.scope import Scope
-from runs.step_api.base import Defer, StepFailed
+from runs.step_api.base import Defer, Found, StepFailed
 from runs.work.errors import read_error
 from runs.work.functions import WHAT
 from segments.expressions import Draws
@@ -35,7 +36,7 @@ async def compute(
     function: str,
     arguments: Mapping[str, Any],
     scope: Scope,
-    found: Mapping[str, Json] | None,
+    found: Found | None,
     *,
     draws: Draws | None = None,
 ) -> Json:
@@ -80,7 +81,7 @@ async def _packed(
     function: str,
     arguments: Mapping[str, Any],
     scope: Scope,
-    found: Mapping[str, Json] | None,
+    found: Found | None,
     draws: Draws | None = None,
 ) -> bytes:
     """Write all the work needs as one JSON text, value by value, with turns for others in between.
@@ -109,7 +110,7 @@ class _Writer:
         """Write a value as one piece; each one below some levels of objects on its own."""
         if levels and isinstance(value, dict):
             return {key: await self.write(inner, levels=levels - 1) for key, inner in value.items()}
-        text = orjson.dumps(value)
+        text = value.text if isinstance(value, JsonText) else orjson.dumps(value)
         self._room -= len(text)
         if self._room < 0:
             raise ComputeLimit(f"What it reads takes more than {MAX_BYTES} bytes.")

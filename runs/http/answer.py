@@ -11,6 +11,7 @@ import httpx
 
 from kernel.compute.errors import ComputeLimit
 from kernel.errors import LlmteamError, sentences
+from kernel.json_text import JsonOrText
 from kernel.redaction import redact
 from kernel.types import Json
 from runs.connections.digest import why_not_answered
@@ -35,7 +36,7 @@ _STATUSES_OF_LIMITS: Final = frozenset((403, 408, 425, 429, *_OF_THE_HOST))
 class _Found:
     """What was read of a content."""
 
-    value: Json = None
+    value: JsonOrText = None
     failure: UnreadableAnswer | None = None
 
 
@@ -43,7 +44,7 @@ class _Found:
 class HttpAnswer:
     """One answer. ``value`` and ``headers`` have no secret of the connection any more.
 
-    ``remark`` is what we have to say of its status.
+    ``remark`` is what we have to say of its status; ``is_repeatable`` whether the call may be made again.
     """
 
     status: int
@@ -52,6 +53,7 @@ class HttpAnswer:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     response_as: ResponseAs = "auto"
     remark: str | None = None
+    is_repeatable: bool = True
     _found: _Found | None = field(default=None, init=False, repr=False)
 
     @classmethod
@@ -90,8 +92,8 @@ class HttpAnswer:
                 raise StepFailed(error.code, error.detail, retryable=retryable) from error
 
     @property
-    def value(self) -> Json:
-        """The content, parsed by its type.
+    def value(self) -> JsonOrText:
+        """The content, parsed by its type; a large one that was ``read`` is still a text.
 
         Raises:
             StepFailed: RESPONSE_BINARY, or a value no run can hold.

@@ -199,6 +199,7 @@ class _Exchange:
             response, content = await self._send(accepted)
         answer = HttpAnswer.of(response, content, self._secrets(), self.request.response_as)
         answer.remark = answer.remark or self._remark()
+        answer.is_repeatable = self.request.is_repeatable
         return answer
 
     def _secrets(self) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ from typing import Final
 
 import httpx
 
+from kernel.compute.errors import ComputeBusy
 from kernel.errors import sentences
+from kernel.json_text import JsonOrText, JsonText
 from kernel.types import Json
 from kernel.values import ValueTooLarge, check_size, dump_json
 from runs.http.answer import MAX_SHOWN, HttpAnswer
@@ -15,7 +17,7 @@ from runs.http.config import HttpActionConfig, Pagination
 from runs.http.exchange import exchange
 from runs.http.links import LinkUnreadable
 from runs.http.request import OutgoingRequest
-from runs.step_api.base import StepCall, StepFailed
+from runs.step_api.base import IN_DOUBT, Defer, StepCall, StepFailed
 from segments.expressions import ExpressionError
 
 FIRST_WAIT_SECONDS: Final = 1.0
@@ -30,6 +32,7 @@ BEHIND_THE_LAST: Final = (
     "`pagination.items` give an empty list then: `response.results ?? []`."
 )
 _STATUSES_OF_END: Final = frozenset((httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND))
+NO_ROOM: Final = "The answer came, but there was no room to evaluate {place}."
 HINT_OF_END: Final = "Where the last page has none, say `... ?? null`."
 
 
@@ -93,16 +96,22 @@ def _has_time(call: StepCall, seconds: float) -> bool:
     return call.deadline is None or time.monotonic() + seconds < call.deadline
 
 
-async def evaluate(call: StepCall, place: str, expression: str, **found: Json) -> Json:
-    """Evaluate an expression of the config.
+async def evaluate(call: StepCall, answer: HttpAnswer, place: str, expression: str, **found: JsonOrText) -> Json:
+    """Evaluate an expression of the config behind an answer.
 
     Raises:
-        StepFailed: With the expression's own code; the text names the place.
+        StepFailed: With the expression's own code; the text names the place. COMPUTE_BUSY: there is no room for it,
+            and the call may not be made again for that.
+        Defer: There is no room, and the call may.
     """
     try:
-        return await call.evaluate(expression, **found)
+        return await call.evaluate(expression, status=answer.status, **found)
     except ExpressionError as error:
         raise StepFailed(error.code, f"{place}: {error}") from error
+    except Defer as busy:
+        if answer.is_repeatable:
+            raise
+        raise StepFailed(ComputeBusy.code, sentences(NO_ROOM.format(place=place), IN_DOUBT)) from busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +125,14 @@ class AnswerPage:
 
     async def evaluate(self, place: str, expression: str) -> Json:
         """Evaluate an expression of ``pagination``; raises as the function."""
-        found: dict[str, Json] = {"status": self.answer.status, "headers": dict(self.answer.headers)}
-        found |= {"page": self.number, "count": self.count}
+        found: dict[str, JsonOrText] = {
+            "headers": dict(self.answer.headers),
+            "page": self.number,
+            "count": self.count,
+        }
         try:
-            return await evaluate(self.call, f"pagination.{place}", expression, response=self.answer.value, **found)
+            response = self.answer.value
+            return await evaluate(self.call, self.answer, f"pagination.{place}", expression, response=response, **found)
         except StepFailed as failure:
             failure.details = {**failure.details, **self.answer.what_came()}
             if place in {"next", "cursor"}:
@@ -129,6 +142,11 @@ class AnswerPage:
 
 async def _items(pagination: Pagination, page: AnswerPage) -> list[Json]:
     found = page.answer.value if pagination.items is None else await page.evaluate("items", pagination.items)
+    if isinstance(found, JsonText):
+        try:
+            found = found.read() if found.is_list else ""
+        except ValueTooLarge as error:
+            raise _too_large(error) from error
     if found is None and (pagination.items is not None or page.number > 1):
         return []
     if not isinstance(found, list):
@@ -200,5 +218,9 @@ def _check(items: list[Json]) -> None:
     try:
         check_size(items)
     except ValueTooLarge as error:
-        message = f"The items of all pages are too large. {error.detail} Cut each page with pagination.items."
-        raise StepFailed(error.code, message, details=error.extra) from error
+        raise _too_large(error) from error
+
+
+def _too_large(error: ValueTooLarge) -> StepFailed:
+    message = f"The items of all pages are too large. {error.detail} Cut each page with pagination.items."
+    return StepFailed(error.code, message, details=error.extra)

@@ -13,6 +13,7 @@ import orjson
 from kernel.charsets import WIDE, codec_of, decode, is_damaged_utf8, label_of, mark_of
 from kernel.compute.shared import compute_pool
 from kernel.errors import LlmteamError, sentences
+from kernel.json_text import JsonText
 from kernel.redaction import redact, redact_beginning
 from kernel.types import Json
 from kernel.values import normalise, parse_json
@@ -33,6 +34,8 @@ _BEHIND_TYPE: Final = re.compile(r"[\s;,]")
 _BLANK: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _EXCERPT_BYTES: Final = 8_192
+_VALUE: Final = b"="
+"""Before a value that a compute process has read."""
 _CUT_LETTER: Final = re.compile(rb"[\xc0-\xff][\x80-\xbf]{0,3}\Z")
 _WIDE_JSON: Final[dict[tuple[bool, ...], str]] = {
     (False, True, False, True): "utf-16-le",
@@ -97,27 +100,27 @@ def excerpt(content: bytes, content_type: str, secrets: Sequence[str], most: int
 
 async def read_large(
     tenant: UUID, content: bytes, content_type: str, secrets: Sequence[str], response_as: ResponseAs
-) -> Json:
-    """Do what ``read_content`` does while the event loop goes on.
+) -> JsonText:
+    """Do what ``read_content`` does while the event loop goes on, which is left with the value's text.
 
     Raises:
         Unreadable: As ``read_content``.
         ComputeLimit: Reading it takes too much; other errors of the compute pool as well.
     """
     head = orjson.dumps([content_type, list(secrets), response_as])
-    found: Any = orjson.loads(await compute_pool().run(tenant, FUNCTION, head + b"\n" + content))
-    if "code" in found:
-        raise UnreadableAnswer(found["code"], found["message"], found["details"])
-    value: Json = found["value"]
-    return value
+    answer = await compute_pool().run(tenant, FUNCTION, head + b"\n" + content)
+    if answer.startswith(_VALUE):
+        return JsonText(answer[len(_VALUE) :])
+    found: Any = orjson.loads(answer)
+    raise UnreadableAnswer(found["code"], found["message"], found["details"])
 
 
 def read_bytes(payload: bytes) -> bytes:
-    """Read content in a compute process."""
+    """Read content in a compute process; gives a mark and the value, or why there is none."""
     head, _, content = payload.partition(b"\n")
     content_type, secrets, response_as = orjson.loads(head)
     try:
-        return orjson.dumps({"value": read_content(content, content_type, secrets, response_as)})
+        return _VALUE + orjson.dumps(read_content(content, content_type, secrets, response_as))
     except UnreadableAnswer as error:
         return orjson.dumps({"code": error.code, "message": error.message, "details": error.details})
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias, cast
 from uuid import UUID
 
 from kernel.clock import utc_now
+from kernel.json_text import JsonOrText, JsonText
 from kernel.redaction import redact_quotes
 from kernel.types import Json
 from runs.step_api.cookies import AttemptCookies
@@ -155,19 +156,23 @@ async def _commit_nothing() -> None:
     """Stand in where there is no journal."""
 
 
-Compute: TypeAlias = "Callable[[str, Mapping[str, Any], Names, Mapping[str, Json] | None], Awaitable[Json]]"
+Found: TypeAlias = Mapping[str, JsonOrText]
+"""More names for a piece of work."""
+Compute: TypeAlias = "Callable[[str, Mapping[str, Any], Names, Found | None], Awaitable[Json]]"
 """Does a piece of pure work: one of ``runs.work.functions.FUNCTIONS``, its arguments, names, and names that win."""
 
 
-async def compute_here(
-    function: str, arguments: Mapping[str, Any], names: Names, found: Mapping[str, Json] | None
-) -> Json:
+async def compute_here(function: str, arguments: Mapping[str, Any], names: Names, found: Found | None) -> Json:
     """Stand in where nobody else waits for this thread."""
-    return FUNCTIONS[function](arguments, with_names(names, found), Account())
+    made = {
+        name: value.read(limit=len(value.text)) if isinstance(value, JsonText) else value
+        for name, value in (found or {}).items()
+    }
+    return FUNCTIONS[function](arguments, with_names(names, made), Account())
 
 
-def with_names(names: Names, found: Mapping[str, Json] | None) -> Names:
-    """Give names with some more, which win."""
+def with_names(names: Names, found: Found | None) -> Names:
+    """Give names with some more, which win; no large text is among them."""
     return ChainMap(cast("dict[str, Json]", found), cast("dict[str, Json]", names)) if found else names
 
 
@@ -226,7 +231,7 @@ class StepCall:
         self.record("action.started", dict(sent))
         await self.commit()
 
-    async def evaluate(self, source: str, place: str = "", /, **found: Json) -> Json:
+    async def evaluate(self, source: str, place: str = "", /, **found: JsonOrText) -> Json:
         """Evaluate an expression; where that takes long, others go on meanwhile.
 
         Args:
@@ -240,9 +245,7 @@ class StepCall:
         """
         return await self.compute("value", {"source": source, "place": place}, found)
 
-    async def compute(
-        self, function: str, arguments: Mapping[str, Any], found: Mapping[str, Json] | None = None
-    ) -> Json:
+    async def compute(self, function: str, arguments: Mapping[str, Any], found: Found | None = None) -> Json:
         """Do a piece of pure work, one of ``runs.work.functions``; raises as ``evaluate``."""
         return await self.computing(function, arguments, self.names, found)
 

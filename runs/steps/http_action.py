@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 from kernel.errors import sentences
+from kernel.json_text import JsonOrText, JsonText
 from kernel.types import Json
 from kernel.values import ValueTooLarge, check_size
+from runs.http.answer import HttpAnswer
 from runs.http.config import HttpActionConfig
 from runs.http.exchange import exchange
 from runs.http.pages import evaluate, read_pages
@@ -85,7 +87,7 @@ class HttpAction(StepHandler):
         else:
             value, answer = await read_pages(call, config, config.pagination, request)
         try:
-            selected = await _selected(config, call, value, answer.status)
+            selected = await _selected(config, call, answer, value)
         except StepFailed as failure:
             failure.details = {**failure.details, **answer.what_came()}
             raise
@@ -100,14 +102,16 @@ def _kept(headers: Mapping[str, str], names: Sequence[str]) -> dict[str, Json]:
     return {name: headers[name][:MAX_HEADER_LENGTH] for name in names if name in headers}
 
 
-async def _selected(config: HttpActionConfig, call: StepCall, answer: Json, status: int) -> Json:
-    """Cut the answer to what the segment keeps, and hold that to the bound of a value."""
-    if config.select is not None:
-        answer = await evaluate(call, "select", config.select, response=answer, status=status)
+async def _selected(config: HttpActionConfig, call: StepCall, answer: HttpAnswer, value: JsonOrText) -> Json:
+    """Cut what came to what the segment keeps, and hold that to the bound of a value."""
     try:
-        check_size(answer)
+        if config.select is not None:
+            value = await evaluate(call, answer, "select", config.select, response=value)
+        if isinstance(value, JsonText):
+            return value.read()
+        check_size(value)
     except ValueTooLarge as error:
         raise StepFailed(
             error.code, sentences(error.detail, "Cut the answer with select."), details=error.extra
         ) from error
-    return answer
+    return value

@@ -24,7 +24,7 @@ _VALUE_ERRORS: Final = {kind.code: kind for kind in (ValueRefused, ValueTooLarge
 def told(error: ExpressionError | LlmteamError) -> dict[str, Json]:
     """Write an error as plain JSON."""
     if isinstance(error, LlmteamError):
-        return {"code": error.code, "message": error.detail}
+        return {"code": error.code, "message": error.detail, "extra": dict(error.extra)}
     position, hint, place = error.position, error.hint, error.place
     return {"code": error.code, "message": error.message, "position": position, "hint": hint, "place": place}
 
@@ -33,7 +33,7 @@ def read_error(told_error: Mapping[str, Any]) -> ExpressionError | LlmteamError:
     """Make the error that was told."""
     code, message = told_error["code"], told_error["message"]
     if code in _VALUE_ERRORS:
-        return _VALUE_ERRORS[code](message)
+        return _VALUE_ERRORS[code](message, extra=told_error["extra"])
     kind = _EXPRESSION_ERRORS[code]
     error: ExpressionError = kind(message, position=told_error["position"], hint=told_error["hint"])
     error.place = told_error["place"]

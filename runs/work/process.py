@@ -7,14 +7,15 @@ import orjson
 
 from kernel.errors import LlmteamError
 from kernel.types import Json
-from kernel.values import ValueTooLarge
+from kernel.values import MAX_VALUE_BYTES, ValueTooLarge, check_bytes
 from runs.core.scope import CarriedScope
 from runs.work.errors import told
 from runs.work.functions import FUNCTIONS
 from segments.expressions import Account, Draws, ExpressionError
 
 MAX_ANSWER_BYTES: Final = 4 << 20
-"""What the loop that asked can take in without holding anybody up; a value of a run has a quarter of it."""
+"""Of a config or prompt, which is text for the most part; any other answer is to be a value of a run."""
+_TEXTS: Final = frozenset(("config", "prompt"))
 
 
 def do_work(payload: bytes) -> bytes:
@@ -25,7 +26,7 @@ def do_work(payload: bytes) -> bytes:
             ``draws`` (``Draws.to_json``).
 
     Returns:
-        JSON with ``value``, or ``error`` as ``runs.work.errors.told`` writes it.
+        JSON with ``value``, or ``error`` as ``runs.work.errors.told`` writes it: also where the value is too large.
     """
     asked = orjson.loads(payload)
     names: Any = CarriedScope(asked["scope"])
@@ -37,8 +38,9 @@ def do_work(payload: bytes) -> bytes:
         made: Json = FUNCTIONS[asked["function"]](asked["arguments"], names, account)
     except (ExpressionError, LlmteamError) as error:
         return orjson.dumps({"error": told(error)})
-    answer = orjson.dumps({"value": made})
-    if len(answer) > MAX_ANSWER_BYTES:
-        too_large = ValueTooLarge(f"What it gives takes {len(answer)} bytes; at most {MAX_ANSWER_BYTES} are taken.")
-        return orjson.dumps({"error": told(too_large)})
-    return answer
+    text = orjson.dumps(made)
+    try:
+        check_bytes(len(text), limit=MAX_ANSWER_BYTES if asked["function"] in _TEXTS else MAX_VALUE_BYTES)
+    except ValueTooLarge as error:
+        return orjson.dumps({"error": told(error)})
+    return orjson.dumps({"value": orjson.Fragment(text)})

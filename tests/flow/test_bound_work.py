@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from devserver.processes import free_port
 from tenants.services import create_api_key, create_tenant
 from tests.support.definitions import steps_in_a_row
+from tests.support.http_server import Answer, CountingServer
 from tests.support.platform import Platform, running_platform
 from tests.support.process_ends import eventually
 from tests.support.server import NO_TLS
@@ -192,6 +193,23 @@ def test_what_takes_too_much_is_refused_and_holds_up_nobody(platform: Platform, 
 @pytest.mark.parametrize("name", COMPLETED)
 def test_what_takes_much_completes_and_holds_up_nobody(platform: Platform, neighbour: Platform, name: str) -> None:
     run = attack_that_holds_nothing(platform, neighbour, COMPLETED[name])
+    assert run["status"] == "completed", run["error"]
+
+
+ANSWERS = {
+    "lists": (b"[" + b",".join([b"[]"] * 700_000) + b"]", "response[1]"),
+    "objects": (b"[" + b",".join([b'{"a":1}'] * 300_000) + b"]", "len(response)"),
+}
+"""2 MiB each, which are read within the second of processor time that there is here."""
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_what_a_host_answers_holds_up_nobody(platform: Platform, neighbour: Platform, name: str) -> None:
+    body, select = ANSWERS[name]
+    with CountingServer() as server:
+        server.route("GET", "/", Answer(body=body, headers={"Content-Type": "application/json"}))
+        config = {"method": "GET", "url": f"{server.url}/", "select": select}
+        run = attack_that_holds_nothing(platform, neighbour, document({"call:http_action": config}))
     assert run["status"] == "completed", run["error"]
 
 

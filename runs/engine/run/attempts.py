@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 from foundation.platform_faults import DATABASE, platform_fault
 from kernel.clock import utc_now
 from kernel.errors import LlmteamError, sentences
+from kernel.json_text import JsonText
 from kernel.types import Json
 from kernel.values import normalise
 from runs.bus.deltas import Delta
@@ -29,6 +30,7 @@ from runs.step_api.base import (
     IN_DOUBT,
     Defer,
     Emit,
+    Found,
     Hold,
     RuntimeContext,
     StepCall,
@@ -263,22 +265,21 @@ class Attempt:
             raise Defer(utc_now(), PLATFORM) from error
         self._is_committing = False
 
-    async def _compute(
-        self, function: str, arguments: Mapping[str, Any], names: Names, found: Mapping[str, Json] | None
-    ) -> Json:
-        """Do pure work here while the account lasts, then in the compute pool.
+    async def _compute(self, function: str, arguments: Mapping[str, Any], names: Names, found: Found | None) -> Json:
+        """Do pure work here while the account lasts, then in the compute pool; what names a large text, only there.
 
         Raises:
             TooLargeHere: Who executes this attempt waits for it in the event loop.
             StepFailed: COMPUTE_LIMIT.
         """
         self._account.draws = draws = self.scope.draws(function)
-        try:
-            return self._do_here(
-                function, lambda: FUNCTIONS[function](arguments, with_names(names, found), self._account)
-            )
-        except AccountEmpty:
-            self._account.left = 0
+        if not (found and any(isinstance(value, JsonText) for value in found.values())):
+            try:
+                return self._do_here(
+                    function, lambda: FUNCTIONS[function](arguments, with_names(names, found), self._account)
+                )
+            except AccountEmpty:
+                self._account.left = 0
         if self._waits_here:
             raise TooLargeHere
         return await compute(self._claimed.tenant_id, function, arguments, self.scope, found, draws=draws)

@@ -139,13 +139,17 @@ async def test_what_an_answer_says_is_data(bench: AgentBench) -> None:
     assert told(bench.asked[1])[0]["response"] == {"note": "{{ input }} {input}"}
 
 
-async def test_a_long_answer_is_cut_and_says_so(bench: AgentBench) -> None:
-    bench.tools.route("GET", "/api/orders/*", Answer(body={"text": "ü" * 100_000}))
+@pytest.mark.parametrize("value", [["ü" * 10_000], ["ü" * 100_000], [[]] * 100_000])
+async def test_a_long_answer_is_cut_and_says_so(bench: AgentBench, value: Any) -> None:
+    bench.tools.route("GET", "/api/orders/*", Answer(body={"text": value}))
     bench.says(wants("look_up", no="7"), "ok")
     await bench.ask(prompt="x", tools=[LOOK_UP])
     (text,) = bench.asked[1].answers.values()
     assert len(text.encode()) < MAX_RESULT_BYTES + 100
-    assert "cut" in text[-40:]
+    whole = json.dumps({"status": 200, "response": {"text": value}}, ensure_ascii=False, separators=(",", ":"))
+    told_part, _, remark = text.rpartition(" ... ")
+    assert whole.startswith(told_part)
+    assert remark == f"cut at {MAX_RESULT_BYTES} bytes"
 
 
 async def test_a_connection_has_to_allow_tools(bench: AgentBench) -> None:

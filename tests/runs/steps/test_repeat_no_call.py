@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from runs.step_api.base import StepFailed
+from kernel.clock import utc_now
+from runs.step_api.base import Defer, StepFailed
 from tests.support.http_bench import Bench
 from tests.support.http_server import Answer, CountingServer
 
@@ -145,3 +146,21 @@ async def test_what_an_earlier_attempt_may_have_done_is_told_where_it_looks_so(
     assert ("An earlier attempt may have done it" in failure.message) is is_told
     bench.server.route(method, "/orders/7", Answer(status=status))
     assert "earlier attempt" not in (await bench.fail(config, attempt=1)).message
+
+
+@pytest.mark.parametrize("config", [{"select": "response.made"}, {"pagination": {"page": "p", "items": "[response]"}}])
+@pytest.mark.parametrize(("method", "is_made_again"), [("POST", False), ("GET", True)])
+async def test_what_was_answered_is_not_made_again_for_want_of_room(
+    bench: Bench, url: str, config: dict[str, Any], method: str, is_made_again: bool
+) -> None:
+    bench.server.route(method, "/made", Answer(body={"made": True}))
+
+    async def full(*_: Any) -> Any:
+        raise Defer(utc_now(), "compute")
+
+    with pytest.raises(Defer if is_made_again else StepFailed) as raised:
+        await bench.run({"method": method, "url": f"{url}/made", **config}, computing=full)
+    if isinstance(failure := raised.value, StepFailed):
+        assert (failure.code, failure.retryable) == ("COMPUTE_BUSY", False)
+        assert "so it is not made again" in failure.message
+        assert failure.details["status"] == 200

@@ -10,12 +10,13 @@ import orjson
 import pytest
 
 from kernel.errors import LlmteamError
+from kernel.json_text import JsonOrText, JsonText
 from kernel.types import Json
-from kernel.values import ValueTooLarge
+from kernel.values import MAX_VALUE_BYTES, ValueTooLarge
 from runs.core.scope import Scope
 from runs.core.state import Activation
 from runs.engine.compute import _packed, compute
-from runs.step_api.base import with_names
+from runs.step_api.base import Found, with_names
 from runs.work.errors import read_error, told
 from runs.work.functions import FUNCTIONS
 from runs.work.process import do_work
@@ -94,7 +95,7 @@ def here(function: str, arguments: dict[str, Any], scope: Scope, found: dict[str
         return type(error), told(error)
 
 
-async def there(function: str, arguments: dict[str, Any], scope: Scope, found: dict[str, Json] | None = None) -> Any:
+async def there(function: str, arguments: dict[str, Any], scope: Scope, found: Found | None = None) -> Any:
     answer = orjson.loads(do_work(await _packed(function, arguments, scope, found)))
     if "error" in answer:
         error = read_error(answer["error"])
@@ -117,6 +118,12 @@ async def test_names_that_a_step_found_go_along(scope: Scope) -> None:
     )
 
 
+async def test_a_large_text_goes_along_as_the_value_it_is(scope: Scope) -> None:
+    found: dict[str, JsonOrText] = {"response": JsonText(b'{"rows":[1,2,"x"]}'), "status": 200}
+    source = {"source": "[response.rows[2], status, input.s]"}
+    assert await there("value", source, scope, found) == ["x", 200, "hello"]
+
+
 async def test_of_other_steps_only_those_named_go_along(scope: Scope) -> None:
     async def carried(source: str) -> Any:
         return orjson.loads(await _packed("value", {"source": source}, scope, None))["scope"].get("steps")
@@ -135,11 +142,15 @@ async def test_the_pool_of_this_process_knows_the_work(scope: Scope) -> None:
         await compute("acme", "value", {"source": "nowhere"}, scope, None)
 
 
-async def test_what_gives_too_much_is_refused(scope: Scope) -> None:
-    fields = {f"f{number}": "'x' * 90000" for number in range(60)}
+@pytest.mark.parametrize("count", [12, 60])
+async def test_what_gives_too_much_is_refused(scope: Scope, count: int) -> None:
+    fields = {f"f{number}": "'x' * 90000" for number in range(count)}
     kind, error = await there("mapping", {"mapping": fields, "default": None}, scope)
     assert (kind, error["code"]) == (ValueTooLarge, "VALUE_TOO_LARGE")
-    assert "at most 4194304 are taken" in error["message"]
+    assert "at most 1048576 are kept" in error["message"]
+    assert error["extra"]["size"] > error["extra"]["limit"] == MAX_VALUE_BYTES
+    within = {name: fields[name] for name in list(fields)[:11]}
+    assert len(await there("mapping", {"mapping": within, "default": None}, scope)) == 11
 
 
 def spend_all(account: Account, scope: Scope) -> int:
