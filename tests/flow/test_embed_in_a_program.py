@@ -9,7 +9,7 @@ import pytest
 
 from devserver.folders import CHECKOUT
 from tests.conftest import Customer
-from tests.support.program_environment import program_environment
+from tests.support.processes.environment import program_environment
 from tests.support.worker import running_worker
 
 PAGE = (CHECKOUT / "docs/howto/embed.md").read_text()

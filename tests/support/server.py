@@ -2,7 +2,6 @@
 
 import ssl
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +9,10 @@ from pathlib import Path
 
 import httpx
 
-from devserver.folders import CHECKOUT
 from devserver.processes import free_port
 from tests.support.process_ends import eventually
-from tests.support.program_environment import program_environment
+from tests.support.processes.environment import program_environment
+from tests.support.processes.forked import Process, start_program
 
 START_SECONDS = 90.0
 """On a machine that does much else; alone it takes two."""
@@ -33,7 +32,7 @@ class ServerProcess:
         self.port = free_port()
         self._environment = environment
         self._log = Path(tempfile.mkdtemp(prefix="llmteam-server-")) / "server.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     @property
     def url(self) -> str:
@@ -56,11 +55,9 @@ class ServerProcess:
             self.port = free_port()
 
     def _starts(self) -> bool:
-        argv = [sys.executable, "-m", "llmteam.web", "--bind", "127.0.0.1", "--port", str(self.port)]
         environment = program_environment(**(SETTINGS | self._environment))
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(argv, cwd=CHECKOUT, env=environment, stdout=log, stderr=subprocess.STDOUT)
-        process = self._process
+        where = ("--bind", "127.0.0.1", "--port", str(self.port))
+        process = self._process = start_program("llmteam.web", *where, environment=environment, log=self._log)
         ready = eventually(lambda: self._answers() or process.poll() is not None, seconds=START_SECONDS)
         assert ready, f"the server did not come up:\n{self.log}"
         return process.poll() is None

@@ -3,18 +3,17 @@
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from devserver.folders import CHECKOUT
 from runs.models import Worker
 from tests.support import step_types
 from tests.support.process_ends import eventually
-from tests.support.program_environment import program_environment
+from tests.support.processes.environment import program_environment
+from tests.support.processes.forked import Process, start_program
 
 START_SECONDS = 90.0
 """On a machine that does much else; alone it takes two."""
@@ -38,7 +37,7 @@ class WorkerProcess:
         self.host_name = f"{name}@test"
         self._environment = environment
         self._log = Path(tempfile.mkdtemp(prefix="llmteam-worker-")) / "worker.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     @property
     def pid(self) -> int:
@@ -54,11 +53,10 @@ class WorkerProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        argv = [sys.executable, "-m", "celery", "-A", "llmteam", "worker", "--pool", "threads", "--concurrency", "2"]
-        argv += ["--without-gossip", "--without-mingle", "--hostname", self.host_name, "--loglevel", "INFO"]
+        arguments = ["-A", "llmteam", "worker", "--pool", "threads", "--concurrency", "2"]
+        arguments += ["--without-gossip", "--without-mingle", "--hostname", self.host_name, "--loglevel", "INFO"]
         environment = program_environment(**(SETTINGS | self._environment))
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(argv, cwd=CHECKOUT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        self._process = start_program("celery", *arguments, environment=environment, log=self._log)
         ready = eventually(lambda: self._is_registered() or not self.is_running, seconds=START_SECONDS)
         assert ready, f"the worker did not come up:\n{self.log}"
         assert self.is_running, f"the worker ended:\n{self.log}"

@@ -8,17 +8,21 @@ from django.db import connection
 from devserver.folders import CHECKOUT
 
 
+def environment_of_python(**more: str) -> dict[str, str]:
+    """What a program needs to find our source roots; nothing of the tools that run the tests. ``more`` goes before."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("COV_", "PYTEST_"))}
+    roots = [str(CHECKOUT), str(CHECKOUT / "platform"), os.environ.get("PYTHONPATH", "")]
+    return {**inherited, "PYTHONPATH": os.pathsep.join(roots), **more}
+
+
 def program_environment(**more: str) -> dict[str, str]:
     """What the program gets; ``more`` goes before."""
     told = connection.settings_dict
     login = f"{quote(told['USER'])}:{quote(told['PASSWORD'])}"
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("COV_", "PYTEST_"))}
-    return {
-        **inherited,
-        "PYTHONPATH": os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "platform"), os.environ.get("PYTHONPATH", "")]),
+    ours = {
         "DATABASE_URL": f"postgresql://{login}@{told['HOST']}:{told['PORT']}/{told['NAME']}",
         "LLMTEAM_DEVELOPMENT": "1",
         "EGRESS_ALLOW_HOSTS": "127.0.0.1:*",
         "EGRESS_ALLOW_CIDRS": "127.0.0.1/32",
-        **more,
     }
+    return environment_of_python(**(ours | more))
