@@ -1,9 +1,11 @@
 """Starting once per idempotency key, whatever is started and however often the caller repeats itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from functools import wraps
+from typing import Final, ParamSpec
 
 from django.db import IntegrityError, OperationalError, connection
 from django.db.models.functions import Now
@@ -16,10 +18,13 @@ from tenants.models import Tenant
 
 KEY_LIFETIME: Final = timedelta(hours=24)
 LOCK_PATIENCE: Final = "5s"
+MAX_TRIES: Final = 3
+
+Parameters = ParamSpec("Parameters")
 
 
-def _nothing() -> None:
-    """Stand in where nothing is to be prepared."""
+class _RaceLost(Exception):
+    """Another request has started something under the same key, and committed first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,65 +43,33 @@ class IdempotentRequest:
     request_hash: str
 
 
-def start_once(
-    start: Callable[[], Started],
-    *,
-    tenant: Tenant,
-    once: IdempotentRequest | None,
-    prepare: Callable[[], None] = _nothing,
-) -> Started:
-    """Start something, once per key.
+def again_after_lost_race(start: Callable[Parameters, Started]) -> Callable[Parameters, Started]:
+    """Have a start that loses the race for its key begin again, and so find the winner's run.
 
-    The key's row is written in the run's own transaction. A start that loses the race for a key waits for the winner's
-    commit and answers with its run. Refused starts leave nothing, so their key may be used again.
+    It may lose up to three times: a winner may roll back, and its key may run out of time.
 
     Args:
-        start: Makes the run, in a transaction of its own; what it raises is passed on.
-        tenant: Owner.
-        once: Without one every call starts.
-        prepare: Called before the transaction, where something is to be started; may be called again.
+        start: Finds the earlier start of its key, else makes a run and claims the key in one ``start_transaction``.
+    """
+
+    @wraps(start)
+    def started(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Started:
+        for _ in range(MAX_TRIES):
+            with suppress(_RaceLost):
+                return start(*args, **kwargs)
+        raise _in_progress()
+
+    return started
+
+
+def find_earlier_start(*, tenant: Tenant, once: IdempotentRequest | None) -> Started | None:
+    """Find what an earlier request with the same key has started; None where it is the first, or names no key.
 
     Raises:
         IdempotencyKeyReused: The key was used for another request.
-        StartInProgress: The winner of the race has not committed within 5 s.
     """
-    for _ in range(3):  # a winner may roll back, and its key may run out of time: then the next try starts the run
-        replay = None if once is None else _replay(tenant, once)
-        if replay is not None:
-            return replay
-        prepare()
-        try:
-            with tenant_scope(tenant.id):
-                started = start()
-                if once is not None:
-                    _claim_key(tenant, once, started.run)
-                return started
-        except IntegrityError as error:
-            if not _is_violation_of(error, "idempotency_key_once"):
-                raise
-        except OperationalError as error:
-            if not isinstance(error.__cause__, postgres_errors.LockNotAvailable):
-                raise
-            break
-    raise StartInProgress(extra={"retry_after": 1, "state": "starting"})
-
-
-def drop_old_idempotency_keys() -> int:
-    """Forget keys older than 24 hours, of all tenants; returns how many. May run at any time, any number of times."""
-    with unscoped("housekeeping"):
-        dropped, _ = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_LIFETIME).delete()
-    return dropped
-
-
-def _claim_key(tenant: Tenant, once: IdempotentRequest, run: Run) -> None:
-    """Insert the key's row; waits for a rival's transaction, then fails if that one has committed."""
-    with connection.cursor() as cursor:
-        cursor.execute("select set_config('lock_timeout', %s, true)", [LOCK_PATIENCE])
-    IdempotencyKey.objects.filter(key=once.key, created_at__lt=Now() - KEY_LIFETIME).delete()
-    IdempotencyKey.objects.create(tenant=tenant, key=once.key, request_hash=once.request_hash, run=run)
-
-
-def _replay(tenant: Tenant, once: IdempotentRequest) -> Started | None:
+    if once is None:
+        return None
     with tenant_scope(tenant.id):
         used = (
             IdempotencyKey.objects.filter(key=once.key, created_at__gte=Now() - KEY_LIFETIME)
@@ -108,6 +81,47 @@ def _replay(tenant: Tenant, once: IdempotentRequest) -> Started | None:
     if used.request_hash != once.request_hash:
         raise IdempotencyKeyReused
     return Started(used.run, replayed=True)
+
+
+@contextmanager
+def start_transaction(tenant: Tenant) -> Iterator[None]:
+    """Open the one transaction of a start. A refused start leaves nothing, so its key may be used again.
+
+    Raises:
+        StartInProgress: Another request with the key has not committed within 5 s.
+    """
+    try:
+        with tenant_scope(tenant.id):
+            yield
+    except IntegrityError as error:
+        if _is_violation_of(error, "idempotency_key_once"):
+            raise _RaceLost from error
+        raise
+    except OperationalError as error:
+        if isinstance(error.__cause__, postgres_errors.LockNotAvailable):
+            raise _in_progress() from error
+        raise
+
+
+def claim_key(tenant: Tenant, once: IdempotentRequest | None, run: Run) -> None:
+    """Have a key name a run, in the start's transaction; waits for a rival's, and loses if that has committed."""
+    if once is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("select set_config('lock_timeout', %s, true)", [LOCK_PATIENCE])
+    IdempotencyKey.objects.filter(key=once.key, created_at__lt=Now() - KEY_LIFETIME).delete()
+    IdempotencyKey.objects.create(tenant=tenant, key=once.key, request_hash=once.request_hash, run=run)
+
+
+def drop_old_idempotency_keys() -> int:
+    """Forget keys older than 24 hours, of all tenants; returns how many. May run at any time, any number of times."""
+    with unscoped("housekeeping"):
+        dropped, _ = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_LIFETIME).delete()
+    return dropped
+
+
+def _in_progress() -> StartInProgress:
+    return StartInProgress(extra={"retry_after": 1, "state": "starting"})
 
 
 def _is_violation_of(error: IntegrityError, constraint: str) -> bool:

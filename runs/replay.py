@@ -19,7 +19,14 @@ from runs.core import EventType
 from runs.core.events import REPLAYED_FROM
 from runs.engine.journal.journal import chain
 from runs.errors import ActivationUnknown
-from runs.idempotency import IdempotentRequest, Started, start_once
+from runs.idempotency import (
+    IdempotentRequest,
+    Started,
+    again_after_lost_race,
+    claim_key,
+    find_earlier_start,
+    start_transaction,
+)
 from runs.models import Run, RunEvent
 from runs.needs import needs_again
 from runs.selectors import get_run
@@ -35,6 +42,7 @@ _BEGIN_OR_END: Final = {EventType.STEP_STARTED, *_OUTCOMES}
 _Key = tuple[str | None, int | None]
 
 
+@again_after_lost_race
 def replay_run(
     *,
     tenant: Tenant,
@@ -67,8 +75,10 @@ def replay_run(
         IdempotencyKeyReused: The key was used for another request.
         StartInProgress: Another request with the key has not committed within 5 s.
     """
-
-    def start() -> Started:
+    earlier = find_earlier_start(tenant=tenant, once=once)
+    if earlier is not None:
+        return earlier
+    with start_transaction(tenant):
         source = get_run(tenant=tenant, run_id=run_id)
         first_seq = 0 if from_activation is None else _first_seq(source, from_activation)
         run = _new_run(source, api_key, actor, keeps_rules=bool(first_seq))
@@ -79,9 +89,8 @@ def replay_run(
         after: dict[str, Json] = {"replay_of": str(source.id), "from_activation": from_activation}
         record("run.replayed", run, actor=actor, after=after)
         ring()
-        return Started(run, replayed=False)
-
-    return start_once(start, tenant=tenant, once=once)
+        claim_key(tenant, once, run)
+    return Started(run, replayed=False)
 
 
 def _first_seq(source: Run, activation: str) -> int:

@@ -1,4 +1,4 @@
-"""Starting runs."""
+"""Starts of runs, from top to bottom: from what a caller asks for to the run that hosts will claim."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,14 @@ from foundation.inserts import insert_together
 from kernel.types import Json
 from runs.bus.doorbell import ring
 from runs.callbacks.starting import CallbackSpec, new_callback
-from runs.idempotency import IdempotentRequest, Started, start_once
+from runs.idempotency import (
+    IdempotentRequest,
+    Started,
+    again_after_lost_race,
+    claim_key,
+    find_earlier_start,
+    start_transaction,
+)
 from runs.inputs import SlowToJudge, check_input, check_input_quickly
 from runs.models import Run
 from runs.needs import needs_of
@@ -44,6 +51,7 @@ class StartRequest:
     callback: CallbackSpec | None = None
 
 
+@again_after_lost_race
 def start_run(
     *,
     tenant: Tenant,
@@ -72,79 +80,70 @@ def start_run(
         IdempotencyKeyReused: The key was used for another request.
         StartInProgress: Another request with the key has not committed within 5 s.
     """
+    earlier = find_earlier_start(tenant=tenant, once=once)
+    if earlier is not None:
+        return earlier
     who = actor or ("" if api_key is None else f"key:{api_key.public_id}")
-    start = _Start(tenant, api_key, who, wish)
+    start = _Start(tenant, api_key, who, wish, once, _judged_definition(tenant, wish))
+    judged_by: UUID | None = None
     while True:
         try:
-            return start_once(start.make, tenant=tenant, once=once, prepare=start.prepare)
-        except _NotJudged as slow:
+            return _start(start, judged_by=judged_by)
+        except _NotJudged as slow:  # it may take seconds, which a transaction must not; nothing was written
             check_input(tenant.id, wish.input, schema=slow.revision.definition["input_schema"])
-            start.judged_by = slow.revision.id
+            judged_by = slow.revision.id
+
+
+def _judged_definition(tenant: Tenant, wish: StartRequest) -> SegmentDefinition | None:
+    """Judge a definition brought along, and the input by it; None where the start is of a saved segment."""
+    if wish.segment_id is not None:
+        return None
+    definition = read_inline(tenant=tenant, document=wish.definition, below="/segment")
+    if definition.input_schema is not None:
+        check_input(tenant.id, wish.input, schema=definition.input_schema)
+    return definition
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """A start that is judged as far as it can be before its transaction; ``definition`` is what it brings along."""
+
+    tenant: Tenant
+    api_key: ApiKey | None
+    actor: str
+    wish: StartRequest
+    once: IdempotentRequest | None
+    definition: SegmentDefinition | None
 
 
 class _NotJudged(Exception):
-    """Judging the input by a revision may take seconds, which a transaction must not; nothing was written."""
+    """Whether the input fits a revision may take seconds to tell."""
 
     def __init__(self, revision: Revision) -> None:
         super().__init__()
         self.revision = revision
 
 
-@dataclass(slots=True)
-class _Start:
-    """One start: judged before its transaction, save what takes milliseconds, then made in it.
+def _start(start: _Start, *, judged_by: UUID | None) -> Started:
+    """Make the run in one transaction, then ring; find it where ``on_duplicate`` means one that is there.
 
-    Attributes:
-        definition: What an inline start brings, judged.
-        judged_by: The revision whose ``input_schema`` the input is known to fit.
+    Raises:
+        _NotJudged: The input may take long, and the revision is not ``judged_by``.
     """
-
-    tenant: Tenant
-    api_key: ApiKey | None
-    actor: str
-    wish: StartRequest
-    definition: SegmentDefinition | None = None
-    judged_by: UUID | None = None
-
-    def prepare(self) -> None:
-        """Judge a definition brought along, and the input by it."""
-        if self.wish.segment_id is not None or self.definition is not None:
-            return
-        definition = read_inline(tenant=self.tenant, document=self.wish.definition, below="/segment")
-        if definition.input_schema is not None:
-            check_input(self.tenant.id, self.wish.input, schema=definition.input_schema)
-        self.definition = definition
-
-    def make(self) -> Started:
-        """Make the run, in the transaction that is open."""
-        if self.definition is not None:
-            return _make(self, store_inline(tenant=self.tenant, definition=self.definition))
-        revision = _saved_revision(self.tenant, self.wish.segment_id or "", self.wish.revision)
-        schema = revision.definition.get("input_schema")
-        if schema is not None and revision.id != self.judged_by:
-            try:
-                check_input_quickly(self.wish.input, schema=schema)
-            except SlowToJudge:
-                raise _NotJudged(revision) from None
-        return _make(self, revision)
-
-
-def _make(start: _Start, revision: Revision) -> Started:
     tenant, wish = start.tenant, start.wish
-    segment_id = revision.definition["segment_id"]
-    existing = _existing(tenant, wish, segment_id)
-    if existing is not None:
-        return Started(existing, replayed=True)
-    run = _new_run(tenant, start.api_key, start.actor, wish, revision)
-    rows: list[Model] = [run]
-    after: dict[str, Json] = {"segment_id": segment_id, "content_hash": revision.content_hash}
-    if wish.callback is not None:
-        callback = new_callback(tenant=tenant, run=run, wish=wish.callback)
-        rows.append(callback)
-        after["callback"] = callback.host
-    insert_together(new_entry("run.started", run, actor=start.actor, after=after), *rows)
-    ring()
-    return Started(run, replayed=False)
+    with start_transaction(tenant):
+        if start.definition is not None:
+            revision = store_inline(tenant=tenant, definition=start.definition)
+        else:
+            revision = _saved_revision(tenant, wish.segment_id or "", wish.revision)
+            _check_input(wish, revision, judged_by)
+        existing = _existing(tenant, wish, revision)
+        run = existing or _new_run(start, revision)
+        if existing is None:
+            _insert(run, start)
+            ring()
+        claim_key(tenant, start.once, run)
+    return Started(run, replayed=existing is not None)
 
 
 def _saved_revision(tenant: Tenant, segment_id: str, number: int | None) -> Revision:
@@ -155,23 +154,33 @@ def _saved_revision(tenant: Tenant, segment_id: str, number: int | None) -> Revi
     return get_revision(tenant=tenant, segment_id=segment_id, number=number)
 
 
-def _existing(tenant: Tenant, wish: StartRequest, segment_id: str) -> Run | None:
+def _check_input(wish: StartRequest, revision: Revision, judged_by: UUID | None) -> None:
+    schema = revision.definition.get("input_schema")
+    if schema is None or revision.id == judged_by:
+        return
+    try:
+        check_input_quickly(wish.input, schema=schema)
+    except SlowToJudge:
+        raise _NotJudged(revision) from None
+
+
+def _existing(tenant: Tenant, wish: StartRequest, revision: Revision) -> Run | None:
     """Find the run a blind repeat means. The tenant's row is locked, so that of two repeats one starts a run."""
     if wish.on_duplicate != RETURN_EXISTING:
         return None
     Tenant.objects.select_for_update(no_key=True).get(id=tenant.id)
-    same = Run.objects.filter(client_reference=wish.client_reference, segment_id=segment_id)
+    same = Run.objects.filter(client_reference=wish.client_reference, segment_id=revision.definition["segment_id"])
     return same.select_related("revision", "tenant").order_by("created_at", "id").first()
 
 
-def _new_run(tenant: Tenant, api_key: ApiKey | None, actor: str, wish: StartRequest, revision: Revision) -> Run:
-    timeout = wish.timeout_seconds
+def _new_run(start: _Start, revision: Revision) -> Run:
+    wish, timeout = start.wish, start.wish.timeout_seconds
     return Run(
-        tenant=tenant,
+        tenant=start.tenant,
         revision=revision,
         segment_id=revision.definition["segment_id"],
-        started_by=api_key,
-        started_by_actor=actor,
+        started_by=start.api_key,
+        started_by_actor=start.actor,
         client_reference=wish.client_reference,
         metadata=dict(wish.metadata or {}),
         input=wish.input,
@@ -182,3 +191,14 @@ def _new_run(tenant: Tenant, api_key: ApiKey | None, actor: str, wish: StartRequ
         step_types=needs_of(revision),
         traceparent=REQUEST.get().traceparent,
     )
+
+
+def _insert(run: Run, start: _Start) -> None:
+    """Insert the run with its audit entry, and its callback if it has one, in one statement."""
+    rows: list[Model] = [run]
+    after: dict[str, Json] = {"segment_id": run.segment_id, "content_hash": run.revision.content_hash}
+    if start.wish.callback is not None:
+        callback = new_callback(tenant=start.tenant, run=run, wish=start.wish.callback)
+        rows.append(callback)
+        after["callback"] = callback.host
+    insert_together(new_entry("run.started", run, actor=start.actor, after=after), *rows)
