@@ -6,10 +6,8 @@ from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, NullIf
-from django.utils.module_loading import import_string
 
 from foundation.pages import bytes_of, newest_page
 from foundation.scope import reading_scope, tenant_scope
@@ -17,6 +15,7 @@ from kernel.canonical import content_hash
 from kernel.paging import Page
 from segments.catalog import Catalog
 from segments.errors import RevisionNotFound, SegmentArchived, SegmentNotFound, StepTypeNotFound
+from segments.installed import installed_catalog, installed_connections
 from segments.known_revisions import known_revisions
 from segments.models import Revision, Segment
 from segments.versioned import page_of_versions, read_number
@@ -29,19 +28,17 @@ SEGMENT_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 def catalog() -> Catalog:
     """Return the step types of this installation.
 
-    The setting STEP_REGISTRY names who holds them: the handlers live in an app above this one.
+    The app that has their handlers supplies them.
     """
-    found: Catalog = import_string(settings.STEP_REGISTRY)().catalog
-    return found
+    return installed_catalog()
 
 
 def connections_of(tenant: Tenant) -> dict[str, str]:
     """Tell which connections a tenant's steps may name, kind by ref: its own, and those of the installation.
 
-    The setting INSTALLED_CONNECTIONS names who knows the latter.
+    The app that calls them supplies the latter.
     """
-    installed: dict[str, str] = import_string(settings.INSTALLED_CONNECTIONS)()
-    return {**installed, **connection_kinds(tenant=tenant)}
+    return {**installed_connections(), **connection_kinds(tenant=tenant)}
 
 
 def refs_closed_to_tools(tenant: Tenant) -> frozenset[str]:

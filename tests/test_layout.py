@@ -98,3 +98,11 @@ def test_there_is_one_bounded_cache() -> None:
         "platform/kernel/fair_threads.py",  # what waits, in turn
         "runs/middleware/circuit.py",  # breakers: only those that are idle may go
     }
+
+
+def test_a_path_in_the_settings_is_read_by_the_app_it_leads_into() -> None:
+    reading = {
+        str(path.relative_to(ROOT)) for path in modules()
+        if "tests" not in path.parts and "import_string(" in path.read_text(encoding="utf-8")
+    }  # fmt: skip
+    assert reading == {"runs/steps/registry.py", "runs/engine/middleware.py", "runs/runtime.py"}

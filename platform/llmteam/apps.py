@@ -5,11 +5,11 @@ import logging
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin import apps as admin_apps
-from django.utils.module_loading import import_string
 
 from kernel.compute.pool import ComputePool
 from kernel.compute.shared import set_compute_pool
 from kernel.compute.slot import ProcessBounds
+from runs.steps.registry import installed_registry
 
 
 class LlmteamConfig(AppConfig):
@@ -30,7 +30,7 @@ class LlmteamConfig(AppConfig):
 
         app.set_default()
         logging.captureWarnings(settings.LOG_FORMAT == "json")
-        import_string(settings.STEP_REGISTRY)()
+        installed_registry()
         set_compute_pool(_compute_pool())
 
 

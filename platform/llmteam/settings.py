@@ -232,9 +232,6 @@ COMPUTE_WAITING = environment.whole("COMPUTE_WAITING", 32, least=1, most=10_000)
 WORKER_MEMORY_MIB = environment.whole("WORKER_MEMORY_MIB", 256, least=32, most=1_048_576)
 UNSENT_MIB_PER_TENANT = environment.whole("UNSENT_MIB_PER_TENANT", 32, least=4, most=1024)
 
-INSTALLED_CONNECTIONS = "runs.runtime.registered_refs"
-PROVIDER_ADDRESSES = "runs.providers.registry.provider_addresses"
-
 EGRESS_ALLOW_HOSTS = environment.words("EGRESS_ALLOW_HOSTS")
 EGRESS_ALLOW_CIDRS = environment.words("EGRESS_ALLOW_CIDRS")
 # A newcomer's first call goes to their own machine.

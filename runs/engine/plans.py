@@ -6,9 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.conf import settings
-from django.utils.module_loading import import_string
-
 from kernel.bounded_cache import BoundedCache
 from kernel.tasks import is_wasted
 from kernel.types import Json
@@ -18,7 +15,7 @@ from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase
 from runs.step_api.base import Middleware, Next, StepHandler
 from runs.step_api.judging import judge_answer
-from runs.steps.registry import StepRegistry
+from runs.steps.registry import installed_registry
 from segments.catalog import ERROR_PORT
 from segments.definition import read_segment
 from segments.definition.config import has_templates
@@ -140,7 +137,7 @@ def prepare(text: str, middleware: Sequence[Middleware] = (), semantics: int = S
     segment = read_segment(parse_json(text)).segment
     if segment is None:
         raise PlanUnavailable("The revision cannot be read any more.")
-    known: StepRegistry = import_string(settings.STEP_REGISTRY)()
+    known = installed_registry()
     missing = sorted({step.type for step in segment.steps if step.type not in known.catalog})
     if missing:
         raise PlanUnavailable(f"No worker here has the step type {', '.join(missing)}.")

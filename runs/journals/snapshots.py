@@ -5,9 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from django.conf import settings
-from django.utils.module_loading import import_string
-
 from foundation.scope import tenant_scope
 from kernel.canonical import canonical_json
 from kernel.types import Json
@@ -19,7 +16,7 @@ from runs.errors import SnapshotTooLarge
 from runs.journals.records import read_events
 from runs.models import Run, RunEvent
 from runs.selectors import get_run
-from segments.catalog import Catalog
+from runs.steps.registry import installed_registry
 from segments.definition import read_segment
 from segments.plan.compilation import compile_plan
 from tenants.models import Tenant
@@ -74,7 +71,7 @@ def _document(run: Run) -> Iterator[bytes]:
 
 def _empty_state(run: Run) -> State | None:
     """Make ready to fold; None where this process does not know all step types of the revision."""
-    catalog: Catalog = import_string(settings.STEP_REGISTRY)().catalog
+    catalog = installed_registry().catalog
     segment = read_segment(run.revision.definition).segment
     if segment is None or any(step.type not in catalog for step in segment.steps):
         return None

@@ -8,7 +8,9 @@ from importlib.metadata import entry_points
 from typing import Final
 
 from django.apps import apps
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
 from runs.providers.registry import provider_offers
 from runs.step_api.base import StepHandler
@@ -71,6 +73,12 @@ def register(handler: type[StepHandler]) -> None:
     if registry.cache_info().currsize:
         raise RuntimeError("Step types are registered before Django is set up.")
     _of_program[f"{handler.__module__}.{handler.__qualname__}"] = handler
+
+
+def installed_registry() -> StepRegistry:
+    """Give the registry that the setting STEP_REGISTRY names, ``registry`` unless a program has its own."""
+    found: StepRegistry = import_string(settings.STEP_REGISTRY)()
+    return found
 
 
 @cache

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.conf import settings
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils.module_loading import import_string
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
@@ -15,6 +13,7 @@ from foundation.console import ConsoleAdmin, actor_of, column
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from tenants.connections.certificates import MAX_PEM_LENGTH, expires_at
+from tenants.connections.installed import provider_addresses
 from tenants.connections.options import OPTIONS
 from tenants.connections.rules import POINTERS, REF, ConnectionSpec, problems, secret_problems, tls_problems
 from tenants.connections.services import (
@@ -72,8 +71,7 @@ class ConnectionForm(Form):
             tenant = cleaned.get("tenant") or self.instance.tenant
             if not self.instance.pk or self.instance._state.adding:  # noqa: SLF001 - Django's way to tell a new row
                 self._check_ref(tenant, cleaned["ref"])
-            providers = import_string(settings.PROVIDER_ADDRESSES)()
-            found = [*problems(wish_of(cleaned), policy=policy_of(tenant), providers=providers)]
+            found = [*problems(wish_of(cleaned), policy=policy_of(tenant), providers=provider_addresses())]
             found += secret_problems(self.secret_wish, wish_of(cleaned))
             key = wished_tls_key(self.instance, wish_of(cleaned), self.tls_key_wish)
             found += tls_problems(wish_of(cleaned), key, now=utc_now())

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Final
 
 from django.conf import settings
-from django.utils.module_loading import import_string
 
 from audit.services import record
 from foundation.scope import tenant_scope
@@ -12,6 +11,7 @@ from kernel.clock import utc_now
 from kernel.egress import Policy, build_policy
 from kernel.errors import ErrorItem
 from kernel.types import Json
+from tenants.connections.installed import provider_addresses
 from tenants.connections.rules import REF, ConnectionSpec, moved_host, problems, secret_problems, tls_problems
 from tenants.errors import ConnectionInvalid, ConnectionNotFound, ConnectionRefInvalid
 from tenants.models import Connection, Tenant
@@ -49,7 +49,7 @@ def save_connection(
     """
     if REF.fullmatch(ref) is None:
         raise ConnectionRefInvalid
-    found = list(problems(wish, policy=policy_of(tenant), providers=import_string(settings.PROVIDER_ADDRESSES)()))
+    found = list(problems(wish, policy=policy_of(tenant), providers=provider_addresses()))
     found += secret_problems(secret, wish)
     if found:
         raise ConnectionInvalid(errors=found)

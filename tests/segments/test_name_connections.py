@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from runs.runtime import PlainClient, runtime
 from tenants.connections.rules import ConnectionSpec
 from tenants.connections.services import save_connection
 from tests.conftest import Customer
@@ -62,10 +63,13 @@ def test_another_tenant_s_does_not_count(acme: Customer, globex: Customer, crm: 
     assert found["hint"] is None
 
 
-def test_what_the_installation_has_is_everybody_s(acme: Customer, api: Api, settings: Any) -> None:
+def test_what_the_installation_has_is_everybody_s(acme: Customer, api: Api) -> None:
     assert len(warnings(api(acme).post("/api/v1/segments/validate", calling("shop")))) == 1
-    settings.INSTALLED_CONNECTIONS = f"{__name__}.installed"
-    assert warnings(api(acme).post("/api/v1/segments/validate", calling("shop"))) == []
+    runtime.clients.register("shop", PlainClient("shop", "https://shop.example.com"))
+    try:
+        assert warnings(api(acme).post("/api/v1/segments/validate", calling("shop"))) == []
+    finally:
+        runtime.clients.forget("shop")
 
 
 def test_a_name_that_a_template_makes_is_left_to_the_run(acme: Customer, api: Api) -> None:
@@ -114,7 +118,3 @@ def test_a_stored_prompt_that_is_not_there_is_a_warning(acme: Customer, globex: 
     assert len(prompts("of_globex")) == 1
     client.delete("/api/v1/prompts/letter")
     assert len(prompts("letter")) == 1
-
-
-def installed() -> dict[str, str]:
-    return {"shop": "http"}

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from audit.models import Entry
 from foundation.scope import tenant_scope
 from tenants.access.known_callers import known_callers
+from tenants.connections.installed import provider_addresses
 from tenants.models import Connection
 from tenants.sealing import open_from
 from tests.conftest import Customer
@@ -180,8 +181,10 @@ def addresses() -> dict[str, str | None]:
     return {"openai": "https://api.example.com", "on_site": None}
 
 
-def test_a_provider_without_an_address_of_its_own_needs_one(acme: Customer, api: Api, settings: Any) -> None:
-    settings.PROVIDER_ADDRESSES = f"{__name__}.addresses"
+def test_a_provider_without_an_address_of_its_own_needs_one(
+    acme: Customer, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider_addresses, "_tell", addresses)
     client = api(acme)
     assert client.put("/api/v1/connections/default", GPT).status_code == 201
     on_site = {**GPT, "provider": "on_site"}

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.conf import settings
-from django.utils.module_loading import import_string
 
 from kernel.log_fields import note
 from kernel.tasks import end_tasks
@@ -25,6 +24,7 @@ from runs.engine.services import AWAY, HostServices
 from runs.engine.store.claims import Claimed, claim_runs, disown_unknown
 from runs.engine.store.connection import AsyncDatabase, build_pool
 from runs.metrics import CLAIMS_HELD_BACK, RUNS_OWNED
+from runs.steps.registry import installed_registry
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class Host:
             ),
             lease_seconds=settings.WORKER_LEASE_SECONDS,
             beat_seconds=settings.WORKER_HEARTBEAT_SECONDS,
-            step_types=import_string(settings.STEP_REGISTRY)().offers,
+            step_types=installed_registry().offers,
         )
 
     def _call(self, function: Callable[..., object], *arguments: object) -> None:
