@@ -28,7 +28,9 @@ def judge(segment: Mapping[str, Any], run_input: Any, found: Result, finished: S
     """
     graph = Graph(segment)
     expected: list[Result] = []
-    recorded: list[Schedule] = [AsRecorded(finished), AsRecorded(finished, late=True)]
+    recorded: list[Schedule] = [
+        AsRecorded(finished, late=late, fails_at_once=at_once) for at_once in (False, True) for late in (False, True)
+    ]
     for schedule in [*recorded, *map(AtRandom, range(SCHEDULES))]:
         result = Interpreter(graph, schedule).run(run_input)
         if result not in expected:

@@ -60,15 +60,14 @@ class AtRandom:
 class AsRecorded:
     """Finishes steps in the order in which a journal has them; the rest oldest first.
 
-    Gatherings fail in their turn. Late, as in an engine that does its pure steps one after the other, a step starts
-    when its outcome is due.
+    Gatherings fail in their turn or at once. Late, as in an engine that does its pure steps one after the other, a step
+    starts when its outcome is due.
     """
 
-    fails_at_once = False
-
-    def __init__(self, finished: Sequence[Label], *, late: bool = False) -> None:
+    def __init__(self, finished: Sequence[Label], *, late: bool = False, fails_at_once: bool = False) -> None:
         self._finished = list(finished)
         self._late = late
+        self.fails_at_once = fails_at_once
 
     def number_to_start(self, in_flight: Sequence[Label], fresh: Sequence[Label]) -> int:
         """Start all at once, or those up to the one whose outcome is due."""
