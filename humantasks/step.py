@@ -231,7 +231,7 @@ def _place(call: StepCall) -> dict[str, Any]:
 
 
 def _open(*, call: StepCall, place: Mapping[str, Any]) -> HumanTask:
-    return open_task(wish=_wish(call), **place)
+    return open_task(spec=_wish(call), **place)
 
 
 def _wish(call: StepCall) -> TaskSpec:

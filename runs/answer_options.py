@@ -1,4 +1,4 @@
-"""Wishes of callers for the answer about a run: how long to wait, for what, and how to tell a failure."""
+"""Options of an answer about a run: how long to wait, for what, and how to tell a failure."""
 
 import re
 from dataclasses import dataclass

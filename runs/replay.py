@@ -105,9 +105,9 @@ def _first_seq(source: Run, activation: str) -> int:
     return int(first)
 
 
-def _insert(run: Run, wish: CallbackSpec | None) -> None:
+def _insert(run: Run, spec: CallbackSpec | None) -> None:
     """Keep the new run, and its callback if it has one."""
-    callback = None if wish is None else new_callback(tenant=run.tenant, run=run, wish=wish)
+    callback = None if spec is None else new_callback(tenant=run.tenant, run=run, spec=spec)
     run.save(force_insert=True)
     if callback is not None:
         callback.save(force_insert=True)

@@ -54,9 +54,9 @@ def try_step_type(
     if len(inputs) > 1:
         raise TrialInputsInvalid
     port, value = next(iter(inputs.items()), (step_type.input_ports[0].name, {}))
-    wish = StartRequest(definition=_segment(step_type, config, port), input=value, is_test=True)
+    spec = StartRequest(definition=_segment(step_type, config, port), input=value, is_test=True)
     try:
-        return start_run(tenant=tenant, api_key=api_key, actor=actor, wish=wish, once=once)
+        return start_run(tenant=tenant, api_key=api_key, actor=actor, spec=spec, once=once)
     except SegmentInvalid as error:
         raise SegmentInvalid(errors=[_below_config(item) for item in error.errors]) from error
 

@@ -38,17 +38,17 @@ def absence(request: HttpRequest) -> HttpResponse:
     """Show when the member is away; a POST changes it."""
     member = cast("MemberRequest", request).member
     if request.method != "POST":
-        return _shown(request, member, _wish_of(member))
+        return _shown(request, member, _absence_of(member))
     if "back" in request.POST:
         clear_absence(tenant=member.tenant, actor=_actor(member), member_id=member.id)
         return go_to(request, reverse("inbox:absence"), said=gettext("You are back."))
-    wish = _kept(member, read_wish(request.POST))
-    if wish.problems:
-        return _shown(request, member, wish, status=422)
+    absence = _kept(member, read_absence(request.POST))
+    if absence.problems:
+        return _shown(request, member, absence, status=422)
     return go_to(request, reverse("inbox:absence"), said=gettext("Your absence is kept."))
 
 
-def read_wish(post: Mapping[str, str]) -> AbsenceRequest:
+def read_absence(post: Mapping[str, str]) -> AbsenceRequest:
     """Read what was typed, and say what cannot be read."""
     away_from, away_until, stands_in = (str(post.get(name, "")).strip() for name in FIELDS)
     problems = {
@@ -63,31 +63,31 @@ def read_wish(post: Mapping[str, str]) -> AbsenceRequest:
     return AbsenceRequest(away_from, away_until, stands_in, problems)
 
 
-def _kept(member: Membership, wish: AbsenceRequest) -> AbsenceRequest:
-    """Send a wish to the service, unless it cannot be read; with what is wrong with it."""
-    away_from = _moment(wish.away_from)
-    if wish.problems or away_from is None:
-        return wish
+def _kept(member: Membership, absence: AbsenceRequest) -> AbsenceRequest:
+    """Send an absence to the service, unless it cannot be read; with what is wrong with it."""
+    away_from = _moment(absence.away_from)
+    if absence.problems or away_from is None:
+        return absence
     try:
         set_absence(
             tenant=member.tenant,
             actor=_actor(member),
             member_id=member.id,
             away_from=away_from,
-            away_until=_moment(wish.away_until),
-            stands_in=parse_id(wish.stands_in),
+            away_until=_moment(absence.away_until),
+            stands_in=parse_id(absence.stands_in),
         )
     except MemberInvalid as error:
         found = {(item.pointer or "").strip("/"): texts.problem_text(item) for item in error.errors}
-        return replace(wish, problems=found)
-    return wish
+        return replace(absence, problems=found)
+    return absence
 
 
-def _shown(request: HttpRequest, member: Membership, wish: AbsenceRequest, *, status: int = 200) -> HttpResponse:
+def _shown(request: HttpRequest, member: Membership, absence: AbsenceRequest, *, status: int = 200) -> HttpResponse:
     with reading_scope(member.tenant_id):
         others = [other for other in active_members() if other.id != member.id]
     context = {
-        "wish": wish,
+        "absence": absence,
         "others": [{"id": str(other.id), "name": shown_name(other)} for other in others],
         "is_set": member.away_from is not None,
         "said": what_was_said(request),
@@ -102,7 +102,7 @@ def _actor(member: Membership) -> str:
         return person_of(member).actor
 
 
-def _wish_of(member: Membership) -> AbsenceRequest:
+def _absence_of(member: Membership) -> AbsenceRequest:
     stands_in = "" if member.stands_in_id is None else str(member.stands_in_id)
     return AbsenceRequest(_written(member.away_from), _written(member.away_until), stands_in)
 

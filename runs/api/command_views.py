@@ -16,7 +16,7 @@ from runs.api.requests import idempotency_of
 from runs.api.streaming import ChunksResponse
 from runs.api.views import READ, START_PARAMETERS, START_RESPONSES, WRITE, started_response
 from runs.api.waiting import RunResponse
-from runs.callbacks.serializers import callback_wish
+from runs.callbacks.serializers import callback_spec
 from runs.commands import command_run
 from runs.journals.snapshots import snapshot_run
 from runs.models import SignalKind
@@ -116,7 +116,7 @@ class ReplayRunView(APIView):
     )
     def post(self, request: Request, run_id: str) -> RunResponse:
         """Start the new run, or find the one an earlier request made."""
-        fields, caller, wish = (
+        fields, caller, options = (
             read_fields(serializers.ReplayFields, request.data),
             caller_of(request),
             answer_options_of(request),
@@ -129,7 +129,7 @@ class ReplayRunView(APIView):
             once=idempotency_of(request, replay=run_id),
             **_with_callback(fields, request),
         )
-        return started_response(request, started, wish=wish)
+        return started_response(request, started, options=options)
 
 
 class RunSnapshotView(APIView):
@@ -154,7 +154,7 @@ class RunSnapshotView(APIView):
 def _with_callback(fields: dict[str, Any], request: Request) -> dict[str, Any]:
     if "callback" not in fields:
         return fields
-    return {**fields, "callback": callback_wish(fields["callback"], runs_url=runs_location(request))}
+    return {**fields, "callback": callback_spec(fields["callback"], runs_url=runs_location(request))}
 
 
 def _command(request: Request, run_id: str, command: SignalKind) -> Response:

@@ -11,7 +11,7 @@ from foundation.shapes import JsonObject
 from kernel.values import size_of
 from runs.api import requests
 from runs.api.examples import RUN_EXAMPLE
-from runs.callbacks.serializers import CallbackFields, CallbackShape, wished
+from runs.callbacks.serializers import CallbackFields, CallbackShape, start_fields
 from runs.circuits.shapes import WaitingForShape
 from runs.journals.calls import CallShape
 from runs.models import RunStatus
@@ -92,9 +92,9 @@ class SavedStart(StartFields):
         required=False, min_value=1, max_value=2**31 - 1, help_text="The current one by default."
     )
 
-    def wish(self, segment_id: str, *, runs_url: str) -> StartRequest:
-        """Say what is wanted, by a caller that reads runs at an address."""
-        return StartRequest(segment_id=segment_id, **wished(self.validated_data, runs_url=runs_url))
+    def start_request(self, segment_id: str, *, runs_url: str) -> StartRequest:
+        """Return the request to start; `runs_url` is where its caller reads runs."""
+        return StartRequest(segment_id=segment_id, **start_fields(self.validated_data, runs_url=runs_url))
 
 
 class InlineStart(StartFields):
@@ -102,9 +102,9 @@ class InlineStart(StartFields):
 
     segment = ObjectField(help_text="The definition to run.")
 
-    def wish(self, *, runs_url: str) -> StartRequest:
-        """Say what is wanted, by a caller that reads runs at an address."""
-        fields = wished(self.validated_data, runs_url=runs_url)
+    def start_request(self, *, runs_url: str) -> StartRequest:
+        """Return the request to start; `runs_url` is where its caller reads runs."""
+        fields = start_fields(self.validated_data, runs_url=runs_url)
         return StartRequest(definition=fields.pop("segment"), **fields)
 
 

@@ -92,9 +92,9 @@ class CatalogTestView(APIView):
             tenant=caller.tenant, api_key=caller.api_key, actor=caller.actor, type_id=type_id, once=once, **fields
         )
         show = partial(trial_body, request=request)
-        wish = answer_options_of(request, default=WAIT_SECONDS)
+        options = answer_options_of(request, default=WAIT_SECONDS)
         location = run_location(started.run.id, request)
-        response = RunResponse(started.run, show, wish=wish, location=location)
+        response = RunResponse(started.run, show, options=options, location=location)
         if started.replayed:
             response["Idempotent-Replayed"] = "true"
         return response

@@ -37,7 +37,7 @@ class RunResponse(Response):
 
     Attributes:
         run: The run as it was read last.
-        wish: How the caller would be answered.
+        options: How the caller would be answered.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class RunResponse(Response):
         run: Run,
         show: Callable[[Run], Any],
         *,
-        wish: AnswerOptions | None = None,
+        options: AnswerOptions | None = None,
         location: str = "",
         is_read: bool = False,
     ) -> None:
@@ -54,13 +54,13 @@ class RunResponse(Response):
         Args:
             run: The run.
             show: Writes a body.
-            wish: What the caller asks for.
+            options: What the caller asks for.
             location: Where the run can be read.
             is_read: The run was asked for and here it is: a 200, whether it is over or not.
         """
         super().__init__()
         self.run = run
-        self.wish = wish or AnswerOptions()
+        self.options = options or AnswerOptions()
         self._show = show
         self._location = location
         self._is_read = is_read
@@ -72,14 +72,16 @@ class RunResponse(Response):
         if self.run.status in RESTS:
             return True
         waits_for = {wait["kind"] for wait in self.run.waiting_for}
-        return self.wish.until == Until.PARKED and self.run.status == RunStatus.WAITING and bool(waits_for & FOR_OTHERS)
+        return (
+            self.options.until == Until.PARKED and self.run.status == RunStatus.WAITING and bool(waits_for & FOR_OTHERS)
+        )
 
     def show_run(self, run: Run) -> None:
         """Answer with this state of the run: 200 when it is over, else 202 and where to look again."""
         self.run = run
         self.data = self._show(run)
         self.status_code = 200 if run.is_over or self._is_read else 202
-        if self.wish.on_failure == OnFailure.ERROR and run.is_over and run.status != RunStatus.COMPLETED:
+        if self.options.on_failure == OnFailure.ERROR and run.is_over and run.status != RunStatus.COMPLETED:
             self.data = failed_run_problem(run, self.data)
             self.status_code = self.data["status"]
             self.content_type = PROBLEM
@@ -116,7 +118,7 @@ def waits(view: View) -> AsyncView:
 
 
 def _is_to_wait(response: HttpResponseBase) -> TypeGuard[RunResponse]:
-    return isinstance(response, RunResponse) and response.wish.wait_seconds > 0 and not response.is_at_rest
+    return isinstance(response, RunResponse) and response.options.wait_seconds > 0 and not response.is_at_rest
 
 
 def _render(response: HttpResponseBase) -> None:
@@ -134,7 +136,7 @@ async def _wait_for_rest(response: RunResponse) -> None:
     hub = the_hub()
     read_again = sync_to_async(response.read_again)
     with hub.watching(("run", response.run.id), ask_at_once=True) as watch, contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(response.wish.wait_seconds):
+        async with asyncio.timeout(response.options.wait_seconds):
             while not hub.is_closing:
                 await watch.changed.wait()
                 watch.changed.clear()

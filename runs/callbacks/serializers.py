@@ -37,15 +37,15 @@ class CallbackFields(Strict):
     )
 
 
-def wished(fields: Mapping[str, Any], *, runs_url: str) -> dict[str, Any]:
+def start_fields(fields: Mapping[str, Any], *, runs_url: str) -> dict[str, Any]:
     """Turn a start's fields into what the service is asked, for a caller that reads runs at an address."""
-    wish = {"input": {}, **fields}
+    start = {"input": {}, **fields}
     if "callback" in fields:
-        wish["callback"] = callback_wish(fields["callback"], runs_url=runs_url)
-    return wish
+        start["callback"] = callback_spec(fields["callback"], runs_url=runs_url)
+    return start
 
 
-def callback_wish(fields: Mapping[str, Any], *, runs_url: str) -> CallbackSpec:
+def callback_spec(fields: Mapping[str, Any], *, runs_url: str) -> CallbackSpec:
     """Turn a callback's fields into what the service is asked."""
     events = dict.fromkeys(fields.get("events", [event.value for event in ENDS]))
     address = Address(fields["url"], list(fields.get("headers", {}).items()))

@@ -60,7 +60,7 @@ def check_notifications(*, tenant: Tenant, address: Address) -> Target:
     Raises:
         CallbackRefused: It may not be called, or not with these headers.
     """
-    return check_callback(tenant=tenant, wish=CallbackSpec(address, [event.value for event in TASKS], ""), below="")
+    return check_callback(tenant=tenant, spec=CallbackSpec(address, [event.value for event in TASKS], ""), below="")
 
 
 def set_notifications(*, tenant: Tenant, actor: str, address: Address, runs_url: str) -> NotificationTarget:

@@ -26,29 +26,29 @@ class CallbackSpec:
     runs_url: str
 
 
-def check_callback(*, tenant: Tenant, wish: CallbackSpec, below: str = "/callback") -> Target:
+def check_callback(*, tenant: Tenant, spec: CallbackSpec, below: str = "/callback") -> Target:
     """Judge a callback by its text; what its name resolves to is judged at each delivery.
 
     Args:
         tenant: Whose.
-        wish: Where it goes, with what.
+        spec: Where it goes, with what.
         below: Where it stands in what was sent.
 
     Raises:
         CallbackRefused: It may not be called, or not with these headers.
     """
     try:
-        target = check_address(wish.address.url, policy_of(tenant))
+        target = check_address(spec.address.url, policy_of(tenant))
     except EgressBlocked as error:
         raise _refused(error, f"{below}/url") from error
     try:
-        check_own_headers(wish.address.headers)
+        check_own_headers(spec.address.headers)
     except HeaderRefused as error:
         raise _refused(error, f"{below}/headers") from error
     return target
 
 
-def new_callback(*, tenant: Tenant, run: Run, wish: CallbackSpec) -> RunCallback:
+def new_callback(*, tenant: Tenant, run: Run, spec: CallbackSpec) -> RunCallback:
     """Give a run that is not inserted yet a callback, whose row is to be inserted with it.
 
     Sees to it that the tenant has something to sign with.
@@ -56,10 +56,10 @@ def new_callback(*, tenant: Tenant, run: Run, wish: CallbackSpec) -> RunCallback
     Raises:
         CallbackRefused: As for ``check_callback``.
     """
-    target = check_callback(tenant=tenant, wish=wish)
-    run.callback_events = list(wish.events)
-    callback = RunCallback(run_id=run.id, tenant=tenant, host=host_of(target), runs_url=wish.runs_url)
-    seal_address(callback, wish.address)
+    target = check_callback(tenant=tenant, spec=spec)
+    run.callback_events = list(spec.events)
+    callback = RunCallback(run_id=run.id, tenant=tenant, host=host_of(target), runs_url=spec.runs_url)
+    seal_address(callback, spec.address)
     sign_for(tenant)
     return callback
 

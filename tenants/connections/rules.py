@@ -80,48 +80,48 @@ class ConnectionSpec:
         return self.auth or (ConnectionAuth.PROVIDER if self.kind == ConnectionKind.LLM else ConnectionAuth.NONE)
 
 
-def problems(wish: ConnectionSpec, *, policy: Policy, providers: Mapping[str, str | None]) -> Iterator[ErrorItem]:
+def problems(spec: ConnectionSpec, *, policy: Policy, providers: Mapping[str, str | None]) -> Iterator[ErrorItem]:
     """Tell everything that is wrong with a connection.
 
     Args:
-        wish: The connection.
+        spec: The connection.
         policy: What the tenant may call.
         providers: The providers of language models that are installed, each with its own address if it has one.
     """
-    yield from _of_kind(wish, providers)
-    yield from _of_auth(wish)
+    yield from _of_kind(spec, providers)
+    yield from _of_auth(spec)
     for name in ("base_url", "token_url"):
-        if getattr(wish, name):
-            yield from _of_url(name, getattr(wish, name), policy)
-    yield from _of_headers(wish.headers)
-    yield from option_problems(wish.kind, wish.options)
+        if getattr(spec, name):
+            yield from _of_url(name, getattr(spec, name), policy)
+    yield from _of_headers(spec.headers)
+    yield from option_problems(spec.kind, spec.options)
 
 
-def secret_problems(secret: object, wish: ConnectionSpec) -> Iterator[ErrorItem]:
+def secret_problems(secret: object, spec: ConnectionSpec) -> Iterator[ErrorItem]:
     """Refuse a secret that cannot be sent: a line end pasted along with a key, or what no header carries."""
     if not isinstance(secret, str):
         return
     if _CONTROL.search(secret):
         hint = "Paste it without line ends or tabs."
         yield _item("secret", "CONTROL_CHARACTER", "The secret has a line end or another control character.", hint)
-    elif (refused := _REFUSED_IN_SECRETS.get(wish.shown_auth)) and (found := refused.search(secret)):
+    elif (refused := _REFUSED_IN_SECRETS.get(spec.shown_auth)) and (found := refused.search(secret)):
         place = f"Character {found.start() + 1} of the secret (U+{ord(found[0]):04X})"
-        detail = f"{place} cannot be part of what the auth {wish.shown_auth} sends."
+        detail = f"{place} cannot be part of what the auth {spec.shown_auth} sends."
         yield _item("secret", "CHARACTER_REFUSED", detail, "Paste the secret alone, without blanks or words around it.")
 
 
-def tls_problems(wish: ConnectionSpec, key: str, *, now: datetime) -> Iterator[ErrorItem]:
+def tls_problems(spec: ConnectionSpec, key: str, *, now: datetime) -> Iterator[ErrorItem]:
     """Tell what is wrong with what a connection has for TLS.
 
     Args:
-        wish: The connection.
+        spec: The connection.
         key: The private key of its client certificate, new or kept; empty for none.
         now: When it is to be valid.
     """
-    has_any = bool(wish.tls_ca or wish.tls_certificate or key)
-    if has_any and urlsplit(wish.base_url).scheme == "http":
+    has_any = bool(spec.tls_ca or spec.tls_certificate or key)
+    if has_any and urlsplit(spec.base_url).scheme == "http":
         yield _item("tls_ca", "NOT_TLS", "The base_url begins with http, so certificates have no use.", "Write https.")
-    yield from certificate_problems(wish.tls_ca, wish.tls_certificate, key, now=now)
+    yield from certificate_problems(spec.tls_ca, spec.tls_certificate, key, now=now)
 
 
 def moved_host(before: ConnectionSpec, after: ConnectionSpec) -> bool:
@@ -130,22 +130,22 @@ def moved_host(before: ConnectionSpec, after: ConnectionSpec) -> bool:
     return places[0] != places[1]
 
 
-def _of_kind(wish: ConnectionSpec, providers: Mapping[str, str | None]) -> Iterator[ErrorItem]:
-    if wish.kind == ConnectionKind.LLM:
-        if wish.provider not in providers:
+def _of_kind(spec: ConnectionSpec, providers: Mapping[str, str | None]) -> Iterator[ErrorItem]:
+    if spec.kind == ConnectionKind.LLM:
+        if spec.provider not in providers:
             hint = f"One of {', '.join(sorted(providers))}."
             yield _item("provider", "UNKNOWN_PROVIDER", "There is no such provider of language models.", hint)
-        elif not wish.base_url and providers[wish.provider] is None:
-            yield _item("base_url", "MISSING_FIELD", f"The provider {wish.provider} has no address of its own.")
-        yield from _of_model_address(wish.base_url)
+        elif not spec.base_url and providers[spec.provider] is None:
+            yield _item("base_url", "MISSING_FIELD", f"The provider {spec.provider} has no address of its own.")
+        yield from _of_model_address(spec.base_url)
         return
-    if not wish.base_url:
+    if not spec.base_url:
         yield _item("base_url", "MISSING_FIELD", "A connection to an HTTP API needs a base_url.")
-    elif any(mark in wish.base_url for mark in "?#"):
+    elif any(mark in spec.base_url for mark in "?#"):
         detail = "A base_url ends before ? and #: the paths of steps are put behind it."
         yield _item("base_url", "INVALID", detail, "Write what follows them into the step's `path` or `query`.")
     for name in ("provider", "model"):
-        if getattr(wish, name):
+        if getattr(spec, name):
             yield _item(name, "NOT_OF_THIS_KIND", f"Only a connection to a language model has a {name}.")
 
 
@@ -157,7 +157,7 @@ def _of_model_address(base_url: str) -> Iterator[ErrorItem]:
         yield _item("base_url", "INVALID", detail, f"Leave {own} out.")
 
 
-def _of_auth(wish: ConnectionSpec) -> Iterator[ErrorItem]:
+def _of_auth(spec: ConnectionSpec) -> Iterator[ErrorItem]:
     needed = {
         ConnectionAuth.BASIC: ("username",),
         ConnectionAuth.DIGEST: ("username",),
@@ -165,30 +165,30 @@ def _of_auth(wish: ConnectionSpec) -> Iterator[ErrorItem]:
         ConnectionAuth.QUERY: ("auth_name",),
         ConnectionAuth.OAUTH2: ("token_url", "client_id"),
     }
-    auth = wish.shown_auth
-    yield from _of_another_kind(wish)
+    auth = spec.shown_auth
+    yield from _of_another_kind(spec)
     for name in needed.get(ConnectionAuth(auth), ()):
-        if not getattr(wish, name):
+        if not getattr(spec, name):
             said = f"a name, that of the {_NAMED_BY[auth]}" if name == "auth_name" else name
             yield _item(name, "MISSING_FIELD", f"The auth {auth} needs {said}.")
-    if auth == ConnectionAuth.BASIC and ":" in wish.username:
+    if auth == ConnectionAuth.BASIC and ":" in spec.username:
         yield _item(
             "username", "INVALID", "A user name of basic auth holds no colon: the host would take it for its end."
         )
-    if wish.auth_name and not _NAME.fullmatch(wish.auth_name):
+    if spec.auth_name and not _NAME.fullmatch(spec.auth_name):
         yield _item("auth_name", "INVALID", "A header's or parameter's name has letters, digits, hyphens only.")
-    if auth == ConnectionAuth.HEADER and wish.auth_name:
-        yield from _refusal("auth_name", {wish.auth_name: "x"})
+    if auth == ConnectionAuth.HEADER and spec.auth_name:
+        yield from _refusal("auth_name", {spec.auth_name: "x"})
 
 
-def _of_another_kind(wish: ConnectionSpec) -> Iterator[ErrorItem]:
-    auth = wish.shown_auth
-    if auth == ConnectionAuth.DIGEST and wish.kind != ConnectionKind.HTTP:
+def _of_another_kind(spec: ConnectionSpec) -> Iterator[ErrorItem]:
+    auth = spec.shown_auth
+    if auth == ConnectionAuth.DIGEST and spec.kind != ConnectionKind.HTTP:
         yield _item("auth", "NOT_OF_THIS_KIND", "Only an HTTP API is shown the secret by digest.")
-    if auth == ConnectionAuth.PROVIDER and wish.kind != ConnectionKind.LLM:
+    if auth == ConnectionAuth.PROVIDER and spec.kind != ConnectionKind.LLM:
         yield _item("auth", "NOT_OF_THIS_KIND", "Only a language model has a provider to show the secret to.")
     for name in ("audience", "resource", "secret_in"):
-        if getattr(wish, name) and auth != ConnectionAuth.OAUTH2:
+        if getattr(spec, name) and auth != ConnectionAuth.OAUTH2:
             yield _item(name, "NOT_OF_THIS_KIND", f"Only the auth oauth2 has {name}.")
 
 

@@ -136,7 +136,7 @@ class ConnectionFields(Strict):
             raise serializers.ValidationError(f"At most {MAX_HEADERS} headers.", "TOO_MANY")
         return value
 
-    def wish(self) -> ConnectionSpec:
+    def spec(self) -> ConnectionSpec:
         """Say what is wanted."""
         fields = dict(self.validated_data)
         fields.pop("secret", None)
@@ -146,12 +146,12 @@ class ConnectionFields(Strict):
         return ConnectionSpec(**fields, **tls, **{renamed.get(name, name): value for name, value in auth.items()})
 
     @property
-    def secret_wish(self) -> object:
+    def secret_change(self) -> object:
         """Say what becomes of the secret: a text, None, or ``KEEP``."""
         return self.validated_data.get("secret", KEEP)
 
     @property
-    def tls_key_wish(self) -> object:
+    def tls_key_change(self) -> object:
         """Say what becomes of the private key: a text, or ``KEEP``."""
         return self.validated_data.get("tls", {}).get("key", KEEP)
 

@@ -68,9 +68,9 @@ class ConnectionView(APIView):
             tenant=caller.tenant,
             actor=caller.actor,
             ref=ref,
-            wish=fields.wish(),
-            secret=fields.secret_wish,
-            tls_key=fields.tls_key_wish,
+            spec=fields.spec(),
+            secret=fields.secret_change,
+            tls_key=fields.tls_key_change,
         )
         return Response(connection_body(row), status=201 if created else 200)
 

@@ -94,9 +94,9 @@ def play_http(platform: Platform, case: dict[str, Any]) -> None:
 
 def _is_connected(platform: Platform, server: CountingServer, case: dict[str, Any], ref: str) -> bool:
     """Save the case's connection; one that the step could only call unusable is refused here."""
-    wish = dict(case.get("connection", {}))
-    auth = {"type": wish.pop("auth", "none"), **{name: wish.pop(name) for name in AUTH if name in wish}}
-    body = {"kind": "http", "base_url": f"{server.url}/base", "auth": auth, **wish}
+    spec = dict(case.get("connection", {}))
+    auth = {"type": spec.pop("auth", "none"), **{name: spec.pop(name) for name in AUTH if name in spec}}
+    body = {"kind": "http", "base_url": f"{server.url}/base", "auth": auth, **spec}
     saved = platform.caller.put(f"/api/v1/connections/{ref}", json=body)
     if case.get("error") == "CONNECTION_UNUSABLE":
         assert saved.status_code == 422

@@ -47,14 +47,14 @@ def acme(db: None) -> Tenant:
     return make_tenant("acme")
 
 
-def a_task(tenant: Tenant, *, started_by: str = "key:canvas", **wish: Any) -> HumanTask:
+def a_task(tenant: Tenant, *, started_by: str = "key:canvas", **spec: Any) -> HumanTask:
     revision = make_revision(tenant, steps_in_a_row("input"))
     with tenant_scope(tenant.id):
         run = Run.objects.create(
             tenant=tenant, revision=revision, segment_id="s", timeout_seconds=60, started_by_actor=started_by
         )
     facts = {name: getattr(WISH, name) for name in WISH.__dataclass_fields__}
-    return open_task(tenant_id=tenant.id, run_id=run.id, step_id="ask", activation=1, wish=TaskSpec(**(facts | wish)))
+    return open_task(tenant_id=tenant.id, run_id=run.id, step_id="ask", activation=1, spec=TaskSpec(**(facts | spec)))
 
 
 def sees(member: Membership, task: HumanTask) -> bool:
@@ -196,14 +196,14 @@ def test_a_decision_is_about_what_was_shown(acme: Tenant, people: dict[str, Memb
     decide(people["bob"], task)
     facts = {name: getattr(WISH, name) for name in WISH.__dataclass_fields__}
     changed = TaskSpec(**(facts | {"data": {"amount": 99}, "needed": 2, "voters": 2}))
-    again = open_task(tenant_id=acme.id, run_id=task.run_id, step_id="ask", activation=1, wish=changed)
+    again = open_task(tenant_id=acme.id, run_id=task.run_id, step_id="ask", activation=1, spec=changed)
     assert (again.id, again.data) == (task.id, {"amount": 99})
     with pytest.raises(TaskChanged) as refused:
         decide(people["ann"], task, content_hash=task.content_hash)
     assert refused.value.extra["content_hash"] == again.content_hash != task.content_hash
     assert decide(people["ann"], task, content_hash=again.content_hash).is_open, "Bob's was about something else"
     assert decide(people["bob"], task, content_hash=again.content_hash).status == "completed"
-    same = open_task(tenant_id=acme.id, run_id=task.run_id, step_id="ask", activation=1, wish=changed)
+    same = open_task(tenant_id=acme.id, run_id=task.run_id, step_id="ask", activation=1, spec=changed)
     assert same.status == "completed", "once it is over it stays so"
 
 

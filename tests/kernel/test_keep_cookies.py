@@ -121,13 +121,13 @@ async def test_what_is_for_tls_is_neither_taken_nor_sent_without(
 
 
 @pytest.mark.parametrize(
-    "wish", ["Max-Age=0", "Expires=Thu, 01 Jan 1970 00:00:00 GMT", "Max-Age=-1; Expires=Fri, 01 Jan 2100 00:00:00 GMT"]
+    "spec", ["Max-Age=0", "Expires=Thu, 01 Jan 1970 00:00:00 GMT", "Max-Age=-1; Expires=Fri, 01 Jan 2100 00:00:00 GMT"]
 )
-async def test_an_answer_deletes_what_its_host_may_set_and_nothing_else(session: Session, wish: str) -> None:
+async def test_an_answer_deletes_what_its_host_may_set_and_nothing_else(session: Session, spec: str) -> None:
     await session.take("sid=1; Domain=example.com", "own=1")
-    await session.take(f"sid=; Domain=example.com; {wish}", f"own=; {wish}", host="evilexample.com")
+    await session.take(f"sid=; Domain=example.com; {spec}", f"own=; {spec}", host="evilexample.com")
     assert await session.get() == "sid=1; own=1"
-    await session.take(f"sid=; Domain=example.com; {wish}", f"own=; {wish}")
+    await session.take(f"sid=; Domain=example.com; {spec}", f"own=; {spec}")
     assert await session.get() is None
     assert [cookie.value for cookie in session.store.news()] == []
 

@@ -49,8 +49,8 @@ def server() -> Iterator[CountingServer]:
 
 
 def connect(tenant: Tenant, server: CountingServer, ref: str = "crm", secret: str | None = CANARY, **more: Any) -> None:
-    wish = ConnectionSpec(kind="http", base_url=f"{server.url}/api", **more)
-    save_connection(tenant=tenant, actor="system", ref=ref, wish=wish, secret=secret)
+    spec = ConnectionSpec(kind="http", base_url=f"{server.url}/api", **more)
+    save_connection(tenant=tenant, actor="system", ref=ref, spec=spec, secret=secret)
 
 
 def call_step(path: str = "/ok", ref: str = "crm", **config: Any) -> dict[str, Any]:

@@ -37,9 +37,9 @@ def codes_of(answer: Any) -> list[str]:
 
 @pytest.fixture
 def crm(acme: Customer) -> None:
-    wish = ConnectionSpec(kind="http", base_url="https://crm.example.com")
-    save_connection(tenant=acme.tenant, actor="system", ref="crm", wish=wish)
-    save_connection(tenant=acme.tenant, actor="system", ref="gpt", wish=ConnectionSpec(kind="llm", provider="openai"))
+    spec = ConnectionSpec(kind="http", base_url="https://crm.example.com")
+    save_connection(tenant=acme.tenant, actor="system", ref="crm", spec=spec)
+    save_connection(tenant=acme.tenant, actor="system", ref="gpt", spec=ConnectionSpec(kind="llm", provider="openai"))
 
 
 def test_one_that_is_there_is_fine_and_one_that_is_not_a_warning(acme: Customer, crm: None, api: Api) -> None:

@@ -20,8 +20,8 @@ KNOWS_KEYS = {"honours_idempotency_key": True}
 @pytest.fixture
 def shop(acme: Customer) -> None:
     for ref, options in (("shop", {}), ("once", KNOWS_KEYS), ("never", {"honours_idempotency_key": False})):
-        wish = ConnectionSpec(kind="http", base_url="https://shop.example", options=options)
-        save_connection(tenant=acme.tenant, actor="system", ref=ref, wish=wish)
+        spec = ConnectionSpec(kind="http", base_url="https://shop.example", options=options)
+        save_connection(tenant=acme.tenant, actor="system", ref=ref, spec=spec)
 
 
 def told(client: APIClient, *configs: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
@@ -107,8 +107,8 @@ def test_a_connection_that_is_switched_off_or_another_tenant_s_settles_nothing(
 ) -> None:
     once = {**CALL, "client_ref": "once"}
     assert (told(api(acme), once), len(told(api(globex), once))) == ([], 1)
-    wish = ConnectionSpec(kind="http", base_url="https://shop.example", options=KNOWS_KEYS, is_active=False)
-    save_connection(tenant=acme.tenant, actor="system", ref="once", wish=wish)
+    spec = ConnectionSpec(kind="http", base_url="https://shop.example", options=KNOWS_KEYS, is_active=False)
+    save_connection(tenant=acme.tenant, actor="system", ref="once", spec=spec)
     assert len(told(api(acme), once)) == 1
 
 

@@ -30,14 +30,14 @@ def start_with_callback(
     events: Iterable[str] = ENDS,
     document: dict[str, Any] = DOCUMENT,
     is_quick: bool = False,
-    **wish: Any,
+    **spec: Any,
 ) -> UUID:
     """Start a run with a callback. Unless it is quick it began long ago, so that its end is told at once."""
     callback = CallbackSpec(Address(url, list((headers or {}).items())), [str(event) for event in events], RUNS_URL)
-    fields = {"input": {"n": 1}, "definition": document, "callback": callback, **wish}
+    fields = {"input": {"n": 1}, "definition": document, "callback": callback, **spec}
     key = a_key(tenant)
     with unscoped("a test sets the clock back before anybody sees the run"):
-        started = start_run(tenant=tenant, api_key=key, wish=StartRequest(**fields))
+        started = start_run(tenant=tenant, api_key=key, spec=StartRequest(**fields))
         if not is_quick:
             Run.objects.filter(id=started.run.id).update(started_at=utc_now() - timedelta(seconds=60))
     return started.run.id

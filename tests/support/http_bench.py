@@ -54,10 +54,10 @@ class Bench:
     journal: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
 
-    def connect(self, ref: str, wish: dict[str, Any]) -> None:
+    def connect(self, ref: str, spec: dict[str, Any]) -> None:
         """Give the tenant a connection of its own, as its row would say; secrets are sealed into it."""
-        sealed = {name: wish.pop(name, "") for name in ("secret", "tls_key")}
-        row = Connection(ref=ref, kind="http", tenant_id=self.context.tenant_id, **wish)
+        sealed = {name: spec.pop(name, "") for name in ("secret", "tls_key")}
+        row = Connection(ref=ref, kind="http", tenant_id=self.context.tenant_id, **spec)
         for name, text in sealed.items():
             seal_into(row, name, text)
         directory = ConnectionDirectory(Runtime(), lambda: self.context.egress)

@@ -69,9 +69,9 @@ def a_waiting_run(tenant: Tenant, definition: Mapping[str, Any] | None = None, *
     return a_run(revision, status=RunStatus.WAITING, **fields)
 
 
-def a_task(tenant: Tenant, task_type: str = "approval", *, run: Run | None = None, **wish: Any) -> HumanTask:
+def a_task(tenant: Tenant, task_type: str = "approval", *, run: Run | None = None, **spec: Any) -> HumanTask:
     """An open task, by default of a run of its own and for every reviewer."""
-    data = wish.pop("data", INVOICE)
+    data = spec.pop("data", INVOICE)
     fields = {
         "title": f"Refund {next(_numbers)}",
         "description": "",
@@ -87,7 +87,7 @@ def a_task(tenant: Tenant, task_type: str = "approval", *, run: Run | None = Non
         "priority": Priority.NORMAL,
         "timeout_seconds": 86_400.0,
         "reminder_seconds": None,
-        **wish,
+        **spec,
     }
     run = run or a_waiting_run(tenant)
     return open_task(
@@ -95,7 +95,7 @@ def a_task(tenant: Tenant, task_type: str = "approval", *, run: Run | None = Non
         run_id=run.id,
         step_id=f"ask_{next(_numbers)}",
         activation=1,
-        wish=TaskSpec(task_type=task_type, **fields),
+        spec=TaskSpec(task_type=task_type, **fields),
     )
 
 

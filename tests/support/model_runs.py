@@ -16,7 +16,7 @@ def connect_model(tenant: Tenant, server: ModelServer, ref: str = "default", **m
     """Give a tenant a connection to a model of the stand-in."""
     secret = more.pop("secret", "key")
     fields = {"kind": "llm", "provider": "openai", "base_url": f"{server.url}/v1", "model": "m-1", **more}
-    save_connection(tenant=tenant, actor="system", ref=ref, wish=ConnectionSpec(**fields), secret=secret)
+    save_connection(tenant=tenant, actor="system", ref=ref, spec=ConnectionSpec(**fields), secret=secret)
 
 
 def ask_step(step_id: str = "ask", **config: Any) -> dict[str, Any]:

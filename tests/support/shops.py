@@ -43,8 +43,8 @@ class Shop:
 def connect(tenant: Tenant, server: CountingServer, ref: str = "shop", *, keeps_cookies: bool = True) -> None:
     """Give a tenant a connection to the server."""
     options: dict[str, Any] = {"keeps_cookies": True} if keeps_cookies else {}
-    wish = ConnectionSpec(kind="http", base_url=server.url, options=options)
-    save_connection(tenant=tenant, actor="system", ref=ref, wish=wish)
+    spec = ConnectionSpec(kind="http", base_url=server.url, options=options)
+    save_connection(tenant=tenant, actor="system", ref=ref, spec=spec)
 
 
 def call(step_id: str, path: str, method: str = "GET", ref: str = "shop", **more: Any) -> dict[str, Any]:

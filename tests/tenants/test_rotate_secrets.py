@@ -51,8 +51,8 @@ def sealed_texts() -> list[str]:
 
 def test_everything_is_sealed_anew_and_the_old_key_may_go(acme: Customer, globex: Customer, settings: Any) -> None:
     for customer in (acme, globex):
-        wish = ConnectionSpec(kind="http", base_url="https://crm.example.com", auth="bearer")
-        save_connection(tenant=customer.tenant, actor="system", ref="crm", wish=wish, secret=customer.tenant.slug)
+        spec = ConnectionSpec(kind="http", base_url="https://crm.example.com", auth="bearer")
+        save_connection(tenant=customer.tenant, actor="system", ref="crm", spec=spec, secret=customer.tenant.slug)
         rotate_callback_secret(tenant=customer.tenant)
     assert len(sealed_texts()) >= 4
     assert all(text.startswith("s1.old.") for text in sealed_texts())
@@ -68,8 +68,8 @@ def test_everything_is_sealed_anew_and_the_old_key_may_go(acme: Customer, globex
 
 
 def test_a_second_time_changes_nothing(acme: Customer, settings: Any) -> None:
-    wish = ConnectionSpec(kind="http", base_url="https://crm.example.com", auth="bearer")
-    save_connection(tenant=acme.tenant, actor="system", ref="crm", wish=wish, secret="secret")
+    spec = ConnectionSpec(kind="http", base_url="https://crm.example.com", auth="bearer")
+    save_connection(tenant=acme.tenant, actor="system", ref="crm", spec=spec, secret="secret")
     use(settings, new=NEW, old=OLD)
     rotate()
     before = sealed_texts()

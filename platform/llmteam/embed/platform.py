@@ -58,7 +58,7 @@ class Platform:
             InputRefused: The input does not fit its ``input_schema``.
         """
         wanted = StartRequest(value, segment_id)
-        return start_run(tenant=self._tenant, api_key=None, wish=wanted, actor=ACTOR).run.id
+        return start_run(tenant=self._tenant, api_key=None, spec=wanted, actor=ACTOR).run.id
 
     def wait(self, run_id: UUID, *, seconds: float = 60) -> Run:
         """Return a run once it is over, with its ``status``, ``output`` and ``error``.

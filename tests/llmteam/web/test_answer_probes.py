@@ -106,8 +106,8 @@ def test_what_the_process_needs_and_has_not_makes_it_unready(
     settings: Any, part: str, state: str, broken: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tenant = make_tenant()
-    wish = ConnectionSpec(kind="http", base_url="https://crm.example", auth="bearer")
-    save_connection(tenant=tenant, actor="system", ref="crm", wish=wish, secret="a-secret-of-theirs")
+    spec = ConnectionSpec(kind="http", base_url="https://crm.example", auth="bearer")
+    save_connection(tenant=tenant, actor="system", ref="crm", spec=spec, secret="a-secret-of-theirs")
     monkeypatch.setattr(connection, "close", lambda: None)
     assert health.check_parts() == ALL_OK
     broken(settings)

@@ -67,8 +67,8 @@ def host(tenant: Tenant, models: ModelServer, shop: CountingServer) -> Iterator[
 
 
 def connect_shop(tenant: Tenant, shop: CountingServer, **more: Any) -> None:
-    wish = ConnectionSpec(kind="http", base_url=shop.url, allows_tools=True, **more)
-    save_connection(tenant=tenant, actor="system", ref="shop", wish=wish)
+    spec = ConnectionSpec(kind="http", base_url=shop.url, allows_tools=True, **more)
+    save_connection(tenant=tenant, actor="system", ref="shop", spec=spec)
 
 
 def booked(tenant: Tenant, models: ModelServer, *says: Reply | Problem, **tool: Any) -> Run:
@@ -231,8 +231,8 @@ def test_a_post_that_a_redirect_made_a_get_is_told_to_the_model(
 def test_a_secret_of_the_shop_stands_in_no_event(
     tenant: Tenant, models: ModelServer, shop: CountingServer, host: Host
 ) -> None:
-    wish = ConnectionSpec(kind="http", base_url=shop.url, allows_tools=True, auth="bearer")
-    save_connection(tenant=tenant, actor="system", ref="shop", wish=wish, secret="s3cr3t-of-the-shop")
+    spec = ConnectionSpec(kind="http", base_url=shop.url, allows_tools=True, auth="bearer")
+    save_connection(tenant=tenant, actor="system", ref="shop", spec=spec, secret="s3cr3t-of-the-shop")
     forget(host)
     shop.route("POST", "/book", Answer(status=201, body={"sent": "s3cr3t-of-the-shop"}))
     run = booked(tenant, models, wants("book", seat=7, who="s3cr3t-of-the-shop"), DOWN, Reply("Done."))

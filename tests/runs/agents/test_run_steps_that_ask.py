@@ -165,8 +165,8 @@ def test_a_tool_is_called_with_the_tenant_s_secret_and_journalled(
 ) -> None:
     with CountingServer() as shop:
         shop.route("GET", "/api/orders/7", Answer(body={"total": 12}))
-        wish = ConnectionSpec(kind="http", base_url=f"{shop.url}/api", auth="bearer", allows_tools=True)
-        save_connection(tenant=tenant, actor="system", ref="shop", wish=wish, secret="canary-of-the-shop")
+        spec = ConnectionSpec(kind="http", base_url=f"{shop.url}/api", auth="bearer", allows_tools=True)
+        save_connection(tenant=tenant, actor="system", ref="shop", spec=spec, secret="canary-of-the-shop")
         models.script = lambda asked: Reply(f"It says {asked.answers}") if asked.answers else wants("look_up", no="7")
         parameters = {"type": "object", "required": ["no"], "properties": {"no": {"type": "string"}}}
         tool = {"name": "look_up", "client_ref": "shop", "path": "/orders/{no}", "parameters": parameters}
@@ -183,8 +183,8 @@ def test_tools_have_the_cookies_of_their_connection(tenant: Tenant, models: Mode
     with CountingServer() as shop:
         shop.route("GET", "/orders/*", Answer(body={"total": 12}, headers={"Set-Cookie": "sid=1; Path=/"}))
         options = {"keeps_cookies": True}
-        wish = ConnectionSpec(kind="http", base_url=shop.url, allows_tools=True, options=options)
-        save_connection(tenant=tenant, actor="system", ref="shop", wish=wish)
+        spec = ConnectionSpec(kind="http", base_url=shop.url, allows_tools=True, options=options)
+        save_connection(tenant=tenant, actor="system", ref="shop", spec=spec)
         models.script = lambda asked: (
             Reply("Done.") if len(asked.answers) > 1 else wants("look_up", no=str(len(asked.answers)))
         )

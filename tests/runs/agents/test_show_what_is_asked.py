@@ -54,8 +54,8 @@ def test_it_is_committed_before_it_is_sent_and_shown_with_the_step(
     acme: Customer, api: Api, models: CountingServer, committed: list[list[dict[str, Any]]]
 ) -> None:
     client = api(acme)
-    wish = {"kind": "llm", "provider": "openai", "base_url": f"{models.url}/v1", "model": "m-1", "secret": SECRET}
-    assert client.put("/api/v1/connections/lm", wish).status_code == 201
+    spec = {"kind": "llm", "provider": "openai", "base_url": f"{models.url}/v1", "model": "m-1", "secret": SECRET}
+    assert client.put("/api/v1/connections/lm", spec).status_code == 201
     config = {"llm_ref": "lm", "prompt": "What is {input}?", "system_prompt": "Be brief."}
     segment = {
         "version": "1.0", "segment_id": "ask", "name": "Ask", "entrypoint": "ask", "edges": [],

@@ -118,8 +118,8 @@ def test_a_worker_with_wrong_keys_fails_nothing_and_the_next_one_goes_on(
     acme: Tenant, server: CountingServer, key: str
 ) -> None:
     server.route("POST", "/x", Answer(body={"ok": True}))
-    wish = ConnectionSpec(kind="http", base_url=server.url, auth="bearer")
-    save_connection(tenant=acme, actor="system", ref="crm", wish=wish, secret="a-secret-of-theirs")
+    spec = ConnectionSpec(kind="http", base_url=server.url, auth="bearer")
+    save_connection(tenant=acme, actor="system", ref="crm", spec=spec, secret="a-secret-of-theirs")
     run_id = queue_run(acme, segment(step("call", "http_action", client_ref="crm", path="/x", method="POST")))
     with running_worker("worker-1", SECRET_KEYS=key) as worker:
         wait_for(lambda: event_types(run_id).count("step.retrying call") >= 2)

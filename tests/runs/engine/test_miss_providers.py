@@ -59,7 +59,7 @@ def lose_package(tenant: Tenant, ref: str) -> None:
 def start(tenant: Tenant, **config: Any) -> UUID:
     document = segment(ask_step(prompt="Hello?", **config))
     return start_run(
-        tenant=tenant, api_key=None, actor="user:1", wish=StartRequest(input={}, definition=document)
+        tenant=tenant, api_key=None, actor="user:1", spec=StartRequest(input={}, definition=document)
     ).run.id
 
 

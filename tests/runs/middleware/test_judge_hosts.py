@@ -135,12 +135,12 @@ def test_calls_from_before_it_opened_have_no_say_while_it_is_open() -> None:
 
 
 def test_a_host_that_did_well_counts_as_well_for_five_minutes_after_its_last_success() -> None:
-    wish = Turn(wanted=500, ids=ids(64))
-    assert proven().take(wish, now=PROVEN - 1) == TurnAnswer(TurnVerdict.FREE, 500)
-    assert proven().take(wish, now=PROVEN) == TurnAnswer(TurnVerdict.COUNTED, 16)
+    spec = Turn(wanted=500, ids=ids(64))
+    assert proven().take(spec, now=PROVEN - 1) == TurnAnswer(TurnVerdict.FREE, 500)
+    assert proven().take(spec, now=PROVEN) == TurnAnswer(TurnVerdict.COUNTED, 16)
     state = proven()
     state.take(Turn(failed=1), now=100_000)
-    assert state.take(wish, now=100_001) == TurnAnswer(TurnVerdict.COUNTED, 15, failed=1)
+    assert state.take(spec, now=100_001) == TurnAnswer(TurnVerdict.COUNTED, 15, failed=1)
 
 
 def test_counted_calls_of_a_worker_that_died_take_up_room_for_fifteen_seconds() -> None:

@@ -79,25 +79,25 @@ async def test_a_limit_is_waited_for_however_it_is_told(
     assert (await bench.fail({"method": "GET", "url": f"{url}/list"})).retry_after_seconds is None
 
 
-@pytest.mark.parametrize("wish", [{"next_link": True}, {"next": "response.next ?? null", "items": "response.items"}])
-async def test_a_place_with_blanks_is_asked(bench: Bench, url: str, wish: dict[str, Any]) -> None:
-    bench.server.route("GET", "/b c", Answer(body=[2] if "next_link" in wish else {"items": [2]}))
-    bench.server.route("GET", "/b%20c", Answer(body=[2] if "next_link" in wish else {"items": [2]}))
+@pytest.mark.parametrize("spec", [{"next_link": True}, {"next": "response.next ?? null", "items": "response.items"}])
+async def test_a_place_with_blanks_is_asked(bench: Bench, url: str, spec: dict[str, Any]) -> None:
+    bench.server.route("GET", "/b c", Answer(body=[2] if "next_link" in spec else {"items": [2]}))
+    bench.server.route("GET", "/b%20c", Answer(body=[2] if "next_link" in spec else {"items": [2]}))
     first = Answer(body={"items": [1], "next": " /b c "})
     linked = Answer(body=[1], headers={"Link": "</b c>; rel=next"})
-    bench.server.route("GET", "/list", linked if "next_link" in wish else first)
-    assert (await bench.run(config(url, wish))).ports["response"] == [1, 2]
+    bench.server.route("GET", "/list", linked if "next_link" in spec else first)
+    assert (await bench.run(config(url, spec))).ports["response"] == [1, 2]
     assert bench.server.calls[-1].target == "/b%20c"
 
 
 async def test_a_cursor_may_be_a_list(bench: Bench, url: str) -> None:
     bench.server.route("POST", "/list", [Answer(body={"hits": [1], "sort": [7, "a"]}), Answer(body={"hits": []})])
-    wish = {"cursor": "response.sort ?? null", "parameter": "search_after", "items": "response.hits"}
-    emitted = await bench.run({**config(url, wish), "method": "POST", "body": {"size": 1}})
+    spec = {"cursor": "response.sort ?? null", "parameter": "search_after", "items": "response.hits"}
+    emitted = await bench.run({**config(url, spec), "method": "POST", "body": {"size": 1}})
     assert emitted.ports["response"] == [1]
     assert bench.server.calls[-1].json() == {"size": 1, "search_after": [7, "a"]}
     bench.server.route("GET", "/list", [Answer(body={"hits": [1], "sort": [7, "a"]}), Answer(body={"hits": []})])
-    await bench.run(config(url, wish))
+    await bench.run(config(url, spec))
     assert bench.server.calls[-1].query["search_after"] == ['[7,"a"]']
 
 
@@ -110,11 +110,11 @@ async def test_a_page_whose_list_is_null_has_no_items(bench: Bench, url: str) ->
 
 async def test_an_absent_cursor_is_told_how_to_end(bench: Bench, url: str) -> None:
     bench.server.route("GET", "/list", Answer(body={"items": [1]}))
-    wish = {"cursor": "response.cursor", "parameter": "cursor", "items": "response.items"}
-    failure = await bench.fail(config(url, wish))
+    spec = {"cursor": "response.cursor", "parameter": "cursor", "items": "response.items"}
+    failure = await bench.fail(config(url, spec))
     assert "?? null" in failure.message
     assert failure.details["response"] == '{"items": [1]}'
-    assert (await bench.run(config(url, {**wish, "cursor": "response.cursor ?? null"}))).ports["response"] == [1]
+    assert (await bench.run(config(url, {**spec, "cursor": "response.cursor ?? null"}))).ports["response"] == [1]
 
 
 async def test_what_a_post_was_answered_is_told_where_select_fails(bench: Bench, url: str) -> None:
