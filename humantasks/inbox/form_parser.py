@@ -96,7 +96,7 @@ def place_problems(form: Field, problems: Iterable[ErrorItem]) -> tuple[Field, l
         The form with the findings, and those that point at nothing it asks.
     """
     placed: dict[str, list[ErrorItem]] = {}
-    homeless = []
+    unplaced = []
     shown = set(_pointers(form))
     unread = [problem.pointer or "" for problem in problems_in(form)]
     for problem in problems:
@@ -108,8 +108,8 @@ def place_problems(form: Field, problems: Iterable[ErrorItem]) -> tuple[Field, l
         if pointer in shown:
             placed.setdefault(pointer, []).append(problem)
         else:
-            homeless.append(problem)
-    return _with_problems(form, placed), homeless
+            unplaced.append(problem)
+    return _with_problems(form, placed), unplaced
 
 
 def _is_around(outer: str, inner: str) -> bool:

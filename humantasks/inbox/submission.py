@@ -167,8 +167,8 @@ def _invalid(
         return SubmissionResult(task, typed, problems=found)
     others = [item for item in found if not _is_of_data(item)]
     of_data = [replace(item, pointer=str(item.pointer).removeprefix("/data")) for item in found if _is_of_data(item)]
-    placed, homeless = place_problems(reading.form, of_data)
-    about_all = [replace(item, pointer="/data") for item in homeless]
+    placed, unplaced = place_problems(reading.form, of_data)
+    about_all = [replace(item, pointer="/data") for item in unplaced]
     return SubmissionResult(task, typed, problems=[*problems_in(placed), *about_all, *others], form=placed)
 
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from devserver import folders
 
 LOOPBACK = "127.0.0.1"
-LEASH = Path(__file__).with_name("leash.py")
+WRAPPER = Path(__file__).with_name("exec_child.py")
 Child = subprocess.Popen[bytes]
 Signals: TypeAlias = Sequence[tuple[signal.Signals, float]]
 """Signals to end a process, each with the seconds it is given."""
@@ -53,10 +53,10 @@ def spawn(command: Command, *, death_signal: signal.Signals = signal.SIGKILL) ->
     Returns:
         The running child; its pid and process group are the program's own.
     """
-    leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), str(int(death_signal)), command.user or ""]
+    wrapper = [sys.executable, "-I", "-S", str(WRAPPER), str(os.getpid()), str(int(death_signal)), command.user or ""]
     with command.log.open("ab") as output:
         return subprocess.Popen(
-            [*leash, *command.argv],
+            [*wrapper, *command.argv],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -1,4 +1,4 @@
-"""One breaker as the calls of this process meet it: they wait here for their turn."""
+"""Circuit breaker of one host: the queue in which the calls of this process wait to be let through."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from runs.circuits.turns import Rules, Turn, TurnAnswer, TurnOutcome, TurnVerdict
+from runs.circuits.protocol import BreakerRules, BreakerRequest, BreakerReply, CallOutcome, BreakerVerdict
 
 FREE_SECONDS: Final = 0.1
 """How long a host all calls may go to is not asked about again; also how long successes are kept to be told."""
@@ -20,7 +20,7 @@ MAX_NAMED: Final = 64
 PROBED_SECONDS: Final = 1.0
 """How long those come back later whose patience ends while a probe is under way."""
 
-Take = Callable[[Turn], Awaitable[TurnAnswer]]
+Ask = Callable[[BreakerRequest], Awaitable[BreakerReply]]
 
 
 class CircuitOpen(Exception):
@@ -37,7 +37,7 @@ class CircuitBusy(Exception):
 
 
 @dataclass(slots=True)
-class Passage:
+class Permit:
     """A call that was let through; ``call_id`` is None where nobody counts it."""
 
     call_id: str | None = None
@@ -47,17 +47,17 @@ class Passage:
 class _WaitingCall:
     """A call that waits; ``goes_at`` is when it goes if nothing has failed until then, by the loop's clock."""
 
-    passage: asyncio.Future[Passage]
+    permit: asyncio.Future[Permit]
     goes_at: float
 
 
 @dataclass(slots=True)
-class _Told:
-    """What ended since the last turn."""
+class _Ended:
+    """Calls that ended since the last request."""
 
     succeeded: int = 0
     failed: int = 0
-    settled: list[tuple[str, TurnOutcome]] = field(default_factory=list)
+    settled: list[tuple[str, CallOutcome]] = field(default_factory=list)
     why: str = ""
 
     def __bool__(self) -> bool:
@@ -72,32 +72,32 @@ class Circuit:
 
     Args:
         rules: The breaker's.
-        take: Takes a turn with whoever keeps the state now.
+        ask: Sends a request to where the state is kept now.
         name: Unique among all processes.
         opened: Called each time this process opened the breaker.
     """
 
-    def __init__(self, rules: Rules, take: Take, *, name: str, opened: Callable[[], None]) -> None:
+    def __init__(self, rules: BreakerRules, ask: Ask, *, name: str, opened: Callable[[], None]) -> None:
         self._rules = rules
-        self._take = take
+        self._ask = ask
         self._name = name
         self._opened = opened
         self._numbers = count()
         self._waiting: deque[_WaitingCall] = deque()
         self._alive: set[str] = set()
-        self._told = _Told()
+        self._ended = _Ended()
         self._free_until = 0.0
         self._probed: CircuitOpen | None = None
-        self._turns: asyncio.Task[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is lost when this object is."""
-        is_quiet = self._turns is None or self._turns.done()
-        return is_quiet and not (self._waiting or self._alive or self._told)
+        is_quiet = self._sending is None or self._sending.done()
+        return is_quiet and not (self._waiting or self._alive or self._ended)
 
-    async def enter(self, *, patience_seconds: float, answers_slowly: bool = False) -> Passage:
+    async def enter(self, *, patience_seconds: float, answers_slowly: bool = False) -> Permit:
         """Wait until a call may begin. Every passage is given to ``leave`` exactly once.
 
         Args:
@@ -109,32 +109,32 @@ class Circuit:
             CircuitBusy: Patience is over.
         """
         if time.monotonic() < self._free_until:
-            return Passage()
+            return Permit()
         loop = asyncio.get_running_loop()
-        passage: asyncio.Future[Passage] = loop.create_future()
-        self._waiting.append(_WaitingCall(passage, loop.time() + SILENCE_SECONDS if answers_slowly else float("inf")))
+        permit: asyncio.Future[Permit] = loop.create_future()
+        self._waiting.append(_WaitingCall(permit, loop.time() + SILENCE_SECONDS if answers_slowly else float("inf")))
         self._go_on()
         try:
             async with asyncio.timeout(patience_seconds):
-                return await passage
+                return await permit
         except BaseException as error:
-            if passage.done() and not passage.cancelled() and passage.exception() is None:
-                self.leave(passage.result(), TurnOutcome.NONE)
+            if permit.done() and not permit.cancelled() and permit.exception() is None:
+                self.leave(permit.result(), CallOutcome.NONE)
             if isinstance(error, TimeoutError):
                 raise self._probed or CircuitBusy from None
             raise
 
-    def leave(self, passage: Passage, outcome: TurnOutcome, why: str = "") -> None:
+    def leave(self, permit: Permit, outcome: CallOutcome, why: str = "") -> None:
         """Tell how a call ended, and why it failed."""
-        self._told.why = why or self._told.why
-        if passage.call_id is not None:
-            self._alive.discard(passage.call_id)
-            self._told.settled.append((passage.call_id, outcome))
-        elif outcome is TurnOutcome.FAILED:
-            self._told.failed += 1
+        self._ended.why = why or self._ended.why
+        if permit.call_id is not None:
+            self._alive.discard(permit.call_id)
+            self._ended.settled.append((permit.call_id, outcome))
+        elif outcome is CallOutcome.FAILED:
+            self._ended.failed += 1
             self._free_until = 0.0
-        elif outcome is TurnOutcome.SUCCEEDED:
-            self._told.succeeded += 1
+        elif outcome is CallOutcome.SUCCEEDED:
+            self._ended.succeeded += 1
             if not self._waiting:
                 self._wake_in(FREE_SECONDS)
                 return
@@ -144,28 +144,28 @@ class Circuit:
 
     async def close(self) -> None:
         """Tell what is left to tell."""
-        if self._told:
+        if self._ended:
             self._go_on()
-        if self._turns is not None:
-            await asyncio.gather(self._turns, return_exceptions=True)
+        if self._sending is not None:
+            await asyncio.gather(self._sending, return_exceptions=True)
         self._stop_timer()
 
     def _go_on(self) -> None:
-        if self._turns is None or self._turns.done():
-            self._turns = asyncio.create_task(self._take_turns(), name="circuit")
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send_requests(), name="circuit")
 
-    async def _take_turns(self) -> None:
+    async def _send_requests(self) -> None:
         """Take turns until there is nothing more to tell or to ask for."""
         is_first, asked = True, 0
-        while is_first or self._told or len(self._waiting) > asked:
+        while is_first or self._ended or len(self._waiting) > asked:
             is_first = False
-            while self._waiting and self._waiting[0].passage.done():
+            while self._waiting and self._waiting[0].permit.done():
                 self._waiting.popleft()
-            turn = self._next_turn()
-            answer = await self._take(turn)
+            request = self._next_request()
+            answer = await self._ask(request)
             if answer.opened:
                 self._opened()
-            self._hand_out(turn, answer)
+            self._hand_out(request, answer)
             asked = len(self._waiting)
         self._stop_timer()
         if self._waiting:
@@ -173,55 +173,55 @@ class Circuit:
         elif self._alive:
             self._wake_in(self._rules.lease_seconds / 3)
 
-    def _next_turn(self) -> Turn:
-        told, self._told = self._told, _Told()
+    def _next_request(self) -> BreakerRequest:
+        ended, self._ended = self._ended, _Ended()
         wanted = len(self._waiting)
         ids = tuple(f"{self._name}-{next(self._numbers)}" for _ in range(min(wanted, MAX_NAMED)))
-        return Turn(told.succeeded, told.failed, tuple(told.settled), tuple(self._alive), wanted, ids, told.why)
+        return BreakerRequest(ended.succeeded, ended.failed, tuple(ended.settled), tuple(self._alive), wanted, ids, ended.why)
 
-    def _hand_out(self, turn: Turn, answer: TurnAnswer) -> None:
-        is_probed = answer.verdict in (TurnVerdict.PROBE, TurnVerdict.PROBED)
+    def _hand_out(self, request: BreakerRequest, answer: BreakerReply) -> None:
+        is_probed = answer.verdict in (BreakerVerdict.PROBE, BreakerVerdict.PROBED)
         self._probed = CircuitOpen(PROBED_SECONDS, answer.why) if is_probed else None
-        if answer.verdict is TurnVerdict.FREE:
+        if answer.verdict is BreakerVerdict.FREE:
             self._free_until = time.monotonic() + FREE_SECONDS
             while self._waiting:
-                self._let_through(Passage())
-        elif answer.verdict is TurnVerdict.OPEN:
+                self._let_through(Permit())
+        elif answer.verdict is BreakerVerdict.OPEN:
             self._turn_away(answer.wait_ms / 1000, answer.why)
-        elif answer.verdict is not TurnVerdict.PROBED:
-            for call_id in turn.ids[: answer.granted]:
-                if not self._let_through(Passage(call_id)):
-                    self._told.settled.append((call_id, TurnOutcome.NONE))
-        if answer.verdict is TurnVerdict.COUNTED and not answer.failed:
+        elif answer.verdict is not BreakerVerdict.PROBED:
+            for call_id in request.ids[: answer.granted]:
+                if not self._let_through(Permit(call_id)):
+                    self._ended.settled.append((call_id, CallOutcome.NONE))
+        if answer.verdict is BreakerVerdict.COUNTED and not answer.failed:
             self._let_the_patient_through()
 
     def _turn_away(self, seconds: float, why: str) -> None:
         while self._waiting:
-            passage = self._waiting.popleft().passage
-            if not passage.done():
-                passage.set_exception(CircuitOpen(seconds, why))
+            permit = self._waiting.popleft().permit
+            if not permit.done():
+                permit.set_exception(CircuitOpen(seconds, why))
 
     def _let_the_patient_through(self) -> None:
         """Let those go who have waited for the first to be answered, where that takes time when all is well."""
         now = asyncio.get_running_loop().time()
         for waiting in self._waiting:
-            if waiting.goes_at <= now and not waiting.passage.done():
-                waiting.passage.set_result(Passage())
-        self._waiting = deque(waiting for waiting in self._waiting if not waiting.passage.done())
+            if waiting.goes_at <= now and not waiting.permit.done():
+                waiting.permit.set_result(Permit())
+        self._waiting = deque(waiting for waiting in self._waiting if not waiting.permit.done())
 
-    def _let_through(self, passage: Passage) -> bool:
+    def _let_through(self, permit: Permit) -> bool:
         """Let the first of those who still wait through."""
         while self._waiting:
-            waiting = self._waiting.popleft().passage
+            waiting = self._waiting.popleft().permit
             if not waiting.done():
-                if passage.call_id is not None:
-                    self._alive.add(passage.call_id)
-                waiting.set_result(passage)
+                if permit.call_id is not None:
+                    self._alive.add(permit.call_id)
+                waiting.set_result(permit)
                 return True
         return False
 
     def _wake_in(self, seconds: float) -> None:
-        """Take a turn after a while, or sooner if that was meant already."""
+        """Send a request after a while, or sooner if that was planned already."""
         loop = asyncio.get_running_loop()
         if self._timer is None or self._timer.when() > loop.time() + seconds:
             self._stop_timer()

@@ -1,37 +1,37 @@
 """A breaker's state in this process: what is kept to while Redis is away. ``shared`` has the same rules in Lua."""
 
-from runs.circuits.turns import Rules, Turn, TurnAnswer, TurnOutcome, TurnVerdict
+from runs.circuits.protocol import BreakerRules, BreakerRequest, BreakerReply, CallOutcome, BreakerVerdict
 
 
 class LocalState:
     """One breaker. ``trips`` counts how often in a row it has opened; 0 is closed."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: BreakerRules) -> None:
         self._rules = rules
         self._probe: str | None = None
         self._why = ""
         self._close()
 
-    def take(self, turn: Turn, *, now: int) -> TurnAnswer:
+    def ask(self, request: BreakerRequest, *, now: int) -> BreakerReply:
         """Take in what ended, then say what may begin; ``now`` in milliseconds."""
         self._forget_old(now)
-        succeeded, failed = turn.succeeded, turn.failed
+        succeeded, failed = request.succeeded, request.failed
         opened = False
-        self._why = turn.why or self._why
-        for call_id, outcome in turn.settled:
+        self._why = request.why or self._why
+        for call_id, outcome in request.settled:
             if call_id == self._probe:
                 self._probe = None
-                succeeded += outcome is TurnOutcome.SUCCEEDED
+                succeeded += outcome is CallOutcome.SUCCEEDED
                 opened = self._end_probe(outcome, now) or opened
             elif self._calls.pop(call_id, None) is not None:
-                succeeded += outcome is TurnOutcome.SUCCEEDED
-                failed += outcome is TurnOutcome.FAILED
+                succeeded += outcome is CallOutcome.SUCCEEDED
+                failed += outcome is CallOutcome.FAILED
         if not self._trips:
             opened = self._count(succeeded, failed, now)
-        self._renew(turn.alive, now)
-        verdict, granted, wait_ms = self._admit(turn, now)
-        failures = self._sum(1) if verdict is TurnVerdict.COUNTED else 0
-        return TurnAnswer(verdict, granted, wait_ms, opened, failures, self._why if self._trips else "")
+        self._renew(request.alive, now)
+        verdict, granted, wait_ms = self._admit(request, now)
+        failures = self._sum(1) if verdict is BreakerVerdict.COUNTED else 0
+        return BreakerReply(verdict, granted, wait_ms, opened, failures, self._why if self._trips else "")
 
     def _close(self) -> None:
         self._trips = self._open_until = self._probe_until = self._streak = self._proven_until = 0
@@ -50,10 +50,10 @@ class LocalState:
         if self._probe_until <= now:
             self._probe = None
 
-    def _end_probe(self, outcome: TurnOutcome, now: int) -> bool:
-        if outcome is TurnOutcome.SUCCEEDED:
+    def _end_probe(self, outcome: CallOutcome, now: int) -> bool:
+        if outcome is CallOutcome.SUCCEEDED:
             self._close()
-        elif outcome is TurnOutcome.FAILED:
+        elif outcome is CallOutcome.FAILED:
             self._open(self._trips + 1, now)
             return True
         return False
@@ -84,23 +84,23 @@ class LocalState:
             elif call_id == self._probe:
                 self._probe_until = until
 
-    def _admit(self, turn: Turn, now: int) -> tuple[TurnVerdict, int, int]:
+    def _admit(self, request: BreakerRequest, now: int) -> tuple[BreakerVerdict, int, int]:
         until = now + round(self._rules.lease_seconds * 1000)
         if self._trips:
             if self._open_until > now:
-                return TurnVerdict.OPEN, 0, self._open_until - now
-            if self._probe is not None or not turn.wanted:
-                return TurnVerdict.PROBED, 0, 0
-            self._probe, self._probe_until = turn.ids[0], until
-            return TurnVerdict.PROBE, 1, 0
+                return BreakerVerdict.OPEN, 0, self._open_until - now
+            if self._probe is not None or not request.wanted:
+                return BreakerVerdict.PROBED, 0, 0
+            self._probe, self._probe_until = request.ids[0], until
+            return BreakerVerdict.PROBE, 1, 0
         total = self._sum(0) + self._sum(1)
         is_proven = self._streak >= self._rules.least_calls and self._proven_until > now
         if total >= self._rules.least_calls or is_proven:
-            return TurnVerdict.FREE, turn.wanted, 0
+            return BreakerVerdict.FREE, request.wanted, 0
         room = max(0, self._rules.unproven_calls - total - len(self._calls))
-        granted = min(turn.wanted, room, len(turn.ids))
-        self._calls.update((call_id, until) for call_id in turn.ids[:granted])
-        return TurnVerdict.COUNTED, granted, 0
+        granted = min(request.wanted, room, len(request.ids))
+        self._calls.update((call_id, until) for call_id in request.ids[:granted])
+        return BreakerVerdict.COUNTED, granted, 0
 
     def _sum(self, which: int) -> int:
         return sum(counts[which] for counts in self._buckets.values())

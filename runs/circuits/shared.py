@@ -5,7 +5,7 @@ from typing import Any, Final
 import orjson
 import redis.asyncio
 
-from runs.circuits.turns import Rules, Turn, TurnAnswer, TurnVerdict
+from runs.circuits.protocol import BreakerRules, BreakerRequest, BreakerReply, BreakerVerdict
 
 PREFIX: Final = "llmteam:circuit:"
 INDEX: Final = "llmteam:circuits:"
@@ -15,7 +15,7 @@ KEPT_SECONDS: Final = 900
 
 SCRIPT: Final = """
 local key, indexes = KEYS[1], {KEYS[2], KEYS[3]}
-local rules, turn = cjson.decode(ARGV[1]), cjson.decode(ARGV[2])
+local rules, request = cjson.decode(ARGV[1]), cjson.decode(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -50,8 +50,8 @@ for i = 1, #kept, 2 do
     numbers[kept[i]] = value
   end
 end
-if turn.why ~= '' then
-  why = turn.why
+if request.why ~= '' then
+  why = request.why
   redis.call('HSET', key, 'why', why)
 end
 
@@ -74,13 +74,13 @@ local function open(trips)
   set('trips', trips)
   set('open_until', now + math.min(rules.cooldown * 2 ^ math.min(trips - 1, 32), rules.longest_cooldown))
   set('opened_at', now)
-  redis.call('HSET', key, 'why', why, 'about', turn.about)
+  redis.call('HSET', key, 'why', why, 'about', request.about)
   opened = 1
 end
 
 -- What ended.
-local good, bad = turn.succeeded, turn.failed
-for _, settled in ipairs(turn.settled) do
+local good, bad = request.succeeded, request.failed
+for _, settled in ipairs(request.settled) do
   local id, outcome = settled[1], settled[2]
   if id == probe then
     redis.call('HDEL', key, 'p:' .. id)
@@ -115,7 +115,7 @@ end
 
 -- What goes on.
 local lease = string.format('%d', now + rules.lease)
-for _, id in ipairs(turn.alive) do
+for _, id in ipairs(request.alive) do
   if calls[id] then
     redis.call('HSET', key, 'c:' .. id, lease)
   elseif id == probe then
@@ -124,25 +124,25 @@ for _, id in ipairs(turn.alive) do
 end
 
 -- What may begin.
-local verdict, granted, wait, known_failed = 'free', turn.wanted, 0, 0
+local verdict, granted, wait, known_failed = 'free', request.wanted, 0, 0
 if numbers.trips > 0 then
   granted = 0
   if numbers.open_until > now then
     verdict, wait = 'open', numbers.open_until - now
-  elseif probe or turn.wanted == 0 then
+  elseif probe or request.wanted == 0 then
     verdict = 'probed'
   else
     verdict, granted = 'probe', 1
-    redis.call('HSET', key, 'p:' .. turn.ids[1], lease)
+    redis.call('HSET', key, 'p:' .. request.ids[1], lease)
   end
 else
   local total = succeeded + failed
   local proven = numbers.streak >= rules.least_calls and numbers.proven_until > now
   if total < rules.least_calls and not proven then
     verdict, known_failed = 'counted', failed
-    granted = math.min(turn.wanted, math.max(0, rules.unproven_calls - total - in_flight), #turn.ids)
+    granted = math.min(request.wanted, math.max(0, rules.unproven_calls - total - in_flight), #request.ids)
     for i = 1, granted do
-      redis.call('HSET', key, 'c:' .. turn.ids[i], lease)
+      redis.call('HSET', key, 'c:' .. request.ids[i], lease)
     end
   end
 end
@@ -164,16 +164,16 @@ return {verdict, granted, wait, opened, known_failed, why}
 class SharedStates:
     """The breakers of all tenants and hosts."""
 
-    def __init__(self, rules: Rules, client: "redis.asyncio.Redis") -> None:
+    def __init__(self, rules: BreakerRules, client: "redis.asyncio.Redis") -> None:
         self._rules = orjson.dumps(_numbers(rules))
         self._script = client.register_script(SCRIPT)
 
-    async def take(self, key: str, turn: Turn, about: str = "") -> TurnAnswer:
+    async def ask(self, key: str, request: BreakerRequest, about: str = "") -> BreakerReply:
         """Take in what ended at one host, then say what may begin.
 
         Args:
             key: ``tenant:what``.
-            turn: What ended, and what is asked for.
+            request: What ended, and what is asked for.
             about: What people are told of it while it is open.
 
         Raises:
@@ -181,21 +181,21 @@ class SharedStates:
         """
         told = orjson.dumps(
             {
-                "succeeded": turn.succeeded,
-                "failed": turn.failed,
-                "settled": turn.settled,
-                "alive": turn.alive,
-                "wanted": turn.wanted,
-                "ids": turn.ids,
-                "why": turn.why,
+                "succeeded": request.succeeded,
+                "failed": request.failed,
+                "settled": request.settled,
+                "alive": request.alive,
+                "wanted": request.wanted,
+                "ids": request.ids,
+                "why": request.why,
                 "about": about,
             }
         )
         indexes = [open_circuits(key.partition(":")[0]), open_circuits()]
         answer: Any = await self._script(keys=[PREFIX + key, *indexes], args=[self._rules, told])
         verdict, granted, wait_ms, opened, failed, why = answer
-        return TurnAnswer(
-            TurnVerdict(verdict.decode()), int(granted), int(wait_ms), bool(opened), int(failed), why.decode()
+        return BreakerReply(
+            BreakerVerdict(verdict.decode()), int(granted), int(wait_ms), bool(opened), int(failed), why.decode()
         )
 
 
@@ -204,7 +204,7 @@ def open_circuits(tenant: str = "") -> str:
     return f"{INDEX}{tenant or 'all'}"
 
 
-def _numbers(rules: Rules) -> dict[str, float]:
+def _numbers(rules: BreakerRules) -> dict[str, float]:
     longest_ms = rules.cooldown_ms(64)
     return {
         "window": round(rules.window_seconds * 1000),

@@ -50,7 +50,7 @@ def _step_started(state: State, event: Event) -> None:
         if token is None:
             token = Token(state.tokens_made, key[0], state.root, Past())
             state.tokens_made += 1
-            state.doomed[key] = "cancelled"
+            state.to_cancel[key] = "cancelled"
         token.place = TokenPlace.ACTIVE
         token.activation = key[1]
         activation = state.active[key] = Activation(*key, token, 0, event.seq, event.at)
@@ -172,7 +172,7 @@ def _close(state: State, event: Event) -> Token | None:
     else:
         token = activation.token
         state.running -= activation.phase is Phase.RUNNING
-        if state.doomed.pop(key, None) is not None:
+        if state.to_cancel.pop(key, None) is not None:
             return None
     leave(state, token)
     token.place = TokenPlace.GONE

@@ -24,7 +24,7 @@ def decide(state: State, due: Collection[ActivationKey] = ()) -> list[Command]:
         return []
     if state.failure is not None:
         return _end(state, state.failure)
-    commands: list[Command] = [_skip(state, key, reason) for key, reason in state.doomed.items()]
+    commands: list[Command] = [_skip(state, key, reason) for key, reason in state.to_cancel.items()]
     ready = list(_ready(state, state.plan.max_parallel_steps - state.running, due))
     if ready and isinstance(ready[-1], Fail):
         return _end(state, ready[-1].error)
@@ -36,7 +36,7 @@ def decide(state: State, due: Collection[ActivationKey] = ()) -> list[Command]:
 
 def _end(state: State, error: Mapping[str, Json]) -> list[Command]:
     """Skip what is in flight, then fail."""
-    skips: list[Command] = [_skip(state, key, state.doomed.get(key, "run_failed")) for key in state.active]
+    skips: list[Command] = [_skip(state, key, state.to_cancel.get(key, "run_failed")) for key in state.active]
     return [*skips, Fail(error)]
 
 
@@ -54,7 +54,7 @@ def _ready(state: State, free: int, due: Collection[ActivationKey]) -> Iterator[
     """Start what may start, oldest first, up to the number of free places."""
     for key in due:
         activation = state.active.get(key)
-        if activation is not None and activation.phase is Phase.RETRYING and key not in state.doomed and free > 0:
+        if activation is not None and activation.phase is Phase.RETRYING and key not in state.to_cancel and free > 0:
             free -= 1
             yield Start(*key, activation.attempt + 1, activation.inputs)
     started: dict[str, int] = {}

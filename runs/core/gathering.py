@@ -347,7 +347,7 @@ def _dissolve(state: State, gathering: Gathering, *, cancels: bool) -> None:
 def cancel(state: State, token: Token, reason: str) -> None:
     """End a token: an activation in flight is to be skipped, a gathering loses it."""
     if token.place is TokenPlace.ACTIVE:
-        state.doomed[token.step_id, token.activation] = reason
+        state.to_cancel[token.step_id, token.activation] = reason
     if token.home is not None and token.home in state.gatherings:
         _withdraw(state, state.gatherings[token.home], token)
     _remove(state, token)

@@ -194,7 +194,7 @@ class State:
     counts: dict[str, int] = field(default_factory=dict)
     ready: deque[Token] = field(default_factory=deque)
     active: dict[ActivationKey, Activation] = field(default_factory=dict)
-    doomed: dict[ActivationKey, str] = field(default_factory=dict)
+    to_cancel: dict[ActivationKey, str] = field(default_factory=dict)
     gatherings: dict[GatheringKey, Gathering] = field(default_factory=dict)
     regions: dict[RegionKey, Region] = field(default_factory=dict)
     changed: dict[Region, None] = field(default_factory=dict)

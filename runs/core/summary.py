@@ -21,7 +21,7 @@ def summarise(state: State) -> dict[str, Json]:
                 "attempts_consumed": one.consumed,
                 "phase": one.phase.value,
                 "started_seq": one.started_seq,
-                "cancelled_by": state.doomed.get(key),
+                "cancelled_by": state.to_cancel.get(key),
             }
             for key, one in state.active.items()
         ],

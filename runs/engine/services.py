@@ -22,7 +22,7 @@ from runs.engine.middleware import build_middleware, close_middleware
 from runs.engine.plans import Plans
 from runs.engine.pricing import Pricing
 from runs.engine.reservations import Reservations
-from runs.engine.slices import LoopTurns
+from runs.engine.loop_scheduler import LoopScheduler
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase, Pool
 from runs.engine.watchdog import Watchdog
@@ -47,7 +47,7 @@ class HostServices:
     deliverer: Deliverer = field(default_factory=Deliverer)
     deltas: Deltas = field(default_factory=Deltas)
     watchdog: Watchdog = field(default_factory=Watchdog)
-    turns: LoopTurns = field(init=False)
+    scheduler: LoopScheduler = field(init=False)
     pricing: Pricing = field(init=False)
     reservations: Reservations = field(init=False)
     contexts: TenantContexts = field(init=False)
@@ -56,7 +56,7 @@ class HostServices:
     _background: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.turns = LoopTurns(self.watchdog)
+        self.scheduler = LoopScheduler(self.watchdog)
         self.pricing = Pricing(self.ask, self.clock)
         self.reservations = Reservations(self.ask)
         self.contexts = TenantContexts(self.ask_once, self.pricing)
@@ -64,7 +64,7 @@ class HostServices:
         self.plans = Plans(self.ask, self.middleware)
         self.writer.tell = self.notices.tell
         self.writer.ring_deliverer = self.deliverer.ring
-        self.writer.is_shared = lambda: self.turns.is_shared
+        self.writer.is_shared = lambda: self.scheduler.is_shared
 
     async def ask(self, question: Callable[[AsyncDatabase], Awaitable[Answer]]) -> Answer:
         """Ask the database, again and again while it is away or refuses everybody."""

@@ -53,9 +53,9 @@ class Live:
             The pieces, and how many are behind it now.
         """
         found: list[Delta] = []
-        unheard = min(self.heard - heard, len(self._kept))
-        position = self.heard - unheard
-        for delta in list(self._kept)[len(self._kept) - unheard :]:
+        missed = min(self.heard - heard, len(self._kept))
+        position = self.heard - missed
+        for delta in list(self._kept)[len(self._kept) - missed :]:
             if delta.begun_seq > seq:
                 break
             position += 1

@@ -23,9 +23,9 @@ from kernel.types import Json
 from kernel.values import dump_json
 from runs.bus.shared_state import SharedState
 from runs.circuits.circuit import Circuit, CircuitBusy, CircuitOpen
-from runs.circuits.keeper import Keeper
+from runs.circuits.store import BreakerStore
 from runs.circuits.shared import SharedStates
-from runs.circuits.turns import Rules, TurnOutcome
+from runs.circuits.protocol import BreakerRules, CallOutcome
 from runs.circuits.wording import open_sentence
 from runs.metrics import CIRCUITS_OPENED
 from runs.step_api.base import Defer, Emit, Endpoint, Next, StepCall, StepFailed, StepType, Wait
@@ -44,8 +44,8 @@ CIRCUIT_OPEN: Final = "CIRCUIT_OPEN"
 class CircuitBreaker:
     """The breakers of one host of runs, whose state all hosts share."""
 
-    def __init__(self, rules: Rules | None = None) -> None:
-        self._rules = rules or Rules(cooldown_seconds=settings.CIRCUIT_COOLDOWN_SECONDS)
+    def __init__(self, rules: BreakerRules | None = None) -> None:
+        self._rules = rules or BreakerRules(cooldown_seconds=settings.CIRCUIT_COOLDOWN_SECONDS)
         self._name = new_id().hex
         self._redis_state = SharedState("circuit")
         self._states = SharedStates(self._rules, redis.asyncio.Redis(connection_pool=self._redis_state.pool))
@@ -75,23 +75,23 @@ class CircuitBreaker:
         """
         circuit = self._circuit(call.context.tenant_id, endpoint)
         try:
-            passage = await circuit.enter(patience_seconds=_patience(call), answers_slowly=endpoint.answers_slowly)
+            permit = await circuit.enter(patience_seconds=_patience(call), answers_slowly=endpoint.answers_slowly)
         except CircuitOpen as is_open:
             raise _turned_away(call, endpoint, is_open) from None
         except CircuitBusy:
             raise Defer(_in(BUSY_SECONDS), "circuit", _named(endpoint)) from None
-        outcome, why = TurnOutcome.NONE, ""
+        outcome, why = CallOutcome.NONE, ""
         try:
             yield
-            outcome = TurnOutcome.SUCCEEDED
+            outcome = CallOutcome.SUCCEEDED
         except (Defer, asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:
-            outcome = TurnOutcome.FAILED if _host_failed(error) else TurnOutcome.SUCCEEDED
-            why = _why(error) if outcome is TurnOutcome.FAILED else ""
+            outcome = CallOutcome.FAILED if _host_failed(error) else CallOutcome.SUCCEEDED
+            why = _why(error) if outcome is CallOutcome.FAILED else ""
             raise
         finally:
-            circuit.leave(passage, outcome, why)
+            circuit.leave(permit, outcome, why)
 
     def _circuit(self, tenant_id: UUID, endpoint: Endpoint) -> Circuit:
         key = f"{tenant_id}:{endpoint.circuit}"
@@ -100,7 +100,7 @@ class CircuitBreaker:
             self._forget_idle()
             circuit = self._circuits[key] = Circuit(
                 self._rules,
-                Keeper(key, self._rules, self._states, self._redis_state, about=dump_json(_named(endpoint))).take,
+                BreakerStore(key, self._rules, self._states, self._redis_state, about=dump_json(_named(endpoint))).take,
                 name=self._name,
                 opened=partial(_opened, key),
             )

@@ -241,7 +241,7 @@ class SdkProvider:
 
         # In a thread, as a long answer takes long to read; the event loop has its turns meanwhile.
         reply = await asyncio.to_thread(read)
-        if text := reply.text if answer.stream.is_whole else _unheard(reply, withheld.held):
+        if text := reply.text if answer.stream.is_whole else _held_back(reply, withheld.held):
             tell(text)
         return reply
 
@@ -335,7 +335,7 @@ def _afresh(request: CompletionRequest) -> CompletionRequest:
     return request if key is None else replace(request, idempotency_key=f"{key}-whole")
 
 
-def _unheard(reply: CompletionReply, held: str) -> str:
+def _held_back(reply: CompletionReply, held: str) -> str:
     """Give what was held back while a text came, unless it is calls of tools."""
     return "" if reply.tool_calls or reply.finish_reason == "call_lost" else held
 

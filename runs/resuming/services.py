@@ -127,13 +127,13 @@ def _decide(run: Run, link: ResumeLink) -> Reception:
     if run.is_over:
         raise LinkOver(f"The run is {run.status}: nobody waits for this call any more.")
     waits = _waits_of(run, link)
-    unheard = _unheard(run, link)
+    unread = _calls_unread(run, link)
     is_open = [one for one in waits if one.is_open]
-    if len(is_open) > unheard:
-        if _now() < is_open[unheard].until:
+    if len(is_open) > unread:
+        if _now() < is_open[unread].until:
             return Reception.RESUMED
         raise LinkOver("The time for this call has passed.")
-    if waits or unheard:
+    if waits or unread:
         raise LinkOver("Somebody has called already, or the run has gone on without.")
     if run.signals.filter(kind=SignalKind.EARLY_CALL, applied_seq=None).count() >= MAX_EARLY_CALLS:
         raise TooManyEarlyCalls
@@ -152,7 +152,7 @@ def _waits_of(run: Run, link: ResumeLink) -> list[_WaitingRun]:
     return [_WaitingRun(last[one] == EventType.STEP_WAITING, time) for one, time in until.items()]
 
 
-def _unheard(run: Run, link: ResumeLink) -> int:
+def _calls_unread(run: Run, link: ResumeLink) -> int:
     """Count the calls of the link that no event has told yet; bodies are not read."""
     rows = run.signals.filter(kind__in=_OF_CALLS, applied_seq=None)
     called = rows.values_list(KeyTextTransform("step_id", "payload"), KeyTextTransform("place", "payload"))

@@ -7,7 +7,7 @@ from typing import Final
 import httpx
 
 from kernel.compute.errors import ComputeBusy
-from kernel.compute.seats import Seats
+from kernel.compute.bulkhead import Bulkhead
 from kernel.egress import EgressBlocked, open_sync_client
 from kernel.errors import LlmteamError
 from kernel.types import Json
@@ -22,7 +22,7 @@ OK: Final = 200
 MAX_AT_ONE: Final = 3
 MAX_AT_ALL: Final = 5
 """Each call holds one of the eight request threads for as long as the provider takes: so many, at one and in all."""
-_seats: Final = Seats(most_of_one=MAX_AT_ONE, most_of_all=MAX_AT_ALL)
+_bulkhead: Final = Bulkhead(most_of_one=MAX_AT_ONE, most_of_all=MAX_AT_ALL)
 _ERROR_NAME: Final = re.compile(r"[a-z_]{1,40}")
 
 
@@ -72,7 +72,7 @@ def _answered(
 ) -> httpx.Response:
     try:
         with (
-            _seats.taken(provider.key),
+            _bulkhead.hold(provider.key),
             open_sync_client(
                 provider.policy, timeout_seconds=TIMEOUT_SECONDS, max_body_bytes=MAX_BYTES, owner=provider.key
             ) as client,

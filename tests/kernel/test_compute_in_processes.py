@@ -208,7 +208,7 @@ async def test_work_cancelled_before_its_turn_is_never_begun_and_takes_no_room(m
     pool = make(processes=1, seconds=1.0, most_waiting=1)
     await pool.run("acme", "echo", b"")
     busy = asyncio.create_task(pool.run("acme", "sleep", b"0.5"))
-    while not pool._turns.running:  # noqa: ASYNC110 - a thread of the pool tells nobody
+    while not pool._queue.running:  # noqa: ASYNC110 - a thread of the pool tells nobody
         await asyncio.sleep(0.001)
     cancelled = asyncio.create_task(pool.run("acme", "spin", b""))
     await asyncio.sleep(0)

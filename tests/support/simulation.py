@@ -57,7 +57,7 @@ class Simulation:
                 if all(isinstance(command, Start) for command in commands):
                     assert not decide(self.state), "starts alone call for something more"
             else:
-                live = [one for key, one in self.state.active.items() if key not in self.state.doomed]
+                live = [one for key, one in self.state.active.items() if key not in self.state.to_cancel]
                 assert live, "nothing to do and nothing in flight: the run hangs"
                 self.finish(self.random.choice(live))
         return self.state

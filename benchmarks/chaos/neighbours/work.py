@@ -9,7 +9,7 @@ HEAVY = "sum(a * b for a in run.input.n for b in run.input.n)"
 """Nearly what one expression may do by itself."""
 INPUT = {"n": list(range(160))}
 SIDE_BY_SIDE = 8
-INLINE = {"runs.engine.slices:INLINE_UNITS": 1 << 60, "runs.engine.slices:ROUND_UNITS": 1 << 60}
+INLINE = {"runs.engine.loop_scheduler:INLINE_UNITS": 1 << 60, "runs.engine.loop_scheduler:ROUND_UNITS": 1 << 60}
 DEPTH = 40
 ITEMS = 5_000
 
@@ -86,7 +86,7 @@ ATTACKS = {
         items,
         without={
             **INLINE,
-            **{f"runs.engine.slices:{name}_SECONDS": 60.0 for name in ("FREE", "SLICE", "ALONE", "RUN")},
+            **{f"runs.engine.loop_scheduler:{name}_SECONDS": 60.0 for name in ("FREE", "SLICE", "ALONE", "RUN")},
         },
     ),
     "loops": Attack(

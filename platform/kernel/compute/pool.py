@@ -14,9 +14,9 @@ from typing import Final
 
 from kernel.compute import metrics
 from kernel.compute.errors import ComputeBusy, ComputeFailed, ComputeUnavailable
-from kernel.compute.seats import Seats
+from kernel.compute.bulkhead import Bulkhead
 from kernel.compute.slot import ProcessBounds, Slot
-from kernel.compute.turns import ComputeTurns, Job
+from kernel.compute.fair_queue import FairQueue, Job
 from kernel.errors import LlmteamError
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ class ComputePool:
         self._functions = dict(functions)
         self._bounds = bounds
         self._processes = processes
-        self._turns = ComputeTurns(most_running=max(1, processes - 1), most_waiting=most_waiting)
-        self._seats = Seats()
+        self._queue = FairQueue(most_running=max(1, processes - 1), most_waiting=most_waiting)
+        self._bulkhead = Bulkhead()
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._closed = False
@@ -66,14 +66,14 @@ class ComputePool:
 
         Few threads may wait: ComputeBusy also says that as many do.
         """
-        with self._seats.taken(tenant):
+        with self._bulkhead.hold(tenant):
             return self._submit(tenant, function, payload).result()
 
     def close(self) -> None:
         """End all processes once their present calls have ended, and refuse what waits and what comes."""
         with self._changed:
             self._closed = True
-            refused = self._turns.drain()
+            refused = self._queue.drain()
             metrics.QUEUED.set(0)
             self._changed.notify_all()
         for job in refused:
@@ -90,13 +90,13 @@ class ComputePool:
             if self._closed:
                 raise ComputeUnavailable("The process is stopping.")
             try:
-                self._turns.add(job)
+                self._queue.add(job)
             except ComputeBusy:
                 metrics.REFUSED.inc()
                 raise
-            metrics.QUEUED.set(self._turns.waiting)
-            free = len(self._threads) - self._turns.running
-            if self._turns.waiting > free and len(self._threads) < self._processes:
+            metrics.QUEUED.set(self._queue.waiting)
+            free = len(self._threads) - self._queue.running
+            if self._queue.waiting > free and len(self._threads) < self._processes:
                 thread = threading.Thread(target=self._serve, name=f"compute-{len(self._threads) + 1}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
@@ -114,7 +114,7 @@ class ComputePool:
             begun = job.answer.set_running_or_notify_cancel()
             outcome = _do(job, slot) if begun else None
             with self._changed:
-                self._turns.done(job)
+                self._queue.done(job)
                 self._changed.notify()
             if isinstance(outcome, Exception):
                 job.answer.set_exception(outcome)
@@ -127,9 +127,9 @@ class ComputePool:
         ends = None if seconds is None else time.monotonic() + seconds
         with self._changed:
             while not self._closed:
-                job = self._turns.take()
+                job = self._queue.take()
                 if job is not None:
-                    metrics.QUEUED.set(self._turns.waiting)
+                    metrics.QUEUED.set(self._queue.waiting)
                     return job
                 if not self._changed.wait(None if ends is None else max(0.0, ends - time.monotonic())):
                     return None

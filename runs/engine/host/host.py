@@ -232,19 +232,19 @@ class Host:
     def _start(self, claimed: Claimed) -> None:
         runner = self.runners[claimed.run_id] = Runner(claimed, self._around, self._memory)
         RUNS_OWNED.set(len(self.runners))
-        self._around.turns.run_came(claimed.tenant_id)
+        self._around.scheduler.run_came(claimed.tenant_id)
         task = asyncio.create_task(self._run(runner))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: self._around.turns.run_went(claimed.tenant_id))
+        task.add_done_callback(lambda _: self._around.scheduler.run_went(claimed.tenant_id))
 
     async def _run(self, runner: Runner) -> None:
         note(run=str(runner.claimed.run_id), tenant=str(runner.claimed.tenant_id))
         try:
             if runner.is_suspect:
                 await self._be_alone()
-            if self._around.turns.must_wait(runner.claimed.tenant_id):
-                await self._around.turns.wait(runner.claimed.tenant_id)
+            if self._around.scheduler.must_wait(runner.claimed.tenant_id):
+                await self._around.scheduler.wait(runner.claimed.tenant_id)
             await runner.run()
         finally:
             if self.runners.get(runner.claimed.run_id) is runner:

@@ -24,7 +24,7 @@ from runs.engine.run.recovery import LOST, Fate, fates
 from runs.engine.run.skips import Skips
 from runs.engine.run.spending import Spending
 from runs.engine.services import HostServices
-from runs.engine.slices import INLINE_UNITS, ROUND_UNITS
+from runs.engine.loop_scheduler import INLINE_UNITS, ROUND_UNITS
 from runs.engine.store import journals
 from runs.engine.store.claims import Claimed, ClaimPurpose
 from runs.models import RunStatus
@@ -66,8 +66,8 @@ class Execution:
         self._alarm = Alarm(self._wake.set)
         self._context = around.contexts.get(claimed.tenant_id)
         self._commit = partial(around.writer.commit, journal)
-        self._turns = around.turns
-        self._flights = Flights(self._wake.set, around.turns, claimed.tenant_id)
+        self._scheduler = around.scheduler
+        self._flights = Flights(self._wake.set, around.scheduler, claimed.tenant_id)
         self._skips = Skips(self._chronicle, self._flights, self._parked, around.in_background)
         self._round = Account(ROUND_UNITS)
         journal.notify = self._wake.set
@@ -160,7 +160,7 @@ class Execution:
                 return True
             due = waits.to_look_at(now)
         for key in due:
-            if key not in self.state.doomed:
+            if key not in self.state.to_cancel:
                 await self._parked.look(key)
             self._signalled = True
         return self._signalled and await self._read_inbox()
@@ -183,8 +183,8 @@ class Execution:
         self._journal.hold(-self._journal.held)
         async for row in self._around.recorded(self._claimed.run_id, last_seq=self._claimed.last_seq):
             self._chronicle.fold(row)
-            if self._turns.are_over(time.monotonic()):
-                await self._turns.wait(self._claimed.tenant_id)
+            if self._scheduler.are_over(time.monotonic()):
+                await self._scheduler.wait(self._claimed.tenant_id)
 
     async def _recover(self) -> bool:
         """Settle the attempts an earlier owner left without an outcome; return whether the run was given up."""
@@ -220,8 +220,8 @@ class Execution:
                 await self._skips.skip(command)
             else:
                 launches += self._begin(command, pure)
-            if self._turns.are_over(time.monotonic()):
-                await self._turns.wait(self._claimed.tenant_id)
+            if self._scheduler.are_over(time.monotonic()):
+                await self._scheduler.wait(self._claimed.tenant_id)
         await self._execute_all(pure)
         if self._journal.is_full:
             await self._around.writer.commit(self._journal)
@@ -253,7 +253,7 @@ class Execution:
         for attempt in pure:
             if self._draining:
                 return
-            if attempt.key not in self.state.doomed:
+            if attempt.key not in self.state.to_cancel:
                 await self._execute_pure(attempt)
             if self._journal.is_large:
                 await self._around.writer.commit(self._journal)
@@ -267,8 +267,8 @@ class Execution:
         else:
             self._settle(attempt, outcome)
             attempt.forget()
-        if self._turns.are_over(self._note(attempt, began)):
-            await self._turns.wait(self._claimed.tenant_id)
+        if self._scheduler.are_over(self._note(attempt, began)):
+            await self._scheduler.wait(self._claimed.tenant_id)
 
     def _note(self, attempt: Attempt, began: float) -> float:
         """Tell the watchdog how long the work for an attempt took; return the time."""
@@ -297,8 +297,8 @@ class Execution:
         self._alarm.set(self._around.clock.steady(until))
         await self._wake.wait()
         self._wake.clear()
-        if self._turns.must_wait(self._claimed.tenant_id):
-            await self._turns.wait(self._claimed.tenant_id)
+        if self._scheduler.must_wait(self._claimed.tenant_id):
+            await self._scheduler.wait(self._claimed.tenant_id)
         return False
 
     async def _read_inbox(self) -> bool:
@@ -334,7 +334,7 @@ class Execution:
     async def _close(self, closing: Closing) -> bool:
         if closing.row is not None:
             closing.signal_ids = self._orders.held
-        closing.leaves = self._parked.unheard
+        closing.leaves = self._parked.unrecorded
         is_closed = await self._around.writer.close(self._journal, closing)
         self._signalled = not is_closed
         return is_closed
@@ -366,8 +366,8 @@ class Execution:
             self._settle(attempt, outcome)
             attempt.forget()
             now = self._note(attempt, began=now)
-            if self._turns.are_over(now):
-                await self._turns.wait(self._claimed.tenant_id)
+            if self._scheduler.are_over(now):
+                await self._scheduler.wait(self._claimed.tenant_id)
                 now = time.monotonic()
 
     def _settle(self, attempt: Attempt, outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from runs.core.state import ActivationKey
 from runs.engine.run.attempts import Attempt
 from runs.engine.run.outcomes import Outcome
-from runs.engine.slices import LoopTurns
+from runs.engine.loop_scheduler import LoopScheduler
 from segments.catalog import Effect
 
 LAUNCHED_AT_ONCE: Final = 16
@@ -20,13 +20,13 @@ class Flights:
 
     Args:
         wake: Called when there is an outcome to fetch.
-        turns: The turns of the event loop; an attempt waits for one before it begins.
+        scheduler: The turns of the event loop; an attempt waits for one before it begins.
         tenant_id: Whose they are.
     """
 
-    def __init__(self, wake: Callable[[], None], turns: LoopTurns, tenant_id: UUID) -> None:
+    def __init__(self, wake: Callable[[], None], scheduler: LoopScheduler, tenant_id: UUID) -> None:
         self._wake = wake
-        self._turns = turns
+        self._scheduler = scheduler
         self._tenant_id = tenant_id
         self._attempts: dict[ActivationKey, Attempt] = {}
         self._to_launch: list[Attempt] = []
@@ -95,8 +95,8 @@ class Flights:
                 self.cancel(attempt)
 
     async def _execute(self, attempt: Attempt) -> None:
-        if self._turns.is_shared and self._turns.must_wait(self._tenant_id):
-            await self._turns.wait(self._tenant_id)
+        if self._scheduler.is_shared and self._scheduler.must_wait(self._tenant_id):
+            await self._scheduler.wait(self._tenant_id)
         outcome = await attempt.execute()
         if not attempt.step.cleans_up:
             # Of many attempts that end at once none keeps its call until the run has had its turn.

@@ -43,7 +43,7 @@ class Parked:
     now: Callable[[], float]
 
     @property
-    def unheard(self) -> tuple[int, ...]:
+    def unrecorded(self) -> tuple[int, ...]:
         """The news that no event has told yet."""
         return tuple(news.signal_id for news in self.chronicle.orders.news if news.signal_id not in self.journal.seen)
 
@@ -113,7 +113,7 @@ class Parked:
             return
         attempt = None if activation is None else activation.attempt
         self.chronicle.record(EventType(told["event"]), told["told"], key, attempt)
-        if activation is not None and "answer" in told and key not in self.chronicle.state.doomed:
+        if activation is not None and "answer" in told and key not in self.chronicle.state.to_cancel:
             self._answer(self.attempt_of(key), told["answer"])
         self.journal.take([news.signal_id])
 
@@ -130,7 +130,7 @@ class Parked:
     def _waiting_for_call(self, step_id: str, place: str) -> Iterator[ActivationKey]:
         state, waits = self.chronicle.state, self.chronicle.waits
         for key, activation in state.active.items():
-            is_waiting = key[0] == step_id and waits.kind(key) == CALL and key not in state.doomed
+            is_waiting = key[0] == step_id and waits.kind(key) == CALL and key not in state.to_cancel
             if is_waiting and is_same_place(place_of(activation.token, step_id), place):
                 yield key
 

@@ -28,7 +28,7 @@ def fates(state: State, *, answered_seq: int) -> Iterator[tuple[ActivationKey, F
         answered_seq: About attempts begun before this event somebody was asked, and said to try again.
     """
     for key, activation in list(state.active.items()):
-        if activation.phase is not Phase.RUNNING or key in state.doomed:
+        if activation.phase is not Phase.RUNNING or key in state.to_cancel:
             continue
         step = state.plan.steps[key[0]]
         if step.effect is Effect.PURE:

@@ -232,17 +232,17 @@ def test_findings_are_placed_at_the_nearest_field() -> None:
         ErrorItem("D", "d", pointer="/nowhere"),
         ErrorItem("E", "e", pointer=""),
     ]
-    form, homeless = place_problems(form_of(schema, {}), items)
+    form, unplaced = place_problems(form_of(schema, {}), items)
     assert [problem.code for problem in form.fields[0].problems] == ["A"]
     assert [problem.code for problem in form.fields[1].problems] == ["C"]
     assert [problem.code for problem in form.fields[1].fields[1].problems] == ["B"]
-    assert [problem.code for problem in homeless] == ["D", "E"]
+    assert [problem.code for problem in unplaced] == ["D", "E"]
 
 
 def test_findings_of_a_single_value_have_its_place() -> None:
-    form, homeless = place_problems(form_of({"type": "integer"}, 1), [ErrorItem("A", "a", pointer="")])
+    form, unplaced = place_problems(form_of({"type": "integer"}, 1), [ErrorItem("A", "a", pointer="")])
     assert [problem.code for problem in form.problems] == ["A"]
-    assert not homeless
+    assert not unplaced
 
 
 def test_what_was_typed_into_a_form_that_has_changed_is_put_beside_it() -> None:

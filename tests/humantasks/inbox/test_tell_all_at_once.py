@@ -108,6 +108,6 @@ def test_a_finding_behind_a_removed_entry_stands_at_its_own() -> None:
     form = form_of({"properties": {"items": {"type": "array", "items": item}}}, {"items": [{"sku": "aa"}] * 3})
     reading = read_form(form, {"drop/items/0": ["1"], "data/items/2/sku": ["b"]})
     assert reading.value == {"items": [{"sku": "aa"}, {"sku": "b"}]}
-    placed, homeless = place_problems(reading.form, [ErrorItem("MINLENGTH", "short", pointer="/items/1/sku")])
+    placed, unplaced = place_problems(reading.form, [ErrorItem("MINLENGTH", "short", pointer="/items/1/sku")])
     assert [problem.detail for problem in placed.fields[0].fields[2].fields[0].problems] == ["short"]
-    assert not homeless
+    assert not unplaced

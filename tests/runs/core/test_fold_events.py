@@ -161,9 +161,9 @@ def test_the_outcome_of_an_activation_a_join_has_cancelled_changes_nothing_more(
     for step_id in "ab":
         tell(state, EventType.STEP_STARTED, {"inputs": {}}, step_id, 1, 1)
     tell(state, EventType.STEP_COMPLETED, {"ports": {"output": 1}, "edges": [2]}, "a", 1, 1)
-    assert state.doomed == {("b", 1): "join_decided"}
+    assert state.to_cancel == {("b", 1): "join_decided"}
     tell(state, event_type, payload, "b", 1, 1)
-    assert (state.doomed, state.failure, state.output_of("b")) == ({}, None, None)
+    assert (state.to_cancel, state.failure, state.output_of("b")) == ({}, None, None)
     assert [token.step_id for token in state.ready] == ["join"]
 
 

@@ -101,7 +101,7 @@ def summary(state: object) -> str:
                 "latest",
                 "counts",
                 "active",
-                "doomed",
+                "to_cancel",
                 "gatherings",
                 "kept",
                 "failure",

@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 from prometheus_client import REGISTRY
 
-from runs.engine import slices
-from runs.engine.slices import LoopTurns
+from runs.engine import loop_scheduler
+from runs.engine.loop_scheduler import LoopScheduler
 from runs.engine.watchdog import Watchdog, watched_loop
 from tenants.models import Tenant
 from tests.support.engine import get_run, queue_run, queue_runs, wait_until_over
@@ -36,7 +36,7 @@ class Loop:
 
     def __init__(self) -> None:
         self.watchdog = Watchdog()
-        self.turns = LoopTurns(self.watchdog)
+        self.turns = LoopScheduler(self.watchdog)
         self.turns.run_came(ACME)
         self.turns.run_came(GLOBEX)
         self.went: list[str] = []
@@ -94,7 +94,7 @@ def test_work_that_is_cancelled_while_it_waits_for_its_turn_holds_up_nobody() ->
 
 
 def test_a_loop_is_shared_for_as_long_as_several_tenants_have_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "SHARED_SECONDS", 0.0)
+    monkeypatch.setattr(loop_scheduler, "SHARED_SECONDS", 0.0)
     loop, seen = Loop(), []
 
     async def main() -> None:

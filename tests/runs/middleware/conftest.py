@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from runs.circuits.turns import Rules
+from runs.circuits.protocol import BreakerRules
 from runs.middleware.circuit import CircuitBreaker
 from runs.steps.registry import registry
 from tenants.models import Tenant
@@ -47,6 +47,6 @@ def other_server() -> Iterator[CountingServer]:
 
 @pytest.fixture
 async def breaker() -> AsyncIterator[CircuitBreaker]:
-    made = CircuitBreaker(Rules())
+    made = CircuitBreaker(BreakerRules())
     yield made
     await made.aclose()

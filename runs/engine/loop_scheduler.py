@@ -1,4 +1,4 @@
-"""Fair turns of a host's event loop: tenants one after the other, a slice of time each."""
+"""Scheduler of a host's event loop: tenants in turn, a slice of time each."""
 
 import asyncio
 import time
@@ -28,7 +28,7 @@ ROUND_UNITS: Final = 30_000
 """The same for all attempts of one round together."""
 
 
-class LoopTurns:
+class LoopScheduler:
     """Shares an event loop among the runs of a host.
 
     What goes on after a wait does so at once while the loop's round is young. The rest wait for their tenants' turns,

@@ -1,4 +1,4 @@
-"""Threads that wait for the compute pool: a few of one tenant, and of all together.
+"""Bulkhead: a bound on the threads that wait for one thing, of one tenant and of all together.
 
 A request that waits holds one of the few threads all requests share.
 """
@@ -16,8 +16,8 @@ MAX_OF_ALL: Final = 4
 RETRY_SECONDS: Final = 2
 
 
-class Seats:
-    """Counts who waits. Safe for threads."""
+class Bulkhead:
+    """Counts the threads that wait, by tenant. Safe for threads."""
 
     def __init__(self, *, most_of_one: int = MAX_OF_ONE, most_of_all: int = MAX_OF_ALL) -> None:
         self._most_of_one = most_of_one
@@ -26,8 +26,8 @@ class Seats:
         self._taken: Counter[Hashable] = Counter()
 
     @contextmanager
-    def taken(self, tenant: Hashable) -> Iterator[None]:
-        """Hold a seat.
+    def hold(self, tenant: Hashable) -> Iterator[None]:
+        """Hold one place while a thread waits.
 
         Raises:
             ComputeBusy: The tenant, or all together, hold as many as they may.

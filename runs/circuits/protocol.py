@@ -1,12 +1,12 @@
-"""What is asked of a circuit breaker and answered by it, whoever keeps its state."""
+"""Requests to a circuit breaker and its replies, wherever its state is kept."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """When a breaker opens, and what it lets through.
+class BreakerRules:
+    """Thresholds of a breaker: when it opens, and what it lets through.
 
     Attributes:
         window_seconds: How far back outcomes count.
@@ -39,7 +39,7 @@ class Rules:
         return round(1000 * min(self.cooldown_seconds * 2.0 ** min(trips - 1, 32), longest))
 
 
-class TurnOutcome(StrEnum):
+class CallOutcome(StrEnum):
     """What a call says about its host; a call that was cancelled says nothing."""
 
     SUCCEEDED = "s"
@@ -47,7 +47,7 @@ class TurnOutcome(StrEnum):
     NONE = "n"
 
 
-class TurnVerdict(StrEnum):
+class BreakerVerdict(StrEnum):
     """What becomes of the calls that want to begin."""
 
     FREE = "free"
@@ -58,8 +58,8 @@ class TurnVerdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """What one worker tells a breaker, and what it asks for.
+class BreakerRequest:
+    """Outcomes that one worker reports to a breaker, and the calls it asks to begin.
 
     Attributes:
         succeeded: Calls that were let through freely and succeeded.
@@ -73,7 +73,7 @@ class Turn:
 
     succeeded: int = 0
     failed: int = 0
-    settled: tuple[tuple[str, TurnOutcome], ...] = ()
+    settled: tuple[tuple[str, CallOutcome], ...] = ()
     alive: tuple[str, ...] = ()
     wanted: int = 0
     ids: tuple[str, ...] = ()
@@ -81,20 +81,20 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnAnswer:
-    """What a breaker answers.
+class BreakerReply:
+    """Reply of a breaker.
 
     Attributes:
         verdict: FREE: all may begin. COUNTED: the first ``granted`` under their ids. PROBE: the first, as the probe.
             PROBED: none, somebody else probes. OPEN: none.
         granted: How many may begin.
         wait_ms: Until a breaker that is open lets a probe through.
-        opened: Whether this turn opened it.
+        opened: Whether this request opened it.
         failed: With COUNTED, how many of the window's calls failed.
         why: How the last call failed, where the breaker has opened.
     """
 
-    verdict: TurnVerdict
+    verdict: BreakerVerdict
     granted: int = 0
     wait_ms: int = 0
     opened: bool = False

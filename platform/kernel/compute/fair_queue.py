@@ -25,7 +25,7 @@ class Job:
     answer: "Future[bytes]" = field(default_factory=Future)
 
 
-class ComputeTurns:
+class FairQueue:
     """Jobs that wait, and how many of each tenant run. Not thread-safe: the pool holds a lock.
 
     Args:
