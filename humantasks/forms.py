@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from humantasks.types import MISSING, TaskType
 from kernel.errors import ErrorItem
-from kernel.schemas import Misfit, judge
+from kernel.schemas import Violation, judge
 from kernel.schemas.reading import as_schema, resolve
 from kernel.types import Json
 from kernel.values import dump_json, pointer_of, size_of
@@ -67,7 +67,7 @@ def check(tenant: Hashable, form: Schema, data: Json) -> list[ErrorItem]:
         SchemaUnusable: The form cannot be applied.
         ComputeLimit: The form and the data are too large for each other; other errors of the compute pool as well.
     """
-    return [_item(misfit) for misfit in judge(tenant, data, form, formats=True)]
+    return [_item(violation) for violation in judge(tenant, data, form, formats=True)]
 
 
 def read_only_changes(form: Schema, shown: Json, data: Json) -> list[ErrorItem]:
@@ -144,9 +144,11 @@ def _of_items(values: Sequence[Json], depth: int) -> dict[str, Json]:
     return schemas[0] if schemas and all(schema == schemas[0] for schema in schemas) else {}
 
 
-def _item(misfit: Misfit) -> ErrorItem:
+def _item(violation: Violation) -> ErrorItem:
     """Write a finding at the field it is about: of a missing member that is the member."""
-    if misfit.keyword == "required":
-        pointer = pointer_of(["data", *misfit.path, str(misfit.bound)])
+    if violation.keyword == "required":
+        pointer = pointer_of(["data", *violation.path, str(violation.bound)])
         return ErrorItem(code="REQUIRED", detail="This is needed.", pointer=pointer)
-    return ErrorItem(code=misfit.keyword.upper(), detail=misfit.sentence, pointer=pointer_of(["data", *misfit.path]))
+    return ErrorItem(
+        code=violation.keyword.upper(), detail=violation.sentence, pointer=pointer_of(["data", *violation.path])
+    )

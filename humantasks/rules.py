@@ -203,13 +203,13 @@ def brings_data(task_type: str, answer: TaskAnswer) -> bool:
     return answer.data is not MISSING and _needs_data(task_type, answer)
 
 
-def problems(facts: TaskFacts, answer: TaskAnswer, misfits: Sequence[ErrorItem] = ()) -> list[ErrorItem]:
+def problems(facts: TaskFacts, answer: TaskAnswer, violations: Sequence[ErrorItem] = ()) -> list[ErrorItem]:
     """Tell everything that keeps an answer from fitting its task.
 
     Args:
         facts: The task.
         answer: What somebody says.
-        misfits: Where the answer's data does not fit the form, if it ``brings_data``.
+        violations: Where the answer's data does not fit the form, if it ``brings_data``.
     """
     allowed = DECISIONS[TaskType(facts.task_type)]
     found: list[ErrorItem] = []
@@ -219,7 +219,7 @@ def problems(facts: TaskFacts, answer: TaskAnswer, misfits: Sequence[ErrorItem] 
             ErrorItem(code="DECISION_UNKNOWN", detail="That is no answer to this.", pointer="/decision", hint=hint)
         )
     found += _problems_of_choice(facts, answer)
-    found += [*_problems_of_data(facts, answer), *misfits]
+    found += [*_problems_of_data(facts, answer), *violations]
     if len(answer.comment) > MAX_COMMENT_LENGTH:
         detail = f"This may have at most {MAX_COMMENT_LENGTH} characters."
         found.append(ErrorItem(code="TOO_LONG", detail=detail, pointer="/comment"))

@@ -105,13 +105,13 @@ def decide_task(
         ComputeLimit: The form and the data are too large for each other; other errors of the compute pool as well.
     """
     to_fit = _task_to_fit(tenant, person, task_id, answer)
-    misfits = [] if to_fit is None else _misfits(tenant, *to_fit, answer)
+    violations = [] if to_fit is None else _violations(tenant, *to_fit, answer)
     with _opened(tenant, task_id, person) as (task, run, facts):
         _allow(task, rules.may_decide(facts, person))
         is_as_shown = content_hash in {None, task.content_hash}
         if not is_as_shown or (to_fit is not None and to_fit != (facts.form or {}, task.data)):
             raise TaskChanged(extra={"content_hash": task.content_hash})
-        found = rules.problems(facts, answer, misfits)
+        found = rules.problems(facts, answer, violations)
         if found:
             raise AnswerInvalid(errors=found)
         _keep(task, person, answer)
@@ -130,11 +130,11 @@ def find_problems(*, tenant: Tenant, task: HumanTask, answer: TaskAnswer) -> lis
     with reading_scope(tenant.id):
         facts = facts_of(task)
     brings_data = rules.brings_data(task.task_type, answer)
-    misfits = _misfits(tenant, facts.form or {}, task.data, answer) if brings_data else []
-    return rules.problems(facts, answer, misfits)
+    violations = _violations(tenant, facts.form or {}, task.data, answer) if brings_data else []
+    return rules.problems(facts, answer, violations)
 
 
-def _misfits(tenant: Tenant, form: Mapping[str, Json], shown: Json, answer: TaskAnswer) -> list[ErrorItem]:
+def _violations(tenant: Tenant, form: Mapping[str, Json], shown: Json, answer: TaskAnswer) -> list[ErrorItem]:
     """Tell where an answer's data does not fit the form, or changes what is only shown."""
     data = cast("Json", answer.data)
     return [*forms.check(tenant.id, form, data), *forms.read_only_changes(form, shown, data)]

@@ -15,7 +15,7 @@ from runs.bus.doorbell import poke_owner, ring
 from runs.errors import RunAlreadyOver, RunNotFound
 from runs.models import Run, RunStatus, Signal, SignalKind
 from runs.models.wait_kinds import FREE
-from runs.needs import needs_again
+from runs.requirements import current_requirements_of
 from tenants.models import Tenant
 
 
@@ -156,7 +156,7 @@ def _changes(run: Run, command: SignalKind) -> dict[str, Any]:
     """Say what a command changes in the run's row, beside the inbox."""
     if command is SignalKind.RESUME and run.status in (RunStatus.PAUSED, RunStatus.STALLED):
         # No signal is pending: whoever claims the run finds it paused and reads its inbox. It is claimed in its turn.
-        needs = {"step_types": needs_again(run)} if run.status == RunStatus.STALLED else {}
+        needs = {"step_types": current_requirements_of(run)} if run.status == RunStatus.STALLED else {}
         return {"status": RunStatus.QUEUED, "error": None, "losses": 0, "wake_at": Now(), **needs}
     changes: dict[str, Any] = {"signals_pending": True}
     if command is not SignalKind.CANCEL:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from itertools import groupby
 
 from kernel.errors import ErrorItem
-from kernel.schemas import Misfit, SchemaUnusable, judge, judge_async, quick_misfits
+from kernel.schemas import SchemaUnusable, Violation, judge, judge_async, quick_violations
 from kernel.types import Json
 from kernel.values import pointer_of
 from runs.errors import InputRefused, InputSchemaUnusable
@@ -39,13 +39,13 @@ def check_input_quickly(value: Json, *, schema: Mapping[str, Json]) -> None:
         InputRefused: As ``check_input``; ``InputSchemaUnusable`` as well.
     """
     with _told():
-        found = quick_misfits(value, schema)
+        found = quick_violations(value, schema)
     if found is None:
         raise SlowToJudge
     _refuse(found)
 
 
-async def misfits(tenant: Hashable, value: Json, schema: Mapping[str, Json]) -> list[ErrorItem]:
+async def violations(tenant: Hashable, value: Json, schema: Mapping[str, Json]) -> list[ErrorItem]:
     """Tell where a value does not fit a schema that was checked when it was saved, at most 50 places.
 
     Raises:
@@ -62,24 +62,24 @@ def _told() -> Iterator[None]:
         raise InputSchemaUnusable("The segment's input_schema cannot be applied.") from error
 
 
-def _refuse(found: Sequence[Misfit]) -> None:
+def _refuse(found: Sequence[Violation]) -> None:
     if found:
         raise InputRefused(errors=_items(found, below=("input",)))
 
 
-def _items(found: Iterable[Misfit], *, below: tuple[str, ...]) -> list[ErrorItem]:
+def _items(found: Iterable[Violation], *, below: tuple[str, ...]) -> list[ErrorItem]:
     """Write findings; what is missing of one object is one finding."""
     return [_item(list(alike), below) for _, alike in groupby(found, key=_together)]
 
 
-def _together(misfit: Misfit) -> tuple[object, ...]:
-    return misfit.path, misfit.keyword, None if misfit.keyword == "required" else misfit.bound
+def _together(violation: Violation) -> tuple[object, ...]:
+    return violation.path, violation.keyword, None if violation.keyword == "required" else violation.bound
 
 
-def _item(alike: list[Misfit], below: tuple[str, ...]) -> ErrorItem:
+def _item(alike: list[Violation], below: tuple[str, ...]) -> ErrorItem:
     first = alike[0]
     detail = first.sentence
     if len(alike) > 1:
-        detail = "Members are missing: " + ", ".join(f"`{misfit.bound}`" for misfit in alike[:MAX_NAMED]) + "."
+        detail = "Members are missing: " + ", ".join(f"`{violation.bound}`" for violation in alike[:MAX_NAMED]) + "."
     code = "INPUT_" + first.keyword.upper()
     return ErrorItem(code=code, detail=detail, pointer=pointer_of([*below, *first.path]))

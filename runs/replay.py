@@ -28,7 +28,7 @@ from runs.idempotency import (
     start_transaction,
 )
 from runs.models import Run, RunEvent
-from runs.needs import needs_again
+from runs.requirements import current_requirements_of
 from runs.selectors import get_run
 from runs.step_api.cookies import sealed_again
 from segments.plan import SEMANTICS
@@ -127,7 +127,7 @@ def _new_run(source: Run, api_key: ApiKey | None, actor: str, *, keeps_rules: bo
         semantics=source.semantics if keeps_rules else SEMANTICS,
         priority=source.priority,
         timeout_seconds=source.timeout_seconds,
-        step_types=needs_again(source),
+        step_types=current_requirements_of(source),
         replay_of=source.id,
         traceparent=REQUEST.get().traceparent,
     )

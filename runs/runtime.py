@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from runs.step_api.outside import Client, Endpoint, LanguageModel
+from runs.step_api.resources import Client, Endpoint, LanguageModel
 
 Entry = TypeVar("Entry")
 

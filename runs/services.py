@@ -23,7 +23,7 @@ from runs.idempotency import (
 )
 from runs.inputs import SlowToJudge, check_input, check_input_quickly
 from runs.models import Run
-from runs.needs import needs_of
+from runs.requirements import requirements_of
 from segments.definition import SegmentDefinition
 from segments.models import Revision
 from segments.plan import SEMANTICS
@@ -188,7 +188,7 @@ def _new_run(start: _Start, revision: Revision) -> Run:
         semantics=SEMANTICS,
         priority=wish.priority,
         timeout_seconds=revision.definition["params"]["timeout_seconds"] if timeout is None else timeout,
-        step_types=needs_of(revision),
+        step_types=requirements_of(revision),
         traceparent=REQUEST.get().traceparent,
     )
 

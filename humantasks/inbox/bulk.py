@@ -14,10 +14,10 @@ from humantasks.errors import AnswerInvalid, TaskChanged, TaskNotFound, TaskOver
 from humantasks.facts import facts_of
 from humantasks.inbox import texts
 from humantasks.inbox.cards import Card, card_of
-from humantasks.inbox.gone import what_became_of
 from humantasks.inbox.pages import refusal_text, refused_text
 from humantasks.inbox.responses import inbox_page, page, who
 from humantasks.inbox.submission import read_comment
+from humantasks.inbox.unavailable import why_unavailable
 from humantasks.inbox.value_view import Node, show
 from humantasks.models import HumanTask
 from humantasks.rules import Person
@@ -31,7 +31,7 @@ REFUSALS: Final = (TaskNotFound, TaskOver, TaskChanged, TaskTaken, TaskRefused, 
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
+class SelectedTask:
     """A task that is chosen, and what it showed when it was."""
 
     task_id: UUID
@@ -48,7 +48,7 @@ class Preview:
     """What would be decided of one task; ``why_not`` says why it would not."""
 
     card: Card
-    pick: Pick
+    pick: SelectedTask
     data: Node
     why_not: str
 
@@ -69,19 +69,21 @@ def bulk(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         decision = request.POST.get("decision", "")
         comment = read_comment(request.POST)
-        picks = read_picks(request.POST.getlist("task"))
-        reports = decide_all(tenant=tenant, person=person, picks=picks, answer=TaskAnswer(decision, comment=comment))
+        selected = read_selected(request.POST.getlist("task"))
+        reports = decide_all(
+            tenant=tenant, person=person, selected=selected, answer=TaskAnswer(decision, comment=comment)
+        )
         return page(request, "bulk_done", {"reports": reports, "place": "bulk", **_counted(reports, decision)})
-    ids = [pick.task_id for pick in read_picks(request.GET.getlist("task"))]
+    ids = [pick.task_id for pick in read_selected(request.GET.getlist("task"))]
     previews = previews_of(tenant=tenant, person=person, task_ids=ids)
     return page(request, "bulk", {"previews": previews, "place": "bulk", "most": MAX_AT_ONCE})
 
 
-def read_picks(texts: Sequence[str]) -> list[Pick]:
+def read_selected(texts: Sequence[str]) -> list[SelectedTask]:
     """Read which tasks are chosen: ids, each with what was shown behind a colon; what is none is left out."""
     parts = (text.partition(":") for text in texts[:MAX_AT_ONCE])
     found = {task_id: shown for text, _, shown in parts if (task_id := parse_id(text)) is not None}
-    return [Pick(task_id, shown) for task_id, shown in found.items()]
+    return [SelectedTask(task_id, shown) for task_id, shown in found.items()]
 
 
 def previews_of(*, tenant: Tenant, person: Person, task_ids: Sequence[UUID]) -> list[Preview]:
@@ -91,9 +93,9 @@ def previews_of(*, tenant: Tenant, person: Person, task_ids: Sequence[UUID]) -> 
         return [_preview(task, person) for task in tasks]
 
 
-def decide_all(*, tenant: Tenant, person: Person, picks: Sequence[Pick], answer: TaskAnswer) -> list[Report]:
+def decide_all(*, tenant: Tenant, person: Person, selected: Sequence[SelectedTask], answer: TaskAnswer) -> list[Report]:
     """Decide each task on its own: one that is refused does not keep the others from being decided."""
-    return [_decide(tenant, person, pick, answer) for pick in picks]
+    return [_decide(tenant, person, pick, answer) for pick in selected]
 
 
 def _preview(task: HumanTask, person: Person) -> Preview:
@@ -101,10 +103,10 @@ def _preview(task: HumanTask, person: Person) -> Preview:
     why_not = "" if refusal is None else refusal_text(refusal.reason, refusal.detail)
     if task.task_type != TaskType.APPROVAL:
         why_not = gettext("Only approvals can be decided together.")
-    return Preview(card_of(task, person), Pick(task.id, task.content_hash), show(task.data, task.form), why_not)
+    return Preview(card_of(task, person), SelectedTask(task.id, task.content_hash), show(task.data, task.form), why_not)
 
 
-def _decide(tenant: Tenant, person: Person, pick: Pick, answer: TaskAnswer) -> Report:
+def _decide(tenant: Tenant, person: Person, pick: SelectedTask, answer: TaskAnswer) -> Report:
     try:
         before = selectors.get_task(tenant=tenant, person=person, task_id=pick.task_id)
         if before.task_type != TaskType.APPROVAL:
@@ -117,9 +119,9 @@ def _decide(tenant: Tenant, person: Person, pick: Pick, answer: TaskAnswer) -> R
     return Report(task.title, pick.task_id, "")
 
 
-def _refused(tenant: Tenant, person: Person, pick: Pick, error: LlmteamError) -> Report:
+def _refused(tenant: Tenant, person: Person, pick: SelectedTask, error: LlmteamError) -> Report:
     if isinstance(error, TaskNotFound):
-        gone = what_became_of(tenant=tenant, person=person, task_id=pick.task_id)
+        gone = why_unavailable(tenant=tenant, person=person, task_id=pick.task_id)
         title, why_not = (gone.title, gone.detail) if gone else (texts.refused_title(error.code, error.title), "")
         return Report(title, pick.task_id, why_not or title)
     task = selectors.get_task(tenant=tenant, person=person, task_id=pick.task_id)

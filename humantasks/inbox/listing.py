@@ -32,7 +32,7 @@ ENDED: Final = tuple(status.value for status in TaskStatus if status != TaskStat
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ListQuery:
     """What an address of the list asks for; anything unknown in it asks for nothing."""
 
     box: str = MINE
@@ -53,7 +53,7 @@ class ListPage:
     """Everything the page of a list shows."""
 
     title: str
-    wanted: Wanted
+    query: ListQuery
     tabs: Sequence[Tab]
     cards: Sequence[Card]
     overdue_count: int
@@ -65,32 +65,32 @@ class ListPage:
     @property
     def box(self) -> str:
         """Which list."""
-        return self.wanted.box
+        return self.query.box
 
     @property
     def segment(self) -> str:
         """Whose tasks."""
-        return self.wanted.segment
+        return self.query.segment
 
     @property
     def overdue(self) -> bool:
         """Whether only those that are late."""
-        return self.wanted.overdue
+        return self.query.overdue
 
     @property
     def is_filtered(self) -> bool:
         """Whether some may be left out."""
-        return bool(self.wanted.segment or self.wanted.overdue)
+        return bool(self.query.segment or self.query.overdue)
 
     @property
     def here(self) -> str:
         """The address of the list's first page."""
-        return self.wanted.href()
+        return self.query.href()
 
     @property
     def unfiltered(self) -> str:
         """The address of the whole list."""
-        return self.wanted.href(segment="", overdue="")
+        return self.query.href(segment="", overdue="")
 
     @property
     def can_select(self) -> bool:
@@ -98,10 +98,10 @@ class ListPage:
         return any(card.can_select for card in self.cards)
 
 
-def read_wanted(query: Mapping[str, str]) -> Wanted:
+def read_list_query(query: Mapping[str, str]) -> ListQuery:
     """Read the address of a list."""
     box = query.get("box", MINE)
-    return Wanted(
+    return ListQuery(
         box=box if box in TITLES else MINE,
         segment="".join(filter(str.isprintable, query.get("segment", ""))).strip()[:64],
         overdue=query.get("overdue") == "1" and box != DONE,
@@ -112,10 +112,10 @@ def read_wanted(query: Mapping[str, str]) -> Wanted:
 def home(*, tenant: Tenant, person: Person) -> str:
     """Return the address of the list somebody goes on with: their own, or their groups' when theirs is empty."""
     counts = selectors.count_tasks(tenant=tenant, person=person)
-    return Wanted(box=MINE if counts[MINE] or not counts[GROUPS] else GROUPS).href()
+    return ListQuery(box=MINE if counts[MINE] or not counts[GROUPS] else GROUPS).href()
 
 
-def list_page(*, tenant: Tenant, person: Person, wanted: Wanted) -> ListPage:
+def list_page(*, tenant: Tenant, person: Person, query: ListQuery) -> ListPage:
     """Read what the page of a list shows.
 
     Raises:
@@ -123,46 +123,46 @@ def list_page(*, tenant: Tenant, person: Person, wanted: Wanted) -> ListPage:
     """
     with reading_scope(tenant.id):
         counts = selectors.count_tasks(tenant=tenant, person=person)
-        found = _tasks(tenant, person, wanted)
+        found = _tasks(tenant, person, query)
         cards = [card_of(task, person) for task in found.rows]
-    empty_title, empty_text = _emptiness(wanted)
+    empty_title, empty_text = _emptiness(query)
     return ListPage(
-        title=gettext("Inbox: %(list)s") % {"list": TITLES[wanted.box]},
-        wanted=wanted,
-        tabs=[_tab(box, wanted, counts) for box in TITLES],
+        title=gettext("Inbox: %(list)s") % {"list": TITLES[query.box]},
+        query=query,
+        tabs=[_tab(box, query, counts) for box in TITLES],
         cards=cards,
         overdue_count=counts["overdue"],
-        next_href=wanted.href(cursor=found.next_cursor) if found.next_cursor else "",
+        next_href=query.href(cursor=found.next_cursor) if found.next_cursor else "",
         empty_title=empty_title,
         empty_text=empty_text,
-        elsewhere=Wanted(box=GROUPS).href() if wanted.box == MINE and counts[GROUPS] else "",
+        elsewhere=ListQuery(box=GROUPS).href() if query.box == MINE and counts[GROUPS] else "",
     )
 
 
-def _tasks(tenant: Tenant, person: Person, wanted: Wanted) -> Page[HumanTask]:
-    query = TaskQuery(
-        box=wanted.box,
-        status=ENDED if wanted.box == DONE else (),
-        overdue=True if wanted.overdue else None,
-        workflow=wanted.segment or None,
-        cursor=wanted.cursor,
+def _tasks(tenant: Tenant, person: Person, query: ListQuery) -> Page[HumanTask]:
+    wanted = TaskQuery(
+        box=query.box,
+        status=ENDED if query.box == DONE else (),
+        overdue=True if query.overdue else None,
+        workflow=query.segment or None,
+        cursor=query.cursor,
         limit=PAGE_SIZE,
     )
-    read = selectors.list_tasks if wanted.box == DONE else selectors.list_open_tasks
-    return read(tenant=tenant, person=person, query=query)
+    read = selectors.list_tasks if query.box == DONE else selectors.list_open_tasks
+    return read(tenant=tenant, person=person, query=wanted)
 
 
-def _tab(box: str, wanted: Wanted, counts: Mapping[str, int]) -> Tab:
+def _tab(box: str, query: ListQuery, counts: Mapping[str, int]) -> Tab:
     counted = box if box in {MINE, GROUPS} else ""
-    return Tab(str(TITLES[box]), Wanted(box=box).href(), box == wanted.box, counts.get(box, 0), counted)
+    return Tab(str(TITLES[box]), ListQuery(box=box).href(), box == query.box, counts.get(box, 0), counted)
 
 
-def _emptiness(wanted: Wanted) -> tuple[str, str]:
-    if wanted.segment or wanted.overdue:
+def _emptiness(query: ListQuery) -> tuple[str, str]:
+    if query.segment or query.overdue:
         return gettext("Nothing fits the filter"), gettext("Show all, or filter by something else.")
     return {
         MINE: (gettext("Nothing waits for you"), gettext("What is asked of you by name, or what you claim, is here.")),
         GROUPS: (gettext("Nothing waits for your groups"), gettext("What anybody in your groups may answer is here.")),
         ALL: (gettext("Nothing is open"), gettext("Every open task you may see is here.")),
         DONE: (gettext("Nothing is done yet"), gettext("What was decided, timed out or closed is here.")),
-    }[wanted.box]
+    }[query.box]

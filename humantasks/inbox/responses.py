@@ -18,7 +18,7 @@ from humantasks import selectors
 from humantasks.errors import TaskNotFound, TaskOver
 from humantasks.inbox import texts
 from humantasks.inbox.cards import how_it_ended
-from humantasks.inbox.gone import what_became_of
+from humantasks.inbox.unavailable import why_unavailable
 from humantasks.people import person_of
 from humantasks.rules import Person
 from kernel.errors import LlmteamError
@@ -115,7 +115,7 @@ def _explained(request: HttpRequest, error: LlmteamError, task_id: UUID | None) 
         task = selectors.get_task(tenant=tenant, person=person, task_id=task_id)
         title = texts.refused_title(error.code, error.title, task.status, task.task_type)
         return {"title": title, "detail": how_it_ended(task)}
-    gone = what_became_of(tenant=tenant, person=person, task_id=task_id, elsewhere=choices(request))
+    gone = why_unavailable(tenant=tenant, person=person, task_id=task_id, elsewhere=choices(request))
     if gone is None:
         return None
     address = reverse("inbox:task", args=[task_id])

@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 
 from humantasks import selectors, services
 from humantasks.inbox.cards import outcome_of
-from humantasks.inbox.listing import home, list_page, read_wanted
+from humantasks.inbox.listing import home, list_page, read_list_query
 from humantasks.inbox.pages import task_page
 from humantasks.inbox.responses import go_to, inbox_page, page, what_was_said, who
 from humantasks.inbox.run_page import run_page
@@ -20,7 +20,7 @@ from kernel.ids import parse_id
 def task_list(request: HttpRequest) -> HttpResponse:
     """Show a list."""
     tenant, person = who(request)
-    shown = list_page(tenant=tenant, person=person, wanted=read_wanted(request.GET))
+    shown = list_page(tenant=tenant, person=person, query=read_list_query(request.GET))
     return page(request, "list", {"page": shown, "place": "list", "said": what_was_said(request)})
 
 

@@ -35,7 +35,7 @@ STOP_SIGNALS = ((signal.SIGINT, 3.0), (signal.SIGQUIT, 1.5))
 
 
 @dataclass(frozen=True)
-class Site:
+class ServerSite:
     """Where one server lives and as whom it runs.
 
     Attributes:
@@ -62,7 +62,7 @@ class Postgres(OwnServer):
     name = "postgres"
     stop_signals = STOP_SIGNALS
 
-    def __init__(self, *, site: Site, port: int, password: str, durable: bool) -> None:
+    def __init__(self, *, site: ServerSite, port: int, password: str, durable: bool) -> None:
         super().__init__()
         self.site = site
         self.port = port
@@ -118,18 +118,18 @@ def start(claim: folders.FolderClaim, *, checkout: Path, durable: bool = True) -
     raise server.did_not_start()
 
 
-def _choose_site(claim: folders.FolderClaim, checkout: Path) -> Site:
+def _choose_site(claim: folders.FolderClaim, checkout: Path) -> ServerSite:
     found = programs.find_postgres()
     home, log = claim.folder / "postgres", claim.folder / "log" / "postgres.log"
     folders.make_passable(log.parent)
     if os.getuid() != 0:
-        return Site(programs=found, home=home, user=None, log=log)
+        return ServerSite(programs=found, home=home, user=None, log=log)
     user = _unprivileged_user()
     if found.wheel and not _may_run(user, found):
         found = programs.copy_for_others(found, into=folders.open_folder(checkout))
     if not folders.may_enter(user, claim.folder):
         home = folders.open_folder(checkout) / "data" / claim.name
-    return Site(programs=found, home=home, user=user, log=log)
+    return ServerSite(programs=found, home=home, user=user, log=log)
 
 
 def _may_run(user: str, found: programs.PostgresPrograms) -> bool:
@@ -141,7 +141,7 @@ def _unprivileged_user() -> str:
     return "postgres" if "postgres" in names else "nobody"
 
 
-def _prepare(site: Site, *, durable: bool) -> str:
+def _prepare(site: ServerSite, *, durable: bool) -> str:
     """Make the data folder where there is none, and return the owner's password."""
     secret = site.home / "password"
     if (site.data / "PG_VERSION").exists() and secret.exists():
@@ -158,7 +158,7 @@ def _prepare(site: Site, *, durable: bool) -> str:
     return secret.read_text()
 
 
-def _initialise(site: Site, secret: Path, *, durable: bool) -> None:
+def _initialise(site: ServerSite, secret: Path, *, durable: bool) -> None:
     # The data is made under another name, so that a folder cut short is never taken for a finished one.
     unfinished = site.home / "unfinished"
     argv = [str(site.programs.folder / "initdb"), "-D", str(unfinished), "-U", NAME, f"--pwfile={secret}"]
@@ -183,7 +183,7 @@ def _unicode_locale(folder: Path) -> list[str]:
     return ["--lc-ctype=C.UTF-8"]
 
 
-def _end_leftover(site: Site) -> None:
+def _end_leftover(site: ServerSite) -> None:
     """End a server that a killed parent left on this data; the claim says that no living process owns it.
 
     A pid file whose process is something else by now is removed: Postgres would refuse to start because of it.
@@ -198,7 +198,7 @@ def _end_leftover(site: Site) -> None:
     pid_file.unlink(missing_ok=True)
 
 
-def _command(site: Site, argv: list[str]) -> processes.Command:
+def _command(site: ServerSite, argv: list[str]) -> processes.Command:
     # Only these variables: PG... ones of the caller would change what the programs do.
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
     return processes.Command(argv=argv, log=site.log, environment=environment, user=site.user)

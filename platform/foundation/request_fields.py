@@ -39,7 +39,7 @@ class Texts(dict[str, Any]):
     """The fields of a form or an address: all are texts, which stand for numbers and for true and false."""
 
 
-def misfits_by_name(fields: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def violations_by_name(fields: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Say of each field what Django REST framework lets pass: nested as the fields are, empty where nothing is wrong.
 
     In JSON a value has the type of its field; a text is no longer than it may be before the blanks around it are cut.
@@ -49,11 +49,11 @@ def misfits_by_name(fields: Mapping[str, Any], values: Mapping[str, Any]) -> dic
 
 def _nested(judged: Iterable[tuple[Any, Any, Any]], values: Any) -> dict[Any, Any]:
     is_json = not isinstance(values, Texts)
-    found = ((name, _misfits(field, value, is_json=is_json)) for name, field, value in judged if value is not None)
-    return {name: misfits for name, misfits in found if misfits}
+    found = ((name, _violations(field, value, is_json=is_json)) for name, field, value in judged if value is not None)
+    return {name: violations for name, violations in found if violations}
 
 
-def _misfits(field: Any, value: Any, *, is_json: bool) -> Any:
+def _violations(field: Any, value: Any, *, is_json: bool) -> Any:
     is_object = isinstance(field, serializers.DictField) and isinstance(value, dict)
     if is_object or (isinstance(field, serializers.ListField) and isinstance(value, list)):
         members = value.items() if is_object else enumerate(value)

@@ -15,7 +15,7 @@ FUNCTION: Final = "parse_json"
 """What the compute pool calls ``parse_bytes``."""
 
 
-async def parse_strangers_json(tenant: Hashable, data: bytes) -> Json:
+async def parse_untrusted_json(tenant: Hashable, data: bytes) -> Json:
     """Read JSON that a stranger wrote; integers beyond 2^53 become text.
 
     Args:

@@ -23,9 +23,9 @@ from foundation.console import actor_of
 from foundation.scope import unscoped
 from kernel.clock import utc_now
 from kernel.types import Json
-from llmteam.operators.guesses import REFUSED, attempt, forget_attempts
 from llmteam.operators.notices import tell_of_lock
-from llmteam.operators.thread import LOGINS, Busy, Places
+from llmteam.operators.password_attempts import REFUSED, attempt, forget_attempts
+from llmteam.operators.password_thread import LOGINS, Busy, Places
 from runs.console.lists import runs_today
 from tenants.addresses import share_of
 from tenants.sign_in.operators.signing_in import OIDC, may_use_console, operators_provider

@@ -272,7 +272,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": [
         "llmteam.api.content.JsonParser",
         "llmteam.api.content.FormParser",
-        "llmteam.api.strangers.StrangersParser",
+        "llmteam.api.lenient_parser.LenientParser",
     ],
     "DEFAULT_RENDERER_CLASSES": ["llmteam.api.content.JsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "llmteam.api.content.AlwaysJson",

@@ -21,10 +21,10 @@ from runs.http.answer import HttpAnswer
 from runs.http.body import with_query
 from runs.http.exchange import exchange
 from runs.http.request import IDEMPOTENT, OutgoingRequest, below, honours_key
-from runs.inputs import misfits
+from runs.inputs import violations
 from runs.step_api.base import IN_DOUBT, Client, StepCall, StepFailed
 from runs.step_api.language_models import Message, Tool, ToolCall
-from runs.step_api.made import MADE, MadeCall
+from runs.step_api.recorded_calls import MADE, RecordedCall
 
 MAX_RESULT_BYTES: Final = 16 * 1024
 TIMEOUT_SECONDS: Final = 30.0
@@ -73,7 +73,7 @@ class Toolbox:
         if tool is None:
             return _told("UNKNOWN_TOOL", f"There is no tool {wanted.name[:64]}.")
         arguments = wanted.arguments
-        problems = await misfits(self._call.context.tenant_id, arguments, tool.parameters)
+        problems = await violations(self._call.context.tenant_id, arguments, tool.parameters)
         if problems or not isinstance(arguments, dict):
             return _told("ARGUMENTS_INVALID", "The arguments do not fit the parameters.", problems)
         client = await self._call.context.client(tool.client_ref)
@@ -98,7 +98,7 @@ class Toolbox:
         secrets = request.client.secrets() if request.client is not None else ()
         told = redact(dict(arguments), secrets)
         is_short = len(dump_json(told)) <= MAX_RESULT_BYTES
-        record = _Record(MadeCall(request.headers["idempotency-key"], tool.name, told if is_short else {}))
+        record = _Record(RecordedCall(request.headers["idempotency-key"], tool.name, told if is_short else {}))
         try:
             return _answered(await exchange(self._call, request, patient=True, notes=record))
         except StepFailed:
@@ -118,7 +118,7 @@ class Toolbox:
 class _Record:
     """Has the journal hold a call that is not made twice."""
 
-    made: MadeCall
+    made: RecordedCall
 
     def of_start(self) -> Mapping[str, Json]:
         return {MADE: {"name": self.made.name, "arguments": self.made.arguments}}
@@ -174,11 +174,11 @@ def _failed(failure: StepFailed) -> str:
     return _cut(orjson.dumps({**failure.details, "error": failure.code, "detail": failure.message}))
 
 
-def _answer_of(made: MadeCall) -> str:
+def _answer_of(made: RecordedCall) -> str:
     return _told("ANSWER_LOST", f"The answer was lost. {IN_DOUBT}") if made.told is None else made.told
 
 
-def _told_again(made: MadeCall) -> str:
+def _told_again(made: RecordedCall) -> str:
     answer: Json = _answer_of(made)
     with suppress(ValueError):  # one that was cut
         answer = json.loads(_answer_of(made))

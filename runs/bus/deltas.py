@@ -63,7 +63,7 @@ def read_deltas(message: bytes) -> list[Delta]:
 
 
 @dataclass(slots=True)
-class Said:
+class DeltaBatch:
     """What an attempt has said since the last message: its first piece, and what followed without a gap."""
 
     first: Delta
@@ -92,14 +92,14 @@ class Deltas:
 
     def __init__(self) -> None:
         self.dropped = 0
-        self._pending: dict[Key, Said] = {}
+        self._pending: dict[Key, DeltaBatch] = {}
         self._waiting = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def tell(self, delta: Delta) -> None:
         """Have a piece published soon, as much of it as there is room for."""
-        said = self._pending.get(delta[:4]) or Said(delta, [])
+        said = self._pending.get(delta[:4]) or DeltaBatch(delta, [])
         room = min(MAX_AT_ONCE - said.size, MAX_PENDING - self._waiting)
         text = delta.text[: max(0, room)] if delta.offset == said.next_offset else ""
         self.dropped += len(text) < len(delta.text)

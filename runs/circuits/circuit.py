@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from runs.circuits.protocol import BreakerRules, BreakerRequest, BreakerReply, CallOutcome, BreakerVerdict
+from runs.circuits.protocol import BreakerReply, BreakerRequest, BreakerRules, BreakerVerdict, CallOutcome
 
 FREE_SECONDS: Final = 0.1
 """How long a host all calls may go to is not asked about again; also how long successes are kept to be told."""
@@ -177,7 +177,9 @@ class Circuit:
         ended, self._ended = self._ended, _Ended()
         wanted = len(self._waiting)
         ids = tuple(f"{self._name}-{next(self._numbers)}" for _ in range(min(wanted, MAX_NAMED)))
-        return BreakerRequest(ended.succeeded, ended.failed, tuple(ended.settled), tuple(self._alive), wanted, ids, ended.why)
+        return BreakerRequest(
+            ended.succeeded, ended.failed, tuple(ended.settled), tuple(self._alive), wanted, ids, ended.why
+        )
 
     def _hand_out(self, request: BreakerRequest, answer: BreakerReply) -> None:
         is_probed = answer.verdict in (BreakerVerdict.PROBE, BreakerVerdict.PROBED)

@@ -1,6 +1,6 @@
 """A breaker's state in this process: what is kept to while Redis is away. ``shared`` has the same rules in Lua."""
 
-from runs.circuits.protocol import BreakerRules, BreakerRequest, BreakerReply, CallOutcome, BreakerVerdict
+from runs.circuits.protocol import BreakerReply, BreakerRequest, BreakerRules, BreakerVerdict, CallOutcome
 
 
 class LocalState:

@@ -5,7 +5,7 @@ from typing import Any, Final
 import orjson
 import redis.asyncio
 
-from runs.circuits.protocol import BreakerRules, BreakerRequest, BreakerReply, BreakerVerdict
+from runs.circuits.protocol import BreakerReply, BreakerRequest, BreakerRules, BreakerVerdict
 
 PREFIX: Final = "llmteam:circuit:"
 INDEX: Final = "llmteam:circuits:"

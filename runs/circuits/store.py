@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from runs.bus.shared_state import SharedState, SharedStateAway
 from runs.circuits.local import LocalState
+from runs.circuits.protocol import BreakerReply, BreakerRequest, BreakerRules, CallOutcome
 from runs.circuits.shared import SharedStates
-from runs.circuits.protocol import BreakerRules, BreakerRequest, BreakerReply, CallOutcome
 
 MAX_LOST = 256
 

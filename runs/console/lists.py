@@ -29,7 +29,7 @@ class JournalLine:
     step: str
     attempt: int | None
     payload: str
-    is_cut: bool
+    is_truncated: bool
     warning: str
 
 
@@ -121,10 +121,10 @@ def seconds_taken(run: Run) -> float | None:
 def _line(event: Any) -> JournalLine:
     step = "" if event.step_id is None else f"{event.step_id}#{event.activation}"
     text = event.preview
-    is_cut = len(text) > PREVIEW_CHARACTERS
+    is_truncated = len(text) > PREVIEW_CHARACTERS
     payload = text[:PREVIEW_CHARACTERS]
     warning = event.remark if event.remark and event.type.startswith("action.") else ""
-    return JournalLine(event.seq, event.created_at, event.type, step, event.attempt, payload, is_cut, warning)
+    return JournalLine(event.seq, event.created_at, event.type, step, event.attempt, payload, is_truncated, warning)
 
 
 def _reason(item: Json) -> str:

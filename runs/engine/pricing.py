@@ -13,7 +13,7 @@ from runs.engine.clock import DatabaseClock
 from runs.engine.store import prices
 from runs.engine.store.connection import AsyncDatabase
 from runs.engine.store.prices import Caps
-from runs.step_api.outside import Price
+from runs.step_api.resources import Price
 from runs.usage.prices import LIST_PRICES, find_price
 
 PRICE_SECONDS = 60.0

@@ -18,11 +18,11 @@ from runs.engine.clock import DatabaseClock
 from runs.engine.context import TenantContexts
 from runs.engine.delivery.deliverer import Deliverer
 from runs.engine.journal.writer import Writer
+from runs.engine.loop_scheduler import LoopScheduler
 from runs.engine.middleware import build_middleware, close_middleware
 from runs.engine.plans import Plans
 from runs.engine.pricing import Pricing
 from runs.engine.reservations import Reservations
-from runs.engine.loop_scheduler import LoopScheduler
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase, Pool
 from runs.engine.watchdog import Watchdog

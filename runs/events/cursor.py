@@ -79,7 +79,7 @@ class EventFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class EventBatch:
     """Some frames in order.
 
     Attributes:
@@ -94,12 +94,12 @@ class Stretch:
     more: bool
     held_back: bool = False
 
-    def page(self) -> "Stretch":
+    def page(self) -> "EventBatch":
         """Return as much of it as a page holds."""
         count = fitting((frame.size for frame in self.frames), PAGE_BYTES)
         if count == len(self.frames):
             return self
-        return Stretch(self.frames[:count], self.frames[count - 1].place, more=True)
+        return EventBatch(self.frames[:count], self.frames[count - 1].place, more=True)
 
 
 class EventSource(Protocol):
@@ -109,7 +109,7 @@ class EventSource(Protocol):
     def key(self) -> "Key":
         """What is followed: ``("run", id)`` or ``("tenant", id)``."""
 
-    def read(self, after: EventPlace) -> Stretch:
+    def read(self, after: EventPlace) -> EventBatch:
         """Read on behind a place."""
 
 
@@ -137,17 +137,17 @@ class RunSource:
         """Name the place behind an event."""
         return EventPlace(0, _LOWEST, seq)
 
-    def read(self, after: EventPlace) -> Stretch:
+    def read(self, after: EventPlace) -> EventBatch:
         """Read some events behind ``after.seq``."""
         return _bounded(self.read_page, after)
 
-    def read_page(self, after: EventPlace, limit: int) -> Stretch:
+    def read_page(self, after: EventPlace, limit: int) -> EventBatch:
         """Read so many events behind ``after.seq``, or as many as 4 MiB hold."""
         with tenant_scope(self.run.tenant_id):
             found, more = read_events(self.run.events.filter(seq__gt=after.seq).order_by("seq"), limit)
             starts = attempt_starts(found)
         frames = [self._frame(event, starts) for event in found]
-        return Stretch(frames, frames[-1].place if frames else after, more)
+        return EventBatch(frames, frames[-1].place if frames else after, more)
 
     def _frame(self, event: RunEvent, starts: Mapping[Attempt, datetime]) -> EventFrame:
         records = (Record(event_body(self.run, self.step_types, record)) for record in event_records(event, starts))
@@ -205,11 +205,11 @@ class TenantSource:
         """What is followed."""
         return "tenant", self.tenant.id
 
-    def read(self, after: EventPlace) -> Stretch:
+    def read(self, after: EventPlace) -> EventBatch:
         """Read some events behind a place that pass the filter."""
         return _bounded(self.read_page, after)
 
-    def read_page(self, after: EventPlace, limit: int) -> Stretch:
+    def read_page(self, after: EventPlace, limit: int) -> EventBatch:
         """Read so many events behind a place that pass the filter, or as many as 4 MiB hold."""
         with tenant_scope(self.tenant.id):
             horizon = self._horizon()
@@ -219,7 +219,7 @@ class TenantSource:
             frames = list(_frames(found))
             held_back = not more and RunEvent.objects.filter(transaction__gte=horizon).exists()
         place = frames[-1].place if more else max(after, EventPlace(horizon - 1, _HIGHEST, selectors.MAX_SEQ))
-        return Stretch(frames, place, more, held_back)
+        return EventBatch(frames, place, more, held_back)
 
     def now(self) -> EventPlace:
         """Name the present: everything that becomes visible from now on is behind it."""
@@ -236,7 +236,7 @@ class TenantSource:
 BEGINNING: Final = EventPlace(0, _LOWEST, 0)
 
 
-def _bounded(read: Callable[[EventPlace, int], Stretch], after: EventPlace) -> Stretch:
+def _bounded(read: Callable[[EventPlace, int], EventBatch], after: EventPlace) -> EventBatch:
     """Read on until it is enough. The records are written here, in the reader's thread."""
     frames: list[EventFrame] = []
     place, size, limit = after, 0, FIRST_EVENTS
@@ -246,7 +246,7 @@ def _bounded(read: Callable[[EventPlace, int], Stretch], after: EventPlace) -> S
         place = found.place
         size += sum(frame.size for frame in found.frames)
         if not found.more or size >= STRETCH_BYTES or len(frames) >= STRETCH_EVENTS:
-            return Stretch(frames, place, found.more, found.held_back)
+            return EventBatch(frames, place, found.more, found.held_back)
         limit = min(limit * 4, STRETCH_EVENTS - len(frames))
 
 

@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError
 
 from runs.bus.deltas import Delta
-from runs.events.cursor import EventFrame, EventPlace, EventSource, Key, Stretch
+from runs.events.cursor import EventBatch, EventFrame, EventPlace, EventSource, Key
 from runs.events.hub import Hub, HubWatch, the_hub
 from runs.events.live import Live
 
@@ -75,7 +75,7 @@ class Feed:
         """Whether nothing will ever follow a place."""
         return self.ended and place >= self._place
 
-    async def after(self, place: EventPlace, source: EventSource, *, seconds: float) -> Stretch | None:
+    async def after(self, place: EventPlace, source: EventSource, *, seconds: float) -> EventBatch | None:
         """Return what follows a place, waiting for it; None when nothing came in time.
 
         Args:
@@ -95,7 +95,7 @@ class Feed:
             await asyncio.sleep(AWAY_SECONDS)
             return None
 
-    def _kept(self, place: EventPlace) -> Stretch | None:
+    def _kept(self, place: EventPlace) -> EventBatch | None:
         behind = list(takewhile(lambda frame: frame.place > place, reversed(self._frames)))
         frames: list[EventFrame] = []
         size = 0
@@ -103,8 +103,8 @@ class Feed:
             frames.append(behind.pop())
             size += frames[-1].size
         if frames:
-            return Stretch(frames, frames[-1].place, more=True)
-        return Stretch([], self._place, more=False) if self._place > place else None
+            return EventBatch(frames, frames[-1].place, more=True)
+        return EventBatch([], self._place, more=False) if self._place > place else None
 
     async def _read_forever(self, hub: Hub) -> None:
         pause = HELD_BACK_SECONDS[0]
@@ -130,7 +130,7 @@ class Feed:
         woken, self._changed = self._changed, asyncio.Event()
         woken.set()
 
-    async def _read(self) -> Stretch | None:
+    async def _read(self) -> EventBatch | None:
         try:
             stretch = await sync_to_async(self.source.read)(self._place)
         except (OperationalError, InterfaceError):
@@ -144,7 +144,7 @@ class Feed:
                 async with asyncio.timeout(seconds):
                     await watch.changed.wait()
 
-    def _take(self, stretch: Stretch) -> None:
+    def _take(self, stretch: EventBatch) -> None:
         for frame in stretch.frames:
             self._frames.append(frame)
             self._bytes += frame.size

@@ -65,7 +65,7 @@ def body_of(config: HttpActionConfig, call: StepCall, headers: dict[str, str]) -
 def written(body: Json, headers: dict[str, str], *, is_text: bool) -> bytes:
     """Write a body as its type in `headers` says, which is named there if it is not yet; raises as ``body_of``."""
     content_type = headers.setdefault("content-type", TEXT if is_text else JSON)
-    if (why := misfit(body, content_type, is_text=is_text)) is not None:
+    if (why := violation(body, content_type, is_text=is_text)) is not None:
         raise StepFailed("BODY_REFUSED", why)
     kind = media_type(content_type)
     if isinstance(body, str) and is_text:
@@ -77,7 +77,7 @@ def written(body: Json, headers: dict[str, str], *, is_text: bool) -> bytes:
     return json_bytes(body, content_type)
 
 
-def misfit(body: Json, content_type: str, *, is_text: bool) -> str | None:
+def violation(body: Json, content_type: str, *, is_text: bool) -> str | None:
     """Say why a body is none of what its type takes, if it is not."""
     kind = media_type(content_type)[:MAX_TYPE_LENGTH]
     if is_text:

@@ -28,7 +28,7 @@ from kernel.redaction import hidden_texts
 from kernel.types import Json
 from runs.http.answer import HttpAnswer
 from runs.http.request import OutgoingRequest, options_of
-from runs.http.sent import sent_over_http, shown_address
+from runs.http.shown_request import sent_over_http, shown_address
 from runs.runtime import host_of
 from runs.step_api.base import IN_DOUBT, StepCall, StepFailed
 from runs.step_api.cookies import COOKIES as COOKIES_TOLD

@@ -9,8 +9,8 @@ from foundation.shapes import JsonObject
 from kernel.types import Json
 from runs.models import RunEvent
 from runs.step_api.cookies import shown_cookies
-from runs.step_api.made import MADE
-from runs.step_api.sent import MAX_CHARACTERS
+from runs.step_api.recorded_calls import MADE
+from runs.step_api.shown_requests import MAX_CHARACTERS
 
 PREFIX: Final = "action."
 MAX_CALLS: Final = 20

@@ -23,13 +23,13 @@ from kernel.types import Json
 from kernel.values import dump_json
 from runs.bus.shared_state import SharedState
 from runs.circuits.circuit import Circuit, CircuitBusy, CircuitOpen
-from runs.circuits.store import BreakerStore
-from runs.circuits.shared import SharedStates
 from runs.circuits.protocol import BreakerRules, CallOutcome
+from runs.circuits.shared import SharedStates
+from runs.circuits.store import BreakerStore
 from runs.circuits.wording import open_sentence
 from runs.metrics import CIRCUITS_OPENED
 from runs.step_api.base import Defer, Emit, Endpoint, Next, StepCall, StepFailed, StepType, Wait
-from runs.step_api.outside import MODEL_CHARACTERS
+from runs.step_api.resources import MODEL_CHARACTERS
 from segments.catalog import Effect
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class CircuitBreaker:
             self._forget_idle()
             circuit = self._circuits[key] = Circuit(
                 self._rules,
-                BreakerStore(key, self._rules, self._states, self._redis_state, about=dump_json(_named(endpoint))).take,
+                BreakerStore(key, self._rules, self._states, self._redis_state, about=dump_json(_named(endpoint))).ask,
                 name=self._name,
                 opened=partial(_opened, key),
             )

@@ -7,7 +7,7 @@ from typing import Any, cast
 from kernel.errors import LlmteamError
 from kernel.types import Json
 from kernel.values import dump_json, parse_json
-from runs.providers.embedded import json_spans
+from runs.providers.embedded_json import json_spans
 
 WRAPPED = "answer"
 

@@ -7,11 +7,11 @@ from kernel.types import Json
 from kernel.values import dump_json
 from runs.providers.answers import answer_schema, as_object, read_arguments
 from runs.providers.decoding import joined
-from runs.providers.errors import Complaint, failed
-from runs.providers.finishes import Ends
+from runs.providers.errors import ServiceError, failed
+from runs.providers.finish_reasons import FinishReasons
 from runs.providers.reasoning import without_reasoning
-from runs.providers.spoken.calls import spoken_in
-from runs.providers.spoken.placing import SpokenCall
+from runs.providers.text_calls.calls import text_calls_in
+from runs.providers.text_calls.placing import TextCall
 from runs.providers.through_sdk import STREAM, Lacks, SdkProvider, has_no_stream
 from runs.providers.tokens import counted, estimated, whole_number
 from runs.step_api.language_models import (
@@ -94,11 +94,11 @@ class Messages:
         blocks = _blocks(answer.get("content"))
         said, thought = without_reasoning(_texts(blocks, "text"))
         has_calls = any(block.get("type") == "tool_use" for block in blocks)
-        spoken = spoken_in(said, request, has_calls=has_calls, also=_answer_tools(request))
+        spoken = text_calls_in(said, request, has_calls=has_calls, also=_answer_tools(request))
         calls, given = _read_calls([*blocks, *map(_block_of, spoken.calls)], request)
         text = spoken.text
         reasoning = _texts(blocks, "thinking") or thought
-        ends = Ends(PLACE, request.stop)
+        ends = FinishReasons(PLACE, request.stop)
         ends.note(answer)
         finish = ends.finish_of(request, has_calls=bool(calls) or given is not None, is_lost=spoken.is_lost)
         if given is not None and not calls:
@@ -126,15 +126,15 @@ class Messages:
         """Begin an answer that comes in pieces."""
         return Events(_answer_tool(request), request.stop)
 
-    def missing(self, complaint: Complaint, body: Mapping[str, Json], lacks: Lacks) -> str | None:
+    def missing(self, service_error: ServiceError, body: Mapping[str, Json], lacks: Lacks) -> str | None:
         """Tell which part of a refused request can be left out or written otherwise."""
-        if "tool_choice" in body and complaint.is_about("tool_choice"):
+        if "tool_choice" in body and service_error.is_about("tool_choice"):
             return "tool_choice"
-        if body.get("stream") and has_no_stream(complaint):
+        if body.get("stream") and has_no_stream(service_error):
             return STREAM
-        if not complaint.is_for_good:
+        if not service_error.is_for_good:
             return None
-        return next((name for name in ("temperature", "top_p") if name in body and complaint.is_about(name)), None)
+        return next((name for name in ("temperature", "top_p") if name in body and service_error.is_about(name)), None)
 
 
 class Events:
@@ -146,7 +146,7 @@ class Events:
 
     def __init__(self, answer_tool: str | None, stop: Sequence[str]) -> None:
         self._answer_tool = answer_tool
-        self._ends = Ends(PLACE, stop)
+        self._ends = FinishReasons(PLACE, stop)
         self._message: dict[str, Any] = {}
         self._blocks: dict[Any, dict[str, Any]] = {}
         self._pieces: dict[Any, list[str]] = {}
@@ -276,7 +276,7 @@ def _answer_tools(request: CompletionRequest) -> list[Tool]:
     return [] if name is None else [Tool(name, "", answer_schema(request.response_schema or {}).schema)]
 
 
-def _block_of(call: SpokenCall) -> dict[str, Json]:
+def _block_of(call: TextCall) -> dict[str, Json]:
     return {"type": "tool_use", "name": call.name, "input": call.arguments}
 
 

@@ -8,7 +8,7 @@ from kernel.types import Json
 from runs.providers.answers import read_arguments
 from runs.providers.decoding import joined
 from runs.providers.errors import failed
-from runs.providers.finishes import Ends
+from runs.providers.finish_reasons import FinishReasons
 from runs.step_api.language_models import CompletionRequest, ToolCall
 
 DIALECT: Final = "openai"
@@ -32,7 +32,7 @@ class Chunks:
         self._model: str | None = None
         self._tools = [tool.name for tool in request.tools]
         self._usage: Json = None
-        self._ends = Ends(PLACE, request.stop)
+        self._ends = FinishReasons(PLACE, request.stop)
         self._texts: dict[str, list[str]] = {"content": [], "refusal": [], **{name: [] for name in REASONING}}
         self._details: list[Json] = []
         self._calls: dict[Any, _Call] = {}

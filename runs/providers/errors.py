@@ -57,7 +57,7 @@ _PER_DAY = re.compile(r"per[ _-]?(?:day|month)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class ServiceError:
     """An error as the service told it; all but ``status`` may be missing.
 
     Attributes:
@@ -243,44 +243,50 @@ def refused(details: Mapping[str, Json] | None = None) -> StepFailed:
     return failed("LLM_REFUSED", details=details)
 
 
-def code_of(complaint: Complaint) -> str:
+def code_of(service_error: ServiceError) -> str:
     """Sort a service's error by what it calls it, else by its words, else by its status."""
-    if (code := _bound(complaint)) is not None:
+    if (code := _bound(service_error)) is not None:
         return code
-    for name in complaint.names:
-        if name in _BY_NAME and (name != _NOT_FOUND or "model" in complaint.text.lower()):
+    for name in service_error.names:
+        if name in _BY_NAME and (name != _NOT_FOUND or "model" in service_error.text.lower()):
             return _BY_NAME[name]
-    if complaint.status in _WORDS_COUNT_FOR:
+    if service_error.status in _WORDS_COUNT_FOR:
         for words, code in _BY_WORDS:
-            if words.search(complaint.text):
+            if words.search(service_error.text):
                 return code
-    return _BY_STATUS.get(complaint.status, "LLM_SERVER_ERROR" if complaint.status >= 500 else "LLM_BAD_REQUEST")
+    return _BY_STATUS.get(
+        service_error.status, "LLM_SERVER_ERROR" if service_error.status >= 500 else "LLM_BAD_REQUEST"
+    )
 
 
-def _bound(complaint: Complaint) -> str | None:
+def _bound(service_error: ServiceError) -> str | None:
     """Tell which bound is reached: of money, of one prompt, of calls."""
-    if complaint.status in _BUDGETS_COUNT_FOR and _BUDGET.search(" ".join((*complaint.names, complaint.text))):
+    if service_error.status in _BUDGETS_COUNT_FOR and _BUDGET.search(
+        " ".join((*service_error.names, service_error.text))
+    ):
         return "LLM_QUOTA_EXHAUSTED"
-    if _is_too_large(complaint):
+    if _is_too_large(service_error):
         return "LLM_CONTEXT_TOO_LONG"
-    return _limit(complaint) if complaint.status in _LIMITS_COUNT_FOR else None
+    return _limit(service_error) if service_error.status in _LIMITS_COUNT_FOR else None
 
 
-def _is_too_large(complaint: Complaint) -> bool:
+def _is_too_large(service_error: ServiceError) -> bool:
     """Tell a prompt that can never be taken; servers crash over one, or call it a limit that is reached."""
-    if complaint.status == _CRASHED and _TOO_LONG.search(complaint.text):
+    if service_error.status == _CRASHED and _TOO_LONG.search(service_error.text):
         return True
-    bounds = _TOO_LARGE.search(complaint.text)
+    bounds = _TOO_LARGE.search(service_error.text)
     return bounds is not None and int(bounds[2]) > int(bounds[1])
 
 
-def _limit(complaint: Complaint) -> str | None:
+def _limit(service_error: ServiceError) -> str | None:
     """Tell a limit that passes soon from one that does not: services call both by one name."""
-    if _PER_DAY.search(complaint.quotas):
+    if _PER_DAY.search(service_error.quotas):
         return "LLM_QUOTA_EXHAUSTED"
-    if complaint.retry_after_seconds is not None or _PER_MINUTE.search(f"{complaint.text} {complaint.quotas}"):
+    if service_error.retry_after_seconds is not None or _PER_MINUTE.search(
+        f"{service_error.text} {service_error.quotas}"
+    ):
         return "LLM_RATE_LIMITED"
-    return "LLM_QUOTA_EXHAUSTED" if _PER_DAY.search(complaint.text) else None
+    return "LLM_QUOTA_EXHAUSTED" if _PER_DAY.search(service_error.text) else None
 
 
 def failure_on_the_way(error: LlmteamError) -> StepFailed:

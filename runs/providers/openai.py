@@ -22,10 +22,10 @@ from runs.providers.chunks import (
     told_reasoning,
     usage_of,
 )
-from runs.providers.errors import Complaint, failed
-from runs.providers.finishes import Ends
+from runs.providers.errors import ServiceError, failed
+from runs.providers.finish_reasons import FinishReasons
 from runs.providers.reasoning import without_reasoning
-from runs.providers.spoken.calls import spoken_in
+from runs.providers.text_calls.calls import text_calls_in
 from runs.providers.through_sdk import REFUSED, STREAM, Lacks, SdkProvider, has_no_stream
 from runs.providers.tokens import counted, estimated, whole_number
 from runs.step_api.language_models import (
@@ -103,9 +103,9 @@ class ChatCompletions:
         said, thought = read_content(message.get("content"))
         text, thoughts = without_reasoning(said)
         reasoning = told_reasoning(message) or thought or thoughts
-        ends = Ends(PLACE, request.stop)
+        ends = FinishReasons(PLACE, request.stop)
         ends.note(whole, choice, message)
-        spoken = spoken_in(text, request, has_calls=bool(calls))
+        spoken = text_calls_in(text, request, has_calls=bool(calls))
         text = spoken.text
         calls = calls or read_calls({"tool_calls": spoken.written()}, request)
         finish = ends.finish_of(request, has_calls=bool(calls), is_lost=spoken.is_lost)
@@ -136,33 +136,35 @@ class ChatCompletions:
         """Begin an answer that comes in pieces."""
         return Chunks(request)
 
-    def missing(self, complaint: Complaint, body: Mapping[str, Json], lacks: Lacks) -> str | None:
+    def missing(self, service_error: ServiceError, body: Mapping[str, Json], lacks: Lacks) -> str | None:
         """Tell which part of a refused request can be left out or written otherwise."""
         wanted = body.get("response_format")
         if isinstance(wanted, dict):
             kind = str(wanted["type"])
-            is_lost = complaint.status == httpx.codes.INTERNAL_SERVER_ERROR
-            is_refused = complaint.status in (*REFUSED, _NO_ROUTE) and _NO_SCHEMA.search(complaint.text) is not None
-            if is_lost or is_refused or complaint.is_about("response_format") or complaint.is_about(kind):
+            is_lost = service_error.status == httpx.codes.INTERNAL_SERVER_ERROR
+            is_refused = (
+                service_error.status in (*REFUSED, _NO_ROUTE) and _NO_SCHEMA.search(service_error.text) is not None
+            )
+            if is_lost or is_refused or service_error.is_about("response_format") or service_error.is_about(kind):
                 return kind
-        if body.get("stream") and has_no_stream(complaint):
+        if body.get("stream") and has_no_stream(service_error):
             return STREAM
-        if "system" not in lacks and complaint.status in REFUSED and _has_no_system(complaint, body):
+        if "system" not in lacks and service_error.status in REFUSED and _has_no_system(service_error, body):
             return "system"
-        if not complaint.is_for_good:
+        if not service_error.is_for_good:
             return None
         for name in (self._limits[0], "temperature", "top_p", "stream_options"):
-            if name in body and complaint.is_about(name):
+            if name in body and service_error.is_about(name):
                 return name
         return None
 
 
-def _has_no_system(complaint: Complaint, body: Mapping[str, Json]) -> bool:
+def _has_no_system(service_error: ServiceError, body: Mapping[str, Json]) -> bool:
     """Tell whether the model has no system role: services say so, or what its template says of other turns."""
-    if _NO_SYSTEM.search(complaint.text):
+    if _NO_SYSTEM.search(service_error.text):
         return True
     turns = cast("list[dict[str, Json]]", body["messages"])
-    return _NEEDS_TURNS.search(complaint.text) is not None and any(turn["role"] == "system" for turn in turns)
+    return _NEEDS_TURNS.search(service_error.text) is not None and any(turn["role"] == "system" for turn in turns)
 
 
 def _turns(request: CompletionRequest, lacks: Lacks) -> list[Message]:

@@ -12,9 +12,9 @@ import httpx
 from kernel.egress import EgressBlocked
 from kernel.types import Json
 from runs.providers.decoding import mended
-from runs.providers.errors import Complaint, also_took, failed, failure_on_the_way, lost_tokens
+from runs.providers.errors import ServiceError, also_took, failed, failure_on_the_way, lost_tokens
 from runs.providers.reasoning import Speech
-from runs.providers.spoken.withheld import Withheld
+from runs.providers.text_calls.held_back import HeldBack
 from runs.providers.tokens import estimated
 from runs.providers.wire import Rejected, Wire, WireAnswer, load_sdk
 from runs.step_api.base import StepFailed
@@ -93,7 +93,7 @@ class WireFormat(Protocol):
     def gather(self, request: CompletionRequest) -> PieceGathering:
         """Begin an answer that comes in pieces."""
 
-    def missing(self, complaint: Complaint, body: Mapping[str, Json], lacks: Lacks) -> str | None:
+    def missing(self, service_error: ServiceError, body: Mapping[str, Json], lacks: Lacks) -> str | None:
         """Tell which part of a refused request can be left out or written otherwise."""
 
 
@@ -173,12 +173,12 @@ class SdkProvider:
                 reply = await self._ask(wire, request, lacks, on_delta, _left(limit))
             except Rejected as rejected:
                 body = self._format.write(request, lacks, streamed=on_delta is not None and STREAM not in lacks)
-                missing = self._format.missing(rejected.complaint, body, lacks) if left else None
+                missing = self._format.missing(rejected.service_error, body, lacks) if left else None
                 if missing is None or missing in self._settled:
                     raise also_took(rejected.failure, lost) from None
                 lost += lost_tokens(rejected.failure)
                 lacks |= {missing}
-                if rejected.complaint.is_for_good:
+                if rejected.service_error.is_for_good:
                     self._remember(request.model, missing)
             except StepFailed as failure:
                 raise also_took(failure, lost) from None
@@ -198,7 +198,7 @@ class SdkProvider:
         try:
             return await self._listen(wire, heard, lacks, on_delta, seconds)
         except Rejected as rejected:
-            raise Rejected(rejected.complaint, self._counted(rejected.failure, heard)) from None
+            raise Rejected(rejected.service_error, self._counted(rejected.failure, heard)) from None
         except StepFailed as failure:
             if failure.code == "LLM_REPLY_UNREADABLE" and heard.answer is not None:
                 failure.details |= heard.answer.details()
@@ -218,7 +218,7 @@ class SdkProvider:
         headers = {} if request.idempotency_key is None else {"idempotency-key": request.idempotency_key}
         tell = on_delta or _nobody
         speech, events = Speech(), []
-        withheld = Withheld([tool.name for tool in request.tools], may_be_bare=request.response_schema is None)
+        withheld = HeldBack([tool.name for tool in request.tools], may_be_bare=request.response_schema is None)
         async with wire.ask(body, headers=headers, seconds=seconds, tenant=request.tenant, streamed=streamed) as answer:
             heard.answer = answer
             async for event in _until_over(answer.events, gathering):
@@ -311,10 +311,10 @@ def _added(gathering: PieceGathering, event: Any) -> str:
         return ""
 
 
-def has_no_stream(complaint: Complaint) -> bool:
+def has_no_stream(service_error: ServiceError) -> bool:
     """Tell whether a service gives no streams, or not to this account."""
-    is_about = complaint.parameter == STREAM or _NO_STREAM.search(complaint.text) is not None
-    return is_about and complaint.status in REFUSED
+    is_about = service_error.parameter == STREAM or _NO_STREAM.search(service_error.text) is not None
+    return is_about and service_error.status in REFUSED
 
 
 def _fixed(options: ProviderOptions) -> tuple[Lacks, Lacks]:

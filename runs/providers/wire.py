@@ -17,8 +17,8 @@ import httpx
 
 from kernel.errors import LlmteamError
 from kernel.types import Json
-from runs.providers.complaints import error_in, read_complaint
-from runs.providers.errors import FORBIDDEN, MOVED, Complaint, code_of, failed, failure_on_the_way
+from runs.providers.error_formats import error_in, read_service_error
+from runs.providers.errors import FORBIDDEN, MOVED, ServiceError, code_of, failed, failure_on_the_way
 from runs.providers.event_stream import EventStream
 from runs.providers.quoting import quotable, quotable_place
 from runs.step_api.base import StepFailed
@@ -36,13 +36,13 @@ class Rejected(Exception):
     """The service answered with an error.
 
     Attributes:
-        complaint: What it said.
+        service_error: What it said.
         failure: What becomes of the step.
     """
 
-    def __init__(self, complaint: Complaint, failure: StepFailed) -> None:
+    def __init__(self, service_error: ServiceError, failure: StepFailed) -> None:
         super().__init__(failure.message)
-        self.complaint = complaint
+        self.service_error = service_error
         self.failure = failure
 
 
@@ -199,20 +199,20 @@ def _moved(response: httpx.Response) -> StepFailed:
 
 
 def _rejected(status: int, body: object, request: httpx.Request, response: httpx.Response | None) -> Rejected:
-    complaint = read_complaint(status, body)
-    code = code_of(complaint)
-    details: dict[str, Json] = {"status": complaint.status} if complaint.status >= 300 else {}
-    if complaint.text and (words := quotable(complaint.text, request)) is not None:
+    service_error = read_service_error(status, body)
+    code = code_of(service_error)
+    details: dict[str, Json] = {"status": service_error.status} if service_error.status >= 300 else {}
+    if service_error.text and (words := quotable(service_error.text, request)) is not None:
         details["provider_message"] = words
     is_limit = code == "LLM_RATE_LIMITED"
     headers: Mapping[str, str] = {} if response is None else response.headers
     told = seconds_to_wait(headers, is_limit=True) if is_limit else asked_wait(headers)
     failure = failed(
         code,
-        sentence=FORBIDDEN if code == "LLM_AUTH_FAILED" and complaint.status == httpx.codes.FORBIDDEN else None,
-        retry_after_seconds=complaint.retry_after_seconds if told is None else told,
+        sentence=FORBIDDEN if code == "LLM_AUTH_FAILED" and service_error.status == httpx.codes.FORBIDDEN else None,
+        retry_after_seconds=service_error.retry_after_seconds if told is None else told,
         details=details,
     )
     if headers.get(_SHOULD_RETRY) == "false":
         failure.retryable = False
-    return Rejected(complaint, failure)
+    return Rejected(service_error, failure)

@@ -30,7 +30,7 @@ MAX_EARLY_CALLS: Final = 20
 _OF_CALLS: Final = (SignalKind.CALL, SignalKind.EARLY_CALL)
 
 
-class Reception(StrEnum):
+class CallReceipt(StrEnum):
     """What became of a call."""
 
     RESUMED = "resumed"
@@ -46,7 +46,7 @@ class _WaitingRun:
     until: datetime
 
 
-def take_call(*, link: ResumeLink, body: Json, is_form: bool = False) -> Reception:
+def take_call(*, link: ResumeLink, body: Json, is_form: bool = False) -> CallReceipt:
     """Resume a run that waits for a call, or keep the call for it. The first call wins.
 
     The run's row is locked, so of a call and another, the end of its time or a cancel one wins and the others are told.
@@ -72,7 +72,7 @@ def take_call(*, link: ResumeLink, body: Json, is_form: bool = False) -> Recepti
             raise LinkUnknown
         reception = _decide(run, link)
         told = {"step_id": link.step_id, "place": link.place, "body": body}
-        if reception is Reception.RESUMED:
+        if reception is CallReceipt.RESUMED:
             tell_run(run, SignalKind.CALL, told)
         else:
             Signal.objects.create(tenant_id=run.tenant_id, run=run, kind=SignalKind.EARLY_CALL, payload=told)
@@ -81,7 +81,7 @@ def take_call(*, link: ResumeLink, body: Json, is_form: bool = False) -> Recepti
     return reception
 
 
-def look_at_call(*, link: ResumeLink) -> Reception:
+def look_at_call(*, link: ResumeLink) -> CallReceipt:
     """Say what a call would do now; changes nothing.
 
     Raises:
@@ -122,7 +122,7 @@ def _config_of(run: Run, step_id: str) -> Mapping[str, Any]:
     raise LinkUnknown
 
 
-def _decide(run: Run, link: ResumeLink) -> Reception:
+def _decide(run: Run, link: ResumeLink) -> CallReceipt:
     """Say what becomes of a call: what was recorded, and what the inbox holds, decide."""
     if run.is_over:
         raise LinkOver(f"The run is {run.status}: nobody waits for this call any more.")
@@ -131,13 +131,13 @@ def _decide(run: Run, link: ResumeLink) -> Reception:
     is_open = [one for one in waits if one.is_open]
     if len(is_open) > unread:
         if _now() < is_open[unread].until:
-            return Reception.RESUMED
+            return CallReceipt.RESUMED
         raise LinkOver("The time for this call has passed.")
     if waits or unread:
         raise LinkOver("Somebody has called already, or the run has gone on without.")
     if run.signals.filter(kind=SignalKind.EARLY_CALL, applied_seq=None).count() >= MAX_EARLY_CALLS:
         raise TooManyEarlyCalls
-    return Reception.KEPT
+    return CallReceipt.KEPT
 
 
 def _waits_of(run: Run, link: ResumeLink) -> list[_WaitingRun]:

@@ -13,10 +13,10 @@ from foundation.request_fields import Texts
 from kernel.errors import LlmteamError
 from runs.metrics import CALLS
 from runs.resuming.links import read_link
-from runs.resuming.services import Reception, look_at_call, take_call
+from runs.resuming.services import CallReceipt, look_at_call, take_call
 from tenants.content_security import policy
 
-_STATUSES: Final = {Reception.RESUMED: 200, Reception.KEPT: 202}
+_STATUSES: Final = {CallReceipt.RESUMED: 200, CallReceipt.KEPT: 202}
 
 
 class ResumeView(APIView):

@@ -16,8 +16,8 @@ from kernel.json_text import JsonOrText, JsonText
 from kernel.redaction import redact_quotes
 from kernel.types import Json
 from runs.step_api.cookies import AttemptCookies
-from runs.step_api.made import MadeCall
-from runs.step_api.outside import Budget, Client, Endpoint, Hold, LanguageModel, Price, Prompt, Usage
+from runs.step_api.recorded_calls import RecordedCall
+from runs.step_api.resources import Budget, Client, Endpoint, Hold, LanguageModel, Price, Prompt, Usage
 from runs.work.functions import FUNCTIONS
 from segments.catalog import Effect, ExpressionText, Port, StepConfig, StepType
 from segments.expressions import Account, ExpressionError, Names
@@ -220,13 +220,13 @@ class StepCall:
     commit: Callable[[], Awaitable[None]] = field(default=_commit_nothing)
     is_in_doubt: bool = False
     cookies: AttemptCookies = field(default_factory=AttemptCookies)
-    made: tuple[MadeCall, ...] = ()
+    made: tuple[RecordedCall, ...] = ()
 
     async def announce(self, sent: Mapping[str, Json]) -> None:
         """Have the journal hold what is about to be sent, before it is: ``action.started``, committed.
 
         Args:
-            sent: What, redacted and bounded (``runs.step_api.sent``).
+            sent: What, redacted and bounded (``runs.step_api.shown_requests``).
         """
         self.record("action.started", dict(sent))
         await self.commit()

@@ -9,9 +9,9 @@ from kernel.types import Json
 from kernel.values import ValueTooLarge, check_size
 from runs.http.answer import HttpAnswer
 from runs.http.config import HttpActionConfig
+from runs.http.config_warnings import remarks
 from runs.http.exchange import exchange
 from runs.http.pages import evaluate, read_pages
-from runs.http.remarks import remarks
 from runs.http.request import build_request
 from runs.step_api.base import Emit, StepCall, StepFailed, StepHandler
 from runs.steps.effects import effect_each_time

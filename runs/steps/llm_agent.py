@@ -5,13 +5,13 @@ from typing import Final, cast
 
 from kernel.types import Json
 from kernel.values import dump_json
-from runs.agents import cut
-from runs.agents.asking import find_asker
+from runs.agents import truncation
 from runs.agents.config import AgentFallback, LlmAgentConfig
 from runs.agents.conversation import Conversation
-from runs.agents.cut import ReplyCut
 from runs.agents.fallback import ModelFailed, first_answer
+from runs.agents.model_call import find_model_caller
 from runs.agents.tools import Toolbox
+from runs.agents.truncation import ReplyTruncated
 from runs.step_api.base import Defer, Emit, StepCall, StepFailed, StepHandler
 from runs.step_api.language_models import Message
 from runs.steps.effects import effect_each_time
@@ -76,7 +76,13 @@ class LlmAgent(StepHandler):
         input_ports=(Port("input", "object", "What the prompt may name", takes_any=True),),
         output_ports=(
             Port("output", "string", "The model's answer"),
-            Port(cut.PORT, "object", "Text and reason of an answer that was cut off", required=False, stands_in=True),
+            Port(
+                truncation.PORT,
+                "object",
+                "Text and reason of an answer that was cut off",
+                required=False,
+                stands_in=True,
+            ),
             Port("error", "object", "Why the step failed", required=False),
         ),
         port_types=_port_types,
@@ -98,23 +104,25 @@ class LlmAgent(StepHandler):
         opening, prompt = await _opening(call, config)
         conversation = Conversation(config, Toolbox(call, config.tools or ()), opening)
 
-        cuts: list[ReplyCut] = []
+        cuts: list[ReplyTruncated] = []
 
         async def ask(option: AgentFallback) -> Json:
             try:
-                return await conversation.answer(await find_asker(call, option, budget=config.budget, prompt=prompt))
+                return await conversation.answer(
+                    await find_model_caller(call, option, budget=config.budget, prompt=prompt)
+                )
             except ModelFailed as failed:
-                if isinstance(failed.cause, ReplyCut):
+                if isinstance(failed.cause, ReplyTruncated):
                     cuts.append(failed.cause)
                 raise
 
         try:
             answer = await first_answer(config.options, ask, usage=call.usage)
         except (StepFailed, Defer):
-            if not cuts or cut.PORT not in call.output_ports:
+            if not cuts or truncation.PORT not in call.output_ports:
                 raise
-            return Emit({cut.PORT: cuts[0].value})
-        cut.check_answer(answer)
+            return Emit({truncation.PORT: cuts[0].value})
+        truncation.check_answer(answer)
         return Emit({"output": answer})
 
 

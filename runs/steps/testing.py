@@ -14,6 +14,7 @@ from kernel.ids import new_id
 from kernel.types import Json
 from kernel.values import check_size, normalise
 from runs.runtime import PlainClient
+from runs.step_api.answer_checks import judge_answer, judge_record, judged_failure, normalised_ports
 from runs.step_api.base import (
     Client,
     Emit,
@@ -26,7 +27,6 @@ from runs.step_api.base import (
     Wait,
     expression_failure,
 )
-from runs.step_api.judging import judge_answer, judge_record, judged_failure, normalised_ports
 from segments.definition.config import ConfigInvalid, resolve_config
 from segments.expressions import ExpressionError
 

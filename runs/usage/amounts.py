@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from kernel.types import Json
-from runs.step_api.outside import Hold, Usage
+from runs.step_api.resources import Hold, Usage
 
 MAX_TOKENS: Final = 2**31 - 1
 MAX_COST: Final = Decimal(10**6)

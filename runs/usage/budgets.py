@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from kernel.types import Json
 from runs.step_api.base import StepFailed
-from runs.step_api.outside import Budget, Hold
+from runs.step_api.resources import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, money
 
 BUDGET_EXCEEDED: Final = "BUDGET_EXCEEDED"

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Final
 
-from runs.step_api.outside import Price
+from runs.step_api.resources import Price
 
 ANY_END: Final = "*"
 ALWAYS: Final = datetime(2000, 1, 1, tzinfo=UTC)

@@ -61,7 +61,7 @@ def _best(open_at: Sequence[str], between: Between, semantics: int) -> list[str]
 
     Joins that have something to do without the split are taken only if no gathering behind them takes the split.
     """
-    ranks = {join: _misfit(join, between.fan_outs) for join in open_at}
+    ranks = {join: _violation(join, between.fan_outs) for join in open_at}
     chosen = {join: rank for join, rank in ranks.items() if not rank or not between.is_taken_behind(join)}
     least = min(chosen.values(), default=0)
     best = [join for join, rank in chosen.items() if rank == least]
@@ -79,7 +79,7 @@ def _first_in_plan_order(joins: Sequence[str], between: Between) -> list[str]:
     return taken
 
 
-def _misfit(join: str, fan_outs: FanOuts) -> int:
+def _violation(join: str, fan_outs: FanOuts) -> int:
     """Say how much a join has to do without the split: 0 nothing, 1 it merges ways, 2 it gathers a fan-out."""
     dominator = fan_outs.graph.dominators[join]
     if dominator is not None and fan_outs.fans_out(dominator, join):

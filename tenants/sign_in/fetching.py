@@ -6,8 +6,8 @@ from typing import Final
 
 import httpx
 
-from kernel.compute.errors import ComputeBusy
 from kernel.compute.bulkhead import Bulkhead
+from kernel.compute.errors import ComputeBusy
 from kernel.egress import EgressBlocked, open_sync_client
 from kernel.errors import LlmteamError
 from kernel.types import Json

@@ -8,11 +8,11 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.views.generic import View
 from mozilla_django_oidc.views import OIDCAuthenticationRequestView
 
+from tenants.sign_in.anonymous_limits import check_may_begin, tell
 from tenants.sign_in.errors import SignInRefused
 from tenants.sign_in.metadata import directory
 from tenants.sign_in.providers import SignInProvider
 from tenants.sign_in.states import SignInPurpose, bind_state
-from tenants.sign_in.strangers import check_may_begin, tell
 
 
 class _Sending(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the library has no types

@@ -10,6 +10,7 @@ from django.utils.decorators import method_decorator
 from django.views.generic import View
 
 from tenants.sign_in.accounts.linking import finish_linking
+from tenants.sign_in.anonymous_limits import check_may_come_back, count_refused, tell
 from tenants.sign_in.backend import ProviderBackend
 from tenants.sign_in.errors import NoProvider, ProviderFailed, SignInRefused, StateRefused
 from tenants.sign_in.operators.signing_in import begin_operator_session, operators_provider, sign_in_operator
@@ -20,7 +21,6 @@ from tenants.sign_in.responses import SEE_OTHER, next_page, page, ways_to_sign_i
 from tenants.sign_in.sending import send_to_provider
 from tenants.sign_in.sessions import begin_session, choices, choose, end_session
 from tenants.sign_in.states import Begun, SignInPurpose, take_state
-from tenants.sign_in.strangers import check_may_come_back, count_refused, tell
 
 
 @method_decorator(page, name="dispatch")

@@ -17,7 +17,7 @@ from django.contrib.sessions.models import Session
 from audit.models import Entry
 from foundation.scope import unscoped
 from kernel.clock import utc_now
-from llmteam.operators.guesses import attempt, forget_attempts
+from llmteam.operators.password_attempts import attempt, forget_attempts
 from tenants.addresses import share_of
 from tenants.models import User
 from tests.conftest import Customer

@@ -152,8 +152,8 @@ def test_an_answer_fits_or_every_misfit_is_told(
     task_type: str, answer: TaskAnswer, found: list[tuple[str, str]]
 ) -> None:
     facts = replace(OF_ALL, task_type=task_type, choices=("red", "blue"), form=FORM)
-    misfits = forms.check("acme", FORM, answer.data) if rules.brings_data(task_type, answer) else ()
-    assert [(item.pointer, item.code) for item in rules.problems(facts, answer, misfits)] == found
+    violations = forms.check("acme", FORM, answer.data) if rules.brings_data(task_type, answer) else ()
+    assert [(item.pointer, item.code) for item in rules.problems(facts, answer, violations)] == found
 
 
 def test_what_goes_on_is_what_was_shown_or_what_was_made_of_it() -> None:

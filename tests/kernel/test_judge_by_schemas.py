@@ -15,25 +15,25 @@ from kernel.compute import shared
 from kernel.compute.errors import ComputeLimit
 from kernel.compute.pool import ComputePool
 from kernel.compute.slot import ProcessBounds
-from kernel.schemas import Misfit, SchemaUnusable, compiled, judge, judge_async, quick_misfits
+from kernel.schemas import SchemaUnusable, Violation, compiled, judge, judge_async, quick_violations
 from kernel.schemas.compiled import MAX_KEPT_BYTES, _kept
 from kernel.schemas.judging import FUNCTION
-from kernel.schemas.misfits import MAX_SCHEMA
-from kernel.schemas.misfits import misfits as misfits_at_leisure
+from kernel.schemas.violations import MAX_SCHEMA
+from kernel.schemas.violations import violations as violations_at_leisure
 from kernel.types import Json
 from tests.support.http_server import Answer, CountingServer
 
 Schema = dict[str, Any]
 
 
-def misfits(value: Any, schema: Mapping[str, Any], *, formats: bool = False) -> list[Misfit]:
-    found = quick_misfits(value, schema, formats=formats)
+def violations(value: Any, schema: Mapping[str, Any], *, formats: bool = False) -> list[Violation]:
+    found = quick_violations(value, schema, formats=formats)
     assert found is not None, "quick to tell"
     return found
 
 
 def places(value: Any, schema: Mapping[str, Any]) -> set[tuple[str, tuple[Any, ...]]]:
-    return {(misfit.keyword, misfit.path) for misfit in misfits(value, schema)}
+    return {(violation.keyword, violation.path) for violation in violations(value, schema)}
 
 
 def places_by_reference(value: Any, schema: Mapping[str, Any]) -> set[tuple[str, tuple[Any, ...]]]:
@@ -175,7 +175,7 @@ SCHEMAS = st.recursive(st.booleans() | st.just({}), schemas_of, max_leaves=6).fi
 @settings(max_examples=400, deadline=None)
 @given(SCHEMAS, VALUES)
 def test_finds_a_value_good_or_bad_as_the_reference_does(schema: Schema, value: Any) -> None:
-    assert bool(misfits(value, schema)) == bool(places_by_reference(value, schema))
+    assert bool(violations(value, schema)) == bool(places_by_reference(value, schema))
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_finds_a_value_good_or_bad_as_the_reference_does(schema: Schema, value: 
     ],
 )
 def test_differs_from_the_reference_where_the_standard_is_clearer(schema: Schema, value: Any, fits: bool) -> None:
-    assert (misfits(value, schema) == []) is fits
+    assert (violations(value, schema) == []) is fits
     assert (places_by_reference(value, schema) == set()) is not fits
 
 
@@ -207,8 +207,8 @@ def test_a_reference_to_elsewhere_is_never_fetched() -> None:
             {"$schema": f"{elsewhere.url}/schema.json", "properties": {"a": schema}},
         ):
             with pytest.raises(SchemaUnusable):
-                quick_misfits("x", reaching)
-        misfits("x", {"$schema": f"{elsewhere.url}/schema.json"})
+                quick_violations("x", reaching)
+        violations("x", {"$schema": f"{elsewhere.url}/schema.json"})
         assert len(elsewhere.calls) == fetched
 
 
@@ -236,7 +236,7 @@ def test_what_took_others_seconds_takes_milliseconds(schema: Schema, value: Any)
     taken = []
     for _ in range(3):  # the machine may be busy
         started = time.perf_counter()
-        quick_misfits(value, schema)
+        quick_violations(value, schema)
         taken.append(time.perf_counter() - started)
     assert min(taken) < 0.05
 
@@ -251,11 +251,11 @@ def test_what_took_others_seconds_takes_milliseconds(schema: Schema, value: Any)
     ],
 )
 async def test_what_may_be_slow_is_judged_in_the_pool_with_the_same_answer(schema: Schema, value: Any) -> None:
-    assert quick_misfits(value, schema) is None
-    wanted = [Misfit(one.keyword, one.path, one.bound) for one in judge("acme", value, schema)]
+    assert quick_violations(value, schema) is None
+    wanted = [Violation(one.keyword, one.path, one.bound) for one in judge("acme", value, schema)]
     assert await judge_async("acme", value, schema) == wanted
     reference = places_by_reference(value, schema)
-    assert {(misfit.keyword, misfit.path) for misfit in wanted} <= reference
+    assert {(violation.keyword, violation.path) for violation in wanted} <= reference
     assert bool(wanted) == bool(reference)
 
 
@@ -266,7 +266,9 @@ def test_a_schema_that_cannot_be_applied_is_told_by_the_pool_as_well() -> None:
 
 def test_a_value_that_would_fill_the_memory_ends_at_its_bound(small_pool: ComputePool) -> None:
     text = "x" * 1_000_000
-    assert [misfit.keyword for misfit in judge("acme", text, {"allOf": [{"type": "integer"}] * 3})] == ["type"] * 3
+    assert [violation.keyword for violation in judge("acme", text, {"allOf": [{"type": "integer"}] * 3})] == [
+        "type"
+    ] * 3
     with pytest.raises(ComputeLimit):
         judge("acme", text, {"allOf": [{"type": "integer"}] * 1_000})
     assert judge("acme", text, {"maxLength": 10})[0].sentence == "This may have at most 10 characters."
@@ -284,8 +286,8 @@ def test_sentences_name_the_rule_and_never_the_value() -> None:
         },
         "required": ["g"],
     }
-    found = misfits({"a": 4711, "b": "", "c": "secret", "d": "secret", "e": "secret", "f": 4711}, schema)
-    assert {misfit.sentence for misfit in found} == {
+    found = violations({"a": 4711, "b": "", "c": "secret", "d": "secret", "e": "secret", "f": 4711}, schema)
+    assert {violation.sentence for violation in found} == {
         "This must be of the type null or string.",
         "This may not be empty.",
         "This does not match the `pattern` of the schema.",
@@ -327,6 +329,6 @@ LARGE = "9007199254740993"
 def test_digits_beyond_2_to_the_53_are_an_integer_where_one_is_asked_for(
     schema: dict[str, Json], value: Json, found: list[str]
 ) -> None:
-    assert [misfit.keyword for misfit in misfits_at_leisure(value, schema)] == found
-    quick = quick_misfits(value, schema)
-    assert quick is None or [misfit.keyword for misfit in quick] == found
+    assert [violation.keyword for violation in violations_at_leisure(value, schema)] == found
+    quick = quick_violations(value, schema)
+    assert quick is None or [violation.keyword for violation in quick] == found

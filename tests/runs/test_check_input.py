@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kernel.schemas import MAX_MISFITS
+from kernel.schemas import MAX_VIOLATIONS
 from runs.errors import InputRefused, InputSchemaUnusable
 from runs.inputs import check_input
 
@@ -34,7 +34,7 @@ def test_a_schema_that_reaches_out_or_goes_in_circles_is_refused(schema: dict[st
 def test_findings_are_bounded_and_never_quote_the_value() -> None:
     with pytest.raises(InputRefused) as refused:
         check_input("acme", ["secret"] * 500, schema={"items": {"type": "integer"}})
-    assert len(refused.value.errors) == MAX_MISFITS
+    assert len(refused.value.errors) == MAX_VIOLATIONS
     assert not any("secret" in item.detail for item in refused.value.errors)
 
 

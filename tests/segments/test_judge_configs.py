@@ -17,8 +17,8 @@ def test_integers_may_flow_into_numbers_but_not_lists_into_objects():
     catalog = Catalog({**stand_in_catalog(), "sum": number})
     fits = document({"a:http_action": CALL, "b:sum": {}}, ["a.status -> b"])
     assert judged(fits, catalog=catalog) == []
-    misfit = document({"a:http_action": CALL, "b:sum": {}}, ["a.response -> b"])
-    assert judged(misfit, catalog=catalog) == [("PORT_TYPE", "/edges/0")]
+    violation = document({"a:http_action": CALL, "b:sum": {}}, ["a.response -> b"])
+    assert judged(violation, catalog=catalog) == [("PORT_TYPE", "/edges/0")]
 
 
 LABEL = {"type": "object", "properties": {"label": {"type": "string"}}}

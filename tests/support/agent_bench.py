@@ -30,7 +30,7 @@ from runs.step_api.base import (
     StepCall,
     StepFailed,
 )
-from runs.step_api.made import MadeCall
+from runs.step_api.recorded_calls import RecordedCall
 from runs.steps.llm_agent import LlmAgent
 from segments.definition.config import resolve_config
 from tests.support.http_server import CountingServer
@@ -81,7 +81,7 @@ class AgentBench:
     seconds: float | None = None
     run_id: UUID = field(default_factory=new_id)
     call: StepCall | None = None
-    made: tuple[MadeCall, ...] = ()
+    made: tuple[RecordedCall, ...] = ()
 
     def model(
         self,

@@ -162,8 +162,8 @@ ATTACKS = {
         without={
             "runs.providers.decoding:MAX_BYTES_IN_PLACE": LARGE,
             "kernel.parsing:MAX_BYTES_IN_PLACE": LARGE,
-            "kernel.schemas.misfits:MAX_WORK_AT_ONCE": LARGE,
-            "kernel.schemas.misfits:MAX_TOLD_AT_ONCE": LARGE,
+            "kernel.schemas.violations:MAX_WORK_AT_ONCE": LARGE,
+            "kernel.schemas.violations:MAX_TOLD_AT_ONCE": LARGE,
         },
     ),
     "tool_answers": Attack(

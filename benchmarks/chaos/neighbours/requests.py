@@ -10,9 +10,9 @@ SIDE_BY_SIDE = 8
 ANY_OF = {"type": "array", "items": {"anyOf": [{"const": str(number)} for number in range(300)]}}
 MISFITS = ["no"] * 20_000
 IN_PLACE = {
-    "kernel.schemas.misfits:MAX_SCHEMA": 1 << 40,
-    "kernel.schemas.misfits:MAX_WORK_AT_ONCE": 1 << 60,
-    "kernel.schemas.misfits:MAX_TOLD_AT_ONCE": 1 << 60,
+    "kernel.schemas.violations:MAX_SCHEMA": 1 << 40,
+    "kernel.schemas.violations:MAX_WORK_AT_ONCE": 1 << 60,
+    "kernel.schemas.violations:MAX_TOLD_AT_ONCE": 1 << 60,
 }
 RATES = {"REQUESTS_PER_MINUTE_PER_TENANT": "10000000", "REQUESTS_IN_FLIGHT_PER_TENANT": "100000"}
 AT_ONCE = {"segments.judgements:MAX_AT_ONCE": 1 << 60}

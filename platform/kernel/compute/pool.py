@@ -13,10 +13,10 @@ from concurrent.futures import Future
 from typing import Final
 
 from kernel.compute import metrics
-from kernel.compute.errors import ComputeBusy, ComputeFailed, ComputeUnavailable
 from kernel.compute.bulkhead import Bulkhead
-from kernel.compute.slot import ProcessBounds, Slot
+from kernel.compute.errors import ComputeBusy, ComputeFailed, ComputeUnavailable
 from kernel.compute.fair_queue import FairQueue, Job
+from kernel.compute.slot import ProcessBounds, Slot
 from kernel.errors import LlmteamError
 
 log = logging.getLogger(__name__)

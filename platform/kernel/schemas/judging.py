@@ -7,7 +7,7 @@ import orjson
 
 from kernel.compute.shared import compute_pool
 from kernel.schemas.compiled import SchemaUnusable
-from kernel.schemas.misfits import Misfit, misfits, quick_misfits
+from kernel.schemas.violations import Violation, quick_violations, violations
 from kernel.types import Json
 
 FUNCTION: Final = "schema_misfits"
@@ -16,7 +16,7 @@ FUNCTION: Final = "schema_misfits"
 _UNUSABLE: Final = "unusable"
 
 
-def judge(tenant: Hashable, value: Json, schema: Mapping[str, Json], *, formats: bool = False) -> list[Misfit]:
+def judge(tenant: Hashable, value: Json, schema: Mapping[str, Json], *, formats: bool = False) -> list[Violation]:
     """Tell where a value does not fit a schema, at most 50 places; for threads, which may wait here for seconds.
 
     Args:
@@ -29,7 +29,7 @@ def judge(tenant: Hashable, value: Json, schema: Mapping[str, Json], *, formats:
         SchemaUnusable: The schema is none, or refers outside of itself.
         ComputeLimit: Judging the value takes more than a piece of work may take; other errors of the pool as well.
     """
-    quick = quick_misfits(value, schema, formats=formats)
+    quick = quick_violations(value, schema, formats=formats)
     if quick is not None:
         return quick
     return _read(compute_pool().run_blocking(tenant, FUNCTION, _write(value, schema, formats)))
@@ -37,9 +37,9 @@ def judge(tenant: Hashable, value: Json, schema: Mapping[str, Json], *, formats:
 
 async def judge_async(
     tenant: Hashable, value: Json, schema: Mapping[str, Json], *, formats: bool = False
-) -> list[Misfit]:
+) -> list[Violation]:
     """Do the same while the event loop goes on; raises as ``judge``."""
-    quick = quick_misfits(value, schema, formats=formats)
+    quick = quick_violations(value, schema, formats=formats)
     if quick is not None:
         return quick
     return _read(await compute_pool().run(tenant, FUNCTION, _write(value, schema, formats)))
@@ -49,18 +49,18 @@ def judge_bytes(payload: bytes) -> bytes:
     """Judge in a compute process."""
     value, schema, formats = orjson.loads(payload)
     try:
-        found = misfits(value, schema, formats=formats)
+        found = violations(value, schema, formats=formats)
     except SchemaUnusable as error:
         return orjson.dumps({_UNUSABLE: str(error)})
-    return orjson.dumps([[misfit.keyword, misfit.path, misfit.bound] for misfit in found])
+    return orjson.dumps([[violation.keyword, violation.path, violation.bound] for violation in found])
 
 
 def _write(value: Json, schema: Mapping[str, Json], formats: bool) -> bytes:
     return orjson.dumps([value, dict(schema), formats])
 
 
-def _read(answer: bytes) -> list[Misfit]:
+def _read(answer: bytes) -> list[Violation]:
     found: Any = orjson.loads(answer)
     if isinstance(found, dict):
         raise SchemaUnusable(found[_UNUSABLE])
-    return [Misfit(keyword, tuple(path), bound) for keyword, path, bound in found]
+    return [Violation(keyword, tuple(path), bound) for keyword, path, bound in found]

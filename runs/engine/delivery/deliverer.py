@@ -14,7 +14,7 @@ from django.conf import settings
 from kernel.tasks import end_tasks
 from runs.callbacks.payload import DeliveredFact, write_body
 from runs.callbacks.schedule import MAX_TRIES, DeliveryVerdict, judge
-from runs.engine.delivery.sending import DeliverySender, Try
+from runs.engine.delivery.sending import DeliverySender, SentDelivery
 from runs.engine.store import deliveries
 from runs.engine.store.connection import AsyncDatabase, connect, transaction
 from runs.engine.store.deliveries import ClaimedDelivery, Settled
@@ -176,7 +176,7 @@ def _body_of(delivery: ClaimedDelivery) -> str:
     )
 
 
-def _settled(delivery: ClaimedDelivery, tried: Try, verdict: DeliveryVerdict) -> Settled:
+def _settled(delivery: ClaimedDelivery, tried: SentDelivery, verdict: DeliveryVerdict) -> Settled:
     return Settled(
         delivery_id=delivery.delivery_id,
         number=delivery.number,

@@ -37,7 +37,7 @@ _TARGET: Final = "target"
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
+class SentDelivery:
     """What one try came to."""
 
     answer: DeliveryAnswer
@@ -53,11 +53,11 @@ class DeliverySender:
         self._timeout_seconds = timeout_seconds
         self._clients: BoundedCache[UUID, tuple[Policy, EgressClient]] = BoundedCache(MAX_CLIENTS)
 
-    async def send(self, delivery: ClaimedDelivery, body: str) -> Try:
+    async def send(self, delivery: ClaimedDelivery, body: str) -> SentDelivery:
         """Send a body once. Whatever goes wrong is part of what is returned."""
         at, began = utc_now(), time.monotonic()
         if not delivery.address:
-            return Try(DeliveryAnswer(error_code=CLEARED), at, 0, "")
+            return SentDelivery(DeliveryAnswer(error_code=CLEARED), at, 0, "")
         policy = policy_of(Tenant(id=delivery.tenant_id, egress_allow_hosts=delivery.allow_hosts))
         response = ""
         try:
@@ -74,7 +74,7 @@ class DeliverySender:
                 DeliveryAnswer(error_code=error.code) if status is None else DeliveryAnswer(status),
                 error.detail,
             )
-        return Try(answer, at, round((time.monotonic() - began) * 1000), response)
+        return SentDelivery(answer, at, round((time.monotonic() - began) * 1000), response)
 
     async def close(self) -> None:
         """Close every connection."""

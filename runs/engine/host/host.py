@@ -14,7 +14,7 @@ from kernel.tasks import end_tasks
 from runs.bus.doorbell import ring_now
 from runs.engine.errors import HostLost
 from runs.engine.host.inbox import listen_for_signals
-from runs.engine.host.lease import Beat, Lease, LeaseWatch
+from runs.engine.host.lease import Lease, LeaseWatch, Renewal
 from runs.engine.host.missing_step_types import MissingStepTypes
 from runs.engine.host.sweeper import SECOND_LOOK_SECONDS, Sweeper
 from runs.engine.memory.budget import MIB, MemoryBudget
@@ -118,13 +118,13 @@ class Host:
         self._stopping.set()
         self._bell.set()
 
-    def _registered(self, worker_id: UUID, beat: Beat) -> None:
+    def _registered(self, worker_id: UUID, beat: Renewal) -> None:
         log.info("worker %s is ready, as host %s", self.name, worker_id)
         self.worker_id = self._around.reservations.worker_id = worker_id
         self._beaten(beat)
         self._bell.set()
 
-    def _beaten(self, beat: Beat) -> None:
+    def _beaten(self, beat: Renewal) -> None:
         self._is_sure = True
         self._around.clock.set(beat.heartbeat.database_time, asked_at=beat.asked_at, answered_at=beat.answered_at)
         for run_id in beat.heartbeat.signalled:

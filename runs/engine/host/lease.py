@@ -34,7 +34,7 @@ WITHOUT_SESSIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Renewal:
     """One renewal, with when it was asked and answered by the steady clock."""
 
     heartbeat: Heartbeat
@@ -47,8 +47,8 @@ class LeaseWatch:
     """What a lease needs to know of the event loop, and whom it tells; called in the lease's thread."""
 
     last_tick: Callable[[], float]
-    registered: Callable[[UUID, Beat], None]
-    beaten: Callable[[Beat], None]
+    registered: Callable[[UUID, Renewal], None]
+    beaten: Callable[[Renewal], None]
     doubted: Callable[[], None]
     lost: Callable[[], None]
 
@@ -153,7 +153,7 @@ class Lease(threading.Thread):
                 self._lose("the lease ended and others own the runs now; registering anew")
                 self._register(self._connection)
             else:
-                self._watch.beaten(Beat(heartbeat, asked_at, time.monotonic()))
+                self._watch.beaten(Renewal(heartbeat, asked_at, time.monotonic()))
 
     def _connect(self) -> Database:
         if not has_sessions():
@@ -176,7 +176,7 @@ class Lease(threading.Thread):
             holds_lock=has_sessions() and workers.take_lock(connection, worker_id=worker_id),
         )
         self._worker_id = worker_id
-        self._watch.registered(worker_id, Beat(Heartbeat(database_time), asked_at, time.monotonic()))
+        self._watch.registered(worker_id, Renewal(Heartbeat(database_time), asked_at, time.monotonic()))
 
     def _lose(self, reason: str) -> None:
         log.error(reason)

@@ -26,6 +26,7 @@ from runs.engine.plans import ReadyStep
 from runs.engine.run.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere, conditions_of, storable_ports
 from runs.engine.store.claims import Claimed
 from runs.models.wait_kinds import PLATFORM
+from runs.step_api.answer_checks import judged_failure, normalised_ports
 from runs.step_api.base import (
     IN_DOUBT,
     Defer,
@@ -40,8 +41,7 @@ from runs.step_api.base import (
     with_names,
 )
 from runs.step_api.cookies import AttemptCookies
-from runs.step_api.judging import judged_failure, normalised_ports
-from runs.step_api.made import MadeCall
+from runs.step_api.recorded_calls import RecordedCall
 from runs.usage.amounts import record_of
 from runs.work.errors import read_error
 from runs.work.functions import FUNCTIONS, WHAT
@@ -62,7 +62,7 @@ class Known(NamedTuple):
     """What the journal has for an attempt of those before it."""
 
     cookies: AttemptCookies
-    made: tuple[MadeCall, ...]
+    made: tuple[RecordedCall, ...]
 
 
 class Attempt:

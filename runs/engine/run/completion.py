@@ -9,7 +9,7 @@ from kernel.types import Json
 from runs.engine.journal.journal import Closing, Journal
 from runs.engine.plans import ReadyPlan
 from runs.engine.run import run_endings
-from runs.inputs import misfits
+from runs.inputs import violations
 
 MAX_WARNINGS: Final = 20
 MESSAGE_CHARACTERS: Final = 300
@@ -27,7 +27,7 @@ async def complete(journal: Journal, ready: ReadyPlan, output: Json) -> Closing:
 async def output_warnings(tenant: Hashable, output: Json, schema: Mapping[str, Json]) -> list[Json]:
     """Tell where an output does not fit a schema, at most in ``MAX_WARNINGS`` places, or that nobody could tell."""
     try:
-        found = await misfits(tenant, output, schema)
+        found = await violations(tenant, output, schema)
     except (LlmteamError, SchemaUnusable) as error:
         return [_warning(UNCHECKED, f"The output was not held against the segment's output_schema: {error}", "/output")]
     return [_warning(MISFIT, item.detail, f"/output{item.pointer or ''}") for item in found[:MAX_WARNINGS]]

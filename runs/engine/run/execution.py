@@ -10,21 +10,21 @@ from kernel.values import ValueTooLarge
 from runs.core import Command, Complete, EventType, Fail, Reject, RunFacts, Scope, Skip, Start, State, decide, new_state
 from runs.core.state import ActivationKey
 from runs.engine.journal.journal import Closing, Journal
+from runs.engine.loop_scheduler import INLINE_UNITS, ROUND_UNITS
 from runs.engine.plans import ReadyPlan
 from runs.engine.run import run_endings
 from runs.engine.run.alarm import Alarm
 from runs.engine.run.attempts import Attempt, Known
-from runs.engine.run.chronicle import Chronicle
 from runs.engine.run.completion import complete
-from runs.engine.run.flights import Flights
+from runs.engine.run.in_flight import AttemptsInFlight
 from runs.engine.run.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere
 from runs.engine.run.parked import Parked
-from runs.engine.run.pending_commands import told_by
-from runs.engine.run.recovery import LOST, Fate, fates
+from runs.engine.run.pending_commands import command_words
+from runs.engine.run.recorder import RunRecorder
+from runs.engine.run.recovery import LOST, RecoveryAction, recovery_actions
 from runs.engine.run.skips import Skips
 from runs.engine.run.spending import Spending
 from runs.engine.services import HostServices
-from runs.engine.loop_scheduler import INLINE_UNITS, ROUND_UNITS
 from runs.engine.store import journals
 from runs.engine.store.claims import Claimed, ClaimPurpose
 from runs.models import RunStatus
@@ -58,17 +58,17 @@ class Execution:
         self._signalled = claimed.signals_pending
         self._offered: list[ActivationKey] = []
         self._spending = Spending(journal, around.pricing, around.reservations)
-        self._chronicle = Chronicle(journal, self.state, self._spending)
-        self._orders, self._record = self._chronicle.orders, self._chronicle.record
-        self._parked = Parked(self._chronicle, journal, self._attempt, self._settle, around.clock.now)
+        self._recorder = RunRecorder(journal, self.state, self._spending)
+        self._orders, self._record = self._recorder.orders, self._recorder.record
+        self._parked = Parked(self._recorder, journal, self._attempt, self._settle, around.clock.now)
         self._recovered = False
         self._wake = asyncio.Event()
         self._alarm = Alarm(self._wake.set)
         self._context = around.contexts.get(claimed.tenant_id)
         self._commit = partial(around.writer.commit, journal)
         self._scheduler = around.scheduler
-        self._flights = Flights(self._wake.set, around.scheduler, claimed.tenant_id)
-        self._skips = Skips(self._chronicle, self._flights, self._parked, around.in_background)
+        self._in_flight = AttemptsInFlight(self._wake.set, around.scheduler, claimed.tenant_id)
+        self._skips = Skips(self._recorder, self._in_flight, self._parked, around.in_background)
         self._round = Account(ROUND_UNITS)
         journal.notify = self._wake.set
 
@@ -84,7 +84,7 @@ class Execution:
 
     def shed(self) -> None:
         """Give the run up as ``drain`` does, and drop the pure work in flight: the next owner does it again."""
-        self._flights.cancel_pure()
+        self._in_flight.cancel_pure()
         self.drain()
 
     def cut_short(self) -> None:
@@ -92,17 +92,17 @@ class Execution:
 
         What may not simply be tried again is left without an outcome: the next owner does as the step says.
         """
-        for attempt in self._flights:
-            self._flights.cancel(attempt)
+        for attempt in self._in_flight:
+            self._in_flight.cancel(attempt)
             if attempt.step.plan_step.on_unknown is OnUnknown.RETRY:
                 now = self._around.clock.now()
-                self._chronicle.try_again(attempt.key, reason="shutdown", at=now, consumed=False, usage=attempt.usage)
+                self._recorder.try_again(attempt.key, reason="shutdown", at=now, consumed=False, usage=attempt.usage)
         self._wake.set()
 
     def abort(self) -> None:
         """Drop everything without recording it: the run is not ours any more, or will never go on."""
-        for attempt in self._flights:
-            self._flights.cancel(attempt)
+        for attempt in self._in_flight:
+            self._in_flight.cancel(attempt)
         self._alarm.cancel()
         self._spending.close()
         self.state.forget()
@@ -116,7 +116,7 @@ class Execution:
             RunRefused: Postgres refuses what it recorded.
         """
         await self._fold()
-        self._signalled = self._signalled or self._orders.is_paused or self._chronicle.waits.has(CALL)
+        self._signalled = self._signalled or self._orders.is_paused or self._recorder.waits.has(CALL)
         if self._signalled and await self._read_inbox():
             return
         while not await self._go_on():
@@ -138,12 +138,12 @@ class Execution:
         commands = self._decide()
         if commands:
             return await self._carry_out(commands)
-        return await (self._launch() if self._flights.wait_for_launch else self._rest())
+        return await (self._launch() if self._in_flight.wait_for_launch else self._rest())
 
     async def _launch(self) -> bool:
         """Let the attempts begin whose starts were recorded, then rest unless something has come up meanwhile."""
         await self._around.writer.commit(self._journal)
-        await self._flights.launch()
+        await self._in_flight.launch()
         return False if self._wake.is_set() else await self._rest()
 
     async def _hear(self) -> bool:
@@ -152,7 +152,7 @@ class Execution:
         Of a call and the end of its time the first wins: while the run's row is locked nobody takes a call, and behind
         its time nobody does.
         """
-        waits, now = self._chronicle.waits, self._around.clock.now()
+        waits, now = self._recorder.waits, self._around.clock.now()
         due = waits.to_look_at(now)
         if due and any(waits.kind(key) == CALL for key in due):
             now = await self._around.ask(partial(journals.lock_and_tell_time, run_id=self._claimed.run_id))
@@ -167,7 +167,7 @@ class Execution:
 
     def _decide(self) -> list[Command]:
         """Ask the core; nothing is begun while the run is to be given away or paused."""
-        self._offered = self._chronicle.waits.due(self._around.clock.now())
+        self._offered = self._recorder.waits.due(self._around.clock.now())
         if self._draining:
             return []
         commands = decide(self.state, self._offered)
@@ -182,22 +182,22 @@ class Execution:
             return
         self._journal.hold(-self._journal.held)
         async for row in self._around.recorded(self._claimed.run_id, last_seq=self._claimed.last_seq):
-            self._chronicle.fold(row)
+            self._recorder.fold(row)
             if self._scheduler.are_over(time.monotonic()):
                 await self._scheduler.wait(self._claimed.tenant_id)
 
     async def _recover(self) -> bool:
         """Settle the attempts an earlier owner left without an outcome; return whether the run was given up."""
         unknown: list[ActivationKey] = []
-        for key, fate in fates(self.state, answered_seq=self._orders.answered_seq):
-            if self._flights.get(key) is not None:
+        for key, action in recovery_actions(self.state, answered_seq=self._orders.answered_seq):
+            if self._in_flight.get(key) is not None:
                 pass  # it is in flight here, so nothing is lost
-            elif fate is Fate.EXECUTE:
+            elif action is RecoveryAction.EXECUTE:
                 await self._execute_all([self._attempt(key)])
-            elif fate is Fate.TRY_AGAIN:
-                self._chronicle.try_again(key, reason="owner_lost", at=self._around.clock.now(), consumed=False)
-            elif fate is Fate.FAIL:
-                self._chronicle.give_failed(key, StepFailed("OWNER_LOST", LOST))
+            elif action is RecoveryAction.TRY_AGAIN:
+                self._recorder.try_again(key, reason="owner_lost", at=self._around.clock.now(), consumed=False)
+            elif action is RecoveryAction.FAIL:
+                self._recorder.give_failed(key, StepFailed("OWNER_LOST", LOST))
             else:
                 unknown.append(key)
         while unknown:
@@ -245,7 +245,7 @@ class Execution:
         if attempt.step.plan_step.effect is Effect.PURE:
             pure.append(attempt)
             return False
-        self._flights.add(attempt)
+        self._in_flight.add(attempt)
         return True
 
     async def _execute_all(self, pure: Sequence[Attempt]) -> None:
@@ -263,7 +263,7 @@ class Execution:
         began = time.monotonic()
         outcome = await attempt.execute()
         if isinstance(outcome, TooLargeHere):
-            self._flights.launch_now(attempt)
+            self._in_flight.launch_now(attempt)
         else:
             self._settle(attempt, outcome)
             attempt.forget()
@@ -279,21 +279,21 @@ class Execution:
     async def _rest(self) -> bool:
         """Wait for whatever comes next; give the run back when that is far away."""
         now = self._around.clock.now()
-        if not self._flights:
+        if not self._in_flight:
             if self._draining:
                 return await self._close(run_endings.released(now=now))
             if self._orders.is_pausing:
-                told = told_by(self._orders.pause) if self._orders.pause else None
-                return await self._close(run_endings.paused(self._journal, told, waits=self._chronicle.waits))
-            if not self._chronicle.waits:
+                told = command_words(self._orders.pause) if self._orders.pause else None
+                return await self._close(run_endings.paused(self._journal, told, waits=self._recorder.waits))
+            if not self._recorder.waits:
                 raise RuntimeError("the core has nothing to do and has not ended the run")
-            if self._chronicle.waits.give_the_host_back(now):
+            if self._recorder.waits.give_the_host_back(now):
                 deadline_at = self._claimed.deadline_at
-                return await self._close(run_endings.parked(waits=self._chronicle.waits, deadline_at=deadline_at))
+                return await self._close(run_endings.parked(waits=self._recorder.waits, deadline_at=deadline_at))
         if self._journal.rows:
             self._around.writer.submit(self._journal)
         # A retry that is due already waits for something else than time.
-        until = min(self._claimed.deadline_at, self._chronicle.waits.next_time(without=self._offered))
+        until = min(self._claimed.deadline_at, self._recorder.waits.next_time(without=self._offered))
         self._alarm.set(self._around.clock.steady(until))
         await self._wake.wait()
         self._wake.clear()
@@ -305,23 +305,23 @@ class Execution:
         """Apply the commands that wait; return whether the run was given up."""
         self._signalled = False
         orders, run_id = self._orders, self._claimed.run_id
-        if self._chronicle.waits.has(CALL):
+        if self._recorder.waits.has(CALL):
             # Whoever calls before this is committed leaves no sign, as the run may never come to wait for it.
             await self._around.writer.commit(self._journal)
         orders.receive(await self._around.ask(lambda connection: journals.read_inbox(connection, run_id)))
         if orders.cancel is not None:
             await self._skips.skip_all("cancelled")
-            reason = told_by(orders.cancel)["reason"]
+            reason = command_words(orders.cancel)["reason"]
             return await self._close(run_endings.cancelled(self._journal, reason=reason, signal_ids=orders.held))
         self._parked.hear()
         now = self._around.clock.now()
-        if self._claimed.purpose is ClaimPurpose.COMMAND and self._journal.taken and self._chronicle.has_work(now):
+        if self._claimed.purpose is ClaimPurpose.COMMAND and self._journal.taken and self._recorder.has_work(now):
             # It was claimed past its tenant's cap; to go on it needs a slot like any other.
             return await self._close(run_endings.released(now=now, status=RunStatus.QUEUED))
         return False
 
     async def _time_out(self) -> bool:
-        waiting_for = list(self._chronicle.waits.describe())
+        waiting_for = list(self._recorder.waits.describe())
         await self._skips.skip_all("timed_out")
         error = run_endings.timed_out(self._claimed.timeout_seconds, waiting_for)
         return await self._close(run_endings.failed(self._journal, error, status=RunStatus.TIMED_OUT))
@@ -351,18 +351,18 @@ class Execution:
             deadline=time.monotonic() + min(seconds_left, step.plan_step.timeout_seconds or seconds_left),
             context=self._context,
             tell=self._around.deltas.tell,
-            record=self._chronicle.record_action,
+            record=self._recorder.record_action,
             reserve=self._spending.reserve,
-            known=Known(self._chronicle.cookies.begin(), self._chronicle.made.of(key)),
+            known=Known(self._recorder.cookies.begin(), self._recorder.made.of(key)),
             commit=self._commit,
             account=Account(INLINE_UNITS, part_of=self._round),
         )
 
     async def _take_outcomes(self) -> None:
-        if not self._flights.have_landed:
+        if not self._in_flight.have_landed:
             return
         now = time.monotonic()
-        for attempt, outcome in self._flights.landed():
+        for attempt, outcome in self._in_flight.landed():
             self._settle(attempt, outcome)
             attempt.forget()
             now = self._note(attempt, began=now)
@@ -388,13 +388,13 @@ class Execution:
             return
         if isinstance(outcome, Defer):
             at = max(outcome.until.timestamp(), self._around.clock.now() + MIN_DEFER_SECONDS)
-            self._chronicle.wait(attempt.key, outcome, at, attempt.usage)
+            self._recorder.wait(attempt.key, outcome, at, attempt.usage)
             return
-        self._chronicle.fail(attempt.key, outcome, attempt.step.plan_step.retry, attempt.usage)
+        self._recorder.fail(attempt.key, outcome, attempt.step.plan_step.retry, attempt.usage)
 
     def _put_off(self, attempt: Attempt, fault: PlatformFault) -> None:
         """Try an attempt again later; of a call that may have been made and may not come twice, its step says what."""
         if fault.may_have_called and attempt.step.plan_step.on_unknown is not OnUnknown.RETRY:
             self._recovered = False
         else:
-            self._chronicle.put_off(attempt.key, attempt.usage)
+            self._recorder.put_off(attempt.key, attempt.usage)

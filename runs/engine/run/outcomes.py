@@ -11,8 +11,8 @@ from kernel.values import ValueRefused, check_depth, normalise
 from runs.core.routing import deciding_edges, own_facts
 from runs.core.state import ActivationKey
 from runs.engine.compute import COMPUTE
+from runs.step_api.answer_checks import normalised_ports
 from runs.step_api.base import Defer, Emit, StepFailed, Wait
-from runs.step_api.judging import normalised_ports
 from segments.plan import PlanStep
 
 MESSAGE_CHARACTERS: Final = 2_000

@@ -14,8 +14,8 @@ from runs.core.places import is_same_place, place_of
 from runs.core.state import ActivationKey
 from runs.engine.journal.journal import Journal
 from runs.engine.run.attempts import Attempt
-from runs.engine.run.chronicle import Chronicle
 from runs.engine.run.outcomes import Outcome
+from runs.engine.run.recorder import RunRecorder
 from runs.engine.run.times import written_time
 from runs.engine.store.journals import Received
 from runs.models import SignalKind
@@ -36,7 +36,7 @@ class Parked:
     News of an activation that has not parked yet stays in the inbox until it has.
     """
 
-    chronicle: Chronicle
+    recorder: RunRecorder
     journal: Journal
     attempt_of: Callable[[ActivationKey], Attempt]
     settle: Callable[[Attempt, Outcome], None]
@@ -45,7 +45,7 @@ class Parked:
     @property
     def unrecorded(self) -> tuple[int, ...]:
         """The news that no event has told yet."""
-        return tuple(news.signal_id for news in self.chronicle.orders.news if news.signal_id not in self.journal.seen)
+        return tuple(news.signal_id for news in self.recorder.orders.news if news.signal_id not in self.journal.seen)
 
     def let_go(self) -> None:
         """Refer to the run no more, so that all it had is freed at once."""
@@ -60,15 +60,15 @@ class Parked:
         else:
             event_type, payload["kind"] = EventType.STEP_WAITING, wait.kind
         if wait.kind == CALL:
-            token = self.chronicle.state.active[attempt.key].token
+            token = self.recorder.state.active[attempt.key].token
             payload["place"] = place_of(token, attempt.key[0])
             payload["resume_url"] = attempt.scope.resume_url(attempt.key[0])
-        self.chronicle.record(event_type, payload, attempt.key, attempt.number, attempt.usage)
+        self.recorder.record(event_type, payload, attempt.key, attempt.number, attempt.usage)
         self.hear()
 
     def hear(self) -> None:
         """Record the news of all that is parked, or over; an answer is the outcome of its activation."""
-        for news in self.chronicle.orders.news:
+        for news in self.recorder.orders.news:
             if news.signal_id not in self.journal.seen:
                 (self._take if news.kind == SignalKind.TASK else self._take_call)(news)
 
@@ -88,7 +88,7 @@ class Parked:
                 self.settle(attempt, attempt.answer(found.ports))
                 return
             at = None if found is None else max(found.timestamp(), self.now() + MIN_LOOK_SECONDS)
-        self.chronicle.waits.look_again(key, at)
+        self.recorder.waits.look_again(key, at)
 
     async def withdraw(self, key: ActivationKey) -> None:
         """Have the handler take back what a parked activation asks for."""
@@ -108,12 +108,12 @@ class Parked:
     def _take(self, news: Received) -> None:
         told = orjson.loads(news.payload)
         key = str(told["step_id"]), int(told["activation"])
-        activation = self.chronicle.state.active.get(key)
+        activation = self.recorder.state.active.get(key)
         if activation is not None and activation.phase is not Phase.PARKED:
             return
         attempt = None if activation is None else activation.attempt
-        self.chronicle.record(EventType(told["event"]), told["told"], key, attempt)
-        if activation is not None and "answer" in told and key not in self.chronicle.state.to_cancel:
+        self.recorder.record(EventType(told["event"]), told["told"], key, attempt)
+        if activation is not None and "answer" in told and key not in self.recorder.state.to_cancel:
             self._answer(self.attempt_of(key), told["answer"])
         self.journal.take([news.signal_id])
 
@@ -128,7 +128,7 @@ class Parked:
             self.journal.take([news.signal_id])
 
     def _waiting_for_call(self, step_id: str, place: str) -> Iterator[ActivationKey]:
-        state, waits = self.chronicle.state, self.chronicle.waits
+        state, waits = self.recorder.state, self.recorder.waits
         for key, activation in state.active.items():
             is_waiting = key[0] == step_id and waits.kind(key) == CALL and key not in state.to_cancel
             if is_waiting and is_same_place(place_of(activation.token, step_id), place):

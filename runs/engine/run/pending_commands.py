@@ -89,10 +89,10 @@ class PendingCommands:
         self.journal.take([resume.signal_id])
 
     def _record(self, event_type: EventType, command: Received) -> None:
-        self.fold(self.journal.append(event_type, told_by(command)))
+        self.fold(self.journal.append(event_type, command_words(command)))
 
 
-def told_by(command: Received) -> dict[str, Json]:
+def command_words(command: Received) -> dict[str, Json]:
     """Write who asks, and why, as the event of a command tells it."""
     payload = orjson.loads(command.payload)
     return {"reason": payload.get("reason", ""), "actor": payload.get("actor", "")}

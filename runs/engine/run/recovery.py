@@ -11,7 +11,7 @@ from segments.plan import OnUnknown
 LOST = "The worker was lost before the outcome of the call was recorded."
 
 
-class Fate(Enum):
+class RecoveryAction(Enum):
     """What to do about one of them."""
 
     EXECUTE = auto()
@@ -20,7 +20,7 @@ class Fate(Enum):
     ASK = auto()
 
 
-def fates(state: State, *, answered_seq: int) -> Iterator[tuple[ActivationKey, Fate]]:
+def recovery_actions(state: State, *, answered_seq: int) -> Iterator[tuple[ActivationKey, RecoveryAction]]:
     """Say what becomes of each: pure ones are simply executed, of others their step says what.
 
     Args:
@@ -32,10 +32,10 @@ def fates(state: State, *, answered_seq: int) -> Iterator[tuple[ActivationKey, F
             continue
         step = state.plan.steps[key[0]]
         if step.effect is Effect.PURE:
-            yield key, Fate.EXECUTE
+            yield key, RecoveryAction.EXECUTE
         elif step.on_unknown is OnUnknown.FAIL:
-            yield key, Fate.FAIL
+            yield key, RecoveryAction.FAIL
         elif step.on_unknown is OnUnknown.ASK and activation.started_seq > answered_seq:
-            yield key, Fate.ASK
+            yield key, RecoveryAction.ASK
         else:
-            yield key, Fate.TRY_AGAIN
+            yield key, RecoveryAction.TRY_AGAIN

@@ -11,7 +11,7 @@ from runs.engine.memory.budget import MemoryBudget
 from runs.engine.plans import PlanUnavailable
 from runs.engine.run import run_endings
 from runs.engine.run.execution import Execution
-from runs.engine.run.pending_commands import PendingCommands, told_by
+from runs.engine.run.pending_commands import PendingCommands, command_words
 from runs.engine.run.waits import Waits
 from runs.engine.services import HostServices
 from runs.engine.store import journals
@@ -159,11 +159,11 @@ class Runner:
         orders = PendingCommands(self._journal)
         orders.receive(received)
         if orders.cancel is not None:
-            reason = told_by(orders.cancel)["reason"]
+            reason = command_words(orders.cancel)["reason"]
             return run_endings.cancelled(self._journal, reason=reason, signal_ids=orders.held)
         closing = build()
         if orders.pause is not None and not closing.over:
-            closing = run_endings.paused(self._journal, told_by(orders.pause), waits=Waits())
+            closing = run_endings.paused(self._journal, command_words(orders.pause), waits=Waits())
         closing.signal_ids = orders.held
         closing.leaves = tuple(news.signal_id for news in orders.news)
         return closing

@@ -13,7 +13,7 @@ from runs.engine.journal.journal import Journal
 from runs.engine.pricing import Pricing
 from runs.engine.reservations import Reservations
 from runs.engine.store.budgets import AttemptKey, Request
-from runs.step_api.outside import Budget, Hold
+from runs.step_api.resources import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, amount_of, bounded, largest, sum_of
 from runs.usage.budgets import BudgetAccount, check_room
 from runs.usage.sums import RunUsage

@@ -11,7 +11,7 @@ from runs.engine.errors import HostLost
 from runs.engine.store.claims import STILL_ALIVE
 from runs.engine.store.connection import AsyncDatabase, transaction
 from runs.step_api.base import StepFailed
-from runs.step_api.outside import Budget, Hold
+from runs.step_api.resources import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, amount_of
 from runs.usage.budgets import BudgetAccount, check_room, resets_at
 

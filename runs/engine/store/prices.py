@@ -5,7 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from runs.engine.store.connection import AsyncDatabase, transaction
-from runs.step_api.outside import Budget, Price
+from runs.step_api.resources import Budget, Price
 from runs.usage.prices import PriceSource, Rate
 
 RATES = """

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from runs.engine.store.connection import AsyncDatabase, transaction
-from runs.step_api.outside import Prompt
+from runs.step_api.resources import Prompt
 from segments.definition.prompt_names import PromptName
 
 PROMPT = """

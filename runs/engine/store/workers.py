@@ -68,7 +68,7 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepReport:
     """What a sweep found.
 
     Attributes:
@@ -143,7 +143,7 @@ async def free_runs_of_the_dead(
     lease_seconds: float,
     sweeper_id: UUID | None = None,
     suspected: frozenset[UUID] = frozenset(),
-) -> Swept:
+) -> SweepReport:
     """Free every run whose host is dead, and delete those hosts, in one transaction.
 
     Dead is who let its lease end, and who is suspected and has no lock. Locks the hosts and then the runs, each in id
@@ -162,7 +162,7 @@ async def free_runs_of_the_dead(
         unlocked = frozenset(worker_id for worker_id, is_expired in found if not is_expired)
         dead = sorted([*expired, *(unlocked & suspected)])
         freed = await _bury(connection, dead) if dead else 0
-    return Swept(freed, len(expired), unlocked - suspected, len(unlocked & suspected))
+    return SweepReport(freed, len(expired), unlocked - suspected, len(unlocked & suspected))
 
 
 async def _bury(connection: AsyncDatabase, worker_ids: list[UUID]) -> int:

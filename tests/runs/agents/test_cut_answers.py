@@ -7,7 +7,7 @@ import pytest
 
 from examples.model_server import Problem, Reply
 from kernel.values import MAX_VALUE_BYTES
-from runs.agents.cut import MAX_KEPT
+from runs.agents.truncation import MAX_KEPT
 from tests.support.agent_bench import AgentBench
 from tests.support.http_server import Answer
 

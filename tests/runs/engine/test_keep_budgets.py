@@ -22,7 +22,7 @@ from runs.engine.store.budgets import Request
 from runs.engine.store.connection import build_pool, connect, connect_blocking
 from runs.models import BudgetHold, ModelPrice, Run, RunEvent, UsageDay, Worker
 from runs.step_api.base import StepFailed
-from runs.step_api.outside import Hold
+from runs.step_api.resources import Hold
 from runs.usage.amounts import NOTHING, Amount
 from tenants.models import Tenant
 from tests.support.books import assert_equal_everywhere, holds_of, in_days

@@ -20,7 +20,7 @@ from runs.commands import command_run
 from runs.models import SignalKind
 from runs.replay import replay_run
 from runs.resuming.links import read_link, resume_url
-from runs.resuming.services import MAX_EARLY_CALLS, Reception, take_call
+from runs.resuming.services import MAX_EARLY_CALLS, CallReceipt, take_call
 from tenants.models import Tenant
 from tests.support.calls import get, links_of, parked, post, problem, told_before, waits_for_call
 from tests.support.engine import (
@@ -372,7 +372,7 @@ def test_a_call_that_is_taken_when_its_time_ends_is_heard(acme: Tenant) -> None:
         (link,) = links_of(run_id)
         until = datetime.fromisoformat(events_of(run_id)[-1].payload["until"])
         with tenant_scope(acme.id):
-            assert take_call(link=read_link(link.rsplit("/", 1)[1]), body="in time") is Reception.RESUMED
+            assert take_call(link=read_link(link.rsplit("/", 1)[1]), body="in time") is CallReceipt.RESUMED
             assert utc_now() < until
             wait_for(lambda: utc_now() > until + timedelta(seconds=0.5))
         assert wait_until_over(run_id) == ["completed"]

@@ -12,8 +12,8 @@ from django.conf import settings
 from kernel.ids import new_id
 from runs.circuits import shared
 from runs.circuits.local import LocalState
+from runs.circuits.protocol import BreakerReply, BreakerRequest, BreakerRules, BreakerVerdict, CallOutcome
 from runs.circuits.shared import SharedStates
-from runs.circuits.protocol import BreakerRules, BreakerRequest, BreakerReply, CallOutcome, BreakerVerdict
 
 RULES = BreakerRules()
 COOLDOWN, WINDOW, PROVEN, LEASE = 30_000, 30_000, 300_000, 15_000
@@ -46,9 +46,13 @@ def test_an_unknown_host_gets_sixteen_calls_until_some_have_ended() -> None:
     assert state.ask(BreakerRequest(wanted=200, ids=ids(64)), now=0) == BreakerReply(BreakerVerdict.COUNTED, 16)
     assert state.ask(BreakerRequest(wanted=184, ids=ids(64, 100)), now=10) == BreakerReply(BreakerVerdict.COUNTED, 0)
     settled = ended(ids(9), CallOutcome.SUCCEEDED)
-    assert state.ask(BreakerRequest(settled=settled, wanted=1, ids=ids(1, 200)), now=20) == BreakerReply(BreakerVerdict.COUNTED, 0)
+    assert state.ask(BreakerRequest(settled=settled, wanted=1, ids=ids(1, 200)), now=20) == BreakerReply(
+        BreakerVerdict.COUNTED, 0
+    )
     tenth = ended(("id-9",), CallOutcome.SUCCEEDED)
-    assert state.ask(BreakerRequest(settled=tenth, wanted=184, ids=ids(64, 300)), now=30) == BreakerReply(BreakerVerdict.FREE, 184)
+    assert state.ask(BreakerRequest(settled=tenth, wanted=184, ids=ids(64, 300)), now=30) == BreakerReply(
+        BreakerVerdict.FREE, 184
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,7 +80,9 @@ def test_outcomes_count_for_thirty_seconds() -> None:
 
 def test_nothing_begins_while_it_is_open_and_everybody_is_told_for_how_long() -> None:
     state = dead()
-    assert state.ask(BreakerRequest(wanted=5, ids=ids(5)), now=2_000) == BreakerReply(BreakerVerdict.OPEN, 0, COOLDOWN - 1_000)
+    assert state.ask(BreakerRequest(wanted=5, ids=ids(5)), now=2_000) == BreakerReply(
+        BreakerVerdict.OPEN, 0, COOLDOWN - 1_000
+    )
 
 
 def test_exactly_one_call_finds_out_whether_the_host_is_back() -> None:

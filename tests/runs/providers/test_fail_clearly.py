@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from examples.model_server import Asked, Problem, Reply
-from runs.providers.errors import FACTS, Complaint, code_of, refused
+from runs.providers.errors import FACTS, ServiceError, code_of, refused
 from runs.providers.quoting import quotable
 from runs.step_api.base import StepFailed
 from runs.step_api.language_models import Message
@@ -318,68 +318,68 @@ def test_nothing_sent_as_a_credential_is_quotable() -> None:
     ("complaint", "code"),
     [
         (
-            Complaint(404, ("DeploymentNotFound",), "The API deployment for this resource does not exist."),
+            ServiceError(404, ("DeploymentNotFound",), "The API deployment for this resource does not exist."),
             "MODEL_UNKNOWN",
         ),
-        (Complaint(404, ("api_error",), 'model "llama9" not found, try pulling it first'), "MODEL_UNKNOWN"),
-        (Complaint(404, ("NotFoundError",), "The model `x` does not exist."), "MODEL_UNKNOWN"),
-        (Complaint(400, ("invalid_request_error",), "Invalid model name passed in model=x."), "MODEL_UNKNOWN"),
-        (Complaint(400, ("no_db_connection",), "No connected db."), "AUTH_FAILED"),
-        (Complaint(404, (), "Not Found"), "API_NOT_FOUND"),
-        (Complaint(404, ("not_found_error",), "model: no-such-model"), "MODEL_UNKNOWN"),
-        (Complaint(404, ("not_found_error",), "File Not Found"), "API_NOT_FOUND"),
-        (Complaint(405), "API_NOT_FOUND"),
-        (Complaint(403, ("model_not_found",)), "MODEL_UNKNOWN"),
-        (Complaint(403, ("permission_error",)), "AUTH_FAILED"),
-        (Complaint(402, ("billing_error",)), "QUOTA_EXHAUSTED"),
+        (ServiceError(404, ("api_error",), 'model "llama9" not found, try pulling it first'), "MODEL_UNKNOWN"),
+        (ServiceError(404, ("NotFoundError",), "The model `x` does not exist."), "MODEL_UNKNOWN"),
+        (ServiceError(400, ("invalid_request_error",), "Invalid model name passed in model=x."), "MODEL_UNKNOWN"),
+        (ServiceError(400, ("no_db_connection",), "No connected db."), "AUTH_FAILED"),
+        (ServiceError(404, (), "Not Found"), "API_NOT_FOUND"),
+        (ServiceError(404, ("not_found_error",), "model: no-such-model"), "MODEL_UNKNOWN"),
+        (ServiceError(404, ("not_found_error",), "File Not Found"), "API_NOT_FOUND"),
+        (ServiceError(405), "API_NOT_FOUND"),
+        (ServiceError(403, ("model_not_found",)), "MODEL_UNKNOWN"),
+        (ServiceError(403, ("permission_error",)), "AUTH_FAILED"),
+        (ServiceError(402, ("billing_error",)), "QUOTA_EXHAUSTED"),
         (
-            Complaint(400, ("BadRequestError",), "This model's maximum context length is 4096 tokens."),
+            ServiceError(400, ("BadRequestError",), "This model's maximum context length is 4096 tokens."),
             "CONTEXT_TOO_LONG",
         ),
-        (Complaint(413, ("request_too_large",)), "CONTEXT_TOO_LONG"),
-        (Complaint(400, ("content_filter",), "Azure OpenAI's content management policy"), "REFUSED"),
-        (Complaint(408), "TIMED_OUT"),
-        (Complaint(504), "TIMED_OUT"),
-        (Complaint(409), "SERVER_ERROR"),
-        (Complaint(418), "BAD_REQUEST"),
-        (Complaint(529, ("overloaded_error",)), "SERVER_ERROR"),
-        (Complaint(500, (), "the model does not exist any more in memory"), "SERVER_ERROR"),
-        (Complaint(400, ("INVALID_ARGUMENT",), "API key not valid. Please pass a valid API key."), "AUTH_FAILED"),
-        (Complaint(400, ("INVALID_ARGUMENT",), "API key expired. Please renew the API key."), "AUTH_FAILED"),
-        (Complaint(400, ("INVALID_ARGUMENT",), "Missing or invalid Authorization header."), "AUTH_FAILED"),
-        (Complaint(400, (), "Incorrect API key provided: xa***ey."), "AUTH_FAILED"),
-        (Complaint(404, (), "No endpoints found for x/y."), "MODEL_UNKNOWN"),
-        (Complaint(404, (), "No endpoints found that support tool use."), "BAD_REQUEST"),
-        (Complaint(400, (), "x/y is not a valid model ID"), "MODEL_UNKNOWN"),
+        (ServiceError(413, ("request_too_large",)), "CONTEXT_TOO_LONG"),
+        (ServiceError(400, ("content_filter",), "Azure OpenAI's content management policy"), "REFUSED"),
+        (ServiceError(408), "TIMED_OUT"),
+        (ServiceError(504), "TIMED_OUT"),
+        (ServiceError(409), "SERVER_ERROR"),
+        (ServiceError(418), "BAD_REQUEST"),
+        (ServiceError(529, ("overloaded_error",)), "SERVER_ERROR"),
+        (ServiceError(500, (), "the model does not exist any more in memory"), "SERVER_ERROR"),
+        (ServiceError(400, ("INVALID_ARGUMENT",), "API key not valid. Please pass a valid API key."), "AUTH_FAILED"),
+        (ServiceError(400, ("INVALID_ARGUMENT",), "API key expired. Please renew the API key."), "AUTH_FAILED"),
+        (ServiceError(400, ("INVALID_ARGUMENT",), "Missing or invalid Authorization header."), "AUTH_FAILED"),
+        (ServiceError(400, (), "Incorrect API key provided: xa***ey."), "AUTH_FAILED"),
+        (ServiceError(404, (), "No endpoints found for x/y."), "MODEL_UNKNOWN"),
+        (ServiceError(404, (), "No endpoints found that support tool use."), "BAD_REQUEST"),
+        (ServiceError(400, (), "x/y is not a valid model ID"), "MODEL_UNKNOWN"),
         (
-            Complaint(400, (), "The input token count (9) exceeds the maximum number of tokens allowed (8)."),
-            "CONTEXT_TOO_LONG",
-        ),
-        (
-            Complaint(400, (), "The decoder prompt (length 9) is longer than the maximum model length of 8."),
-            "CONTEXT_TOO_LONG",
-        ),
-        (Complaint(400, (), "input length and `max_tokens` exceed context limit: 7 + 2 > 8"), "CONTEXT_TOO_LONG"),
-        (Complaint(400, (), "too many tokens: the total is 9, of at most 8"), "CONTEXT_TOO_LONG"),
-        (Complaint(429, (), "Too many tokens, please wait before trying again."), "RATE_LIMITED"),
-        (Complaint(400, (), "Range of input length should be [1, 8]"), "CONTEXT_TOO_LONG"),
-        (Complaint(500, ("server_error",), "Context size has been exceeded."), "CONTEXT_TOO_LONG"),
-        (
-            Complaint(429, ("rate_limit_exceeded",), "Too large, per min (TPM): Limit 30000, Requested 40000."),
+            ServiceError(400, (), "The input token count (9) exceeds the maximum number of tokens allowed (8)."),
             "CONTEXT_TOO_LONG",
         ),
         (
-            Complaint(429, ("rate_limit_exceeded",), "Limit reached, per min (TPM): Limit 30000, Requested 20000."),
+            ServiceError(400, (), "The decoder prompt (length 9) is longer than the maximum model length of 8."),
+            "CONTEXT_TOO_LONG",
+        ),
+        (ServiceError(400, (), "input length and `max_tokens` exceed context limit: 7 + 2 > 8"), "CONTEXT_TOO_LONG"),
+        (ServiceError(400, (), "too many tokens: the total is 9, of at most 8"), "CONTEXT_TOO_LONG"),
+        (ServiceError(429, (), "Too many tokens, please wait before trying again."), "RATE_LIMITED"),
+        (ServiceError(400, (), "Range of input length should be [1, 8]"), "CONTEXT_TOO_LONG"),
+        (ServiceError(500, ("server_error",), "Context size has been exceeded."), "CONTEXT_TOO_LONG"),
+        (
+            ServiceError(429, ("rate_limit_exceeded",), "Too large, per min (TPM): Limit 30000, Requested 40000."),
+            "CONTEXT_TOO_LONG",
+        ),
+        (
+            ServiceError(429, ("rate_limit_exceeded",), "Limit reached, per min (TPM): Limit 30000, Requested 20000."),
             "RATE_LIMITED",
         ),
-        (Complaint(400, (), "You have reached your specified API usage limits."), "QUOTA_EXHAUSTED"),
-        (Complaint(424, ("generation",), "Request failed during generation"), "SERVER_ERROR"),
-        (Complaint(400, ("tool_use_failed",), "Failed to call a function."), "REPLY_UNREADABLE"),
-        (Complaint(400, ("json_validate_failed",), "Failed to generate JSON."), "REPLY_UNREADABLE"),
+        (ServiceError(400, (), "You have reached your specified API usage limits."), "QUOTA_EXHAUSTED"),
+        (ServiceError(424, ("generation",), "Request failed during generation"), "SERVER_ERROR"),
+        (ServiceError(400, ("tool_use_failed",), "Failed to call a function."), "REPLY_UNREADABLE"),
+        (ServiceError(400, ("json_validate_failed",), "Failed to generate JSON."), "REPLY_UNREADABLE"),
     ],
 )
-def test_services_have_many_words_for_the_same(complaint: Complaint, code: str) -> None:
-    assert code_of(complaint) == f"LLM_{code}"
+def test_services_have_many_words_for_the_same(service_error: ServiceError, code: str) -> None:
+    assert code_of(service_error) == f"LLM_{code}"
 
 
 def test_a_refusal_by_the_model_can_be_raised_as_one_by_the_service() -> None:

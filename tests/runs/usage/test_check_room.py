@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from runs.step_api.base import StepFailed
-from runs.step_api.outside import Budget, Hold
+from runs.step_api.resources import Budget, Hold
 from runs.usage.amounts import Amount, money
 from runs.usage.budgets import BudgetAccount, check_room, resets_at
 

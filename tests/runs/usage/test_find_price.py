@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs.step_api.outside import Price
+from runs.step_api.resources import Price
 from runs.usage.prices import LIST_PRICES, PriceSource, Rate, find_price
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from runs.step_api.outside import Hold, Usage
+from runs.step_api.resources import Hold, Usage
 from runs.usage.amounts import NOTHING, Amount, amount_of, bounded, largest, record_of, sum_of
 
 USED = Usage("main", "openai", "gpt", 3, 4, Decimal("0.1"), latency_ms=5, request_id="r", prompt="p@1")

@@ -14,7 +14,7 @@ from audit.models import Entry
 from foundation.scope import unscoped
 from kernel.clock import utc_now
 from tenants.access.rate_limits import per_seconds
-from tenants.sign_in import strangers
+from tenants.sign_in import anonymous_limits
 from tenants.tasks import drop_ended_sessions
 from tests.conftest import Customer
 from tests.support.issuer import Issuer
@@ -45,7 +45,7 @@ def test_bogus_answers_write_one_entry_a_minute_from_an_address(db: None, monkey
     assert {bogus(f"2001:db8::{number}") for number in range(1, 9)} == {400}
     assert entries() == 3, "a network of IPv6 is one"
     assert not sessions()
-    monkeypatch.setattr(strangers, "_REFUSALS_WRITTEN", per_seconds("a shorter minute", 1, 1))
+    monkeypatch.setattr(anonymous_limits, "_REFUSALS_WRITTEN", per_seconds("a shorter minute", 1, 1))
     bogus("192.0.2.1")
     time.sleep(1.1)
     bogus("192.0.2.1")

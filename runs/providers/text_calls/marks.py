@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from runs.providers.spoken.pythonic import NAME
+from runs.providers.text_calls.pythonic import NAME
 
 _BAR: Final = "\uff5c"
 _BLANK: Final = "\u2581"

@@ -6,7 +6,7 @@ from typing import Final
 from kernel.types import Json
 from runs.step_api.base import LanguageModel
 from runs.step_api.language_models import CompletionReply, CompletionRequest, Message, ToolCall
-from runs.step_api.sent import shown
+from runs.step_api.shown_requests import shown
 
 MAX_TURNS: Final = 20
 

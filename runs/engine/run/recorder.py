@@ -19,10 +19,10 @@ from runs.engine.run.times import written_time
 from runs.engine.run.waits import Waits
 from runs.metrics import DEFERRED
 from runs.models.wait_kinds import PLATFORM
+from runs.step_api.answer_checks import judge_record
 from runs.step_api.base import Defer, StepFailed
 from runs.step_api.cookies import RunCookies
-from runs.step_api.judging import judge_record
-from runs.step_api.made import MadeCalls
+from runs.step_api.recorded_calls import RecordedCalls
 from segments.plan import RetryPolicy
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _ENDS_OF_ACTIONS: Final = frozenset({EventType.ACTION_COMPLETED, EventType.ACTIO
 _OUTCOMES: Final = frozenset({EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_SKIPPED})
 
 
-class Chronicle:
+class RunRecorder:
     """The journal, and what follows from it: the core's state, the waits, the orders, the cookies, what is spent.
 
     ``made`` has the calls that are not made twice; ``faults`` counts by activation how often in a row the platform kept
@@ -44,7 +44,7 @@ class Chronicle:
     def __init__(self, journal: Journal, state: State, spending: Spending) -> None:
         self.state = state
         self.cookies = RunCookies(journal.tenant_id, journal.run_id)
-        self.made = MadeCalls()
+        self.made = RecordedCalls()
         self.waits = Waits()
         self.orders = PendingCommands(journal)
         self.faults: Counter[ActivationKey] = Counter()

@@ -21,7 +21,7 @@ REFUSED: Final = Counter("llmteam_sign_ins_refused", "Passwords not looked at.",
 
 
 @dataclass(frozen=True, slots=True)
-class GuessRefusal:
+class AttemptRefused:
     """Why a password is not looked at now.
 
     Attributes:
@@ -41,7 +41,7 @@ class GuessRefusal:
         return f"Too many attempts to sign in were made {whose}."
 
 
-def attempt(username: str, address: str) -> GuessRefusal | None:
+def attempt(username: str, address: str) -> AttemptRefused | None:
     """Count an attempt; say why its password is not to be looked at, if so.
 
     What an address has too many of does not count for the account.
@@ -52,7 +52,7 @@ def attempt(username: str, address: str) -> GuessRefusal | None:
         if not limits.hit(limit, whose):
             REFUSED.labels(reason).inc()
             is_first = reason == "account_locked" and limits.hit(_told(), whose)
-            return GuessRefusal(reason, limits.seconds_left(limit, whose), is_first)
+            return AttemptRefused(reason, limits.seconds_left(limit, whose), is_first)
     return None
 
 

@@ -12,7 +12,7 @@ MADE: Final = "tool"
 
 
 @dataclass(frozen=True, slots=True)
-class MadeCall:
+class RecordedCall:
     """One such call.
 
     Attributes:
@@ -34,13 +34,13 @@ Activation = tuple[str | None, int | None]
 
 
 @dataclass(slots=True)
-class MadeCalls:
+class RecordedCalls:
     """What the journal of one run tells of them, for activations that are not over."""
 
-    _made: dict[Activation, dict[str, MadeCall]] = field(default_factory=dict)
+    _made: dict[Activation, dict[str, RecordedCall]] = field(default_factory=dict)
     _under_way: dict[Activation, str] = field(default_factory=dict)
 
-    def of(self, activation: Activation) -> tuple[MadeCall, ...]:
+    def of(self, activation: Activation) -> tuple[RecordedCall, ...]:
         """Give those of an activation, in the order they were made."""
         return tuple(self._made.get(activation, {}).values())
 
@@ -50,7 +50,7 @@ class MadeCalls:
         told, key = payload.get(MADE), payload.get("idempotency_key")
         if isinstance(told, dict) and isinstance(key, str):
             self._under_way[activation] = key
-            self._made.setdefault(activation, {})[key] = MadeCall(key, str(told.get("name")), told.get("arguments"))
+            self._made.setdefault(activation, {})[key] = RecordedCall(key, str(told.get("name")), told.get("arguments"))
 
     def end(self, activation: Activation, payload: Mapping[str, Json]) -> None:
         """Take in how it ended; one that never got to the other side, or was refused there, was not made."""

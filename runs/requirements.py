@@ -7,7 +7,7 @@ from segments.models import Revision
 from tenants.connections.selectors import providers_of
 
 
-def needs_of(revision: Revision) -> list[str]:
+def requirements_of(revision: Revision) -> list[str]:
     """Name what a host must have, as hosts name what they have.
 
     A model that a template names, and one that has others to stand in for it, is not counted. Reads the connections of
@@ -17,7 +17,7 @@ def needs_of(revision: Revision) -> list[str]:
     return sorted(types | _providers(revision))
 
 
-def needs_again(run: Run) -> list[str]:
+def current_requirements_of(run: Run) -> list[str]:
     """Name what a run needs when it goes on or is replayed: its connections may name other providers by now."""
     types = {name for name in run.step_types if not is_provider_offer(name)}
     return sorted(types | _providers(run.revision))

@@ -6,16 +6,16 @@ from typing import Final
 from uuid import UUID
 
 from runs.core.state import ActivationKey
+from runs.engine.loop_scheduler import LoopScheduler
 from runs.engine.run.attempts import Attempt
 from runs.engine.run.outcomes import Outcome
-from runs.engine.loop_scheduler import LoopScheduler
 from segments.catalog import Effect
 
 LAUNCHED_AT_ONCE: Final = 16
 """Attempts that begin in one turn of the event loop."""
 
 
-class Flights:
+class AttemptsInFlight:
     """Attempts by activation, each in a task of its own; what becomes of them is fetched by the run.
 
     Args:

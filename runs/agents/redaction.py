@@ -34,7 +34,7 @@ def without_secrets(reply: CompletionReply, secrets: Collection[str]) -> Complet
     )
 
 
-class Hearing:
+class RedactedPieces:
     """Passes on what is heard of an answer while it comes; what may become a secret is held back until it is none."""
 
     def __init__(self, tell: Callable[[str], None], secrets: Callable[[], Collection[str]]) -> None:

@@ -91,7 +91,7 @@ _KINDS: Final[tuple[tuple[re.Pattern[str], FinishReason], ...]] = (
 _GRAVEST: Final[tuple[FinishReason, ...]] = ("filtered", "length", "broken", "refused", "unknown", "tool_calls")
 
 
-class Ends:
+class FinishReasons:
     """What a service says of why its answer ended, over all the pieces of it. The gravest counts, not the last."""
 
     def __init__(self, place: str, stop: Collection[str]) -> None:

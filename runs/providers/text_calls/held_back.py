@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from runs.providers.spoken.marks import MARKS, MAX_MARK_LENGTH, OPENER, TAGS, WHOLE_BEGINS
+from runs.providers.text_calls.marks import MARKS, MAX_MARK_LENGTH, OPENER, TAGS, WHOLE_BEGINS
 
 _MAX_DOUBT_LENGTH: Final = 400
 _MAX_LINE_LENGTH: Final = 70
@@ -20,7 +20,7 @@ _LINE_OPENS: Final = re.compile(r"\n\[[\w.-]{0,64}\Z")
 _BARE: Final = re.compile(rf"(?:```[a-z]*\s*)?{WHOLE_BEGINS.pattern}")
 
 
-class Withheld:
+class HeldBack:
     """Passes on what is heard, from the beginning to the first call.
 
     Attributes:

@@ -17,7 +17,7 @@ from tenants.models import Membership, Tenant
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class UnavailableTask:
     """What became of a task for somebody. ``switch_to`` is the membership they can see it with."""
 
     title: str
@@ -25,9 +25,9 @@ class Gone:
     switch_to: Membership | None = None
 
 
-def what_became_of(
+def why_unavailable(
     *, tenant: Tenant, person: Person, task_id: UUID, elsewhere: Sequence[Membership] = ()
-) -> Gone | None:
+) -> UnavailableTask | None:
     """Say why somebody does not see a task they have seen before, or see in another tenant; None for any other.
 
     Args:
@@ -39,13 +39,13 @@ def what_became_of(
     with reading_scope(tenant.id):
         task = selectors.find_former_task(person=person, task_id=task_id)
         if task is not None:
-            return Gone(gettext("This is not asked of you any more"), _now(task))
+            return UnavailableTask(gettext("This is not asked of you any more"), _now(task))
     others = (member for member in elsewhere if member.tenant_id != tenant.id and _sees(member, task_id))
     member = next(others, None)
     if member is None:
         return None
     detail = gettext("You are working for %(here)s now.") % {"here": tenant.name}
-    return Gone(gettext("This belongs to %(tenant)s") % {"tenant": member.tenant.name}, detail, member)
+    return UnavailableTask(gettext("This belongs to %(tenant)s") % {"tenant": member.tenant.name}, detail, member)
 
 
 def _sees(member: Membership, task_id: UUID) -> bool:

@@ -21,7 +21,7 @@ _REASONS: Final[Mapping[FinishReason, tuple[str, str]]] = {
 }
 
 
-class ReplyCut(StepFailed):
+class ReplyTruncated(StepFailed):
     """The answer was cut off: LLM_REPLY_CUT, or LLM_REPLY_EMPTY where nothing of it had come.
 
     Attributes:
@@ -50,7 +50,7 @@ def reply_empty(reply: CompletionReply) -> StepFailed:
     return StepFailed("LLM_REPLY_EMPTY", "The model thought, and answered nothing.", details=kept)
 
 
-def is_cut(reply: CompletionReply) -> bool:
+def is_truncated(reply: CompletionReply) -> bool:
     """Tell whether there would have been more."""
     return reply.finish_reason in _REASONS
 

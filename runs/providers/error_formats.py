@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from runs.providers.errors import Complaint
+from runs.providers.errors import ServiceError
 from runs.step_api.retry_after import seconds_to_wait
 
 MAX_READ: Final = 2000
@@ -67,7 +67,7 @@ def _foreign_error_in(answer: Mapping[str, Any]) -> Any:
     return answer if is_other and any(isinstance(answer.get(name), str) for name in _TEXTS) else None
 
 
-def read_complaint(status: int, body: Any) -> Complaint:
+def read_service_error(status: int, body: Any) -> ServiceError:
     """Read an error; a page in HTML counts as silence.
 
     Args:
@@ -89,7 +89,7 @@ def read_complaint(status: int, body: Any) -> Complaint:
     text = " ".join(dict.fromkeys(texts))[:MAX_READ]
     quotas = " ".join(_told_in_details(parts, "quotaId"))
     delays = " ".join(f"retry in {delay}" for delay in _told_in_details(parts, "retryDelay"))
-    return Complaint(
+    return ServiceError(
         status,
         names=tuple(names),
         text=text,

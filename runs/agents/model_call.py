@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from kernel.types import Json
+from runs.agents.call_records import answered, failure_of, sent_to_model
 from runs.agents.config import AgentBudget, AgentFallback
-from runs.agents.cut import kept_text
 from runs.agents.fallback import ModelFailed
-from runs.agents.hidden import Hearing, without_secrets
-from runs.agents.seen import answered, failure_of, sent_to_model
+from runs.agents.redaction import RedactedPieces, without_secrets
+from runs.agents.truncation import kept_text
 from runs.providers.errors import AnswerLost, refused
 from runs.providers.tokens import estimate_input
 from runs.step_api.base import Budget, Defer, Hold, LanguageModel, Price, StepCall, StepFailed, Usage
@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class ModelCaller:
     """Asks one model for one attempt of a step.
 
     Attributes:
@@ -56,7 +56,7 @@ class Asker:
             await self.call.announce(sent_to_model(self.model, self.name, request))
             started = time.monotonic()
             timed = replace(request, timeout_seconds=self._seconds_left())
-            hearing = Hearing(self.call.stream, self.model.secrets)
+            hearing = RedactedPieces(self.call.stream, self.model.secrets)
             try:
                 told = await self.model.provider.complete(timed, on_delta=hearing.add)
                 hearing.end()
@@ -109,8 +109,10 @@ def _cost(price: Price | None, given: int, answered: int) -> Decimal | None:
     return None if price is None else price.cost_of(input_tokens=given, output_tokens=answered)
 
 
-async def find_asker(call: StepCall, option: AgentFallback, *, budget: AgentBudget | None, prompt: str | None) -> Asker:
-    """Find one of the models a step may ask; attributes of ``Asker``.
+async def find_model_caller(
+    call: StepCall, option: AgentFallback, *, budget: AgentBudget | None, prompt: str | None
+) -> ModelCaller:
+    """Find one of the models a step may ask; attributes of ``ModelCaller``.
 
     Raises:
         ModelFailed: The connection cannot be used, or neither it nor the step names a model.
@@ -123,4 +125,4 @@ async def find_asker(call: StepCall, option: AgentFallback, *, budget: AgentBudg
     if not name:
         message = f"Neither the step nor the connection {model.ref} names a model."
         raise ModelFailed(StepFailed("LLM_MODEL_MISSING", message))
-    return Asker(call, model, name, budget, prompt)
+    return ModelCaller(call, model, name, budget, prompt)

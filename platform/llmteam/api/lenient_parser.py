@@ -23,7 +23,7 @@ NAMING_CHARSET: Final = ("_charset_", "charset")
 _JSON: Final = re.compile(r"(?:[^/]+/json|[^/]+/[^/]+\+json|)")
 
 
-class StrangersParser(BaseParser):
+class LenientParser(BaseParser):
     """Reads a body of any type; integers beyond 2^53 become texts.
 
     JSON by any of its names, a form or a multipart form as an object of texts (``Texts``), anything else, and a form

@@ -8,7 +8,7 @@ from kernel.charsets import codec_of, label_of
 from kernel.redaction import CUT, redact, spellings
 from kernel.types import Json
 from runs.http.request import OutgoingRequest
-from runs.step_api.sent import beginning, names_credential, shown, text_without_credentials
+from runs.step_api.shown_requests import beginning, names_credential, shown, text_without_credentials
 
 MAX_URL_LENGTH: Final = 2_000
 MAX_HEADER_LENGTH: Final = 500

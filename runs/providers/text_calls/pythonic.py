@@ -40,12 +40,12 @@ class NotPython(Exception):
     """The text is none of this grammar.
 
     Attributes:
-        is_cut: Whether it ends where more has to come.
+        is_truncated: Whether it ends where more has to come.
     """
 
-    def __init__(self, *, is_cut: bool) -> None:
+    def __init__(self, *, is_truncated: bool) -> None:
         super().__init__()
-        self.is_cut = is_cut
+        self.is_truncated = is_truncated
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def read_value(text: str, place: int, depth: int = 0) -> tuple[Json, int]:
     """
     sign = text[place : place + 1]
     if depth > MAX_DEPTH:
-        raise NotPython(is_cut=False)
+        raise NotPython(is_truncated=False)
     if sign in ("[", "("):
         return _read_list(text, place, depth)
     if sign == "{":
@@ -98,13 +98,13 @@ def read_value(text: str, place: int, depth: int = 0) -> tuple[Json, int]:
         return _number(found[0]), found.end()
     if (found := _WORD.match(text, place)) is not None and found[0] in _WORDS:
         return _WORDS[found[0]], found.end()
-    raise NotPython(is_cut=_AMID_VALUE.match(text, place) is not None)
+    raise NotPython(is_truncated=_AMID_VALUE.match(text, place) is not None)
 
 
 def _read_call(text: str, place: int) -> tuple[PythonCall, int]:
     begun = _CALL.match(text, place)
     if begun is None:
-        raise NotPython(is_cut=_AMID_NAME.match(text, place) is not None)
+        raise NotPython(is_truncated=_AMID_NAME.match(text, place) is not None)
     if begun[1] == _WRAPPER:
         call, end = _read_call(text, begun.end())
         return call, _closed(text, end, ")")
@@ -163,7 +163,7 @@ def _next(text: str, place: int, closer: str) -> int:
 def _closed(text: str, place: int, sign: str) -> int:
     at = _behind(_BLANKS, text, place)
     if text[at : at + 1] != sign:
-        raise NotPython(is_cut=at == len(text))
+        raise NotPython(is_truncated=at == len(text))
     return at + 1
 
 
