@@ -240,7 +240,7 @@ class HumanTaskAdmin(ReadOnlyAdmin):
     def shown_votes(self, task: HumanTask) -> str:
         """Show what everybody has said."""
         votes = TaskDecision.objects.filter(task=task).order_by("created_at")
-        return "\n".join(_said(one) for one in votes) or "Nobody has said anything yet."
+        return "\n".join(_vote_text(one) for one in votes) or "Nobody has said anything yet."
 
     @column("see also")
     def see_also(self, task: HumanTask) -> str:
@@ -316,7 +316,7 @@ def _operator(request: HttpRequest) -> Person:
     return Person(actor=actor_of(request), name=request.user.get_username(), role=ADMIN)
 
 
-def _said(vote: TaskDecision) -> str:
+def _vote_text(vote: TaskDecision) -> str:
     name = f"{vote.name} (key {vote.key})" if vote.key and vote.member_id else vote.name
     return f"{vote.created_at:%Y-%m-%d %H:%M} UTC {name}: {vote.choice or vote.decision} {vote.comment}".rstrip()
 

@@ -83,7 +83,7 @@ def active_members() -> Iterable[Membership]:
     )
 
 
-def to_tell(asked: Asked, *, but: UUID | None = None) -> list[Membership]:
+def to_notify(asked: Asked, *, but: UUID | None = None) -> list[Membership]:
     """List the members a mail about a task goes to; who is away has it go to their stand-in as well."""
     members = list(active_members())
     assignee_id = None if asked.assignee is None else asked.assignee.id

@@ -58,7 +58,7 @@ def show_report(request: HttpRequest, around: Mapping[str, Any]) -> TemplateResp
     return TemplateResponse(request, "console/report.html", context)
 
 
-def spoken(seconds: float | None) -> str:
+def duration_text(seconds: float | None) -> str:
     """Say a time as people do."""
     if seconds is None:
         return "-"
@@ -76,4 +76,4 @@ def _row(line: ReportLine) -> list[str]:
 
 
 def _cells(seconds: Seconds) -> list[str]:
-    return [spoken(seconds.average), spoken(seconds.p50), spoken(seconds.p95)]
+    return [duration_text(seconds.average), duration_text(seconds.p50), duration_text(seconds.p95)]

@@ -101,18 +101,18 @@ def command_run(*, tenant: Tenant, actor: str, run_id: UUID, command: SignalKind
     return run
 
 
-def tell_of_task(run: Run, news: Mapping[str, Json]) -> None:
-    """Put news of a human task into its run's inbox; as ``tell_run``.
+def signal_task(run: Run, news: Mapping[str, Json]) -> None:
+    """Put news of a human task into its run's inbox; as ``signal_run``.
 
     Args:
         run: The run.
         news: ``event`` and ``told``, one of the ``human.task_*`` events and its payload; ``step_id`` and
             ``activation``; with ``answer`` the activation is over: ``{port, value}``, or ``{error: {code, message}}``.
     """
-    tell_run(run, SignalKind.TASK, news)
+    signal_run(run, SignalKind.TASK, news)
 
 
-def tell_run(run: Run, kind: SignalKind, news: Mapping[str, Json]) -> None:
+def signal_run(run: Run, kind: SignalKind, news: Mapping[str, Json]) -> None:
     """Put news into a run's inbox, in the transaction that decides the matter.
 
     The run goes on, or is woken for it, as soon as that commits; a stalled one reads it once it is resumed. The

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from itertools import groupby
 
 from kernel.errors import ErrorItem
-from kernel.schemas import SchemaUnusable, Violation, judge, judge_async, quick_violations
+from kernel.schemas import SchemaUnusable, Violation, quick_violations, violations_in, violations_in_async
 from kernel.types import Json
 from kernel.values import pointer_of
 from runs.errors import InputRefused, InputSchemaUnusable
@@ -27,8 +27,8 @@ def check_input(tenant: Hashable, value: Json, *, schema: Mapping[str, Json]) ->
         InputSchemaUnusable: The schema is none, or refers outside of itself.
         ComputeLimit: The value and the schema are too large for each other; other errors of the compute pool as well.
     """
-    with _told():
-        _refuse(judge(tenant, value, schema))
+    with _schema_errors_translated():
+        _refuse(violations_in(tenant, value, schema))
 
 
 def check_input_quickly(value: Json, *, schema: Mapping[str, Json]) -> None:
@@ -38,7 +38,7 @@ def check_input_quickly(value: Json, *, schema: Mapping[str, Json]) -> None:
         SlowToJudge: It may take longer.
         InputRefused: As ``check_input``; ``InputSchemaUnusable`` as well.
     """
-    with _told():
+    with _schema_errors_translated():
         found = quick_violations(value, schema)
     if found is None:
         raise SlowToJudge
@@ -51,11 +51,11 @@ async def violations(tenant: Hashable, value: Json, schema: Mapping[str, Json]) 
     Raises:
         ComputeLimit: As ``check_input``; other errors of the compute pool as well.
     """
-    return _items(await judge_async(tenant, value, schema), below=())
+    return _items(await violations_in_async(tenant, value, schema), below=())
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _schema_errors_translated() -> Iterator[None]:
     try:
         yield
     except SchemaUnusable as error:

@@ -14,7 +14,7 @@ from kernel.clock import utc_now
 from kernel.types import Json
 from kernel.values import dump_json
 from runs.bus.doorbell import ring
-from runs.callbacks.starting import CallbackSpec, new_callback, tell_of_copied_start
+from runs.callbacks.starting import CallbackSpec, deliver_copied_start, new_callback
 from runs.core import EventType
 from runs.core.events import REPLAYED_FROM
 from runs.engine.journal.journal import chain
@@ -85,7 +85,7 @@ def replay_run(
         _insert(run, callback)
         if first_seq:
             _begin_with(run, source, first_seq)
-            tell_of_copied_start(run)
+            deliver_copied_start(run)
         after: dict[str, Json] = {"replay_of": str(source.id), "from_activation": from_activation}
         record("run.replayed", run, actor=actor, after=after)
         ring()

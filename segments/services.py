@@ -12,9 +12,9 @@ from segments.catalog import ConnectionRef, StepType
 from segments.definition import Finding, SegmentDefinition, content_hash
 from segments.definition.refs import config_refs
 from segments.errors import RevisionMismatch, SegmentExists, SegmentInvalid, SegmentNotFound
-from segments.judgements import judge
 from segments.known_names import known_names_of
 from segments.models import Revision, Segment
+from segments.pooled_validation import validate_pooled
 from segments.selectors import catalog, etag_of, is_segment_id
 from segments.versioned import SEGMENT, archive, find_or_add_version, lock_document, point_to
 from tenants.models import Tenant
@@ -80,7 +80,7 @@ def read_inline(*, tenant: Tenant, document: Json, below: str = "") -> SegmentDe
     Raises:
         SegmentInvalid: The definition has errors.
     """
-    validation = judge(tenant, document)
+    validation = validate_pooled(tenant, document)
     if validation.segment is None or not validation.valid:
         raise SegmentInvalid.by(validation.findings, below=below)
     return validation.segment
@@ -118,7 +118,7 @@ def archive_segment(*, tenant: Tenant, actor: str, segment_id: str) -> None:
 def _read(document: Json, segment_id: str | None, tenant: Tenant) -> tuple[SegmentDefinition, tuple[Finding, ...]]:
     if segment_id is not None and isinstance(document, dict) and not {"segment_id", "workflow_id"} & document.keys():
         document = {"segment_id": segment_id, **document}
-    validation = judge(tenant, document, known_names_of(tenant))
+    validation = validate_pooled(tenant, document, known_names_of(tenant))
     if validation.segment is None or not validation.valid:
         raise SegmentInvalid.by(validation.findings)
     if segment_id is not None and validation.segment.segment_id != segment_id:

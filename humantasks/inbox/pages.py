@@ -175,9 +175,9 @@ def _answer(task: HumanTask, tried: SubmissionResult | None) -> AnswerForm:
         buttons=[Button(one, *_button(task, one)) for one in BUTTONS if one in DECISIONS[TaskType(task.task_type)]],
         choices=[{"value": one["value"], "label": one.get("label") or one["value"]} for one in task.choices],
         choice=(typed.choice or "") if typed else "",
-        choice_problem=_said("/choice", problems),
+        choice_problem=_problem_text("/choice", problems),
         comment=typed.comment if typed else "",
-        comment_problem=_said("/comment", problems),
+        comment_problem=_problem_text("/comment", problems),
         form=form if form is not None and (form.fields or form.kind != FieldKind.GROUP) else None,
         form_is_optional=is_optional,
         form_is_open=bool(typed and (typed.decision == Decision.MODIFIED or (tried and tried.problems))),
@@ -189,7 +189,7 @@ def _button(task: HumanTask, decision: Decision) -> tuple[str, str]:
     return str(label), look
 
 
-def _said(pointer: str, problems: Mapping[str, ErrorItem]) -> str:
+def _problem_text(pointer: str, problems: Mapping[str, ErrorItem]) -> str:
     return _text(problems[pointer]) if pointer in problems else ""
 
 

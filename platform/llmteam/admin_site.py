@@ -23,7 +23,7 @@ from foundation.console import actor_of
 from foundation.scope import unscoped
 from kernel.clock import utc_now
 from kernel.types import Json
-from llmteam.operators.notices import tell_of_lock
+from llmteam.operators.notices import notify_of_lock
 from llmteam.operators.password_attempts import REFUSED, attempt, forget_attempts
 from llmteam.operators.password_thread import LOGINS, Busy, Places
 from runs.console.lists import runs_today
@@ -99,7 +99,7 @@ class OperatorSite(AdminSite):
         refusal = attempt(username, _address(request)) if request.method == "POST" else None
         if refusal is not None:
             if refusal.is_first:
-                _for_all_tenants(partial(tell_of_lock, username, address=_address(request), seconds=refusal.seconds))
+                _for_all_tenants(partial(notify_of_lock, username, address=_address(request), seconds=refusal.seconds))
             return _refused(request, refusal.sentence, seconds=refusal.seconds)
         response: HttpResponseBase = _for_all_tenants(lambda: super(OperatorSite, self).login(request, extra_context))
         if request.method == "POST" and response.status_code == HTTPStatus.FOUND:

@@ -31,7 +31,7 @@ def keep_the_log_in_json(instance: Any, **_: Any) -> None:
 
 
 @signals.beat_init.connect
-def tell_of_the_scheduler(**_: Any) -> None:
+def log_scheduler(**_: Any) -> None:
     """Say that the scheduler is ready, and when it ends."""
     log = logging.getLogger("llmteam")
     log.info("scheduler is ready")

@@ -221,7 +221,7 @@ COMPUTE_FUNCTIONS = {
     "http_content": "runs.http.reading:read_bytes",
     "model_answer": "runs.providers.decoding:decode_bytes",
     "parse_json": "kernel.parsing:parse_bytes",
-    "schema_misfits": "kernel.schemas.judging:judge_bytes",
+    "schema_violations": "kernel.schemas.validation:violations_in_bytes",
     "step_work": "runs.work.process:do_work",
 }
 COMPUTE_PROCESSES = environment.whole("COMPUTE_PROCESSES", 2, least=1, most=64)

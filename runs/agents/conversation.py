@@ -85,7 +85,7 @@ class Conversation:
         if not self.config.tools:
             if mended:
                 raise ModelFailed(_too_many_calls("The model asks for tools, of which the step has none.", reply))
-            return [Message("assistant", _spoken(reply)), Message("user", _NO_TOOLS)]
+            return [Message("assistant", _turn_text(reply)), Message("user", _NO_TOOLS)]
         self._rounds += 1
         self._calls += len(reply.tool_calls)
         if self._rounds > MAX_ROUNDS or self._calls > MAX_CALLS:
@@ -118,6 +118,6 @@ def _too_many_calls(message: str, reply: CompletionReply) -> StepFailed:
     return StepFailed("LLM_TOO_MANY_TOOL_CALLS", message, details=details)
 
 
-def _spoken(reply: CompletionReply) -> str:
+def _turn_text(reply: CompletionReply) -> str:
     """Write a turn that asked for tools nobody offered as words, since services take no calls of such tools back."""
     return reply.text or f"I call {', '.join(call.name for call in reply.tool_calls[:MAX_CALLS])}."

@@ -8,7 +8,7 @@ from kernel.types import Json
 from runs.agents.config import AgentFallback, Occasion
 from runs.step_api.base import Defer, StepFailed, Usage
 
-_SAID: Final = ("reason", "text", "characters", "errors")
+_KEPT_DETAILS: Final = ("reason", "text", "characters", "errors")
 """What failures tell of an answer that came, and was of no use."""
 _NO_ROOM: Final = frozenset({"BUDGET_EXCEEDED", "PRICE_UNKNOWN"})
 
@@ -67,11 +67,11 @@ async def first_answer(
     raise _end([failure.cause for failure in failed], tried, has_paid=bool(usage))
 
 
-def _said(cause: StepFailed | Defer) -> dict[str, Json]:
+def _failure_details(cause: StepFailed | Defer) -> dict[str, Json]:
     """Give what a failure keeps of an answer; nothing where none came."""
     if isinstance(cause, Defer) or not ("text" in cause.details or "errors" in cause.details):
         return {}
-    return {name: cause.details[name] for name in _SAID if name in cause.details}
+    return {name: cause.details[name] for name in _KEPT_DETAILS if name in cause.details}
 
 
 def _end(
@@ -82,10 +82,10 @@ def _end(
     waits = sorted((cause for cause in causes if isinstance(cause, Defer)), key=lambda closed: closed.until)
     if waits and not (failures and has_paid):
         return waits[0]
-    answered = [failure for failure in failures if _said(failure)]
+    answered = [failure for failure in failures if _failure_details(failure)]
     end = next((failure for failure in failures if failure.retryable), (answered or failures)[-1])
     if len(tried) > 1:
-        said = ({} if cause is end else _said(cause) for cause in causes)
+        said = ({} if cause is end else _failure_details(cause) for cause in causes)
         end.details["tried"] = [known | more for known, more in zip(tried, said, strict=True)]
     if waits:
         end.retryable = True

@@ -64,16 +64,16 @@ class ModelCaller:
                 failure.hide(self.model.secrets())
                 if isinstance(failure, AnswerLost):
                     self.call.usage.append(self._usage(failure.tokens, self.name, None, price, started))
-                self._tell("action.failed", failure_of(failure.details, failure.code), started)
+                self._record("action.failed", failure_of(failure.details, failure.code), started)
                 raise
         reply = without_secrets(told, self.model.secrets())
         self.call.usage.append(self._usage(reply.tokens, reply.model or self.name, reply.request_id, price, started))
-        self._tell("action.completed", answered(self.model, reply), started)
+        self._record("action.completed", answered(self.model, reply), started)
         if reply.finish_reason == "refused":
             raise refused(kept_text(reply.text) if reply.text else None)
         return reply
 
-    def _tell(self, event_type: str, told: dict[str, Json], started: float) -> None:
+    def _record(self, event_type: str, told: dict[str, Json], started: float) -> None:
         self.call.record(event_type, {**told, "duration_ms": round((time.monotonic() - started) * 1000)})
 
     def _seconds_left(self) -> float:

@@ -37,14 +37,14 @@ def without_secrets(reply: CompletionReply, secrets: Collection[str]) -> Complet
 class RedactedPieces:
     """Passes on what is heard of an answer while it comes; what may become a secret is held back until it is none."""
 
-    def __init__(self, tell: Callable[[str], None], secrets: Callable[[], Collection[str]]) -> None:
+    def __init__(self, publish: Callable[[str], None], secrets: Callable[[], Collection[str]]) -> None:
         """Begin.
 
         Args:
-            tell: Takes what may be heard.
+            publish: Takes what may be heard.
             secrets: Gives the secrets; asked for with the first piece, as tokens are fetched in the call.
         """
-        self._tell = tell
+        self._publish = publish
         self._secrets = secrets
         self._known: Collection[str] | None = None
         self._held = ""
@@ -57,10 +57,10 @@ class RedactedPieces:
         end = begun_at(text, self._known)
         self._held = text[end:]
         if text[:end]:
-            self._tell(text[:end])
+            self._publish(text[:end])
 
     def end(self) -> None:
         """Pass on what was held back and is none."""
         if self._held:
-            self._tell(self._held)
+            self._publish(self._held)
             self._held = ""

@@ -71,11 +71,11 @@ class Toolbox:
         """
         tool = self._tools.get(wanted.name)
         if tool is None:
-            return _told("UNKNOWN_TOOL", f"There is no tool {wanted.name[:64]}.")
+            return _error_result("UNKNOWN_TOOL", f"There is no tool {wanted.name[:64]}.")
         arguments = wanted.arguments
         problems = await violations(self._call.context.tenant_id, arguments, tool.parameters)
         if problems or not isinstance(arguments, dict):
-            return _told("ARGUMENTS_INVALID", "The arguments do not fit the parameters.", problems)
+            return _error_result("ARGUMENTS_INVALID", "The arguments do not fit the parameters.", problems)
         client = await self._call.context.client(tool.client_ref)
         if not client.allows_tools:
             raise StepFailed("TOOL_NOT_ALLOWED", f"The connection {tool.client_ref} does not allow tools.")
@@ -84,7 +84,7 @@ class Toolbox:
         if (made := self._made.get(key)) is not None:
             if made.is_lost:
                 self._asked[asked] -= 1  # nobody knows of it, however often it is asked for
-            return _told_again(made)
+            return _repeated_result(made)
         try:
             return await self._call_out(_request(tool, client, arguments, key), tool, arguments)
         except StepFailed as failure:
@@ -158,7 +158,7 @@ def _segment(name: str, arguments: Mapping[str, Json]) -> str:
     return quote(text, safe="")
 
 
-def _told(code: str, detail: str, problems: Sequence[ErrorItem] = ()) -> str:
+def _error_result(code: str, detail: str, problems: Sequence[ErrorItem] = ()) -> str:
     items: list[Json] = [{"pointer": problem.pointer, "detail": problem.detail} for problem in problems[:20]]
     return dump_json({"error": code, "detail": detail, **({"problems": items} if items else {})})
 
@@ -175,10 +175,10 @@ def _failed(failure: StepFailed) -> str:
 
 
 def _answer_of(made: RecordedCall) -> str:
-    return _told("ANSWER_LOST", f"The answer was lost. {IN_DOUBT}") if made.told is None else made.told
+    return _error_result("ANSWER_LOST", f"The answer was lost. {IN_DOUBT}") if made.told is None else made.told
 
 
-def _told_again(made: RecordedCall) -> str:
+def _repeated_result(made: RecordedCall) -> str:
     answer: Json = _answer_of(made)
     with suppress(ValueError):  # one that was cut
         answer = json.loads(_answer_of(made))

@@ -97,7 +97,7 @@ class Deltas:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def tell(self, delta: Delta) -> None:
+    def publish(self, delta: Delta) -> None:
         """Have a piece published soon, as much of it as there is room for."""
         said = self._pending.get(delta[:4]) or DeltaBatch(delta, [])
         room = min(MAX_AT_ONCE - said.size, MAX_PENDING - self._waiting)

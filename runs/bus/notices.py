@@ -66,7 +66,7 @@ class Notices:
         if self._task is not None:
             await end_tasks([self._task])
 
-    def tell(self, advance: Advance) -> None:
+    def publish(self, advance: Advance) -> None:
         """Have it published soon, at once when it has a status; a later advance of the same run takes its place."""
         self._pending[advance.run_id] = advance
         self._wake.set()

@@ -39,7 +39,7 @@ class DeliveryVerdict:
     delay_seconds: float | None = None
 
 
-def judge(answer: DeliveryAnswer, *, tries: int, jitter: float) -> DeliveryVerdict:
+def verdict_of(answer: DeliveryAnswer, *, tries: int, jitter: float) -> DeliveryVerdict:
     """Say what follows from a try.
 
     Args:

@@ -84,7 +84,7 @@ def set_notifications(*, tenant: Tenant, actor: str, address: Address, runs_url:
         _pending_of(tenant).update(host=row.host, url_hash=row.url_hash, is_queued=False)
         _dissolve_queue(tenant, hash_before)
         sign_for(tenant)
-        _tell_of_target(tenant, actor, "set", before, {"host": row.host})
+        _record_target(tenant, actor, "set", before, {"host": row.host})
     return row
 
 
@@ -99,7 +99,7 @@ def clear_notifications(*, tenant: Tenant, actor: str) -> None:
             return
         _pending_of(tenant).update(status=DeliveryStatus.BLOCKED, next_at=None, is_queued=False, ended_at=Now())
         _dissolve_queue(tenant, row.url_hash)
-        _tell_of_target(tenant, actor, "cleared", {"host": row.host}, None)
+        _record_target(tenant, actor, "cleared", {"host": row.host}, None)
         row.delete()
 
 
@@ -115,7 +115,7 @@ def _dissolve_queue(tenant: Tenant, url_hash: str) -> None:
     Delivery.objects.filter(tenant=tenant, url_hash=url_hash, is_queued=True).update(is_queued=False)
 
 
-def _tell_of_target(tenant: Tenant, actor: str, verb: str, before: Json, after: Json) -> None:
+def _record_target(tenant: Tenant, actor: str, verb: str, before: Json, after: Json) -> None:
     target = AuditObject("notification_target", str(tenant.id), tenant.id)
     record(f"notifications.{verb}", target, actor=actor, before=before, after=after)
 

@@ -70,7 +70,7 @@ def sign_for(tenant: Tenant) -> None:
         record("callback_secret.created", AuditObject("callback_secret", str(tenant.id), tenant.id), actor="system")
 
 
-def tell_of_copied_start(run: Run) -> None:
+def deliver_copied_start(run: Run) -> None:
     """Have a callback that wants to know of the start told of one that was copied into the run's journal."""
     if EventType.SEGMENT_STARTED in (run.callback_events or ()):
         Delivery.objects.create(
@@ -84,5 +84,5 @@ def tell_of_copied_start(run: Run) -> None:
 
 
 def _refused(error: EgressBlocked | HeaderRefused, pointer: str) -> CallbackRefused:
-    told = error.told if isinstance(error, EgressBlocked) else error.detail
+    told = error.explanation if isinstance(error, EgressBlocked) else error.detail
     return CallbackRefused(told, errors=[ErrorItem(code=error.code, detail=told, pointer=pointer)])

@@ -114,7 +114,7 @@ def next_unsettled(state: State) -> GatheringKey | None:
     Those that lost somebody go before those to which somebody came, the outer before the inner.
     """
     if state.changed:
-        lost = [one for region in state.changed for one in reversed([*_tell_outwards(state, region)])]
+        lost = [one for region in state.changed for one in reversed([*_propagate_outwards(state, region)])]
         state.changed.clear()
         if lost:
             came, state.unsettled = state.unsettled, {}
@@ -128,7 +128,7 @@ def next_unsettled(state: State) -> GatheringKey | None:
     return home
 
 
-def _tell_outwards(state: State, changed: Region) -> Iterator[Region]:
+def _propagate_outwards(state: State, changed: Region) -> Iterator[Region]:
     """Have the regions around one know what its tokens reach now, as far as that changes what theirs do.
 
     Yields those that reach less now.
@@ -143,7 +143,7 @@ def _tell_outwards(state: State, changed: Region) -> Iterator[Region]:
             yield region
         outer = region.outer
         if outer is not None and now != before:
-            _hear(outer, before, now)
+            _recount(outer, before, now)
         if region.is_empty:
             state.regions.pop((region.group.index, region.key), None)
             if outer is not None:
@@ -163,7 +163,7 @@ def _reached(plan: Plan, region: Region) -> int:
     return region.reached
 
 
-def _hear(region: Region, before: int, now: int) -> None:
+def _recount(region: Region, before: int, now: int) -> None:
     """Have a region know what one within it tells now."""
     if now:
         region.within[now] = region.within.get(now, 0) + 1

@@ -101,7 +101,7 @@ class Reservations:
         else:
             self.batches += 1
             for (request, done), refusal in zip(batch, answers, strict=True):
-                self._tell(request, done, refusal)
+                self._resolve(request, done, refusal)
 
     async def _answers(self, requests: list[Request]) -> list[StepFailed | None]:
         worker_id = self.worker_id
@@ -109,7 +109,7 @@ class Reservations:
             raise HostLost
         return await self._ask(partial(budgets.reserve, worker_id=worker_id, requests=requests))
 
-    def _tell(self, request: Request, done: "asyncio.Future[None]", refusal: StepFailed | None) -> None:
+    def _resolve(self, request: Request, done: "asyncio.Future[None]", refusal: StepFailed | None) -> None:
         if refusal is not None:
             _fail(done, refusal)
         elif done.done():

@@ -62,7 +62,7 @@ class HostServices:
         self.contexts = TenantContexts(self.ask_once, self.pricing)
         self.middleware = build_middleware()
         self.plans = Plans(self.ask, self.middleware)
-        self.writer.tell = self.notices.tell
+        self.writer.publish = self.notices.publish
         self.writer.ring_deliverer = self.deliverer.ring
         self.writer.is_shared = lambda: self.scheduler.is_shared
 

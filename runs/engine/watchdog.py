@@ -65,9 +65,9 @@ class Watchdog:
             LONG_TURN_SECONDS.labels("waiting").observe(seconds)
         if now >= self._log_from:
             self._log_from = now + LOG_SECONDS
-            self._tell(seconds, busy)
+            self._report(seconds, busy)
 
-    def _tell(self, seconds: float, busy: float) -> None:
+    def _report(self, seconds: float, busy: float) -> None:
         piece = self._longest
         where = (
             "no run's step" if piece is None else f"tenant {piece.tenant_id}, run {piece.run_id}, step {piece.step_id}"

@@ -123,7 +123,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         try:
             async with contextlib.aclosing(follow(stream, send_buffer)) as found:
                 async for pieces in found:
-                    await self._tell(pieces)
+                    await self._send_pieces(pieces)
             await self.close(1000)
         except KeyRefused as error:
             await self._end(error, CODES[error.status])
@@ -139,7 +139,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
             log.error("a stream ended", exc_info=error)
             self.closing = asyncio.create_task(self.close(1011))
 
-    async def _tell(self, pieces: list[StreamPiece]) -> None:
+    async def _send_pieces(self, pieces: list[StreamPiece]) -> None:
         if not pieces:
             ping = {"event_type": "ping", "timestamp": utc_now(), "cursor": self.cursor}
             await self.send(text_data=orjson.dumps(ping, option=orjson.OPT_UTC_Z).decode())

@@ -137,7 +137,7 @@ class HttpAnswer:
         details: dict[str, Json] = {"status": self.status}
         if self.status == httpx.codes.PARTIAL_CONTENT:
             self.remark = sentences(self.remark or "", PART)
-        if (said := self._said()) is None and self.status in _STATUSES_OF_RIGHTS:
+        if (said := self._error_body()) is None and self.status in _STATUSES_OF_RIGHTS:
             said = self.headers.get("www-authenticate", "")[:MAX_SHOWN] or None
         if said is not None:
             details["response"] = said
@@ -157,7 +157,7 @@ class HttpAnswer:
         found = _RANGE.match(self.headers.get("content-range", ""))
         return found is not None and not (int(found[1]) == 0 and int(found[2]) + 1 == int(found[3] or -1))
 
-    def _said(self) -> Json:
+    def _error_body(self) -> Json:
         """Give what the host says about its status: read where that is short, else its beginning as text."""
         if len(self.content) <= MAX_ERROR_BODY_BYTES:
             with suppress(UnreadableAnswer):

@@ -114,9 +114,9 @@ class _Exchange:
                     await self._read(answer)
         except StepFailed as failure:
             failure.hide(self._secrets())
-            self._tell("action.failed", {"code": failure.code, "status": failure.details.get("status")}, failure)
+            self._record("action.failed", {"code": failure.code, "status": failure.details.get("status")}, failure)
             raise
-        self._tell("action.completed", {"status": answer.status}, answer)
+        self._record("action.completed", {"status": answer.status}, answer)
         return answer
 
     def _check_status(self, answer: HttpAnswer, accepted: Collection[int]) -> None:
@@ -133,7 +133,7 @@ class _Exchange:
                 failure.details["sent"] = True
             raise
 
-    def _tell(self, event_type: str, told: dict[str, Json], outcome: HttpAnswer | StepFailed) -> None:
+    def _record(self, event_type: str, told: dict[str, Json], outcome: HttpAnswer | StepFailed) -> None:
         if self.started is not None:
             known = {name: value for name, value in told.items() if value is not None} | self._detour()
             if self.cookies is not None and self.request.client is not None:
@@ -244,7 +244,7 @@ class _Exchange:
             self.arrived = True
             content = await self._content(response)
         except (ConnectionFailed, DeadlineExceeded, BodyUnreadable) as error:
-            if response is None and (status := self._telling(error)) is not None:
+            if response is None and (status := self._decisive_status(error)) is not None:
                 self.arrived, call.is_in_doubt = True, False
                 return httpx.Response(status), b""
             if isinstance(error, BodyUnreadable):
@@ -255,7 +255,7 @@ class _Exchange:
         call.is_in_doubt = False
         return response, content
 
-    def _telling(self, error: ConnectionFailed | DeadlineExceeded | BodyUnreadable) -> int | None:
+    def _decisive_status(self, error: ConnectionFailed | DeadlineExceeded | BodyUnreadable) -> int | None:
         """Give a status behind which nothing could be read, where it tells enough: a refusal, or all that is wanted."""
         status = error.answered_with
         if status is None:
@@ -267,7 +267,7 @@ class _Exchange:
         self, error: EgressBlocked | HeaderRefused | BodyTooLarge | BodyUnreadable, response: httpx.Response | None
     ) -> StepFailed:
         """Say that nothing was sent, or that what came cannot be read."""
-        told = error.told if isinstance(error, EgressBlocked) else error.detail
+        told = error.explanation if isinstance(error, EgressBlocked) else error.detail
         details = self._status(error, response)
         if response is not None or (details and isinstance(error, BodyUnreadable)):
             told = sentences(told, UNREAD)

@@ -14,7 +14,7 @@ from kernel.paging import READ_BYTES, Page, fitting
 from kernel.types import Json
 from runs.core.events import REPLAYED_FROM, USAGE
 from runs.journals.calls import PREFIX, calls_of
-from runs.journals.records import given_out
+from runs.journals.records import emitted_values
 from runs.large_values import WHOLE_BYTES, Path, link, short, shortened, value_url
 from runs.models import Run, RunEvent
 from runs.selectors import IN_BETWEEN, OUTCOMES, STARTED, get_run, read_seq
@@ -211,7 +211,7 @@ def _step_record(events: Sequence[RunEvent], sources: Mapping[int, _Source], typ
         status=OUTCOMES.get(last.type) or IN_BETWEEN.get(last.type, "running"),
         attempts=sum(event.type == STARTED for event in lines),
         inputs={port: _input_value(refs, sources) for port, refs in inputs.items()},
-        output=given_out(told) if last.type == "step.completed" else None,
+        output=emitted_values(told) if last.type == "step.completed" else None,
         error=told.get("error"),
         started_at=first.created_at,
         ended_at=last.created_at if last.type in OUTCOMES else None,

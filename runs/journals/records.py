@@ -75,11 +75,11 @@ def event_records(event: RunEvent, starts: Mapping[Attempt, datetime]) -> Iterab
     payload = shortened(event.payload, event.bytes, run_id=event.run_id, seq=event.seq)
     yield EventRecord(event_id, event, event.type, payload, duration)
     if event.type == "step.completed":
-        for port, value in given_out(payload).items():
+        for port, value in emitted_values(payload).items():
             yield EventRecord(f"{event_id}:{port}", event, "data.produced", {"port": port, "value": value}, None)
 
 
-def given_out(payload: Mapping[str, Json]) -> dict[str, Json]:
+def emitted_values(payload: Mapping[str, Json]) -> dict[str, Json]:
     """Read what a ``step.completed`` sent out by port, links as well; a split over items sent the items."""
     ports, items = emitted(payload), payload.get("items")
     return ports if items is None else dict.fromkeys(ports, items)

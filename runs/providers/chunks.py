@@ -219,7 +219,7 @@ def _is_part(content: Any) -> bool:
     return isinstance(content.get("text"), str) or (isinstance(kind, str) and (kind in content or kind in _THOUGHTS))
 
 
-def told_reasoning(message: Mapping[str, Any]) -> str:
+def separate_reasoning(message: Mapping[str, Any]) -> str:
     """Read the reasoning a message has apart."""
     return next((told for name in REASONING if isinstance(told := message.get(name), str) and told), "")
 

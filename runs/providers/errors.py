@@ -295,5 +295,5 @@ def failure_on_the_way(error: LlmteamError) -> StepFailed:
         return StepFailed(error.code, error.detail, details=error.extra)
     code = _OF_EGRESS.get(type(error))
     if isinstance(error, EgressBlocked):
-        return StepFailed(error.code, error.told)
+        return StepFailed(error.code, error.explanation)
     return StepFailed(error.code, error.detail) if code is None else failed(code)

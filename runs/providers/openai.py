@@ -19,7 +19,7 @@ from runs.providers.chunks import (
     first_of,
     read_calls,
     read_content,
-    told_reasoning,
+    separate_reasoning,
     usage_of,
 )
 from runs.providers.errors import ServiceError, failed
@@ -102,7 +102,7 @@ class ChatCompletions:
         calls = read_calls(message, request)
         said, thought = read_content(message.get("content"))
         text, thoughts = without_reasoning(said)
-        reasoning = told_reasoning(message) or thought or thoughts
+        reasoning = separate_reasoning(message) or thought or thoughts
         ends = FinishReasons(PLACE, request.stop)
         ends.note(whole, choice, message)
         spoken = text_calls_in(text, request, has_calls=bool(calls))

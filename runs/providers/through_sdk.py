@@ -216,7 +216,7 @@ class SdkProvider:
         streamed = on_delta is not None and STREAM not in lacks
         body = self._format.write(request, lacks, streamed=streamed)
         headers = {} if request.idempotency_key is None else {"idempotency-key": request.idempotency_key}
-        tell = on_delta or _nobody
+        publish = on_delta or _nobody
         speech, events = Speech(), []
         withheld = HeldBack([tool.name for tool in request.tools], may_be_bare=request.response_schema is None)
         async with wire.ask(body, headers=headers, seconds=seconds, tenant=request.tenant, streamed=streamed) as answer:
@@ -226,9 +226,9 @@ class SdkProvider:
                 if answer.stream.is_whole:
                     heard.whole = event
                 elif text := withheld.add(speech.add(_added(gathering, event))):
-                    tell(text)
+                    publish(text)
         if text := withheld.add(speech.rest()):
-            tell(text)
+            publish(text)
         if not events and not streamed:
             raise failed("LLM_REPLY_UNREADABLE")
 
@@ -242,7 +242,7 @@ class SdkProvider:
         # In a thread, as a long answer takes long to read; the event loop has its turns meanwhile.
         reply = await asyncio.to_thread(read)
         if text := reply.text if answer.stream.is_whole else _held_back(reply, withheld.held):
-            tell(text)
+            publish(text)
         return reply
 
     def _counted(self, failure: StepFailed, heard: "_Heard") -> StepFailed:

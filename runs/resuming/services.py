@@ -12,10 +12,10 @@ from django.db.models.fields.json import KeyTextTransform
 from audit.services import record
 from foundation.scope import reading_scope, tenant_scope
 from kernel.errors import ErrorItem
-from kernel.schemas import judge
+from kernel.schemas import violations_in
 from kernel.types import Json
 from kernel.values import check_size, pointer_of
-from runs.commands import tell_run
+from runs.commands import signal_run
 from runs.core import EventType
 from runs.core.places import is_same_place
 from runs.errors import CallRefused, LinkOver, LinkUnknown, TooManyEarlyCalls
@@ -73,7 +73,7 @@ def take_call(*, link: ResumeLink, body: Json, is_form: bool = False) -> CallRec
         reception = _decide(run, link)
         told = {"step_id": link.step_id, "place": link.place, "body": body}
         if reception is CallReceipt.RESUMED:
-            tell_run(run, SignalKind.CALL, told)
+            signal_run(run, SignalKind.CALL, told)
         else:
             Signal.objects.create(tenant_id=run.tenant_id, run=run, kind=SignalKind.EARLY_CALL, payload=told)
         record(f"run.call_{reception}", run, actor="link", after={"step_id": link.step_id})
@@ -106,7 +106,7 @@ def _checked(link: ResumeLink, body: Json, *, is_form: bool) -> Json:
         return body
     if is_form and isinstance(body, dict):
         body = as_the_schema_has_it(body, schema)
-    if found := judge(link.tenant_id, body, schema):
+    if found := violations_in(link.tenant_id, body, schema):
         items = [
             ErrorItem(code=one.keyword.upper(), detail=one.sentence, pointer=pointer_of([*one.path])) for one in found
         ]

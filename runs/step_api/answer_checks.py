@@ -19,7 +19,7 @@ _ENGINE_ONLY: Final = re.compile(r"(RUN|STEP|OWNER)_.*|(ENGINE|INTERNAL)_ERROR|A
 """Codes that no handler gives, nor anything it calls."""
 
 
-def judge_answer(handler: StepHandler, answer: object, *, ports: Collection[str]) -> None:
+def check_answer(handler: StepHandler, answer: object, *, ports: Collection[str]) -> None:
     """Refuse an answer that no run can go on with.
 
     Args:
@@ -34,14 +34,14 @@ def judge_answer(handler: StepHandler, answer: object, *, ports: Collection[str]
     if isinstance(answer, Wait):
         if type(handler).look is StepHandler.look:
             raise StepFailed("WAIT_NOT_AVAILABLE", "Only a step type whose handler has `look` can wait.")
-        _judge_wait(step_type, answer)
+        _check_wait(step_type, answer)
     elif isinstance(answer, Emit):
-        _judge_emission(step_type, answer, ports)
+        _check_emission(step_type, answer, ports)
     else:
         raise _invalid(step_type, f"answered with {type(answer).__name__}; it answers with Emit or Wait")
 
 
-def _judge_emission(step_type: StepType, answer: Emit, ports: Collection[str]) -> None:
+def _check_emission(step_type: StepType, answer: Emit, ports: Collection[str]) -> None:
     for name in answer.ports:
         if name not in ports and not any(port.name == name for port in step_type.output_ports):
             raise _invalid(
@@ -51,7 +51,7 @@ def _judge_emission(step_type: StepType, answer: Emit, ports: Collection[str]) -
         raise _invalid(step_type, f"emits by no port; it has {_card_ports(step_type)}")
 
 
-def _judge_wait(step_type: StepType, wait: Wait) -> None:
+def _check_wait(step_type: StepType, wait: Wait) -> None:
     if wait.kind not in _KINDS:
         raise _invalid(step_type, f"waits for {wait.kind!r:.80}; a step waits for {_listed(_KINDS)}")
     if wait.seconds is not None and not 0 <= wait.seconds <= MAX_WAIT_SECONDS:
@@ -64,7 +64,7 @@ def _judge_wait(step_type: StepType, wait: Wait) -> None:
         raise _invalid(step_type, "waits for a person and names no task")
 
 
-def judged_failure(step_type: StepType, failure: StepFailed) -> StepFailed:
+def checked_failure(step_type: StepType, failure: StepFailed) -> StepFailed:
     """Give a failure, or one that says what is wrong with it: its code, or the seconds until it is tried again."""
     seconds = failure.retry_after_seconds
     wrong = ""
@@ -81,7 +81,7 @@ def judged_failure(step_type: StepType, failure: StepFailed) -> StepFailed:
     return refused
 
 
-def judge_record(event_type: str) -> None:
+def check_record(event_type: str) -> None:
     """Refuse an event that no handler records.
 
     Raises:

@@ -14,7 +14,7 @@ from kernel.ids import new_id
 from kernel.types import Json
 from kernel.values import check_size, normalise
 from runs.runtime import PlainClient
-from runs.step_api.answer_checks import judge_answer, judge_record, judged_failure, normalised_ports
+from runs.step_api.answer_checks import check_answer, check_record, checked_failure, normalised_ports
 from runs.step_api.base import (
     Client,
     Emit,
@@ -117,12 +117,12 @@ class StepRunner:
         try:
             answer = await handler.run(call)
         except StepFailed as failure:
-            raise judged_failure(handler.step_type, failure) from failure
-        judge_answer(handler, answer, ports=handler.step_type.config_ports(call.config.model_dump()))
+            raise checked_failure(handler.step_type, failure) from failure
+        check_answer(handler, answer, ports=handler.step_type.config_ports(call.config.model_dump()))
         return answer
 
     def _record(self, event_type: str, payload: Mapping[str, Json]) -> None:
-        judge_record(event_type)
+        check_record(event_type)
         plain = normalise(dict(payload), big_integers="text")
         if isinstance(plain, dict):
             self.recorded.append((event_type, plain))

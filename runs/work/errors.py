@@ -21,7 +21,7 @@ _EXPRESSION_ERRORS: Final = {
 _VALUE_ERRORS: Final = {kind.code: kind for kind in (ValueRefused, ValueTooLarge)}
 
 
-def told(error: ExpressionError | LlmteamError) -> dict[str, Json]:
+def error_facts(error: ExpressionError | LlmteamError) -> dict[str, Json]:
     """Write an error as plain JSON."""
     if isinstance(error, LlmteamError):
         return {"code": error.code, "message": error.detail, "extra": dict(error.extra)}

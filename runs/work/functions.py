@@ -7,7 +7,7 @@ from kernel.types import Json
 from kernel.values import normalise
 from runs.core.scope import EdgeScope, Scope
 from runs.work.comparisons import NotComparable, compare
-from runs.work.errors import told
+from runs.work.errors import error_facts
 from segments.definition.config import fill_config
 from segments.expressions import Account, ExpressionError, Form, MissingName, Names
 
@@ -73,7 +73,7 @@ def conditions(arguments: Mapping[str, Any], names: Names, account: Account) -> 
     ``own`` has, by name, what ``steps.<id>`` is of the step, each a number in ``values`` too.
 
     Returns:
-        By index of the edge, as text: true, false, or the error as ``runs.work.errors.told`` writes it.
+        By index of the edge, as text: true, false, or the error as ``runs.work.errors.error_facts`` writes it.
     """
     values = arguments["values"]
     own = {arguments["step_id"]: {name: values[number] for name, number in arguments["own"].items()}}
@@ -82,7 +82,7 @@ def conditions(arguments: Mapping[str, Any], names: Names, account: Account) -> 
         try:
             decided[str(index)] = bool(account.value_of(source, EdgeScope(cast("Scope", names), values[number], own)))
         except ExpressionError as error:
-            decided[str(index)] = told(error)
+            decided[str(index)] = error_facts(error)
     return decided
 
 

@@ -155,7 +155,7 @@ def read_config(step_type: StepType, filled: Mapping[str, Json]) -> StepConfig:
         raise _config_invalid(error) from error
 
 
-def said(problem: ErrorDetails) -> str:
+def sentence_of(problem: ErrorDetails) -> str:
     """Say what is wrong with a value, without it: it may be data of a run."""
     if problem["type"] == "literal_error" and problem["input"] == "":
         return f"This is blank: leave it out, or write {problem['ctx']['expected']}"
@@ -165,7 +165,7 @@ def said(problem: ErrorDetails) -> str:
 def _config_invalid(error: ValidationError) -> ConfigInvalid:
     """Translate without the values that were refused: they may be data of the run."""
     items = [
-        ErrorItem(code="SCHEMA_VIOLATION", detail=said(problem), pointer="/config" + pointer_of(problem["loc"]))
+        ErrorItem(code="SCHEMA_VIOLATION", detail=sentence_of(problem), pointer="/config" + pointer_of(problem["loc"]))
         for problem in error.errors(include_url=False)
     ]
     first = items[0]

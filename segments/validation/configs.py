@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from kernel.types import Json
 from segments.catalog import HELD_BY_ANY_VALUE, StepType
-from segments.definition.config import TextKind, said, spellings, text_kinds
+from segments.definition.config import TextKind, sentence_of, spellings, text_kinds
 from segments.definition.findings import FindingPlace, Path, shown
 from segments.definition.foreign_schemas import SCHEMA
 from segments.validation.context import Context
@@ -74,14 +74,14 @@ def _check_values(context: Context, step_type: StepType, config: Mapping[str, Js
             continue
         seen.add(path)
         if problem["type"] == SCHEMA:
-            _tell_of_schema(context, problem, place.at(*path))
+            _report_schema(context, problem, place.at(*path))
             continue
         about = next(iter(problem["loc"][-1:] if problem["type"] == "missing" else path[-1:]), None)
         message = f"{shown(str(about))}: {_sentence(problem)}" if about is not None else _sentence(problem)
         context.findings.error(_CODES.get(problem["type"], "SCHEMA_VIOLATION"), message, place.at(*path))
 
 
-def _tell_of_schema(context: Context, problem: ErrorDetails, place: FindingPlace) -> None:
+def _report_schema(context: Context, problem: ErrorDetails, place: FindingPlace) -> None:
     """Tell all that is wrong with a schema, each at its own place."""
     for found in problem["ctx"]["problems"]:
         context.findings.error(found.code, found.message, place.at(*found.path), hint=found.hint)
@@ -115,7 +115,7 @@ def _is_left_to_the_run(step_type: StepType, path: Path, value: Json) -> bool:
 
 
 def _sentence(problem: ErrorDetails) -> str:
-    text = said(problem)
+    text = sentence_of(problem)
     return text if text.endswith(".") else text + "."
 
 

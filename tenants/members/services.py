@@ -133,16 +133,16 @@ def change_member(
     _check_groups(groups or ())
     with tenant_scope(tenant.id):
         member = _locked(tenant, member_id)
-        before = _said(member)
+        before = _audit_facts(member)
         if role is not None and role != member.role:
             _check_other_admin(member)
             member.role = role
         if groups is not None:
             member.groups = _distinct(groups)
-        if _said(member) == before:
+        if _audit_facts(member) == before:
             return member
         member.save(update_fields=["role", "groups"])
-        record("member.changed", member, actor=actor, before=before, after=_said(member))
+        record("member.changed", member, actor=actor, before=before, after=_audit_facts(member))
         forget_callers_of(tenant.id)
     return member
 
@@ -247,7 +247,7 @@ def _accept(row: Invitation, user: User) -> Membership:
     )
     row.accepted_at = utc_now()
     row.save(update_fields=["accepted_at"])
-    after: dict[str, Json] = {"invitation_id": str(row.id), "joined": created, **_said(member)}
+    after: dict[str, Json] = {"invitation_id": str(row.id), "joined": created, **_audit_facts(member)}
     record("invitation.accepted", member, actor=f"member:{member.id}", after=after)
     return member
 
@@ -301,7 +301,7 @@ def _distinct(groups: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(groups))
 
 
-def _said(member: Membership) -> dict[str, Json]:
+def _audit_facts(member: Membership) -> dict[str, Json]:
     return {"role": member.role, "groups": list(member.groups)}
 
 

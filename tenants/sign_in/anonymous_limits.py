@@ -25,7 +25,7 @@ _REFUSALS_WRITTEN: Final = per_seconds("sign_in_refusal_written", 1, 60)
 _SIGN_INS_BEGUN: Final = per_seconds("sign_in_begun", 30, 60)
 
 
-def tell(request: HttpRequest, provider: SignInProvider | None, error: SignInRefused) -> None:
+def audit_refusal(request: HttpRequest, provider: SignInProvider | None, error: SignInRefused) -> None:
     """Tell the audit of a refusal, once a minute of each kind from an address: strangers cannot fill it."""
     if _is_worth_an_entry(request, error):
         refuse(provider=provider, error=error)

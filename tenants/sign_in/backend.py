@@ -138,7 +138,7 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
         """Find the person; what the signed token says goes before what userinfo says."""
         check_access_token(self.id_token, payload, access_token)
         self.stage = Stage.USERINFO
-        self.claims = merged(payload, self._told_beside(access_token, id_token, payload))
+        self.claims = merged(payload, self._userinfo_claims(access_token, id_token, payload))
         self.stage = Stage.PERSON
         try:
             self.signed_in = self.act(provider=self._provider, claims=self.claims)
@@ -147,7 +147,7 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
             raise
         return self.signed_in.user
 
-    def _told_beside(self, access_token: object, id_token: object, payload: Claims) -> Claims:
+    def _userinfo_claims(self, access_token: object, id_token: object, payload: Claims) -> Claims:
         """Ask userinfo; where it fails, a token that vouches for the e-mail itself does without it."""
         try:
             return self.get_userinfo(access_token, id_token, payload)

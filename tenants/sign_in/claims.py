@@ -33,10 +33,10 @@ def verified_email(claims: Claims, *, trusted: bool = False) -> str | None:
     """
     said = claims.get("email_verified")
     is_verified = said is True or (trusted and (said is None or (isinstance(said, str) and said.lower() == "true")))
-    return told_email(claims) if is_verified else None
+    return readable_email(claims) if is_verified else None
 
 
-def told_email(claims: Claims) -> str | None:
+def readable_email(claims: Claims) -> str | None:
     """Read the e-mail, in lower case, verified or not.
 
     None if it is not ASCII: lower case makes letters of other alphabets into ASCII ones, and so one address into
@@ -56,12 +56,12 @@ def email_fault(claims: Claims) -> EmailFault:
     """Say why claims have no verified e-mail."""
     if claims.get("email") in (None, ""):
         return EmailFault.MISSING
-    return EmailFault.MALFORMED if told_email(claims) is None else EmailFault.UNVERIFIED
+    return EmailFault.MALFORMED if readable_email(claims) is None else EmailFault.UNVERIFIED
 
 
-def said_email(claims: Claims) -> str | None:
+def claimed_email(claims: Claims) -> str | None:
     """Read what is said as the e-mail, be it one or not, fit to be shown."""
-    said = told_email(claims) or claims.get("email")
+    said = readable_email(claims) or claims.get("email")
     if not isinstance(said, str):
         return None
     return "".join(letter if letter.isprintable() else "?" for letter in said[:MAX_EMAIL_LENGTH])

@@ -88,7 +88,7 @@ def _answered(
     except ComputeBusy as error:
         raise ProviderBusy(f"{_place(url)} is not called: too many calls are under way.", extra=error.extra) from error
     except EgressBlocked as error:
-        raise ProviderFailed(f"{_place(url)} may not be called: {error.told}") from error
+        raise ProviderFailed(f"{_place(url)} may not be called: {error.explanation}") from error
     except LlmteamError as error:
         raise ProviderFailed(f"{_place(url)}: {error.detail}") from error
     if response.status_code != OK:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.views.generic import View
 from mozilla_django_oidc.views import OIDCAuthenticationRequestView
 
-from tenants.sign_in.anonymous_limits import check_may_begin, tell
+from tenants.sign_in.anonymous_limits import audit_refusal, check_may_begin
 from tenants.sign_in.errors import SignInRefused
 from tenants.sign_in.metadata import directory
 from tenants.sign_in.providers import SignInProvider
@@ -72,5 +72,5 @@ def _endpoint(request: HttpRequest, provider: SignInProvider) -> str:
     try:
         return directory.metadata(provider).authorization_endpoint
     except SignInRefused as error:
-        tell(request, provider, error)
+        audit_refusal(request, provider, error)
         raise

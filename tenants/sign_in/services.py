@@ -22,12 +22,12 @@ from tenants.models import Identity, Invitation, Membership, User
 from tenants.sign_in.claims import (
     Claims,
     EmailFault,
+    claimed_email,
     email_fault,
     listed_groups,
     mapped_groups,
     mapped_role,
     name_of,
-    said_email,
     verified_email,
     why_untold,
 )
@@ -127,7 +127,7 @@ def _sign_in(provider: SignInProvider, claims: Claims) -> SignedIn:
         identity.last_used_at = utc_now()
         identity.save(update_fields=["last_used_at"])
         for member in members[:1] if provider.tenant is None else members:
-            _tell_of(member, provider)
+            _audit(member, provider)
         return SignedIn(user, members, identity)
 
 
@@ -150,14 +150,14 @@ def _was_member(user: User, provider: SignInProvider) -> bool:
 
 def _new_identity(provider: SignInProvider, claims: Claims, email: str | None) -> Identity:
     if email is None:
-        raise _WITHOUT_EMAIL[email_fault(claims)](said_email(claims))
+        raise _WITHOUT_EMAIL[email_fault(claims)](claimed_email(claims))
     found = _without_account(provider, email) or _invited_again(provider, email)
     if found is None and not (_is_invited(provider, email) or _may_join(provider, email)):
         raise NotInvited(email)
     user = found or _new_user(claims, email)
     identity = Identity.objects.create(user=user, issuer=provider.issuer, subject=str(claims["sub"]))
     if found is not None:
-        _tell_of_link(provider, identity)
+        _audit_link(provider, identity)
     return identity
 
 
@@ -257,11 +257,11 @@ def _actor(provider: SignInProvider) -> str:
     return f"identity_provider:{provider.key}"
 
 
-def _tell_of_link(provider: SignInProvider, identity: Identity) -> None:
+def _audit_link(provider: SignInProvider, identity: Identity) -> None:
     for member in members_for(user=identity.user, provider=provider):
         after: dict[str, Json] = {"identity_provider": provider.key, "issuer": identity.issuer}
         record("member.account_linked", member, actor=f"member:{member.id}", after=after)
 
 
-def _tell_of(member: Membership, provider: SignInProvider) -> None:
+def _audit(member: Membership, provider: SignInProvider) -> None:
     record("sign_in.done", member, actor=f"member:{member.id}", after={"identity_provider": provider.key})

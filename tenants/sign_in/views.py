@@ -10,7 +10,7 @@ from django.utils.decorators import method_decorator
 from django.views.generic import View
 
 from tenants.sign_in.accounts.linking import finish_linking
-from tenants.sign_in.anonymous_limits import check_may_come_back, count_refused, tell
+from tenants.sign_in.anonymous_limits import audit_refusal, check_may_come_back, count_refused
 from tenants.sign_in.backend import ProviderBackend
 from tenants.sign_in.errors import NoProvider, ProviderFailed, SignInRefused, StateRefused
 from tenants.sign_in.operators.signing_in import begin_operator_session, operators_provider, sign_in_operator
@@ -86,7 +86,7 @@ class CallbackView(View):
             backend = ProviderBackend(provider)
             backend.redeem(request, begun)
         except SignInRefused as error:
-            tell(request, provider, error)
+            audit_refusal(request, provider, error)
             count_refused(request, error)
             raise
         if backend.signed_in is None:

@@ -181,11 +181,11 @@ def flawed(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_a_body_is_described_as_it_is_read(place: tuple[str, str], document: dict[str, Any]) -> None:
     kind, body = BODIES[place]
     operation = document["paths"][f"/api/v1{place[1]}"][place[0]]
-    judge = judge_of(operation["requestBody"]["content"]["application/json"]["schema"], document)
+    violations_in = judge_of(operation["requestBody"]["content"]["application/json"]["schema"], document)
     assert takes(kind, body), kind(data=body).is_valid(raise_exception=True)
-    assert judge.is_valid(body), list(judge.iter_errors(body))
+    assert violations_in.is_valid(body), list(violations_in.iter_errors(body))
     for name, sent in [*flawed(body), ("", []), ("", 5), ("", "a")]:
-        if judge.is_valid(sent):
+        if violations_in.is_valid(sent):
             assert takes(kind, sent) or is_said_in_words(sent), str(sent)[:500]
         elif not isinstance(kind().fields.get(name), Formed | DecisionField | PromptTextField):
             assert not takes(kind, sent), str(sent)[:500]
@@ -201,12 +201,12 @@ def is_said_in_words(sent: Any) -> bool:
 def test_a_form_is_described_as_it_is_read(path: str, document: dict[str, Any]) -> None:
     kind, form = FORMS[path]
     content = document["paths"][f"/api/v1{path}"]["post"]["requestBody"]["content"]
-    judge = judge_of(content["application/x-www-form-urlencoded"]["schema"], document)
+    violations_in = judge_of(content["application/x-www-form-urlencoded"]["schema"], document)
     assert takes(kind, Texts(form))
     numbers = {"priority", "revision", "timeout_seconds"}
-    assert judge.is_valid({name: json.loads(text) if name in numbers else text for name, text in form.items()})
+    assert violations_in.is_valid({name: json.loads(text) if name in numbers else text for name, text in form.items()})
     assert not takes(kind, Texts({**form, "unknown": "1"}))
-    assert not judge.is_valid({**form, "unknown": "1"})
+    assert not violations_in.is_valid({**form, "unknown": "1"})
 
 
 @pytest.mark.parametrize("place", QUERIES, ids=" ".join)
@@ -217,12 +217,12 @@ def test_a_parameter_is_described_as_it_is_read(place: tuple[str, str], document
     assert query.keys() <= schemas.keys() == kind().fields.keys()
     assert takes(kind, Texts(query)), kind(data=Texts(query)).is_valid(raise_exception=True)
     for name, text in query.items():
-        judge = judge_of(schemas[name], document)
-        assert judge.is_valid(_as_written(text, schemas[name])), (name, text)
+        violations_in = judge_of(schemas[name], document)
+        assert violations_in.is_valid(_as_written(text, schemas[name])), (name, text)
         for flaw in FLAWS:
             if not isinstance(flaw, str):
                 continue
-            if judge.is_valid(_as_written(flaw, schemas[name])):
+            if violations_in.is_valid(_as_written(flaw, schemas[name])):
                 assert takes(kind, Texts({**query, name: flaw})), (name, flaw[:100])
             elif not isinstance(kind().fields[name], Formed):
                 assert not takes(kind, Texts({**query, name: flaw})), (name, flaw[:100])
@@ -250,11 +250,11 @@ def test_names_in_paths_are_described_as_they_are_saved(acme: Customer, api: Api
         ("/segments/{segment_id}", None),
     ):
         (parameter,) = (one for one in document["paths"][f"/api/v1{path}"]["put"]["parameters"] if one["in"] == "path")
-        judge = judge_of(parameter["schema"], document)
+        violations_in = judge_of(parameter["schema"], document)
         for name in NAMES:
             sent = {**row, "segment_id": name} if body is None else body
             answer = client.put(f"/api/v1{path.replace('{' + parameter['name'] + '}', name)}", sent)
-            assert answer.status_code == (201 if judge.is_valid(name) else 422), (path, name, answer.content)
+            assert answer.status_code == (201 if violations_in.is_valid(name) else 422), (path, name, answer.content)
 
 
 def test_ids_and_numbers_in_paths_are_described_as_they_are_read(document: dict[str, Any]) -> None:
@@ -266,21 +266,21 @@ def test_ids_and_numbers_in_paths_are_described_as_they_are_read(document: dict[
         for one in operation.get("parameters", ())
         if one["in"] == "path"
     }
-    judge = judge_of(schemas["run_id"], document)
+    violations_in = judge_of(schemas["run_id"], document)
     for spelling in (ID, ID.upper(), ID.replace("-", ""), f"{{{ID}}}", f"urn:uuid:{ID}", ID[:-1], f"{ID} ", "latest"):
-        assert judge.is_valid(spelling) == (parse_id(spelling) is not None), spelling
-    judge = judge_of(schemas["number"], document)
+        assert violations_in.is_valid(spelling) == (parse_id(spelling) is not None), spelling
+    violations_in = judge_of(schemas["number"], document)
     for number in (-1, 0, 1, 2**31 - 1, 2**31):
-        assert judge.is_valid(number) == (read_number(str(number)) is not None), number
+        assert violations_in.is_valid(number) == (read_number(str(number)) is not None), number
 
 
 def test_an_idempotency_key_is_described_as_it_is_read(acme: Customer, api: Api, document: dict[str, Any]) -> None:
     parameters = document["paths"]["/api/v1/runs"]["post"]["parameters"]
     (schema,) = (one["schema"] for one in parameters if one["name"] == "Idempotency-Key")
-    judge, client = judge_of(schema, document), api(acme)
+    violations_in, client = judge_of(schema, document), api(acme)
     for key in ("k", "a" * 255, "~!", "", "a" * 256, "with space", "ümlaut", "tab\t"):
         answer = client.post("/api/v1/runs", {"segment": steps_in_a_row("input")}, headers={"Idempotency-Key": key})
-        assert answer.status_code == (202 if judge.is_valid(key) else 422), key
+        assert answer.status_code == (202 if violations_in.is_valid(key) else 422), key
 
 
 @pytest.mark.parametrize(

@@ -187,21 +187,21 @@ def test_a_refusal_names_what_opens_it(url: str, hosts: list[str], networks: lis
         check_url(url, POLICY)
     remedy = str(error.value.remedy)
     assert re.findall("`(.+?)`", remedy) == hosts + networks
-    assert error.value.told.endswith(remedy)
+    assert error.value.explanation.endswith(remedy)
     assert check_url(url, build_policy(allow_hosts=hosts, allow_cidrs=networks)).listed
 
 
 def test_a_refusal_names_only_what_is_missing_and_never_what_a_name_leads_to() -> None:
     listed = build_policy(allow_hosts=["10.1.2.3:80", "db.corp.internal"])
-    for judge in (
+    for violations_in in (
         lambda: check_url("http://10.1.2.3/", listed),
         lambda: check_addresses(check_url("http://db.corp.internal/", listed), ["10.1.2.3"], listed),
     ):
         with pytest.raises(EgressBlocked) as error:
-            judge()
+            violations_in()
         assert "EGRESS_ALLOW_HOSTS" not in str(error.value.remedy)
         assert "EGRESS_ALLOW_CIDRS" in str(error.value.remedy)
-    assert "10.1.2.3" not in error.value.told
+    assert "10.1.2.3" not in error.value.explanation
     for never in ("169.254.169.254", "metadata.google.internal", "METADATA", "instance-data.ec2.internal"):
         with pytest.raises(EgressBlocked) as error:
             check_url(f"http://{never}/", POLICY)

@@ -15,9 +15,9 @@ from kernel.compute import shared
 from kernel.compute.errors import ComputeLimit
 from kernel.compute.pool import ComputePool
 from kernel.compute.slot import ProcessBounds
-from kernel.schemas import SchemaUnusable, Violation, compiled, judge, judge_async, quick_violations
+from kernel.schemas import SchemaUnusable, Violation, compiled, quick_violations, violations_in, violations_in_async
 from kernel.schemas.compiled import MAX_KEPT_BYTES, _kept
-from kernel.schemas.judging import FUNCTION
+from kernel.schemas.validation import FUNCTION
 from kernel.schemas.violations import MAX_SCHEMA
 from kernel.schemas.violations import violations as violations_at_leisure
 from kernel.types import Json
@@ -65,7 +65,7 @@ def inside_unions(error: ValidationError) -> list[ValidationError]:
 def small_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[ComputePool]:
     """A pool with less memory than an attack takes."""
     pool = ComputePool(
-        {FUNCTION: "kernel.schemas.judging:judge_bytes"}, ProcessBounds(seconds=5.0, memory_bytes=256 << 20)
+        {FUNCTION: "kernel.schemas.validation:violations_in_bytes"}, ProcessBounds(seconds=5.0, memory_bytes=256 << 20)
     )
     monkeypatch.setattr(shared, "_pool", pool)
     yield pool
@@ -252,8 +252,8 @@ def test_what_took_others_seconds_takes_milliseconds(schema: Schema, value: Any)
 )
 async def test_what_may_be_slow_is_judged_in_the_pool_with_the_same_answer(schema: Schema, value: Any) -> None:
     assert quick_violations(value, schema) is None
-    wanted = [Violation(one.keyword, one.path, one.bound) for one in judge("acme", value, schema)]
-    assert await judge_async("acme", value, schema) == wanted
+    wanted = [Violation(one.keyword, one.path, one.bound) for one in violations_in("acme", value, schema)]
+    assert await violations_in_async("acme", value, schema) == wanted
     reference = places_by_reference(value, schema)
     assert {(violation.keyword, violation.path) for violation in wanted} <= reference
     assert bool(wanted) == bool(reference)
@@ -261,17 +261,17 @@ async def test_what_may_be_slow_is_judged_in_the_pool_with_the_same_answer(schem
 
 def test_a_schema_that_cannot_be_applied_is_told_by_the_pool_as_well() -> None:
     with pytest.raises(SchemaUnusable):
-        judge("acme", 1, {"$ref": "#/$defs/nowhere", "enum": ["x" * MAX_SCHEMA]})
+        violations_in("acme", 1, {"$ref": "#/$defs/nowhere", "enum": ["x" * MAX_SCHEMA]})
 
 
 def test_a_value_that_would_fill_the_memory_ends_at_its_bound(small_pool: ComputePool) -> None:
     text = "x" * 1_000_000
-    assert [violation.keyword for violation in judge("acme", text, {"allOf": [{"type": "integer"}] * 3})] == [
+    assert [violation.keyword for violation in violations_in("acme", text, {"allOf": [{"type": "integer"}] * 3})] == [
         "type"
     ] * 3
     with pytest.raises(ComputeLimit):
-        judge("acme", text, {"allOf": [{"type": "integer"}] * 1_000})
-    assert judge("acme", text, {"maxLength": 10})[0].sentence == "This may have at most 10 characters."
+        violations_in("acme", text, {"allOf": [{"type": "integer"}] * 1_000})
+    assert violations_in("acme", text, {"maxLength": 10})[0].sentence == "This may have at most 10 characters."
 
 
 def test_sentences_name_the_rule_and_never_the_value() -> None:

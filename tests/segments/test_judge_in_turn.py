@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from segments.judgements import LARGE, MAX_AT_ONCE, judge
+from segments.pooled_validation import LARGE, MAX_AT_ONCE, validate_pooled
 from tenants.models import Tenant
 from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
@@ -40,7 +40,7 @@ def test_another_s_large_definition_is_judged_after_one_of_many(
     ended: list[str] = []
 
     def judged(tenant: Tenant) -> None:
-        assert judge(tenant, LARGE_DEFINITION).valid
+        assert validate_pooled(tenant, LARGE_DEFINITION).valid
         ended.append(tenant.slug)
 
     threads = [in_a_thread(lambda: judged(acme.tenant)) for _ in range(MANY)]
@@ -55,9 +55,9 @@ def test_another_s_large_definition_is_judged_after_one_of_many(
 
 
 def test_a_small_definition_waits_for_nobody(acme: Customer, occupied: threading.Event) -> None:
-    waiting = in_a_thread(lambda: judge(acme.tenant, LARGE_DEFINITION))
+    waiting = in_a_thread(lambda: validate_pooled(acme.tenant, LARGE_DEFINITION))
     assert eventually(lambda: LARGE.waiting == 1, seconds=10)
-    assert judge(acme.tenant, SMALL_DEFINITION).valid
+    assert validate_pooled(acme.tenant, SMALL_DEFINITION).valid
     assert waiting.is_alive()
     occupied.set()
     waiting.join(60)

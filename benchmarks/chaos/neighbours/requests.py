@@ -15,7 +15,7 @@ IN_PLACE = {
     "kernel.schemas.violations:MAX_TOLD_AT_ONCE": 1 << 60,
 }
 RATES = {"REQUESTS_PER_MINUTE_PER_TENANT": "10000000", "REQUESTS_IN_FLIGHT_PER_TENANT": "100000"}
-AT_ONCE = {"segments.judgements:MAX_AT_ONCE": 1 << 60}
+AT_ONCE = {"segments.pooled_validation:MAX_AT_ONCE": 1 << 60}
 FORMS = {"llmteam.api.content:MAX_FORM_BYTES": 1 << 60}
 STEPS = 1_000
 GRAPH_EDGES = 4_000

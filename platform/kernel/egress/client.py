@@ -101,7 +101,7 @@ class EgressClient(httpx.AsyncClient):
             EgressBlocked: The URL may not be called.
             HeaderRefused: A header may not be sent.
         """
-        target = _judge_request(url, kwargs.get("headers"), self._policy)
+        target = _check_request(url, kwargs.get("headers"), self._policy)
         with _unreadable_places_blocked():
             return super().build_request(method, target, **kwargs)
 
@@ -167,7 +167,7 @@ class SyncEgressClient(httpx.Client):
 
     def build_request(self, method: str, url: httpx.URL | str, **kwargs: Any) -> httpx.Request:
         """Build a request whose URL and headers passed; raises as the async client does."""
-        target = _judge_request(url, kwargs.get("headers"), self._policy)
+        target = _check_request(url, kwargs.get("headers"), self._policy)
         with _unreadable_places_blocked():
             return super().build_request(method, target, **kwargs)
 
@@ -205,7 +205,7 @@ def _no_cookies() -> CookieJar:
     return _NoCookies(policy=DefaultCookiePolicy(allowed_domains=()))
 
 
-def _judge_request(url: httpx.URL | str, headers: Any, policy: Policy) -> str:
+def _check_request(url: httpx.URL | str, headers: Any, policy: Policy) -> str:
     if headers is not None:
         check_headers(_pairs(headers))
     return check_url(str(url), policy).url

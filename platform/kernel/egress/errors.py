@@ -57,7 +57,7 @@ class EgressBlocked(Invalid):
         self.answered_with: int | None = None
 
     @property
-    def told(self) -> str:
+    def explanation(self) -> str:
         """The reason, and what helps."""
         return self.detail if self.remedy is None else sentences(self.detail, self.remedy)
 

@@ -1,12 +1,13 @@
 """JSON Schemas (2020-12) that others bring along: compiled once, applied within bounds, fetching nothing.
 
-``judge`` and ``judge_async`` tell where a value does not fit a schema: in place where that takes milliseconds at most,
-else in the compute pool. ``quick_violations`` tells it where that takes milliseconds, else that it would not.
+``violations_in`` and ``violations_in_async`` list the places where a value does not fit a schema: computed in place where
+that takes milliseconds at most, else in the compute pool. ``quick_violations`` lists them where that takes
+milliseconds, and otherwise raises.
 """
 
 from kernel.schemas.compiled import SchemaUnusable, compiled, is_linear_pattern
 from kernel.schemas.faults import TYPES, SchemaFault, schema_faults
-from kernel.schemas.judging import judge, judge_async
+from kernel.schemas.validation import violations_in, violations_in_async
 from kernel.schemas.violations import MAX_VIOLATIONS, Violation, quick_violations
 from kernel.schemas.weight import LOCAL_REFERENCE, PATTERNS, UNEVALUATED, Keyword, keywords_of
 
@@ -22,9 +23,9 @@ __all__ = [
     "Violation",
     "compiled",
     "is_linear_pattern",
-    "judge",
-    "judge_async",
     "keywords_of",
     "quick_violations",
     "schema_faults",
+    "violations_in",
+    "violations_in_async",
 ]

@@ -63,7 +63,7 @@ def parts_of(body: bytes, content_type: str, *, most: int) -> list[FormPart]:
 def _part(piece: bytes) -> FormPart:
     head, _, content = _split(piece)
     headers = dict(_headers(decode(head, None, in_any_case=True)))
-    told = {name.lower(): _QUOTED.sub(r"\1", quoted) or bare for name, quoted, bare in _told(headers)}
+    told = {name.lower(): _QUOTED.sub(r"\1", quoted) or bare for name, quoted, bare in _disposition_parameters(headers)}
     coding = headers.get("content-transfer-encoding", "").strip().lower()
     return FormPart(
         told.get("name", "").strip(), "filename" in told, _decoded(content, coding), headers.get("content-type", "")
@@ -82,7 +82,7 @@ def _headers(head: str) -> Iterator[tuple[str, str]]:
         yield name.strip().lower(), value.strip()
 
 
-def _told(headers: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def _disposition_parameters(headers: Mapping[str, str]) -> list[tuple[str, str, str]]:
     return _PARAMETER.findall(headers.get("content-disposition", "")[:_MAX_DISPOSITION_LENGTH])
 
 

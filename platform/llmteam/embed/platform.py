@@ -13,8 +13,8 @@ from runs.engine.host.thread import start_host, stop_host
 from runs.models import Run
 from runs.selectors import get_run
 from runs.services import StartRequest, start_run
-from segments.judgements import judge
 from segments.known_names import known_names_of
+from segments.pooled_validation import validate_pooled
 from segments.services import Saved, save_segment
 from segments.validation import Validation
 from tenants.models import Tenant
@@ -40,7 +40,7 @@ class Platform:
 
     def validate(self, segment: Json) -> Validation:
         """Judge a segment as saving it would: ``valid``, and ``findings`` with their places."""
-        return judge(self._tenant, segment, known_names_of(self._tenant))
+        return validate_pooled(self._tenant, segment, known_names_of(self._tenant))
 
     def save(self, segment_id: str, segment: Json) -> Saved:
         """Make a definition the segment's current revision.

@@ -21,7 +21,7 @@ _MAILS: Final = ThreadPoolExecutor(1, thread_name_prefix="operators' mail")
 """Sends beside the logins: a slow mail server keeps nobody from signing in."""
 
 
-def tell_of_lock(username: str, *, address: str, seconds: int) -> None:
+def notify_of_lock(username: str, *, address: str, seconds: int) -> None:
     """Tell audit and owner that an account is locked; nothing where there is no such account.
 
     To be called once a lock, inside a transaction: its commit lets the mail go.

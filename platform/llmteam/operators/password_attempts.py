@@ -51,7 +51,7 @@ def attempt(username: str, address: str) -> AttemptRefused | None:
         whose = account if reason.startswith("account") else share_of(address)
         if not limits.hit(limit, whose):
             REFUSED.labels(reason).inc()
-            is_first = reason == "account_locked" and limits.hit(_told(), whose)
+            is_first = reason == "account_locked" and limits.hit(_notice_limit(), whose)
             return AttemptRefused(reason, limits.seconds_left(limit, whose), is_first)
     return None
 
@@ -73,7 +73,7 @@ def _limits() -> tuple[tuple[str, RateLimitItem], ...]:
     )
 
 
-def _told() -> RateLimitItem:
+def _notice_limit() -> RateLimitItem:
     return per_seconds("sign_in_told", 1, int(settings.LOGIN_LOCK_SECONDS))
 
 

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from kernel.tasks import end_tasks
 from runs.callbacks.payload import DeliveredFact, write_body
-from runs.callbacks.schedule import MAX_TRIES, DeliveryVerdict, judge
+from runs.callbacks.schedule import MAX_TRIES, DeliveryVerdict, verdict_of
 from runs.engine.delivery.sending import DeliverySender, SentDelivery
 from runs.engine.store import deliveries
 from runs.engine.store.connection import AsyncDatabase, connect, transaction
@@ -150,7 +150,7 @@ class Deliverer:
             return
         tried = await self._sender.send(delivery, body)
         jitter = random.random()  # noqa: S311 - spreads retries
-        verdict = judge(tried.answer, tries=delivery.tries, jitter=jitter)
+        verdict = verdict_of(tried.answer, tries=delivery.tries, jitter=jitter)
         self._settled.append(_settled(delivery, tried, verdict))
 
     async def _disconnect(self) -> None:

@@ -87,7 +87,7 @@ class BatchVerdict:
     has_deliveries: bool = False
 
 
-def judge(batch: Sequence[Slice], locked: Mapping[UUID, LockedRun]) -> BatchVerdict:
+def verdict_of(batch: Sequence[Slice], locked: Mapping[UUID, LockedRun]) -> BatchVerdict:
     """Say for each slice whether it fits what Postgres has, under the locks of the batch's transaction."""
     verdict = BatchVerdict()
     for piece in batch:

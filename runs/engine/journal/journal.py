@@ -208,14 +208,14 @@ class Journal:
         """Count what the run takes more in memory, or less."""
         self.held += change
         if not -TOLD_BYTES < self.held - self.told < TOLD_BYTES:
-            self._tell_of_memory()
+            self._report_memory()
 
     def let_go(self) -> None:
         """Count nothing any more: the run is not here any longer."""
         self.held = 0
-        self._tell_of_memory()
+        self._report_memory()
 
-    def _tell_of_memory(self) -> None:
+    def _report_memory(self) -> None:
         change, self.told = self.held - self.told, self.held
         if self.grow is not None:
             self.grow(change)

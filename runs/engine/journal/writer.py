@@ -13,7 +13,7 @@ import psycopg
 from kernel.tasks import end_tasks
 from runs.bus.notices import Advance
 from runs.engine.errors import LeaseLost, RunRefused
-from runs.engine.journal.batches import BatchVerdict, Slice, advanced, closed, judge
+from runs.engine.journal.batches import BatchVerdict, Slice, advanced, closed, verdict_of
 from runs.engine.journal.journal import Closing, Journal
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase, columns, connect, transaction
@@ -46,8 +46,8 @@ class Writer:
     def __init__(self) -> None:
         self.batches = 0
         self.largest_batch = 0
-        self.tell: Callable[[Advance], None] = _tell_nobody
-        self.ring_deliverer: Callable[[], None] = _ring_nobody
+        self.publish: Callable[[Advance], None] = _publish_to_nobody
+        self.ring_deliverer: Callable[[], None] = _ring_no_bell
         self.is_shared: Callable[[], bool] = _is_not_shared
         # By object, not by run: a host that lost a run and claimed it again has two journals of it for a moment.
         self._dirty: dict[int, Journal] = {}
@@ -191,7 +191,7 @@ class Writer:
     async def _write_in_one_transaction(self, connection: AsyncDatabase, batch: list[Slice]) -> BatchVerdict:
         async with connection.pipeline(), transaction(connection):
             locked = await journals.lock_runs(connection, [piece.run_id for piece in batch])
-            verdict = judge(batch, locked)
+            verdict = verdict_of(batch, locked)
             await _veto(connection, verdict, locked)
             await _send(connection, verdict)
         return verdict
@@ -215,11 +215,11 @@ class Writer:
         for piece in verdict.missed:
             self._miss(piece.journal, is_gone=piece.run_id in gone)
         for piece in (*verdict.written, *verdict.vetoed):
-            self.tell(Advance(piece.journal.tenant_id, piece.run_id, piece.last_seq, None))
+            self.publish(Advance(piece.journal.tenant_id, piece.run_id, piece.last_seq, None))
         for piece in (*verdict.closed, *verdict.known):
             status = None if piece.closing is None else str(piece.closing.status)
             RUNS_GIVEN_UP.labels(status).inc()
-            self.tell(Advance(piece.journal.tenant_id, piece.run_id, piece.final_seq, status))
+            self.publish(Advance(piece.journal.tenant_id, piece.run_id, piece.final_seq, status))
 
     def _miss(self, journal: Journal, *, is_gone: bool) -> None:
         journal.misses += 1
@@ -244,11 +244,11 @@ def _are_of_several(dirty: Mapping[int, Journal]) -> bool:
     return False
 
 
-def _tell_nobody(advance: Advance) -> None:
+def _publish_to_nobody(advance: Advance) -> None:
     """Stand in until somebody wants to be told of what is committed; whatever does must be quick and never fail."""
 
 
-def _ring_nobody() -> None:
+def _ring_no_bell() -> None:
     """Stand in until somebody delivers what was inserted; whatever does must be quick and never fail."""
 
 

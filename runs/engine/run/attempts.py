@@ -26,7 +26,7 @@ from runs.engine.plans import ReadyStep
 from runs.engine.run.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere, conditions_of, storable_ports
 from runs.engine.store.claims import Claimed
 from runs.models.wait_kinds import PLATFORM
-from runs.step_api.answer_checks import judged_failure, normalised_ports
+from runs.step_api.answer_checks import checked_failure, normalised_ports
 from runs.step_api.base import (
     IN_DOUBT,
     Defer,
@@ -79,10 +79,10 @@ class Attempt:
         "_deadline",
         "_is_committing",
         "_known",
+        "_publish",
         "_record",
         "_reserve",
         "_streamed",
-        "_tell",
         "_usage",
         "_waits_here",
         "call",
@@ -103,7 +103,7 @@ class Attempt:
         scope: Scope,
         deadline: float,
         context: RuntimeContext,
-        tell: Callable[[Delta], None],
+        publish: Callable[[Delta], None],
         record: Callable[["Attempt", str, Mapping[str, Json]], None],
         reserve: Callable[["Attempt", Hold], Awaitable[None]],
         commit: Callable[[], Awaitable[None]],
@@ -126,7 +126,7 @@ class Attempt:
         self._is_committing = False
         self._deadline = deadline
         self._calls = 0
-        self._tell = tell
+        self._publish = publish
         self._begun_seq = activation.started_seq
         self._streamed = 0
         self._account = account
@@ -146,7 +146,7 @@ class Attempt:
             async with limit:
                 if self._answer is None:
                     answered = await self.step.run(await self.prepare())
-                    self.step.judge(answered)
+                    self.step.check_answer(answered)
                     self._answer = answered
                 answer = self._answer
                 return answer if isinstance(answer, Wait) else await self._completed(answer)
@@ -193,7 +193,7 @@ class Attempt:
         self._waits_here = False
         found = await self.step.handler.look(await self.prepare())
         if isinstance(found, Emit):
-            self.step.judge(found)
+            self.step.check_answer(found)
         return found
 
     def forget(self) -> None:
@@ -311,7 +311,7 @@ class Attempt:
         """Let whoever follows the run live see a piece of text; half a surrogate pair shows as ``?``."""
         if text and not self.cancelled:
             text = text.encode(errors="replace").decode()
-            self._tell(Delta(self._claimed.run_id, *self.key, self.number, self._begun_seq, self._streamed, text))
+            self._publish(Delta(self._claimed.run_id, *self.key, self.number, self._begun_seq, self._streamed, text))
             self._streamed += len(text)
 
     def _record_action(self, event_type: str, payload: MutableMapping[str, Json]) -> None:
@@ -367,7 +367,7 @@ class Attempt:
     def _failure(self, error: BaseException, *, is_late: bool) -> StepFailed:
         """Say what an exception means for the step."""
         if isinstance(error, StepFailed):
-            return judged_failure(self.step.handler.step_type, error)
+            return checked_failure(self.step.handler.step_type, error)
         if isinstance(error, ExpressionError):
             return expression_failure(error)
         if isinstance(error, LlmteamError):

@@ -350,7 +350,7 @@ class Execution:
             scope=Scope(self.state, activation.token, activation, resume_url=self._resume_url),
             deadline=time.monotonic() + min(seconds_left, step.plan_step.timeout_seconds or seconds_left),
             context=self._context,
-            tell=self._around.deltas.tell,
+            publish=self._around.deltas.publish,
             record=self._recorder.record_action,
             reserve=self._spending.reserve,
             known=Known(self._recorder.cookies.begin(), self._recorder.made.of(key)),

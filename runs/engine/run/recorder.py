@@ -19,7 +19,7 @@ from runs.engine.run.times import written_time
 from runs.engine.run.waits import Waits
 from runs.metrics import DEFERRED
 from runs.models.wait_kinds import PLATFORM
-from runs.step_api.answer_checks import judge_record
+from runs.step_api.answer_checks import check_record
 from runs.step_api.base import Defer, StepFailed
 from runs.step_api.cookies import RunCookies
 from runs.step_api.recorded_calls import RecordedCalls
@@ -126,7 +126,7 @@ class RunRecorder:
         Raises:
             StepFailed: It is no event of the action kinds.
         """
-        judge_record(event_type)
+        check_record(event_type)
         plain = normalise(dict(payload), big_integers="text")
         if isinstance(plain, dict):
             self.record(EventType(event_type), plain, attempt.key, attempt.number)

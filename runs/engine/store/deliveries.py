@@ -368,13 +368,13 @@ async def settle(connection: AsyncDatabase, settled: Sequence[Settled]) -> list[
         ending = [one for one in settled if one.delivery_id in mine]
         if ending:
             await connection.execute(LOCK, [sorted(mine)])
-            await connection.execute(SETTLE, columns([_told(one) for one in ending]))
+            await connection.execute(SETTLE, columns([_settled_row(one) for one in ending]))
             urls = sorted({(row[1], row[2]) for row in rows if row[3] and row[2]})
             await connection.execute(LET_OUT, columns(urls) or [[], []])
     return [one for one in settled if one.delivery_id in others]
 
 
-def _told(one: Settled) -> tuple[Any, ...]:
+def _settled_row(one: Settled) -> tuple[Any, ...]:
     return (
         one.delivery_id,
         one.number,

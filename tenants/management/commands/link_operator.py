@@ -30,9 +30,9 @@ class Command(BaseCommand):
             if row.user_id != user.pk:
                 raise CommandError("The account is somebody else's: unlink it in the console first.")
             if made:
-                _tell(user)
+                _audit(user)
         self.stdout.write(f"{user.username} signs in as {row}.")
 
 
-def _tell(user: User) -> None:
+def _audit(user: User) -> None:
     record("operator.account_linked", user, actor="system", after={"issuer": settings.OIDC_ISSUER})

@@ -21,7 +21,7 @@ from tenants.sign_in.accounts.errors import (
     LastAccount,
     TooManyAccounts,
 )
-from tenants.sign_in.claims import Claims, told_email, verified_email
+from tenants.sign_in.claims import Claims, readable_email, verified_email
 from tenants.sign_in.providers import SignInProvider
 from tenants.sign_in.services import account_of
 
@@ -74,7 +74,7 @@ def unlink(*, identity: Identity, actor: str, allow_last: bool) -> None:
     User.objects.select_for_update(no_key=True).get(pk=identity.user_id)
     if not allow_last and not Identity.objects.filter(user=identity.user_id).exclude(pk=identity.pk).exists():
         raise LastAccount(f"{LAST_ACCOUNT} Send `allow_last=true` to go on.")
-    _tell(identity, "member.account_unlinked", actor)
+    _audit(identity, "member.account_unlinked", actor)
     identity.delete()
 
 
@@ -97,16 +97,16 @@ def _link(member: Membership, provider: SignInProvider, claims: Claims) -> Ident
         user = User.objects.select_for_update(no_key=True).get(pk=member.user_id)
         known = Identity.objects.filter(issuer=provider.issuer, subject=claims["sub"]).first()
         if known is not None and known.user_id != user.pk:
-            raise AccountTaken(told_email(claims))
+            raise AccountTaken(readable_email(claims))
         if known is not None:
             return known
         email = verified_email(claims, trusted=provider.emails_verified)
         if email is None or email != user.email.lower():
-            raise AccountOfAnotherEmail(told_email(claims))
+            raise AccountOfAnotherEmail(readable_email(claims))
         if Identity.objects.filter(user=user).count() >= MAX_ACCOUNTS:
             raise TooManyAccounts
         identity = Identity.objects.create(user=user, issuer=provider.issuer, subject=str(claims["sub"]))
-        _tell(identity, "member.account_linked", f"member:{member.id}", identity_provider=provider.key)
+        _audit(identity, "member.account_linked", f"member:{member.id}", identity_provider=provider.key)
         return identity
 
 
@@ -114,7 +114,7 @@ def _is_only_here(member: Membership) -> bool:
     return not (member.user.is_staff or member.user.memberships.exclude(tenant_id=member.tenant_id).exists())
 
 
-def _tell(identity: Identity, action: str, actor: str, **more: Json) -> None:
+def _audit(identity: Identity, action: str, actor: str, **more: Json) -> None:
     members: list[Model] = [*Membership.objects.filter(user=identity.user_id)]
     for place in members or [identity.user]:
         record(action, place, actor=actor, after={"issuer": identity.issuer, **more})

@@ -13,7 +13,7 @@ from kernel.clock import utc_now
 from tenants.members.sessions import IDENTITY
 from tenants.models import Identity, User
 from tenants.sign_in.backend import NAME
-from tenants.sign_in.claims import Claims, told_email
+from tenants.sign_in.claims import Claims, readable_email
 from tenants.sign_in.errors import NotOperator, SecondFactorMissing
 from tenants.sign_in.providers import SignInProvider, installation_provider
 from tenants.sign_in.services import SignedIn, account_of
@@ -42,7 +42,7 @@ def sign_in_operator(*, provider: SignInProvider, claims: Claims) -> SignedIn:
     with unscoped("operators belong to no tenant"):
         found = Identity.objects.select_related("user").filter(issuer=provider.issuer, subject=claims["sub"]).first()
         if found is None or not (found.user.is_active and found.user.is_staff):
-            raise NotOperator(told_email(claims))
+            raise NotOperator(readable_email(claims))
         found.last_used_at = utc_now()
         found.save(update_fields=["last_used_at"])
         after = {"identity_provider": provider.key, "acr": claims.get("acr"), "amr": claims.get("amr")}

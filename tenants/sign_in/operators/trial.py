@@ -13,7 +13,7 @@ from foundation.scope import unscoped
 from kernel.types import Json
 from tenants.models import User
 from tenants.sign_in.backend import ProviderBackend, Stage
-from tenants.sign_in.claims import listed_groups, told_email, why_untold
+from tenants.sign_in.claims import listed_groups, readable_email, why_untold
 from tenants.sign_in.errors import PersonRefused, ProviderRefused, SignInRefused, StateRefused
 from tenants.sign_in.id_tokens import algorithms_of
 from tenants.sign_in.metadata import directory, fetch_keys, fetch_metadata
@@ -126,7 +126,7 @@ def _own_words(request: HttpRequest) -> str:
 
 def _let_in(backend: ProviderBackend, signed_in: SignedIn) -> TrialFinding:
     where = ", ".join(f"{one.role} of {one.tenant.name}" for one in signed_in.members)
-    came = told_email(backend.claims) or "an account without an e-mail"
+    came = readable_email(backend.claims) or "an account without an e-mail"
     return TrialFinding(
         Stage.PERSON.value,
         TrialVerdict.PASSED,

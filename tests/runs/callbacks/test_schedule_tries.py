@@ -11,8 +11,8 @@ from runs.callbacks.schedule import (
     MAX_RETRY_AFTER_SECONDS,
     MAX_TRIES,
     DeliveryAnswer,
-    judge,
     next_delay,
+    verdict_of,
 )
 from runs.models import DeliveryStatus
 
@@ -47,7 +47,7 @@ def test_a_receiver_may_ask_for_later_but_not_for_ever_nor_for_sooner(tries: int
 
 @given(code=st.integers(200, 299), tries=st.integers(1, MAX_TRIES))
 def test_any_2xx_is_an_arrival(code: int, tries: int) -> None:
-    verdict = judge(DeliveryAnswer(code), tries=tries, jitter=MIDDLE)
+    verdict = verdict_of(DeliveryAnswer(code), tries=tries, jitter=MIDDLE)
     assert (verdict.status, verdict.delay_seconds) == (DeliveryStatus.DELIVERED, None)
 
 
@@ -55,19 +55,19 @@ def test_any_2xx_is_an_arrival(code: int, tries: int) -> None:
 def test_a_receiver_that_is_not_ready_yet_is_tried_again_soon(code: int) -> None:
     waited = 0.0
     for tries in range(1, 6):
-        verdict = judge(DeliveryAnswer(code), tries=tries, jitter=MIDDLE)
+        verdict = verdict_of(DeliveryAnswer(code), tries=tries, jitter=MIDDLE)
         assert verdict.status is DeliveryStatus.PENDING
         waited += verdict.delay_seconds or 0
     assert 110 < waited < 115
 
 
 def test_gone_ends_it_at_once() -> None:
-    assert judge(DeliveryAnswer(410), tries=1, jitter=MIDDLE).status is DeliveryStatus.REFUSED
+    assert verdict_of(DeliveryAnswer(410), tries=1, jitter=MIDDLE).status is DeliveryStatus.REFUSED
 
 
 @given(code=Codes, tries=st.integers(1, MAX_TRIES - 1))
 def test_everything_else_is_tried_again(code: int, tries: int) -> None:
-    verdict = judge(DeliveryAnswer(code), tries=tries, jitter=MIDDLE)
+    verdict = verdict_of(DeliveryAnswer(code), tries=tries, jitter=MIDDLE)
     assert verdict.status is DeliveryStatus.PENDING
     assert verdict.delay_seconds is not None
 
@@ -83,14 +83,14 @@ def test_everything_else_is_tried_again(code: int, tries: int) -> None:
     ],
 )
 def test_after_the_last_try_nothing_more_is_tried(answer: DeliveryAnswer) -> None:
-    before = judge(answer, tries=MAX_TRIES - 1, jitter=MIDDLE)
+    before = verdict_of(answer, tries=MAX_TRIES - 1, jitter=MIDDLE)
     assert before.status is DeliveryStatus.PENDING
-    assert judge(answer, tries=MAX_TRIES, jitter=MIDDLE).status is DeliveryStatus.EXHAUSTED
+    assert verdict_of(answer, tries=MAX_TRIES, jitter=MIDDLE).status is DeliveryStatus.EXHAUSTED
 
 
 @pytest.mark.parametrize("code", [BLOCKED, CLEARED])
 def test_what_the_policy_blocks_or_has_no_url_any_more_is_not_tried_again(code: str) -> None:
-    blocked = judge(DeliveryAnswer(error_code=code), tries=1, jitter=MIDDLE)
+    blocked = verdict_of(DeliveryAnswer(error_code=code), tries=1, jitter=MIDDLE)
     assert blocked.status is DeliveryStatus.BLOCKED
-    away = judge(DeliveryAnswer(error_code="CONNECTION_FAILED"), tries=1, jitter=MIDDLE)
+    away = verdict_of(DeliveryAnswer(error_code="CONNECTION_FAILED"), tries=1, jitter=MIDDLE)
     assert away.status is DeliveryStatus.PENDING

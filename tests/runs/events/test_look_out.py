@@ -33,15 +33,15 @@ async def test_a_host_goes_on_telling_whatever_becomes_of_redis(settings: Any) -
         notices.start()
         with hub.watching(("run", run_id)) as watch:
             await _until(lambda: hub._subscribed)
-            notices.tell(Advance(new_id(), run_id, 1, None))
+            notices.publish(Advance(new_id(), run_id, 1, None))
             await _until(lambda: watch.mark == 1)
             valkey.stop()
-            notices.tell(Advance(new_id(), run_id, 2, None))
+            notices.publish(Advance(new_id(), run_id, 2, None))
             await _until(lambda: notices.failures == 1)
             assert watch.mark == 1
             valkey.revive()
             await _until(lambda: hub._subscribed)
-            notices.tell(Advance(new_id(), run_id, 3, "completed"))
+            notices.publish(Advance(new_id(), run_id, 3, "completed"))
             await _until(lambda: (watch.mark, watch.status) == (3, "completed"))
         await notices.stop()
         await _end(hub)
@@ -51,9 +51,9 @@ async def test_a_host_goes_on_telling_whatever_becomes_of_redis(settings: Any) -
 async def test_notices_end_at_whatever_moment_they_are_stopped(moment: int) -> None:
     notices = Notices()
     notices.start()
-    notices.tell(Advance(new_id(), new_id(), 1, None))
+    notices.publish(Advance(new_id(), new_id(), 1, None))
     await _until(lambda: not notices._pending)
-    notices.tell(Advance(new_id(), new_id(), 2, "completed"))
+    notices.publish(Advance(new_id(), new_id(), 2, "completed"))
     for _ in range(moment):
         await asyncio.sleep(0)
     async with asyncio.timeout(5):

@@ -72,14 +72,14 @@ async def test_a_host_that_cannot_tell_keeps_a_bounded_text_and_never_fails(sett
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     deltas = Deltas()
     for number in range(100):
-        deltas.tell(piece(number))
+        deltas.publish(piece(number))
     await asyncio.sleep(0.3)
     assert deltas.dropped == 1, "what came together was one piece"
     for number in range(20_000):
-        deltas.tell(piece(number * 100, "x" * 100))
+        deltas.publish(piece(number * 100, "x" * 100))
     assert deltas._waiting == MAX_AT_ONCE, "of one attempt"
     for number in range(100):
-        deltas.tell(piece(0, "x" * MAX_AT_ONCE, step_id=f"speak_{number}"))
+        deltas.publish(piece(0, "x" * MAX_AT_ONCE, step_id=f"speak_{number}"))
     assert deltas._waiting == MAX_PENDING, "of all"
     assert deltas.dropped > 19_000
     await deltas.stop()
@@ -117,7 +117,7 @@ async def test_a_slow_reader_gets_all_events_and_none_of_the_pieces(acme: Custom
 
     async def speak_until(count: int) -> None:
         for number in range(100):
-            deltas.tell(Delta(run.id, "step_1", 1, 1, 1, number, "x"))
+            deltas.publish(Delta(run.id, "step_1", 1, 1, 1, number, "x"))
             await asyncio.sleep(0.1)
             if seen.count("step.delta") >= count:
                 return
@@ -129,7 +129,7 @@ async def test_a_slow_reader_gets_all_events_and_none_of_the_pieces(acme: Custom
     assert before >= 2, "a reader who keeps up hears them"
     reader.lag(MAX_UNSENT_FOR_LIVE + 1)
     for number in range(10):
-        deltas.tell(Delta(run.id, "step_1", 1, 1, 1, number, "x"))
+        deltas.publish(Delta(run.id, "step_1", 1, 1, 1, number, "x"))
         await asyncio.sleep(0.06)
     await sync_to_async(run.write)("action.started", "action.completed", "segment.completed")
     await asyncio.wait_for(reading, 20)

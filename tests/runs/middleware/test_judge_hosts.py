@@ -215,7 +215,7 @@ async def test_redis_and_a_process_on_its_own_judge_alike(timed_states: Any, see
         request = story.next()
         expected = local.ask(request, now=story.now)
         assert await timed_states(key, request, story.now) == expected, request
-        story.ask(request, expected)
+        story.take(request, expected)
         seen.add(expected.verdict)
     assert len(seen) >= 4, "the story was too quiet"
 

@@ -315,7 +315,7 @@ def test_nothing_sent_as_a_credential_is_quotable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("complaint", "code"),
+    ("service_error", "code"),
     [
         (
             ServiceError(404, ("DeploymentNotFound",), "The API deployment for this resource does not exist."),

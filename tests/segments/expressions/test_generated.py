@@ -133,7 +133,7 @@ def test_a_hundred_thousand_expressions_give_plain_data_or_a_typed_error(source:
     check(source, DATA)
 
 
-# Python's own spelling of the language, where `ast.parse` is the judge of how operators bind.
+# Python's own spelling of the language, where `ast.parse` is the validate_pooled of how operators bind.
 def python(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """Build a Python expression out of smaller ones, without brackets that would hide how it binds."""
     operators = ["+", "-", "*", "/", "//", "%", "**", "==", "<", "and", "or", "in", "not in", "!=", "is not None and"]

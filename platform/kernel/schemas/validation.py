@@ -1,4 +1,4 @@
-"""Judging of a tenant's value by a schema: in place where that is quick, else in the compute pool."""
+"""Validation of a tenant's value by a schema: in place where that is quick, else in the compute pool."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any, Final
@@ -10,13 +10,15 @@ from kernel.schemas.compiled import SchemaUnusable
 from kernel.schemas.violations import Violation, quick_violations, violations
 from kernel.types import Json
 
-FUNCTION: Final = "schema_misfits"
-"""What the compute pool calls ``judge_bytes``."""
+FUNCTION: Final = "schema_violations"
+"""What the compute pool calls ``violations_in_bytes``."""
 
 _UNUSABLE: Final = "unusable"
 
 
-def judge(tenant: Hashable, value: Json, schema: Mapping[str, Json], *, formats: bool = False) -> list[Violation]:
+def violations_in(
+    tenant: Hashable, value: Json, schema: Mapping[str, Json], *, formats: bool = False
+) -> list[Violation]:
     """Tell where a value does not fit a schema, at most 50 places; for threads, which may wait here for seconds.
 
     Args:
@@ -35,17 +37,17 @@ def judge(tenant: Hashable, value: Json, schema: Mapping[str, Json], *, formats:
     return _read(compute_pool().run_blocking(tenant, FUNCTION, _write(value, schema, formats)))
 
 
-async def judge_async(
+async def violations_in_async(
     tenant: Hashable, value: Json, schema: Mapping[str, Json], *, formats: bool = False
 ) -> list[Violation]:
-    """Do the same while the event loop goes on; raises as ``judge``."""
+    """Do the same while the event loop goes on; raises as ``violations_in``."""
     quick = quick_violations(value, schema, formats=formats)
     if quick is not None:
         return quick
     return _read(await compute_pool().run(tenant, FUNCTION, _write(value, schema, formats)))
 
 
-def judge_bytes(payload: bytes) -> bytes:
+def violations_in_bytes(payload: bytes) -> bytes:
     """Judge in a compute process."""
     value, schema, formats = orjson.loads(payload)
     try:
