@@ -1,8 +1,7 @@
 """JSON Schemas (2020-12) that others bring along: compiled once, applied within bounds, fetching nothing.
 
-``violations_in`` and ``violations_in_async`` list the places where a value does not fit a schema: computed in place where
-that takes milliseconds at most, else in the compute pool. ``quick_violations`` lists them where that takes
-milliseconds, and otherwise raises.
+``violations_in`` and ``violations_in_async`` list the places where a value does not fit a schema: in place where
+that takes milliseconds, else in the compute pool. ``quick_violations`` gives None where that would take longer.
 """
 
 from kernel.schemas.compiled import SchemaUnusable, compiled, is_linear_pattern
