@@ -7,11 +7,11 @@ from uuid import UUID
 from audit.services import record
 from humantasks.metrics import MAILS, OVER_LIMIT, TASKS_ENDED, count_behind_commit
 from humantasks.models import HumanTask, Notice, NoticeKind
-from humantasks.people import Asked, to_tell
+from humantasks.people import Asked, to_notify
 from humantasks.types import Outcome, TaskStatus
 from kernel.clock import utc_now
 from kernel.types import Json
-from runs.commands import tell_of_task
+from runs.commands import signal_task
 from runs.models import Run
 
 SYSTEM: Final = "system"
@@ -53,16 +53,16 @@ def notify_members(task: HumanTask, kind: NoticeKind, *, but: UUID | None = None
     """Have those who are asked be told by mail, while the tenant's mails that wait are not too many already."""
     asked = Asked(task.asked, task.assignee, tuple(task.candidate_groups), task.is_for_all)
     waiting = Notice.objects.filter(tenant_id=task.tenant_id, next_at__isnull=False)[:MAX_WAITING].count()
-    rows = [Notice(tenant_id=task.tenant_id, task=task, member=one, kind=kind) for one in to_tell(asked, but=but)]
+    rows = [Notice(tenant_id=task.tenant_id, task=task, member=one, kind=kind) for one in to_notify(asked, but=but)]
     for row in rows[max(0, MAX_WAITING - waiting) :]:
         row.next_at, row.error = None, TOO_MANY
         count_behind_commit(MAILS, OVER_LIMIT)
     Notice.objects.bulk_create(rows)
 
 
-def tell_journal(task: HumanTask, run: Run, event: str, told: Mapping[str, Json], **answer: Json) -> None:
+def signal_event(task: HumanTask, run: Run, event: str, told: Mapping[str, Json], **answer: Json) -> None:
     """Have the run's journal tell what became of a task."""
-    tell_of_task(
+    signal_task(
         run,
         {
             "event": event,

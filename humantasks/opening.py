@@ -8,7 +8,7 @@ from uuid import UUID
 
 from audit.services import record
 from foundation.scope import tenant_scope
-from humantasks.lifecycle import SYSTEM, assign, close, lock_run, lock_task, notify_members, tell_journal, who_is_asked
+from humantasks.lifecycle import SYSTEM, assign, close, lock_run, lock_task, notify_members, signal_event, who_is_asked
 from humantasks.metrics import TASKS_OPENED, count_behind_commit
 from humantasks.models import HumanTask, NoticeKind
 from humantasks.people import whom
@@ -45,7 +45,7 @@ class TaskSpec:
     on_timeout: str = ""
 
 
-def open_task(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int, wish: TaskSpec) -> HumanTask:
+def open_task(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int, spec: TaskSpec) -> HumanTask:
     """Open the task of an activation, once however often the step is tried.
 
     When the step is tried again and shows something else, the open task shows that, and the decisions about what was
@@ -56,15 +56,15 @@ def open_task(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int, w
         run_id: The run.
         step_id: The step.
         activation: Its activation.
-        wish: What is asked.
+        spec: What is asked.
     """
     with tenant_scope(tenant_id):
         run = Run.objects.select_related("tenant").get(id=run_id)
         task = HumanTask.objects.select_for_update().filter(run=run, step_id=step_id, activation=activation).first()
         if task is None:
-            return _new_task(run, step_id, activation, wish)
-        if task.is_open and task.content_hash != _hash(run, wish):
-            _show_anew(task, run, wish)
+            return _new_task(run, step_id, activation, spec)
+        if task.is_open and task.content_hash != _hash(run, spec):
+            _show_anew(task, run, spec)
     return task
 
 
@@ -96,9 +96,9 @@ def take_back(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int) -
             close(task, TaskStatus.CANCELLED, actor=SYSTEM)
 
 
-def _new_task(run: Run, step_id: str, activation: int, wish: TaskSpec) -> HumanTask:
+def _new_task(run: Run, step_id: str, activation: int, spec: TaskSpec) -> HumanTask:
     now = utc_now()
-    due_at = now + timedelta(seconds=wish.timeout_seconds)
+    due_at = now + timedelta(seconds=spec.timeout_seconds)
     task = HumanTask(
         tenant=run.tenant,
         run=run,
@@ -106,20 +106,20 @@ def _new_task(run: Run, step_id: str, activation: int, wish: TaskSpec) -> HumanT
         step_id=step_id,
         activation=activation,
         started_by=run.started_by_actor,
-        needed=wish.needed,
-        voters=wish.voters,
-        four_eyes=wish.four_eyes,
-        priority=wish.priority,
-        timeout_seconds=wish.timeout_seconds,
-        reminder_seconds=wish.reminder_seconds,
-        chain=list(wish.chain),
-        on_timeout=wish.on_timeout,
+        needed=spec.needed,
+        voters=spec.voters,
+        four_eyes=spec.four_eyes,
+        priority=spec.priority,
+        timeout_seconds=spec.timeout_seconds,
+        reminder_seconds=spec.reminder_seconds,
+        chain=list(spec.chain),
+        on_timeout=spec.on_timeout,
         due_at=due_at,
-        remind_at=_first_reminder(now, due_at, wish.reminder_seconds),
+        remind_at=_first_reminder(now, due_at, spec.reminder_seconds),
         created_at=now,
     )
-    _show(task, run, wish)
-    assign(task, whom(tenant=run.tenant, ref=wish.assignee_ref, groups=wish.candidate_groups))
+    _show(task, run, spec)
+    assign(task, whom(tenant=run.tenant, ref=spec.assignee_ref, groups=spec.candidate_groups))
     task.save(force_insert=True)
     notify_members(task, NoticeKind.ASKED)
     count_behind_commit(TASKS_OPENED, task.task_type)
@@ -127,29 +127,29 @@ def _new_task(run: Run, step_id: str, activation: int, wish: TaskSpec) -> HumanT
     return task
 
 
-def _show(task: HumanTask, run: Run, wish: TaskSpec) -> None:
-    task.task_type, task.title, task.description = wish.task_type, wish.title, wish.description
-    task.data, task.form, task.choices, task.ports = wish.data, dict(wish.form), list(wish.choices), list(wish.ports)
-    task.content_hash = _hash(run, wish)
+def _show(task: HumanTask, run: Run, spec: TaskSpec) -> None:
+    task.task_type, task.title, task.description = spec.task_type, spec.title, spec.description
+    task.data, task.form, task.choices, task.ports = spec.data, dict(spec.form), list(spec.choices), list(spec.ports)
+    task.content_hash = _hash(run, spec)
 
 
-def _show_anew(task: HumanTask, run: Run, wish: TaskSpec) -> None:
-    _show(task, run, wish)
+def _show_anew(task: HumanTask, run: Run, spec: TaskSpec) -> None:
+    _show(task, run, spec)
     task.decisions.all().delete()
     task.save()
     record("task.changed", task, actor=SYSTEM, after={"content_hash": task.content_hash})
 
 
-def _hash(run: Run, wish: TaskSpec) -> str:
+def _hash(run: Run, spec: TaskSpec) -> str:
     """Name what is shown: the revision, the texts, the data, the form."""
     shown: dict[str, Json] = {
         "revision": str(run.revision_id),
-        "task_type": wish.task_type,
-        "title": wish.title,
-        "description": wish.description,
-        "data": wish.data,
-        "form": dict(wish.form),
-        "choices": list(wish.choices),
+        "task_type": spec.task_type,
+        "title": spec.title,
+        "description": spec.description,
+        "data": spec.data,
+        "form": dict(spec.form),
+        "choices": list(spec.choices),
     }
     return content_hash(shown)
 
@@ -174,10 +174,10 @@ def _at_deadline(task: HumanTask, run: Run, now: datetime) -> None:
     told: dict[str, Json] = {"decision": None, "timed_out": True}
     if step.port is None:
         message = "Nobody answered in time."
-        tell_journal(task, run, "human.task_completed", told, answer={"error": {"code": TIMED_OUT, "message": message}})
+        signal_event(task, run, "human.task_completed", told, answer={"error": {"code": TIMED_OUT, "message": message}})
     else:
         value = {"task_id": str(task.id), "decision": "timeout", "data": task.data, "decisions": []}
-        tell_journal(task, run, "human.task_completed", told, answer={"port": step.port, "value": value})
+        signal_event(task, run, "human.task_completed", told, answer={"port": step.port, "value": value})
 
 
 def _escalate(task: HumanTask, run: Run, step: Escalate, now: datetime) -> None:
@@ -189,7 +189,7 @@ def _escalate(task: HumanTask, run: Run, step: Escalate, now: datetime) -> None:
     task.save()
     notify_members(task, NoticeKind.ESCALATED)
     told = {"level": task.level, **who_is_asked(task), "before": before, "until": _written(task)}
-    tell_journal(task, run, "human.task_escalated", told)
+    signal_event(task, run, "human.task_escalated", told)
     record("task.escalated", task, actor=SYSTEM, after={"level": task.level, **who_is_asked(task)})
 
 

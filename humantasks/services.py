@@ -16,7 +16,7 @@ from humantasks.lifecycle import (
     close,
     lock_run,
     notify_members,
-    tell_journal,
+    signal_event,
     who_is_asked,
 )
 from humantasks.models import HumanTask, NoticeKind, TaskDecision
@@ -48,7 +48,7 @@ def claim_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
             task.claimed_by_id, task.claimed_at = person.member_id, utc_now()
             task.first_claimed_at = task.first_claimed_at or task.claimed_at
             task.save(update_fields=["claimed_by", "claimed_at", "first_claimed_at"])
-            _tell_assigned(task, run, person, {"claimed_by": _shown(person)})
+            _signal_assignment(task, run, person, {"claimed_by": _shown(person)})
             record("task.claimed", task, actor=person.full_actor)
         return _again(task)
 
@@ -59,7 +59,7 @@ def release_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
         _allow(task, rules.may_release(facts, person))
         task.claimed_by = task.claimed_at = None
         task.save(update_fields=["claimed_by", "claimed_at"])
-        _tell_assigned(task, run, person, {"claimed_by": None})
+        _signal_assignment(task, run, person, {"claimed_by": None})
         record("task.released", task, actor=person.full_actor)
         return _again(task)
 
@@ -78,7 +78,7 @@ def delegate_task(*, tenant: Tenant, person: Person, task_id: UUID, to: UUID) ->
         assign(task, Asked(ref=shown_name(member), assignee=member))
         task.save()
         notify_members(task, NoticeKind.DELEGATED, but=person.member_id)
-        _tell_assigned(task, run, person, {**who_is_asked(task), "before": before})
+        _signal_assignment(task, run, person, {**who_is_asked(task), "before": before})
         record("task.delegated", task, actor=person.full_actor, after=who_is_asked(task))
         return _again(task)
 
@@ -267,7 +267,7 @@ def _end(task: HumanTask, run: Run, person: Person, answer: TaskAnswer, ended: s
     }
     told = {name: value[name] for name in ("decision", "choice", "comment", "decided_by", "decided_at")}
     port = rules.port_of(ended, answer.choice, task.ports)
-    tell_journal(task, run, "human.task_completed", told, answer={"port": port, "value": value})
+    signal_event(task, run, "human.task_completed", told, answer={"port": port, "value": value})
 
 
 def _written(decision: TaskDecision) -> dict[str, Json]:
@@ -289,8 +289,8 @@ def _person(member_id: UUID | None, name: str, key: str | None) -> dict[str, Jso
     return {**written, "key": key} if key else written
 
 
-def _tell_assigned(task: HumanTask, run: Run, person: Person, told: dict[str, Json]) -> None:
-    tell_journal(task, run, "human.task_assigned", {**told, "by": _shown(person)})
+def _signal_assignment(task: HumanTask, run: Run, person: Person, told: dict[str, Json]) -> None:
+    signal_event(task, run, "human.task_assigned", {**told, "by": _shown(person)})
 
 
 def _again(task: HumanTask) -> HumanTask:

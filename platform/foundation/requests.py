@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from foundation.request_fields import Texts, misfits_by_name
+from foundation.request_fields import Texts, violations_by_name
 from kernel.errors import ErrorItem, Invalid
 from kernel.paging import MAX_CURSOR_LENGTH
 
@@ -43,7 +43,7 @@ class Strict(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         """Check the members' names first, all at once."""
-        misfits: dict[str, Any] = {}
+        violations: dict[str, Any] = {}
         if isinstance(data, dict):
             kept = {name: value for name, value in data.items() if value is not None or not self._is_left_out(name)}
             data = Texts(kept) if isinstance(data, Texts) else kept
@@ -51,14 +51,14 @@ class Strict(serializers.Serializer[Any]):
             unknown = [name for name in data if name not in self.fields]
             if unknown:
                 raise serializers.ValidationError({name: [self._unknown(name)] for name in unknown[:50]})
-            misfits = misfits_by_name(self.fields, data)
+            violations = violations_by_name(self.fields, data)
         try:
             checked = super().to_internal_value(data)
         except serializers.ValidationError as error:
             told: Any = error.detail
-            raise serializers.ValidationError({**told, **misfits}) from None
-        if misfits:
-            raise serializers.ValidationError(misfits)
+            raise serializers.ValidationError({**told, **violations}) from None
+        if violations:
+            raise serializers.ValidationError(violations)
         return checked
 
     def _unknown(self, name: str) -> serializers.ErrorDetail:

@@ -72,7 +72,7 @@ class StartSegmentView(APIView):
     def post(self, request: Request, segment_id: str) -> Response:
         """Start, or find the run an earlier start made."""
         fields = serializers.SavedStart.read(request.data)
-        return _start(request, fields.wish(segment_id, runs_url=runs_location(request)), segment_id=segment_id)
+        return _start(request, fields.start_request(segment_id, runs_url=runs_location(request)), segment_id=segment_id)
 
 
 class RunsView(APIView):
@@ -113,7 +113,7 @@ class RunsView(APIView):
     def post(self, request: Request) -> Response:
         """Start, or find the run an earlier start made."""
         fields = serializers.InlineStart.read(request.data)
-        return _start(request, fields.wish(runs_url=runs_location(request)), segment_id=None)
+        return _start(request, fields.start_request(runs_url=runs_location(request)), segment_id=None)
 
 
 class RunView(APIView):
@@ -133,9 +133,9 @@ class RunView(APIView):
     )
     def get(self, request: Request, run_id: str) -> Response:
         """Answer the run as it is, or as it is once it is over."""
-        wish = answer_options_of(request)
+        options = answer_options_of(request)
         run = selectors.get_run(tenant=caller_of(request).tenant, run_id=selectors.read_run_id(run_id))
-        return RunResponse(run, partial(run_body, request=request), wish=wish, is_read=not wish.wait_seconds)
+        return RunResponse(run, partial(run_body, request=request), options=options, is_read=not options.wait_seconds)
 
 
 class RunStepsView(APIView):
@@ -185,23 +185,23 @@ class RunValueView(APIView):
         return ChunksResponse(value.slices(), size=value.size)
 
 
-def _start(request: Request, wish: services.StartRequest, *, segment_id: str | None) -> RunResponse:
+def _start(request: Request, spec: services.StartRequest, *, segment_id: str | None) -> RunResponse:
     caller, answer = caller_of(request), answer_options_of(request)
     started = services.start_run(
         tenant=caller.tenant,
         api_key=caller.api_key,
         actor=caller.actor,
-        wish=wish,
+        spec=spec,
         once=idempotency_of(request, segment_id=segment_id),
     )
-    return started_response(request, started, wish=answer)
+    return started_response(request, started, options=answer)
 
 
-def started_response(request: Request, started: Started, *, wish: AnswerOptions) -> RunResponse:
+def started_response(request: Request, started: Started, *, options: AnswerOptions) -> RunResponse:
     """Answer a start with its run, and where that can be read."""
     location = run_location(started.run.id, request)
     show = partial(run_body, request=request)
-    response = RunResponse(started.run, show, wish=wish, location=location)
+    response = RunResponse(started.run, show, options=options, location=location)
     if started.replayed:
         response["Idempotent-Replayed"] = "true"
     return response

@@ -15,8 +15,8 @@ from kernel.paging import CursorRefused, page_body
 from segments import errors, examples, selectors, services
 from segments.api import serializers
 from segments.definition import json_schema
-from segments.judgements import judge
 from segments.known_names import known_names_of
+from segments.pooled_validation import validate_pooled
 from tenants.access.callers import caller_of
 
 READ, WRITE = "segments:read", "segments:write"
@@ -91,7 +91,7 @@ class ValidateView(APIView):
     def post(self, request: Request) -> Response:
         """Answer the findings."""
         tenant = caller_of(request).tenant
-        verdict = judge(tenant, request.data, known_names_of(tenant))
+        verdict = validate_pooled(tenant, request.data, known_names_of(tenant))
         return Response(serializers.validation_body(verdict))
 
 
