@@ -1,4 +1,4 @@
-"""What the floor's program asks of its surroundings: a database, payloads, resources used, one JSON line a figure."""
+"""Surroundings of the floor's program: a database, payloads, resources used, one JSON line a figure."""
 
 import json
 import os

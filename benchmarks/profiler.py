@@ -1,4 +1,4 @@
-"""Samples a process's stacks while something is measured."""
+"""Sampling profiler of a process's stacks, used while something is measured."""
 
 import subprocess
 import sys

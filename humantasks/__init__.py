@@ -1,1 +1,1 @@
-"""WHAT WAITS FOR A PERSON: announces the human_task step type."""
+"""Human tasks: work that waits for a person. Registers the human_task step type."""

@@ -1,4 +1,4 @@
-"""What can go wrong about human tasks."""
+"""Errors about human tasks."""
 
 from kernel.errors import Conflict, Invalid, NotFound, Refused
 

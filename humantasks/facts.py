@@ -1,4 +1,4 @@
-"""What the rules look at, read from a task's rows."""
+"""Facts of a task for its rules, read from the task's rows."""
 
 from humantasks.models import HumanTask
 from humantasks.people import shown_name

@@ -1,4 +1,4 @@
-"""What this process counts about human tasks for Prometheus, each once it is committed. No tenant is named."""
+"""Prometheus metrics of human tasks, counted once their change is committed. No tenant is named."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""WHAT WAITS FOR A PERSON: tasks, the decisions about them, and the mails that tell of them."""
+"""Rows of human tasks: tasks, the decisions about them, and the mails about them."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models

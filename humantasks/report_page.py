@@ -1,4 +1,4 @@
-"""The console's page of how long people take: the API's report, one tenant at a time."""
+"""The console's report page of people's times, one tenant at a time."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""When a task is looked at again, and what its deadline brings. Pure."""
+"""Schedule of a task: its next look, and the effect of its deadline. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The step that asks people: its config, its card, its handler."""
+"""The human_task step: its config, its card, its handler."""
 
 import asyncio
 import logging

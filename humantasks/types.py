@@ -1,4 +1,4 @@
-"""The words of human tasks: what is asked, how it is answered, how urgent it is."""
+"""Enumerations of human tasks: types, statuses, priorities, decisions."""
 
 from dataclasses import dataclass
 from enum import StrEnum

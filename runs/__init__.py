@@ -1,1 +1,1 @@
-"""WHAT RUNS: runs, their rules and their engine."""
+"""Runs: their rules, their engine, and everything that follows them."""

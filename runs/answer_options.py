@@ -1,4 +1,4 @@
-"""Options of an answer about a run: how long to wait, for what, and how to tell a failure."""
+"""Options of an answer about a run: the time to wait, the end to wait for, the form of a failure."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What may be asked of a run that exists: to pause, to resume, to end. Which status allows what stands in one table."""
+"""Run commands: pause, resume, cancel. One table says which status allows which command."""
 
 from collections.abc import Mapping
 from enum import Enum, auto

@@ -1,4 +1,4 @@
-"""Trying a connection: one small call, and what came of it in words."""
+"""Connection trials: one small call, and its result in words."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What can go wrong about runs."""
+"""Errors about runs."""
 
 from kernel.errors import Conflict, Invalid, NotFound, Unavailable
 

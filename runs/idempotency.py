@@ -1,4 +1,4 @@
-"""Starting once per idempotency key, whatever is started and however often the caller repeats itself."""
+"""Idempotent starts: one start for each idempotency key, however often the caller repeats it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress

@@ -1,4 +1,4 @@
-"""Checking of a run's input, and of what models say, against the schemas of a segment."""
+"""Validation of a run's input and of models' answers against the schemas of a segment."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

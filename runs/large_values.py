@@ -1,4 +1,4 @@
-"""Links in the place of values that are too large to be shown among others."""
+"""Links in place of values that are too large to be shown among others."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What this process counts for Prometheus. No tenant is named: whoever reads a metric may see all of it."""
+"""Prometheus metrics of runs in this process. No tenant is named: whoever reads a metric may see all of it."""
 
 from functools import lru_cache
 from typing import Final

@@ -1,4 +1,4 @@
-"""Replaying: a new run of the same revision, from the start or from one activation of an earlier run."""
+"""Replay: a new run of the same revision, from the start or from one activation of an earlier run."""
 
 import re
 from collections.abc import Iterator

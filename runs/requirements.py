@@ -1,4 +1,4 @@
-"""What a host must have to execute a run: step types, and providers of the language models its steps ask."""
+"""Requirements of a run on its host: step types, and providers of the language models its steps ask."""
 
 from runs.models import Run
 from runs.providers.registry import is_provider_offer, provider_offer

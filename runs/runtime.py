@@ -1,4 +1,4 @@
-"""Connections a deployment registers in code, for all its tenants; a tenant's own connection of a name wins."""
+"""Runtime registries: connections that a deployment registers in code for all tenants. A tenant's own ones win."""
 
 from dataclasses import dataclass, field
 from functools import cache

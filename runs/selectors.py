@@ -1,4 +1,4 @@
-"""What is read about runs."""
+"""Queries of runs."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Trying one step type out: a run of one step, made for it and marked as a test."""
+"""Trial of one step type: a run of one step, marked as a test."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,1 +1,1 @@
-"""WHAT CAN RUN: segments, their contract and catalog."""
+"""Segments: their contract, their catalog, their revisions."""

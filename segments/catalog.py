@@ -1,4 +1,4 @@
-"""What a step type is to the outside: its card, its config schema, its role in a graph. Source: catalog.md."""
+"""The step catalog: the card of each step type, its config schema, its role in a graph."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What can go wrong about segments."""
+"""Errors about segments."""
 
 from collections.abc import Iterable
 

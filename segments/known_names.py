@@ -1,4 +1,4 @@
-"""What a tenant has that its segments may name."""
+"""Names a tenant's segments may use: its connections, prompts and people."""
 
 from segments.prompts.selectors import prompts_of
 from segments.selectors import connections_of, refs_closed_to_tools, refs_honouring_keys

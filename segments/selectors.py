@@ -1,4 +1,4 @@
-"""What is read about segments and the catalog they are drawn from."""
+"""Queries of segments and of the catalog they are drawn from."""
 
 import re
 from datetime import datetime

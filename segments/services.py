@@ -1,4 +1,4 @@
-"""What changes about segments."""
+"""Changes of segments: save, create, archive."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""WHO: tenants, people, keys."""
+"""Tenants: people, memberships, keys, connections."""

@@ -1,4 +1,4 @@
-"""The address strangers are told apart by."""
+"""Addresses of anonymous callers, shortened to the network that counts as one caller."""
 
 import ipaddress
 from typing import Final

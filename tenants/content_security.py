@@ -1,4 +1,4 @@
-"""Content security policies: what a page may load, and where its forms go. What is not named is forbidden."""
+"""Content security policies: the sources a page may load from, and the targets of its forms."""
 
 
 def policy(*, form_action: str = "'self'", **sources: str) -> str:

@@ -1,4 +1,4 @@
-"""What can go wrong about who is asking."""
+"""Errors about callers, tenants and connections."""
 
 from kernel.errors import Conflict, Invalid, LimitReached, NotAuthenticated, NotFound, Refused
 

@@ -1,4 +1,4 @@
-"""How origins are written: as browsers send them, or they would never match."""
+"""Origins as browsers send them; any other spelling would never match."""
 
 import re
 from typing import Final

@@ -1,4 +1,4 @@
-"""Who can be asked in a tenant, by all the names they can be called."""
+"""People of a tenant who can be asked, by all the names they can be called."""
 
 from foundation.scope import reading_scope
 from tenants.models import MemberRole, Membership, Tenant

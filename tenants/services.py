@@ -1,4 +1,4 @@
-"""What changes about tenants and their keys."""
+"""Changes of tenants and their keys."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

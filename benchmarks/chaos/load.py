@@ -1,4 +1,4 @@
-"""Starts runs through the API as a careful client does: with a key, and again with that key until one is accepted."""
+"""A careful client of the load: starts each run with a key, and again with that key until one start is accepted."""
 
 import asyncio
 import json

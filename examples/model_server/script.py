@@ -1,4 +1,4 @@
-"""What was asked, what is answered, what is refused: the same for both wire formats."""
+"""Script of the model server: questions, answers and refusals, the same for both wire formats."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Writes the sample of invoices the return desk ships with: the same seed gives the same bytes.
+"""Generator of the return desk's sample of invoices: the same seed gives the same bytes.
 
 Products, prices and customers are invented; the columns and spellings are those of the public Online Retail data set.
 

@@ -1,4 +1,4 @@
-"""Reads a file of invoices in the columns of the Online Retail data set; money is exact, in whole cents."""
+"""Reader of invoices in the columns of the Online Retail data set; money is exact, in whole cents."""
 
 import csv
 import re

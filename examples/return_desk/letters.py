@@ -1,4 +1,4 @@
-"""Who writes the letters: a real model where the environment names one, else a stand-in that says so."""
+"""Letter writers: a real model where the environment names one, else a stand-in that says so."""
 
 import json
 import os

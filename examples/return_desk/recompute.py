@@ -1,4 +1,4 @@
-"""Says, from the CSV alone, what the refund ledger must hold.
+"""Independent computation of the refund ledger, from the CSV alone.
 
 The independent check of the demo: it shares no code with the platform nor with the shop, and reckons in exact
 fractions of a cent where the platform reckons in integers and floats.

@@ -1,1 +1,1 @@
-"""Where people find what waits for them: pages that work without JavaScript, on a phone and with a keyboard."""
+"""The inbox: pages for people, which work without JavaScript, on a phone and with a keyboard."""

@@ -1,4 +1,4 @@
-"""When a member is away, and who answers meanwhile."""
+"""The page of a member's absence: from when until when, and the member who stands in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Several approvals decided together: first a look at what would be decided, then each on its own, and a report."""
+"""Bulk decisions of approvals: a preview, then each decided on its own, then a report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

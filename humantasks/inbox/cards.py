@@ -1,4 +1,4 @@
-"""A task in a few words: as lists and the head of its page show it."""
+"""Task cards: the summary of a task in lists and at the head of its page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

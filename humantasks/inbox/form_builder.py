@@ -1,4 +1,4 @@
-"""Which fields a form has, and what stands in them at first: a JSON Schema and a value, read together. Pure.
+"""Builder of the inbox's forms: fields and their first values, from a JSON Schema and a value. Pure.
 
 Which widget shows a value depends on both: a text with two lines needs a larger one, and what no widget can show
 exactly is shown as JSON. So every value can be shown and posted back unchanged (``humantasks.inbox.form_parser``).

@@ -1,4 +1,4 @@
-"""Everything a task's page shows, to one person."""
+"""The page of one task, for one person."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

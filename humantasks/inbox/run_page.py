@@ -1,4 +1,4 @@
-"""The picture of a run, for those who are asked something in it."""
+"""The page with the picture of a run, for people who are asked something in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Words about a task for somebody who may not see it: it was asked of them once, or is asked in another tenant."""
+"""Explanations for a task that a person may not see: reassigned, or asked in another tenant."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which widget can hold a value exactly, and what stands in it. Pure."""
+"""Widgets: the one that can hold a value exactly, and the text in it. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

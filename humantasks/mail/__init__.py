@@ -1,1 +1,1 @@
-"""Mails that tell members of tasks."""
+"""Mails to members about tasks."""

@@ -1,4 +1,4 @@
-"""Puts the sender of mails into a Celery worker."""
+"""Celery bootstep that starts the mail sender in a worker."""
 
 from typing import Any
 

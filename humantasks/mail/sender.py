@@ -1,4 +1,4 @@
-"""Sends the mails that are due, in a thread of each worker: with Postgres alone, so no lost message loses a mail."""
+"""Mail sender: a thread in each worker that sends due mails. It needs Postgres alone: a lost message loses no mail."""
 
 import logging
 import smtplib

@@ -1,4 +1,4 @@
-"""How the inbox writes fields, figures and times."""
+"""Template filters of the inbox: fields, figures and times."""
 
 from collections.abc import Sequence
 from datetime import date, datetime

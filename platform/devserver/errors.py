@@ -1,4 +1,4 @@
-"""What can go wrong with the servers and processes of one machine; each text is a sentence for a person."""
+"""Errors of the servers and processes of one machine; each text is a sentence for a person."""
 
 
 class DevserverError(Exception):

@@ -1,4 +1,4 @@
-"""Becomes another program that the kernel ends when its parent ends; run as a script by `devserver.processes`.
+"""Wrapper that starts a child process which the kernel ends with its parent; run as a script by `processes`.
 
 A script of its own, because code between fork and exec is unsafe in a process with threads, and because changing the
 user clears the death signal, so the order has to be: user, signal, check, exec. It starts as the parent's user, so it

@@ -1,4 +1,4 @@
-"""Where the servers' data lies, who holds it, and whether another user may get there."""
+"""Data folders of the servers: their place, their holder, and whether another user may enter them."""
 
 import fcntl
 import hashlib

@@ -1,4 +1,4 @@
-"""Finds the servers' programs: in the installed development dependencies, else on PATH."""
+"""Search for the servers' programs: in the installed development dependencies, else on PATH."""
 
 import fcntl
 import os

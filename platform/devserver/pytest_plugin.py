@@ -1,4 +1,4 @@
-"""Starts the servers before pytest-django makes the test database; loaded early by `-p devserver.pytest_plugin`."""
+"""Pytest plugin that starts the servers before the test database is made; loaded by `-p devserver.pytest_plugin`."""
 
 import os
 from collections.abc import Generator

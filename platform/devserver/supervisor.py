@@ -1,4 +1,4 @@
-"""Starts the parts of a run, notices when one dies and starts it again, and ends them all without a trace."""
+"""Supervisor of a run's processes: starts them, restarts one that dies, and ends them all."""
 
 import contextlib
 import os

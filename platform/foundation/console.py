@@ -1,4 +1,4 @@
-"""What every page of the operator console shares: reading only, JSON for people, questions before an act, the audit."""
+"""Base classes of the operator console's pages: reading only, JSON for people, questions before an act, the audit."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

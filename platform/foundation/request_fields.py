@@ -1,4 +1,4 @@
-"""Fields of bodies and queries, and how the API's description tells what they take: each says it in one place.
+"""Serializer fields of bodies and queries, each with its part of the API's description.
 
 A field that has ``described`` shows it, members of a JSON Schema, in the description (``llmteam.api.schema``).
 """

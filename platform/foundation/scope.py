@@ -1,4 +1,4 @@
-"""Which tenant the present work is for, and the transaction that carries it to the database."""
+"""Tenant scope: the tenant the present work is for, and the transaction that carries it to the database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Names of those who act, as journal and audit have them: ``member:<id>``, ``key:<public id>``, or one for another."""
+"""Names of actors in journal and audit: ``member:<id>``, ``key:<public id>``, or one acting for another."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Shares of one process: how many requests and streams a tenant, or an address without one, may have at a time.
+"""Admission control of one process: the requests and streams that a tenant, or an address, may have at a time.
 
 Whoever shows a live key or session counts for its tenant, wherever it calls from; everybody else for the address.
 So one tenant's traffic is never in the way of another's behind the same gateway, and strangers are in nobody's way.

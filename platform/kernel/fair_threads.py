@@ -1,4 +1,4 @@
-"""A few threads that several owners share: each gets its turn, and none ever holds them all."""
+"""Thread pool shared fairly by several owners: each gets its turn, and none ever holds all threads."""
 
 import threading
 import time

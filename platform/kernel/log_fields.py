@@ -1,4 +1,4 @@
-"""What every line of the log says beside its message: which request, tenant and run it belongs to."""
+"""Fields of every log line beside its message: the request, tenant and run it belongs to."""
 
 from collections.abc import Mapping
 from contextvars import ContextVar

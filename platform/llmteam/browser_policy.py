@@ -1,4 +1,4 @@
-"""What browsers may do with answers: which sources pages load, and what is kept."""
+"""Browser policy: the sources pages may load from, and the answers browsers may keep."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final

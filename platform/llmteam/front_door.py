@@ -1,4 +1,4 @@
-"""Addresses that people enter without knowing ours: the bare host, names without their last slash, and icons."""
+"""Redirects of addresses that people type: the bare host, names without their last slash, and icons."""
 
 from django.contrib.auth import get_user
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect

@@ -1,4 +1,4 @@
-"""How often a web process looks for garbage, and where."""
+"""Garbage collection of a web process: how often it runs, and over which objects."""
 
 import gc
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a web process needs to serve, part by part."""
+"""Health checks of the parts a web process needs."""
 
 from collections.abc import Callable, Iterator
 

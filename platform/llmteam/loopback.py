@@ -1,4 +1,4 @@
-"""The built-in development secret's bound: everybody knows it, so a process that has it serves this machine only."""
+"""Bound of the built-in development secret: everybody knows it, so a process that has it serves this machine only."""
 
 import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping

@@ -1,4 +1,4 @@
-"""What a web process counts, and the page where Prometheus reads it. See docs/howto/metrics.md."""
+"""Prometheus metrics of a web process, and the page where they are read. See docs/howto/metrics.md."""
 
 import hmac
 import ipaddress

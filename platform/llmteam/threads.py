@@ -1,4 +1,4 @@
-"""The threads in which a web process runs what is not async: few, shared fairly, each with its connection."""
+"""Request threads of a web process: few, shared fairly, each with its own database connection."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What a model is asked and what it answers, as journals show it: redacted, and no more than tells what it was."""
+"""Journal records of model calls: the request and the answer, with secrets cut out and long texts shortened."""
 
 from collections.abc import Mapping
 from typing import Final

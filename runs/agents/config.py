@@ -1,4 +1,4 @@
-"""What llm_agent is told."""
+"""The config of llm_agent."""
 
 import re
 from decimal import Decimal

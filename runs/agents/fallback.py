@@ -1,4 +1,4 @@
-"""Models that stand in for each other: who is asked next, and what the step ends with when none answers."""
+"""Fallback models: the order in which they are asked, and the failure when none answers."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""One call of a model: room in the budgets before it, through the gates, counted behind it."""
+"""One model call: reserves budget before it, passes the gates, counts usage after it."""
 
 import time
 from dataclasses import dataclass, replace

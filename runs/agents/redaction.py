@@ -1,4 +1,4 @@
-"""A connection's secrets in what its model says: cut out before it is stored, shown, or given to a tool."""
+"""Redaction of a connection's secrets in its model's answers, before they are stored, shown or given to a tool."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace

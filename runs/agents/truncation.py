@@ -1,4 +1,4 @@
-"""Answers that were cut off: a failure that has the text, or what leaves by a port of its own."""
+"""Truncated answers: a failure that carries the text, or a value on a port of its own."""
 
 from collections.abc import Mapping
 from typing import Final

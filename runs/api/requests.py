@@ -1,4 +1,4 @@
-"""The header by which a start is made once."""
+"""The Idempotency-Key header of starts."""
 
 import re
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""How runs look to callers: what a start may say, and the shapes for the API's description."""
+"""Serializers of runs: the bodies callers send, and the shapes for the API's description."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Server-sent events: a stream over plain HTTP that holds no thread and no connection to the database."""
+"""Server-sent events: a stream over plain HTTP that holds no thread and no database connection."""
 
 import functools
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Answers that are read while they are sent: as much memory for a large one as for a small one."""
+"""Streamed answers: as much memory for a large one as for a small one."""
 
 import functools
 import logging

@@ -1,4 +1,4 @@
-"""Waiting for a run's end without holding a thread or a connection.
+"""Long polling for a run's end, without holding a thread or a database connection.
 
 A view says how long its caller would wait, and is done; ``waits`` then waits on the event loop for the process's hub to
 say that the run has come to rest, and reads it again.

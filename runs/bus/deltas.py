@@ -1,4 +1,4 @@
-"""Pieces of a model's answer as they come, for whoever follows the run live. Best effort: never stored, may be lost."""
+"""Live pieces of model answers, published to those who follow a run. Best effort: never stored, may be lost."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Sends after commit: the doorbell for hosts, and the short way to a run's owner. Nothing here ever fails a caller."""
+"""Wake-up messages after a commit: for hosts, and directly for a run's owner. They never fail a caller."""
 
 import logging
 import os

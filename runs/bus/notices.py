@@ -1,4 +1,4 @@
-"""Tells whoever reads that runs have advanced. A notice may be lost: readers look by themselves every few seconds."""
+"""Notices to readers that a run has advanced. One may be lost: readers poll every few seconds anyway."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Redis as links use it: asked with little patience, and left alone for a moment after an error."""
+"""Redis client of the middleware: short timeouts, and a pause after an error."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Where a callback may go, and what it may bring along."""
+"""Checks of a callback's address and of the headers it brings along."""
 
 from collections.abc import Iterable
 from typing import Final

@@ -1,4 +1,4 @@
-"""Console pages: what callbacks of runs, and tenants, were told, with every try; and where tenants are."""
+"""Console pages: deliveries of callbacks with every try, and the tenants' addresses for them."""
 
 from typing import TYPE_CHECKING, Any, Final
 

@@ -1,4 +1,4 @@
-"""What a callback is told of an event. Pure: the same facts always give the same bytes."""
+"""Bodies of callbacks. Pure: the same facts always give the same bytes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

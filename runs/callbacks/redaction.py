@@ -1,4 +1,4 @@
-"""What of a receiver's answer may be kept: its beginning, without anything of ours that it quotes."""
+"""Excerpts of receivers' answers: their beginning, without anything of ours that they quote."""
 
 from collections.abc import Iterable
 from typing import Final

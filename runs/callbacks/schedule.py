@@ -1,4 +1,4 @@
-"""When a delivery is tried again, and when it is over. Pure."""
+"""Retry schedule of deliveries: the time of the next try, and the end of trying. Pure."""
 
 from dataclasses import dataclass
 from typing import Final

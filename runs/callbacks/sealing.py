@@ -1,4 +1,4 @@
-"""What a callback needs and nobody is shown again: its URL and the caller's own headers, sealed together."""
+"""Sealed addresses of callbacks: the URL and the caller's own headers, never shown again."""
 
 import hashlib
 import hmac

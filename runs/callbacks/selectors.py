@@ -1,4 +1,4 @@
-"""What is read about callbacks and deliveries."""
+"""Queries of callbacks and deliveries."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How callbacks look to callers: what a start may say of one, and the shapes for the API's description."""
+"""Serializers of callbacks: the fields of a start, and the shapes for the API's description."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What changes about callbacks beside their delivery: sent again, signed anew."""
+"""Changes of callbacks beside their delivery: sent again, signed anew."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""The callback a start asks for: judged, sealed, kept with the run."""
+"""Callback of a start: checked, sealed, stored with the run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

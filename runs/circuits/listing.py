@@ -1,4 +1,4 @@
-"""Open circuits as Redis keeps them: listed, and closed by hand."""
+"""Open circuits in Redis: listed, and closed by hand."""
 
 import hashlib
 import json

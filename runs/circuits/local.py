@@ -1,4 +1,4 @@
-"""A breaker's state in this process: what is kept to while Redis is away. ``shared`` has the same rules in Lua."""
+"""State of a breaker in this process, used while Redis is away. ``shared`` has the same rules in Lua."""
 
 from runs.circuits.protocol import BreakerReply, BreakerRequest, BreakerRules, BreakerVerdict, CallOutcome
 

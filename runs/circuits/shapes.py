@@ -1,4 +1,4 @@
-"""What runs wait for, open circuits among it, as callers are told."""
+"""Shapes of what a run waits for, open circuits among it, for callers."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A breaker's state in Redis, where all workers see it; the rules are those of ``local``, by the server's clock."""
+"""State of a breaker in Redis, where all workers see it. ``local`` has the same rules in Python."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""How a connection shows its secret: one class a way. None ever puts it into a text of ours."""
+"""Credentials of a connection, one class for each way to send them. None puts its secret into a text of ours."""
 
 import base64
 from collections.abc import Callable

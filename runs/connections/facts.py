@@ -1,4 +1,4 @@
-"""What the database says of a tenant's connections."""
+"""Facts of a tenant's connections, as the database has them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What operators do to runs from the console: pause, resume, cancel, replay; each asked about first."""
+"""Actions of operators on runs: pause, resume, cancel, replay; each asks for confirmation first."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the operator console reads about runs: a page of a journal, and what runs today."""
+"""Queries of the operator console about runs: a page of a journal, and the figures of today."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

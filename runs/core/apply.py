@@ -1,4 +1,4 @@
-"""Fold events into the state. The same events give the same state; nothing else changes it."""
+"""Application of events to the state. The same events give the same state; nothing else changes it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet

@@ -1,4 +1,4 @@
-"""What to do next, by what has happened. Asking twice without a new event gives the same answer."""
+"""Decision about the next commands of a run. Asking twice without a new event gives the same answer."""
 
 from collections.abc import Collection, Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""Scope stacks: in which branches and items of which fan-outs a token is. Source: engine.md 5.3."""
+"""Scope stacks: the branches and items of fan-outs that a token is in. The rules: docs/reference/gathering.md."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Optional

@@ -1,4 +1,4 @@
-"""Gathering keys of tokens. Source: engine.md 5.4. D is the gathering's immediate dominator.
+"""Gathering keys of tokens. The rules: docs/reference/gathering.md. D is the gathering's immediate dominator.
 
 A key is what lies below on a token's stack, and which activation of D the token came through. Where D fans out within
 its own fan-out, the longer keys stand within the shorter one.

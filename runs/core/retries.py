@@ -1,4 +1,4 @@
-"""When to try again. Source: engine.md 5.8."""
+"""Retry delays: exponential backoff with jitter."""
 
 from segments.plan import RetryPolicy
 

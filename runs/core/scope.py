@@ -1,4 +1,4 @@
-"""The names an expression may use inside an activation. Source: engine.md 6."""
+"""Scope of an expression: the names it may use inside an activation."""
 
 import re
 from collections.abc import Callable, Container, Iterator, Mapping

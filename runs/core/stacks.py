@@ -1,4 +1,4 @@
-"""Scope stacks behind a gathering: the frames with which the gathered token goes on."""
+"""Scope stacks behind a gathering: the frames with which the gathered token continues."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce

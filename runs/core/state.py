@@ -1,4 +1,4 @@
-"""What has happened in a run: tokens, gatherings, activations, values. Built by folding events, never saved."""
+"""State of a run: tokens, gatherings, activations, values. Built by folding events, never saved."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence

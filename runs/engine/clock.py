@@ -1,4 +1,4 @@
-"""The database's clock, read without asking it each time."""
+"""The database's clock, estimated without a query each time."""
 
 import time
 

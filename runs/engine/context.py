@@ -1,4 +1,4 @@
-"""What a tenant's handlers may use of the world."""
+"""The context of a tenant's handlers: clients, models, prompts, prices."""
 
 import time
 from collections.abc import Set as AbstractSet

@@ -1,4 +1,4 @@
-"""What can happen to an engine between two statements."""
+"""Errors inside the engine: a lost lease, a lost host, a run that is refused."""
 
 
 class LeaseLost(Exception):

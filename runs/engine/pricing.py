@@ -1,4 +1,4 @@
-"""What models cost a tenant and what it may spend, as one host remembers it."""
+"""Prices and spending caps of tenants, cached by one host."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Room in the tenants' days: the requests of all runs of a host are decided together, like the group commit."""
+"""Reservations in the tenants' daily budgets: the requests of all runs of a host are decided in batches."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What the runs of one host share."""
+"""Services that the runs of one host share."""
 
 import asyncio
 import logging

@@ -1,1 +1,1 @@
-"""The journal as others follow it: pages, server-sent events, WebSockets, and those who only wait for the end."""
+"""Events of journals for followers: pages, server-sent events, WebSockets, and long polls."""

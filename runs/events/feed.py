@@ -1,4 +1,4 @@
-"""The newest part of a journal, read once for all who follow it in this process."""
+"""Feed of a journal's newest events, read once for all followers in this process."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""One look-out per web process: it wakes everybody in the event loop who waits for runs to advance.
+"""Hub of a web process: one listener that wakes all waiters of its event loop when runs advance.
 
 Redis only wakes; what has happened is read from the journal. One subscription and one short read every two seconds
 serve all watchers, so with Redis gone everything goes on, a little later.

@@ -1,4 +1,4 @@
-"""What models have said just now, kept for a moment for those who follow a run; any of it may be lost."""
+"""Live pieces of model answers, kept for a moment for those who follow a run; any of it may be lost."""
 
 from collections import deque
 from typing import Final

@@ -1,4 +1,4 @@
-"""What may be asked of events, and how it is described: pages and streams, of one run and of all."""
+"""Query parameters of events: pages and streams, of one run and of a whole tenant."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""How much a caller has not taken yet.
+"""Send buffer of one caller: the bytes sent and not taken yet, and their bound.
 
 Daphne hands what is sent to Twisted and returns: a caller that does not read would fill this process's memory. Its
 transport knows how much that is, so a stream waits for it before it sends on, and an answer is held against the share

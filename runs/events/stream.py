@@ -1,4 +1,4 @@
-"""A stream: a place in a journal, a caller who may read it, and what comes from there on, whatever the protocol."""
+"""Streams of events: a position in a journal, an authorised caller, and the events from there on."""
 
 import time
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""One-time tickets: how a browser, which cannot send a key with a WebSocket, shows that it was let in."""
+"""One-time tickets for WebSockets, since a browser cannot send a key with one."""
 
 import secrets
 from datetime import datetime, timedelta

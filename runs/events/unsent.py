@@ -1,4 +1,4 @@
-"""What callers have not taken yet of the answers this process has for them, added up by whom it is for.
+"""Bytes that callers have not taken yet, added up over this process by tenant and address.
 
 An answer that nobody reads stays in the server's memory. So each tenant, and each address without one, has a share of
 it, and a caller that takes next to nothing is cut off.

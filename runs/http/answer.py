@@ -1,4 +1,4 @@
-"""What a host answered, as a value of a run: parsed by its type, its secrets cut out."""
+"""A host's answer as a value of a run: parsed by its type, its secrets cut out."""
 
 import re
 from collections.abc import Collection, Mapping

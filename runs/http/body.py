@@ -1,4 +1,4 @@
-"""What a call sends as its body: JSON, text, a form, or parts with files."""
+"""Bodies of calls: JSON, text, a form, or parts with files."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What http_action is told: the config, and how pages follow each other."""
+"""The config of http_action, with its pagination."""
 
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit

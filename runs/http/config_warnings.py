@@ -1,4 +1,4 @@
-"""What will surprise about a config of http_action: headers and bodies that are refused when they are sent."""
+"""Warnings about a config of http_action: headers and bodies that are refused when they are sent."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""One call: through the gates, guarded, journalled before and behind; its answer, or why there is none."""
+"""One HTTP exchange: gates, the call, journal records before and after; its answer, or the reason there is none."""
 
 import asyncio
 import time

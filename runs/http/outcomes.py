@@ -1,4 +1,4 @@
-"""What a status says of a call that may not come twice: that it was not done, or nothing."""
+"""Meaning of a status for a call that may not be made twice: it was not made, or nobody knows."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Reading an answer page by page, as far as a config says."""
+"""Pagination: reads an answer page by page, as the config says."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The content of an answer as a value: parsed by its type, the connection's secrets cut out.
+"""Parsing of answers by their content type, with the connection's secrets cut out.
 
 Of a large answer that is done in the compute pool.
 """

@@ -1,4 +1,4 @@
-"""What one call sends, put together of a config; nothing is sent here."""
+"""Requests built from a config; nothing is sent here."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What an HTTP call sends, as journals may show it."""
+"""Requests of HTTP calls as journals may show them."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final

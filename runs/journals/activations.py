@@ -1,4 +1,4 @@
-"""The activations of a run's steps, folded from its journal page by page."""
+"""Activations of a run's steps, folded from its journal page by page."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What activations sent to the outside, folded from their journal."""
+"""Outside calls of activations, folded from their journal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""A run as one document: what was executed, what was recorded, where that leads; with a checksum over all of it."""
+"""Snapshots: a run as one document with its segment, its journal, its state and a checksum over all of it."""
 
 import hashlib
 from collections.abc import Iterator, Mapping

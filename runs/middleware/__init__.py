@@ -1,1 +1,1 @@
-"""The links of the chain around each attempt, a file each; ``runs.engine.middleware`` has the order."""
+"""Middleware around each attempt, one module each; ``runs.engine.middleware`` has the order."""

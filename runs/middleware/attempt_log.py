@@ -1,4 +1,4 @@
-"""Writes a line for each attempt: which one, how it ended, how long it took. Never what went in or came out."""
+"""Log line of each attempt: its id, its outcome, its duration. Never its input or output."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Keeps calls away from hosts that are down: a circuit breaker for each tenant and host. See docs/adr/0003."""
+"""Circuit breaker middleware: keeps calls away from hosts that are down, by tenant and host. See docs/adr/0003."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Bounds how many calls of this worker are in flight to one place at the same time; more wait their turn."""
+"""Concurrency limit: bounds the calls of this worker that are in flight to one host; more wait their turn."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable

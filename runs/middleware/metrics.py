@@ -1,4 +1,4 @@
-"""Counts attempts, how long they took, and what models took in them."""
+"""Metrics of attempts: their number, their duration, and the tokens models took in them."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Keeps to the limits of connections: so many calls a minute for a tenant and connection, of all workers together."""
+"""Rate limits of connections: calls a minute for a tenant and connection, over all workers together."""
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager

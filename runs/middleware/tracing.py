@@ -1,4 +1,4 @@
-"""A span for each attempt, in the trace of the request that started the run; without an SDK the trace is passed on."""
+"""Tracing: a span for each attempt, in the trace of the request that started the run."""
 
 from collections.abc import Awaitable
 from functools import lru_cache

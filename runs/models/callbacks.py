@@ -1,4 +1,4 @@
-"""Where a run's caller wants to be told, what is to be told, and every try to do so."""
+"""Rows of callbacks: addresses, deliveries, and every try to deliver."""
 
 from django.db import models
 from django.db.models import Q

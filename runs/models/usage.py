@@ -1,4 +1,4 @@
-"""What model calls took, what they cost, and what is held for those in flight."""
+"""Rows of usage: tokens and cost of model calls, and holds for those in flight."""
 
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models

@@ -1,1 +1,1 @@
-"""Language model providers: one file a wire format, behind one protocol (`base`)."""
+"""Language model providers: one module a wire format, behind the protocol of ``step_api.language_models``."""

@@ -1,4 +1,4 @@
-"""What models write as JSON: answers that are to fit a schema, and arguments of tools."""
+"""JSON that models write: answers that must fit a schema, and arguments of tools."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What model services send, as plain JSON values and whole texts."""
+"""Decoding of model services' answers into plain JSON values and whole texts."""
 
 import re
 from collections.abc import Hashable, Iterable

@@ -1,4 +1,4 @@
-"""JSON values within a text: models put words before it, fences around it, remarks behind it."""
+"""JSON values embedded in a text: models write words before them, fences around them, remarks after them."""
 
 import re
 from bisect import bisect

@@ -1,4 +1,4 @@
-"""Errors of services, in the many shapes they have for them, also in answers that say all is well."""
+"""Error formats of model services, also of those that report an error in a successful answer."""
 
 import json
 import re

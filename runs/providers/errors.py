@@ -1,4 +1,4 @@
-"""What can go wrong with a language model, as failures of a step: the codes, and how an answer is sorted into them."""
+"""Failures of language models: their codes, and the rules that map a service's answer to a code."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Events of a stream as JSON values, out of a body that need not be one: bounded, linear, fair to the loop."""
+"""Parser of server-sent events into JSON values: bounded, linear, tolerant of bodies that are no stream."""
 
 import asyncio
 import codecs

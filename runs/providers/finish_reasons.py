@@ -1,4 +1,4 @@
-"""Why an answer ended, in the words of the many services that say it, and in all the places they say it in."""
+"""Finish reasons of answers, in the words of many services and in all the places they use."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What may be repeated of a service's own words: nothing that was sent to it as a credential, and no address."""
+"""Quotable parts of a service's own words: no credential that was sent to it, and no address."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""What a model thinks before it answers, told apart from the answer where both come as one text."""
+"""Reasoning of models, separated from the answer where both come as one text."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Which language model providers there are: ours, and those of installed packages."""
+"""Registry of language model providers: ours, and those of installed packages."""
 
 import importlib
 from collections.abc import Awaitable, Callable, Mapping

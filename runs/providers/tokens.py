@@ -1,4 +1,4 @@
-"""Guessing tokens where nobody counted them."""
+"""Token estimates, for answers without a count."""
 
 from kernel.values import dump_json
 from runs.step_api.language_models import CompletionRequest, TokenCount, ToolCall

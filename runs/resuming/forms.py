@@ -1,4 +1,4 @@
-"""What a form's texts stand for, where a schema says so: forms know no numbers, and no true and false."""
+"""Values of form fields, typed by a schema: forms have no numbers, and no true and false."""
 
 import math
 import re

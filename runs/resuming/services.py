@@ -1,4 +1,4 @@
-"""What a call of a link does to its run."""
+"""Calls of resume links, and their effect on a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What a step type is written against; packages import it through llmteam.plugin."""
+"""The interface for step types; packages import it through llmteam.plugin."""

@@ -1,4 +1,4 @@
-"""What a handler may answer, judged before anything is recorded: in runs, and in the tests of packages."""
+"""Checks of a handler's answer before anything is recorded: in runs, and in the tests of packages."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""The cookies a run has of its connections: recorded with the call whose answer set them, sealed, and nowhere else."""
+"""Cookies of a run by connection: recorded with the call whose answer set them, sealed, and nowhere else."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field

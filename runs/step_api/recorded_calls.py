@@ -1,4 +1,4 @@
-"""Calls of an activation that are not made twice: recorded with the call, known to later attempts of the activation."""
+"""Calls of an activation that are not made twice: recorded in the journal, known to later attempts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""What a step may use of the world outside: connections, language models, stored prompts, and what they take."""
+"""Outside resources of a step: connections, language models, stored prompts, and their usage."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

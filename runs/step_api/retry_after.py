@@ -1,4 +1,4 @@
-"""How long a host asks to wait."""
+"""Retry delays that a host asks for in its headers."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What was sent, as journals may show it: secrets cut out, and no more of it than tells what was asked for."""
+"""Requests as journals may show them: secrets cut out, long parts shortened."""
 
 import re
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""Methods of calls that have their effect each time they are made."""
+"""HTTP methods that have their effect each time they are called."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Which step types there are, and the handler of each: ours, those of installed apps and packages, the program's."""
+"""Registry of step types and their handlers: ours, those of installed apps and packages, the program's."""
 
 import importlib
 import inspect

@@ -1,4 +1,4 @@
-"""Steps run without an engine, for the tests of packages that add step types and providers."""
+"""Test runner of steps without an engine, for packages that add step types and providers."""
 
 import itertools
 import logging

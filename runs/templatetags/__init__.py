@@ -1,1 +1,1 @@
-"""What templates of this app may ask for."""
+"""Template tags of the app."""

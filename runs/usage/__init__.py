@@ -1,1 +1,1 @@
-"""What runs take of language models: sums, prices, budgets."""
+"""Usage of language models by runs: sums, prices, budgets."""

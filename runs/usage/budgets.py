@@ -1,4 +1,4 @@
-"""Whether a budget has room for a call of a model. Pure."""
+"""Budget checks: room for one more call of a model. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta

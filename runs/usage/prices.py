@@ -1,4 +1,4 @@
-"""Which price holds for a model. Pure."""
+"""Prices of models: the one that holds for a model and a tenant. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is read about usage, and how tenants stand with their limits."""
+"""Queries of usage, and of tenants' use of their limits."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How usage and limits look to callers."""
+"""Serializers of usage and limits."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

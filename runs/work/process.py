@@ -1,4 +1,4 @@
-"""The function by which the compute pool does the pure work of steps."""
+"""Entry point of pure step work in a process of the compute pool."""
 
 from collections import ChainMap
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""How segments look to callers: the shapes for the API's description, and what fills them."""
+"""Serializers of segments: the shapes for the API's description, and the bodies that fill them."""
 
 from typing import Any, ClassVar
 

@@ -1,4 +1,4 @@
-"""What reading and validation say about a segment: findings, and the bounded list they are collected in."""
+"""Findings about a segment, and the bounded list they are collected in."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

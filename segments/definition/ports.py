@@ -1,4 +1,4 @@
-"""What the port names in a segment mean on a step type's card (engine.md 5.1): one rule for validation and the plan."""
+"""Ports of a segment's steps, resolved against their step types' cards: one rule for validation and the plan."""
 
 import re
 from collections.abc import Iterable, Mapping

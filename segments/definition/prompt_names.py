@@ -1,4 +1,4 @@
-"""How a step names a stored prompt: ``name`` for the version current when it runs, ``name@3`` for one of them. Pure."""
+"""Names of stored prompts in a step: ``name`` for the version current when it runs, ``name@3`` for a fixed one."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a config names: connections, stored prompts and people of its tenant, ports of its step, addresses. Pure."""
+"""References in a config: connections, stored prompts and people of its tenant, ports of its step, addresses. Pure."""
 
 import inspect
 from collections.abc import Iterator, Mapping

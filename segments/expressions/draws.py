@@ -1,4 +1,4 @@
-"""What expressions draw from the clock and from chance: derived, so that whoever computes it again gives the same."""
+"""Reproducible draws of time and chance for expressions: whoever computes them again gets the same values."""
 
 from dataclasses import dataclass
 from typing import Any, Final, Self

@@ -1,4 +1,4 @@
-"""What can go wrong with an expression.
+"""Errors of expressions.
 
 ExpressionError            the root: code, message, position, hint
 |- ExpressionSyntaxError   EXPRESSION_SYNTAX, found when it is parsed

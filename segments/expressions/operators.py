@@ -1,4 +1,4 @@
-"""What `+ - * / // % **`, comparisons and `in` do; each charges fuel before it works."""
+"""The operators `+ - * / // % **`, comparisons and `in`; each charges fuel before it works."""
 
 import ast
 import operator

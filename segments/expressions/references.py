@@ -1,4 +1,4 @@
-"""Find out what an expression reads from outside."""
+"""References of an expression: the names and steps it reads from outside."""
 
 import ast
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""How a function or method of the language may be called."""
+"""Signatures of the language's functions and methods."""
 
 import inspect
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""WHAT CAN RUN: segments and their immutable revisions."""
+"""Rows of segments and of their immutable revisions."""
 
 from django.db import models
 from django.db.models import Q

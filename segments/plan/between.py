@@ -1,4 +1,4 @@
-"""What stands between a fan-out and the gatherings behind it."""
+"""The paths between a fan-out and the gatherings behind it."""
 
 from collections.abc import Collection, Mapping
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Compile a valid segment into a plan."""
+"""Compiler of a valid segment into a plan."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypedDict

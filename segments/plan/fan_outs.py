@@ -1,4 +1,4 @@
-"""Fan-outs: who sends several tokens to whom. The rules: docs/adr/0011."""
+"""Fan-outs: the steps that send several tokens, and their receivers. The rules: docs/adr/0011."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, reduce

@@ -1,4 +1,4 @@
-"""Which edges out of one step can be taken after one activation of it. The rules: docs/adr/0011."""
+"""Edges out of one step that can be taken after one activation of it. The rules: docs/adr/0011."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce

@@ -1,4 +1,4 @@
-"""Which fan-out each gathering takes: its D. The rules: docs/adr/0011."""
+"""Openers: the fan-out that each gathering closes, called its D. The rules: docs/adr/0011."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a stored prompt may say. Pure; errors point at the text and tell where in it."""
+"""Rules of stored prompts. Pure; errors point at the place in the text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

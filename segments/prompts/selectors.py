@@ -1,4 +1,4 @@
-"""What is read about stored prompts."""
+"""Queries of stored prompts."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""How stored prompts look to callers."""
+"""Serializers of stored prompts."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""What changes about stored prompts."""
+"""Changes of stored prompts: save, archive."""
 
 from dataclasses import asdict, dataclass
 

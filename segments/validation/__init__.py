@@ -1,4 +1,4 @@
-"""Everything that can be known about a segment before it runs, all findings at once. Pure."""
+"""Validation of a segment before it runs, with all findings at once. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

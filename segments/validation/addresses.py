@@ -1,4 +1,4 @@
-"""The rule about addresses: places for values as other tools write them."""
+"""Rule about addresses: placeholders as other tools write them."""
 
 from contextlib import suppress
 

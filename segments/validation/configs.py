@@ -1,4 +1,4 @@
-"""Rules about each step's config: does it fit the type's model, and does every key have an effect."""
+"""Rules about each step's config: it fits the type's model, and every key has an effect."""
 
 from collections.abc import Mapping
 from typing import Any

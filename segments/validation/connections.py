@@ -1,4 +1,4 @@
-"""Rules about ports: what an edge leaves by and leads into."""
+"""Rules about edges: the ports they leave by and lead into."""
 
 from segments.catalog import Role, StepType
 from segments.definition.findings import shown

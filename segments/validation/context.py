@@ -1,4 +1,4 @@
-"""What every rule looks at: the draft, its steps' types and ports, its edges and its graph, each computed once."""
+"""Context of the validation rules: the draft, its steps, edges and graph, each computed once."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Can two edges out of one step be taken at once? Judged from ports and conditions; when in doubt, they can."""
+"""Exclusive edges: whether two edges out of one step can fire together, judged from ports and conditions."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

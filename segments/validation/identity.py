@@ -1,4 +1,4 @@
-"""Rules about names: ids, types, and whether what is named is there."""
+"""Rules about names: ids, types, and the existence of what is named."""
 
 import re
 

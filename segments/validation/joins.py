@@ -1,4 +1,4 @@
-"""Rules about joins: can enough arrive for them to fire."""
+"""Rules about joins: enough tokens can arrive for them to fire."""
 
 from collections.abc import Collection
 

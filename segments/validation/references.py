@@ -1,4 +1,4 @@
-"""Rules about expressions and templates: can they be read, and can the steps they name have run."""
+"""Rules about expressions and templates: they can be read, and the steps they name can have run."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Rules about what a step names: whether its tenant has that connection, prompt, person, and itself that port."""
+"""Rules about references: the tenant has each named connection, prompt and person; the step has each named port."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The rule about calls that are not made again by themselves."""
+"""Rule about calls that are not repeated automatically."""
 
 from segments.catalog import ConnectionRef, StepType
 from segments.definition.model import Step

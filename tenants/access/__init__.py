@@ -1,1 +1,1 @@
-"""Who may call, from where, and how often: keys, tokens, known callers and origins, attempts and limits."""
+"""Access of callers: keys, tokens, known callers and origins, attempts and rate limits."""

@@ -1,4 +1,4 @@
-"""Whose keys were looked up a moment ago, so that a busy caller does not cost a look-up each request."""
+"""Cache of callers whose keys were looked up a moment ago, so that not every request costs a look-up."""
 
 import hashlib
 import threading

@@ -1,4 +1,4 @@
-"""How tenants look to callers."""
+"""Serializers of tenants."""
 
 from typing import Any
 

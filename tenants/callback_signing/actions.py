@@ -1,4 +1,4 @@
-"""What operators do to the secrets callbacks are signed with: make new ones, shown once."""
+"""Console actions on the secrets that sign callbacks: make a new one, shown once."""
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse

@@ -1,4 +1,4 @@
-"""What a tenant's callbacks are signed with: made, rotated, read by those who sign."""
+"""Signing secrets of a tenant's callbacks: made, rotated, read by those who sign."""
 
 import base64
 import secrets

@@ -1,1 +1,1 @@
-"""Where a tenant's steps may call: language models and HTTP APIs, with the tenant's own credentials."""
+"""Connections of a tenant: language models and HTTP APIs that its steps call, with the tenant's own credentials."""

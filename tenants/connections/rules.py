@@ -1,4 +1,4 @@
-"""What a connection may say. Pure; errors point at the field, and never repeat a value that may be secret."""
+"""Rules of connections. Pure; errors point at the field, and never repeat a value that may be secret."""
 
 import re
 from collections.abc import Iterator, Mapping

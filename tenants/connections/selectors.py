@@ -1,4 +1,4 @@
-"""What is read about connections."""
+"""Queries of connections."""
 
 from collections.abc import Collection, Mapping
 

@@ -1,4 +1,4 @@
-"""How connections look to callers. The secret goes in and never comes out."""
+"""Serializers of connections. The secret goes in and never comes out."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

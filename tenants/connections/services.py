@@ -1,4 +1,4 @@
-"""What changes about connections."""
+"""Changes of connections: save, delete."""
 
 from dataclasses import asdict
 from typing import Final

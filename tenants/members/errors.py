@@ -1,4 +1,4 @@
-"""What can go wrong about members and invitations."""
+"""Errors about members and invitations."""
 
 from kernel.errors import Conflict, Invalid, LimitReached, NotFound
 

@@ -1,4 +1,4 @@
-"""What may be said about members. Pure; what a role may do stands in ``tenants.types``."""
+"""Rules of members' fields. Pure; the scopes of a role stand in ``tenants.types``."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What is read about members and invitations."""
+"""Queries of members and invitations."""
 
 from collections.abc import Iterable
 from uuid import UUID

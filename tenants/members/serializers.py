@@ -1,4 +1,4 @@
-"""How members and invitations look to callers, and what callers may say about them."""
+"""Serializers of members and invitations."""
 
 from typing import Any, Final
 

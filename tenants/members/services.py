@@ -1,4 +1,4 @@
-"""What changes about members and invitations. Each is one transaction, with its audit entry."""
+"""Changes of members and invitations. Each is one transaction, with its audit entry."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

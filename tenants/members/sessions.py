@@ -1,4 +1,4 @@
-"""Who a session belongs to, and for which tenant."""
+"""The member and tenant of a session."""
 
 from typing import Final
 from uuid import UUID

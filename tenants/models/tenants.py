@@ -1,4 +1,4 @@
-"""WHO: people, tenants, memberships and the keys programs sign in with."""
+"""Rows of people, tenants, memberships and the keys of programs."""
 
 from uuid import UUID
 

@@ -1,1 +1,1 @@
-"""How people sign in: with their company's account, through OpenID Connect."""
+"""Sign-in of people with their company's account, through OpenID Connect."""

@@ -1,4 +1,4 @@
-"""Bounds on what somebody who has not signed in leaves behind: audit entries, and sign-ins under way."""
+"""Limits on people who have not signed in: audit entries and pending sign-ins they may cause."""
 
 from typing import Final
 

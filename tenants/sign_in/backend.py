@@ -1,4 +1,4 @@
-"""The code flow of mozilla-django-oidc, with one provider of many and none of its ways to fetch, believe and match."""
+"""Authentication backend: mozilla-django-oidc's code flow for many providers, with our own fetching and validation."""
 
 import logging
 import re

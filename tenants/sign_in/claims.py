@@ -1,4 +1,4 @@
-"""What a provider's claims mean here. Pure."""
+"""Claims of identity providers: e-mail, groups, roles. Pure."""
 
 from collections.abc import Mapping
 from enum import StrEnum

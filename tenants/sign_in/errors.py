@@ -1,4 +1,4 @@
-"""Reasons why nobody is signed in. People read ``sentence``; who looks after the provider reads ``detail``."""
+"""Errors of sign-in. People read ``sentence``; the provider's administrator reads ``detail``."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Final

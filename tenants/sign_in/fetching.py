@@ -1,4 +1,4 @@
-"""What is asked of providers, through the one door out: small JSON documents, in 5 seconds, no redirects."""
+"""Requests to identity providers, through the one door out: small JSON documents, in 5 seconds, no redirects."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What an ID token must say to be believed. No clock of its own, no network, no rows."""
+"""Validation of ID tokens. No clock of its own, no network, no rows."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What providers say of themselves: addresses and signing keys, remembered by each process."""
+"""Metadata of providers: addresses and signing keys, cached by each process."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What pages for members ask of a request."""
+"""Checks of a request to a member's page: signed in, and a member of a tenant."""
 
 from collections.abc import Callable
 from functools import wraps

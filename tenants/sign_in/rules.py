@@ -1,4 +1,4 @@
-"""What may be said about a tenant's identity provider. Pure; names of fields, and what is wrong with them."""
+"""Rules of a tenant's identity provider. Pure; names of fields, and the problem with each."""
 
 import re
 from collections.abc import Iterator

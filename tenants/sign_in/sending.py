@@ -1,4 +1,4 @@
-"""Beginning of a sign-in: somebody is sent to a provider, with what their answer is recognised by."""
+"""Start of a sign-in: redirects a browser to a provider, and remembers the state its answer is matched with."""
 
 from collections.abc import Mapping
 from typing import Any

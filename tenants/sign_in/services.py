@@ -1,4 +1,4 @@
-"""Who an account is, and what a sign-in changes."""
+"""Sign-in of an account: the person it belongs to, and the changes it makes."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""What a session keeps of a sign-in: whom, through which provider, for which tenant, until when."""
+"""Session of a sign-in: the person, the provider, the tenant, the end."""
 
 import re
 from datetime import timedelta

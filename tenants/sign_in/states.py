@@ -1,4 +1,4 @@
-"""Sign-ins under way: each bound to its session and its provider, good for one callback within ten minutes."""
+"""Pending sign-ins: each bound to its session and its provider, valid for one callback within ten minutes."""
 
 import time
 from dataclasses import dataclass

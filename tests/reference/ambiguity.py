@@ -1,4 +1,4 @@
-"""Why a graph has several results: the rules of engine.md by which the order of finishing decides."""
+"""Why a graph has several results: the rules of docs/reference/gathering.md by which the order of finishing decides."""
 
 from collections.abc import Mapping
 from typing import Any

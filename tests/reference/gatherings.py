@@ -1,4 +1,4 @@
-"""The gatherings of a run: what has arrived at each under each key, and what follows from it (engine.md 5.3 to 5.5)."""
+"""The gatherings of a run: the arrivals under each key, and what follows (docs/reference/gathering.md)."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence

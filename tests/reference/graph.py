@@ -1,4 +1,4 @@
-"""The graph of a segment as engine.md 4 and 5 see it: ways, dominators, gatherings and the fan-outs they close."""
+"""The graph of a segment: ways, dominators, gatherings and their fan-outs (docs/reference/gathering.md)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The pure step types as engine.md 7 has them: inputs and names in, emitted ports or a failure out."""
+"""The pure step types as docs/reference/gathering.md has them: inputs and names in, emitted ports or a failure out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""An interpreter of engine.md 4, 5 and 7 for pure segments: no journal, no commands, one choice after the other.
+"""An interpreter of docs/reference/gathering.md for pure segments: no journal, no commands, one choice after the other.
 
 It shares no code with the core it judges. Tokens without a gathering start in turn; a schedule chooses how soon they do
 and what finishes next. What schedules disagree about is not determined by the specification.

@@ -1,4 +1,4 @@
-"""The judgement on one run: is there a schedule under which engine.md gives what the product gave?"""
+"""The judgement on one run: is there a schedule under which docs/reference/gathering.md gives what the product gave?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

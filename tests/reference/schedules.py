@@ -1,4 +1,4 @@
-"""The choices that engine.md leaves open: how soon steps start, which finishes next, which ready gathering fires next.
+"""The choices that the rules leave open: how soon steps start, which finishes next, which ready gathering fires next.
 
 A step that has not started when an ``all`` is certain to fail never does; one in flight is finished and recorded. So
 how soon steps start decides what is activated.

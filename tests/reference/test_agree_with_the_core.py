@@ -1,4 +1,4 @@
-"""The core gives for any graph what an interpreter that shares no code with it gives. Source: engine.md 4, 5 and 7."""
+"""Agreement of the core, for any graph, with an interpreter that shares no code with it."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The interpreter and the core give what was derived from engine.md by hand. Source: engine.md 5."""
+"""Agreement of interpreter and core with cases derived by hand from docs/reference/gathering.md."""
 
 import json
 from pathlib import Path

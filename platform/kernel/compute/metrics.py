@@ -1,4 +1,4 @@
-"""What the compute pool of this process counts for Prometheus."""
+"""Prometheus metrics of the compute pool of this process."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The clients everything outbound uses: guarded, bounded, forgetful.
+"""HTTP clients for everything outbound: guarded by the policy, bounded, without shared cookies.
 
 They are httpx clients, so anything that takes one takes these. They differ in what they promise:
 every URL and every hop is judged, `timeout` is the time for everything (lookup, hops and body

@@ -1,4 +1,4 @@
-"""Which headers a caller may send, and which of them follow a redirect."""
+"""Rules of request headers: those a caller may send, and those that follow a redirect."""
 
 import re
 from collections.abc import Iterable

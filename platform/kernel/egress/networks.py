@@ -1,4 +1,4 @@
-"""Which addresses are never reached: the special-purpose registries, written out.
+"""Networks that are never reached: the special-purpose registries, written out.
 
 Source: IANA IPv4 and IPv6 Special-Purpose Address Registries, multicast, and the metadata addresses
 of the large clouds. `ipaddress.is_global` is not used: what it calls global depends on the Python.

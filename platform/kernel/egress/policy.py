@@ -1,4 +1,4 @@
-"""The pure decision: may this URL be called, may these addresses be reached?
+"""Egress policy, pure: the decision whether a URL may be called and its addresses reached.
 
 Nothing here opens a socket or asks a resolver. A URL is judged on its text before any library has
 parsed it, so that no two parsers can disagree about the host.

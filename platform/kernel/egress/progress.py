@@ -1,4 +1,4 @@
-"""How far a request has come: whether it may be sent again is decided by that."""
+"""Progress of a request: decides whether it may be sent again."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass

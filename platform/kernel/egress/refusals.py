@@ -1,4 +1,4 @@
-"""A host's word that it does not take our certificate, where it was lost.
+"""TLS alerts with which a host refuses our certificate, recovered where the connection lost them.
 
 With TLS 1.3 a host looks at a client's certificate behind the handshake. Its alert is lost where it closes the
 connection while a request is being written: all that is left is a connection that broke. Shaking hands once more

@@ -1,4 +1,4 @@
-"""Cutting a connection's secrets out of what its other end sends back, however it quotes them."""
+"""Redaction of a connection's secrets in what its other end sends back, however it quotes them."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress

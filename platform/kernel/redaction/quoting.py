@@ -1,4 +1,4 @@
-"""Unquoting of texts: percent encoding, JSON and program escapes, HTML entities, nested to a bound."""
+"""Unquoting of texts: percent encoding, JSON and program escapes, HTML entities, nested up to a bound."""
 
 import re
 from array import array

@@ -1,4 +1,4 @@
-"""What keeps a value from being a JSON Schema, as far as its form goes."""
+"""Faults of a JSON Schema: the parts whose form the standard does not allow."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""How every route speaks: who calls, what is read, how errors and pages look."""
+"""Parts that every route of the API shares: authentication, content, errors, description."""

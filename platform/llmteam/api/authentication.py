@@ -1,4 +1,4 @@
-"""Who calls the API: a program with a key in one of two headers, or a person who has signed in."""
+"""Authentication of the API: a program by a key in one of two headers, or a person by their session."""
 
 from typing import TYPE_CHECKING, Any
 

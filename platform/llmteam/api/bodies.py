@@ -1,4 +1,4 @@
-"""Bodies sent in pieces (``Transfer-Encoding: chunked``), which Django REST framework would take for empty."""
+"""Chunked request bodies (``Transfer-Encoding: chunked``), which Django REST framework would take for empty."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any

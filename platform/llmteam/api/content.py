@@ -1,4 +1,4 @@
-"""What goes in and out: strict JSON, one form, one JSON writer."""
+"""Parsers and renderers of the API: strict JSON, one form, one JSON writer."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

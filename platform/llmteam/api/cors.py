@@ -1,4 +1,4 @@
-"""Which pages of other origins a browser lets read the API: those the caller's own tenant lists, and no others."""
+"""Cross-origin rules: pages of an origin may read the API if the caller's own tenant lists it."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Django's middleware without a change of thread for each of its hooks.
+"""Django's middleware as async code, without a change of thread for each hook.
 
 Under ASGI Django runs every hook of its own middleware in a thread and comes back: a dozen changes of thread a request,
 which cost more than the hooks. Those that only look at headers may run on the event loop; those that may read the

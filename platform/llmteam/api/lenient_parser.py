@@ -1,4 +1,4 @@
-"""Bodies of callers that are not ours to teach: read in whatever type they come, with nothing lost."""
+"""Lenient parser for bodies of foreign callers: read in whatever type they come, with nothing lost."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What every answer carries: its request's id and its place in the caller's trace."""
+"""Request context of every answer: its request's id and its place in the caller's trace."""
 
 import ipaddress
 import logging

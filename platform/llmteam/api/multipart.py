@@ -1,4 +1,4 @@
-"""Multipart forms as strangers write them: no part is lost, whatever it is named and whatever charset it is in."""
+"""Multipart parser for foreign callers: no part is lost, whatever its name and charset."""
 
 import base64
 import binascii

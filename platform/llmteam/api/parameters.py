@@ -1,4 +1,4 @@
-"""Parameters of addresses: those that a route does not read are refused."""
+"""Query parameters: those that a route does not read are refused."""
 
 from typing import TYPE_CHECKING, Any
 

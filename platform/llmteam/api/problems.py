@@ -1,4 +1,4 @@
-"""The one translator: whatever goes wrong becomes ``application/problem+json`` (RFC 9457)."""
+"""Translator of every error into ``application/problem+json`` (RFC 9457)."""
 
 import logging
 from collections.abc import Iterable, Mapping

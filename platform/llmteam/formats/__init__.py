@@ -1,1 +1,1 @@
-"""How dates and times are written for people."""
+"""Formats of dates and times for people."""

@@ -1,1 +1,1 @@
-"""How operators sign in to the console."""
+"""Sign-in of operators to the console by password."""

@@ -1,4 +1,4 @@
-"""What is told when an operator's account is locked: the audit at once, its owner by mail."""
+"""Notices of a locked operator account: an audit entry at once, and a mail to its owner."""
 
 import logging
 import smtplib

@@ -1,4 +1,4 @@
-"""Bounds on guessing passwords: attempts are counted by account and by address."""
+"""Rate limits of operators' password attempts, by account and by address."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The thread in which passwords are judged: guesses wait for each other, never in the threads of requests."""
+"""The thread that checks passwords: attempts wait for each other there, never in the threads of requests."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Admission of requests and WebSockets by the share of whoever sends them, before anything is done for them."""
+"""Admission of requests and WebSockets by their sender's share, before any work is done for them."""
 
 import hashlib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What proxies in front say about a request, believed of the trusted ones only (``TRUSTED_PROXIES``)."""
+"""Proxy headers, believed from trusted proxies only (``TRUSTED_PROXIES``)."""
 
 import ipaddress
 from collections.abc import Collection, Sequence

@@ -1,4 +1,4 @@
-"""The end of a web process: it takes nothing new, answers who waits, says farewell to streams, then ends."""
+"""Graceful stop of a web process: it takes nothing new, answers open requests, closes streams, then ends."""
 
 import logging
 import select

@@ -1,4 +1,4 @@
-"""Tells the callbacks of runs what became of them; every host does so, with nothing but Postgres."""
+"""Deliverer of callbacks: a loop in every host that needs nothing but Postgres."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""One try to deliver: through the one door out, signed, bounded, and told of without what is secret."""
+"""One try to deliver a callback: through the egress client, signed, bounded, recorded without secrets."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""Puts a host into a Celery worker."""
+"""Celery bootstep that starts a host in a worker."""
 
 import gc
 import logging

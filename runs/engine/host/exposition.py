@@ -1,4 +1,4 @@
-"""Where Prometheus reads what a worker counts: a small HTTP server in a thread."""
+"""HTTP server for Prometheus, in a thread of a worker."""
 
 import hmac
 import logging

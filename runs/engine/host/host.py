@@ -1,4 +1,4 @@
-"""A host: one event loop with many runs, which it claims, executes and gives up."""
+"""A host: one event loop that claims runs, executes them and releases them."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The short way of a command to the run's owner, through Redis; a lost message costs one heartbeat."""
+"""Redis listener for commands to the host's runs; a lost message costs one heartbeat."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The lease of a host, renewed by a thread of its own, so that it tells the truth about the event loop."""
+"""The lease of a host, renewed by a thread of its own, which checks that the event loop still turns."""
 
 import collections
 import logging

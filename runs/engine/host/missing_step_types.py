@@ -1,4 +1,4 @@
-"""Notices runs that no host can execute, so that they are stalled with a reason instead of waiting for ever."""
+"""Search for runs that no host can execute; they are stalled with a reason instead of waiting for ever."""
 
 import logging
 import time

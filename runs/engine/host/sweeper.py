@@ -1,4 +1,4 @@
-"""Frees the runs of dead hosts; every host does so, so that recovery needs nothing but Postgres and one of them."""
+"""Sweeper: frees the runs of dead hosts. Every host has one, so recovery needs Postgres and one live host only."""
 
 import logging
 import time

@@ -1,1 +1,1 @@
-"""What runs record, and how it is committed: one writer a host, one transaction at a time, tenants in turn."""
+"""Journals and their group commit: one writer a host, one transaction at a time, tenants in turn."""

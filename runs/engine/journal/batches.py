@@ -1,4 +1,4 @@
-"""What one batch of the group commit takes of each journal, and what becomes of it. Pure."""
+"""Batches of the group commit: the part each journal gives, and the verdict on each part. Pure."""
 
 import logging
 from collections.abc import Mapping, Sequence

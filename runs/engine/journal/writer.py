@@ -1,4 +1,4 @@
-"""The group commit: one writer a host commits what all its runs have recorded, in one transaction at a time."""
+"""Group commit: one writer a host commits what all its runs have recorded, in one transaction at a time."""
 
 import asyncio
 import logging

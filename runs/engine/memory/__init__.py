@@ -1,1 +1,1 @@
-"""What the runs of one worker may hold in memory."""
+"""Memory budget of the runs of one worker."""

@@ -1,4 +1,4 @@
-"""Return of memory to the system, once the runs of a worker hold much less than before."""
+"""Return of freed memory to the operating system."""
 
 import asyncio
 import gc

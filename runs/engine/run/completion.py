@@ -1,4 +1,4 @@
-"""The end of a run that succeeded: its output, held against the segment's ``output_schema``."""
+"""Completion of a run: its output, checked against the segment's ``output_schema``."""
 
 from collections.abc import Hashable, Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""One run on its host: executes what the core decides, records what happened, gives the run up when it is over."""
+"""Execution of one run on its host: executes the core's commands, records events, releases the run at its end."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The attempts of one run that are in flight beside its own work."""
+"""Attempts of one run that are in flight."""
 
 import asyncio
 from collections.abc import Callable, Iterator

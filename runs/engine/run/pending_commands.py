@@ -1,4 +1,4 @@
-"""What others ask of a run: the commands of its inbox, in order, and what they come to."""
+"""Pending commands of one run: those in its inbox, in order, and their effect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

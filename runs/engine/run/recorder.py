@@ -1,4 +1,4 @@
-"""What one owner of a run knows of it: every fact is recorded and taken into account in one step."""
+"""Recorder of one run: records each fact in the journal and applies it to the state in one step."""
 
 import random
 from collections import Counter

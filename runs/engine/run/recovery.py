@@ -1,4 +1,4 @@
-"""What becomes of the attempts an earlier owner left without an outcome."""
+"""Recovery of attempts that an earlier owner left without an outcome."""
 
 from collections.abc import Iterator
 from enum import Enum, auto

@@ -1,4 +1,4 @@
-"""The ways a host gives a run up, and the journal's rows read back."""
+"""Closings: the ways a host ends or releases a run, and the journal's rows read back."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

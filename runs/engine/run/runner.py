@@ -1,4 +1,4 @@
-"""One claimed run, from its claim to its release, whatever goes wrong with it."""
+"""Runner of one claimed run, from its claim to its release, whatever goes wrong."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Activations of one run that are ended before they have an outcome: cancelled, withdrawn, recorded."""
+"""Skipped activations of one run: cancelled or withdrawn before they have an outcome."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass

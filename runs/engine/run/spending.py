@@ -1,4 +1,4 @@
-"""What one run takes of language models: counted with its events, bounded by the budgets of step, run and day."""
+"""Spending of one run on language models: counted with its events, bounded by the budgets of step, run and day."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

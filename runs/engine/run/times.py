@@ -1,4 +1,4 @@
-"""Times of the clock as payloads have them, and back."""
+"""Times in payloads: ISO 8601 text, written and read."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Usage and holds in the database: what is counted with events, and room that is held for calls in flight."""
+"""Usage and holds in the database: usage is counted with events, holds reserve room for calls in flight."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How the engine reaches Postgres: where it is, and the role every transaction runs as."""
+"""Connections of the engine to Postgres, and the role every transaction runs as."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager

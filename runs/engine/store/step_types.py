@@ -1,4 +1,4 @@
-"""Step types that no live host has, and the runs that need them."""
+"""Queries for step types that no live host has, and for the runs that need them."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Hosts in the database: their rows, their leases, and what is left of those that died."""
+"""Hosts in the database: their rows, their leases, and the runs that dead ones leave behind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Calls of tools that a server leaves in the text: their marks, how they are read, and that nobody hears them."""
+"""Tool calls that a server leaves in the text of an answer: their marks, their parsing, their removal."""

@@ -1,4 +1,4 @@
-"""Calls of tools that a server leaves in the text: as the model wrote them, in the marks its template taught it."""
+"""Parser of tool calls in a text, in the marks of many chat templates."""
 
 import json
 import re

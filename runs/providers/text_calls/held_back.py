@@ -1,4 +1,4 @@
-"""What is not heard of a text while it comes: what may be a call of a tool, until it is known to be none."""
+"""Text held back from a stream: it may become a call of a tool, and is passed on once it cannot."""
 
 import re
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""Which calls in a text are meant: those that stand alone, and are no words of others that the model repeats."""
+"""Tool calls in a text that are meant: those that stand alone, and not words that the model only quotes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Trial of a provider: discovery, keys and a whole sign-in, as people's go; nothing of it stays."""
+"""Trial of a provider by an operator: discovery, keys and a whole sign-in; nothing of it is kept."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""The names an expression sees inside an activation, and the edges that conditions choose. Source: engine.md 5.1, 6."""
+"""The names an expression sees inside an activation, and the edges that conditions choose."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""A branch has failed: the others, the way of the failure, its details. Source: engine.md 5.4, 5.5."""
+"""A branch has failed: the others, the way of the failure, its details. Source: docs/reference/gathering.md."""
 
 from collections.abc import Mapping
 from random import Random

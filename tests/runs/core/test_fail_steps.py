@@ -1,4 +1,4 @@
-"""Where a failure goes: its own error port, the nearest gathering, or the run. Source: engine.md 5.5."""
+"""Where a failure goes: its own error port, the nearest gathering, or the run. Source: docs/reference/gathering.md."""
 
 from runs.core import EventType
 from tests.support.graphs import DIAMOND, drawn

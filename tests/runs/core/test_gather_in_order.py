@@ -1,4 +1,4 @@
-"""Gatherings on one fan-out: several ports, joins in a row, items apart, loops in branches. Source: engine.md 5."""
+"""Gatherings on one fan-out: several ports, joins in a row, items apart, loops in branches."""
 
 from collections.abc import Mapping
 from random import Random

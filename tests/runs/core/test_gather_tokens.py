@@ -1,4 +1,4 @@
-"""Joins and steps with several input ports, story by story. Source: engine.md 5."""
+"""Joins and steps with several input ports, story by story. Source: docs/reference/gathering.md."""
 
 from collections.abc import Mapping
 from random import Random

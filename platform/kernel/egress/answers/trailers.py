@@ -1,4 +1,4 @@
-"""Trailers of a chunked body, read in linear time; h11 alone is quadratic in a run of blanks."""
+"""Trailers of a chunked body, read in linear time; h11 alone takes quadratic time for a run of blanks."""
 
 import re
 

@@ -1,1 +1,1 @@
-"""How dates and times are written for people who read English."""
+"""Formats of dates and times in English."""

@@ -1,1 +1,1 @@
-"""How dates and times are written for people who read Russian."""
+"""Formats of dates and times in Russian."""
