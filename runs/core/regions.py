@@ -3,7 +3,7 @@
 A region holds the tokens that may still come to the gatherings of one group under one key: the group's steps share D,
 so a token is counted once for all of them. Where D fans out within its own fan-out, the regions of the longer keys lie
 within that of the shorter one, and a token is counted in the innermost alone: what a step costs does not grow with the
-depth. D is the gathering's immediate dominator; the root stands above the entrypoint. Rules: docs/reference/gathering.md.
+depth. D: its immediate dominator. The root stands above the entrypoint. See docs/reference/gathering.md.
 """
 
 from collections.abc import Iterator
