@@ -6,12 +6,12 @@ from typing import Final
 
 from kernel.redaction import redact
 from kernel.types import Json
-from runs.agents.asking import Asker
 from runs.agents.config import LlmAgentConfig
-from runs.agents.cut import ReplyCut, is_cut, kept_text, reply_empty
 from runs.agents.fallback import ModelFailed
+from runs.agents.model_call import ModelCaller
 from runs.agents.reply import read_reply, repair_request, reply_invalid
 from runs.agents.tools import Toolbox
+from runs.agents.truncation import ReplyTruncated, is_truncated, kept_text, reply_empty
 from runs.providers.sent_texts import SentTexts
 from runs.step_api.base import StepFailed
 from runs.step_api.language_models import CompletionReply, CompletionRequest, Message
@@ -44,7 +44,7 @@ class Conversation:
     def __post_init__(self) -> None:
         self.messages = [*self.messages, *self.toolbox.earlier()]
 
-    async def answer(self, asker: Asker) -> Json:
+    async def answer(self, asker: ModelCaller) -> Json:
         """Talk to one model until it answers.
 
         Returns:
@@ -59,8 +59,8 @@ class Conversation:
         mended: list[Message] = []
         while True:
             reply = await asker.ask(self._request(asker, mended))
-            if is_cut(reply):
-                raise ModelFailed(ReplyCut(reply, self.config.max_tokens))
+            if is_truncated(reply):
+                raise ModelFailed(ReplyTruncated(reply, self.config.max_tokens))
             if reply.tool_calls:
                 mended = await self._use_tools(reply, mended)
                 continue
@@ -95,7 +95,7 @@ class Conversation:
         self.messages += [Message("assistant", reply.text, tool_calls=reply.tool_calls, kept=reply.kept), *answers]
         return mended
 
-    def _request(self, asker: Asker, mended: Sequence[Message]) -> CompletionRequest:
+    def _request(self, asker: ModelCaller, mended: Sequence[Message]) -> CompletionRequest:
         return CompletionRequest(
             model=asker.name,
             messages=[*self.messages, *mended],

@@ -5,12 +5,12 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from kernel.canonical import canonical_json
 from kernel.errors import ErrorItem
-from kernel.parsing import parse_strangers_json
+from kernel.parsing import parse_untrusted_json
 from kernel.types import Json
 from kernel.values import MalformedJson, ValueRefused
-from runs.inputs import misfits
+from runs.inputs import violations
 from runs.providers.answers import without_fence
-from runs.providers.embedded import Span, json_spans
+from runs.providers.embedded_json import Span, json_spans
 from runs.providers.sent_texts import SentTexts
 from runs.step_api.base import StepFailed
 
@@ -68,10 +68,10 @@ def _is_last_word(fitting: Sequence[tuple[Span, Json]], sent: SentTexts) -> bool
 
 async def _judged(tenant: Hashable, text: str, schema: Mapping[str, Json]) -> tuple[Json, list[ErrorItem]]:
     try:
-        value = await parse_strangers_json(tenant, without_fence(text).encode())
+        value = await parse_untrusted_json(tenant, without_fence(text).encode())
     except (MalformedJson, ValueRefused) as error:
         return None, [ErrorItem(code=NOT_JSON, detail=f"The answer is not JSON: {error.detail}")]
-    return value, await misfits(tenant, value, schema)
+    return value, await violations(tenant, value, schema)
 
 
 def repair_request(problems: Sequence[ErrorItem]) -> str:

@@ -7,7 +7,7 @@ from kernel.charsets import codec_of, label_of
 from kernel.egress import HeaderRefused, check_headers
 from kernel.types import Json
 from kernel.values import MalformedJson, ValueRefused, dump_json, parse_json
-from runs.http.body import FORM, MAX_TYPE_LENGTH, TEXT, is_json, misfit, written
+from runs.http.body import FORM, MAX_TYPE_LENGTH, TEXT, is_json, violation, written
 from runs.http.reading import media_type
 from runs.step_api.base import StepFailed
 from segments.catalog import Remark
@@ -93,7 +93,7 @@ def _is_open(text: str) -> bool:
 def _refusal(body: Json, content_type: str) -> str | None:
     """Say why a body is refused: for what it is, or for what stands in it where no template does."""
     is_text = isinstance(body, str)
-    if content_type and (why := misfit(body, content_type, is_text=is_text)) is not None:
+    if content_type and (why := violation(body, content_type, is_text=is_text)) is not None:
         return why
     if _TEMPLATE in dump_json(body):
         return None

@@ -1,4 +1,4 @@
-"""What a model was told: whether what it says stands there already, so that it may only be quoted."""
+"""Texts sent to a model: a call that stands in one of them may only be quoted."""
 
 import html
 import re

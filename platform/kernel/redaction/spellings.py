@@ -1,4 +1,4 @@
-"""The texts that a secret may have become where it was sent to; how these are quoted there: ``quoting``."""
+"""Spellings of a secret at its receiver, such as base64; ``quoting`` undoes the quoting around them."""
 
 import base64
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Where a value does not fit a schema."""
+"""Violations: the places where a value does not fit a schema."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from kernel.schemas.compiled import compiled
 from kernel.types import Json
 from kernel.values import size_of
 
-MAX_MISFITS: Final = 50
+MAX_VIOLATIONS: Final = 50
 MAX_LARGE_NUMBERS: Final = 1_000
 """As many rules broken by numbers kept as text are looked through."""
 MAX_SCHEMA: Final = 16 * 1024
@@ -48,7 +48,7 @@ _LIMITS: Final = ("limit", "types", "property", "multiple_of", "format")
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
+class Violation:
     """One place of a value that breaks a rule of its schema.
 
     Attributes:
@@ -73,7 +73,7 @@ class Misfit:
         return written.format(keyword=self.keyword, bound=self.bound)
 
 
-def misfits(value: Json, schema: Mapping[str, Json], *, formats: bool = False) -> list[Misfit]:
+def violations(value: Json, schema: Mapping[str, Json], *, formats: bool = False) -> list[Violation]:
     """Tell where a value does not fit a schema, at most 50 places.
 
     The digits of a number beyond 2^53, which are kept as text, are a number where the schema asks for one.
@@ -92,8 +92,8 @@ def misfits(value: Json, schema: Mapping[str, Json], *, formats: bool = False) -
     return [] if validator.is_valid(value) else _told(validator, value)
 
 
-def quick_misfits(value: Json, schema: Mapping[str, Json], *, formats: bool = False) -> list[Misfit] | None:
-    """Answer as ``misfits`` does, where that takes milliseconds at most; else None."""
+def quick_violations(value: Json, schema: Mapping[str, Json], *, formats: bool = False) -> list[Violation] | None:
+    """Answer as ``violations`` does, where that takes milliseconds at most; else None."""
     if size_of(dict(schema)) > MAX_SCHEMA:
         return None
     ready = compiled(schema, formats=formats)
@@ -105,10 +105,10 @@ def quick_misfits(value: Json, schema: Mapping[str, Json], *, formats: bool = Fa
     return _told(ready.validator, value) if work <= MAX_TOLD_AT_ONCE else None
 
 
-def _told(validator: jsonschema_rs.Validator, value: Json) -> list[Misfit]:
+def _told(validator: jsonschema_rs.Validator, value: Json) -> list[Violation]:
     value = _with_large_numbers(validator, value)
-    told = (misfit for error in validator.iter_errors(value) for misfit in _misfits(error))
-    return list(islice(told, MAX_MISFITS))
+    told = (violation for error in validator.iter_errors(value) for violation in _violations(error))
+    return list(islice(told, MAX_VIOLATIONS))
 
 
 def _with_large_numbers(validator: jsonschema_rs.Validator, value: Json) -> Json:
@@ -139,15 +139,15 @@ def _misread(error: jsonschema_rs.ValidationError) -> Iterable[tuple[str | int, 
         yield tuple(error.instance_path)
 
 
-def _misfits(error: jsonschema_rs.ValidationError) -> Iterable[Misfit]:
+def _violations(error: jsonschema_rs.ValidationError) -> Iterable[Violation]:
     """Tell of a union what is wrong with the one of its schemas that was meant, where that is plain."""
     branches: Sequence[Any] = getattr(error.kind, "context", ())
     meant = [branch for branch in branches if not any(_is_of_another_kind(inner, error) for inner in branch)]
     if len(meant) != 1:
-        yield _misfit(error)
+        yield _violation(error)
         return
     for inner in meant[0]:
-        yield from _misfits(inner)
+        yield from _violations(inner)
 
 
 def _is_of_another_kind(inner: jsonschema_rs.ValidationError, union: jsonschema_rs.ValidationError) -> bool:
@@ -156,10 +156,10 @@ def _is_of_another_kind(inner: jsonschema_rs.ValidationError, union: jsonschema_
     return (keyword == "type" and depth == 0) or (keyword == "const" and depth <= 1)
 
 
-def _misfit(error: jsonschema_rs.ValidationError) -> Misfit:
+def _violation(error: jsonschema_rs.ValidationError) -> Violation:
     kind: Any = error.kind
     path = tuple(error.instance_path)
     if kind.name == "falseSchema":
-        return Misfit("false", path)
+        return Violation("false", path)
     bound = next((getattr(kind, name) for name in _LIMITS if hasattr(kind, name)), None)
-    return Misfit(str(error.schema_path[-1]), path, bound)
+    return Violation(str(error.schema_path[-1]), path, bound)

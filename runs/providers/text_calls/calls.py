@@ -10,7 +10,7 @@ from kernel.errors import LlmteamError
 from kernel.types import Json
 from kernel.values import load_number, normalise
 from runs.providers.sent_texts import SentTexts
-from runs.providers.spoken.marks import (
+from runs.providers.text_calls.marks import (
     ARGUMENT,
     BEFORE_ARGUMENTS,
     BEHIND,
@@ -27,8 +27,8 @@ from runs.providers.spoken.marks import (
     WHOLE_BEGINS,
     without_own_fence,
 )
-from runs.providers.spoken.placing import CallBlock, CallLost, SpokenCall, meant, rest_of
-from runs.providers.spoken.pythonic import NotPython, PythonCall, read_python_calls, read_value
+from runs.providers.text_calls.placing import CallBlock, CallLost, TextCall, meant, rest_of
+from runs.providers.text_calls.pythonic import NotPython, PythonCall, read_python_calls, read_value
 from runs.step_api.language_models import CompletionRequest, Tool
 
 _NAMES: Final = ("name", "tool_name", "function", "tool")
@@ -43,14 +43,14 @@ _DECODER: Final = json.JSONDecoder(strict=False, parse_float=load_number)
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class TextCalls:
     """What a text is besides its calls.
 
     ``is_lost``: it has a call that cannot be read, or at its end one of a tool nobody offered; then no ``calls``.
     """
 
     text: str
-    calls: tuple[SpokenCall, ...] = ()
+    calls: tuple[TextCall, ...] = ()
     is_lost: bool = False
 
     def written(self) -> list[Json]:
@@ -58,7 +58,7 @@ class Spoken:
         return [{"function": {"name": call.name, "arguments": call.arguments}} for call in self.calls]
 
 
-def spoken_in(text: str, request: CompletionRequest, *, has_calls: bool, also: Sequence[Tool] = ()) -> Spoken:
+def text_calls_in(text: str, request: CompletionRequest, *, has_calls: bool, also: Sequence[Tool] = ()) -> TextCalls:
     """Find what an answer says and calls in its text; where calls came beside it, it is text.
 
     Args:
@@ -69,12 +69,12 @@ def spoken_in(text: str, request: CompletionRequest, *, has_calls: bool, also: S
     """
     tools = (*request.tools, *also)
     if has_calls or not tools:
-        return Spoken(text)
+        return TextCalls(text)
     sent = SentTexts(turn.text for turn in request.messages)
-    return read_spoken(text, tools, sent, may_be_bare=request.response_schema is None)
+    return read_text_calls(text, tools, sent, may_be_bare=request.response_schema is None)
 
 
-def read_spoken(text: str, tools: Sequence[Tool], sent: SentTexts, *, may_be_bare: bool) -> Spoken:
+def read_text_calls(text: str, tools: Sequence[Tool], sent: SentTexts, *, may_be_bare: bool) -> TextCalls:
     """Find the calls of offered tools in a text; what only mentions their marks, or repeats what was sent, stays text.
 
     Marks within code are mentioned, unless the code is all there is. Takes linear time.
@@ -89,12 +89,12 @@ def read_spoken(text: str, tools: Sequence[Tool], sent: SentTexts, *, may_be_bar
     try:
         bare = reader.bare_calls(may_be_json=may_be_bare)
         if bare:
-            return Spoken(text) if sent.hold(call.source for call in bare) else Spoken("", tuple(bare))
+            return TextCalls(text) if sent.hold(call.source for call in bare) else TextCalls("", tuple(bare))
         blocks = reader.read(sent)
     except (CallLost, RecursionError):
-        return Spoken(text, is_lost=True)
+        return TextCalls(text, is_lost=True)
     calls = tuple(call for block in blocks for call in block.calls)
-    return Spoken(rest_of(reader.text, blocks), calls) if calls else Spoken(text)
+    return TextCalls(rest_of(reader.text, blocks), calls) if calls else TextCalls(text)
 
 
 def _opened(text: str) -> str:
@@ -131,7 +131,7 @@ class _CallReader:
             raise CallLost
         return meant(self.text, blocks, sent)
 
-    def bare_calls(self, *, may_be_json: bool) -> list[SpokenCall]:
+    def bare_calls(self, *, may_be_json: bool) -> list[TextCall]:
         """Read a text that is calls and nothing else, in Python's words or as JSON; none where it is anything else."""
         text = self.text.strip()
         if PYTHONIC.match(text) is not None:
@@ -160,7 +160,7 @@ class _CallReader:
         is_offered = any(isinstance(name := told.get(key), str) and name in self.tools for key in _NAMES)
         return is_offered and _BESIDE.union(_NAMES, _ARGUMENTS).issuperset({*item, *told})
 
-    def _calls_at(self, place: int) -> tuple[list[SpokenCall], int]:
+    def _calls_at(self, place: int) -> tuple[list[TextCall], int]:
         """Read the calls behind an opener, and the marks behind them; none where it was only mentioned."""
         place = self._behind_blanks(place)
         if PYTHONIC.match(self.text, place) is not None:
@@ -180,18 +180,18 @@ class _CallReader:
         behind = BEHIND.match(self.text, end) if calls else None
         return calls, behind.end() if behind else end
 
-    def _pythonic(self, place: int) -> tuple[list[SpokenCall], int]:
+    def _pythonic(self, place: int) -> tuple[list[TextCall], int]:
         """Read calls in Python's words; none where the words are others."""
         begun = PYTHONIC.match(self.text, place)
         try:
             found, end = read_python_calls(self.text, place)
             return [self._python_call(call) for call in found], end
         except NotPython as error:
-            if error.is_cut and begun is not None and self._tool_of(begun[1]) in (*self.tools, _PRINT):
+            if error.is_truncated and begun is not None and self._tool_of(begun[1]) in (*self.tools, _PRINT):
                 raise CallLost from None
             return [], place
 
-    def _python_call(self, call: PythonCall) -> SpokenCall:
+    def _python_call(self, call: PythonCall) -> TextCall:
         """Give a call of Python by the names of its tool's parameters."""
         name = self._tool_of(call.name)
         properties = self.tools.get(name, {}).get("properties")
@@ -201,7 +201,7 @@ class _CallReader:
         arguments = {**dict(zip(names, call.by_place, strict=False)), **call.by_name}
         return self._called(name, arguments, call.start, call.end)
 
-    def _object_call(self, called: re.Match[str]) -> tuple[list[SpokenCall], int]:
+    def _object_call(self, called: re.Match[str]) -> tuple[list[TextCall], int]:
         """Read a name and an object whose keys and texts have marks of their own."""
         try:
             arguments, end = read_value(self.text, called.end())
@@ -213,9 +213,9 @@ class _CallReader:
         """Give the name of a tool, which may be written as one of a module."""
         return written if written in self.tools else written.rpartition(".")[2]
 
-    def _called(self, name: str, arguments: Json, start: int, end: int) -> SpokenCall:
+    def _called(self, name: str, arguments: Json, start: int, end: int) -> TextCall:
         try:
-            return SpokenCall(name, normalise(arguments, big_integers="text"), self.text[start:end])
+            return TextCall(name, normalise(arguments, big_integers="text"), self.text[start:end])
         except LlmteamError:
             raise CallLost from None
 
@@ -224,9 +224,9 @@ class _CallReader:
         word = _LAST_WORD.match(self.text, place)
         return word is not None and any(name.startswith(word[1]) for name in self.tools)
 
-    def _objects(self, place: int) -> tuple[list[SpokenCall], int]:
+    def _objects(self, place: int) -> tuple[list[TextCall], int]:
         """Read objects that are calls, one after the other, and lists of them."""
-        calls: list[SpokenCall] = []
+        calls: list[TextCall] = []
         while True:
             value, end = self._value(place)
             calls += [self._of_object(item) for item in (value if isinstance(value, list) else [value])]
@@ -234,7 +234,7 @@ class _CallReader:
             if self.text[place : place + 1] not in ("{", "["):
                 return calls, end
 
-    def _tagged(self, tagged: re.Match[str]) -> tuple[list[SpokenCall], int]:
+    def _tagged(self, tagged: re.Match[str]) -> tuple[list[TextCall], int]:
         """Read a call whose tag has its name: its arguments as JSON, or each in a tag."""
         name, place = tagged[1], self._behind_blanks(tagged.end())
         if self.text[place : place + 1] == "{":
@@ -242,7 +242,7 @@ class _CallReader:
             return [self._called(name, arguments, tagged.start(), end)], end
         return self._of_pairs(name, tagged.start(), place, PARAMETER)
 
-    def _named(self, named: re.Match[str]) -> tuple[list[SpokenCall], int]:
+    def _named(self, named: re.Match[str]) -> tuple[list[TextCall], int]:
         """Read a name and its arguments behind it."""
         name, place = named[1], named.end()
         if (before := BEFORE_ARGUMENTS.match(self.text, place)) is not None:
@@ -250,7 +250,7 @@ class _CallReader:
             return [self._called(name, arguments, named.start(), end)], end
         return self._of_pairs(name, named.start(), place, ARGUMENT)
 
-    def _of_pairs(self, name: str, start: int, place: int, pattern: re.Pattern[str]) -> tuple[list[SpokenCall], int]:
+    def _of_pairs(self, name: str, start: int, place: int, pattern: re.Pattern[str]) -> tuple[list[TextCall], int]:
         """Read arguments that stand in tags each; the call's own tag has to end behind them."""
         arguments: dict[str, Json] = {}
         while (pair := pattern.match(self.text, place)) is not None:
@@ -283,7 +283,7 @@ class _CallReader:
         except (ValueError, LlmteamError):
             raise CallLost from None
 
-    def _of_object(self, told: Any) -> SpokenCall:
+    def _of_object(self, told: Any) -> TextCall:
         if isinstance(told, dict) and isinstance(told.get("function"), dict):
             told = told["function"]
         if not isinstance(told, dict):
@@ -292,7 +292,7 @@ class _CallReader:
         if name is None:
             raise CallLost
         arguments: Json = next((told[key] for key in _ARGUMENTS if key in told), {})
-        return SpokenCall(name.removeprefix("functions."), arguments, json.dumps(told, ensure_ascii=False))
+        return TextCall(name.removeprefix("functions."), arguments, json.dumps(told, ensure_ascii=False))
 
     def _behind_blanks(self, place: int) -> int:
         found = _BETWEEN.match(self.text, place)

@@ -17,7 +17,7 @@ class CallLost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenCall:
+class TextCall:
     """A call as the text has it.
 
     Attributes:
@@ -37,7 +37,7 @@ class CallBlock:
 
     start: int
     end: int
-    calls: tuple[SpokenCall, ...]
+    calls: tuple[TextCall, ...]
 
 
 def meant(text: str, blocks: Sequence[CallBlock], sent: SentTexts) -> list[CallBlock]:

@@ -126,7 +126,7 @@ def _number(written: str) -> Json:
     try:
         return load_number(written) if any(letter in written for letter in ".eE") else int(written)
     except LlmteamError:
-        raise NotPython(is_cut=False) from None
+        raise NotPython(is_truncated=False) from None
 
 
 def _read_list(text: str, place: int, depth: int) -> tuple[Json, int]:

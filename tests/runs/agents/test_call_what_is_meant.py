@@ -235,9 +235,9 @@ async def test_what_only_looks_like_one_is_text(shop: AgentBench, text: str) -> 
 
 def test_long_texts_are_read_in_linear_time() -> None:
     from runs.providers.sent_texts import SentTexts  # noqa: PLC0415
-    from runs.providers.spoken.calls import read_spoken  # noqa: PLC0415
+    from runs.providers.text_calls.calls import read_text_calls  # noqa: PLC0415
     from runs.step_api.language_models import Tool  # noqa: PLC0415
 
     tools = [Tool("refund", "", REFUND["parameters"])]
     for text in ("[refund(" * 40_000, "refund(why=" + "[" * 100_000, "\n[a(" * 50_000, '"' + "\\" * 200_000):
-        read_spoken(text, tools, SentTexts([]), may_be_bare=True)
+        read_text_calls(text, tools, SentTexts([]), may_be_bare=True)
