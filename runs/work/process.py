@@ -9,7 +9,7 @@ from kernel.errors import LlmteamError
 from kernel.types import Json
 from kernel.values import MAX_VALUE_BYTES, ValueTooLarge, check_bytes
 from runs.core.scope import CarriedScope
-from runs.work.errors import told
+from runs.work.errors import error_facts
 from runs.work.functions import FUNCTIONS
 from segments.expressions import Account, Draws, ExpressionError
 
@@ -26,7 +26,7 @@ def do_work(payload: bytes) -> bytes:
             ``draws`` (``Draws.to_json``).
 
     Returns:
-        JSON with ``value``, or ``error`` as ``runs.work.errors.told`` writes it: also where the value is too large.
+        JSON with ``value``, or ``error`` as ``error_facts`` writes it: also where the value is too large.
     """
     asked = orjson.loads(payload)
     names: Any = CarriedScope(asked["scope"])
@@ -37,10 +37,10 @@ def do_work(payload: bytes) -> bytes:
     try:
         made: Json = FUNCTIONS[asked["function"]](asked["arguments"], names, account)
     except (ExpressionError, LlmteamError) as error:
-        return orjson.dumps({"error": told(error)})
+        return orjson.dumps({"error": error_facts(error)})
     text = orjson.dumps(made)
     try:
         check_bytes(len(text), limit=MAX_ANSWER_BYTES if asked["function"] in _TEXTS else MAX_VALUE_BYTES)
     except ValueTooLarge as error:
-        return orjson.dumps({"error": told(error)})
+        return orjson.dumps({"error": error_facts(error)})
     return orjson.dumps({"value": orjson.Fragment(text)})

@@ -17,7 +17,7 @@ from runs.core.scope import Scope
 from runs.core.state import Activation
 from runs.engine.compute import _packed, compute
 from runs.step_api.base import Found, with_names
-from runs.work.errors import read_error, told
+from runs.work.errors import read_error, error_facts
 from runs.work.functions import FUNCTIONS
 from runs.work.process import do_work
 from segments.expressions import Account, AccountEmpty, ExpressionError, LimitPassed
@@ -92,14 +92,14 @@ def here(function: str, arguments: dict[str, Any], scope: Scope, found: dict[str
     try:
         return FUNCTIONS[function](arguments, with_names(scope, found), Account())
     except (ExpressionError, LlmteamError) as error:
-        return type(error), told(error)
+        return type(error), error_facts(error)
 
 
 async def there(function: str, arguments: dict[str, Any], scope: Scope, found: Found | None = None) -> Any:
     answer = orjson.loads(do_work(await _packed(function, arguments, scope, found)))
     if "error" in answer:
         error = read_error(answer["error"])
-        return type(error), told(error)
+        return type(error), error_facts(error)
     return answer["value"]
 
 
