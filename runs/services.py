@@ -56,7 +56,7 @@ def start_run(
     *,
     tenant: Tenant,
     api_key: ApiKey | None,
-    wish: StartRequest,
+    spec: StartRequest,
     actor: str = "",
     once: IdempotentRequest | None = None,
 ) -> Started:
@@ -65,7 +65,7 @@ def start_run(
     Args:
         tenant: Owner.
         api_key: Whose key starts it, if any.
-        wish: What to run, with what.
+        spec: What to run, with what.
         actor: Who starts it; left out, the key.
         once: Names this start for 24 hours.
 
@@ -84,23 +84,23 @@ def start_run(
     if earlier is not None:
         return earlier
     who = actor or ("" if api_key is None else f"key:{api_key.public_id}")
-    start = _Start(tenant, api_key, who, wish, once, _judged_definition(tenant, wish))
+    start = _Start(tenant, api_key, who, spec, once, _judged_definition(tenant, spec))
     judged_by: UUID | None = None
     while True:
         try:
             return _start(start, judged_by=judged_by)
         except _NotJudged as slow:  # it may take seconds, which a transaction must not; nothing was written
-            check_input(tenant.id, wish.input, schema=slow.revision.definition["input_schema"])
+            check_input(tenant.id, spec.input, schema=slow.revision.definition["input_schema"])
             judged_by = slow.revision.id
 
 
-def _judged_definition(tenant: Tenant, wish: StartRequest) -> SegmentDefinition | None:
+def _judged_definition(tenant: Tenant, spec: StartRequest) -> SegmentDefinition | None:
     """Judge a definition brought along, and the input by it; None where the start is of a saved segment."""
-    if wish.segment_id is not None:
+    if spec.segment_id is not None:
         return None
-    definition = read_inline(tenant=tenant, document=wish.definition, below="/segment")
+    definition = read_inline(tenant=tenant, document=spec.definition, below="/segment")
     if definition.input_schema is not None:
-        check_input(tenant.id, wish.input, schema=definition.input_schema)
+        check_input(tenant.id, spec.input, schema=definition.input_schema)
     return definition
 
 
@@ -111,7 +111,7 @@ class _Start:
     tenant: Tenant
     api_key: ApiKey | None
     actor: str
-    wish: StartRequest
+    spec: StartRequest
     once: IdempotentRequest | None
     definition: SegmentDefinition | None
 
@@ -130,14 +130,14 @@ def _start(start: _Start, *, judged_by: UUID | None) -> Started:
     Raises:
         _NotJudged: The input may take long, and the revision is not ``judged_by``.
     """
-    tenant, wish = start.tenant, start.wish
+    tenant, spec = start.tenant, start.spec
     with start_transaction(tenant):
         if start.definition is not None:
             revision = store_inline(tenant=tenant, definition=start.definition)
         else:
-            revision = _saved_revision(tenant, wish.segment_id or "", wish.revision)
-            _check_input(wish, revision, judged_by)
-        existing = _existing(tenant, wish, revision)
+            revision = _saved_revision(tenant, spec.segment_id or "", spec.revision)
+            _check_input(spec, revision, judged_by)
+        existing = _existing(tenant, spec, revision)
         run = existing or _new_run(start, revision)
         if existing is None:
             _insert(run, start)
@@ -154,39 +154,39 @@ def _saved_revision(tenant: Tenant, segment_id: str, number: int | None) -> Revi
     return get_revision(tenant=tenant, segment_id=segment_id, number=number)
 
 
-def _check_input(wish: StartRequest, revision: Revision, judged_by: UUID | None) -> None:
+def _check_input(spec: StartRequest, revision: Revision, judged_by: UUID | None) -> None:
     schema = revision.definition.get("input_schema")
     if schema is None or revision.id == judged_by:
         return
     try:
-        check_input_quickly(wish.input, schema=schema)
+        check_input_quickly(spec.input, schema=schema)
     except SlowToJudge:
         raise _NotJudged(revision) from None
 
 
-def _existing(tenant: Tenant, wish: StartRequest, revision: Revision) -> Run | None:
+def _existing(tenant: Tenant, spec: StartRequest, revision: Revision) -> Run | None:
     """Find the run a blind repeat means. The tenant's row is locked, so that of two repeats one starts a run."""
-    if wish.on_duplicate != RETURN_EXISTING:
+    if spec.on_duplicate != RETURN_EXISTING:
         return None
     Tenant.objects.select_for_update(no_key=True).get(id=tenant.id)
-    same = Run.objects.filter(client_reference=wish.client_reference, segment_id=revision.definition["segment_id"])
+    same = Run.objects.filter(client_reference=spec.client_reference, segment_id=revision.definition["segment_id"])
     return same.select_related("revision", "tenant").order_by("created_at", "id").first()
 
 
 def _new_run(start: _Start, revision: Revision) -> Run:
-    wish, timeout = start.wish, start.wish.timeout_seconds
+    spec, timeout = start.spec, start.spec.timeout_seconds
     return Run(
         tenant=start.tenant,
         revision=revision,
         segment_id=revision.definition["segment_id"],
         started_by=start.api_key,
         started_by_actor=start.actor,
-        client_reference=wish.client_reference,
-        metadata=dict(wish.metadata or {}),
-        input=wish.input,
-        is_test=wish.is_test,
+        client_reference=spec.client_reference,
+        metadata=dict(spec.metadata or {}),
+        input=spec.input,
+        is_test=spec.is_test,
         semantics=SEMANTICS,
-        priority=wish.priority,
+        priority=spec.priority,
         timeout_seconds=revision.definition["params"]["timeout_seconds"] if timeout is None else timeout,
         step_types=requirements_of(revision),
         traceparent=REQUEST.get().traceparent,
@@ -197,8 +197,8 @@ def _insert(run: Run, start: _Start) -> None:
     """Insert the run with its audit entry, and its callback if it has one, in one statement."""
     rows: list[Model] = [run]
     after: dict[str, Json] = {"segment_id": run.segment_id, "content_hash": run.revision.content_hash}
-    if start.wish.callback is not None:
-        callback = new_callback(tenant=start.tenant, run=run, wish=start.wish.callback)
+    if start.spec.callback is not None:
+        callback = new_callback(tenant=start.tenant, run=run, spec=start.spec.callback)
         rows.append(callback)
         after["callback"] = callback.host
     insert_together(new_entry("run.started", run, actor=start.actor, after=after), *rows)

@@ -1,4 +1,4 @@
-"""What the installation has for segments, as the app that runs them supplies it."""
+"""Installed step types and connections: supplied by the app above, read by rules and services here."""
 
 from collections.abc import Mapping
 from typing import Final

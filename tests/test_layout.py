@@ -3,6 +3,7 @@
 import ast
 import platform
 import re
+import subprocess
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -20,6 +21,13 @@ TOP = {
     "docs",
     "deploy",
 }
+
+
+NO_NOUNS = re.compile(
+    "(what|who|whom|whose|how|where|when|which|why|whether|whoever|whatever|everything|anything|can|does)\\b",
+    re.IGNORECASE,
+)
+"""Words that a module's first line does not open with: it names a thing."""
 
 
 def modules() -> list[Path]:
@@ -93,7 +101,7 @@ def test_there_is_one_bounded_cache() -> None:
     found = {str(path.relative_to(ROOT)) for path in product if making_room.search(path.read_text(encoding="utf-8"))}
     assert found == {
         "platform/kernel/bounded_cache.py",
-        "platform/kernel/compute/turns.py",  # what waits, in turn
+        "platform/kernel/compute/fair_queue.py",  # what waits, in turn
         "platform/kernel/egress/pool.py",  # open connections, by the time they were given back
         "platform/kernel/fair_threads.py",  # what waits, in turn
         "runs/middleware/circuit.py",  # breakers: only those that are idle may go
@@ -106,3 +114,51 @@ def test_a_path_in_the_settings_is_read_by_the_app_it_leads_into() -> None:
         if "tests" not in path.parts and "import_string(" in path.read_text(encoding="utf-8")
     }  # fmt: skip
     assert reading == {"runs/steps/registry.py", "runs/engine/middleware.py", "runs/runtime.py"}
+
+
+def test_the_first_line_of_a_module_names_a_thing() -> None:
+    without, riddles = [], []
+    for path in modules():
+        name = str(path.relative_to(ROOT))
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        if "tests" in path.parts:
+            continue
+        if not text and path.name != "__init__.py":
+            without.append(name)
+        elif text and NO_NOUNS.match(text):
+            riddles.append(name)
+    assert (without, riddles) == ([], [])
+
+
+def test_no_page_is_cited_that_is_not_here() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"],  # noqa: S607 - the git of the checkout
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\n")
+    pages = {Path(name) for name in listed if name.endswith(".md")}
+    missing, cited = [], 0
+    for name in listed:
+        if not name.endswith((".py", ".md", ".toml", ".json", ".html")) or name in {
+            "CHANGELOG.md",
+            "tests/test_layout.py",
+        }:
+            continue
+        for page in re.findall(r"(?<![\w./-])[\w./-]*\w\.md\b", (ROOT / name).read_text(encoding="utf-8")):
+            cited += 1
+            places = [ROOT, ROOT / "docs", (ROOT / name).parent]
+            if name.startswith("tests/"):  # which join a folder of the docs and a page
+                places += [ROOT / "docs" / folder for folder in ("howto", "reference", "explanation")]
+            if not any((place / page).is_file() for place in places):
+                missing.append(f"{name}: {page}")
+    assert cited > len(pages)
+    assert not missing, "\n".join(missing)
+
+
+def test_every_module_that_architecture_names_is_there() -> None:
+    names = {path.name for path in modules()}
+    named = set(re.findall(r"([\w/]+\.py)`", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")))
+    assert len(named) > 50
+    assert {name for name in named if Path(name).name not in names} == set()

@@ -13,8 +13,8 @@ from kernel.values import parse_json
 from runs.engine.middleware import wrap
 from runs.engine.store import journals
 from runs.engine.store.connection import AsyncDatabase
+from runs.step_api.answer_checks import check_answer
 from runs.step_api.base import Middleware, Next, StepHandler
-from runs.step_api.judging import judge_answer
 from runs.steps.registry import installed_registry
 from segments.catalog import ERROR_PORT
 from segments.definition import read_segment
@@ -80,9 +80,9 @@ class ReadyStep:
     cleans_up: bool
     inline: Mapping[str, InlineBackoff] = field(default_factory=lambda: defaultdict(InlineBackoff))
 
-    def judge(self, answer: object) -> None:
-        """Refuse an answer of the handler that no run can go on with; raises as ``judge_answer``."""
-        judge_answer(self.handler, answer, ports=self.emits)
+    def check_answer(self, answer: object) -> None:
+        """Refuse an answer of the handler that no run can go on with; raises as ``check_answer``."""
+        check_answer(self.handler, answer, ports=self.emits)
 
 
 @dataclass(frozen=True, slots=True)

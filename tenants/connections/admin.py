@@ -22,7 +22,7 @@ from tenants.connections.services import (
     policy_of,
     save_connection,
     secret_needed_again,
-    wished_tls_key,
+    tls_key_to_keep,
 )
 from tenants.models import Connection, ConnectionKind
 
@@ -71,11 +71,11 @@ class ConnectionForm(Form):
             tenant = cleaned.get("tenant") or self.instance.tenant
             if not self.instance.pk or self.instance._state.adding:  # noqa: SLF001 - Django's way to tell a new row
                 self._check_ref(tenant, cleaned["ref"])
-            found = [*problems(wish_of(cleaned), policy=policy_of(tenant), providers=provider_addresses())]
-            found += secret_problems(self.secret_wish, wish_of(cleaned))
-            key = wished_tls_key(self.instance, wish_of(cleaned), self.tls_key_wish)
-            found += tls_problems(wish_of(cleaned), key, now=utc_now())
-            again = None if self.secret_wish is not KEEP else secret_needed_again(self.instance, wish_of(cleaned))
+            found = [*problems(spec_of(cleaned), policy=policy_of(tenant), providers=provider_addresses())]
+            found += secret_problems(self.secret_change, spec_of(cleaned))
+            key = tls_key_to_keep(self.instance, spec_of(cleaned), self.tls_key_change)
+            found += tls_problems(spec_of(cleaned), key, now=utc_now())
+            again = None if self.secret_change is not KEEP else secret_needed_again(self.instance, spec_of(cleaned))
             for item in [*found, again] if again else found:
                 self.add_error(*_placed(item, self.fields))
         return cleaned
@@ -87,14 +87,14 @@ class ConnectionForm(Form):
             self.add_error("ref", "The tenant has a connection of this name.")
 
     @property
-    def secret_wish(self) -> object:
+    def secret_change(self) -> object:
         """Say what becomes of the secret."""
         if self.cleaned_data["new_secret"]:
             return self.cleaned_data["new_secret"]
         return None if self.cleaned_data["clear_secret"] else KEEP
 
     @property
-    def tls_key_wish(self) -> object:
+    def tls_key_change(self) -> object:
         """Say what becomes of the private key."""
         return self.cleaned_data["new_tls_key"] or KEEP
 
@@ -167,9 +167,9 @@ class ConnectionAdmin(ConsoleAdmin):
             tenant=obj.tenant,
             actor=actor_of(request),
             ref=obj.ref,
-            wish=wish_of(form.cleaned_data),
-            secret=form.secret_wish,
-            tls_key=form.tls_key_wish,
+            spec=spec_of(form.cleaned_data),
+            secret=form.secret_change,
+            tls_key=form.tls_key_change,
         )
         obj.__dict__.update(row.__dict__)
 
@@ -192,8 +192,8 @@ def described_options() -> str:
     )
 
 
-def wish_of(cleaned: Mapping[str, Any]) -> ConnectionSpec:
-    """Read a form as a wish."""
+def spec_of(cleaned: Mapping[str, Any]) -> ConnectionSpec:
+    """Read a form as the specification of a connection."""
     names = ConnectionSpec.__dataclass_fields__
     objects = {name: cleaned[name] or {} for name in ("headers", "options")}
     return ConnectionSpec(**{**{name: cleaned[name] for name in names}, **objects})

@@ -28,7 +28,7 @@ def policy_of(tenant: Tenant) -> Policy:
 
 
 def save_connection(
-    *, tenant: Tenant, actor: str, ref: str, wish: ConnectionSpec, secret: object = KEEP, tls_key: object = KEEP
+    *, tenant: Tenant, actor: str, ref: str, spec: ConnectionSpec, secret: object = KEEP, tls_key: object = KEEP
 ) -> tuple[Connection, bool]:
     """Make a connection, or replace what one says. Steps use it within 5 s.
 
@@ -36,7 +36,7 @@ def save_connection(
         tenant: Owner.
         actor: For the audit.
         ref: Its name.
-        wish: All it says; what is left out has its default.
+        spec: All it says; what is left out has its default.
         secret: Text replaces the secret, None clears it, ``KEEP`` leaves it.
         tls_key: The private key of the client certificate, likewise; without a certificate there is none.
 
@@ -49,8 +49,8 @@ def save_connection(
     """
     if REF.fullmatch(ref) is None:
         raise ConnectionRefInvalid
-    found = list(problems(wish, policy=policy_of(tenant), providers=provider_addresses()))
-    found += secret_problems(secret, wish)
+    found = list(problems(spec, policy=policy_of(tenant), providers=provider_addresses()))
+    found += secret_problems(secret, spec)
     if found:
         raise ConnectionInvalid(errors=found)
     with tenant_scope(tenant.id):
@@ -59,13 +59,13 @@ def save_connection(
         row = Connection.objects.select_for_update().filter(ref=ref).first()
         created = row is None
         row = row or Connection(tenant=tenant, ref=ref)
-        before = None if created else _said(row)
-        if secret is KEEP and (again := secret_needed_again(row, wish)) is not None:
+        before = None if created else _audit_facts(row)
+        if secret is KEEP and (again := secret_needed_again(row, spec)) is not None:
             raise ConnectionInvalid(errors=[again])
-        key = wished_tls_key(row, wish, tls_key)
-        if wrong := list(tls_problems(wish, key, now=utc_now())):
+        key = tls_key_to_keep(row, spec, tls_key)
+        if wrong := list(tls_problems(spec, key, now=utc_now())):
             raise ConnectionInvalid(errors=wrong)
-        for name, value in _columns(wish).items():
+        for name, value in _columns(spec).items():
             setattr(row, name, value)
         if secret is not KEEP:
             seal_into(row, "secret", str(secret or ""))
@@ -74,10 +74,10 @@ def save_connection(
             seal_into(row, "tls_key", key)
         row.updated_at = utc_now()
         row.save()
-        wishes = {"secret": secret, "tls_key": tls_key}
-        changed = {name: "changed" if one else "cleared" for name, one in wishes.items() if one is not KEEP}
+        changes = {"secret": secret, "tls_key": tls_key}
+        changed = {name: "changed" if one else "cleared" for name, one in changes.items() if one is not KEEP}
         action = "connection.created" if created else "connection.changed"
-        record(action, row, actor=actor, before=before, after={**_said(row), **changed})
+        record(action, row, actor=actor, before=before, after={**_audit_facts(row), **changed})
     return row, created
 
 
@@ -91,33 +91,33 @@ def delete_connection(*, tenant: Tenant, actor: str, ref: str) -> None:
         row = Connection.objects.select_for_update().filter(ref=ref).first()
         if row is None:
             raise ConnectionNotFound
-        record("connection.deleted", row, actor=actor, before=_said(row))
+        record("connection.deleted", row, actor=actor, before=_audit_facts(row))
         row.delete()
 
 
-def _columns(wish: ConnectionSpec) -> dict[str, object]:
-    return {**asdict(wish), "auth": wish.shown_auth, "headers": dict(wish.headers), "options": dict(wish.options)}
+def _columns(spec: ConnectionSpec) -> dict[str, object]:
+    return {**asdict(spec), "auth": spec.shown_auth, "headers": dict(spec.headers), "options": dict(spec.options)}
 
 
-def _wish_of(row: Connection) -> ConnectionSpec:
+def _spec_of(row: Connection) -> ConnectionSpec:
     return ConnectionSpec(**{name: getattr(row, name) for name in ConnectionSpec.__dataclass_fields__})
 
 
-def _said(row: Connection) -> dict[str, Json]:
+def _audit_facts(row: Connection) -> dict[str, Json]:
     """What the audit keeps of a connection: all but its secret."""
     return {name: getattr(row, name) for name in ConnectionSpec.__dataclass_fields__}
 
 
-def wished_tls_key(row: Connection, wish: ConnectionSpec, tls_key: object) -> str:
+def tls_key_to_keep(row: Connection, spec: ConnectionSpec, tls_key: object) -> str:
     """Give the private key that a connection is to have: a new one, or the one it has if it keeps a certificate."""
     if tls_key is not KEEP:
         return str(tls_key or "")
-    return open_from(row, "tls_key") if wish.tls_certificate else ""
+    return open_from(row, "tls_key") if spec.tls_certificate else ""
 
 
-def secret_needed_again(row: Connection, wish: ConnectionSpec) -> ErrorItem | None:
+def secret_needed_again(row: Connection, spec: ConnectionSpec) -> ErrorItem | None:
     """Say why the secret that is kept may not stay, if it would be shown to another host."""
-    if not row.has_secret or not moved_host(_wish_of(row), wish):
+    if not row.has_secret or not moved_host(_spec_of(row), spec):
         return None
     return ErrorItem(
         code="SECRET_NEEDED_AGAIN",

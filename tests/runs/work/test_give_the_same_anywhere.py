@@ -17,7 +17,7 @@ from runs.core.scope import Scope
 from runs.core.state import Activation
 from runs.engine.compute import _packed, compute
 from runs.step_api.base import Found, with_names
-from runs.work.errors import read_error, error_facts
+from runs.work.errors import error_facts, read_error
 from runs.work.functions import FUNCTIONS
 from runs.work.process import do_work
 from segments.expressions import Account, AccountEmpty, ExpressionError, LimitPassed

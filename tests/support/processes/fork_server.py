@@ -22,7 +22,7 @@ BEFORE = """
     httpx kombu.transport.redis limits.aio.strategies mozilla_django_oidc opentelemetry.sdk.metrics
     opentelemetry.sdk.trace OpenSSL.SSL prometheus_client psycopg_pool redis.asyncio requests rich.console
     service_identity twisted.internet.defer twisted.internet.endpoints twisted.web.http valkey.asyncio whitenoise yaml
-    llmteam.api.parameters llmteam.health runs.agents.asking runs.steps.registry segments.validation.context
+    llmteam.api.parameters llmteam.health runs.agents.model_call runs.steps.registry segments.validation.context
 """
 """Nothing with an event loop: the reactor of Twisted is installed by the web process itself."""
 
