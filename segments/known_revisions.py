@@ -4,11 +4,13 @@ from typing import Final
 from uuid import UUID
 
 from kernel.bounded_cache import BoundedCache
+from kernel.values import size_of
 from segments.models import Revision
 
-MAX_REMEMBERED: Final = 256
-MAX_STEPS: Final = 100
-"""Revisions of more steps are read each time: what is remembered stays small."""
+MAX_BYTES: Final = 4 * 1024 * 1024
+"""Of all definitions that are remembered, as JSON; as values they take up to twenty times as much."""
+MAX_LARGEST: Final = 64 * 1024
+"""Larger definitions are read each time, so that none makes many others leave."""
 
 
 class KnownRevisions:
@@ -18,7 +20,7 @@ class KnownRevisions:
     """
 
     def __init__(self) -> None:
-        self._by_id: BoundedCache[UUID, Revision] = BoundedCache(MAX_REMEMBERED)
+        self._by_id: BoundedCache[UUID, Revision] = BoundedCache(MAX_BYTES)
 
     def find(self, revision_id: UUID) -> Revision | None:
         """Return a revision that is known."""
@@ -26,8 +28,9 @@ class KnownRevisions:
 
     def remember(self, revision: Revision) -> None:
         """Keep a revision."""
-        if len(revision.definition["steps"]) <= MAX_STEPS:
-            self._by_id.put(revision.id, revision)
+        size = size_of(revision.definition)
+        if size <= MAX_LARGEST:
+            self._by_id.put(revision.id, revision, weight=size)
 
 
 known_revisions = KnownRevisions()

@@ -64,6 +64,8 @@ class BoundedCache(Generic[Key, Value]):
         """
         with self._lock:
             gone = self._remove([key])
+            if weight > self._most:
+                return [*gone, value]
             self._kept[key] = _Kept(value, weight, until)
             self._weight += weight
             while self._weight > self._most:

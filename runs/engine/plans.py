@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from kernel.bounded_cache import BoundedCache
-from kernel.tasks import is_wasted
 from kernel.types import Json
 from kernel.values import parse_json
 from runs.engine.middleware import wrap
@@ -22,7 +21,8 @@ from segments.definition.config import has_templates
 from segments.plan import SEMANTICS, Plan, PlanStep
 from segments.plan.compilation import compile_plan
 
-KEPT_PLANS = 256
+MAX_KEPT_CHARACTERS = 4 * 1024 * 1024
+"""Of revisions whose plans are kept; a character takes 8 to 45 bytes there."""
 MAX_SPARED = 31
 SMALL_CHARACTERS = 4_000
 """Texts of revisions up to this length are compiled in the event loop, in some milliseconds; others in a thread."""
@@ -105,7 +105,8 @@ class Plans:
         self._ask = ask
         self._middleware = middleware
         self._large = asyncio.Lock()
-        self._plans: BoundedCache[tuple[UUID, int], asyncio.Task[ReadyPlan]] = BoundedCache(KEPT_PLANS)
+        self._kept: BoundedCache[tuple[UUID, int], ReadyPlan] = BoundedCache(MAX_KEPT_CHARACTERS)
+        self._loading: dict[tuple[UUID, int], asyncio.Task[ReadyPlan]] = {}
 
     async def get(self, revision_id: UUID, semantics: int) -> ReadyPlan:
         """Return the plan of a revision by these rules; runs that ask at the same time share the work.
@@ -114,14 +115,22 @@ class Plans:
             PlanUnavailable: It names a step type that is not installed here, or cannot be read.
         """
         key = revision_id, semantics
-        task = self._plans.get(key)
-        if task is None or is_wasted(task):
-            task = asyncio.create_task(self._load(revision_id, semantics))
-            self._plans.put(key, task)
-        return await asyncio.shield(task)
+        if (known := self._kept.get(key)) is not None:
+            return known
+        if key not in self._loading:
+            self._loading[key] = asyncio.create_task(self._load(revision_id, semantics))
+        return await asyncio.shield(self._loading[key])
 
     async def _load(self, revision_id: UUID, semantics: int) -> ReadyPlan:
-        text = await self._ask(lambda connection: journals.read_definition(connection, revision_id))
+        try:
+            text = await self._ask(lambda connection: journals.read_definition(connection, revision_id))
+            plan = await self._prepare(text, semantics)
+        finally:
+            del self._loading[revision_id, semantics]
+        self._kept.put((revision_id, semantics), plan, weight=len(text))
+        return plan
+
+    async def _prepare(self, text: str, semantics: int) -> ReadyPlan:
         if len(text) <= SMALL_CHARACTERS:
             return prepare(text, self._middleware, semantics)
         async with self._large:

@@ -2,8 +2,8 @@
 
 import ast
 from dataclasses import dataclass, field
-from functools import lru_cache
 
+from kernel.bounded_cache import BoundedCache
 from kernel.types import Json
 from segments.expressions.errors import ExpressionSyntaxError
 from segments.expressions.evaluator import Evaluator, Names
@@ -14,7 +14,8 @@ from segments.expressions.references import References, references_of
 from segments.expressions.values import plain
 from segments.expressions.wording import foreign_hint
 
-CACHED_EXPRESSIONS = 1_024
+MAX_KEPT_CHARACTERS = 256 * 1024
+"""Of sources whose expressions are kept; a character takes up to 140 bytes there."""
 
 
 class Readings:
@@ -72,7 +73,9 @@ class Expression:
         return plain(Evaluator(names, fuel).evaluate(self._tree), fuel)
 
 
-@lru_cache(maxsize=CACHED_EXPRESSIONS)
+_KEPT: BoundedCache[str, Expression] = BoundedCache(MAX_KEPT_CHARACTERS)
+
+
 def parse(source: str) -> Expression:
     """Read an expression; one written as `{{ expression }}` is the expression inside.
 
@@ -85,12 +88,16 @@ def parse(source: str) -> Expression:
     Raises:
         ExpressionSyntaxError: The text is no expression, or too large a one.
     """
+    if (known := _KEPT.get(source)) is not None:
+        return known
     Readings.characters += len(source)
     try:
-        return _read(source)
+        expression = _read(source)
     except ExpressionSyntaxError as error:
         error.hint = foreign_hint(source) or error.hint
         raise
+    _KEPT.put(source, expression, weight=len(source))
+    return expression
 
 
 def _read(source: str) -> Expression:

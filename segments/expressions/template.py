@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 
+from kernel.bounded_cache import BoundedCache
 from kernel.types import Json
 from segments.expressions import address
 from segments.expressions.errors import ExpressionError, ExpressionSyntaxError, LimitPassed
@@ -16,7 +16,8 @@ from segments.expressions.limits import MAX_RESULT, MAX_SOURCE, Fuel
 from segments.expressions.values import text_of
 from segments.expressions.wording import foreign_hint
 
-CACHED_TEMPLATES = 512
+MAX_KEPT_CHARACTERS = 256 * 1024
+"""Of texts whose templates are kept; a character of a text full of fields takes some 110 bytes there."""
 SINGLE_BRACES = re.compile(r"\{([^\W\d]\w*)\}")
 
 
@@ -103,7 +104,9 @@ class Template:
             yield piece, is_value
 
 
-@lru_cache(maxsize=CACHED_TEMPLATES)
+_KEPT: BoundedCache[tuple[str, bool], Template] = BoundedCache(MAX_KEPT_CHARACTERS)
+
+
 def parse_template(text: str, *, single_braces: bool = False) -> Template:
     """Read a text with `{{ expression }}` in it.
 
@@ -118,15 +121,19 @@ def parse_template(text: str, *, single_braces: bool = False) -> Template:
         ExpressionSyntaxError: A `{{` is not closed, or what it holds is no expression. Positions are offsets in
             the text.
     """
+    if (known := _KEPT.get((text, single_braces))) is not None:
+        return known
     Readings.characters += len(text)
     parts = tuple(_parts(text, single_braces=single_braces))
     fields = [part for part in parts if isinstance(part, _Field)]
-    return Template(
+    template = Template(
         source=text,
         expressions=tuple(one.expression for one in fields if one.verbatim is None),
         single_brace_names=tuple(one.expression.source for one in fields if one.verbatim is not None),
         _parts=parts,
     )
+    _KEPT.put((text, single_braces), template, weight=len(text))
+    return template
 
 
 def _parts(text: str, *, single_braces: bool) -> Iterator[str | _Field]:

@@ -44,8 +44,8 @@ def test_heavy_values_take_the_room_of_many_and_one_that_is_too_heavy_is_not_kep
     assert (kept(cache, "c", "d"), cache.weight) == (["C", "D"], 8)
     cache.put("c", "C", weight=5)
     assert cache.weight == 10
-    assert cache.put("e", "E", weight=11) == ["D", "C", "E"]
-    assert (cache.weight, len(cache)) == (0, 0)
+    assert cache.put("e", "E", weight=11) == ["E"]
+    assert (kept(cache, "c", "d", "e"), cache.weight) == (["C", "D", None], 10)
 
 
 def test_a_value_whose_time_is_over_is_not_given() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from foundation.scope import tenant_scope
+from kernel.values import size_of
 from segments import known_revisions
 from segments.errors import SegmentArchived, SegmentNotFound
 from segments.models import Segment
@@ -53,16 +54,16 @@ def test_another_tenant_s_segment_is_unknown(acme: Customer, globex: Customer) -
 
 
 def test_only_so_many_are_remembered(acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_revisions, "MAX_REMEMBERED", 2)
-    known = known_revisions.KnownRevisions()
     save(acme, "input")
     revision = get_startable(tenant=acme.tenant, segment_id="row")
+    monkeypatch.setattr(known_revisions, "MAX_BYTES", 2 * size_of(revision.definition))
+    known = known_revisions.KnownRevisions()
     ids = []
     for _ in range(3):
         copy = type(revision)(tenant=acme.tenant, definition=revision.definition)
         known.remember(copy)
         ids.append(copy.id)
     assert [known.find(one) is not None for one in ids] == [False, True, True]
-    large = type(revision)(definition={"steps": [{}] * (known_revisions.MAX_STEPS + 1)})
+    large = type(revision)(definition={"name": "x" * known_revisions.MAX_LARGEST})
     known.remember(large)
     assert known.find(large.id) is None

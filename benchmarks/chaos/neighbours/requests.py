@@ -1,5 +1,6 @@
 """Attacks by requests that are slow to judge: schemas, graphs, forms, trials of steps."""
 
+import json
 from typing import Any
 
 from benchmarks.chaos.neighbours.attack import Attack, edge, segment, step
@@ -20,6 +21,8 @@ FORMS = {"llmteam.api.content:MAX_FORM_BYTES": 1 << 60}
 STEPS = 1_000
 GRAPH_EDGES = 4_000
 FORM_FIELDS = 900
+TEXT_FIELDS = 60_000
+KEPT = {"segments.expressions.template:_KEPT._most": 1 << 60, "segments.expressions.expression:_KEPT._most": 1 << 60}
 
 
 async def schemas_at_start(attacker: Attacker) -> None:
@@ -58,6 +61,19 @@ async def validate_calls(attacker: Attacker) -> None:
     document = _graph("large_graph")
     attacker.begin()
     await attacker.repeat(SIDE_BY_SIDE, "POST", "segments/validate", document)
+
+
+async def templates_at_validate(attacker: Attacker) -> None:
+    """Segments to be judged, each with a text of 1 MiB that is nothing but fields no other one has."""
+    fields = "".join(f"{{{{a{number}.@}}}}" for number in range(TEXT_FIELDS))
+    content = json.dumps(segment("templates", [step("s", "transform", mapping={"text": fields})])).encode()
+    attacker.begin()
+
+    async def judge(caller: Any, number: int) -> int:
+        body = content.replace(b"@", f"n{number}".encode())
+        return int((await caller.call("POST", "/api/v1/segments/validate", body))[0])
+
+    await attacker.flat_out(SIDE_BY_SIDE, judge)
 
 
 async def huge_graphs(attacker: Attacker) -> None:
@@ -99,6 +115,7 @@ ATTACKS = {
     "schemas_at_start": Attack("starts with 20,000 misfits by 300 rules", schemas_at_start, RATES, IN_PLACE),
     "schemas_at_validate": Attack("schemas of 64 kB to be judged", schemas_at_validate, RATES, IN_PLACE),
     "validate_calls": Attack("graphs of 1,000 steps and 4,000 edges to be judged", validate_calls, RATES, AT_ONCE),
+    "templates_at_validate": Attack("texts of 60,000 fields to be judged", templates_at_validate, RATES, KEPT),
     "huge_graphs": Attack("graphs of 1,000 steps saved and started", huge_graphs, RATES, AT_ONCE),
     "catalog_tests": Attack("300 heavy expressions tried out on 100 connections", catalog_tests, RATES, INLINE),
     "form_posts": Attack("forms of 900 fields and 0.9 MB", form_posts, RATES, FORMS),
