@@ -6,6 +6,7 @@ from typing import Any
 
 from segments.expressions import ExpressionError, parse
 from tests.reference.graph import CONDITION, ERROR, JOIN, SPLIT, Edge, Graph
+from tests.reference.model import WAIT
 from tests.reference.tokens import Token
 
 
@@ -42,7 +43,7 @@ def run_handler(graph: Graph, step: str, names: Mapping[str, Any], strategy: str
             ports = {port: value for edge in graph.out[step] for port in edge.ports if port != ERROR}
             items = evaluate(config["items"], names) if "items" in config else None
             return Emitted(value, ports, items)
-        case "wait":
+        case k if k == WAIT:
             return Emitted(value, {"output": value})
         case "fail":
             raise Failed(config["code"])

@@ -12,6 +12,7 @@ from typing import Any
 from tests.reference.gatherings import Gatherings, Place
 from tests.reference.graph import ERROR, SPLIT, Graph
 from tests.reference.handlers import Emitted, Failed, firing_edges, names_of, run_handler
+from tests.reference.model import WAIT
 from tests.reference.schedules import AtRandom, Label, Schedule
 from tests.reference.tokens import Arrival, Failure, Frame, Key, Token
 
@@ -146,6 +147,7 @@ class Interpreter:
         while True:
             self.fresh = [one for one in self.fresh if not self.gatherings.is_pointless(one.token)]
             self.gatherings.drop_pointless()
+            self._close_parked()
             ready = self.gatherings.ready(list(self.live()))
             if not ready:
                 return
@@ -154,6 +156,16 @@ class Interpreter:
                 self._fire(place)
             else:
                 self._fail_gathering(place)
+
+    def _close_parked(self) -> None:
+        """Close waits on which nothing depends any more; one of them may have come to its end in time."""
+        closed = [
+            one
+            for one in self.in_flight
+            if self.graph.kind(one.token.step) == WAIT and self.gatherings.is_pointless(one.token)
+        ]
+        self.cancelled.update(one.token.step for one in closed)
+        self.in_flight = [one for one in self.in_flight if one not in closed]
 
     def _fire(self, place: Place) -> None:
         step, _ = place

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-JOIN, SPLIT, CONDITION = "parallel_join", "parallel_split", "condition"
+JOIN, SPLIT, CONDITION, WAIT = "parallel_join", "parallel_split", "condition", "wait"
 ERROR, ELSE = "error", "else"
 
 
