@@ -176,7 +176,7 @@ class _Call:
 def usage_of(answer: Mapping[str, Any]) -> Any:
     """Find what an answer or a piece of one says it took; Groq says so in a place of its own."""
     beside = answer.get("x_groq")
-    return answer.get("usage") or (beside.get("usage") if isinstance(beside, Mapping) else None)
+    return answer.get("usage") or (beside.get("usage") if isinstance(beside, dict) else None)
 
 
 def first_of(choices: Any) -> dict[str, Any]:

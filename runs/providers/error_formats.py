@@ -29,7 +29,7 @@ _FAULT: Final = re.compile("error|exception", re.IGNORECASE)
 """In the names of members that tell of a failure, in whichever format."""
 _OF_METADATA: Final = ("flagged_input",)
 """What gateways keep beside an error that says what it is; a prompt that was flagged stays unread."""
-_OF_ANSWERS: Final = ("choices", "content", "usage")
+_OF_ANSWERS: Final = frozenset(("choices", "content", "type", "usage"))
 _WAIT: Final = re.compile(r"(?:try again|retry)\b\D{0,20}((?:\d+(?:\.\d+)?\s?[a-z]*\s?)+)", re.IGNORECASE)
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s?([a-z]*)", re.IGNORECASE)
 _SECONDS: Final[Mapping[str, float]] = {
@@ -44,15 +44,15 @@ def error_in(answer: Any) -> Any:
     """Find the error inside an answer with status 200, or an event of a stream; None where there is none."""
     if isinstance(answer, list):
         return next((found for one in answer[:1] if (found := error_in(one)) is not None), None)
-    if not isinstance(answer, Mapping):
+    if not isinstance(answer, dict):
         return None
     if answer.get("error") or "error" in (answer.get("type"), answer.get("object")):
         return answer
     outcome = answer.get("base_resp")
-    if isinstance(outcome, Mapping) and outcome.get("status_code"):
+    if isinstance(outcome, dict) and outcome.get("status_code"):
         return {"message": outcome.get("status_msg"), "type": str(outcome["status_code"])}
     choices = answer.get("choices")
-    if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) and choices[0].get("error"):
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict) and choices[0].get("error"):
         return choices[0]
     return _foreign_error_in(answer)
 
@@ -63,7 +63,7 @@ def _foreign_error_in(answer: Mapping[str, Any]) -> Any:
     for name, told in () if has_said else answer.items():
         if told and isinstance(name, str) and _FAULT.search(name[:100]):
             return {"error": {"type": name, **told}} if isinstance(told, Mapping) else answer
-    is_other = all(name not in answer for name in _OF_ANSWERS) and "type" not in answer
+    is_other = _OF_ANSWERS.isdisjoint(answer)
     return answer if is_other and any(isinstance(answer.get(name), str) for name in _TEXTS) else None
 
 

@@ -25,6 +25,7 @@ MAX_WORD_LENGTH: Final = 100
 _BESIDE: Final = "finish_details"
 _FILTERS: Final = "content_filter_results"
 """Where Azure says what each of its filters did."""
+_SAYING: Final = frozenset((*ANY_PLACE, _FILTERS))
 _FILTERED: Final = "content_filter"
 MAX_DEPTH: Final = 3
 
@@ -105,12 +106,16 @@ class FinishReasons:
         self._stop = stop
         self._told: list[str] = []
         self._beside: list[str] = []
+        self._has_come: bool | None = False
 
     def note(self, *holders: Any) -> None:
-        """Take what an answer, a choice, a message or a piece of one says."""
+        """Take what an answer, a choice, a message or a piece of one says; of most pieces that is nothing."""
         for holder in holders:
-            if not isinstance(holder, Mapping):
+            if not isinstance(holder, dict) or _SAYING.isdisjoint(holder):
                 continue
+            if not [name for name in _SAYING.intersection(holder) if holder[name] is not None]:
+                continue
+            self._has_come = None
             for name in ANY_PLACE:
                 if (told := holder.get(name)) is not None:
                     kept = self._told if name == self._place else self._beside
@@ -121,7 +126,9 @@ class FinishReasons:
     @property
     def has_come(self) -> bool:
         """Whether the format's own place says that the answer has ended, or another that it was cut off."""
-        return any(_key(word) not in _NOT_YET for word in self._told) or self._of_beside() != []
+        if self._has_come is None:
+            self._has_come = any(_key(word) not in _NOT_YET for word in self._told) or self._of_beside() != []
+        return self._has_come
 
     def written(self) -> dict[str, list[str]]:
         """Give all that was told, as an answer that came in one would have it."""

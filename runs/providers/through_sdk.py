@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from kernel.egress import EgressBlocked
 from kernel.types import Json
 from runs.providers.decoding import mended
 from runs.providers.errors import ServiceError, also_took, failed, failure_on_the_way, lost_tokens
+from runs.providers.event_stream import EVENTS_AT_ONCE
 from runs.providers.reasoning import Speech
 from runs.providers.text_calls.held_back import HeldBack
 from runs.providers.tokens import estimated
@@ -26,6 +27,8 @@ GRACE_SECONDS = 0.25
 
 AFTER_END_SECONDS = 5.0
 """How long more is waited for behind the end of an answer, such as a count of tokens."""
+HEARD_TOGETHER = EVENTS_AT_ONCE
+"""So many pieces of an answer that come together are heard as one."""
 _NO_MORE = frozenset(("LLM_REPLY_UNREADABLE", "LLM_CONNECTION_FAILED", "LLM_TIMED_OUT"))
 """What takes nothing away from an answer that has ended."""
 _MAX_ADJUSTMENTS = 4
@@ -216,19 +219,17 @@ class SdkProvider:
         streamed = on_delta is not None and STREAM not in lacks
         body = self._format.write(request, lacks, streamed=streamed)
         headers = {} if request.idempotency_key is None else {"idempotency-key": request.idempotency_key}
-        publish = on_delta or _nobody
+        publish = _publishing(on_delta)
         speech, events = Speech(), []
         withheld = HeldBack([tool.name for tool in request.tools], may_be_bare=request.response_schema is None)
         async with wire.ask(body, headers=headers, seconds=seconds, tenant=request.tenant, streamed=streamed) as answer:
             heard.answer = answer
-            async for event in _until_over(answer.events, gathering):
-                events = [event]
+            async for events in _until_over(answer.batches, gathering):
                 if answer.stream.is_whole:
-                    heard.whole = event
-                elif text := withheld.add(speech.add(_added(gathering, event))):
-                    publish(text)
-        if text := withheld.add(speech.rest()):
-            publish(text)
+                    heard.whole = events[0]
+                else:
+                    _take(gathering, events, lambda said: publish(withheld.add(speech.add(said))))
+        publish(withheld.add(speech.rest()))
         if not events and not streamed:
             raise failed("LLM_REPLY_UNREADABLE")
 
@@ -241,8 +242,7 @@ class SdkProvider:
 
         # In a thread, as a long answer takes long to read; the event loop has its turns meanwhile.
         reply = await asyncio.to_thread(read)
-        if text := reply.text if answer.stream.is_whole else _held_back(reply, withheld.held):
-            publish(text)
+        publish(reply.text if answer.stream.is_whole else _held_back(reply, withheld.held))
         return reply
 
     def _counted(self, failure: StepFailed, heard: "_Heard") -> StepFailed:
@@ -281,12 +281,12 @@ class SdkProvider:
             self._lacks[model] = self._lacks.get(model, frozenset()) | {missing}
 
 
-async def _until_over(events: AsyncIterator[Any], gathering: PieceGathering) -> AsyncIterator[Any]:
+async def _until_over(batches: AsyncIterator[list[Any]], gathering: PieceGathering) -> AsyncIterator[list[Any]]:
     """Give what comes; behind the end of an answer what cannot be read, or does not come, is not missed."""
     while True:
         try:
             async with asyncio.timeout(AFTER_END_SECONDS if gathering.is_over else None):
-                event = await anext(events)
+                events = await anext(batches)
         except StopAsyncIteration:
             return
         except TimeoutError:
@@ -297,18 +297,28 @@ async def _until_over(events: AsyncIterator[Any], gathering: PieceGathering) -> 
             if not (gathering.is_over and failure.code in _NO_MORE):
                 raise
             return
-        yield event
+        yield events
 
 
-def _added(gathering: PieceGathering, event: Any) -> str:
-    """Take a piece; behind the end of an answer one that is none of the format is no part of it."""
-    is_over = gathering.is_over
-    try:
-        return gathering.add(event)
-    except StepFailed:
-        if not is_over:
-            raise
-        return ""
+def _take(gathering: PieceGathering, events: Sequence[Any], hear: Callable[[str], None]) -> None:
+    """Take pieces, and have the text in each heard; of many that came together at once.
+
+    Behind the end of an answer a piece that is none of the format is no part of it.
+    """
+    said: list[str] = []
+    failure: StepFailed | None = None
+    for event in events:
+        is_over = gathering.is_over
+        try:
+            said.append(gathering.add(event))
+        except StepFailed as error:
+            if not is_over:
+                failure = error
+                break
+    for text in said if len(said) < HEARD_TOGETHER else ("".join(said),):
+        hear(text)
+    if failure is not None:
+        raise failure
 
 
 def has_no_stream(service_error: ServiceError) -> bool:
@@ -340,8 +350,14 @@ def _held_back(reply: CompletionReply, held: str) -> str:
     return "" if reply.tool_calls or reply.finish_reason == "call_lost" else held
 
 
-def _nobody(_text: str) -> None:
-    """Stand in where nobody listens."""
+def _publishing(on_delta: Callable[[str], None] | None) -> Callable[[str], None]:
+    """Publish to whoever listens, if anybody does and there is something to hear."""
+
+    def publish(text: str) -> None:
+        if text and on_delta is not None:
+            on_delta(text)
+
+    return publish
 
 
 def _left(limit: asyncio.Timeout) -> float:

@@ -48,9 +48,12 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WireAnswer:
-    """An answer on its way: its events, each a JSON value, and what the body says of itself once they are read."""
+    """An answer on its way: its events, each a JSON value, and what the body says of itself once they are read.
 
-    events: AsyncIterator[Any]
+    ``batches`` gives those together that came together.
+    """
+
+    batches: AsyncIterator[list[Any]]
     stream: EventStream
     request_id: str | None
     response: httpx.Response
@@ -122,7 +125,7 @@ class Wire:
         try:
             stream = EventStream(tenant, response.aiter_bytes())
             request_id = response.headers.get(self._request_id_header)
-            yield WireAnswer(self._events(stream, response), stream, request_id, response)
+            yield WireAnswer(self._batches(stream, response), stream, request_id, response)
         finally:
             await response.aclose()
 
@@ -147,12 +150,15 @@ class Wire:
                 raise
         return await self._client.post(self._path, body=body, options={**options, "follow_redirects": True}, **more)
 
-    async def _events(self, stream: EventStream, response: httpx.Response) -> AsyncIterator[Any]:
+    async def _batches(self, stream: EventStream, response: httpx.Response) -> AsyncIterator[list[Any]]:
         with self._our_errors():
-            async for event in stream.events():
-                if (error := error_in(event)) is not None:
-                    raise _rejected(response.status_code, error, response.request, response)
-                yield event
+            async for batch in stream.batches():
+                for place, event in enumerate(batch):
+                    if (error := error_in(event)) is not None:
+                        if place:
+                            yield batch[:place]
+                        raise _rejected(response.status_code, error, response.request, response)
+                yield batch
 
     @contextmanager
     def _our_errors(self) -> Iterator[None]:

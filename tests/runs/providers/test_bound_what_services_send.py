@@ -1,14 +1,18 @@
 """Services that send too much, or in odd ways: bounded, linear, the event loop free meanwhile."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
 from kernel.egress import EgressClient
 from runs.providers.decoding import mended
-from runs.providers.event_stream import MAX_EVENT_BYTES, MAX_EVENTS, split_events
+from runs.providers.event_stream import EVENTS_AT_ONCE, MAX_EVENT_BYTES, MAX_EVENTS, split_events
 from runs.providers.reasoning import MAX_BLOCKS
 from runs.providers.registry import build_provider
 from runs.step_api.base import StepFailed
@@ -18,6 +22,8 @@ from tests.support.loop_holds import measured_holds
 from tests.support.model_server import asking
 
 MOST_HELD = 0.02
+CHECKOUT = Path(__file__).parents[3]
+OURS = tuple(f"{CHECKOUT / folder}/" for folder in ("platform", "runs"))
 EVENTS = {"Content-Type": "text/event-stream"}
 Ask = Callable[..., Any]
 
@@ -109,6 +115,87 @@ async def test_a_stream_that_floods_ends_the_call_at_once(ask: Ask, flood: bytes
     assert holds.longest < MOST_HELD
 
 
+ENDS = {"openai": (delta("end", "stop"), b"data: [DONE]\n\n"), "anthropic": (b'data: {"type":"message_stop"}\n\n',)}
+PIECES = {
+    "text": ("openai", delta("w ")),
+    "nothing": ("openai", b'data: {"choices":[]}\n\n'),
+    "comments": ("openai", b": here\n\n"),
+    "named text": (
+        "anthropic",
+        b"event: content_block_delta\n"
+        b'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"w "}}\n\n',
+    ),
+}
+MOST_CALLS = {"text": 19, "nothing": 14, "comments": 4, "named text": 14}
+"""Of our own functions, for an event: to find, read and judge it, and to put its text to the others."""
+
+
+@pytest.fixture
+def stream_of(http_client: EgressClient) -> Any:
+    """A stream of so many pieces of a kind, as a model's service may send at once; heard by whoever says so."""
+    with CountingServer() as server:
+
+        async def stream_of(kind: str, count: int, hear: Callable[[str], None] = lambda _text: None) -> CompletionReply:
+            name, piece = PIECES[kind]
+            path = f"/{kind.replace(' ', '_')}/{count}"
+            provider = build_provider(name, http_client=http_client, base_url=server.url + path)
+            server.route(
+                "POST",
+                path + ("/chat/completions" if name == "openai" else "/v1/messages"),
+                streamed(*[piece] * count, *ENDS[name]),
+            )
+            return await provider.complete(asking("Hello?"), on_delta=hear)
+
+        yield stream_of
+
+
+async def calls_of(work: Awaitable[Any]) -> int:
+    """How many functions of ours this thread calls meanwhile."""
+    count = 0
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event == "call" and frame.f_code.co_filename.startswith(OURS)
+
+    sys.setprofile(note)
+    try:
+        await work
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("kind", PIECES)
+async def test_an_event_takes_few_calls(stream_of: Any, kind: str) -> None:
+    await stream_of(kind, 10)
+    few, many = await calls_of(stream_of(kind, 1_000)), await calls_of(stream_of(kind, 5_000))
+    an_event = (many - few) / 4_000
+    assert an_event < MOST_CALLS[kind], an_event
+
+
+async def test_of_a_tenant_s_streams_one_is_read_on_at_a_time(stream_of: Any) -> None:
+    at_once: list[int] = []
+    heard = 0
+
+    def hear(text: str) -> None:
+        nonlocal heard
+        heard += len(text) // 2
+
+    async def neighbour() -> None:
+        nonlocal heard
+        while True:
+            heard = 0
+            await asyncio.sleep(0)
+            at_once.append(heard)
+
+    beside = asyncio.create_task(neighbour())
+    replies = await asyncio.gather(*(stream_of("text", 5_000, hear) for _ in range(8)))
+    beside.cancel()
+    assert {reply.text for reply in replies} == {"w " * 5_000 + "end"}
+    assert sum(at_once) >= 40_000
+    assert max(at_once) <= 2 * EVENTS_AT_ONCE, max(at_once)
+
+
 async def test_blanks_without_end_are_read_in_turns(ask: Ask) -> None:
     pieces = [delta(" " * 80) for _ in range(20_000)]
     async with measured_holds() as holds:
@@ -143,7 +230,7 @@ async def test_events_are_found_however_they_are_cut(ends: bytes, size: int) -> 
         for start in range(0, len(written), size):
             yield written[start : start + size]
 
-    found = [event async for event in split_events(pieces())]
+    found = [event async for events in split_events(pieces()) for event in events]
     assert found == [b"data: %d%s" % (number, ends) for number in range(50)]
 
 
