@@ -19,7 +19,7 @@ from tenants.members.actors import names_of, of_actor_called
 
 @admin.register(Entry)
 class EntryAdmin(ReadOnlyAdmin):
-    """What was done, by whom."""
+    """Audit entries in the console."""
 
     list_help = (
         "Who changed what, and how it ended; newest first. Entries are written with the change and never edited."

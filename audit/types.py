@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class AuditObject:
-    """What an entry tells of; ``tenant_id`` is None for what belongs to the installation."""
+    """Object of an audit entry; ``tenant_id`` is None for what belongs to the installation."""
 
     type: str
     id: str

@@ -53,7 +53,7 @@ REFUSALS: Final = (AnswerInvalid, TaskNotFound, TaskOver, TaskRefused, TaskTaken
 
 @dataclass(frozen=True, slots=True)
 class TaskActionWords:
-    """How an act is spoken of, and which tasks it touches."""
+    """Words of an action on tasks, and the tasks it touches."""
 
     action: str
     title: str
@@ -106,7 +106,7 @@ class MemberForm(ReasonForm):
 
 @admin.register(HumanTask)
 class HumanTaskAdmin(ReadOnlyAdmin):
-    """What people are asked. Operators hand tasks on; deciding is the members' business."""
+    """Human tasks in the console. Operators reassign tasks; members decide them."""
 
     list_help = (
         "What steps of runs ask people, newest first. Operators may give a claimed task back and hand tasks on; they "

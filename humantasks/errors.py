@@ -32,7 +32,7 @@ class TaskOver(Conflict):
 
 
 class TaskChanged(Conflict):
-    """What the caller saw is not what the task is about any more; ``extra.content_hash`` is the present state's."""
+    """The task has changed since the caller saw it; ``extra.content_hash`` is its present hash."""
 
     code = "TASK_CHANGED"
     title = "The task has changed since it was shown"

@@ -14,7 +14,7 @@ from tenants.models import Membership, Tenant
 
 
 class HumanTask(models.Model):
-    """What one activation of a ``human_task`` step asks of people; one row each, however often the step is tried.
+    """Question of one activation of a ``human_task`` step to people; one row each, however often the step is tried.
 
     Changes while its run's row is locked, then its own, in this order. ``content_hash`` names what is shown; the
     decisions that stand are about exactly that.
@@ -105,7 +105,7 @@ class HumanTask(models.Model):
 
 
 class TaskDecision(models.Model):
-    """What one person said about a task; one each and one a key, and only of what is shown now."""
+    """Decision of one person on a task; one each and one a key, and only on the content shown now."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -135,7 +135,7 @@ class TaskDecision(models.Model):
 
 
 class NoticeKind(models.TextChoices):
-    """Why somebody is told of a task."""
+    """Reasons for a mail about a task."""
 
     ASKED = "asked", "Asked"
     REMINDED = "reminded", "Reminded"

@@ -24,7 +24,7 @@ TIMED_OUT: Final = "HUMAN_TASK_TIMED_OUT"
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What a step asks of people. ``timeout_seconds`` is what each of those asked one after the other has."""
+    """Question of a step to people. ``timeout_seconds`` is the time of each person asked, one after the other."""
 
     task_type: str
     title: str

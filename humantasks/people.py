@@ -15,7 +15,7 @@ from tenants.types import Caller
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who is asked. ``is_flagged``: a name was unknown, so the tenant's default reviewers are."""
+    """People asked. ``is_flagged``: a name was unknown, so the tenant's default reviewers are asked."""
 
     ref: str = ""
     assignee: Membership | None = None

@@ -43,7 +43,7 @@ from timed group by name order by count(*) desc, name limit %(limit)s
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """How long something took; None where it never happened."""
+    """Durations in seconds; None where it never happened."""
 
     average: float | None
     p50: float | None
@@ -52,7 +52,7 @@ class Seconds:
 
 @dataclass(frozen=True, slots=True)
 class ReportLine:
-    """What became of the tasks of one segment or group; ``name`` is None for those of no group."""
+    """Outcomes of the tasks of one segment or group; ``name`` is None for tasks without a group."""
 
     name: str | None
     created: int

@@ -20,7 +20,7 @@ MAX_COMMENT_LENGTH: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who acts: a member of the tenant, or a program with a key of it.
+    """Acting person: a member of the tenant, or a program with a key of it.
 
     Attributes:
         actor: Their name in journal and audit: ``member:<id>``, ``key:<public id>``, an operator's ``user:<id>``.
@@ -67,7 +67,7 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """What the rules look at of a task.
+    """Facts of a task that the rules read.
 
     Attributes:
         status: Of ``TaskStatus``.
@@ -103,7 +103,7 @@ class TaskFacts:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why not: a stable name of the rule, and a sentence. ``is_conflict``: somebody else was first."""
+    """Refusal by a rule: the rule's stable name and a sentence. ``is_conflict``: another person acted first."""
 
     reason: str
     detail: str

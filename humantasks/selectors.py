@@ -33,7 +33,7 @@ BOXES: Final = (MINE, GROUPS, ALL, DONE)
 
 @dataclass(frozen=True, slots=True)
 class TaskQuery:
-    """Which tasks: filters add up; empty ones ask for nothing.
+    """Query of tasks: filters add up; empty ones select nothing away.
 
     Attributes:
         box: ``mine``: asked by name, as a stand-in, or held; ``groups``: asked by a group or as one of all, and nobody

@@ -35,7 +35,7 @@ Answer = TypeVar("Answer")
 
 
 class Quorum(BaseModel):
-    """How many have to approve, of how many who may decide."""
+    """Number of approvals needed, out of the number of voters."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -59,7 +59,7 @@ class Choice(BaseModel):
 
 
 class HumanTaskConfig(StepConfig, json_schema_extra={"required": ["task_type"]}):
-    """What is asked of whom, and until when."""
+    """Config of the step: the question, the people, the deadline."""
 
     task_type: Literal["approval", "input", "review", "choice"] = Field("approval", description="What is asked")
     title: str | None = Field(None, description="Shown in the inbox")

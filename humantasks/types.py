@@ -10,7 +10,7 @@ from kernel.types import Json
 
 
 class TaskType(models.TextChoices):
-    """What is asked of a person."""
+    """Types of questions to a person."""
 
     APPROVAL = "approval", "Approval"
     REVIEW = "review", "Review"
@@ -19,7 +19,7 @@ class TaskType(models.TextChoices):
 
 
 class TaskStatus(models.TextChoices):
-    """Where a task is. All but the first are for good."""
+    """Statuses of a task. All but the first are final."""
 
     OPEN = "open", "Open"
     COMPLETED = "completed", "Completed"
@@ -37,7 +37,7 @@ class Priority(models.IntegerChoices):
 
 
 class Decision(StrEnum):
-    """How a person answers."""
+    """Decisions of a person."""
 
     APPROVED = "approved"
     REJECTED = "rejected"
@@ -58,7 +58,7 @@ MISSING: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class TaskAnswer:
-    """What a person says. ``data`` is ``MISSING`` when none was sent."""
+    """Answer of a person. ``data`` is ``MISSING`` when none was sent."""
 
     decision: str
     data: object = MISSING
@@ -68,7 +68,7 @@ class TaskAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What ends a task: by which decision, with what."""
+    """Outcome of a task: the decision and its data."""
 
     decision: str
     choice: str | None = None

@@ -21,21 +21,21 @@ PREFER = OpenApiParameter(
 
 
 class Until(models.TextChoices):
-    """What a caller waits for."""
+    """Events a caller can wait for."""
 
     OVER = "over", "The run's end"
     PARKED = "parked", "The run's end, or that it waits for a person or a call"
 
 
 class OnFailure(models.TextChoices):
-    """How a run that has failed is answered."""
+    """Forms of the answer about a failed run."""
 
     RUN = "run", "As every run, with a 200"
     ERROR = "error", "As a problem whose status says whose fault it is, with the run in it"
 
 
 class WaitQuery(Strict):
-    """How long a caller would wait for the end."""
+    """Seconds to wait for the end."""
 
     wait = FiniteFloat(
         required=False,
@@ -59,7 +59,7 @@ class WaitQuery(Strict):
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """How a caller would be answered about a run.
+    """Options of the answer about a run.
 
     Attributes:
         wait_seconds: How long they would wait for it; 0 for an answer at once.

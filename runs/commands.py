@@ -20,7 +20,7 @@ from tenants.models import Tenant
 
 
 class Reply(Enum):
-    """What a status makes of a command."""
+    """Effects of a command in a status."""
 
     TAKEN = auto()
     ALREADY = auto()

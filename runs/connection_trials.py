@@ -56,7 +56,7 @@ class TrialsUnderWay(LimitReached):
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """Whose call it is, and by which client: all that gates and calls ask of a context."""
+    """Owner and client of a trial call: all that gates and calls read from a context."""
 
     tenant_id: UUID
     client: EgressClient
@@ -67,7 +67,7 @@ class _Owner:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of one call. ``status`` is the HTTP status, where there was an answer to an HTTP call."""
+    """Result of one call. ``status`` is the HTTP status, where there was an answer to an HTTP call."""
 
     ok: bool
     code: str

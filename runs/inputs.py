@@ -14,7 +14,7 @@ MAX_NAMED = 20
 
 
 class SlowToJudge(Exception):
-    """Whether the value fits may take seconds to tell, and a transaction is open."""
+    """Validation of the input may take seconds, and a transaction is open."""
 
 
 def check_input(tenant: Hashable, value: Json, *, schema: Mapping[str, Json]) -> None:

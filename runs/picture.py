@@ -24,7 +24,7 @@ NOT_REACHED: Final = "not_reached"
 
 @dataclass(frozen=True, slots=True)
 class StepState:
-    """What became of a step so far, over all its activations; says nothing of its data."""
+    """State of a step over all its activations; says nothing of its data."""
 
     status: str
     activations: int = 1
@@ -73,7 +73,7 @@ class PictureLine:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Everything that is drawn, and the size of the whole."""
+    """Shapes of a picture, and its size."""
 
     boxes: Sequence[Box]
     lines: Sequence[PictureLine]

@@ -16,7 +16,7 @@ Entry = TypeVar("Entry")
 
 
 class Registry(Generic[Entry]):
-    """What is registered, by the name segments use."""
+    """Registered things, by the name segments use."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}

@@ -35,7 +35,7 @@ OUTCOMES: Final = {"step.completed": "completed", "step.failed": "failed", "step
 
 @dataclass(frozen=True, slots=True)
 class OpenRuns:
-    """How many runs of all tenants are queued, waiting and running, and how long the first of them has been due."""
+    """Numbers of queued, waiting and running runs of all tenants, and the age of the longest due one."""
 
     by_state: dict[str, int]
     oldest_due_seconds: float

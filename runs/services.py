@@ -36,7 +36,7 @@ RETURN_EXISTING: Final = "return_existing"
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """What a caller wants of a run, checked for form. Without ``segment_id`` it brings its own ``definition``."""
+    """Request to start a run, checked for form. Without ``segment_id`` it brings its own ``definition``."""
 
     input: Json
     segment_id: str | None = None
@@ -117,7 +117,7 @@ class _Start:
 
 
 class _NotJudged(Exception):
-    """Whether the input fits a revision may take seconds to tell."""
+    """Validation of the input against a revision may take seconds."""
 
     def __init__(self, revision: Revision) -> None:
         super().__init__()

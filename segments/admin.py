@@ -28,7 +28,7 @@ from segments.services import archive_segment
 
 @admin.register(Segment)
 class SegmentAdmin(ReadOnlyAdmin):
-    """What can run, by name."""
+    """Segments in the console."""
 
     list_help = "What the tenants can run. Segments are saved through the API; here they are read, and archived."
     list_display = ["segment_id", "name", "tenant", "revision", "state", "updated_at"]
@@ -98,7 +98,7 @@ class SegmentAdmin(ReadOnlyAdmin):
 
 @admin.register(Revision)
 class RevisionAdmin(ReadOnlyAdmin):
-    """What can run, word by word."""
+    """Revisions in the console."""
 
     list_help = (
         "The contents segments have had. A revision never changes; “inline” ones came with a start of their own."

@@ -18,14 +18,14 @@ CATEGORIES = ("ai", "data", "integration", "control", "human", "utility")
 
 
 class Effect(StrEnum):
-    """Whether an attempt can be seen outside the run."""
+    """Effects of an attempt outside the run."""
 
     PURE = "pure"
     EXTERNAL = "external"
 
 
 class Role(StrEnum):
-    """What the graph does at a step of this type; everything but TASK has rules of its own in the core."""
+    """Role of a step type in the graph; every role but TASK has rules of its own in the core."""
 
     TASK = "task"
     CONDITION = "condition"

@@ -35,7 +35,7 @@ SCOPES_BY_ROLE: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a request comes from: a program with a key of one tenant or a token made of that key, or a person.
+    """Caller of a request: a program with a key of one tenant or a token made of that key, or a person.
 
     Attributes:
         tenant: Whose.

@@ -130,6 +130,20 @@ def test_the_first_line_of_a_module_names_a_thing() -> None:
     assert (without, riddles) == ([], [])
 
 
+def test_the_first_line_of_a_class_names_a_thing() -> None:
+    riddles, count = [], 0
+    for path in modules():
+        if path.relative_to(ROOT).parts[0] in {"tests", "examples", "benchmarks"}:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                count += 1
+                if NO_NOUNS.match(ast.get_docstring(node) or ""):
+                    riddles.append(f"{path.relative_to(ROOT)}:{node.name}")
+    assert count > 700
+    assert riddles == []
+
+
 def test_no_page_is_cited_that_is_not_here() -> None:
     listed = subprocess.run(
         ["git", "ls-files"],  # noqa: S607 - the git of the checkout

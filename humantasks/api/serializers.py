@@ -71,7 +71,7 @@ def task_query(fields: dict[str, Any]) -> TaskQuery:
 
 
 class ReportQuery(Strict):
-    """What a report tells apart, and of which time."""
+    """Query of a report: its period and its grouping."""
 
     by = serializers.ChoiceField(choices=[SEGMENT, GROUP], default=SEGMENT, help_text="What is told apart.")
     after = serializers.DateTimeField(required=False, help_text="Only tasks created behind this time (RFC 3339).")
@@ -80,7 +80,7 @@ class ReportQuery(Strict):
 
 @extend_schema_serializer(examples=[OpenApiExample("An approval", DECIDE_EXAMPLE, request_only=True)])
 class DecideFields(Strict):
-    """What a person says about a task."""
+    """Fields of a decision on a task."""
 
     decision = DecisionField(choices=[one.value for one in Decision], help_text="One that the task's type allows.")
     data = AnyJson(  # type: ignore[assignment]  # DRF takes fields out of the class
@@ -113,7 +113,7 @@ class PersonShape(serializers.Serializer[Any]):
 
 
 class TaskDecisionShape(serializers.Serializer[Any]):
-    """What one person said."""
+    """Decision of one person."""
 
     name = serializers.CharField()
     member_id = serializers.UUIDField(allow_null=True)
@@ -127,7 +127,7 @@ class TaskDecisionShape(serializers.Serializer[Any]):
 
 
 class QuorumShape(serializers.Serializer[Any]):
-    """How many have to approve."""
+    """Number of approvals needed, and of voters."""
 
     approvals = serializers.IntegerField()
     of = serializers.IntegerField()
@@ -174,7 +174,7 @@ class TaskShape(serializers.Serializer[Any]):
 
 
 class SecondsShape(serializers.Serializer[Any]):
-    """How long something took, in seconds; null where it never happened."""
+    """Duration in seconds; null where it never happened."""
 
     average = serializers.FloatField(allow_null=True)
     p50 = serializers.FloatField(allow_null=True)
@@ -182,7 +182,7 @@ class SecondsShape(serializers.Serializer[Any]):
 
 
 class ReportLineShape(serializers.Serializer[Any]):
-    """What became of the tasks of one segment or group."""
+    """Outcomes of the tasks of one segment or group."""
 
     name = serializers.CharField(allow_null=True, help_text="Null: tasks of no group.")
     created = serializers.IntegerField()

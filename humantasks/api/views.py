@@ -67,7 +67,7 @@ class TasksView(APIView):
 
 
 class TaskReportView(APIView):
-    """How long people take."""
+    """Report of people's times."""
 
     required_scopes: ClassVar = {"GET": READ}
     reads_query: ClassVar = {"GET"}

@@ -45,7 +45,7 @@ class SelectedTask:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would be decided of one task; ``why_not`` says why it would not."""
+    """Preview of one task's decision; ``why_not`` says why it would be refused."""
 
     card: Card
     pick: SelectedTask
@@ -55,7 +55,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of one task; ``why_not`` is empty where it was decided."""
+    """Result of one task's decision; ``why_not`` is empty where it was decided."""
 
     title: str
     task_id: UUID

@@ -21,7 +21,7 @@ LOOKS = {Decision.APPROVED: "yes", Decision.REJECTED: "no", Decision.MODIFIED: "
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What is shown of a task wherever it is named.
+    """Summary of a task, wherever it is named.
 
     Attributes:
         holder: Who holds it, in words; empty when nobody does, or several decide.

@@ -27,7 +27,7 @@ Value: TypeAlias = "Json | Absent"
 
 
 class FieldKind(StrEnum):
-    """How a value is asked for."""
+    """Kinds of form fields."""
 
     TEXT = "text"
     LONG_TEXT = "long_text"

@@ -32,7 +32,7 @@ _NOWHERE: Final = Field(pointer="", place="", kind=FieldKind.SHOWN, label="")
 
 
 class UnreadableForm(Exception):
-    """What was typed cannot be read as what was asked for; ``code`` says why (``humantasks.inbox.texts``)."""
+    """The typed text cannot be read as a value of its field; ``code`` says why (``humantasks.inbox.texts``)."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

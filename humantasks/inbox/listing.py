@@ -33,7 +33,7 @@ ENDED: Final = tuple(status.value for status in TaskStatus if status != TaskStat
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What an address of the list asks for; anything unknown in it asks for nothing."""
+    """Query of a task list, from its address; unknown parts are ignored."""
 
     box: str = MINE
     segment: str = ""
@@ -50,7 +50,7 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Everything the page of a list shows."""
+    """Content of a list's page."""
 
     title: str
     query: ListQuery

@@ -48,7 +48,7 @@ class PageNotice:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with an answer, and the id of the field it is about."""
+    """Problem with an answer, and the id of its field."""
 
     text: str
     label: str = ""
@@ -66,7 +66,7 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class ShownVote:
-    """What somebody has decided about the task."""
+    """Decision of one person, as shown."""
 
     name: str
     text: str
@@ -78,7 +78,7 @@ class ShownVote:
 
 @dataclass(frozen=True, slots=True)
 class AnswerForm:
-    """What is filled in to decide."""
+    """The form in which a person decides."""
 
     content_hash: str
     buttons: Sequence[Button]

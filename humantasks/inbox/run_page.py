@@ -17,7 +17,7 @@ from tenants.models import Tenant
 
 @dataclass(frozen=True, slots=True)
 class RunPage:
-    """What the page shows: the graph, what is asked in it; nothing of what the run works on."""
+    """Content of a run's page: the graph and its open questions, none of the run's data."""
 
     title: str
     status: str

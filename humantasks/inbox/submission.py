@@ -28,7 +28,7 @@ REFUSALS: Final = (TaskOver, TaskChanged, TaskTaken, TaskRefused, *COMPUTE_REFUS
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What was posted, as it was typed."""
+    """Posted form, as it was typed."""
 
     decision: str = ""
     choice: str | None = None
@@ -39,7 +39,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class SubmissionResult:
-    """What became of an answer. It was taken when there is neither an error nor a problem.
+    """Result of a submission. It was accepted when there is neither an error nor a problem.
 
     Attributes:
         task: The task, as it is now.

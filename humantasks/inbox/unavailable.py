@@ -18,7 +18,7 @@ from tenants.models import Membership, Tenant
 
 @dataclass(frozen=True, slots=True)
 class UnavailableTask:
-    """What became of a task for somebody. ``switch_to`` is the membership they can see it with."""
+    """Explanation for a person who cannot see a task. ``switch_to`` is the membership they can see it with."""
 
     title: str
     detail: str

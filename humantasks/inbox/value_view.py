@@ -34,7 +34,7 @@ _NAME_WORDS: Final = frozenset({
 
 
 class Look(StrEnum):
-    """How a node looks."""
+    """Looks of a node."""
 
     TEXT = "text"
     FOLDED = "folded"

@@ -17,7 +17,7 @@ SHORT_TEXT: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class AskedField:
-    """How a value is asked for; members and entries are asked on their own."""
+    """Widget of a field; members and entries have their own."""
 
     kind: FieldKind
     texts: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ from tenants.members.actors import is_called
 
 
 class NoticeState(TextChoices):
-    """What came of a mail."""
+    """States of a mail."""
 
     WAITING = "waiting", "To be sent"
     SENT = "sent", "Sent"

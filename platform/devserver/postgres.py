@@ -36,7 +36,7 @@ STOP_SIGNALS = ((signal.SIGINT, 3.0), (signal.SIGQUIT, 1.5))
 
 @dataclass(frozen=True)
 class ServerSite:
-    """Where one server lives and as whom it runs.
+    """Folder, programs and user of one server.
 
     Attributes:
         programs: What to run.

@@ -51,7 +51,7 @@ CONFIRMED: Final = "confirmed"
 
 
 class AuditedSite(Protocol):
-    """What the console's pages ask of their site: it stands above the audit, they stand below."""
+    """Protocol of the site for the console's pages: the site stands above the audit, the pages below."""
 
     def record(self, request: HttpRequest, *, action: str, row: Model, before: Json = None, after: Json = None) -> None:
         """Write an audit entry in the request's transaction."""
@@ -109,7 +109,7 @@ class NoQuestionsForm(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked before an act on rows: it names the act and counts what it touches."""
+    """Confirmation question before an action: it names the action and counts the rows it touches."""
 
     action: str
     title: str

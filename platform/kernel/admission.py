@@ -34,7 +34,7 @@ class TooManyStreams(LimitReached):
 
 
 class RequestKind(StrEnum):
-    """What is counted."""
+    """Kinds of counted requests."""
 
     REQUEST = "request"
     STREAM = "stream"
@@ -42,7 +42,7 @@ class RequestKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AdmissionBounds:
-    """How many of one kind a process takes."""
+    """Bounds of one kind of request in a process."""
 
     per_tenant: int
     per_address: int
@@ -50,7 +50,7 @@ class AdmissionBounds:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Whose share something counts for: a tenant's, or a network's."""
+    """Owner of a share: a tenant, or a network."""
 
     tenant_id: UUID | None
     network: str = ""

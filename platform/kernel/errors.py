@@ -126,7 +126,7 @@ class Conflict(LlmteamError):
 
 
 class TooLarge(LlmteamError):
-    """What was sent is larger than its bound."""
+    """The request is larger than its bound."""
 
     code = "TOO_LARGE"
     status = 413

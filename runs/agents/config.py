@@ -116,7 +116,7 @@ class AgentTurn(ContentPart):
 
 
 class AgentBudget(ContentPart):
-    """What one activation of the step may take, all its attempts together."""
+    """Budget of one activation of the step, all its attempts together."""
 
     tokens: int | None = Field(None, ge=1, description="Tokens of prompts and answers")
     cost: Money | None = Field(None, description="US dollars")
@@ -146,7 +146,7 @@ FallbackItem = Annotated[
 
 
 class LlmAgentConfig(StepConfig, json_schema_extra={"required": ["llm_ref"]}):
-    """Which model to ask, and what. A text left empty counts as not given: canvases write all their fields."""
+    """Config of the step: the model and the prompt. An empty text counts as not given: canvases write all fields."""
 
     llm_ref: Annotated[str, ConnectionRef("llm")] = Field("default", description="The tenant's connection to use")
     prompt_template_id: Annotated[str | None, StoredPromptRef()] = Field(

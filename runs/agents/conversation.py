@@ -24,7 +24,7 @@ _NO_TOOLS: Final = "There are no tools. Answer without them."
 
 @dataclass
 class Conversation:
-    """What an attempt and its models say to each other.
+    """Conversation of an attempt with its models.
 
     A model that takes over from another reads what tools have done already, so nothing is done twice, and so does one
     that is asked by a later attempt; it does not read answers of the other that did not fit.

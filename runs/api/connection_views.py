@@ -16,7 +16,7 @@ from tenants.errors import ConnectionNotFound
 
 
 class TrialShape(serializers.Serializer[Any]):
-    """What came of one call through a connection."""
+    """Result of one call through a connection."""
 
     ok = serializers.BooleanField()
     code = serializers.CharField(help_text="`OK`, or the code a step would have failed with.")

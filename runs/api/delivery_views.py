@@ -48,7 +48,7 @@ class DeliveriesView(APIView):
 
 
 class RunDeliveriesView(APIView):
-    """What the callback of one run was told."""
+    """Deliveries of one run's callback."""
 
     required_scopes: ClassVar = {"GET": READ}
     reads_query: ClassVar = {"GET"}
@@ -97,7 +97,7 @@ class RedeliverView(APIView):
 
 
 class CallbackSecretView(APIView):
-    """What the tenant's callbacks are signed with."""
+    """Signing secret of the tenant's callbacks."""
 
     required_scopes: ClassVar = {"GET": "tenant:read", "POST": SIGN}
 
@@ -130,7 +130,7 @@ class CallbackSecretView(APIView):
 
 
 class NotificationsView(APIView):
-    """Where the tenant is told what becomes of its human tasks."""
+    """Address for notifications about the tenant's human tasks."""
 
     required_scopes: ClassVar = {"GET": READ, "PUT": SIGN, "DELETE": SIGN}
     refusals: ClassVar = {"PUT": (CallbackRefused,)}

@@ -44,7 +44,7 @@ class AnyValue(serializers.JSONField):
 
 
 class StartFields(Strict):
-    """What every start may say."""
+    """Fields of every start."""
 
     input = AnyValue(required=False, help_text="What the segment works on; an empty object by default.")
     client_reference = serializers.CharField(
@@ -140,7 +140,7 @@ class InlineStartForm(InlineStart):
 
 
 class CommandFields(Strict):
-    """What a pause, a resume or a cancel may say."""
+    """Fields of a pause, a resume or a cancel."""
 
     reason = serializers.CharField(
         required=False, allow_blank=True, max_length=500, help_text="Shown in the run's history."
@@ -181,7 +181,7 @@ class RunListQuery(PageQuery):
 
 
 class ValueQuery(Strict):
-    """Which part of a payload."""
+    """Query of a part of a payload."""
 
     pointer = Formed(
         pattern="^(?:/|$)", default="", allow_blank=True, max_length=1000, help_text="A JSON pointer (RFC 6901)."
@@ -196,7 +196,7 @@ class TicketShape(serializers.Serializer[Any]):
 
 
 class FailureShape(serializers.Serializer[Any]):
-    """Why a run or a step failed. Absent where there is no error."""
+    """Reason why a run or a step failed. Absent where there is no error."""
 
     code = serializers.CharField()
     message = serializers.CharField()
@@ -207,14 +207,14 @@ class FailureShape(serializers.Serializer[Any]):
 
 
 class ProgressShape(serializers.Serializer[Any]):
-    """How far a run is."""
+    """Progress of a run."""
 
     activations = serializers.IntegerField(help_text="Activations started so far.")
     active = serializers.IntegerField(help_text="Activations without an outcome yet.")
 
 
 class LinksShape(serializers.Serializer[Any]):
-    """Where to go on from a run."""
+    """Links of a run."""
 
     self = serializers.URLField()
     steps = serializers.URLField()
@@ -228,13 +228,13 @@ class LinksShape(serializers.Serializer[Any]):
 
 
 class RunUsageShape(StepUsageShape):
-    """What a run has taken: activations, and what its model calls took."""
+    """Usage of a run: activations and model calls."""
 
     activations = serializers.IntegerField()
 
 
 class WarningShape(serializers.Serializer[Any]):
-    """What is wrong with a run that completed all the same."""
+    """Warning about a run that completed all the same."""
 
     code = serializers.ChoiceField(
         choices=[

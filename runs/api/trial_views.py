@@ -36,7 +36,7 @@ class TrialFields(Strict):
 
 
 class BlockTrialShape(serializers.Serializer[Any]):
-    """What came of one step."""
+    """Result of one step."""
 
     run_id = serializers.UUIDField()
     status = serializers.CharField(help_text="Of the run.")

@@ -64,7 +64,7 @@ def read_deltas(message: bytes) -> list[Delta]:
 
 @dataclass(slots=True)
 class DeltaBatch:
-    """What an attempt has said since the last message: its first piece, and what followed without a gap."""
+    """Pieces of an attempt since the last message: the first, and the texts that followed without a gap."""
 
     first: Delta
     texts: list[str]

@@ -36,7 +36,7 @@ class SharedStateAway(Exception):
 
 
 class SharedState:
-    """What all workers share in Redis, for one link of one host.
+    """State in Redis that all workers share, for one middleware of one host.
 
     After an error nobody asks for a while, so that a dead Redis costs a call in flight a second or two now and
     then, and the others nothing. The next answer ends that.

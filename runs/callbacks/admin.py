@@ -51,7 +51,7 @@ COLOURS: Final = {
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
-    """What callbacks were told, or are to be told."""
+    """Deliveries of callbacks in the console."""
 
     list_help = "What callbacks of runs, and tenants by their own URL, were told, or are to be told, newest first."
     list_display = [
@@ -211,7 +211,7 @@ class TargetForm(Form):
 
 @admin.register(NotificationTarget)
 class NotificationTargetAdmin(ConsoleAdmin):
-    """Where tenants are told."""
+    """Notification addresses of tenants in the console."""
 
     list_help = (
         "Where tenants are told what becomes of their human tasks, in all runs, signed as callbacks are. Deleting one "

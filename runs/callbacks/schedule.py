@@ -24,7 +24,7 @@ CLEARED: Final = "TARGET_CLEARED"
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAnswer:
-    """What a try came to: the receiver's status, or why there is none."""
+    """Result of a try: the receiver's status, or the reason why there is none."""
 
     status_code: int | None = None
     error_code: str = ""
@@ -33,7 +33,7 @@ class DeliveryAnswer:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryVerdict:
-    """What becomes of a delivery; ``delay_seconds`` while it is pending."""
+    """Next state of a delivery; ``delay_seconds`` while it is pending."""
 
     status: DeliveryStatus
     delay_seconds: float | None = None

@@ -15,7 +15,7 @@ from tenants.sealing import open_from, seal_into
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a callback goes, byte for byte, and what it brings along."""
+    """Address of a callback, byte for byte, and the caller's headers."""
 
     url: str = field(repr=False)
     headers: Sequence[tuple[str, str]] = field(default=(), repr=False)

@@ -17,7 +17,7 @@ NOTHING_YET: Final = "waiting"
 
 
 class CallbackFields(Strict):
-    """Where a caller wants to be told what becomes of a run."""
+    """Callback of a run: its address and its events."""
 
     url = serializers.CharField(
         max_length=MAX_URL_LENGTH,
@@ -53,7 +53,7 @@ def callback_spec(fields: Mapping[str, Any], *, runs_url: str) -> CallbackSpec:
 
 
 class NotificationFields(Strict):
-    """Where the tenant is told what becomes of its human tasks."""
+    """Address for notifications about the tenant's human tasks."""
 
     url = serializers.CharField(
         max_length=MAX_URL_LENGTH,
@@ -68,7 +68,7 @@ class NotificationFields(Strict):
 
 
 class NotificationShape(serializers.Serializer[Any]):
-    """Where the tenant is told what becomes of its human tasks, without what may be secret."""
+    """Address for notifications about the tenant's human tasks, without its secret parts."""
 
     host = serializers.CharField(allow_null=True, help_text="Null: nowhere.")
     events = serializers.ListField(child=serializers.CharField())
@@ -122,7 +122,7 @@ class DeliveryShape(serializers.Serializer[Any]):
 
 
 class CallbackSecretShape(serializers.Serializer[Any]):
-    """What callbacks are signed with, without the secret."""
+    """Age of the signing secret of callbacks, without the secret."""
 
     created_at = serializers.DateTimeField(allow_null=True, help_text="Null before the first callback is asked for.")
     previous_until = serializers.DateTimeField(
@@ -137,6 +137,6 @@ class NewCallbackSecretShape(CallbackSecretShape):
 
 
 class RedeliverFields(Strict):
-    """What a redelivery may say."""
+    """Fields of a redelivery."""
 
     reason = serializers.CharField(required=False, allow_blank=True, max_length=500, help_text="Kept in the audit.")

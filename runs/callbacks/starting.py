@@ -19,7 +19,7 @@ from tenants.models import Tenant
 
 @dataclass(frozen=True, slots=True)
 class CallbackSpec:
-    """What a caller wants to be told, and where. ``runs_url`` is where that caller reads runs."""
+    """Callback that a caller asks for. ``runs_url`` is the address where that caller reads runs."""
 
     address: Address
     events: Sequence[str]

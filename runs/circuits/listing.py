@@ -28,7 +28,7 @@ CIRCUIT_ID: Final = f"[0-9a-f]{{{_ID_CHARACTERS}}}"
 
 @dataclass(frozen=True, slots=True)
 class OpenCircuit:
-    """What calls are kept away from.
+    """Open circuit.
 
     Attributes:
         circuit_id: Its name among those of its tenant.

@@ -40,7 +40,7 @@ class BreakerRules:
 
 
 class CallOutcome(StrEnum):
-    """What a call says about its host; a call that was cancelled says nothing."""
+    """Outcome of a call for its host; a cancelled call says nothing about it."""
 
     SUCCEEDED = "s"
     FAILED = "f"
@@ -48,7 +48,7 @@ class CallOutcome(StrEnum):
 
 
 class BreakerVerdict(StrEnum):
-    """What becomes of the calls that want to begin."""
+    """Verdicts on the calls that want to begin."""
 
     FREE = "free"
     COUNTED = "counted"

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 
 class CircuitFields(serializers.Serializer[Any]):
-    """What an open circuit keeps calls away from, and until when."""
+    """Fields of an open circuit: its target and its end."""
 
     connection = serializers.CharField(
         required=False, allow_null=True, help_text="Of a circuit: the connection whose calls wait, if it is one's."
@@ -22,7 +22,7 @@ class CircuitFields(serializers.Serializer[Any]):
 
 
 class WaitingForShape(CircuitFields):
-    """What a run waits for."""
+    """Reason why a run waits."""
 
     kind = serializers.CharField()
     since = serializers.DateTimeField(required=False)

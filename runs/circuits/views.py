@@ -31,7 +31,7 @@ class CircuitsShape(serializers.Serializer[Any]):
 
 
 class CircuitsView(APIView):
-    """Where calls are not made now."""
+    """Open circuits of the tenant."""
 
     required_scopes: ClassVar = {"GET": "tenant:read"}
     refusals: ClassVar = {"GET": (CircuitsUnknown,)}

@@ -43,7 +43,7 @@ class ReplayForm(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class RunActionWords:
-    """How a command is spoken of. ``done`` ends the sentence "will be ...", ``left`` says why others are left alone."""
+    """Words of a command. ``done`` ends the sentence "will be ...", ``left`` says why others are left alone."""
 
     action: str
     title: str

@@ -51,7 +51,7 @@ COLOURS: Final = {
 
 @admin.register(Run)
 class RunAdmin(RunActs):
-    """What runs, and what became of it."""
+    """Runs in the console."""
 
     list_help = "Every execution of every tenant, newest first. Programs start runs through the API."
     list_display = ["short_id", "state", "segment_revision", "tenant", "created_at", "duration", "waiting"]
@@ -225,7 +225,7 @@ def _end_of(run_id: UUID) -> str:
 
 @admin.register(Worker)
 class WorkerAdmin(ReadOnlyAdmin):
-    """Who executes runs."""
+    """Workers in the console."""
 
     list_help = "Processes that execute runs. One whose lease has passed is gone; others take its runs over."
     list_display = ["name", "state", "runs_owned", "started_at", "lease_until"]

@@ -17,7 +17,7 @@ MAX_AT_ONCE = 5
 
 @admin.register(Connection)
 class TriedConnectionAdmin(ConnectionAdmin):
-    """Where tenants' steps may call, and whether they can."""
+    """Connections in the console, with a trial call."""
 
     list_before_template = "console/connections.html"
     actions = ["try_connections"]

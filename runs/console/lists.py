@@ -55,7 +55,7 @@ class JournalPage:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """How many runs are somewhere, and where they are listed."""
+    """Number of runs in a state, and the address of their list."""
 
     name: str
     count: int

@@ -67,7 +67,7 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """Where a value is: the port of an event, and the item of a split."""
+    """Place of a value: the port of an event, and the item of a split."""
 
     seq: int
     port: str

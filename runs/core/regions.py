@@ -17,7 +17,7 @@ from segments.plan import THIRD_SEMANTICS, GatherGroup, GatherPoint, Plan
 
 
 class Awaits(Enum):
-    """What keeps a gathering waiting: tokens on their way, or only such as gather elsewhere."""
+    """Reasons why a gathering waits: tokens on their way, or only tokens that gather elsewhere."""
 
     NOTHING = auto()
     GATHERINGS = auto()

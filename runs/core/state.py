@@ -19,7 +19,7 @@ KeptUnder = tuple[int, Key | tuple[Frame | Mark | None, ...]]
 
 
 class TokenPlace(StrEnum):
-    """Where a token is."""
+    """Places of a token."""
 
     READY = "ready"
     ACTIVE = "active"
@@ -28,7 +28,7 @@ class TokenPlace(StrEnum):
 
 
 class Past(NamedTuple):
-    """What lies behind a token.
+    """History of a token.
 
     Attributes:
         lineage: Per referenced step, the event of its latest activation upstream.
@@ -132,7 +132,7 @@ class Region:
 
 
 class Phase(StrEnum):
-    """Where a started activation is."""
+    """Phases of a started activation."""
 
     RUNNING = "running"
     RETRYING = "retrying"
@@ -164,7 +164,7 @@ GatheringKey = tuple[str, Key]
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What expressions may know of a run beside its journal: its id, when it began, its tenant's short name."""
+    """Facts of a run for expressions: its id, its start, its tenant's short name."""
 
     run_id: str = ""
     started_at: float = 0.0

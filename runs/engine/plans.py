@@ -33,7 +33,7 @@ class PlanUnavailable(Exception):
 
 
 class InlineBackoff:
-    """Which attempts of a step try a kind of pure work in the event loop.
+    """Backoff of a step from pure work in the event loop, by kind of work.
 
     Each time in a row it is too large for that, more of the next attempts are spared the try, up to ``MAX_SPARED``.
     """

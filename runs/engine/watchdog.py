@@ -21,7 +21,7 @@ LOG_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LoopPiece:
-    """What one run did in one go."""
+    """Work of one run in one turn of the loop."""
 
     tenant_id: UUID
     run_id: UUID
@@ -80,7 +80,7 @@ class Watchdog:
 
 
 class WatchedSelector(selectors.DefaultSelector):
-    """What a loop waits with, telling a watchdog when it does."""
+    """Selector that reports each wait of its loop to a watchdog."""
 
     def __init__(self, watchdog: Watchdog) -> None:
         super().__init__()

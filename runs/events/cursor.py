@@ -38,7 +38,7 @@ _LOWEST: Final = UUID(int=0)
 
 
 class EventPlace(NamedTuple):
-    """Where a reader is: behind this event. Of one run only ``seq`` counts."""
+    """Position of a reader: behind this event. For one run only ``seq`` counts."""
 
     transaction: int
     run_id: UUID
@@ -156,7 +156,7 @@ class RunSource:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which records of a tenant somebody wants; empty means all."""
+    """Filter of a tenant's records; empty means all."""
 
     event_types: frozenset[str] = frozenset()
     segments: frozenset[str] = frozenset()

@@ -13,7 +13,7 @@ from runs.selectors import MAX_SEQ
 
 
 class EventQuery(Strict):
-    """Where a page of events starts."""
+    """Start of a page of events."""
 
     after = serializers.IntegerField(
         default=0, min_value=0, max_value=MAX_SEQ, help_text="The `seq` of the last event seen; 0 for all."
@@ -22,13 +22,13 @@ class EventQuery(Strict):
 
 
 class EventStreamQuery(Strict):
-    """Where a stream of events starts."""
+    """Start of a stream of events."""
 
     after = serializers.IntegerField(default=0, min_value=0, max_value=MAX_SEQ)
 
 
 class TenantStreamQuery(Strict):
-    """Which events of all runs, and from where on; the filters add up."""
+    """Filters and start of a tenant's stream; the filters add up."""
 
     cursor = serializers.CharField(
         default="",

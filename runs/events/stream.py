@@ -38,7 +38,7 @@ MAX_UNSENT_FOR_LIVE: Final = 64 * 1024
 
 @dataclass(frozen=True)
 class Stream:
-    """What a caller was let in to.
+    """Stream that a caller was admitted to.
 
     Attributes:
         caller: Who reads; asked again and again whether they still may.

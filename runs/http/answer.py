@@ -34,7 +34,7 @@ _STATUSES_OF_LIMITS: Final = frozenset((403, 408, 425, 429, *_OF_THE_HOST))
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What was read of a content."""
+    """Parsed content."""
 
     value: JsonOrText = None
     failure: UnreadableAnswer | None = None

@@ -44,7 +44,7 @@ OptionalText = Annotated[str | SkipJsonSchema[None], _Unset]
 
 
 class Pagination(BaseModel):
-    """How the pages of an answer follow each other; one way of the five.
+    """Pagination of an answer; one way of the five.
 
     Expressions see ``response``, ``status`` and ``headers`` (lower case) of the page just read, its number ``page``,
     from 1, and ``count``, how many items came so far.
@@ -117,7 +117,7 @@ def _check_host(url: str) -> None:
 
 
 class HttpActionConfig(StepConfig):
-    """What to call and what to make of the answer."""
+    """Config of the step: the call, and the use of its answer."""
 
     # As canvases know the card, or with a url instead; the validator below says so in words.
     model_config = ConfigDict(

@@ -46,7 +46,7 @@ NOT_REPEATED = (
 
 
 class Notes(Protocol):
-    """What else the journal has of a call."""
+    """Further journal facts of a call."""
 
     def of_start(self) -> Mapping[str, Json]:
         """Give members of ``action.started``."""

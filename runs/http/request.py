@@ -26,7 +26,7 @@ _KEPT_IN_PATH: Final = "/%:@!$&'()*+,;=~?#[]-._"
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """What one call sends.
+    """Request of one call.
 
     Attributes:
         method: Upper case.

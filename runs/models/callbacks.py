@@ -27,7 +27,7 @@ class RunCallback(models.Model):
 
 
 class NotificationTarget(models.Model):
-    """Where a tenant is told what becomes of its human tasks, in all runs; sealed like a run's callback."""
+    """Address for notifications about a tenant's human tasks in all runs; sealed like a run's callback."""
 
     tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.CASCADE, related_name="+")
     host = models.CharField(max_length=260, help_text="The host and port it goes to.")
@@ -43,14 +43,14 @@ class NotificationTarget(models.Model):
 
 
 class DeliveryTarget(models.TextChoices):
-    """Who is told: the run's own callback, or its tenant."""
+    """Targets of a delivery: the run's own callback, or its tenant's address."""
 
     CALLBACK = "callback", "The run's callback"
     TENANT = "tenant", "The tenant"
 
 
 class DeliveryStatus(models.TextChoices):
-    """Where a delivery is. All but the first are ends; a person may begin it anew from any."""
+    """Statuses of a delivery. All but the first are final; a person may restart it from any."""
 
     PENDING = "pending", "Pending"
     DELIVERED = "delivered", "Delivered"

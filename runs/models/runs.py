@@ -18,7 +18,7 @@ from tenants.models import ApiKey, Membership, Tenant
 
 
 class RunStatus(models.TextChoices):
-    """Where a run is. The last four are for good."""
+    """Statuses of a run. The last four are final."""
 
     QUEUED = "queued", "Queued"
     RUNNING = "running", "Running"
@@ -195,7 +195,7 @@ class RunEvent(models.Model):
 
 
 class SignalKind(models.TextChoices):
-    """What others may ask of a run."""
+    """Kinds of signals to a run."""
 
     CANCEL = "cancel", "Cancel"
     PAUSE = "pause", "Pause"

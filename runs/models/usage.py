@@ -95,7 +95,7 @@ class UsageDay(models.Model):
 
 
 class BudgetHold(models.Model):
-    """What one attempt in flight may still take of its tenant's day; gone with its outcome, or with its host."""
+    """Part of a tenant's day that one attempt in flight holds; released with its outcome, or with its host."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)

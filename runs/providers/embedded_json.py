@@ -29,7 +29,7 @@ Place: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What may be an object or a list.
+    """Possible object or list in a text.
 
     ``is_last_word``: it stands on lines of its own, and nothing is said behind it. ``is_aside``: it stands amid words.
     """

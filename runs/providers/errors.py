@@ -13,7 +13,7 @@ from runs.step_api.language_models import TokenCount
 
 @dataclass(frozen=True, slots=True)
 class ErrorFact:
-    """What a code says: its sentence, whether trying again can help, whether the service is to blame."""
+    """Meaning of a code: its sentence, whether trying again can help, whether the service is to blame."""
 
     sentence: str
     retryable: bool = False

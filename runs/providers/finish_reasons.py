@@ -93,7 +93,7 @@ _GRAVEST: Final[tuple[FinishReason, ...]] = ("filtered", "length", "broken", "re
 
 
 class FinishReasons:
-    """What a service says of why its answer ended, over all the pieces of it. The gravest counts, not the last."""
+    """Finish reasons of an answer over all its pieces. The gravest counts, not the last."""
 
     def __init__(self, place: str, stop: Collection[str]) -> None:
         """Begin.

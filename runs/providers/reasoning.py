@@ -47,7 +47,7 @@ def _closer_at(text: str) -> str | None:
 
 
 class Speech:
-    """What is heard of an answer while it comes: no reasoning at its beginning, no halves of characters."""
+    """Text of an answer while it arrives: without reasoning at its beginning, without halves of characters."""
 
     def __init__(self) -> None:
         self._held = ""

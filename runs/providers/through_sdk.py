@@ -78,7 +78,7 @@ class PieceGathering(Protocol):
 
 
 class WireFormat(Protocol):
-    """How requests are written and answers read; pure."""
+    """Writer of requests and reader of answers in one format; pure."""
 
     def write(self, request: CompletionRequest, lacks: Lacks, *, streamed: bool) -> dict[str, Json]:
         """Write a request, without what the model lacks."""
@@ -102,7 +102,7 @@ class WireFormat(Protocol):
 
 @dataclass
 class _Heard:
-    """What came of an answer: a whole one, or pieces."""
+    """Received answer: a whole one, or pieces."""
 
     request: CompletionRequest
     gathering: PieceGathering

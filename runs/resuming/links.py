@@ -19,7 +19,7 @@ _SAID: Final = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{32})\.([^.]{1,64})\.([0-9_
 
 @dataclass(frozen=True, slots=True)
 class ResumeLink:
-    """What a link names: a step of a run, and the place of its activation (``runs.core.places``)."""
+    """Target of a link: a step of a run, and the place of its activation (``runs.core.places``)."""
 
     tenant_id: UUID
     run_id: UUID

@@ -31,7 +31,7 @@ _OF_CALLS: Final = (SignalKind.CALL, SignalKind.EARLY_CALL)
 
 
 class CallReceipt(StrEnum):
-    """What became of a call."""
+    """Results of a call."""
 
     RESUMED = "resumed"
     KEPT = "kept"

@@ -116,7 +116,7 @@ class Defer(Exception):
 
 
 class RuntimeContext(Protocol):
-    """What the tenant has: everything a handler may use of the world."""
+    """Resources of the tenant: everything a handler may use of the outside."""
 
     tenant_id: UUID
 

@@ -26,7 +26,7 @@ def _seal_nothing(_ref: str, _text: str) -> str:
 
 
 class AttemptCookies:
-    """What one attempt has: the cookies recorded when it began, and those it got since."""
+    """Cookies of one attempt: those recorded when it began, and those it got since."""
 
     def __init__(self, kept: Kept | None = None, seal: Callable[[str, str], str] = _seal_nothing) -> None:
         self._kept: Kept = kept or {}
@@ -60,7 +60,7 @@ class AttemptCookies:
 
 @dataclass(slots=True)
 class RunCookies:
-    """What the journal of one run tells of its cookies."""
+    """Cookies of one run, from its journal."""
 
     tenant_id: UUID
     run_id: UUID

@@ -54,7 +54,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """What the model may ask for; ``parameters`` is the JSON Schema of its arguments."""
+    """Tool of a model; ``parameters`` is the JSON Schema of its arguments."""
 
     name: str
     description: str

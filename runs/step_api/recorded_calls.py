@@ -35,7 +35,7 @@ Activation = tuple[str | None, int | None]
 
 @dataclass(slots=True)
 class RecordedCalls:
-    """What the journal of one run tells of them, for activations that are not over."""
+    """Recorded calls of one run's activations that are not over, from its journal."""
 
     _made: dict[Activation, dict[str, RecordedCall]] = field(default_factory=dict)
     _under_way: dict[Activation, str] = field(default_factory=dict)

@@ -16,7 +16,7 @@ MODEL_CHARACTERS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a call goes: limits count by tenant and connection, circuit breakers by tenant and ``circuit``.
+    """Target of a call: limits count by tenant and connection, circuit breakers by tenant and ``circuit``.
 
     Attributes:
         host: ``host:port``.
@@ -113,7 +113,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What tokens of a model cost, in US dollars per million; ``is_estimated``: from a list, nobody agreed to it."""
+    """Price of a model's tokens, in US dollars per million; ``is_estimated``: from a list, nobody agreed to it."""
 
     input_per_million: Decimal
     output_per_million: Decimal
@@ -126,7 +126,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What something may take; None is no bound. ``cost`` in US dollars."""
+    """Bounds of usage; None is no bound. ``cost`` in US dollars."""
 
     tokens: int | None = None
     cost: Decimal | None = None
@@ -134,7 +134,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What the next call of a model may take, at most.
+    """Reserved usage of the next call of a model, at most.
 
     Attributes:
         tokens: Of prompt and answer.
@@ -149,7 +149,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one call of a model took.
+    """Usage of one call of a model.
 
     Attributes:
         connection: The connection's ref.

@@ -15,7 +15,7 @@ _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 
 class FailConfig(StepConfig):
-    """What the run's error says."""
+    """Config of the step: the run's error."""
 
     code: str = Field(description="The error's code, in capitals: ORDER_REFUSED", pattern="^[A-Z][A-Z0-9_]*$")
     message: str | None = Field(None, description="The error's message: one sentence for people")

@@ -13,7 +13,7 @@ GATHERING = frozenset({"all", "quorum"})
 
 
 class ParallelJoinConfig(StepConfig):
-    """What the join waits for."""
+    """Config of the step: the branches it waits for."""
 
     merge_strategy: Literal["all", "any", "first", "quorum"] = Field(
         "all",

@@ -17,7 +17,7 @@ ONLY_PORT = "branch_1"
 
 
 class ParallelSplitConfig(StepConfig):
-    """How many branches, or their names; and what each item of is to be sent down them."""
+    """Config of the step: the number of branches, or their names, or the items to send down them."""
 
     branches: Annotated[
         Any,

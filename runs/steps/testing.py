@@ -140,7 +140,7 @@ def _stored(answer: Emit) -> Emit:
 
 
 class _Context:
-    """What the tenant of a test has."""
+    """Resources of the tenant of a test."""
 
     def __init__(
         self, http_client: EgressClient, clients: Mapping[str, str], models: Mapping[str, LanguageModel]

@@ -41,7 +41,7 @@ class Call(BaseModel):
 
 
 class WaitConfig(StepConfig):
-    """What is waited for: exactly one of its keys."""
+    """Config of the step: exactly one of its keys."""
 
     seconds: float | None = Field(None, gt=0, le=MAX_SECONDS, description="For how many seconds")
     until: str | None = Field(

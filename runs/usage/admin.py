@@ -58,7 +58,7 @@ class SegmentColumn:
 
 @admin.register(UsageDay)
 class UsageDayAdmin(SegmentColumn, ReadOnlyAdmin):
-    """What tenants take of language models."""
+    """Usage of language models by tenant and day in the console."""
 
     list_help = "What calls of language models took, by day (UTC), tenant, segment and model; in US dollars."
     list_before_template = "console/usage.html"
@@ -180,7 +180,7 @@ class UsageEntryAdmin(SegmentColumn, ReadOnlyAdmin):
 
 @admin.register(ModelPrice)
 class ModelPriceAdmin(ConsoleAdmin):
-    """What models cost."""
+    """Prices of models in the console."""
 
     list_help = (
         "What tokens of language models cost, in US dollars per million. A price is never changed: another version is "

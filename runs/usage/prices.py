@@ -14,7 +14,7 @@ ALWAYS: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class PriceSource(IntEnum):
-    """Who said what a model costs; the first who did is believed."""
+    """Sources of a model's price, in order of precedence."""
 
     TENANT = 0
     INSTALLATION = 1

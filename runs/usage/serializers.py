@@ -19,7 +19,7 @@ MAX_DAYS: Final = 366
 
 
 class UsageQuery(Strict):
-    """Which usage, and what its rows tell apart."""
+    """Query of usage: its period and its grouping."""
 
     to = serializers.DateField(required=False, help_text="The last day (UTC), included; today by default.")
     by = WordList(
@@ -49,7 +49,7 @@ class UsageQuery(Strict):
 
 
 class UsageSumsShape(serializers.Serializer[Any]):
-    """What calls of models took together."""
+    """Sums of model calls."""
 
     calls = serializers.IntegerField()
     input_tokens = serializers.IntegerField()
@@ -130,7 +130,7 @@ class LimitsShape(serializers.Serializer[Any]):
 
 
 class StepUsageShape(serializers.Serializer[Any]):
-    """What the model calls of one activation took, in all its attempts."""
+    """Usage of one activation's model calls, in all its attempts."""
 
     model_calls = serializers.IntegerField()
     input_tokens = serializers.IntegerField()

@@ -17,7 +17,7 @@ READ = "tenant:read"
 
 
 class UsageView(APIView):
-    """What the tenant's model calls took."""
+    """Usage of the tenant's model calls."""
 
     required_scopes: ClassVar = {"GET": READ}
     reads_query: ClassVar = {"GET"}
@@ -39,7 +39,7 @@ class UsageView(APIView):
 
 
 class LimitsView(APIView):
-    """How the tenant stands with its limits."""
+    """Limits of the tenant, and their use."""
 
     required_scopes: ClassVar = {"GET": READ}
 

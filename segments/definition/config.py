@@ -27,7 +27,7 @@ class ConfigInvalid(Invalid):
 
 
 class TextKind(StrEnum):
-    """How a text in a config is read: as one expression, or as a template of one of the forms there are."""
+    """Kinds of texts in a config: one expression, or a template of one of the forms."""
 
     EXPRESSION = "expression"
     TEMPLATE = Form.VALUE.value

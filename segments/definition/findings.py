@@ -59,7 +59,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class FindingPlace:
-    """Where a finding points: the path in the document, and the step or edge that stands there."""
+    """Place of a finding: the path in the document, and the step or edge there."""
 
     path: Path = ()
     step_id: str | None = None

@@ -21,7 +21,7 @@ _OURS: Final = {word: ours for ours, words in _KEYS.items() for word in words}
 
 @dataclass(frozen=True, slots=True)
 class ForeignExport:
-    """What another tool has written.
+    """Export of another tool.
 
     Attributes:
         tool: Its name.

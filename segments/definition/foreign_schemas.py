@@ -55,7 +55,7 @@ _TYPE_MEANT: Final = {word: ours for ours, words in _TYPES_ELSEWHERE.items() for
 
 @dataclass(frozen=True, slots=True)
 class SchemaProblem:
-    """Why a schema may not be applied: ``TOO_LARGE``, ``SCHEMA_VIOLATION`` or ``NOT_AVAILABLE``, and where."""
+    """Problem of a schema: ``TOO_LARGE``, ``SCHEMA_VIOLATION`` or ``NOT_AVAILABLE``, and its place."""
 
     code: str
     message: str

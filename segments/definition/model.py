@@ -109,7 +109,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """How the whole segment runs. ``max_activations`` is what each step may take of a run's activations."""
+    """Parameters of a whole segment. ``max_activations`` is each step's share of a run's activations."""
 
     max_retries: int = 3
     timeout_seconds: float = 300

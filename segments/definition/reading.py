@@ -40,7 +40,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class SegmentReading:
-    """What became of a document. ``segment`` is None when an error was found; ``draft`` when nothing could be read."""
+    """Result of reading a document. ``segment`` is None after an error; ``draft`` when nothing could be read."""
 
     segment: SegmentDefinition | None
     findings: tuple[Finding, ...]

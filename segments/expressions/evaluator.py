@@ -41,7 +41,7 @@ TEXT_FORMAT = re.compile(r"[<>^]?(?:[1-9][0-9]{0,2})?")
 
 
 class Names(Protocol):
-    """What the names of an expression mean; a value may be computed when it is first asked for."""
+    """Values of an expression's names; a value may be computed when it is first read."""
 
     def __contains__(self, name: object, /) -> bool:
         """Tell whether a name is known."""

@@ -19,7 +19,7 @@ MAX_KEPT_CHARACTERS = 256 * 1024
 
 
 class Readings:
-    """How many characters of sources this process has read; what it remembers is not read again."""
+    """Number of source characters this process has read; what it caches is not read again."""
 
     characters = 0
 

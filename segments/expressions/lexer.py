@@ -10,7 +10,7 @@ from segments.expressions.wording import REFUSED_SYMBOLS
 
 
 class TokenKind(Enum):
-    """What a token is."""
+    """Kinds of tokens."""
 
     NUMBER = "number"
     TEXT = "text"

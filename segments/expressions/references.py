@@ -12,7 +12,7 @@ MAX_ALTERNATIVES = 100
 
 @dataclass(slots=True)
 class References:
-    """What an expression reads; see `Expression` for the meaning of the parts."""
+    """Names and steps an expression reads; see `Expression` for the meaning of the parts."""
 
     names: frozenset[str] = frozenset()
     steps: frozenset[str] = frozenset()

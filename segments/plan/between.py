@@ -9,7 +9,7 @@ from segments.plan.fan_outs import FanOuts, Ways
 
 
 class Between:
-    """What stands between a fan-out and all it leads to.
+    """Paths between a fan-out and everything it leads to.
 
     Args:
         fan_out: The step that fans out.
@@ -99,7 +99,7 @@ class _Ways:
 
 
 class _Starts:
-    """Which steps with several ports start once for all that comes of a fan-out: these take it, too.
+    """Steps with several ports that start once for all tokens of a fan-out: these take it, too.
 
     Args:
         fan_out: The step that fans out.
@@ -177,7 +177,7 @@ class _Starts:
 
 
 class _Arrivals:
-    """Which ways out of a fan-out come to which ports, without passing the fan-out or the port's step again.
+    """Arrivals of a fan-out's tokens at ports, without passing the fan-out or the port's step again.
 
     ``walks`` counts the walks of the graph that takes.
     """

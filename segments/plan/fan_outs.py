@@ -27,7 +27,7 @@ class Ways(NamedTuple):
 
 
 class FanOuts:
-    """Who sends several tokens to whom.
+    """Steps that send several tokens, and their receivers.
 
     Args:
         graph: The segment's graph.

@@ -34,7 +34,7 @@ class Way(NamedTuple):
 
 
 class Firing:
-    """Which edges out of one step can fire together; sets of edges are integers, bit ``i`` for the ``i``-th.
+    """Edges out of one step that can fire together; sets of edges are integers, bit ``i`` for the ``i``-th.
 
     Edges that can fire with the same others are looked at as one, so that many of a kind cost little.
 

@@ -22,7 +22,7 @@ KNOWN_SEMANTICS = (FIRST_SEMANTICS, SECOND_SEMANTICS, THIRD_SEMANTICS, FOURTH_SE
 
 
 class Strategy(StrEnum):
-    """When a join fires."""
+    """Firing strategies of a join."""
 
     ALL = "all"
     ANY = "any"
@@ -31,7 +31,7 @@ class Strategy(StrEnum):
 
 
 class OnUnknown(StrEnum):
-    """What to do with an external attempt whose owner was lost before its outcome was recorded."""
+    """Actions on an external attempt whose owner was lost before its outcome was recorded."""
 
     RETRY = "retry"
     FAIL = "fail"

@@ -235,7 +235,7 @@ def closed_splits(splits: Sequence[str], joins: Sequence[str], graph: Graph) -> 
 
 
 class TokenReach(TypedDict):
-    """What a token at each step may still come to, as ``Plan`` has it."""
+    """Gatherings that a token at each step may still reach, as ``Plan`` has it."""
 
     reaches: dict[str, int]
     groups_reached: dict[str, int]

@@ -75,7 +75,7 @@ class PromptForm(Form):
 
 @admin.register(PromptTemplate)
 class PromptTemplateAdmin(ConsoleAdmin):
-    """What models are asked, by name."""
+    """Stored prompts in the console."""
 
     list_help = (
         "Texts that tenants' steps ask language models. Saving other texts makes a new version; none ever changes."
@@ -158,7 +158,7 @@ class PromptTemplateAdmin(ConsoleAdmin):
 
 @admin.register(PromptVersion)
 class PromptVersionAdmin(ReadOnlyAdmin):
-    """What models were asked, word by word."""
+    """Versions of stored prompts in the console."""
 
     list_help = "The texts stored prompts have had. A version never changes; usage records name the one that was used."
     list_display = ["__str__", "tenant", "hash_start", "created_at"]

@@ -14,7 +14,7 @@ MAX_BRACES: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class PromptTexts:
-    """What a version says."""
+    """Texts of a version."""
 
     prompt: str
     system_prompt: str = ""

@@ -23,7 +23,7 @@ class PromptTextField(serializers.CharField):
 
 @extend_schema_serializer(examples=[OpenApiExample("A summary", EXAMPLE, request_only=True)])
 class PromptFields(Strict):
-    """What a prompt says."""
+    """Fields of a prompt."""
 
     prompt = PromptTextField(
         trim_whitespace=False, help_text="What to ask; `{{ expression }}` is filled in when a step uses it."

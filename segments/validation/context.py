@@ -21,7 +21,7 @@ from segments.plan.fan_outs import Way
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """What a segment's owner has that its steps may name; None: it is not looked at.
+    """Names a segment's steps may use; None: names are not checked.
 
     Attributes:
         connections: Kind by name.

@@ -114,7 +114,7 @@ def _waits_for(context: Context, waiting: Link, other: Link) -> bool:
 
 
 class _Merges:
-    """Where branches meet without a join. Ways are followed up to the next join, and not through it."""
+    """Places where branches meet without a join. Ways are followed up to the next join, and not through it."""
 
     def __init__(self, context: Context, graph: Graph) -> None:
         joins = {step_id for step_id, step_type in context.step_types.items() if step_type.role is Role.JOIN}

@@ -25,7 +25,7 @@ SKEW_SECONDS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
-    """What a token says; ``member_id`` where it acts for a member."""
+    """Claims of a token; ``member_id`` where it acts for a member."""
 
     public_id: str
     scopes: tuple[str, ...]

@@ -39,7 +39,7 @@ class MeMemberShape(serializers.Serializer[Any]):
 
 
 class MeQuery(Strict):
-    """What the caller must be able to do."""
+    """Query of the caller's rights."""
 
     scopes = WordList(
         words=SCOPES,
@@ -51,7 +51,7 @@ class MeQuery(Strict):
 
 
 class MeShape(serializers.Serializer[Any]):
-    """Who calls."""
+    """The caller."""
 
     tenant = TenantShape()
     key = KeyShape(allow_null=True, help_text="Null for a person who has signed in.")
@@ -87,7 +87,7 @@ def _member_body(member: Membership) -> dict[str, Any]:
 
 
 class TokenFields(Strict):
-    """What a token may do, and for how long."""
+    """Rights and lifetime of a token."""
 
     scopes = serializers.ListField(
         child=serializers.ChoiceField(choices=SCOPES),

@@ -48,7 +48,7 @@ class TokensView(APIView):
 
 
 class MeView(APIView):
-    """Who calls."""
+    """The caller."""
 
     required_scopes: ClassVar = {"GET": ""}
     reads_query: ClassVar = {"GET"}

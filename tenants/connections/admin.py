@@ -100,7 +100,7 @@ class ConnectionForm(Form):
 
 
 class ConnectionAdmin(ConsoleAdmin):
-    """Where tenants' steps may call."""
+    """Connections in the console."""
 
     list_help = (
         "Language models and HTTP APIs that tenants' steps may call, with the tenants' own credentials. Secrets are "

@@ -18,7 +18,7 @@ class Options(BaseModel):
 
 
 class HttpOptions(Options):
-    """What an HTTP API is like."""
+    """Options of an HTTP API."""
 
     honours_idempotency_key: bool = Field(
         False, description="It does once what comes twice with one `Idempotency-Key`, so a POST may be repeated"
@@ -30,7 +30,7 @@ class HttpOptions(Options):
 
 
 class ModelOptions(Options):
-    """What a language model's service is like."""
+    """Options of a language model's service."""
 
     stream: Literal["auto", "always", "never"] = Field(
         "auto", description="Whether answers come in pieces; `auto` asks once for a whole one where none came"

@@ -49,7 +49,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.~-]{1,100}")
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSpec:
-    """What a caller wants of a connection, checked for form."""
+    """Specification of a connection, checked for form."""
 
     kind: str
     provider: str = ""

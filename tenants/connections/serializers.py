@@ -29,7 +29,7 @@ HTTP_EXAMPLE = {
 
 
 class AuthFields(Strict):
-    """How the secret is shown to the other end."""
+    """Authentication of the connection at its host."""
 
     elsewhere: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("auth_name", "header", "header_name", "parameter", "param", "query"), "`name`"),
@@ -157,7 +157,7 @@ class ConnectionFields(Strict):
 
 
 class TlsShape(serializers.Serializer[Any]):
-    """What a connection has for TLS, without its private key."""
+    """TLS settings of a connection, without its private key."""
 
     ca = serializers.CharField(allow_null=True)
     ca_expires_at = serializers.DateTimeField(allow_null=True, help_text="When the first of them is valid no more.")

@@ -142,7 +142,7 @@ admin.site.register(Identity, IdentityAdmin)
 
 
 class NewKeyForm(KeyForm):
-    """What is asked for a new key."""
+    """Form of a new key."""
 
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in SCOPES],
@@ -152,7 +152,7 @@ class NewKeyForm(KeyForm):
     )
 
     class Meta:
-        """What Django asks of the model."""
+        """Options of the model."""
 
         help_texts: ClassVar[dict[str, str]] = {"expires_at": "UTC. Empty: it works until it is revoked."}
 

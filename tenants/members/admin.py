@@ -54,7 +54,7 @@ def _checked(groups: list[str] | None) -> list[str]:
 
 
 class MembershipForm(MemberForm):
-    """What an operator may say of a member."""
+    """Form of a member."""
 
     def clean_role(self) -> str:
         """Leave the tenant an admin."""
@@ -72,7 +72,7 @@ class MembershipForm(MemberForm):
 
 
 class MembershipAdmin(ConsoleAdmin):
-    """Who belongs to which tenant."""
+    """Members of tenants in the console."""
 
     list_help = (
         "Who belongs to which tenant, in which role, and which reviewer groups' tasks they are offered. People are "
@@ -172,7 +172,7 @@ class MembershipAdmin(ConsoleAdmin):
 
 
 class InvitationForm(Form):
-    """Whom to invite."""
+    """Form of an invitation."""
 
     role = forms.ChoiceField(choices=MemberRole.choices, initial=MemberRole.REVIEWER, widget=UnfoldAdminSelectWidget)
     groups = SimpleArrayField(
@@ -192,7 +192,7 @@ class InvitationForm(Form):
 
 
 class InvitationAdmin(ConsoleAdmin):
-    """Who is invited to which tenant. An invitation is made and revoked, never edited."""
+    """Invitations in the console. An invitation is made and revoked, never edited."""
 
     list_help = (
         "People who become members by signing in with the invited e-mail, verified by their company. Inviting somebody "

@@ -18,7 +18,7 @@ class InvitationNotFound(NotFound):
 
 
 class MemberInvalid(Invalid):
-    """What was said about a member cannot be; ``errors`` say where."""
+    """The fields of a member are not valid; ``errors`` say where."""
 
     code = "MEMBER_INVALID"
     title = "That cannot be said of a member"

@@ -18,7 +18,7 @@ class GroupList(serializers.ListField):
 
 
 class MemberFields(Strict):
-    """What may be changed of a member; what is left out stays."""
+    """Changes of a member; fields left out stay."""
 
     role = serializers.ChoiceField(choices=MemberRole.choices, required=False)
     groups = GroupList(required=False)
@@ -31,7 +31,7 @@ class AsciiEmail(serializers.EmailField):
 
 
 class InvitationFields(Strict):
-    """Whom to invite."""
+    """Fields of an invitation."""
 
     email = AsciiEmail(max_length=254)
     role = serializers.ChoiceField(choices=MemberRole.choices, default=MemberRole.REVIEWER)
@@ -39,7 +39,7 @@ class InvitationFields(Strict):
 
 
 class AbsenceFields(Strict):
-    """When somebody is out of office."""
+    """Absence of a member."""
 
     away_from = serializers.DateTimeField(help_text="RFC 3339.")
     away_until = serializers.DateTimeField(required=False, allow_null=True, help_text="Left out: until further notice.")
@@ -47,7 +47,7 @@ class AbsenceFields(Strict):
 
 
 class AbsenceShape(serializers.Serializer[Any]):
-    """When somebody is out of office."""
+    """Absence of a member."""
 
     away_from = serializers.DateTimeField()
     away_until = serializers.DateTimeField(allow_null=True)

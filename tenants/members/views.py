@@ -137,7 +137,7 @@ class ReactivateMemberView(APIView):
 
 
 class AbsenceView(APIView):
-    """When a member is out of office."""
+    """Absence of a member."""
 
     required_scopes: ClassVar = {"PUT": OWN, "DELETE": OWN}
     refusals: ClassVar = {

@@ -12,14 +12,14 @@ from tenants.sealing import SealedField
 
 
 class ConnectionKind(models.TextChoices):
-    """What is at the other end."""
+    """Kinds of connections."""
 
     LLM = "llm", "Language model"
     HTTP = "http", "HTTP API"
 
 
 class ConnectionAuth(models.TextChoices):
-    """How the secret is shown to the other end."""
+    """Ways of a connection to authenticate."""
 
     PROVIDER = "provider", "In the provider's own way"
     NONE = "none", "Not at all"
@@ -32,7 +32,7 @@ class ConnectionAuth(models.TextChoices):
 
 
 class SecretPlace(models.TextChoices):
-    """Where a token server is shown the client's secret."""
+    """Places of the client's secret in a token request."""
 
     HEADER = "header", "In the header"
     BODY = "body", "In the body"

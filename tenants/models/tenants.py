@@ -106,7 +106,7 @@ class Tenant(models.Model):
 
 
 class MemberRole(models.TextChoices):
-    """What a member may do in a tenant."""
+    """Roles of a member in a tenant."""
 
     ADMIN = "admin", "Tenant admin"
     REVIEWER = "reviewer", "Reviewer"
@@ -173,7 +173,7 @@ class ApiKey(models.Model):
 
 
 class CallbackSecret(models.Model):
-    """What a tenant's callbacks are signed with, sealed. After a rotation both secrets sign for a day."""
+    """Signing secret of a tenant's callbacks, sealed. After a rotation both secrets sign for a day."""
 
     tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.CASCADE, related_name="+")
     secret = SealedField()

@@ -32,7 +32,7 @@ Act = Callable[..., SignedIn]
 
 
 class Stage(StrEnum):
-    """How far a provider's answer has been followed, in the order of going."""
+    """Stages of a sign-in, in order."""
 
     ANSWER = "answer"
     CODE = "code"

@@ -16,7 +16,7 @@ Claims = Mapping[str, Json]
 
 
 class EmailFault(StrEnum):
-    """Why an account's e-mail tells nobody whose it is."""
+    """Faults of an account's e-mail, for which it identifies nobody."""
 
     MISSING = "missing"
     MALFORMED = "malformed"

@@ -42,7 +42,7 @@ Claims = Mapping[str, Json]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What was asked for."""
+    """Expected claims of an ID token."""
 
     issuer: str
     client_id: str

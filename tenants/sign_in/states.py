@@ -21,7 +21,7 @@ _ONCE: Final = ("state", "code", "iss", "error")
 
 
 class SignInPurpose(StrEnum):
-    """What becomes of an account once its provider has vouched for it."""
+    """Purposes of a sign-in."""
 
     SIGN_IN = "sign_in"
     TRIAL = "trial"

@@ -59,7 +59,7 @@ class LoginView(View):
 
 @method_decorator(page, name="dispatch")
 class CallbackView(View):
-    """Where providers send people back to."""
+    """Redirect address of providers."""
 
     http_method_names = ["get"]  # noqa: RUF012 - as Django declares it
 

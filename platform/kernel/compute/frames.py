@@ -13,7 +13,7 @@ MAX_BYTES: Final = 32 << 20
 
 
 class FrameKind(IntEnum):
-    """What a message is: the first two go to a process, the others come from it."""
+    """Kinds of messages: the first two go to a process, the others come from it."""
 
     FUNCTION = 1
     PAYLOAD = 2

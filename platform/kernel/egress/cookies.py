@@ -220,7 +220,7 @@ class _Jar(cookiejar.CookieJar):
 
 
 class _Rules(cookiejar.DefaultCookiePolicy):
-    """What hosts may set, and where that goes."""
+    """Cookie rules: those hosts may set, and the requests they go with."""
 
     def set_ok(self, cookie: cookiejar.Cookie, request: Request) -> bool:
         """Whether an answer may set it. One for the answering host alone is marked with that host."""

@@ -20,7 +20,7 @@ from kernel.errors import Invalid, Unavailable, sentences
 
 
 class Reason(StrEnum):
-    """Why a connection failed."""
+    """Reasons of a failed connection."""
 
     REFUSED = "refused"
     UNKNOWN_NAME = "unknown_name"

@@ -64,7 +64,7 @@ class AllowedHost:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What may be reached. Without an allow-list: the public internet on a few ports.
+    """Reachable addresses. Without an allow-list: the public internet on a few ports.
 
     Attributes:
         schemes: Of `http` and `https`.

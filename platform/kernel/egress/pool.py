@@ -21,7 +21,7 @@ _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 
 
 class PoolPlace(NamedTuple):
-    """Where a connection leads, and by which TLS context: only requests of the same place share it."""
+    """Target of a connection and its TLS context: only requests of the same place share it."""
 
     origin: bytes
     ssl_context: ssl.SSLContext | None

@@ -10,7 +10,7 @@ PROGRESS: Final = "llmteam.progress"
 
 @dataclass(slots=True)
 class Progress:
-    """What has become of one request.
+    """Progress of one request.
 
     Attributes:
         sent: Bytes of it have gone out; the other side may have acted on it.

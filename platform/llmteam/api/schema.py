@@ -32,7 +32,7 @@ class FindingOfProblemShape(serializers.Serializer[Any]):
 
 
 class ProblemShape(serializers.Serializer[Any]):
-    """What went wrong (RFC 9457). ``code`` is stable; ``detail`` is for people. Some problems have further members."""
+    """Problem of a request (RFC 9457). ``code`` is stable; ``detail`` is for people. Some have further members."""
 
     type = serializers.CharField()
     title = serializers.CharField()

@@ -22,7 +22,7 @@ REFUSED: Final = Counter("llmteam_sign_ins_refused", "Passwords not looked at.",
 
 @dataclass(frozen=True, slots=True)
 class AttemptRefused:
-    """Why a password is not looked at now.
+    """Reason why a password is not checked now.
 
     Attributes:
         reason: ``account_delayed``, ``account_locked``, ``address_delayed``, ``address_locked``.

@@ -26,7 +26,7 @@ _KINDS: Final = {"http": RequestKind.REQUEST, "websocket": RequestKind.STREAM}
 
 
 class KnownCredentials:
-    """Whose keys and sessions have been accepted lately, by a hash. For counting only: they open nothing."""
+    """Hashes of keys and sessions accepted lately. For counting only: they open nothing."""
 
     def __init__(self) -> None:
         self._tenants: BoundedCache[bytes, UUID] = BoundedCache(MAX_CREDENTIALS)

@@ -34,7 +34,7 @@ class TooManyRequestsAMinute(LimitReached):
 
 
 class _Block:
-    """What a share may still send without asking."""
+    """Block of requests that a share may still send without asking Redis."""
 
     def __init__(self) -> None:
         self.left = 0

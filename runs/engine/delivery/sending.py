@@ -38,7 +38,7 @@ _TARGET: Final = "target"
 
 @dataclass(frozen=True, slots=True)
 class SentDelivery:
-    """What one try came to."""
+    """Result of one try."""
 
     answer: DeliveryAnswer
     at: datetime

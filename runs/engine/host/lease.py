@@ -44,7 +44,7 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class LeaseWatch:
-    """What a lease needs to know of the event loop, and whom it tells; called in the lease's thread."""
+    """Observations of the event loop for a lease, and its callbacks; called in the lease's thread."""
 
     last_tick: Callable[[], float]
     registered: Callable[[UUID, Renewal], None]

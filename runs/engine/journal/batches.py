@@ -17,7 +17,7 @@ PROGRESS = frozenset({EventType.STEP_COMPLETED.value, EventType.STEP_FAILED.valu
 
 @dataclass(slots=True)
 class Slice:
-    """What one batch takes of one journal; ``base`` is what Postgres must have for it to fit."""
+    """Part of one journal in one batch; ``base`` is the position Postgres must have for it to fit."""
 
     journal: Journal
     rows: list[Row]
@@ -76,7 +76,7 @@ class Slice:
 
 @dataclass(slots=True)
 class BatchVerdict:
-    """What becomes of the slices of one batch, if its transaction commits."""
+    """Results of the slices of one batch, if its transaction commits."""
 
     written: list[Slice] = field(default_factory=list)
     closed: list[Slice] = field(default_factory=list)

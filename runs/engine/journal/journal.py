@@ -54,7 +54,7 @@ def chain(digest: bytes, payload: bytes) -> bytes:
 
 @dataclass(slots=True)
 class Closing:
-    """How a host gives a run up: for good, parked, or for another host. Texts are JSON; times as the clock's.
+    """End of a host's ownership of a run: final, parked, or for another host. Texts are JSON; times as the clock's.
 
     ``charged_until``: until when the run's timeout pays for being parked. ``signal_ids`` are the commands its last
     event takes, ``leaves`` those that stay in the inbox. ``yields_to_signals``: nothing is closed while the inbox holds
@@ -82,7 +82,7 @@ class Closing:
 
 @dataclass(slots=True)
 class Journal:
-    """What one owner records of one run.
+    """Journal of one run in the hands of its owner.
 
     Sequence numbers, digest and size are decided here at once; ``committed_*`` is what Postgres has. Only the writer
     moves the latter. Between the two lie ``rows``, and ``taken``: the commands that events among them take, each with

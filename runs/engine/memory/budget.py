@@ -49,7 +49,7 @@ class Holder(Protocol):
 
 
 class MemoryBudget:
-    """What the runs of one worker hold against its budget.
+    """Memory of the runs of one worker, held against its budget.
 
     From ``EDGE`` of the budget on nothing is claimed, and runs are released down to ``LOW`` of it: they go on from
     their journals, here or on another worker, when there is room. Where those that cannot be released yet keep it

@@ -59,7 +59,7 @@ ANSWER_UNITS: Final = 20_000
 
 
 class Known(NamedTuple):
-    """What the journal has for an attempt of those before it."""
+    """Journal facts that earlier attempts of an activation left."""
 
     cookies: AttemptCookies
     made: tuple[RecordedCall, ...]

@@ -19,7 +19,7 @@ NEWS: Final = frozenset({SignalKind.TASK, SignalKind.CALL, SignalKind.EARLY_CALL
 
 @dataclass(slots=True)
 class PendingCommands:
-    """Where a run stands between its pauses and resumes.
+    """Pauses and resumes of a run, in order.
 
     A command is taken by the event that tells of it, in one transaction with it. A pause waits here until it takes
     effect: nothing is begun any more, and the event comes when nothing is in flight.

@@ -12,7 +12,7 @@ LOST = "The worker was lost before the outcome of the call was recorded."
 
 
 class RecoveryAction(Enum):
-    """What to do about one of them."""
+    """Actions on an attempt without an outcome."""
 
     EXECUTE = auto()
     TRY_AGAIN = auto()

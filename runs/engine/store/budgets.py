@@ -153,7 +153,7 @@ async def release(connection: AsyncDatabase, keys: Sequence[AttemptKey]) -> None
 
 
 class _Books:
-    """How the tenants of one batch stand, request after request."""
+    """Usage of the tenants of one batch, request after request."""
 
     def __init__(self, standings: Sequence[Sequence[Any]], own: Sequence[Sequence[Any]]) -> None:
         self._own = {(run, step, activation, attempt): Amount(*held) for run, step, activation, attempt, *held in own}

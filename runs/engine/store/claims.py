@@ -153,7 +153,7 @@ from unknown where r.id = unknown.id
 
 
 class ClaimPurpose(Enum):
-    """What a run was claimed for. Only runs claimed to be executed have a slot."""
+    """Purposes of a claim. Only runs claimed to be executed have a slot."""
 
     EXECUTE = auto()
     COMMAND = auto()

@@ -271,7 +271,7 @@ class ClaimedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a try came to, and what becomes of the delivery. ``at`` in seconds since 1970 of the database's clock."""
+    """Result of a try, and the next state of its delivery. ``at`` in seconds since 1970 of the database's clock."""
 
     delivery_id: UUID
     number: int
@@ -286,7 +286,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryClaim:
-    """What a claim took, and the seconds until something else is due, if anything is.
+    """Claimed deliveries, and the seconds until the next one is due, if any is.
 
     ``has_queued``: it has put deliveries into queues, and there may be others behind them.
     """

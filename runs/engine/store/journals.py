@@ -90,7 +90,7 @@ DEFINITION = "select definition::text from segments_revision where id = %s"
 
 @dataclass(frozen=True, slots=True)
 class LockedRun:
-    """What a batch's transaction found under the lock."""
+    """State of a run under the lock of a batch's transaction."""
 
     epoch: int
     last_seq: int

@@ -19,7 +19,7 @@ select run_token_budget, run_cost_budget, daily_token_budget, daily_cost_budget 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """What a run, and all runs of a day, may take."""
+    """Spending caps of a run, and of all runs of a day."""
 
     run: Budget
     day: Budget

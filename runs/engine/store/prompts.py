@@ -18,7 +18,7 @@ where t.tenant_id = %(tenant)s and t.template_id = %(name)s
 
 @dataclass(frozen=True, slots=True)
 class FoundPrompt:
-    """What there is of a name: ``prompt`` is None where the prompt has no such version."""
+    """Result of a look-up by name: ``prompt`` is None where the prompt has no such version."""
 
     is_archived: bool
     prompt: Prompt | None

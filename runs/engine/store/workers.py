@@ -54,7 +54,7 @@ FORGET = "delete from runs_worker where id = any(%s)"
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a heartbeat brings.
+    """Result of a heartbeat.
 
     Attributes:
         database_time: Seconds since 1970.
@@ -69,7 +69,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """What a sweep found.
+    """Result of a sweep.
 
     Attributes:
         runs: How many runs were freed.

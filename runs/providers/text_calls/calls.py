@@ -44,7 +44,7 @@ _DECODER: Final = json.JSONDecoder(strict=False, parse_float=load_number)
 
 @dataclass(frozen=True, slots=True)
 class TextCalls:
-    """What a text is besides its calls.
+    """Tool calls in a text, and the text around them.
 
     ``is_lost``: it has a call that cannot be read, or at its end one of a tool nobody offered; then no ``calls``.
     """

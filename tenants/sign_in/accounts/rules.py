@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AccountReach:
-    """What a session opens, as far as it matters for accounts.
+    """Rights of a session over accounts.
 
     Attributes:
         issuer: Of the provider the session was begun with; None where that is gone.

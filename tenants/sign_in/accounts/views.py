@@ -33,7 +33,7 @@ class AccountList(serializers.Serializer[Any]):
 
 
 class UnlinkQuery(Strict):
-    """What is allowed."""
+    """Confirmation of an unlinking."""
 
     allow_last = serializers.BooleanField(default=False, help_text="Unlink it even if it is their only one.")
 

@@ -27,7 +27,7 @@ RIGHT: Final = "tenants.change_identityprovider"
 
 
 class TrialVerdict(StrEnum):
-    """What is found of a part."""
+    """Verdicts on a part of a provider."""
 
     PASSED = "passed"
     FAILED = "failed"
