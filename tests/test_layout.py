@@ -176,3 +176,10 @@ def test_every_module_that_architecture_names_is_there() -> None:
     named = set(re.findall(r"([\w/]+\.py)`", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")))
     assert len(named) > 50
     assert {name for name in named if Path(name).name not in names} == set()
+
+
+def test_every_file_on_the_way_to_a_first_change_is_there() -> None:
+    page = (ROOT / "docs" / "contributing" / "five-changes.md").read_text(encoding="utf-8")
+    named = [name for name in re.findall(r"`([\w./]+/[\w.]+\.py)`", page) if "<" not in name]
+    assert len(named) > 12
+    assert [name for name in named if not (ROOT / name).is_file()] == []

@@ -16,6 +16,9 @@ def delay(
 
 def test_waits_grow_by_the_factor_up_to_the_most() -> None:
     assert [delay(consumed) for consumed in (1, 2, 3)] == [1, 2, 3]
+    steep = RetryPolicy(max_attempts=9, initial_seconds=2, factor=3, max_seconds=50)
+    waits = [next_retry(steep, consumed=n, retryable=True, retry_after=None, jitter=1) for n in (1, 2, 3, 4)]
+    assert waits == [2, 6, 18, 50]
 
 
 def test_full_jitter_spreads_from_nothing_to_the_whole_wait() -> None:
