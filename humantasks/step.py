@@ -39,8 +39,10 @@ class Quorum(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    approvals: int = Field(ge=1, le=100, description="How many approvals it takes")
-    of: int | None = Field(None, ge=1, le=100, description="How many may decide; as many as approvals by default")
+    approvals: int = Field(ge=1, le=100, description="Number of approvals needed")
+    of: int | None = Field(
+        None, ge=1, le=100, description="Number of people who may decide; by default as many as approvals"
+    )
 
     @model_validator(mode="after")
     def _check_reachable(self) -> Self:
@@ -63,16 +65,16 @@ class HumanTaskConfig(StepConfig, json_schema_extra={"required": ["task_type"]})
 
     task_type: Literal["approval", "input", "review", "choice"] = Field("approval", description="What is asked")
     title: str | None = Field(None, description="Shown in the inbox")
-    description: str | None = Field(None, description="What the person should know")
+    description: str | None = Field(None, description="Description for the person")
     assignee_ref: Annotated[str | None, AssigneeRef()] = Field(
-        None, description="Who is asked: a group, e-mail or member"
+        None, description="Person or group asked: a group, an e-mail or a member"
     )
-    timeout_hours: float = Field(24, description="Hours each of those asked has")
+    timeout_hours: float = Field(24, description="Hours for each person or group asked")
     escalation_chain: list[Annotated[str, AssigneeRef()]] | None = Field(
-        None, description="Who is asked, one after the other, when nobody answers"
+        None, description="Escalation: the people or groups asked next, in order, when nobody answers"
     )
     choices: list[str | Choice] | None = Field(
-        None, min_length=1, max_length=MAX_CHOICES, description="What may be chosen"
+        None, min_length=1, max_length=MAX_CHOICES, description="Choices offered"
     )
     form: Annotated[dict[str, Any], AfterValidator(usable)] | None = Field(
         None, description="JSON Schema of the answer's data"
@@ -80,12 +82,12 @@ class HumanTaskConfig(StepConfig, json_schema_extra={"required": ["task_type"]})
     candidate_groups: list[Annotated[str, AssigneeRef()]] | None = Field(
         None, description="Groups whose members may answer"
     )
-    quorum: Quorum | None = Field(None, description="How many answers are needed")
-    four_eyes: bool | None = Field(None, description="Whether who started the run may not answer")
-    priority: Literal["low", "normal", "high", "urgent"] | None = Field(None, description="Place in the inbox")
+    quorum: Quorum | None = Field(None, description="Number of answers needed")
+    four_eyes: bool | None = Field(None, description="The person who started the run may not answer")
+    priority: Literal["low", "normal", "high", "urgent"] | None = Field(None, description="Priority in the inbox")
     reminder_hours: float | None = Field(None, gt=0, le=MAX_HOURS, description="Hours between reminders")
     on_timeout: Annotated[str | None, PortRef((ESCALATE, FAIL))] = Field(
-        None, description="What happens in the end: escalate, fail, or an output port"
+        None, description="After the last deadline: escalate, fail, or an output port"
     )
 
     @model_validator(mode="after")

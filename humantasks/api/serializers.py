@@ -73,8 +73,8 @@ def task_query(fields: dict[str, Any]) -> TaskQuery:
 class ReportQuery(Strict):
     """Query of a report: its period and its grouping."""
 
-    by = serializers.ChoiceField(choices=[SEGMENT, GROUP], default=SEGMENT, help_text="What is told apart.")
-    after = serializers.DateTimeField(required=False, help_text="Only tasks created behind this time (RFC 3339).")
+    by = serializers.ChoiceField(choices=[SEGMENT, GROUP], default=SEGMENT, help_text="Grouping of the lines.")
+    after = serializers.DateTimeField(required=False, help_text="Only tasks created after this time (RFC 3339).")
     before = serializers.DateTimeField(required=False, help_text="Only tasks created before this time.")
 
 
@@ -144,10 +144,10 @@ class TaskShape(serializers.Serializer[Any]):
     task_type = serializers.ChoiceField(choices=TaskType.choices)
     title = serializers.CharField()
     description = serializers.CharField()
-    data = AnyJson(help_text="What is to be decided about.")  # type: ignore[assignment]  # as above
+    data = AnyJson(help_text="Data to decide about.")  # type: ignore[assignment]  # as above
     form = JsonObject(help_text="JSON Schema of the answer's data.")
     choices = serializers.ListField(child=JsonObject())
-    content_hash = serializers.CharField(help_text="Names what is shown.")
+    content_hash = serializers.CharField(help_text="Hash of the shown content.")
     decisions_allowed = serializers.ListField(child=serializers.CharField())
     priority = serializers.CharField()
     quorum = QuorumShape()
@@ -156,10 +156,10 @@ class TaskShape(serializers.Serializer[Any]):
     assignee = PersonShape(allow_null=True)
     candidate_groups = serializers.ListField(child=serializers.CharField())
     is_for_all = serializers.BooleanField(help_text="Every reviewer is asked.")
-    is_flagged = serializers.BooleanField(help_text="Whom the step names is unknown, so others are asked.")
+    is_flagged = serializers.BooleanField(help_text="The person the step names is unknown, so others are asked.")
     claimed_by = PersonShape(allow_null=True)
     claimed_at = serializers.DateTimeField(allow_null=True)
-    level = serializers.IntegerField(help_text="How many of the escalation chain were asked already.")
+    level = serializers.IntegerField(help_text="Number of steps of the escalation chain that were asked already.")
     due_at = serializers.DateTimeField()
     is_overdue = serializers.BooleanField()
     status = serializers.ChoiceField(choices=TaskStatus.choices)

@@ -64,7 +64,7 @@ class ContentPart(BaseModel):
 class AgentTool(ContentPart):
     """A call of one of the tenant's connections that the model may ask for."""
 
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$", description="What the model calls it")
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$", description="Name of the tool for the model")
     description: str = Field("", max_length=2_000, description="When the model should use it")
     parameters: Schema = Field({"type": "object"}, description="JSON Schema of the arguments, an object's")
     client_ref: Annotated[str, ConnectionRef("http", for_tools=True)] = Field(
@@ -101,18 +101,20 @@ class AgentTool(ContentPart):
 class AgentFallback(ContentPart):
     """A model to ask when the one before it fails."""
 
-    llm_ref: Annotated[str, ConnectionRef("llm")] = Field(description="Its connection")
+    llm_ref: Annotated[str, ConnectionRef("llm")] = Field(description="Connection of the fallback model")
     model: str | None = Field(None, description="Model, where the connection has several")
     on: list[Occasion] = Field(
-        ["error"], min_length=1, description="When: `error`, any failure; `budget`, one that has no room"
+        ["error"],
+        min_length=1,
+        description="When it is used: after any failure (`error`), or when a budget has no room (`budget`)",
     )
 
 
 class AgentTurn(ContentPart):
     """One turn of a conversation before."""
 
-    role: Literal["system", "user", "assistant"] = Field(description="Whose words these are")
-    content: str = Field(description="What was said")
+    role: Literal["system", "user", "assistant"] = Field(description="Author of the turn")
+    content: str = Field(description="Text of the turn")
 
 
 class AgentBudget(ContentPart):
@@ -152,22 +154,22 @@ class LlmAgentConfig(StepConfig, json_schema_extra={"required": ["llm_ref"]}):
     prompt_template_id: Annotated[str | None, StoredPromptRef()] = Field(
         None, description="A stored prompt: name, or name@version"
     )
-    temperature: float = Field(0.7, ge=0, le=2, description="How freely the model chooses")
-    max_tokens: int = Field(1000, ge=1, description="Longest answer")
+    temperature: float = Field(0.7, ge=0, le=2, description="Temperature: higher values give more varied answers")
+    max_tokens: int = Field(1000, ge=1, description="Maximum length of the answer, in tokens")
     prompt: Annotated[str | None, PromptText()] = Field(
-        None, description="What to ask; without it and without a stored prompt the step's input is asked"
+        None, description="Prompt; without it and without a stored prompt the step's input is the prompt"
     )
-    system_prompt: Annotated[str | None, PromptText()] = Field(None, description="What the model is to be")
+    system_prompt: Annotated[str | None, PromptText()] = Field(None, description="System prompt")
     messages: Annotated[list[AgentTurn], Field(max_length=MAX_TURNS)] | None = Field(
-        None, description="Turns before the prompt, oldest first; without a prompt the last one is what is asked"
+        None, description="Turns before the prompt, oldest first; without a prompt the last turn is the prompt"
     )
     model: str | None = Field(None, description="Model, where the connection has several")
-    top_p: float | None = Field(None, gt=0, le=1, description="Chooses among the likeliest words only")
+    top_p: float | None = Field(None, gt=0, le=1, description="Top-p: samples from the likeliest tokens only")
     stop: Annotated[list[Stop], Field(max_length=MAX_STOPS), BeforeValidator(_listed)] | None = Field(
         None, description="Texts before which the answer ends"
     )
     extra: Annotated[dict[str, Any], AfterValidator(_own_words_only)] | None = Field(
-        None, description="What else the request says, in the service's own words"
+        None, description="Further fields of the request, as the service names them"
     )
     response_schema: Schema | None = Field(None, description="JSON Schema the answer must fit")
     tools: Annotated[list[AgentTool], Field(max_length=MAX_TOOLS)] | None = Field(
@@ -176,7 +178,7 @@ class LlmAgentConfig(StepConfig, json_schema_extra={"required": ["llm_ref"]}):
     fallback: Annotated[list[FallbackItem], Field(max_length=MAX_FALLBACKS)] | None = Field(
         None, description="Connections to ask in this order when the first fails"
     )
-    budget: AgentBudget | None = Field(None, description="What the step may take")
+    budget: AgentBudget | None = Field(None, description="Budget of the step: tokens and cost")
     on_circuit_open: OnCircuitOpen | None = Field(None, description=ON_CIRCUIT_OPEN)
 
     @field_validator("prompt_template_id")

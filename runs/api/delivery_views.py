@@ -165,7 +165,7 @@ class NotificationsView(APIView):
     @extend_schema(
         operation_id="clear_notifications",
         summary="Tell of human tasks nowhere",
-        description="What is pending is given up. Repeatable.",
+        description="Pending deliveries are dropped. Repeatable.",
         responses={204: None},
     )
     def delete(self, request: Request) -> Response:

@@ -46,7 +46,7 @@ class AnyValue(serializers.JSONField):
 class StartFields(Strict):
     """Fields of every start."""
 
-    input = AnyValue(required=False, help_text="What the segment works on; an empty object by default.")
+    input = AnyValue(required=False, help_text="Input of the segment; an empty object by default.")
     client_reference = serializers.CharField(
         required=False, max_length=255, help_text="Your own name for the run; runs can be listed by it."
     )
@@ -68,7 +68,7 @@ class StartFields(Strict):
         max_value=MAX_PRIORITY,
         help_text="Among the waiting runs of the tenant, higher ones go first; 0 by default.",
     )
-    callback = CallbackFields(required=False, help_text="Where to tell what becomes of the run.")
+    callback = CallbackFields(required=False, help_text="Callback for the run's events.")
 
     def validate_metadata(self, value: dict[str, Any]) -> dict[str, Any]:
         """Bound what is shown with every run."""
@@ -158,7 +158,7 @@ class ReplayFields(Strict):
     )
     callback = CallbackFields(
         required=False,
-        help_text="Where to tell what becomes of the new run; the earlier run's callback is not taken over.",
+        help_text="Callback for the new run's events; the earlier run's callback is not taken over.",
     )
 
 

@@ -60,7 +60,7 @@ class Pagination(BaseModel):
         None, description="Expression that gives the next page's cursor; null or empty ends, 0 does not"
     )
     page: OptionalText = Field(None, description="Parameter that takes the next page's number; an empty page ends")
-    offset: OptionalText = Field(None, description="Parameter that takes how many items came; an empty page ends")
+    offset: OptionalText = Field(None, description="Parameter for the number of items read so far; an empty page ends")
     start: Annotated[int | SkipJsonSchema[None], _Unset] = Field(
         None, ge=0, description="Number of the first page (1), or the first offset (0)"
     )
@@ -132,7 +132,7 @@ class HttpActionConfig(StepConfig):
     headers: Annotated[
         dict[str, str], BeforeValidator(_without_null, json_schema_input_type=dict[str, str]), _Unset
     ] = Field({}, description="Headers to send; one that is null is left out")
-    retry_count: int = Field(3, strict=True, ge=0, description="How often a call that can succeed later is tried again")
+    retry_count: int = Field(3, strict=True, ge=0, description="Number of retries of a call that can succeed later")
     url: Annotated[OptionalText, UrlText()] = Field(None, description="Absolute URL, instead of client_ref and path")
     query: Annotated[dict[str, Any], _Unset] = Field(
         {}, description="Query parameters; a list repeats its parameter, null leaves it out"

@@ -29,7 +29,7 @@ class PromptFields(Strict):
         trim_whitespace=False, help_text="What to ask; `{{ expression }}` is filled in when a step uses it."
     )
     system_prompt = PromptTextField(
-        required=False, allow_blank=True, trim_whitespace=False, help_text="What the model is to be; also a template."
+        required=False, allow_blank=True, trim_whitespace=False, help_text="System prompt; also a template."
     )
 
     def texts(self) -> PromptTexts:
