@@ -12,28 +12,28 @@ from segments.catalog import StepType
 
 
 def build_middleware() -> tuple[Middleware, ...]:
-    """Make the chain's links for one host; a class is instantiated, so that it may keep what the host's runs share."""
+    """Make the middleware of one host; a class is instantiated, so that it may keep what the host's runs share."""
     return tuple(_made(path) for path in settings.STEP_MIDDLEWARE)
 
 
 def _made(path: str) -> Middleware:
     listed: Any = import_string(path)
-    link: Middleware = listed() if isinstance(listed, type) else listed
-    return link
+    one: Middleware = listed() if isinstance(listed, type) else listed
+    return one
 
 
 def wrap(run: Next, middleware: Sequence[Middleware], step_type: StepType) -> Next:
-    """Put the chain around a handler; a link whose ``wants(step_type)`` says no is left out."""
-    for link in reversed(middleware):
-        if getattr(link, "wants", _anything)(step_type):
-            run = partial(_through, link, run)
+    """Put the chain around a handler; a middleware whose ``wants(step_type)`` says no is left out."""
+    for one in reversed(middleware):
+        if getattr(one, "wants", _anything)(step_type):
+            run = partial(_through, one, run)
     return run
 
 
 async def close_middleware(middleware: Sequence[Middleware]) -> None:
-    """Let go of what links hold; those with an ``aclose`` have something."""
-    for link in middleware:
-        aclose = getattr(link, "aclose", None)
+    """Close the middleware that have an ``aclose``."""
+    for one in middleware:
+        aclose = getattr(one, "aclose", None)
         if aclose is not None:
             await aclose()
 
@@ -42,5 +42,5 @@ def _anything(_step_type: StepType) -> bool:
     return True
 
 
-def _through(link: Middleware, run: Next, call: StepCall) -> Awaitable[Emit | Wait]:
-    return link(call, run)
+def _through(one: Middleware, run: Next, call: StepCall) -> Awaitable[Emit | Wait]:
+    return one(call, run)
