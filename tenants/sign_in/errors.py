@@ -183,7 +183,7 @@ class SecondFactorMissing(SignInRefused):
 
     code = "SECOND_FACTOR_MISSING"
     title = gettext_noop("Your company's sign-in service does not vouch for a second factor.")
-    advice = gettext_noop("Set one up there and sign in again with it, or ask whoever runs this installation.")
+    advice = gettext_noop("Set one up there and sign in again with it, or ask the operator of this installation.")
 
 
 class NotOperator(PersonRefused):
@@ -191,7 +191,7 @@ class NotOperator(PersonRefused):
 
     code = "NOT_AN_OPERATOR"
     title = gettext_noop("This account is no operator's.")
-    advice = gettext_noop("Ask whoever runs this installation to link it.")
+    advice = gettext_noop("Ask the operator of this installation to link it.")
 
 
 class NoProvider(LlmteamError):

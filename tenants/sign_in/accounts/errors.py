@@ -65,7 +65,7 @@ class LinkingRefused(SignInRefused):
 
     code = "LINKING_REFUSED"
     title = gettext_noop("You cannot change this account yourself.")
-    advice = gettext_noop("Ask your administrator, or whoever runs this installation.")
+    advice = gettext_noop("Ask your administrator, or the operator of this installation.")
 
 
 class OnlyWayIn(SignInRefused):
