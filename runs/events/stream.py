@@ -146,7 +146,7 @@ def _names(text: str) -> list[str]:
 async def follow(stream: Stream, send_buffer: SendBuffer) -> AsyncGenerator[Pieces, None]:
     """Yield what comes, in order, without a gap; nothing, an empty list, after ten silent seconds.
 
-    FinishReasons after the run's last event. Close it (``contextlib.aclosing``): it holds its place in a shared feed.
+    Ends after the run's last event. Close it (``contextlib.aclosing``): it holds its place in a shared feed.
 
     Raises:
         KeyRefused: The caller's key has been revoked meanwhile, or has run out.

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from tests.reference.drafts import FAILS, PLAIN, Draft, End, FinishReasons
+from tests.reference.drafts import FAILS, PLAIN, Draft, End, Ends
 
-Block = Callable[[Draft, FinishReasons, int, bool], FinishReasons]
+Block = Callable[[Draft, Ends, int, bool], Ends]
 """A draft, where to go on, how much deeper blocks may be nested, whether there is an item."""
 
 
-def chain(draft: Draft, ends: FinishReasons, depth: int, has_item: bool) -> FinishReasons:
+def chain(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
     """One to three blocks in a row."""
     for _ in range(draft.random.choice([1, 1, 2, 3])):
         if not ends:
@@ -20,7 +20,7 @@ def chain(draft: Draft, ends: FinishReasons, depth: int, has_item: bool) -> Fini
     return ends
 
 
-def leaf(draft: Draft, ends: FinishReasons, _depth: int, has_item: bool) -> FinishReasons:
+def leaf(draft: Draft, ends: Ends, _depth: int, has_item: bool) -> Ends:
     """One step that does not fail."""
     kinds = ["", "", "", "input", f"'${{' + str(steps.s1.output) + '|' + {PLAIN} + '}}'"]
     if has_item:
@@ -28,14 +28,14 @@ def leaf(draft: Draft, ends: FinishReasons, _depth: int, has_item: bool) -> Fini
     return draft.work(ends, draft.random.choice(kinds))
 
 
-def failing(draft: Draft, ends: FinishReasons, _depth: int, _has_item: bool) -> FinishReasons:
+def failing(draft: Draft, ends: Ends, _depth: int, _has_item: bool) -> Ends:
     """One step that fails, always or for some values; mostly somebody takes the failure."""
     failed = FAILS if draft.chance(0.3) else f"{FAILS} if {draft.some_length()} else input"
     (end,) = draft.work(ends, failed)
     return [end, *(draft.rescue(end.step) if draft.chance(0.6) else [])]
 
 
-def choice(draft: Draft, ends: FinishReasons, depth: int, has_item: bool) -> FinishReasons:
+def choice(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
     """A condition whose ways merge again, end, or meet in a join."""
     step_id = draft.step("condition", ends, expression=draft.some_length())
     way, other = [End(step_id, "true")], [End(step_id, "false")]
@@ -44,7 +44,7 @@ def choice(draft: Draft, ends: FinishReasons, depth: int, has_item: bool) -> Fin
     return draft.join([first, second]) if second and draft.chance(0.07) else first + second
 
 
-def routed(draft: Draft, ends: FinishReasons, depth: int, has_item: bool) -> FinishReasons:
+def routed(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
     """Edges with conditions out of one step, one of which may fail."""
     (end,) = draft.work(ends)
     first = chain(draft, [End(end.step, None, _edge_condition(draft))], depth, has_item)
@@ -55,13 +55,13 @@ def _edge_condition(draft: Draft) -> str:
     return "output.nope" if draft.chance(0.1) else draft.some_length("output")
 
 
-def split(draft: Draft, ends: FinishReasons, depth: int, has_item: bool) -> FinishReasons:
+def split(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
     """A split whose branches are gathered."""
     branches = draft.split(ends, draft.random.choice([2, 2, 3]))
     return gathered(draft, [chain(draft, [branch], depth, has_item) for branch in branches])
 
 
-def fan_out(draft: Draft, ends: FinishReasons, depth: int, has_item: bool) -> FinishReasons:
+def fan_out(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
     """Several edges out of one step, some with conditions, of which some fail."""
     (end,) = draft.work(ends)
     groups = []
@@ -71,7 +71,7 @@ def fan_out(draft: Draft, ends: FinishReasons, depth: int, has_item: bool) -> Fi
     return gathered(draft, groups)
 
 
-def fork(draft: Draft, ends: FinishReasons, depth: int, has_item: bool) -> FinishReasons:
+def fork(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
     """A split of which one branch goes on, or two do and merge; the others end elsewhere."""
     first, second, *others = draft.split(ends, draft.random.choice([2, 2, 3]))
     for end in others:
@@ -82,7 +82,7 @@ def fork(draft: Draft, ends: FinishReasons, depth: int, has_item: bool) -> Finis
     return chain(draft, [first], depth, has_item)
 
 
-def around(draft: Draft, ends: FinishReasons, depth: int, has_item: bool) -> FinishReasons:
+def around(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
     """A condition with a short way around a fan-out, into a branch or a gathering of it."""
     step_id = draft.step("condition", ends, expression=draft.some_length())
     short, long = [End(step_id, "true")], [End(step_id, "false")]
@@ -95,7 +95,7 @@ def around(draft: Draft, ends: FinishReasons, depth: int, has_item: bool) -> Fin
     return draft.join([draft.work(groups[0])]) if draft.chance(0.3) else gathered(draft, groups)
 
 
-def each(draft: Draft, ends: FinishReasons, depth: int, _has_item: bool) -> FinishReasons:
+def each(draft: Draft, ends: Ends, depth: int, _has_item: bool) -> Ends:
     """A split over items, of which there may be none."""
     some = f"['p', 'q', 'r', 's'][0:len(str(input)) % {draft.random.choice([2, 3, 4])}]"
     names = draft.random.sample(["k", "l", "m"], draft.random.randint(1, 3))
@@ -110,7 +110,7 @@ def each(draft: Draft, ends: FinishReasons, depth: int, _has_item: bool) -> Fini
     return draft.join(groups, strategy, **({"count": 2} if strategy == "quorum" else {}))
 
 
-def loop(draft: Draft, ends: FinishReasons, depth: int, has_item: bool) -> FinishReasons:
+def loop(draft: Draft, ends: Ends, depth: int, has_item: bool) -> Ends:
     """A loop that ends when its value is long enough; its head may have two ports."""
     longest = draft.random.choice([12, 25, 40, 60])
     ported = draft.chance(0.35)
@@ -121,7 +121,7 @@ def loop(draft: Draft, ends: FinishReasons, depth: int, has_item: bool) -> Finis
     return [End(again, "false")]
 
 
-def gathered(draft: Draft, groups: list[FinishReasons]) -> FinishReasons:
+def gathered(draft: Draft, groups: list[Ends]) -> Ends:
     """Bring the branches of one fan-out together, or not."""
     if len(groups) == 3 and draft.chance(0.3):
         return _ladder(draft, groups)
@@ -144,7 +144,7 @@ def gathered(draft: Draft, groups: list[FinishReasons]) -> FinishReasons:
     return ends
 
 
-def _ladder(draft: Draft, groups: list[FinishReasons]) -> FinishReasons:
+def _ladder(draft: Draft, groups: list[Ends]) -> Ends:
     """Gatherings one behind the other on one fan-out."""
     draft.random.shuffle(groups)
     first, second, third = groups

@@ -17,7 +17,7 @@ class End(NamedTuple):
     condition: str | None = None
 
 
-FinishReasons = list[End]
+Ends = list[End]
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Draft:
         """Whether something happens that happens so often."""
         return self.random.random() < share
 
-    def step(self, type_id: str, ends: FinishReasons, port: str | None = None, /, **config: Any) -> str:
+    def step(self, type_id: str, ends: Ends, port: str | None = None, /, **config: Any) -> str:
         """Add a step behind ends; ``$`` in an expression is its id."""
         step_id = f"s{len(self.steps) + 1}"
         filled = {
@@ -48,17 +48,17 @@ class Draft:
         self.link(ends, step_id, port)
         return step_id
 
-    def link(self, ends: FinishReasons, target: str, port: str | None = None) -> None:
+    def link(self, ends: Ends, target: str, port: str | None = None) -> None:
         """Add edges."""
         for end in ends:
             edge = {"from": end.step, "to": target, "from_port": end.port, "to_port": port, "condition": end.condition}
             self.edges.append({key: value for key, value in edge.items() if value is not None})
 
-    def work(self, ends: FinishReasons, expression: str = "") -> FinishReasons:
+    def work(self, ends: Ends, expression: str = "") -> Ends:
         """Add a transform; without an expression it writes its name around its input."""
         return [End(self.step("transform", ends, expression=expression or f"'$(' + {PLAIN} + ')'"))]
 
-    def with_ports(self, groups: list[FinishReasons]) -> FinishReasons:
+    def with_ports(self, groups: list[Ends]) -> Ends:
         """Add a transform with an input port for each group of ends."""
         ports = PORTS[: len(groups)]
         parts = " + '&' + ".join(f"str(get(inputs, '{port}', '-')).replace('\"', '')" for port in ports)
@@ -68,21 +68,21 @@ class Draft:
             self.link(ends, step_id, port)
         return [End(step_id)]
 
-    def split(self, ends: FinishReasons, branches: int, **config: Any) -> FinishReasons:
+    def split(self, ends: Ends, branches: int, **config: Any) -> Ends:
         """Add a split; an end a branch."""
         step_id = self.step("parallel_split", ends, branches=max(2, branches), **config)
         ports = [f"branch_{number + 1}" for number in range(max(2, branches))]
         self.steps[-1]["ports"] = {"input": ["input"], "output": ports}
         return [End(step_id, port) for port in ports[:branches]]
 
-    def join(self, groups: list[FinishReasons], strategy: str = "all", **config: Any) -> FinishReasons:
+    def join(self, groups: list[Ends], strategy: str = "all", **config: Any) -> Ends:
         """Add a join, with or without somebody who takes its failure."""
         step_id = self.step("parallel_join", [], merge_strategy=strategy, **config)
         for number, ends in enumerate(groups):
             self.link(ends, step_id, f"branch_{number + 1}" if self.chance(0.8) else None)
         return [End(step_id), *(self.rescue(step_id) if self.chance(0.25) else [])]
 
-    def rescue(self, step_id: str) -> FinishReasons:
+    def rescue(self, step_id: str) -> Ends:
         """Take a step's failure; what comes of it goes on, or not."""
         taken = self.work([End(step_id, "error")], "'$!' + input.code + '@' + input.step_id")
         return taken if self.chance(0.8) else []

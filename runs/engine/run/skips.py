@@ -14,7 +14,7 @@ from segments.catalog import Effect
 
 @dataclass(frozen=True, slots=True)
 class Skips:
-    """FinishReasons activations. ``in_background`` lets handlers clean up without anybody waiting for it."""
+    """Ends activations. ``in_background`` lets handlers clean up without anybody waiting for it."""
 
     recorder: RunRecorder
     flights: AttemptsInFlight
