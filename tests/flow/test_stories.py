@@ -1,12 +1,15 @@
 """Whole stories: a segment and an input go in through HTTP, a real worker runs them, exactly one output comes out."""
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.support.best_tries import least_of
 from tests.support.http_server import Answer, CountingServer, RecordedRequest
 from tests.support.platform import Platform, running_platform, seconds_between
+from tests.support.process_ends import eventually
 from tests.support.stand_ins import document
 
 pytestmark = pytest.mark.django_db
@@ -121,9 +124,15 @@ def test_an_empty_list_of_items_goes_straight_to_the_join(platform: Platform) ->
 def test_results_of_items_keep_the_order_of_the_items_however_they_finish(
     platform: Platform, world: CountingServer
 ) -> None:
+    may_answer = {name: threading.Event() for name in "abc"}
+
     def late_when_early(request: RecordedRequest) -> Answer:
         name = request.path.rpartition("/")[2]
-        return Answer(body={"name": name}, delay_seconds={"a": 0.4, "b": 0.2, "c": 0.0}[name])
+        assert may_answer[name].wait(60)
+        return Answer(body={"name": name})
+
+    def answered() -> list[int]:
+        return [event["activation"] for event in platform.events(run) if event["event_type"] == "action.completed"]
 
     world.route("GET", "/names/*", late_when_early)
     segment = document(
@@ -135,10 +144,14 @@ def test_results_of_items_keep_the_order_of_the_items_however_they_finish(
         },
         ["names.branch_1 -> ask", "ask -> all", "all -> list"],
     )
-    run = platform.run(segment, ["a", "b", "c"])
-    assert run["output"] == ["a", "b", "c"], run["error"]
-    answered = [event for event in platform.events(run) if event["event_type"] == "action.completed"]
-    assert [event["activation"] for event in answered] == [3, 2, 1], "they finish in the other order"
+    run = platform.start(segment, ["a", "b", "c"])
+    assert eventually(lambda: world.count() == 3, seconds=60)
+    for count, name in enumerate("cba", start=1):
+        may_answer[name].set()
+        assert eventually(lambda count=count: len(answered()) == count, seconds=60)
+    over = platform.over(run)
+    assert over["output"] == ["a", "b", "c"], over["error"]
+    assert answered() == [3, 2, 1], "they finish in the other order"
 
 
 def test_a_condition_counts_a_loop_and_every_pass_splits_and_joins_anew(platform: Platform) -> None:
@@ -381,11 +394,13 @@ def test_two_calls_of_half_a_second_end_within_point_eight(platform: Platform, w
     world.route("GET", "/half", Answer(body={"n": 1}, delay_seconds=0.5))
     half = {"method": "GET", "url": f"{world.url}/half"}
     segment = side_by_side(half, half, {}, "input[0].n + input[1].n")
-    seconds = []
-    for _try in range(3):  # the best counts: other processes of this machine are not under test
+
+    def seconds() -> float:
         run = platform.run(segment)
         assert run["output"] == 2, run["error"]
         events = platform.events(run)
-        seconds.append(seconds_between(events[0], events[-1]))
-    print(f"from segment.started to segment.completed: {min(seconds):.3f} s")
-    assert 0.5 <= min(seconds) <= 0.8
+        return seconds_between(events[0], events[-1])
+
+    least = least_of(seconds, below=0.8)
+    print(f"from segment.started to segment.completed: {least:.3f} s")
+    assert least >= 0.5

@@ -1,6 +1,7 @@
 """Connections: kept, bounded, given back, never reused when dead."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from kernel.egress.pool import AsyncConnections, PoolPlace
 from kernel.egress.progress import Progress
 from kernel.egress.trust import default_ssl_context
 from kernel.errors import LlmteamError
-from tests.support.http_server import Answer, CountingServer
+from tests.support.http_server import Answer, CountingServer, RecordedRequest
 
 LOOPBACK = build_policy(allow_hosts=["127.0.0.1:*"], allow_cidrs=["127.0.0.1/32"])
 
@@ -110,7 +111,7 @@ async def test_a_cancelled_call_gives_its_slot_back(narrow: AsyncConnections, se
         hanging.cancel()
         with pytest.raises(asyncio.CancelledError):
             await hanging
-    await asyncio.wait_for(call(narrow, server.url), 2)
+    await asyncio.wait_for(call(narrow, server.url), 30)
 
 
 async def test_calls_that_fail_in_any_way_leave_no_slot_behind(server: CountingServer) -> None:
@@ -132,13 +133,21 @@ async def test_calls_that_fail_in_any_way_leave_no_slot_behind(server: CountingS
 
 
 async def test_waiting_for_a_slot_counts_for_the_deadline(server: CountingServer) -> None:
-    server.route("GET", "/hang", Answer(body="late", delay_seconds=0.6))
+    may_answer = threading.Event()
+
+    def hang(_request: RecordedRequest) -> Answer:
+        assert may_answer.wait(30)
+        return Answer(body="late")
+
+    server.route("GET", "/hang", hang)
     async with open_client(LOOPBACK) as client:
         client._transport._connections._slots = asyncio.Semaphore(1)  # type: ignore[attr-defined] # our transport
         first = asyncio.create_task(client.get(f"{server.url}/hang"))
-        await asyncio.sleep(0.05)
+        while not server.count("/hang"):  # noqa: ASYNC110 - the server's thread tells nobody
+            await asyncio.sleep(0.01)
         with pytest.raises(DeadlineExceeded):
             await client.get(server.url, timeout=0.2)
+        may_answer.set()
         assert (await first).text == "late"
         assert (await client.get(server.url)).text == "ok"
 

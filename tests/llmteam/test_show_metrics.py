@@ -19,6 +19,7 @@ from runs.engine.store.connection import connect_blocking
 from runs.models import Run, RunStatus
 from tenants.models import Tenant
 from tests.conftest import Customer
+from tests.support.best_tries import least_of
 from tests.support.cost import under_a_tracer
 from tests.support.definitions import steps_in_a_row
 from tests.support.engine import queue_runs
@@ -143,13 +144,12 @@ def test_a_request_costs_twenty_microseconds_to_count() -> None:
     request.resolver_match = resolve("/api/v1/me")
 
     def seconds(answer: Any) -> float:
-        began = time.perf_counter()
+        began = time.thread_time()
         for _ in range(5_000):
             answer(request)
-        return (time.perf_counter() - began) / 5_000
+        return (time.thread_time() - began) / 5_000
 
-    best = min(seconds(counted) - seconds(bare) for _ in range(5))
-    assert best < under_a_tracer(20e-6)
+    least_of(lambda: seconds(counted) - seconds(bare), below=under_a_tracer(20e-6))
 
 
 @pytest.mark.django_db(transaction=True)

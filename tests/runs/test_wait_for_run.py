@@ -16,6 +16,7 @@ from runs.bus.notices import CHANNEL, Advance, write_notice
 from runs.failures import failed_run_problem
 from runs.models import Run, RunStatus
 from tests.conftest import Customer
+from tests.support.best_tries import quick_once
 from tests.support.definitions import steps_in_a_row
 from tests.support.host import running_host
 from tests.support.server import ServerProcess
@@ -101,9 +102,7 @@ def test_many_who_wait_hold_no_thread_and_all_hear_of_the_end(acme: Customer, se
         with ThreadPoolExecutor(waiters) as pool:
             answers = [pool.submit(wait, number) for number in range(waiters)]
             time.sleep(3)
-            began = time.monotonic()
-            assert caller.get("/api/v1/me").status_code == 200
-            assert time.monotonic() - began < 1
+            quick_once(lambda: caller.get("/api/v1/me").raise_for_status(), seconds=1)
             assert not any(answer.done() for answer in answers), "they wait"
             assert psutil.Process(server.pid).num_threads() < 25
             with running_host():
@@ -112,7 +111,7 @@ def test_many_who_wait_hold_no_thread_and_all_hear_of_the_end(acme: Customer, se
 
 
 @pytest.mark.parametrize(
-    ("status", "patience"), [(RunStatus.PAUSED, 0), (RunStatus.STALLED, 0), (RunStatus.WAITING, 1)]
+    ("status", "patience"), [(RunStatus.PAUSED, 20), (RunStatus.STALLED, 20), (RunStatus.WAITING, 1)]
 )
 def test_a_run_that_only_a_person_moves_on_is_answered_at_once_and_a_parked_retry_waited_for(
     acme: Customer, server: ServerProcess, status: RunStatus, patience: int
@@ -122,9 +121,9 @@ def test_a_run_that_only_a_person_moves_on_is_answered_at_once_and_a_parked_retr
         with unscoped("tests look everywhere"):
             Run.objects.filter(id=run_id).update(status=status)
         began = time.monotonic()
-        answer = caller.get(f"/api/v1/runs/{run_id}?wait=1")
+        answer = caller.get(f"/api/v1/runs/{run_id}?wait={patience}")
         assert (answer.status_code, answer.json()["status"]) == (202, status)
-        assert int(time.monotonic() - began) == patience
+        assert (time.monotonic() - began >= patience) is (status == RunStatus.WAITING)
 
 
 ASKS = {

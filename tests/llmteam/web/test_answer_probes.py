@@ -117,7 +117,8 @@ def test_what_the_process_needs_and_has_not_makes_it_unready(
     assert asyncio.run(Readiness(lambda: found).answer())[0] == 503
 
 
-async def test_a_hundred_probes_cost_one_look_and_a_later_one_another() -> None:
+async def test_a_hundred_probes_cost_one_look_and_a_later_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llmteam.web.probes.FRESH_SECONDS", 60)
     looks = []
 
     def look() -> dict[str, str]:
@@ -128,17 +129,18 @@ async def test_a_hundred_probes_cost_one_look_and_a_later_one_another() -> None:
         answers = await asyncio.gather(*(caller.get("/readyz") for _ in range(100)))
         assert {answer.status_code for answer in answers} == {200}
         assert len(looks) == 1
+        monkeypatch.undo()
         await asyncio.sleep(1.1)
         assert (await caller.get("/readyz")).status_code == 503
     assert len(looks) == 2
 
 
 async def test_a_look_that_hangs_is_told_in_time_and_healthz_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llmteam.web.probes.READY_SECONDS", 1.0)
+    monkeypatch.setattr("llmteam.web.probes.READY_SECONDS", 30.0)
     hung = threading.Event()
 
     def look() -> dict[str, str]:
-        hung.wait(30)
+        hung.wait(60)
         return {}
 
     async with caller_of(look) as caller:
@@ -146,8 +148,11 @@ async def test_a_look_that_hangs_is_told_in_time_and_healthz_does_not_wait(monke
         await asyncio.sleep(0.05)
         assert (await caller.get("/healthz")).status_code == 200
         assert not waiting.done()
-        answer = await waiting
+        monkeypatch.setattr("llmteam.web.probes.READY_SECONDS", 1.0)
+        answer = await caller.get("/readyz")
+        assert not waiting.done()
         hung.set()
+        await waiting
     assert (answer.status_code, answer.json()["parts"]) == (503, {"readiness": "silent"})
 
 

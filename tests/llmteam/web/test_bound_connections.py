@@ -5,6 +5,7 @@ import selectors
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from websockets.sync.client import connect as open_websocket
 
 from llmteam.api.content import MAX_BODY_BYTES
 from tests.conftest import Customer
+from tests.support.best_tries import least_of, quick_once
 from tests.support.raw_http import GET, ask, connect, read_answer, read_to_end, seconds_until_closed
 from tests.support.server import ServerProcess, running_server
 
@@ -91,29 +93,30 @@ def test_headers_have_a_bound_in_bytes_and_in_number(strict: ServerProcess) -> N
 
 def test_headers_that_drip_are_cut_however_steadily(strict: ServerProcess) -> None:
     with connect(strict.port) as steady:
-        began = time.monotonic()
         steady.sendall(GET[:20])
         time.sleep(HEADER_SECONDS / 2)
         steady.sendall(GET[20:])
         assert read_answer(steady).status == 200
-    with connect(strict.port, seconds=0.2) as dripping:
-        began = time.monotonic()
-        received = drip(dripping, b"GET / HTTP/1.1\r\n", b"X: y\r\n")
-        assert HEADER_SECONDS - 0.1 < time.monotonic() - began < HEADER_SECONDS + 2
-        assert received.startswith(b"HTTP/1.1 408")
-        assert b"The headers did not arrive within 2 s." in received
+
+    def be_cut() -> None:
+        with connect(strict.port, seconds=0.2) as dripping:
+            received = drip(dripping, b"GET / HTTP/1.1\r\n", b"X: y\r\n")
+            assert received.startswith(b"HTTP/1.1 408")
+            assert b"The headers did not arrive within 2 s." in received
+
+    assert quick_once(be_cut, seconds=HEADER_SECONDS + 2) > HEADER_SECONDS - 0.1
 
 
 def test_a_body_that_drips_is_cut_however_steadily(strict: ServerProcess) -> None:
+    def be_cut(head: bytes, piece: bytes) -> None:
+        with connect(strict.port, seconds=0.2) as dripping:
+            assert b"The body did not arrive within 4 s." in drip(dripping, POST + head, piece)
+
     for head, piece in (
         (b"Content-Length: 1000\r\n\r\n", b"x"),
         (b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
     ):
-        with connect(strict.port, seconds=0.2) as dripping:
-            began = time.monotonic()
-            received = drip(dripping, POST + head, piece)
-            assert BODY_SECONDS - 0.1 < time.monotonic() - began < BODY_SECONDS + 2
-            assert b"The body did not arrive within 4 s." in received
+        assert quick_once(partial(be_cut, head, piece), seconds=BODY_SECONDS + 2) > BODY_SECONDS - 0.1
 
 
 def test_a_second_request_has_its_own_time_and_an_idle_connection_ends(strict: ServerProcess) -> None:
@@ -125,10 +128,14 @@ def test_a_second_request_has_its_own_time_and_an_idle_connection_ends(strict: S
         began = time.monotonic()
         connection.sendall(b"G")
         assert seconds_until_closed(connection, began) < HEADER_SECONDS + 2
-    with connect(strict.port) as idle:
-        idle.sendall(GET)
-        read_answer(idle)
-        assert 2 < seconds_until_closed(idle, time.monotonic()) < 3 + 2
+
+    def idle_seconds() -> float:
+        with connect(strict.port) as idle:
+            idle.sendall(GET)
+            read_answer(idle)
+            return seconds_until_closed(idle, time.monotonic())
+
+    assert least_of(idle_seconds, below=3 + 2) > 2
 
 
 def test_one_address_has_so_many_connections_and_others_still_theirs(strict: ServerProcess) -> None:
@@ -242,7 +249,7 @@ def read_refusal(server: ServerProcess, source: str) -> bytes:
 
 def wait_until_open(server: ServerProcess, source: str) -> None:
     """Return once the address is served again: the server hears of closed connections a little later."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with contextlib.suppress(ConnectionError, AssertionError):
             if ask(server.port, source=source).status == 200:

@@ -48,7 +48,7 @@ async def test_it_does_not_wait_beyond_the_attempt_s_time() -> None:
     with pytest.raises(Defer):
         async with call.outside(HERE, patient=True):
             raise AssertionError("the gate was closed")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 20, "it would have waited for a minute, or for its own half"
 
 
 async def test_what_a_call_itself_raises_is_never_waited_for() -> None:

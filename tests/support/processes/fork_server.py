@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import runpy
+import signal
 import socket
 import sys
 import threading
@@ -28,7 +29,8 @@ BEFORE = """
 
 
 def serve(asked: socket.socket) -> dict[str, Any] | None:
-    """Answer until whoever asks is gone; in a new process, return what that is to run."""
+    """Answer until whoever asks is gone, and end what it started; in a new process, return what that is to run."""
+    living = set[int]()
     with asked.makefile("rw") as lines:
         for line in lines:
             told: dict[str, Any] = json.loads(line)
@@ -36,11 +38,15 @@ def serve(asked: socket.socket) -> dict[str, Any] | None:
                 pid = os.fork()
                 if pid == 0:
                     return told
-                answer: int | None = pid
+                living.add(pid)
+                found: int | None = pid
             else:
                 ended, status = os.waitpid(told["wait"], os.WNOHANG)
-                answer = os.waitstatus_to_exitcode(status) if ended else None
-            print(json.dumps(answer), file=lines, flush=True)
+                found = os.waitstatus_to_exitcode(status) if ended else None
+                living.discard(ended)
+            print(json.dumps({"number": told["number"], "found": found}), file=lines, flush=True)
+    for pid in living:
+        os.kill(pid, signal.SIGKILL)
     return None
 
 
