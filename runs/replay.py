@@ -17,7 +17,7 @@ from runs.bus.doorbell import ring
 from runs.callbacks.starting import CallbackSpec, deliver_copied_start, new_callback
 from runs.core import EventType
 from runs.core.events import REPLAYED_FROM
-from runs.engine.journal.journal import chain
+from runs.core.journal import chain
 from runs.errors import ActivationUnknown
 from runs.idempotency import (
     IdempotentRequest,

@@ -9,9 +9,9 @@ from foundation.scope import tenant_scope
 from kernel.canonical import canonical_json
 from kernel.types import Json
 from runs.core import Event, EventType, apply, emitted, new_state
+from runs.core.journal import MAX_JOURNAL_BYTES
 from runs.core.state import State
 from runs.core.summary import summarise
-from runs.engine.journal.journal import MAX_JOURNAL_BYTES
 from runs.errors import SnapshotTooLarge
 from runs.journals.records import read_events
 from runs.models import Run, RunEvent

@@ -1,6 +1,5 @@
 """One run's journal in memory: what is recorded and not yet committed."""
 
-import hashlib
 from asyncio import Future
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,12 +10,12 @@ from kernel.ids import new_id
 from kernel.types import Json
 from kernel.values import MAX_VALUE_BYTES, ValueTooLarge, check_size, dump_json
 from runs.core.events import OF_TASKS, Event, EventType
+from runs.core.journal import MAX_JOURNAL_BYTES, chain
 from runs.engine.clock import DatabaseClock
 from runs.engine.memory.weights import weight_of
 from runs.metrics import RUNS_OUT_OF_MEMORY
 from runs.models import RunStatus
 
-MAX_JOURNAL_BYTES: Final = 64 * 1024 * 1024
 BUFFERED_EVENTS: Final = 256
 BUFFERED_BYTES: Final = 1024 * 1024
 UNLIMITED: Final = 1 << 62
@@ -45,11 +44,6 @@ class MemoryLimit(ValueTooLarge):
 
     code = "MEMORY_LIMIT"
     title = "The run takes too much memory"
-
-
-def chain(digest: bytes, payload: bytes) -> bytes:
-    """Continue a journal's running digest: SHA-256 over the digest so far and the stored bytes of one payload."""
-    return hashlib.sha256(digest + payload).digest()
 
 
 @dataclass(slots=True)

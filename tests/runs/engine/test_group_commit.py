@@ -10,9 +10,10 @@ from django.db import connection as django_connection
 
 from foundation.scope import unscoped
 from runs.core.events import EventType
+from runs.core.journal import chain
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.journal.batches import Slice
-from runs.engine.journal.journal import Journal, chain
+from runs.engine.journal.journal import Journal
 from runs.engine.journal.writer import SHARED_BATCH_EVENTS, Writer
 from runs.engine.store.connection import connect, conninfo
 from runs.models import Run
