@@ -1,14 +1,17 @@
 """The ASGI application: HTTP through Django, WebSockets through Channels."""
 
 import os
+from typing import cast
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 from django.urls import path
 
+from foundation.asgi import Application
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
 
-http = get_asgi_application()
+http = cast("Application", get_asgi_application())  # typed more narrowly than what servers call
 
 from django.conf import settings  # noqa: E402 - as below
 

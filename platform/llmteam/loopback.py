@@ -1,15 +1,11 @@
 """Bound of the built-in development secret: everybody knows it, so a process that has it serves this machine only."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+from foundation.asgi import Application, Receive, Scope, Send
 
 DETAIL: Final = (
     "This server has the built-in development SECRET_KEY, with which anybody could forge tokens, so it answers this "

@@ -11,10 +11,10 @@ from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connections, reset_queries
 
+from foundation.asgi import Application, Receive, Scope, Send
 from kernel.admission import REQUESTER
 from kernel.fair_threads import FairThreads
 from llmteam.web.metrics import PIECES_WAITING
-from runs.events.send_buffer import Application, Receive, Scope, Send
 
 THREADS: Final = 8
 BESIDE_OTHERS: Final = 2

@@ -7,11 +7,12 @@ of whoever it is for.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
+from foundation.asgi import Application, Receive, Scope, Send
 from runs.events.unsent import TooMuchUnread, Unsent, the_unsent
 from runs.metrics import ANSWERS_LEFT_OUT, SLOW_READERS_CUT
 
@@ -25,11 +26,6 @@ FAREWELL_SECONDS: Final = 5.0
 GOODBYE_SECONDS: Final = 30.0
 RETRY_SECONDS: Final = 5
 OF_THE_BODY: Final = frozenset({b"content-type", b"content-length", b"etag", b"retry-after"})
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class ConsumerTooSlow(Exception):

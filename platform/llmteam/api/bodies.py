@@ -1,15 +1,9 @@
 """Chunked request bodies (``Transfer-Encoding: chunked``), which Django REST framework would take for empty."""
 
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from foundation.asgi import Application, Receive, Scope, Send
 from llmteam.api.content import MAX_BODY_BYTES
-
-Scope = dict[str, Any]
-Message = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def measured_bodies(application: Application) -> Application:
@@ -46,7 +40,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     """Give the gathered body first, then whatever the server has to say (that the caller is gone)."""
     told = False
 
-    async def again() -> Message:
+    async def again() -> Any:
         nonlocal told
         if told:
             return await receive()

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http import parse_cookie
 
 from audit.types import REQUEST, RequestContext
+from foundation.asgi import Application, Receive, Scope, Send
 from kernel.admission import REQUESTER, Admission, AdmissionBounds, RequestKind, Share, share_of_address
 from kernel.bounded_cache import BoundedCache
 from kernel.errors import PROBLEM, LimitReached
@@ -18,7 +19,6 @@ from kernel.ids import new_id
 from llmteam.api.problems import problem
 from llmteam.web.metrics import REQUESTS_IN_FLIGHT, REQUESTS_REFUSED, STREAMS
 from llmteam.web.rates import RequestRates
-from runs.events.send_buffer import Application, Receive, Scope, Send
 
 MAX_CREDENTIALS: Final = 10_000
 CLOSE_CODE: Final = 4429

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from runs.events.send_buffer import Application, Receive, Scope, Send
+from foundation.asgi import Application, Receive, Scope, Send
 
 READY_SECONDS: Final = 3.0
 """How long a probe waits for the parts to be looked at."""

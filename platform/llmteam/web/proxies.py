@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from runs.events.send_buffer import Application, Receive, Scope, Send
+from foundation.asgi import Application, Receive, Scope, Send
 
 FORWARDED_FOR: Final = b"x-forwarded-for"
 FORWARDED_PROTO: Final = b"x-forwarded-proto"
