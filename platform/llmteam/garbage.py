@@ -1,9 +1,10 @@
 """Garbage collection of a web process: how often it runs, and over which objects."""
 
-import gc
 from typing import Final
 
 from django.urls import get_resolver
+
+from kernel.process_memory import spare_collector
 
 NEW_OBJECTS: Final = 10_000
 
@@ -15,6 +16,4 @@ def leave_loaded_code_alone() -> None:
     the collector comes every few requests, not several times in each.
     """
     _ = get_resolver().url_patterns  # Django would load routes and views with the first request
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(NEW_OBJECTS)
+    spare_collector(NEW_OBJECTS)

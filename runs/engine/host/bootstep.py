@@ -1,13 +1,12 @@
 """Celery bootstep that starts a host in a worker."""
 
-import gc
 import logging
 from typing import Any
 
 from celery import bootsteps
 from django.conf import settings
 
-from kernel.process_memory import be_frugal
+from kernel.process_memory import be_frugal, spare_collector
 from runs.engine.host.exposition import Exposition
 from runs.engine.host.thread import start_host, stop_host
 
@@ -15,6 +14,7 @@ log = logging.getLogger(__name__)
 
 AFTER_GRACE_SECONDS = 15.0
 COLLECTOR_THRESHOLDS = (10_000, 20, 50)
+"""Many runs have much that lives long: a third of the engine's time went into full collections otherwise."""
 
 
 class EngineStep(bootsteps.StartStopStep):
@@ -33,7 +33,7 @@ class EngineStep(bootsteps.StartStopStep):
         """Start the host."""
         log.info("worker %s starts", worker.hostname)
         be_frugal()
-        _spare_the_collector()
+        spare_collector(*COLLECTOR_THRESHOLDS)
         self._exposition.start()
         start_host(worker.hostname)
 
@@ -43,13 +43,3 @@ class EngineStep(bootsteps.StartStopStep):
         stop_host(timeout_seconds=settings.WORKER_GRACE_SECONDS + AFTER_GRACE_SECONDS)
         self._exposition.stop()
         log.info("worker %s has stopped", worker.hostname)
-
-
-def _spare_the_collector() -> None:
-    """Have what was imported never looked at again, and the long-lived state of many runs looked at less often.
-
-    A third of the engine's time went into full collections otherwise (benchmarks/chain.py with py-spy).
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTOR_THRESHOLDS)
