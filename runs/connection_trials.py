@@ -29,8 +29,8 @@ from runs.runtime import Runtime
 from runs.step_api.base import Defer, RuntimeContext, StepCall, StepConfig, StepFailed
 from runs.step_api.language_models import CompletionRequest, Message
 from tenants.connections.certificates import expires_at
+from tenants.connections.policy import policy_of
 from tenants.connections.selectors import get_connection
-from tenants.connections.services import policy_of
 from tenants.models import Connection, Tenant
 
 TRIAL_SECONDS: Final = 15.0

@@ -13,7 +13,7 @@ from runs.core import EventType
 from runs.errors import CallbackRefused
 from runs.models import Delivery, Run, RunCallback
 from tenants.callback_signing.secrets import ensure_callback_secret
-from tenants.connections.services import policy_of
+from tenants.connections.policy import policy_of
 from tenants.models import Tenant
 
 

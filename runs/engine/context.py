@@ -6,10 +6,9 @@ from typing import Final
 from uuid import UUID
 
 import httpx
-from django.conf import settings
 from opentelemetry import propagate
 
-from kernel.egress import EgressClient, Policy, build_policy, open_client
+from kernel.egress import EgressClient, open_client
 from runs.connections.directory import ConnectionDirectory
 from runs.connections.facts import TenantFacts
 from runs.engine.pricing import Ask, Pricing, Remembered
@@ -18,6 +17,7 @@ from runs.engine.store.prompts import read_prompt
 from runs.runtime import the_runtime
 from runs.step_api.base import Client, LanguageModel, Price, Prompt, StepFailed
 from segments.definition.prompt_names import read_prompt_name
+from tenants.connections.policy import policy_with
 
 IDLE_SECONDS: Final = 60.0
 """How long a tenant's connections stay open on a host that has none of its runs."""
@@ -43,7 +43,7 @@ class TenantContext:
 
     def _open(self) -> EgressClient:
         if self._client is None:
-            self._client = open_client(self._around.policy(self._policy_hosts), owner=self.tenant_id)
+            self._client = open_client(policy_with(self._policy_hosts), owner=self.tenant_id)
             self._client.event_hooks = {"request": [_carry_trace], "response": []}
         return self._client
 
@@ -127,13 +127,6 @@ class TenantContexts:
         for tenant_id in idle:
             del self._needed[tenant_id]
             await self._contexts.pop(tenant_id).close()
-
-    def policy(self, hosts: tuple[str, ...]) -> Policy:
-        """Give what a tenant may call: what the installation allows, and its own hosts inside."""
-        allowed = [*settings.EGRESS_ALLOW_HOSTS, *hosts]
-        return build_policy(
-            allow_hosts=allowed, allow_cidrs=settings.EGRESS_ALLOW_CIDRS, ca_file=settings.EGRESS_CA_FILE
-        )
 
     async def close(self) -> None:
         """Close every connection."""

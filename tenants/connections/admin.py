@@ -15,11 +15,11 @@ from kernel.errors import ErrorItem
 from tenants.connections.certificates import MAX_PEM_LENGTH, expires_at
 from tenants.connections.installed import provider_addresses
 from tenants.connections.options import OPTIONS
+from tenants.connections.policy import policy_of
 from tenants.connections.rules import POINTERS, REF, ConnectionSpec, problems, secret_problems, tls_problems
 from tenants.connections.services import (
     KEEP,
     delete_connection,
-    policy_of,
     save_connection,
     secret_needed_again,
     tls_key_to_keep,

@@ -3,15 +3,13 @@
 from dataclasses import asdict
 from typing import Final
 
-from django.conf import settings
-
 from audit.services import record
 from foundation.scope import tenant_scope
 from kernel.clock import utc_now
-from kernel.egress import Policy, build_policy
 from kernel.errors import ErrorItem
 from kernel.types import Json
 from tenants.connections.installed import provider_addresses
+from tenants.connections.policy import policy_of
 from tenants.connections.rules import REF, ConnectionSpec, moved_host, problems, secret_problems, tls_problems
 from tenants.errors import ConnectionInvalid, ConnectionNotFound, ConnectionRefInvalid
 from tenants.models import Connection, Tenant
@@ -19,12 +17,6 @@ from tenants.sealing import open_from, seal_into
 
 KEEP: Final = object()
 """Stands for the secret that is there already."""
-
-
-def policy_of(tenant: Tenant) -> Policy:
-    """Give what a tenant may call: what the installation allows, and what its operator allows this tenant."""
-    hosts = [*settings.EGRESS_ALLOW_HOSTS, *tenant.egress_allow_hosts]
-    return build_policy(allow_hosts=hosts, allow_cidrs=settings.EGRESS_ALLOW_CIDRS, ca_file=settings.EGRESS_CA_FILE)
 
 
 def save_connection(

@@ -25,7 +25,7 @@ from foundation.console import (
     column,
     is_confirmed,
 )
-from tenants.connections.services import policy_of
+from tenants.connections.policy import policy_of
 from tenants.models import Identity, IdentityProvider, User
 from tenants.sealing import seal_into
 from tenants.sign_in.accounts.errors import LAST_ACCOUNT

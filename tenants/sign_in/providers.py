@@ -8,9 +8,9 @@ from django.conf import settings
 
 from audit.types import AuditObject
 from foundation.scope import unscoped
-from kernel.egress import Policy, build_policy
+from kernel.egress import Policy
 from kernel.ids import parse_id
-from tenants.connections.services import policy_of
+from tenants.connections.policy import policy_of, policy_with
 from tenants.models import IdentityProvider, Tenant
 from tenants.sealing import open_from
 
@@ -61,11 +61,7 @@ def installation_provider() -> SignInProvider | None:
         client_id=settings.OIDC_CLIENT_ID,
         client_secret=settings.OIDC_CLIENT_SECRET,
         scopes=settings.OIDC_SCOPES,
-        policy=build_policy(
-            allow_hosts=settings.EGRESS_ALLOW_HOSTS,
-            allow_cidrs=settings.EGRESS_ALLOW_CIDRS,
-            ca_file=settings.EGRESS_CA_FILE,
-        ),
+        policy=policy_with(),
         emails_verified=settings.OIDC_EMAILS_VERIFIED,
     )
 

@@ -24,7 +24,7 @@ from runs.engine.store.deliveries import ClaimedDelivery
 from runs.models import DeliveryTarget, NotificationTarget, RunCallback
 from runs.step_api.retry_after import retry_after_seconds
 from tenants.callback_signing.secrets import signing_secrets
-from tenants.connections.services import policy_of
+from tenants.connections.policy import policy_of
 from tenants.models import CallbackSecret, Tenant
 
 log = logging.getLogger(__name__)
