@@ -1,23 +1,18 @@
 """Live pieces of model answers, published to those who follow a run. Best effort: never stored, may be lost."""
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
 
 import orjson
-import redis.asyncio
-from django.conf import settings
 
-from kernel.tasks import end_tasks
+from runs.bus.publisher import Publisher
 
 log = logging.getLogger(__name__)
 
 CHANNEL: Final = "llmteam:deltas"
 PACE_SECONDS: Final = 0.05
-SEND_SECONDS: Final = 1.0
-QUIET_SECONDS: Final = 2.0
 MAX_AT_ONCE: Final = 32 * 1024
 """Characters of one attempt in one message; what it says beyond them in the meantime is dropped."""
 MAX_PENDING: Final = 1024 * 1024
@@ -94,8 +89,8 @@ class Deltas:
         self.dropped = 0
         self._pending: dict[Key, DeltaBatch] = {}
         self._waiting = 0
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._taken = 0
+        self._publisher = Publisher(CHANNEL, take=self._take, lost=self._note_lost, pace_seconds=PACE_SECONDS)
 
     def publish(self, delta: Delta) -> None:
         """Have a piece published soon, as much of it as there is room for."""
@@ -109,29 +104,17 @@ class Deltas:
         said.size += len(text)
         self._waiting += len(text)
         self._pending[delta[:4]] = said
-        self._wake.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._publish_forever(), name="deltas")
+        self._publisher.ask()
+        self._publisher.start()
 
     async def stop(self) -> None:
         """End; what was not published yet is not missed."""
-        if self._task is not None:
-            await end_tasks([self._task])
+        await self._publisher.stop()
 
-    async def _publish_forever(self) -> None:
-        client = redis.asyncio.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=SEND_SECONDS, socket_connect_timeout=SEND_SECONDS
-        )
-        try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                pending, self._pending, self._waiting = self._pending, {}, 0
-                try:
-                    await client.publish(CHANNEL, write_deltas([said.whole() for said in pending.values()]))
-                    await asyncio.sleep(PACE_SECONDS)
-                except (redis.RedisError, OSError):
-                    self.dropped += len(pending)
-                    await asyncio.sleep(QUIET_SECONDS)
-        finally:
-            await client.aclose()
+    def _take(self) -> bytes:
+        pending, self._pending, self._waiting = self._pending, {}, 0
+        self._taken = len(pending)
+        return write_deltas([said.whole() for said in pending.values()])
+
+    def _note_lost(self, _: Exception) -> None:
+        self.dropped += self._taken

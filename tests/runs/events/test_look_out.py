@@ -10,6 +10,7 @@ from django.db import connections
 
 from kernel.ids import new_id
 from runs.bus.notices import Advance, Notices, read_notice, write_notice
+from runs.bus.publisher import Publisher
 from runs.events import hub as hub_module
 from runs.events.hub import Hub
 from tenants.models import ApiKey, Tenant
@@ -45,6 +46,29 @@ async def test_a_host_goes_on_telling_whatever_becomes_of_redis(settings: Any) -
             await _until(lambda: (watch.mark, watch.status) == (3, "completed"))
         await notices.stop()
         await _end(hub)
+
+
+async def test_what_comes_meanwhile_goes_together_and_an_end_goes_at_once() -> None:
+    pending, sent = [1], list[list[int]]()
+
+    def take() -> bytes:
+        sent.append(pending.copy())
+        pending.clear()
+        return b"[]"
+
+    publisher = Publisher("llmteam:test", take=take, lost=lambda error: sent.append([-1]), pace_seconds=600)
+    publisher.start()
+    publisher.ask()
+    await _until(lambda: sent == [[1]])
+    for number in (2, 3):
+        pending.append(number)
+        publisher.ask()
+    await asyncio.sleep(0.1)
+    assert sent == [[1]], "not before the pace allows it"
+    pending.append(4)
+    publisher.ask(at_once=True)
+    await _until(lambda: sent == [[1], [2, 3, 4]])
+    await publisher.stop()
 
 
 @pytest.mark.parametrize("moment", range(12))
