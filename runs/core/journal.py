@@ -1,4 +1,4 @@
-"""What every journal keeps to: how large it may be, and the digest that runs through it."""
+"""The bound of every journal, and the digest that runs through it."""
 
 import hashlib
 from typing import Final

@@ -1,4 +1,4 @@
-"""What may be called: by the installation, and by a tenant."""
+"""Egress policies: what the installation and each tenant may call."""
 
 from collections.abc import Iterable
 
