@@ -199,7 +199,7 @@ def test_one_tenant_s_slow_requests_leave_a_thread_for_others(
         caller.put(path, json=steps_in_a_row("input"))
         with locked_segments(acme) as blocker, concurrent.futures.ThreadPoolExecutor(40) as pool:
             saved = [pool.submit(caller.put, path, json=other_content) for _ in range(40)]
-            assert eventually(lambda: waiting_for_locks() >= 5, seconds=10), waiting_for_locks()
+            assert eventually(lambda: waiting_for_locks() >= 5, seconds=60), waiting_for_locks()
             assert metric(server, 'llmteam_request_threads_waiting{pool="request"}') > 20
             began = time.monotonic()
             for _ in range(20):
