@@ -89,7 +89,7 @@ async def test_a_host_in_which_nobody_speaks_has_no_task_for_it() -> None:
     tasks = asyncio.all_tasks()
     deltas = Deltas()
     assert asyncio.all_tasks() == tasks
-    deltas.tell(Delta(new_id(), "write", 1, 1, 3, 0, "a word"))
+    deltas.publish(Delta(new_id(), "write", 1, 1, 3, 0, "a word"))
     assert len(asyncio.all_tasks() - tasks) == 1
     await deltas.stop()
     assert asyncio.all_tasks() == tasks
