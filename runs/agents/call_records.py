@@ -9,6 +9,8 @@ from runs.step_api.language_models import CompletionReply, CompletionRequest, Me
 from runs.step_api.shown_requests import shown
 
 MAX_TURNS: Final = 20
+MAX_KINDS: Final = 200
+"""Characters of what is left out of an answer that are told."""
 
 
 def sent_to_model(model: LanguageModel, name: str, request: CompletionRequest) -> dict[str, Json]:
@@ -40,6 +42,8 @@ def answered(model: LanguageModel, reply: CompletionReply) -> dict[str, Json]:
         told["reasoning"] = shown(reply.reasoning, model.secrets())
     if reply.tool_calls:
         told["tool_calls"] = shown([_call(call) for call in reply.tool_calls], model.secrets())
+    if reply.left_out:
+        told["remark"] = f"The answer holds more than text, which is left out: {', '.join(reply.left_out)[:MAX_KINDS]}."
     if reply.request_id is not None:
         told["request_id"] = reply.request_id
     return told

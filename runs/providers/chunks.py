@@ -15,6 +15,8 @@ DIALECT: Final = "openai"
 PLACE: Final = "finish_reason"
 """Where a choice says why its answer ended."""
 CALLS: Final = "calls"
+BESIDE: Final = "images"
+"""Where OpenRouter has the pictures of a message."""
 MAX_LOOKS: Final = 64
 """How often the arguments of a call are looked at for whether they are complete."""
 REASONING: Final = ("reasoning_content", "reasoning")
@@ -23,6 +25,10 @@ _OF_OTHERS: Final = ("message", "response", "candidates", "output", "generated_t
 """What pieces have in formats other than this one, such as Ollama's own."""
 SENT_BACK: Final = ("reasoning_content", "reasoning_details")
 """What a service that gave them wants back with the calls of its tools."""
+
+
+_TEXTS: Final = ("text", "refusal", *_THOUGHTS)
+"""Parts of a message that are said or thought."""
 
 
 class Chunks:
@@ -35,7 +41,9 @@ class Chunks:
         self._ends = FinishReasons(PLACE, request.stop)
         self._texts: dict[str, list[str]] = {"content": [], "refusal": [], **{name: [] for name in REASONING}}
         self._details: list[Json] = []
+        self._left_out: dict[str, None] = {}
         self._calls: dict[Any, _Call] = {}
+        self._number: Any = None
 
     def add(self, event: Any) -> str:
         """Take the next piece; returns the text in it."""
@@ -51,6 +59,7 @@ class Chunks:
         message: dict[str, Any] = {name: joined(texts) for name, texts in self._texts.items()}
         message["tool_calls"] = [call.whole() for call in self._calls.values()]
         message["reasoning_details"] = self._details
+        message[BESIDE] = [{"type": kind} for kind in self._left_out]
         choice = {"message": message, **self._ends.written()}
         return cast("Json", {"model": self._model, "usage": self._usage, "choices": [choice]})
 
@@ -74,6 +83,10 @@ class Chunks:
             self._ends.note(event)
             return ""
         choice = first_of(choices)
+        number = choice.get("index")
+        self._number = number if self._number is None else self._number
+        if number is not None and number != self._number:
+            return ""
         self._ends.note(event, choice, choice.get("delta"), choice.get("message"))
         delta = choice.get("delta") or {}
         if not delta and not self._has_begun:
@@ -88,7 +101,9 @@ class Chunks:
         text, thought = read_content(delta.get("content"))
         self._texts["content"].append(text)
         self._texts["reasoning_content"].append(thought)
-        for name in ("refusal", *REASONING):
+        self._texts["refusal"].append(told_refusal(delta))
+        self._left_out |= dict.fromkeys(left_out_of(delta))
+        for name in REASONING:
             if isinstance(delta.get(name), str):
                 self._texts[name].append(delta[name])
         if isinstance(delta.get("reasoning_details"), list):
@@ -180,14 +195,14 @@ def usage_of(answer: Mapping[str, Any]) -> Any:
 
 
 def first_of(choices: Any) -> dict[str, Any]:
-    """Give the first choice.
+    """Give the first choice: of several, which nobody asked for, that with the least number.
 
     Raises:
         StepFailed: LLM_REPLY_UNREADABLE: there is none.
     """
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+    if not isinstance(choices, list) or not choices or not all(isinstance(one, dict) for one in choices):
         raise failed("LLM_REPLY_UNREADABLE")
-    return choices[0]
+    return min(choices, key=lambda one: one["index"] if type(one.get("index")) is int else 0)
 
 
 def read_content(content: Any) -> tuple[str, str]:
@@ -217,6 +232,23 @@ def _is_part(content: Any) -> bool:
         return False
     kind = content.get("type")
     return isinstance(content.get("text"), str) or (isinstance(kind, str) and (kind in content or kind in _THOUGHTS))
+
+
+def told_refusal(message: Mapping[str, Any]) -> str:
+    """Read why a model refuses, which a message has apart or among its parts."""
+    told, content = message.get("refusal"), message.get("content")
+    parts = content if isinstance(content, list) else [content]
+    found = [part.get("refusal") for part in parts if isinstance(part, dict) and part.get("type") == "refusal"]
+    return "".join(text for text in (told, *found) if isinstance(text, str))
+
+
+def left_out_of(message: Mapping[str, Any]) -> list[str]:
+    """Name the kinds of parts that are no text, such as pictures: a step's answer cannot hold them."""
+    content, beside = message.get("content"), message.get(BESIDE)
+    parts = [*(content if isinstance(content, list) else ()), *(beside if isinstance(beside, list) else ())]
+    kinds = [part.get("type") for part in parts if isinstance(part, dict) and not isinstance(part.get("text"), str)]
+    found = [kind for kind in kinds if isinstance(kind, str) and kind not in _TEXTS]
+    return list(dict.fromkeys((*found, *(["audio"] if message.get("audio") else []))))
 
 
 def separate_reasoning(message: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ _TEXTS: Final = (
     "error_message",
     "errorMessage",
 )
-_NAMES: Final = ("code", "type", "status", "error_code", "errorCode", "error_type", "errorType")
+_NAMES: Final = ("code", "type", "status", "error_code", "errorCode", "error_type", "errorType", "__type")
 _FAULT: Final = re.compile("error|exception", re.IGNORECASE)
 """In the names of members that tell of a failure, in whichever format."""
 _OF_METADATA: Final = ("flagged_input",)
@@ -83,7 +83,7 @@ def read_service_error(status: int, body: Any) -> ServiceError:
             if _is_status(told):
                 status = int(told)
             elif isinstance(told, str) and told:
-                names.append(told)
+                names.append(told.rpartition("#")[2] or told)  # AWS: com.amazon.coral.service#ThrottlingException
         if isinstance(part, Mapping) and isinstance(part.get("metadata"), Mapping):
             names += [name for name in _OF_METADATA if part["metadata"].get(name)]
     text = " ".join(dict.fromkeys(texts))[:MAX_READ]

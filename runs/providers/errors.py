@@ -137,6 +137,7 @@ _BY_WORDS = (
         ),
         "LLM_QUOTA_EXHAUSTED",
     ),
+    (re.compile(r"ThrottlingException|too many requests", re.IGNORECASE), "LLM_RATE_LIMITED"),
     (_TOO_LONG, "LLM_CONTEXT_TOO_LONG"),
     (re.compile(r"content.filter|content management policy|content policy|flagged", re.IGNORECASE), "LLM_REFUSED"),
     (
@@ -170,6 +171,8 @@ _BY_STATUS = {
     424: "LLM_SERVER_ERROR",
     425: "LLM_SERVER_ERROR",
     429: "LLM_RATE_LIMITED",
+    498: "LLM_SERVER_ERROR",  # Groq: no room for flexible calls now
+    499: "LLM_SERVER_ERROR",  # Google and proxies: cancelled on the way
     504: "LLM_TIMED_OUT",
 }
 _BUDGET = re.compile(

@@ -17,14 +17,16 @@ from runs.providers.chunks import (
     SENT_BACK,
     Chunks,
     first_of,
+    left_out_of,
     read_calls,
     read_content,
     separate_reasoning,
+    told_refusal,
     usage_of,
 )
 from runs.providers.errors import ServiceError, failed
 from runs.providers.finish_reasons import FinishReasons
-from runs.providers.reasoning import without_reasoning
+from runs.providers.reasoning import without_end_marks, without_reasoning
 from runs.providers.text_calls.calls import text_calls_in
 from runs.providers.through_sdk import REFUSED, STREAM, Lacks, SdkProvider, has_no_stream
 from runs.providers.tokens import counted, estimated, whole_number
@@ -106,11 +108,10 @@ class ChatCompletions:
         ends = FinishReasons(PLACE, request.stop)
         ends.note(whole, choice, message)
         spoken = text_calls_in(text, request, has_calls=bool(calls))
-        text = spoken.text
+        text = without_end_marks(spoken.text)
         calls = calls or read_calls({"tool_calls": spoken.written()}, request)
         finish = ends.finish_of(request, has_calls=bool(calls), is_lost=spoken.is_lost)
-        refusal = message.get("refusal")
-        if isinstance(refusal, str) and refusal:
+        if refusal := told_refusal(message):
             text, finish = refusal, "refused"
         elif finish == "filtered" and not text:
             finish = "refused"
@@ -126,6 +127,7 @@ class ChatCompletions:
             reasoning=reasoning,
             kept=_kept(message, request) if calls else None,
             finish_word=ends.unknown,
+            left_out=tuple(left_out_of(message)),
         )
 
     def usage(self, answer: Json) -> TokenCount | None:

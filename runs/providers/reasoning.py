@@ -22,6 +22,23 @@ _TAGS: Final = (
 """Marks that models put around it by themselves. Tags a prompt may ask for, as <thinking>, are the answer's."""
 
 
+_STRUCK: Final = "</s>"
+_END_MARKS: Final = (
+    _STRUCK,
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end|>",
+    "<|return|>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|END_OF_TURN_TOKEN|>",
+    "<end_of_turn>",
+    "<\uff5cend\u2581of\u2581sentence\uff5c>",
+)
+"""With which templates end a turn; a server that does not know them leaves them in the text."""
+
+
 def without_reasoning(text: str) -> tuple[str, str]:
     """Split a text into the answer and the reasoning before it.
 
@@ -40,6 +57,18 @@ def without_reasoning(text: str) -> tuple[str, str]:
             thoughts.append(before)
             answer = rest.lstrip()
     return answer, "\n".join(thought.strip() for thought in thoughts)
+
+
+def without_end_marks(text: str) -> str:
+    """Take off the marks of its end that a server has left behind an answer."""
+    bare = text.rstrip()
+    while (mark := next((one for one in _END_MARKS if bare.endswith(one)), None)) and not _is_html(bare, mark):
+        bare = text = bare.removesuffix(mark).rstrip()
+    return text
+
+
+def _is_html(text: str, mark: str) -> bool:
+    return mark == _STRUCK and "<s>" in text
 
 
 def _closer_at(text: str) -> str | None:

@@ -108,7 +108,8 @@ class CompletionReply:
     back with the turn. With a ``response_schema`` the text is JSON, perhaps with words around it; whether it fits the
     schema is the caller's to check. A model that refuses to answer replies with the finish reason ``refused``, as its
     tokens count (``errors.refused`` is the failure to raise then); a service that refuses to ask the model raises
-    instead. ``finish_word`` is the service's own word for a finish reason that is ``unknown``.
+    instead. ``finish_word`` is the service's own word for a finish reason that is ``unknown``; ``left_out`` names the
+    kinds of what the answer holds beside text, such as pictures.
     """
 
     text: str
@@ -120,6 +121,7 @@ class CompletionReply:
     reasoning: str = ""
     kept: Kept | None = None
     finish_word: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 class Provider(Protocol):
