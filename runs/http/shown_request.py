@@ -1,5 +1,6 @@
 """Requests of HTTP calls as journals may show them."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
@@ -13,6 +14,11 @@ from runs.step_api.shown_requests import beginning, names_credential, shown, tex
 MAX_URL_LENGTH: Final = 2_000
 MAX_HEADER_LENGTH: Final = 500
 MAX_BODY: Final = 64 * 1024
+_SECRET_IN_PATH: Final = re.compile(
+    r"(/bot[0-9]+:)[\w-]{20,}|(/services/T\w+/B\w+/)\w{16,}|(/api/(?:v[0-9]+/)?webhooks/[0-9]+/)[\w-]{20,}"
+    r"|(/webhookb2/[^/?]+/[^/?]+/)[^/?]+"
+)
+"""Paths that are a credential to whoever knows them: of Telegram, Slack, Discord and Teams."""
 MIN_SECRET_LENGTH: Final = 4
 """A shorter text would be found everywhere."""
 
@@ -56,6 +62,7 @@ def _shown_url(url: str, query: list[tuple[str, str]], secrets: Collection[str])
     if any(names_credential(name, in_address=True) for name, _ in query):
         pairs = [(name, CUT if names_credential(name, in_address=True) else text) for name, text in query]
         bare = f"{bare.partition('?')[0]}?{urlencode(pairs, safe='[]')}"
+    bare = _SECRET_IN_PATH.sub(lambda found: next(filter(None, found.groups())) + CUT, bare)
     return shown(bare, secrets, most=MAX_URL_LENGTH)
 
 

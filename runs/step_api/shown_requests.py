@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Final
 from urllib.parse import unquote_plus
 
+from kernel.errors import LlmteamError
 from kernel.redaction import CUT, redact, redact_beginning
 from kernel.types import Json
-from kernel.values import dump_json
+from kernel.values import dump_json, parse_json
 
 MAX_CHARACTERS: Final = 4_000
 _BYTES_OF_A_LETTER: Final = 4
 _CREDENTIAL: Final = re.compile(
     r"(password|passwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|authorization|cookie|credentials?"
-    r"|passphrase|signature)$|(?:^|[-_. ])(?:pin|otp|cvc|cvv|pwd|pass)$",
+    r"|passphrase|passcode|passwort|kennwort|mot[-_]?de[-_]?passe|contrase[nñ]a|senha|пароль|jwt|signature)$"
+    r"|(?:^|[-_. ])(?:pin|otp|cvc|cvv|pwd|pass)$",
     re.IGNORECASE,
 )
 _CREDENTIAL_IN_ADDRESS: Final = re.compile(
@@ -21,6 +24,15 @@ _CREDENTIAL_IN_ADDRESS: Final = re.compile(
 )
 
 
+_NAMED_BY: Final = ("name", "key", "field", "id", "header", "param")
+_VALUED_BY: Final = ("value", "val", "content", "text")
+"""Members of a pair: ``{"name": "password", "value": ...}``."""
+_WRITTEN_BEGINS: Final = ("{", "[", "<")
+_OF_GRAPHQL: Final = frozenset(("query", "mutation", "document"))
+MAX_WRITTEN: Final = 64 * 1024
+"""Characters of a text that is read as JSON to look into it."""
+MAX_DEPTH: Final = 4
+"""How deep JSON within texts of JSON is looked into."""
 _MEMBER: Final = re.compile(r'("([^"\\]{1,60})"\s{0,9}:\s{0,9})(?:"(?:[^"\\]|\\.)*"?|-?[0-9][0-9.eE+-]{0,60})')
 _PAIR: Final = re.compile(
     r"((?<![\w.\[\]%-])([\w.\[\]%-]{1,60})\s{0,3}[=:]\s{0,3})"
@@ -66,8 +78,13 @@ def beginning(
     return {"beginning": redact_beginning(text_without_credentials(text), secrets)[:most], "bytes": len(content)}
 
 
-def text_without_credentials(text: str) -> str:
+def text_without_credentials(text: str, depth: int = 0) -> str:
     """Cut what stands in a text behind names of credentials: in JSON, a form, XML, or lines of names and values."""
+    if depth < MAX_DEPTH and len(text) <= MAX_WRITTEN and text.lstrip()[:1] in {"{", "["}:
+        with suppress(LlmteamError):
+            value = parse_json(text, big_integers="text")
+            hidden = _without_credentials(value, depth + 1)
+            return text if hidden == value else dump_json(hidden)
     for pattern in (_MEMBER, _ELEMENT, _PAIR):
         text = pattern.sub(_cut_value, text)
     return text
@@ -80,14 +97,29 @@ def _cut_value(found: "re.Match[str]") -> str:
     return f"{found[1]}{quote}{CUT}{quote}"
 
 
-def _without_credentials(value: Json) -> Json:
+def _without_credentials(value: Json, depth: int = 0) -> Json:
     if isinstance(value, list):
-        return [_without_credentials(item) for item in value]
+        return [_without_credentials(item, depth) for item in value]
     if isinstance(value, dict):
-        return {name: _member(name, item) for name, item in value.items()}
+        is_pair = any(isinstance(told := value.get(key), str) and names_credential(told) for key in _NAMED_BY)
+        return {
+            name: CUT if _is_scalar(item) and _is_of_credential(name, is_pair=is_pair) else _inner(name, item, depth)
+            for name, item in value.items()
+        }
     return value
 
 
-def _member(name: str, item: Json) -> Json:
-    is_text_or_number = (isinstance(item, str) and item != "") or type(item) in (int, float)
-    return CUT if is_text_or_number and names_credential(name) else _without_credentials(item)
+def _is_of_credential(name: str, *, is_pair: bool) -> bool:
+    return names_credential(name) or (is_pair and name in _VALUED_BY)
+
+
+def _is_scalar(item: Json) -> bool:
+    return (isinstance(item, str) and item != "") or type(item) in (int, float)
+
+
+def _inner(name: str, item: Json, depth: int) -> Json:
+    """Look into a member; into a text where it is written as JSON, XML or GraphQL is."""
+    if not isinstance(item, str):
+        return _without_credentials(item, depth)
+    is_written = item.lstrip()[:1] in _WRITTEN_BEGINS or (name in _OF_GRAPHQL and "{" in item)
+    return text_without_credentials(item, depth) if is_written else item

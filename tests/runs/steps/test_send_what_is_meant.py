@@ -129,3 +129,50 @@ async def test_nothing_is_lost_behind_a_url_that_ends_in_a_query(
     await bench.run(config, value=value, is_filled=False)
     call = bench.server.calls[-1]
     assert call.target == sent
+
+
+HIDDEN: dict[str, tuple[str, Any]] = {
+    "a pair of name and value": ("/ok", {"fields": [{"name": "password", "value": "hunter2"}, {"name": "user"}]}),
+    "a pair of key and value": ("/ok", [{"key": "apiToken", "value": "hunter2"}]),
+    "JSON in a member": ("/ok", {"user": "ann", "login": '{"password": "hunter2", "user": "ann"}'}),
+    "JSON in JSON in a member": ("/ok", {"a": json.dumps({"b": json.dumps({"secret": "hunter2"})})}),
+    "JSON in a text of JSON": ("/ok", json.dumps({"a": json.dumps({"password": "hunter2"})})),
+    "GraphQL": ("/ok", {"query": 'mutation { login(user: "ann", password: "hunter2") { id } }'}),
+    "XML in a member": ("/ok", {"xml": "<a><password>hunter2</password></a>"}),
+    "other languages": (
+        "/ok",
+        {"passwort": "hunter2", "mot_de_passe": "hunter2", "пароль": "hunter2", "senha": "hunter2"},
+    ),
+    "a path of Telegram": ("/bot12345:AAhunter2-hunter2_hunter2hunter2hunt/sendMessage", {}),
+    "a path of Slack": ("/services/T00AB/B00CD/hunter2hunter2hunter2hun", {}),
+    "a path of Discord": ("/api/webhooks/12345/hunter2-hunter2_hunter2hunter2", {}),
+}
+
+
+@pytest.mark.parametrize("place", HIDDEN)
+async def test_credentials_are_shown_nowhere_wherever_they_stand(bench: Bench, url: str, place: str) -> None:
+    path, body = HIDDEN[place]
+    bench.server.route("POST", path, Answer(body={"n": 1}))
+    await bench.run({"method": "POST", "url": f"{url}{path}", "body": body})
+    sent = bench.server.calls[-1]
+    assert "hunter2" in sent.target + sent.body.decode()
+    told = json.dumps(bench.journal[0][1], ensure_ascii=False)
+    assert "[cut]" in told
+    assert "hunt" not in told
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"fields": [{"name": "colour", "value": "red"}], "note": '{"a": 1}', "query": "{ orders { id } }"},
+        '{ "a" : "b" }',
+        {"note": "Your password: is safe with us", "n": 1},
+        {"name": "Ann", "value": 5},
+    ],
+)
+async def test_what_is_no_credential_is_shown_as_it_is_sent(bench: Bench, url: str, body: Any) -> None:
+    path = "/orders/8f14e45f-ceea-467f-a8d4-0123456789ab/services/T1/bot5"
+    bench.server.route("POST", path, Answer(body={"n": 1}))
+    await bench.run({"method": "POST", "url": f"{url}{path}", "body": body})
+    assert bench.journal[0][1]["body"] == body
+    assert bench.journal[0][1]["url"] == f"{url}{path}"
