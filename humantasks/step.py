@@ -21,8 +21,8 @@ from humantasks.schedule import ESCALATE, FAIL, look_at
 from humantasks.types import Priority, TaskType
 from kernel.types import Json
 from runs.step_api.base import Emit, StepCall, StepFailed, StepHandler, Wait
-from segments.catalog import AssigneeRef, Port, PortRef, StepConfig, StepType
-from segments.definition.foreign_schemas import usable
+from segments.catalog import AssigneeRef, Port, PortRef, Remark, StepConfig, StepType
+from segments.definition.foreign_schemas import ignored_keywords, usable
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +131,12 @@ def choice_ports(config: Mapping[str, Json]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in values if isinstance(value, str)))
 
 
+def _remarks(config: Mapping[str, Json]) -> tuple[Remark, ...]:
+    """Say what of a form has no effect."""
+    found = ignored_keywords(config.get("form"))
+    return tuple(Remark(one.code, one.message, ("form", *one.path), one.hint) for one in found)
+
+
 class HumanTaskHandler(StepHandler):
     """Opens a task and waits for its end, which comes through the run's inbox.
 
@@ -155,6 +161,7 @@ class HumanTaskHandler(StepHandler):
         ),
         emits_one_port=True,
         config_ports=choice_ports,
+        remarks=_remarks,
     )
 
     def __init__(self) -> None:

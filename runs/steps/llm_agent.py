@@ -16,6 +16,7 @@ from runs.step_api.base import Defer, Emit, StepCall, StepFailed, StepHandler
 from runs.step_api.language_models import Message
 from runs.steps.effects import effect_each_time
 from segments.catalog import Port, Remark, StepType
+from segments.definition.foreign_schemas import ignored_keywords
 from segments.expressions import ExpressionError
 
 _NOTHING_ASKED: Final = (
@@ -35,6 +36,20 @@ def _port_types(config: Mapping[str, Json]) -> Mapping[str, tuple[str, ...]]:
 
 
 def _remarks(config: Mapping[str, Json]) -> tuple[Remark, ...]:
+    """Say what of schemas has no effect, and that a budget is too small."""
+    tools = config.get("tools")
+    schemas: list[tuple[tuple[str | int, ...], Json]] = [(("response_schema",), config.get("response_schema"))]
+    for index, tool in enumerate(tools if isinstance(tools, list) else ()):
+        schemas.append((("tools", index, "parameters"), tool.get("parameters") if isinstance(tool, dict) else None))
+    ignored = [
+        Remark(one.code, one.message, (*path, *one.path), one.hint)
+        for path, schema in schemas
+        for one in ignored_keywords(schema)
+    ]
+    return (*ignored, *_of_budget(config))
+
+
+def _of_budget(config: Mapping[str, Json]) -> tuple[Remark, ...]:
     """Say that a budget leaves no room for the longest answer, which is held before the model is asked."""
     longest = config.get("max_tokens", LlmAgentConfig.model_fields["max_tokens"].default)
     budget = config.get("budget")

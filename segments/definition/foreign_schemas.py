@@ -42,6 +42,14 @@ _REFUSED: Final = {
 }
 
 
+_AN_OBJECT: Final = 'write an object, such as {"type": "string"}'
+_OLD_BOUNDS: Final[Mapping[Path, str]] = {("exclusiveMinimum",): "minimum", ("exclusiveMaximum",): "maximum"}
+"""Which were true or false beside the bound, up to the draft 4."""
+_ELSEWHERE: Final = {
+    "nullable": 'name null among the types: `"type": ["string", "null"]`',
+    "additionalItems": "write `items`, beside `prefixItems`",
+    "divisibleBy": "write `multipleOf`",
+}
 _TYPES_ELSEWHERE: Final = {
     "array": "list tuple set",
     "number": "float double decimal numeric money",
@@ -85,6 +93,15 @@ def schema_problems(schema: Mapping[str, Json], *, name: str) -> Iterator[Schema
         yield from _of_compiling(schema, name)
 
 
+def ignored_keywords(schema: object) -> Iterator[SchemaProblem]:
+    """Say which keywords of other drafts, and of OpenAPI, have no effect in a schema that can be applied."""
+    for keyword in keywords_of(schema):
+        hint = _ELSEWHERE.get(keyword.name)
+        if hint is not None and keyword.value and "example" not in keyword.path:
+            message = f"'{keyword.name}' has no effect: schemas are of the draft 2020-12."
+            yield SchemaProblem("KEYWORD_IGNORED", message, (*keyword.path, keyword.name), hint)
+
+
 def usable(schema: dict[str, Any]) -> dict[str, Any]:
     """Take a schema that can be applied, as a validator of a config's field.
 
@@ -98,8 +115,12 @@ def usable(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hint(fault: SchemaFault) -> str | None:
+    if fault.path[-1:] == ("items",) and fault.message.startswith("["):
+        return f"schemas by place are `prefixItems`; for items of one kind {_AN_OBJECT}"
+    if fault.path[-1:] in _OLD_BOUNDS and fault.message.startswith(("true", "false")):
+        return f"write the bound itself in `{fault.path[-1]}`, in place of `{_OLD_BOUNDS[fault.path[-1:]]}`"
     if fault.is_for_schema:
-        return 'write an object, such as {"type": "string"}'
+        return _AN_OBJECT
     if fault.word is None:
         return None
     meant = _TYPE_MEANT.get(fault.word.strip().lower())

@@ -110,6 +110,9 @@ def test_what_pydantic_writes_for_a_decimal_is_refused_with_what_to_write() -> N
         (properties(type={"type": "dict"}), "/properties/type/type", '"dict" is no type', "did you mean `object`?"),
         (properties(type="string"), "/properties/type", '"string" is no schema.', 'such as {"type": "string"}'),
         ({"items": ["string"]}, "/items", '["string"] is no schema.', 'such as {"type": "string"}'),
+        ({"items": [{"type": "string"}]}, "/items", "is no schema.", "schemas by place are `prefixItems`"),
+        ({"minimum": 0, "exclusiveMinimum": True}, "/exclusiveMinimum", "true is not", "in place of `minimum`"),
+        ({"exclusiveMaximum": False}, "/exclusiveMaximum", "false is not", "write the bound itself in `exclusiveM"),
         ({"type": ["string", 5]}, "/type/1", "5 is no type", ""),
         ({"type": []}, "/type", "names one at least", ""),
         ({"type": ["null", "null"]}, "/type", "A type is listed twice.", ""),
@@ -138,3 +141,50 @@ def test_a_wrong_type_hides_nothing_else_and_is_told_in_words() -> None:
     assert finding.message.endswith(
         '"strng" is no type; there are array, boolean, integer, null, number, object, string.'
     )
+
+
+NULLABLE = {"type": "string", "nullable": True}
+
+
+@pytest.mark.parametrize(
+    ("schema", "place"),
+    [
+        (properties(a=NULLABLE), "/properties/a/nullable"),
+        ({"anyOf": [NULLABLE, {"type": "integer"}]}, "/anyOf/0/nullable"),
+        ({"items": STRING, "additionalItems": {"type": "null"}}, "/additionalItems"),
+        ({"type": "integer", "divisibleBy": 5}, "/divisibleBy"),
+        ({"type": "string", "nullable": False}, None),
+        (properties(nullable={"type": "boolean"}), None),
+        ({"type": "object", "example": {"nullable": True}, "default": {"nullable": True}}, None),
+    ],
+)
+def test_a_keyword_of_another_draft_is_told_to_have_no_effect(schema: dict[str, Any], place: str | None) -> None:
+    told = [] if place is None else [("KEYWORD_IGNORED", f"/input_schema{place}")]
+    assert found(schema) == told
+    output = validate(document({"a": {}}, output_schema=schema), stand_in_catalog())
+    assert output.valid
+    assert len(output.findings) == len(told)
+
+
+@pytest.mark.parametrize(
+    ("step", "config", "place"),
+    [
+        ("human_task", {"task_type": "input", "form": properties(a=NULLABLE)}, "/form/properties/a/nullable"),
+        (
+            "llm_agent",
+            {"prompt": "x", "response_schema": properties(a=NULLABLE)},
+            "/response_schema/properties/a/nullable",
+        ),
+        (
+            "llm_agent",
+            {
+                "prompt": "x",
+                "tools": [{"name": "t", "client_ref": "c", "path": "/", "parameters": properties(a=NULLABLE)}],
+            },
+            "/tools/0/parameters/properties/a/nullable",
+        ),
+    ],
+)
+def test_it_is_told_of_the_schemas_in_configs_too(step: str, config: dict[str, Any], place: str) -> None:
+    codes = judged(document({f"a:{step}": config}))
+    assert ("KEYWORD_IGNORED", f"/steps/0/config{place}") in codes
