@@ -13,7 +13,7 @@ from segments.expressions.errors import (
 )
 from segments.expressions.evaluator import Names
 from segments.expressions.expression import Expression, parse
-from segments.expressions.foreign_places import MAX_SHOWN, foreign_places, named_in
+from segments.expressions.foreign_places import MAX_SHOWN, foreign_marks, foreign_places, named_in
 from segments.expressions.functions.date_texts import written_time
 from segments.expressions.limits import AccountEmpty
 from segments.expressions.template import Form, Template, parse_template
@@ -34,6 +34,7 @@ __all__ = [
     "Names",
     "Template",
     "climbs",
+    "foreign_marks",
     "foreign_places",
     "named_in",
     "parse",

@@ -82,6 +82,7 @@ class MissingName(ExpressionFailed):
     Attributes:
         wanted: The name as the source spells it; None when it was computed, and may therefore be data.
         candidates: Names that do exist, from which `segments.expressions.wording` suggests the nearest.
+        is_absent: Whether an object or a list is there and has no such key or place, so that a `?.` behind it ends.
     """
 
     code: ClassVar[str] = "EXPRESSION_MISSING_NAME"
@@ -94,9 +95,11 @@ class MissingName(ExpressionFailed):
         candidates: Iterable[object] = (),
         position: int | None = None,
         hint: str | None = None,
+        is_absent: bool = False,
     ) -> None:
         """Keep the parts; see the class."""
         super().__init__(message, position=position, hint=hint)
+        self.is_absent = is_absent
         self.wanted = wanted
         self.candidates = candidates
 

@@ -21,6 +21,7 @@ from segments.expressions.limits import (
     Fuel,
     too_many_values,
 )
+from segments.expressions.members import key_of, member_of, method_of, no_key
 from segments.expressions.methods import METHODS, cut
 from segments.expressions.nodes import Coalesce, OptionalChain, OptionalLink
 from segments.expressions.operators import COMPARISONS, OF_INTEGERS, OF_NUMBERS, OPERATORS, PREFIXES
@@ -130,7 +131,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
             raise ExpressionFailed(f"{quoted(node.attr)} is a method.", hint=f"call it: `.{node.attr}(...)`")
         if isinstance(node.value, OptionalLink) and kind == "object":
             return None
-        raise _no_key(kind, node.attr, base)
+        raise no_key(kind, node.attr, base)
 
     def _eval_subscript(self, node: ast.Subscript) -> Json:
         self.fuel.left -= 2 * LEAF_TICKS
@@ -140,12 +141,12 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
             return MadeList(part) if isinstance(part, list) else part
         key = self._eval(node.slice)
         if kind_of(base) == "object":
-            return _member(node, base, key)
+            return member_of(node, base, key)
         if not isinstance(base, str | list):
             raise ExpressionFailed(f"{named(base).capitalize()} has no keys.")
         index = need_integer(key, f"The place in {named(base)}")
         if not -len(base) <= index < len(base):
-            raise MissingName(f"The {kind_of(base)} has no value at this place.")
+            raise MissingName(f"The {kind_of(base)} has no value at this place.", is_absent=True)
         return cast("Json", base[index])
 
     def _bounds(self, node: ast.Slice) -> slice:
@@ -160,7 +161,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         function = node.func
         if isinstance(function, ast.Attribute):
             base = self._eval(function.value)
-            call = _method(base, function.attr, len(node.args), node.keywords).call
+            call = method_of(base, function.attr, len(node.args), node.keywords).call
             result = call(self.fuel, base, *[self._eval(argument) for argument in node.args])
         else:
             arguments = [self._eval(argument) for argument in node.args]
@@ -208,7 +209,12 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
             return None
 
     def _eval_optional_link(self, node: OptionalLink) -> Json:
-        value = self._eval(node.value)
+        try:
+            value = self._eval(node.value)
+        except MissingName as error:
+            if not error.is_absent or error.position != node.value.col_offset:
+                raise
+            raise ChainEnded from None
         if value is None:
             raise ChainEnded
         return cast("Json", value)
@@ -268,7 +274,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
                 self.fuel.left -= DISPLAY_TICKS + LEAF_TICKS
                 made.update(more)
             else:
-                made[_key(self._eval(key))] = self._eval(value)
+                made[key_of(self._eval(key))] = self._eval(value)
         return made
 
     def _eval_comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> MadeList:
@@ -282,7 +288,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
     def _eval_dict_comprehension(self, node: ast.DictComp) -> MadeObject:
         made = MadeObject()
         for _ in self._rounds(node.generators):
-            made[_key(self._eval(node.key))] = self._eval(node.value)
+            made[key_of(self._eval(node.key))] = self._eval(node.value)
             if len(made) > MAX_LIST:
                 raise too_many_values()
         return made
@@ -359,41 +365,3 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         OptionalChain: _eval_optional_chain,
         OptionalLink: _eval_optional_link,
     }
-
-
-def _key(value: Json) -> str:
-    if not isinstance(value, str):
-        raise ExpressionFailed(f"The keys of an object are texts, not {named(value)}.", hint="write `str(key)`")
-    return value
-
-
-def _member(node: ast.Subscript, base: Any, key: Json) -> Json:
-    """Give what an object has under a key; null behind `?.` where it has none."""
-    if not isinstance(key, str):
-        raise ExpressionFailed(f"The keys of an object are texts, not {named(key)}.")
-    if key in base:
-        return cast("Json", base[key])
-    if isinstance(node.value, OptionalLink):
-        return None
-    raise _no_key("object", key if isinstance(node.slice, ast.Constant) else None, base)
-
-
-def _no_key(kind: str, key: str | None, base: Any) -> ExpressionFailed:
-    if kind != "object":
-        hint = ELSEWHERE.get(key or "") or nearest(key or "", METHODS.get(kind, ()))
-        return MissingName(f"{named(base).capitalize()} has no {quoted(key or '')}.", wanted=None, hint=hint)
-    if key is None:
-        return MissingName("The object has no such key.")
-    return MissingName(f"The object has no key {quoted(key)}.", wanted=key, candidates=base)
-
-
-def _method(base: Json, name: str, count: int, keywords: list[ast.keyword]) -> Any:
-    kind = kind_of(base)
-    signature = METHODS.get(kind, {}).get(name)
-    if signature is None:
-        hint = ELSEWHERE.get(name) or nearest(name, METHODS.get(kind, ()))
-        raise ExpressionFailed(f"{named(base).capitalize()} has no method {quoted(name)}.", hint=hint)
-    complaint = signature.complaint(count, [keyword.arg or "" for keyword in keywords])
-    if complaint:
-        raise ExpressionFailed(f"{quoted(name)} {complaint}")
-    return signature

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from segments.expressions.template import Template
@@ -18,6 +19,13 @@ _BRACED: Final = re.compile(_FIELD)
 """As OpenAPI, URI templates (RFC 6570) and routes of web frameworks write it."""
 _IN_QUERY: Final = re.compile(rf"[?&](?!query=)[^=&#?{{}}]*=({_FIELD})(?=[&#]|\Z)")
 """The whole of a parameter: within others braces have uses of their own, and GraphQL has `?query={__typename}`."""
+_EQUALS: Final = re.compile(r"\s*=\s*\0")
+"""As n8n begins what it fills in."""
+_MARKS: Final = (
+    (re.compile(r"@\{[^{}\0\n]{1,200}\}"), "write `{{ input.name }}`, or whatever expression has the value"),
+    (re.compile(r"\{%-?[^{}%\0\n]{1,200}%\}"), "write a conditional: `{{ a if condition else b }}`"),
+    (re.compile(r"<%[=-][^%\0\n]{1,200}%>"), "write `{{ input.name }}`, or whatever expression has the value"),
+)
 _GUID: Final = re.compile(r"\{[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}")
 """An id in braces, as SharePoint has them."""
 _SEGMENT: Final = re.compile(rf":{_NAME}|<(?:[a-z]+:)?{_NAME}>")
@@ -40,6 +48,18 @@ def foreign_places(template: Template, *, own: re.Pattern[str] | None = None) ->
     begin, end = origin.end() if origin else 0, query.start() if query else len(text)
     found = [*_in_braces(text, end), *_segments(text, begin, end)]
     return list(dict.fromkeys(one for _, one in sorted(found) if own is None or own.fullmatch(one) is None))
+
+
+def foreign_marks(template: Template, *, is_prompt: bool) -> list[tuple[str, str]]:
+    """Find what other tools would fill in, in a text of any kind, and here is sent as it stands; each with a hint.
+
+    A prompt may speak of templates; in it only what stands at a template of ours counts.
+    """
+    text = template.outline
+    found = [("=", "leave out the `=` before the braces")] if template.expressions and _EQUALS.match(text) else []
+    for mark, hint in () if is_prompt else _MARKS:
+        found += [(one[0], hint) for one in islice(mark.finditer(text), MAX_SHOWN)]
+    return list(dict.fromkeys(found))
 
 
 def named_in(place: str) -> str | None:

@@ -27,7 +27,7 @@ class OptionalChain(ast.expr):
 
 
 class OptionalLink(ast.expr):
-    """The value before a `?.`; null there ends the chain."""
+    """The value before a `?.`; null there, or a key or place that is not there, ends the chain."""
 
     _fields = ("value",)
 

@@ -2,6 +2,7 @@
 
 import ast
 import operator
+import re
 from collections.abc import Callable
 from typing import TypeAlias, cast
 
@@ -141,6 +142,9 @@ def position_in(fuel: Fuel, item: Json, values: list[Json]) -> int | None:
     return next((index for index, value in enumerate(values) if equal(fuel, item, value)), None)
 
 
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
 def _numbers(symbol: str, left: Json, right: Json) -> tuple[Number, Number]:
     if type(left) in NUMBERS and type(right) in NUMBERS:
         return cast("Number", left), cast("Number", right)
@@ -150,6 +154,8 @@ def _numbers(symbol: str, left: Json, right: Json) -> tuple[Number, Number]:
 def _no_numbers(symbol: str, left: Json, right: Json) -> ExpressionFailed:
     kinds = f"{named(left)} and {named(right)}"
     hint = "write a value as text: `str(x)`" if symbol == "+" and "text" in kinds else None
+    if any(isinstance(value, str) and _DATE.match(value) for value in (left, right)):
+        hint = "dates are texts: `date_add(x, 1, 'days')`, `date_diff(x, y)`, `date_part(x, 'year')`"
     if "null" in kinds:
         hint = "give a value for null: `x ?? 0`"
     return ExpressionFailed(f"`{symbol}` does not work with {kinds}.", hint=hint)

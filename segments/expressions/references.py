@@ -59,12 +59,12 @@ class _Search:
             self.visit(node, bound)
 
     def _step(self, node: ast.AST, step: str, bound: frozenset[str]) -> None:
-        """Note a step; `get(steps, ...)` and `steps?.a` can do without it."""
+        """Note a step; `get(steps, ...)`, `steps?.a` and `steps.a?.b` can do without it."""
         self.names.add(STEPS)
         self.steps.add(step)
         if isinstance(node, ast.Call):
             self._all(list(node.args[2:]), bound)
-        elif not isinstance(getattr(node, "value", None), OptionalLink):
+        elif not isinstance(node, OptionalLink) and not isinstance(getattr(node, "value", None), OptionalLink):
             self.needed.add(frozenset((step,)))
 
     def _coalesce(self, node: Coalesce, bound: frozenset[str]) -> None:
@@ -131,7 +131,9 @@ def _called_step_of(node: ast.AST) -> str | None:
 
 
 def _step_of(node: ast.AST) -> str | None:
-    """Name the step read by `steps.id`, `steps["id"]` or `get(steps, "id...")`."""
+    """Name the step read by `steps.id`, `steps["id"]` or `get(steps, "id...")`, or what stands so before a `?.`."""
+    if isinstance(node, OptionalLink):
+        return _step_of(node.value)
     if isinstance(node, ast.Attribute) and _is_steps(node.value):
         return node.attr
     if isinstance(node, ast.Subscript) and _is_steps(node.value):

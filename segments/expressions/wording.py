@@ -109,6 +109,13 @@ ELSEWHERE = {
 }
 
 
+OF_DATES = dict.fromkeys(
+    ("year", "month", "day", "hour", "minute", "second", "weekday", "getFullYear", "getMonth", "getDate", "getDay"),
+    "a date is a text: `date_part(x, 'year')`",
+)
+"""What dates have in other languages, where they are no texts."""
+
+
 def nearest(wanted: str, candidates: Iterable[object]) -> str | None:
     """Say which existing name was probably meant.
 

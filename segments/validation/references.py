@@ -9,13 +9,15 @@ from kernel.errors import LlmteamError
 from kernel.values import dump_json, parse_json
 from segments.definition.config import ConfigText, TextKind, config_texts
 from segments.definition.findings import FindingPlace, shown
-from segments.expressions import Expression, ExpressionSyntaxError, Template, parse, parse_template
+from segments.expressions import Expression, ExpressionSyntaxError, Template, foreign_marks, parse, parse_template
 from segments.validation.context import Context
 
 MAX_TEXTS = 20_000
 MAX_ALTERNATIVES = 200
 """Each is a walk through the graph; of further ones nothing is said."""
 _FIELD: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_ADDRESSES: Final = frozenset((TextKind.PATH, TextKind.URL))
+"""Of which ``check_addresses`` tells."""
 _QUOTED: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 _STAND_IN: Final = "7104981263"
 """A number that stands for each template's value, inside strings and outside."""
@@ -63,7 +65,7 @@ def _read(context: Context, found: ConfigText, place: FindingPlace) -> tuple[Exp
     if found.kind is TextKind.EXPRESSION:
         expression = _parsed(context, found.text, place)
         return () if expression is None else (expression,)
-    if "{" not in found.text:
+    if "{" not in found.text and "<%" not in found.text:
         return ()
     is_prompt = found.kind is TextKind.PROMPT
     try:
@@ -74,6 +76,10 @@ def _read(context: Context, found: ConfigText, place: FindingPlace) -> tuple[Exp
     for name in dict.fromkeys(template.single_brace_names):
         message = f"'{{{name}}}' is read as '{{{{ {name} }}}}' where an input has that name."
         context.findings.info("SINGLE_BRACE_TEMPLATE", message, place, hint="write double braces")
+    if found.kind not in _ADDRESSES:
+        for mark, hint in foreign_marks(template, is_prompt=is_prompt):
+            message = f"Sent as it stands: {shown(mark)}; a value is written {{{{ ... }}}}."
+            context.findings.warning("FOREIGN_TEMPLATE", message, place, hint=hint)
     if template.expressions and not is_prompt and _is_json_with_templates_in_strings(found.text):
         message = "The text is JSON with a template inside a string; a value with a quote or a line break breaks it."
         hint = "write the JSON itself, not as a text; or `{{ json(value) }}` without quotes around it"

@@ -122,3 +122,30 @@ def test_a_tool_s_arguments_have_places_of_their_own(path: str, is_told: bool) -
 def test_a_long_address_takes_no_long_time(text: str) -> None:
     found_in({"url": f"{HOST}/x?{text * (200_000 // len(text))}"})
     found_in({"url": f"{HOST}/{text * (200_000 // len(text))}"})
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("={{ input.x }}", "leave out the `=`"),
+        (" ={{ input.x }} EUR", "leave out the `=`"),
+        ("Dear @{body('x')}", "write `{{ input.name }}`"),
+        ("{% if x %}Dear{% endif %}", "write a conditional"),
+        ("<p><%= name %></p>", "write `{{ input.name }}`"),
+        ("{{ input.x }}", None),
+        ("a={{ input.x }}", None),
+        ("= is a sign, and {{ input.x }} a value", None),
+        ("100 % of {x} at @home {a}, <a%b>", None),
+    ],
+)
+def test_what_other_tools_fill_in_is_told_in_any_text(acme: Customer, api: Api, text: str, hint: str | None) -> None:
+    config = {"url": HOST, "method": "GET", "headers": {"Content-Type": "text/plain"}, "body": {"a": text}}
+    answer = api(acme).post("/api/v1/segments/validate", document({"a:http_action": config})).json()
+    told = [found for found in answer["findings"] if found["code"] == "FOREIGN_TEMPLATE"]
+    assert {found["pointer"] for found in told} == (set() if hint is None else {"/steps/0/config/body/a"})
+    assert all(hint is not None and hint in found["hint"] for found in told)
+
+
+def test_a_prompt_may_speak_of_templates() -> None:
+    assert found_in({"prompt": "Explain {% if x %} and @{body('x')}."}, "llm_agent") == []
+    assert found_in({"prompt": "={{ input.x }}"}, "llm_agent") == [("FOREIGN_TEMPLATE", "/steps/0/config/prompt")]

@@ -15,6 +15,7 @@ LONGEST: Final = 64  # characters of a time
 MILLISECONDS_FROM: Final = 10**11  # such numbers are milliseconds, as JavaScript counts; as seconds, the year 5138
 _ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,30}(?:/[A-Za-z0-9_+-]{1,30}){0,2}", re.ASCII)
 _OFFSET: Final = re.compile(r"([+-])([01][0-9]|2[0-3]):?([0-5][0-9])", re.ASCII)
+_SECONDS: Final = re.compile(r"[0-9]{9,13}")
 _OF_E_MAILS: Final = re.compile(r"[A-Z][a-z]{2}, |[0-9]{1,2} [A-Z][a-z]{2} ")
 
 
@@ -38,10 +39,10 @@ def read_moment(value: Json) -> datetime:
         pass
     else:
         raise ExpressionFailed(f"{named(value).capitalize()} is no date.")
-    raise ExpressionFailed(
-        "The value is no date.",
-        hint="write it as `2026-11-29T15:04:05Z`, or give its format: `date(x, format='%d.%m.%Y')`",
-    )
+    hint = "write it as `2026-11-29T15:04:05Z`, or give its format: `date(x, format='%d.%m.%Y')`"
+    if isinstance(value, str) and _SECONDS.fullmatch(value[:LONGEST].strip()):
+        hint = "seconds since 1970 are a number: `date(int(x))`"
+    raise ExpressionFailed("The value is no date.", hint=hint)
 
 
 def written(moment: datetime) -> str:

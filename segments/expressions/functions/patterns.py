@@ -45,7 +45,7 @@ def find_all(fuel: Fuel, text: Json, pattern: Json, /) -> Json:
 
 
 def replace_re(fuel: Fuel, text: Json, pattern: Json, replacement: Json, /) -> Json:
-    r"""Replace every match; `\1` in the replacement is the first group, `\0` all of the match."""
+    r"""Replace every match; `\1` in the replacement is the first group (`$1` is a text), `\0` all of the match."""
     source = cast("str", need("text", text, "`replace_re`"))
     parts = _parts(cast("str", need("text", replacement, "The replacement of `replace_re`")))
     pieces: list[str] = []
