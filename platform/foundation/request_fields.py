@@ -31,6 +31,8 @@ _NEVER_BLANK: Final = (
     serializers.DateTimeField,
     serializers.UUIDField,
 )
+MAX_CHOICES_TOLD: Final = 50
+_NO_TIME: Final = "Write a time by RFC 3339, such as `2026-11-30T10:00:00Z`; in an address its `+` is written `%2B`."
 _BLANK: Final = "This is blank."
 _BLANK_OPTIONAL: Final = "This is blank: leave it out, or send a value."
 
@@ -74,6 +76,16 @@ def _violations(field: Any, value: Any, *, is_json: bool) -> Any:
 def _is_never_blank(field: Any) -> bool:
     """Whether a blank text is no value of a field, though a form has one where nothing was filled in."""
     return isinstance(field, _NEVER_BLANK) and not getattr(field, "allow_blank", False)
+
+
+def tell_what_it_takes(field: Any) -> None:
+    """Have a field's refusal of a value name those it takes, in lists too."""
+    field = getattr(field, "child", field)
+    if isinstance(field, serializers.ChoiceField):
+        known = ", ".join(f"`{one}`" for one in list(field.choices)[:MAX_CHOICES_TOLD])
+        field.error_messages["invalid_choice"] = f'"{{input}}" is none of {known}.'
+    elif isinstance(field, serializers.DateTimeField):
+        field.error_messages["invalid"] = _NO_TIME
 
 
 def whole(*patterns: "str | re.Pattern[str]") -> str:

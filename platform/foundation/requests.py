@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Self
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
-from foundation.request_fields import Texts, violations_by_name
+from foundation.request_fields import Texts, tell_what_it_takes, violations_by_name
 from kernel.errors import ErrorItem, Invalid
 from kernel.paging import MAX_CURSOR_LENGTH
 
@@ -41,9 +42,20 @@ class Strict(serializers.Serializer[Any]):
         serializer.is_valid(raise_exception=True)
         return serializer
 
+    def get_fields(self) -> dict[str, Any]:
+        """Give the fields; what they refuse says what they take."""
+        fields = super().get_fields()
+        for field in fields.values():
+            tell_what_it_takes(field)
+        return fields
+
     def to_internal_value(self, data: Any) -> Any:
         """Check the members' names first, all at once."""
         violations: dict[str, Any] = {}
+        if not isinstance(data, Mapping):
+            what = "a text: JSON within JSON is written once too often" if isinstance(data, str) else "something else"
+            detail = serializers.ErrorDetail(f"This is no object, but {what}.", "invalid")
+            raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [detail]})
         if isinstance(data, dict):
             kept = {name: value for name, value in data.items() if value is not None or not self._is_left_out(name)}
             data = Texts(kept) if isinstance(data, Texts) else kept

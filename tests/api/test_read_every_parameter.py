@@ -115,3 +115,47 @@ def test_a_form_names_the_field_of_an_integer_beyond_2_to_the_53(acme: Customer,
     assert refused.json()["detail"].startswith("/input/id: A number is beyond 2^53")
     cut = start('{"id": ')
     assert (cut.status_code, cut.json()["errors"][0]["pointer"]) == (400, "/input")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("/api/v1/runs?created_after=", "2026-11-30T10:00:00+01:00", "in an address its `+` is written `%2B`"),
+        ("/api/v1/human-tasks?box=", "others", "is none of `"),
+    ],
+)
+def test_a_parameter_that_is_refused_says_what_it_takes(
+    acme: Customer, api: Api, path: str, value: str, told: str
+) -> None:
+    client = api(acme)
+    assert client.get(path + ("2026-11-30T10:00:00%2B01:00" if "created" in path else "done")).status_code == 200
+    refused = client.get(path + value)
+    assert (refused.status_code, told in refused.json()["detail"]) == (422, True), refused.content
+
+
+def test_a_choice_that_is_none_is_told_with_those_there_are(acme: Customer, api: Api) -> None:
+    client = api(acme)
+    body = {"segment": steps_in_a_row("input")}
+    url = "https://hooks.example.com/a"
+    assert client.post("/api/v1/runs", {**body, "callback": {"url": url, "events": ["segment.failed"]}}).status_code == 202
+    refused = client.post("/api/v1/runs", {**body, "callback": {"url": url, "events": ["run.done"]}})
+    (error,) = refused.json()["errors"]
+    assert (refused.status_code, error["pointer"]) == (422, "/callback/events/0")
+    assert error["detail"].startswith('"run.done" is none of ')
+    assert "`segment.completed`" in error["detail"]
+    assert client.post("/api/v1/runs?on_failure=error", body).status_code == 202
+    assert "none of `run`, `error`" in client.post("/api/v1/runs?on_failure=Error", body).json()["detail"]
+
+
+def test_a_body_that_was_written_as_json_twice_is_told_so(acme: Customer, api: Api) -> None:
+    client = api(acme)
+    body = json.dumps({"segment": steps_in_a_row("input")})
+
+    def sent(text: str) -> Any:
+        return client.generic("POST", "/api/v1/runs", text, content_type="application/json")
+
+    assert sent(body).status_code == 202
+    assert "JSON within JSON is written once too often" in sent(json.dumps(body)).json()["detail"]
+    other = sent("[1]").json()["detail"]
+    assert "This is no object" in other
+    assert "twice" not in other

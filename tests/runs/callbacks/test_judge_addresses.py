@@ -79,3 +79,10 @@ def test_a_caller_s_own_headers_pass() -> None:
 def test_headers_of_the_platform_and_unsendable_ones_are_refused(headers: list[tuple[str, str]]) -> None:
     with pytest.raises(HeaderRefused):
         check_own_headers(headers)
+
+
+def test_a_refused_http_says_what_to_add_and_that_helps() -> None:
+    with pytest.raises(EgressBlocked) as refused:
+        check_address("http://hooks.example.com/a", build_policy())
+    assert "by adding `hooks.example.com:80` to EGRESS_ALLOW_HOSTS" in refused.value.told
+    assert check_address("http://hooks.example.com/a", build_policy(allow_hosts=["hooks.example.com:80"]))
