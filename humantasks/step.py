@@ -10,7 +10,7 @@ from functools import partial
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from django.db import Error, connection
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from foundation.platform_faults import platform_fault
 from humantasks.forms import default_form
@@ -22,12 +22,15 @@ from humantasks.types import Priority, TaskType
 from kernel.types import Json
 from runs.step_api.base import Emit, StepCall, StepFailed, StepHandler, Wait
 from segments.catalog import AssigneeRef, Port, PortRef, Remark, StepConfig, StepType
+from segments.definition.config import FILLED
 from segments.definition.foreign_schemas import ignored_keywords, usable
 
 log = logging.getLogger(__name__)
 
 MAX_CHAIN_LENGTH: Final = 20
 MAX_CHOICES: Final = 200
+MAX_TITLE: Final = 300
+MAX_DESCRIPTION: Final = 20_000
 MAX_HOURS: Final = 24 * 366 * 5
 AGAIN_SECONDS: Final = 0.5
 THREADS: Final = 2
@@ -60,12 +63,27 @@ class Choice(BaseModel):
     label: str | None = Field(None, max_length=300)
 
 
+def _cut_to(most: int) -> AfterValidator:
+    """Cut a text that data has made longer than its author foresaw: no run is lost to that."""
+
+    def cut(text: str | None, info: ValidationInfo) -> str | None:
+        if text is None or len(text) <= most or info.context != FILLED:
+            return text
+        return f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+    return AfterValidator(cut)
+
+
 class HumanTaskConfig(StepConfig, json_schema_extra={"required": ["task_type"]}):
     """Config of the step: the question, the people, the deadline."""
 
     task_type: Literal["approval", "input", "review", "choice"] = Field("approval", description="What is asked")
-    title: str | None = Field(None, description="Shown in the inbox")
-    description: str | None = Field(None, description="Description for the person")
+    title: Annotated[str | None, _cut_to(MAX_TITLE)] = Field(
+        None, description=f"Shown in the inbox, its first {MAX_TITLE} characters"
+    )
+    description: Annotated[str | None, _cut_to(MAX_DESCRIPTION)] = Field(
+        None, description=f"Description for the person, its first {MAX_DESCRIPTION} characters"
+    )
     assignee_ref: Annotated[str | None, AssigneeRef()] = Field(
         None, description="Person or group asked: a group, an e-mail or a member"
     )
@@ -94,7 +112,7 @@ class HumanTaskConfig(StepConfig, json_schema_extra={"required": ["task_type"]})
     def _check_bounds(self) -> Self:
         if not 0 < self.timeout_hours <= MAX_HOURS:
             raise ValueError(f"`timeout_hours` is more than 0 and at most {MAX_HOURS}")
-        for name, text, most in (("title", self.title, 300), ("description", self.description, 20_000)):
+        for name, text, most in (("title", self.title, MAX_TITLE), ("description", self.description, MAX_DESCRIPTION)):
             if len(text or "") > most:
                 raise ValueError(f"`{name}` has at most {most} characters")
         if len(self.escalation_chain or ()) > MAX_CHAIN_LENGTH:

@@ -32,6 +32,7 @@ class FieldKind(StrEnum):
     TEXT = "text"
     LONG_TEXT = "long_text"
     EMAIL = "email"
+    PASSWORD = "password"  # noqa: S105 - a kind of field
     URI = "uri"
     INTEGER = "integer"
     NUMBER = "number"

@@ -352,6 +352,7 @@ _READERS: Final = {
     FieldKind.TEXT: _text,
     FieldKind.LONG_TEXT: _text,
     FieldKind.EMAIL: _stripped,
+    FieldKind.PASSWORD: _text,
     FieldKind.URI: _stripped,
     FieldKind.INTEGER: _integer,
     FieldKind.NUMBER: _number,

@@ -159,6 +159,7 @@ _FORMATS: Final[Mapping[str, tuple[FieldKind, Callable[[str, tzinfo], str | None
     "time": (FieldKind.TIME, _shown_time),
     "email": (FieldKind.EMAIL, _shown_line),
     "idn-email": (FieldKind.EMAIL, _shown_line),
+    "password": (FieldKind.PASSWORD, _shown_line),
     "uri": (FieldKind.URI, _shown_line),
     "iri": (FieldKind.URI, _shown_line),
 }

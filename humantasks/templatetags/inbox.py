@@ -28,6 +28,7 @@ INPUT_TYPES: Final = {
     FieldKind.TIME: "time",
     FieldKind.EMAIL: "email",
     FieldKind.URI: "url",
+    FieldKind.PASSWORD: "password",
 }
 INPUT_MODES: Final = {FieldKind.INTEGER: "numeric", FieldKind.NUMBER: "decimal"}
 
@@ -72,9 +73,10 @@ def states(field: Field) -> SafeString:
 def input_type(field: Field) -> str:
     """Choose the browser's widget; numbers are plain text, so that nothing typed is thrown away unread.
 
-    A date that was typed without the browser's help stays as it is.
+    A date that was typed without the browser's help stays as it is; a password is hidden in any case.
     """
-    return "text" if field.problems else INPUT_TYPES.get(field.kind, "text")
+    is_open = field.problems and field.kind is not FieldKind.PASSWORD
+    return "text" if is_open else INPUT_TYPES.get(field.kind, "text")
 
 
 @register.filter

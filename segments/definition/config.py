@@ -37,6 +37,8 @@ class TextKind(StrEnum):
     URL = Form.URL.value
 
 
+FILLED: Final = {"is_filled": True}
+"""Tells a config's model that no template stands in what it reads: data has had its say."""
 _MARKED: Final = {
     ExpressionText: TextKind.EXPRESSION,
     PromptText: TextKind.PROMPT,
@@ -150,7 +152,7 @@ def read_config(step_type: StepType, filled: Mapping[str, Json]) -> StepConfig:
         ConfigInvalid: It does not fit the model.
     """
     try:
-        return step_type.config.model_validate(filled)
+        return step_type.config.model_validate(filled, context=FILLED)
     except ValidationError as error:
         raise _config_invalid(error) from error
 

@@ -137,7 +137,9 @@ def test_a_choice_that_is_none_is_told_with_those_there_are(acme: Customer, api:
     client = api(acme)
     body = {"segment": steps_in_a_row("input")}
     url = "https://hooks.example.com/a"
-    assert client.post("/api/v1/runs", {**body, "callback": {"url": url, "events": ["segment.failed"]}}).status_code == 202
+    assert (
+        client.post("/api/v1/runs", {**body, "callback": {"url": url, "events": ["segment.failed"]}}).status_code == 202
+    )
     refused = client.post("/api/v1/runs", {**body, "callback": {"url": url, "events": ["run.done"]}})
     (error,) = refused.json()["errors"]
     assert (refused.status_code, error["pointer"]) == (422, "/callback/events/0")

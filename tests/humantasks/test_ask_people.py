@@ -47,6 +47,18 @@ def test_it_parks_and_goes_on_by_the_decision(acme: Tenant, ann: Membership, hos
     assert task_of(run_id).status == TaskStatus.COMPLETED
 
 
+def test_a_text_that_data_made_too_long_is_cut_and_no_run_is_lost(acme: Tenant, ann: Membership, host: Host) -> None:
+    for length in (5, 30_000):
+        subject = "s" * length
+        run_id = queue_run(acme, ask(title="{{ subject }}", description="{{ subject }}"), input={"subject": subject})
+        task = task_of(run_id)
+        if length == 5:
+            assert (task.title, task.description) == (subject, subject)
+        else:
+            assert (task.title, task.description) == ("s" * 299 + "\u2026", "s" * 19_999 + "\u2026")
+            assert task.data == {"subject": subject}
+
+
 SHOWN = {"amount": 12}
 CHOICES = {"task_type": "choice", "choices": ["express", "later"]}
 WAYS: list[tuple[dict[str, Any], dict[str, Any], str, Any]] = [

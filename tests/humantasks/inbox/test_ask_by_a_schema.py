@@ -24,6 +24,7 @@ def asked(schema: dict[str, Any], value: Any = ABSENT, *, required: bool = False
         ({"type": "string", "maxLength": 80}, FieldKind.TEXT),
         ({"type": "string", "maxLength": 2000}, FieldKind.LONG_TEXT),
         ({"type": "string", "format": "email"}, FieldKind.EMAIL),
+        ({"type": "string", "format": "password"}, FieldKind.PASSWORD),
         ({"type": "string", "format": "date"}, FieldKind.DATE),
         ({"type": "string", "format": "date-time"}, FieldKind.DATE_TIME),
         ({"type": "string", "format": "ipv4"}, FieldKind.TEXT),

@@ -294,3 +294,24 @@ def test_an_answer_of_a_quorum_is_kept_while_others_have_to_decide(acme: Custome
     assert send(browser, task, "approved").status_code == 303
     assert f"Your decision is kept: “{task.title}” Others have to decide as well." in browser.get("/inbox/").text
     assert again(task).status == TaskStatus.OPEN
+
+
+def test_a_password_is_hidden_while_it_is_typed_and_when_it_is_refused(acme: Customer, ann: Membership) -> None:
+    form = {
+        "type": "object",
+        "properties": {"pin": {"type": "string", "format": "password", "minLength": 9}, "note": {"type": "string"}},
+        "required": ["pin"],
+    }
+    task = a_task(acme.tenant, "input", form=form, data=None)
+    browser = client_of(ann)
+    page = browser.get(f"/inbox/tasks/{task.id}/")
+    answer = page.context["page"].answer
+    posted = {"decision": "approved", "content_hash": answer.content_hash, "comment": "", "data/pin": "short"}
+    refused = browser.post(f"/inbox/tasks/{task.id}/decide/", {**posted, "data/note": "x"})
+    assert refused.status_code == 422
+    for text in (page.content.decode(), refused.content.decode()):
+        kinds = dict(re.findall(r'name="data/(pin|note)" type="(\w+)"', text))
+        assert kinds == {"pin": "password", "note": "text"}
+    taken = browser.post(f"/inbox/tasks/{task.id}/decide/", {**posted, "data/pin": "long enough", "data/note": "x"})
+    assert taken.status_code == 303
+    assert again(task).decisions.get().data == {"pin": "long enough", "note": "x"}
