@@ -71,6 +71,9 @@ class Pagination(BaseModel):
     items: Annotated[OptionalText, ExpressionText()] = Field(
         None, description="Expression that gives a page's list; the answer itself without it"
     )
+    end_statuses: Annotated[list[int], _Unset] = Field(
+        [], description="Statuses of a page behind the first that mean that there is none, such as 404"
+    )
     max_pages: int = Field(DEFAULT_PAGES, ge=1, le=MAX_PAGES, description="More pages than this fail the step")
 
     @field_validator("next", "cursor", "items")

@@ -28,8 +28,7 @@ LINK_UNREADABLE: Final = (
     "The header Link speaks of a next page, but not as `<address>; rel=next`: read its address with `pagination.next`."
 )
 BEHIND_THE_LAST: Final = (
-    "If that is how the host answers behind its last page, name the status in `accept_statuses`, and let "
-    "`pagination.items` give an empty list then: `response.results ?? []`."
+    "If that is how the host answers behind its last page, name the status in `pagination.end_statuses`."
 )
 _STATUSES_OF_END: Final = frozenset((httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND))
 NO_ROOM: Final = "The answer came, but there was no room to evaluate {place}."
@@ -50,6 +49,7 @@ async def read_pages(
     items: list[Json] = []
     seen: set[tuple[str, bytes | None]] = set()
     request = _first(pagination, first)
+    last: HttpAnswer | None = None
     while True:
         if (request.url, request.content) in seen:
             raise StepFailed("PAGINATION_LOOP", "A page names itself or an earlier one as the next.")
@@ -60,6 +60,9 @@ async def read_pages(
         seen.add((request.url, request.content))
         if answer.status == httpx.codes.NO_CONTENT:
             return items, answer
+        if last is not None and answer.status in pagination.end_statuses:
+            return items, last
+        last = answer
         page = AnswerPage(call, answer, number=len(seen), count=len(items))
         found = await _items(pagination, page)
         items += found
@@ -76,10 +79,11 @@ async def _answer(
 ) -> HttpAnswer:
     """Ask for a page. One behind the first is asked again here: an attempt of its own would begin with the first."""
     request = replace(request, headers={"idempotency-key": call.next_key(), **request.headers})
+    accepted = (*config.accept_statuses, *(() if is_first else pagination.end_statuses))
     tries = 0
     while True:
         try:
-            return await exchange(call, request, accepted=config.accept_statuses, patient=not is_first)
+            return await exchange(call, request, accepted=accepted, patient=not is_first)
         except StepFailed as failure:
             asked = failure.retry_after_seconds
             seconds = FIRST_WAIT_SECONDS * 2**tries if asked is None else asked

@@ -62,9 +62,30 @@ async def test_a_refusal_behind_the_last_page_says_what_to_write(bench: Bench, u
     config = {"method": "GET", "url": f"{url}/pages", "pagination": counted}
     failure = await bench.fail(config)
     assert (failure.code, failure.details["status"]) == ("HTTP_STATUS", status)
-    assert "accept_statuses" in failure.message
+    assert "`pagination.end_statuses`" in failure.message
     bench.server.route("GET", "/pages", pages)
     counted["items"] = "response.results ?? []"
     assert (await bench.run({**config, "accept_statuses": [status]})).ports["response"] == [1]
     bench.server.route("GET", "/pages", Answer(status))
-    assert "accept_statuses" not in (await bench.fail(config)).message
+    assert "end_statuses" not in (await bench.fail(config)).message
+
+
+@pytest.mark.parametrize("status", [404, 400])
+@pytest.mark.parametrize("way", [{"page": "page"}, {"offset": "skip"}, {"next": "response.next"}])
+async def test_a_status_that_means_the_end_ends_behind_the_first_page_only(
+    bench: Bench, url: str, way: dict[str, str], status: int
+) -> None:
+    config = {
+        "method": "GET",
+        "url": f"{url}/rows",
+        "pagination": {**way, "items": "response.rows", "end_statuses": [status]},
+        "response_headers": ["X-Total"],
+    }
+    first = Answer(body={"rows": [1], "next": "?page=2"}, headers={"X-Total": "1"})
+    bench.server.route("GET", "/rows", [first, Answer(status=status, body={"detail": "Invalid page."})])
+    ports = (await bench.run(config)).ports
+    assert (ports["response"], ports["status"], ports["headers"]) == ([1], 200, {"x-total": "1"})
+    bench.server.route("GET", "/rows", [first, Answer(status=403)])
+    assert (await bench.fail(config)).details["status"] == 403
+    bench.server.route("GET", "/rows", Answer(status=status))
+    assert (await bench.fail(config)).details["status"] == status
