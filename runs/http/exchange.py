@@ -12,6 +12,7 @@ import httpx
 from kernel.egress import (
     ANSWERS,
     COOKIES,
+    IS_CUT,
     OF_TRUST,
     REDIRECTS,
     BodyTooLarge,
@@ -35,6 +36,7 @@ from runs.step_api.cookies import COOKIES as COOKIES_TOLD
 
 READ_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
 UNREAD = "With `response_as: none` it is not read."
+CUT = "The host sent more than its `Content-Length` says: the rest is left out."
 MADE = "The {method} was answered with status {status}, so it is not made again: see what it did."
 DONE_ALREADY = {"DELETE": (404, 409, 410, 412), "PUT": (409, 412)}
 """What a host answers when it is asked again for what it has done."""
@@ -87,7 +89,8 @@ class _Exchange:
     """One call of a step.
 
     ``started`` is when it was announced, by ``time.monotonic``; ``arrived`` whether it got to the other side;
-    ``redirects`` are those that were followed; ``cookies`` are the connection's, if it keeps them.
+    ``redirects`` are those that were followed; ``cookies`` are the connection's, if it keeps them; ``is_cut``: more
+    came than the answer's length says.
     """
 
     call: StepCall
@@ -98,6 +101,7 @@ class _Exchange:
     started: float | None = field(default=None, init=False)
     redirects: list[Redirect] = field(default_factory=list, init=False)
     cookies: CookieStore | None = field(default=None, init=False)
+    is_cut: bool = field(default=False, init=False)
 
     async def go(self, accepted: Collection[int], *, patient: bool) -> HttpAnswer:
         """Do it; raises as ``exchange``."""
@@ -148,21 +152,20 @@ class _Exchange:
         return self._made() is not None or (self.arrived and not was_refused)
 
     def _detour(self) -> dict[str, Json]:
-        """Tell where redirects led, and what of the request went with them."""
-        if not self.redirects:
-            return {}
-        secrets = self._secrets()
+        """Tell where redirects led, what of the request went with them, and what of the answer is left out."""
+        secrets = self._secrets() if self.redirects else ()
         hops: list[Json] = [
             {"status": hop.status, "method": hop.method, "url": shown_address(hop.url, secrets)}
             for hop in self.redirects
         ]
-        return {"redirects": hops} | ({} if (remark := self._remark()) is None else {"remark": remark})
+        remark = self._remark()
+        return ({"redirects": hops} if hops else {}) | ({} if remark is None else {"remark": remark})
 
     def _remark(self) -> str | None:
-        """Say so where a redirect took the method and the body away, as browsers have it."""
+        """Say so where a redirect took the method and the body away, as browsers have it, or where an answer is cut."""
         last = self.redirects[-1].method if self.redirects else self.request.method
         if last == self.request.method:
-            return None
+            return CUT if self.is_cut else None
         status = next(hop.status for hop in self.redirects if hop.method != self.request.method)
         return (
             f"The host redirected the {self.request.method} with {status}: it was followed by {last}, without its body."
@@ -285,6 +288,9 @@ class _Exchange:
         except (BodyTooLarge, BodyUnreadable, ConnectionFailed, DeadlineExceeded):
             if not is_error:
                 raise
+        else:
+            connection = response.extensions.get("network_stream")
+            self.is_cut = bool(content) and connection is not None and connection.get_extra_info(IS_CUT) is True
         finally:
             await response.aclose()
         return bytes(content)

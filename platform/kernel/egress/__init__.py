@@ -4,6 +4,7 @@ Start at `client.open_client`. `policy` decides (pure), `backend` resolves once 
 addresses that were judged, `transport` bounds the body, `client` follows redirects and keeps time.
 """
 
+from kernel.egress.answers.framing import IS_CUT
 from kernel.egress.client import EgressClient, SyncEgressClient, open_client, open_sync_client
 from kernel.egress.cookies import COOKIES, Cookie, CookieStore, merge_cookies
 from kernel.egress.errors import (
@@ -24,6 +25,7 @@ from kernel.egress.trust import TLS, build_ssl_context
 __all__ = [
     "ANSWERS",
     "COOKIES",
+    "IS_CUT",
     "OF_TRUST",
     "REDIRECTS",
     "TLS",

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpcore
 
+from kernel.egress.answers.framing import IS_CUT
 from kernel.egress.answers.head import HeadBound
 from kernel.egress.answers.pace import Pace
 from kernel.egress.answers.unread import drained, has_unread, was_ended
@@ -313,7 +314,7 @@ class SyncBoundedStream(httpcore.NetworkStream):
 def _extra_info(stream: Any, head: HeadBound, info: str) -> Any:
     if info == "is_readable" and (head.body.has_surplus or has_unread(stream)):
         return True
-    return stream.get_extra_info(info)
+    return head.body.is_cut if info == IS_CUT else stream.get_extra_info(info)
 
 
 def _check_end(stream: Any, head: HeadBound) -> None:

@@ -40,3 +40,23 @@ async def test_over_tls_an_answer_without_a_length_is_whole_only_if_its_end_was_
         assert (failure.code, failure.retryable) == ("CONNECTION_FAILED", method == "GET")
         assert (failure.details["status"], failure.details["reason"]) == (200, "broken")
         assert server.count("/cut") == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "is_told"),
+    [
+        (b"200 OK", b"Content-Length: 9\r\n\r\nid;total\n1;5\n", True),
+        (b"200 OK", b"Content-Length: 13\r\n\r\nid;total\n1;5\n", False),
+        (b"200 OK", b"Content-Length: 13\r\n\r\nid;total\n1;5\n\r\n", False),
+        (b"204 No Content", b"\r\n{}", False),
+    ],
+)
+async def test_what_an_answer_has_beyond_its_length_is_told(
+    bench: Bench, url: str, head: bytes, body: bytes, is_told: bool
+) -> None:
+    raw = b"HTTP/1.1 " + head + b"\r\nContent-Type: text/csv\r\n" + body
+    bench.server.route("GET", "/rows", Answer(raw=raw))
+    emitted = await bench.run({"method": "GET", "url": f"{url}/rows"})
+    assert emitted.ports["response"] in {"id;total\n", "id;total\n1;5\n", None}
+    kind, told = bench.journal[-1]
+    assert (kind, "Content-Length" in told.get("remark", "")) == ("action.completed", is_told)

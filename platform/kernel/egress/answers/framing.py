@@ -8,6 +8,8 @@ from kernel.egress.answers.body import MAX_PIECES
 from kernel.egress.errors import BodyUnreadable
 
 CLOSE: Final = b"Connection: close"
+IS_CUT: Final = "llmteam.is_cut"
+"""What a connection's stream tells of the answer that has just been read (``Body.is_cut``)."""
 ODD_LENGTH: Final = "The answer's head has a Content-Length that is none, or several that differ."
 ODD_CODING: Final = "The answer's head has a Transfer-Encoding that is not known."
 ODD_PIECE: Final = "The answer's body has a piece that is no HTTP."
@@ -37,6 +39,10 @@ class Body(Protocol):
         """Whether more came than belongs to it."""
 
     @property
+    def is_cut(self) -> bool:
+        """Whether that may belong to it all the same: its length is less than what came, which is more than blanks."""
+
+    @property
     def ends_by_close(self) -> bool:
         """Whether only the end of its connection ends it."""
 
@@ -54,7 +60,7 @@ class Body(Protocol):
 class BodyToTheEnd:
     """A body that ends with its connection."""
 
-    has_surplus = False
+    has_surplus = is_cut = False
     ends_by_close = True
 
     def at_most(self, wanted: int) -> int:
@@ -73,7 +79,8 @@ class BodyOfLength:
 
     def __init__(self, length: int) -> None:
         self._left = length
-        self.has_surplus = False
+        self._is_empty = not length
+        self.has_surplus = self.is_cut = False
 
     def at_most(self, wanted: int) -> int:
         """Give how many bytes to read next."""
@@ -81,8 +88,9 @@ class BodyOfLength:
 
     def take(self, data: bytes) -> bytes:
         """Pass on what belongs to it."""
-        self.has_surplus = self.has_surplus or len(data) > self._left
-        passed = data[: self._left]
+        passed, surplus = data[: self._left], data[self._left :]
+        self.has_surplus = self.has_surplus or bool(surplus)
+        self.is_cut = self.is_cut or (bool(surplus.strip()) and not self._is_empty)
         self._left -= len(passed)
         return passed
 
@@ -93,7 +101,7 @@ class BodyInChunks:
     The lines behind the last chunk are left out: nobody reads them. Takes linear time.
     """
 
-    ends_by_close = False
+    ends_by_close = is_cut = False
 
     def __init__(self) -> None:
         self.has_ended = self.has_surplus = False
