@@ -1,7 +1,7 @@
 """Strict bodies and queries, for every app: unknown fields and wrong types are refused, nothing is ignored."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,6 +14,9 @@ from kernel.paging import MAX_CURSOR_LENGTH
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 250
+
+
+_TWICE: Final = "This is no object, but a text: JSON within JSON is written once too often."
 
 
 class NotAvailable(Invalid):
@@ -30,6 +33,7 @@ class Strict(serializers.Serializer[Any]):
     In JSON a number is no text and a text no number; in a form and in an address (``Texts``) everything is a text.
     """
 
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "This is no object."}
     not_available: ClassVar[dict[str, str]] = {}
     """By field: the sentence a caller gets who sends it."""
     elsewhere: ClassVar[Mapping[str, str]] = {}
@@ -52,9 +56,8 @@ class Strict(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         """Check the members' names first, all at once."""
         violations: dict[str, Any] = {}
-        if not isinstance(data, Mapping):
-            what = "a text: JSON within JSON is written once too often" if isinstance(data, str) else "something else"
-            detail = serializers.ErrorDetail(f"This is no object, but {what}.", "invalid")
+        if isinstance(data, str) and self.parent is None:
+            detail = serializers.ErrorDetail(_TWICE, "invalid")
             raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [detail]})
         if isinstance(data, dict):
             kept = {name: value for name, value in data.items() if value is not None or not self._is_left_out(name)}

@@ -15,6 +15,7 @@ from tenants.connections.options import option_problems
 from tenants.models import ConnectionAuth, ConnectionKind
 
 REF: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_BEGINS_AS_URL: Final = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 _CREDENTIAL: Final = re.compile(r"authorization|cookie|token|secret|password|api-?key|^x-.*-key$", re.IGNORECASE)
 POINTERS: Final[Mapping[str, str]] = {
     "auth": "/auth/type",
@@ -193,6 +194,10 @@ def _of_another_kind(spec: ConnectionSpec) -> Iterator[ErrorItem]:
 
 
 def _of_url(name: str, url: str, policy: Policy) -> Iterator[ErrorItem]:
+    if _BEGINS_AS_URL.match(url) is None:
+        detail = "The address begins with neither https:// nor http://, or names no host."
+        yield _item(name, EgressBlocked.code, detail, "Write it as https://host/path.")
+        return
     try:
         check_url(url, policy)
     except EgressBlocked as error:

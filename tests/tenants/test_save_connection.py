@@ -259,3 +259,19 @@ def test_two_tenants_have_their_own_of_one_name(acme: Customer, globex: Customer
     assert (secret_of(acme, "crm"), secret_of(globex, "crm")) == (SECRET, "of globex")
     assert api(globex).delete("/api/v1/connections/crm").status_code == 204
     assert secret_of(acme, "crm") == SECRET
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:8000", "crm.example.com/api", "http://", "https:///api", "ftp://crm.example.com"]
+)
+def test_an_address_without_scheme_or_host_is_told_as_one_and_no_policy_is_blamed(
+    acme: Customer, api: Api, address: str
+) -> None:
+    client = api(acme)
+    assert client.put("/api/v1/connections/crm", CRM).status_code == 201
+    refused = client.put("/api/v1/connections/crm", {**CRM, "base_url": address})
+    (error,) = refused.json()["errors"]
+    assert (refused.status_code, error["pointer"]) == (422, "/base_url")
+    assert "neither https:// nor http://" in error["detail"]
+    assert error["hint"] == "Write it as https://host/path."
+    assert "policy" not in refused.content.decode()
