@@ -21,10 +21,9 @@ from segments.expressions.limits import (
     Fuel,
     too_many_values,
 )
-from segments.expressions.members import key_of, member_of, method_of, no_key
 from segments.expressions.methods import METHODS, cut
 from segments.expressions.nodes import Coalesce, OptionalChain, OptionalLink
-from segments.expressions.operators import COMPARISONS, OF_INTEGERS, OF_NUMBERS, OPERATORS, PREFIXES
+from segments.expressions.operators import COMPARISONS, OF_INTEGERS, OF_NUMBERS, OPERATORS, PREFIXES, key_of
 from segments.expressions.values import (
     NUMBERS,
     MadeList,
@@ -36,7 +35,7 @@ from segments.expressions.values import (
     need_integer,
     text_of,
 )
-from segments.expressions.wording import ELSEWHERE, nearest
+from segments.expressions.wording import ELSEWHERE, date_hint, nearest
 
 TEXT_FORMAT = re.compile(r"[<>^]?(?:[1-9][0-9]{0,2})?")
 
@@ -131,7 +130,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
             raise ExpressionFailed(f"{quoted(node.attr)} is a method.", hint=f"call it: `.{node.attr}(...)`")
         if isinstance(node.value, OptionalLink) and kind == "object":
             return None
-        raise no_key(kind, node.attr, base)
+        raise _no_key(kind, node.attr, base)
 
     def _eval_subscript(self, node: ast.Subscript) -> Json:
         self.fuel.left -= 2 * LEAF_TICKS
@@ -141,7 +140,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
             return MadeList(part) if isinstance(part, list) else part
         key = self._eval(node.slice)
         if kind_of(base) == "object":
-            return member_of(node, base, key)
+            return _member(node, base, key)
         if not isinstance(base, str | list):
             raise ExpressionFailed(f"{named(base).capitalize()} has no keys.")
         index = need_integer(key, f"The place in {named(base)}")
@@ -161,7 +160,7 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         function = node.func
         if isinstance(function, ast.Attribute):
             base = self._eval(function.value)
-            call = method_of(base, function.attr, len(node.args), node.keywords).call
+            call = _method(base, function.attr, len(node.args), node.keywords).call
             result = call(self.fuel, base, *[self._eval(argument) for argument in node.args])
         else:
             arguments = [self._eval(argument) for argument in node.args]
@@ -365,3 +364,34 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
         OptionalChain: _eval_optional_chain,
         OptionalLink: _eval_optional_link,
     }
+
+
+def _member(node: ast.Subscript, base: Any, key: Json) -> Json:
+    """Give what an object has under a key; null behind `?.` where it has none."""
+    if not isinstance(key, str):
+        raise ExpressionFailed(f"The keys of an object are texts, not {named(key)}.")
+    if key in base:
+        return cast("Json", base[key])
+    if isinstance(node.value, OptionalLink):
+        return None
+    raise _no_key("object", key if isinstance(node.slice, ast.Constant) else None, base)
+
+
+def _no_key(kind: str, key: str | None, base: Any) -> ExpressionFailed:
+    if kind != "object":
+        hint = date_hint(kind, key) or ELSEWHERE.get(key or "") or nearest(key or "", METHODS.get(kind, ()))
+        return MissingName(f"{named(base).capitalize()} has no {quoted(key or '')}.", wanted=None, hint=hint)
+    told = "such key" if key is None else f"key {quoted(key)}"
+    return MissingName(f"The object has no {told}.", wanted=key, candidates=base, is_absent=True)
+
+
+def _method(base: Json, name: str, count: int, keywords: list[ast.keyword]) -> Any:
+    kind = kind_of(base)
+    signature = METHODS.get(kind, {}).get(name)
+    if signature is None:
+        hint = date_hint(kind, name) or ELSEWHERE.get(name) or nearest(name, METHODS.get(kind, ()))
+        raise ExpressionFailed(f"{named(base).capitalize()} has no method {quoted(name)}.", hint=hint)
+    complaint = signature.complaint(count, [keyword.arg or "" for keyword in keywords])
+    if complaint:
+        raise ExpressionFailed(f"{quoted(name)} {complaint}")
+    return signature

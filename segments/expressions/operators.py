@@ -128,6 +128,13 @@ def keep_sign(value: Json) -> Json:
     return value
 
 
+def key_of(value: Json) -> str:
+    """Give a key of an object."""
+    if not isinstance(value, str):
+        raise ExpressionFailed(f"The keys of an object are texts, not {named(value)}.", hint="write `str(key)`")
+    return value
+
+
 def position_in(fuel: Fuel, item: Json, values: list[Json]) -> int | None:
     """Find the first value of a list that equals an item, at a cost in proportion to the list."""
     fuel.read_list(len(values))

@@ -116,6 +116,11 @@ OF_DATES = dict.fromkeys(
 """What dates have in other languages, where they are no texts."""
 
 
+def date_hint(kind: str, name: str | None) -> str | None:
+    """Say what to write for what dates have in other languages."""
+    return OF_DATES.get(name or "") if kind == "text" else None
+
+
 def nearest(wanted: str, candidates: Iterable[object]) -> str | None:
     """Say which existing name was probably meant.
 
