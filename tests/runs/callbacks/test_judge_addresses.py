@@ -84,5 +84,5 @@ def test_headers_of_the_platform_and_unsendable_ones_are_refused(headers: list[t
 def test_a_refused_http_says_what_to_add_and_that_helps() -> None:
     with pytest.raises(EgressBlocked) as refused:
         check_address("http://hooks.example.com/a", build_policy())
-    assert "by adding `hooks.example.com:80` to EGRESS_ALLOW_HOSTS" in refused.value.told
+    assert "by adding `hooks.example.com:80` to EGRESS_ALLOW_HOSTS" in refused.value.explanation
     assert check_address("http://hooks.example.com/a", build_policy(allow_hosts=["hooks.example.com:80"]))
