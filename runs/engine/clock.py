@@ -22,14 +22,14 @@ class DatabaseClock:
             self._offset = offset
 
     def now(self) -> float:
-        """Return the present time.
+        """Return the present time, in whole microseconds: what the journal keeps of it is the same number.
 
         Raises:
             RuntimeError: It was never set.
         """
         if self._offset is None:
             raise _unread()
-        return time.monotonic() + self._offset
+        return round(time.monotonic() + self._offset, 6)
 
     def steady(self, at: float) -> float:
         """Return what this machine's steady clock shows at a time of the database; raises as ``now``."""

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from runs.engine.clock import DatabaseClock
+from runs.engine.store.connection import connect_blocking
 from runs.step_api.base import Emit, Next, StepCall, StepFailed, Wait
 from tenants.models import Tenant
 from tests.support.engine import events_of, get_run, queue_run, wait_for, wait_until_over
@@ -10,6 +12,9 @@ from tests.support.host import running_host
 from tests.support.segments import segment, step
 
 SEEN: list[Any] = []
+KEPT = (
+    "select extract(epoch from to_timestamp(at))::float8 from unnest(%s::float8[]) with ordinality t(at, n) order by n"
+)
 
 
 async def fail_the_first_attempt(call: StepCall, run: Next) -> Emit | Wait:
@@ -55,3 +60,13 @@ def test_another_host_draws_the_same_in_the_next_attempt(acme: Tenant, settings:
     assert len({first["id"], first["other"][0], last["id"]}) == 3
     assert datetime.fromisoformat(last["started_at"]) == run.started_at
     assert (last["run"], last["tenant"]) == (str(run_id), "acme")
+
+
+def test_the_journal_keeps_exactly_the_times_that_were_shown(transactional_db: None) -> None:
+    """Of times with parts of a microsecond Postgres rounds one in eight otherwise than Python does."""
+    clock = DatabaseClock()
+    clock.set(1_796_000_000.123, asked_at=0, answered_at=0)
+    shown = [clock.now() for _ in range(20_000)]
+    with connect_blocking("test") as connection:
+        kept = [row[0] for row in connection.execute(KEPT, [shown]).fetchall()]
+    assert kept == shown
