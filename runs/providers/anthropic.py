@@ -148,8 +148,9 @@ class Events:
         self._answer_tool = answer_tool
         self._ends = FinishReasons(PLACE, stop)
         self._message: dict[str, Any] = {}
-        self._blocks: dict[Any, dict[str, Any]] = {}
-        self._pieces: dict[Any, list[str]] = {}
+        self._blocks: list[dict[str, Any]] = []
+        self._pieces: list[list[str]] = []
+        self._places: dict[Any, int] = {}
         self._is_complete = False
         self.has_counted = False
 
@@ -164,7 +165,7 @@ class Events:
         """Give the answer as if it had come in one."""
         if not (self._is_complete or is_done or self._ends.has_come):
             raise failed("LLM_CONNECTION_FAILED")
-        content = [self._whole(index, block) for index, block in self._blocks.items()]
+        content = [self._whole(block, pieces) for block, pieces in zip(self._blocks, self._pieces, strict=True)]
         return cast("Json", self._message | {"content": content, **self._ends.written()})
 
     @property
@@ -172,8 +173,8 @@ class Events:
         """Whether the service said why the answer ended."""
         return self._is_complete or self._ends.has_come
 
-    def _whole(self, index: Any, block: dict[str, Any]) -> dict[str, Any]:
-        kind, text = block["type"], joined(self._pieces[index])
+    def _whole(self, block: dict[str, Any], pieces: list[str]) -> dict[str, Any]:
+        kind, text = block["type"], joined(pieces)
         if kind == "tool_use":
             return block | {"input": read_arguments(text)} if text else block
         return block | {kind: text} if kind in _TEXTS else block
@@ -198,24 +199,32 @@ class Events:
         return ""
 
     def _begin(self, index: Any, block: dict[str, Any]) -> None:
-        self._blocks[index] = block
+        """Begin a block: another one also under the index of one before, as gateways number all of them 0.
+
+        One that has its id begins once.
+        """
+        if block.get("id") and any(one.get("id") == block["id"] for one in self._blocks):
+            return
+        self._places[index] = len(self._blocks)
+        self._blocks.append(block)
         told = block.get(block["type"]) if block["type"] in _TEXTS else None
-        self._pieces[index] = [told] if isinstance(told, str) else []
+        self._pieces.append([told] if isinstance(told, str) else [])
 
     def _add_piece(self, index: Any, delta: Any) -> str:
         kind = _DELTAS.get(delta["type"])
         if kind is None:
             return ""
-        if index not in self._blocks:
+        if index not in self._places:
             self._begin(index, {"type": _BLOCKS[kind]})
-        piece = delta[kind]
+        place = self._places[index]
+        block, piece = self._blocks[place], delta[kind]
         if kind == "signature":
-            self._blocks[index]["signature"] = piece
+            block["signature"] = piece
         elif isinstance(piece, str):
-            self._pieces[index].append(piece)
+            self._pieces[place].append(piece)
         else:
-            self._blocks[index]["input"] = piece
-        is_heard = kind == "text" or self._blocks[index].get("name", "") == self._answer_tool
+            block["input"] = piece
+        is_heard = kind == "text" or block.get("name", "") == self._answer_tool
         return piece if is_heard and isinstance(piece, str) else ""
 
 
@@ -296,17 +305,18 @@ def _texts(blocks: list[dict[str, Json]], kind: str) -> str:
 
 
 def _read_calls(blocks: list[dict[str, Json]], request: CompletionRequest) -> tuple[tuple[ToolCall, ...], str | None]:
-    """Read the calls, each by an id of its own, and what was given as the answer."""
+    """Read the calls, each by an id of its own, and what was given as the answer: of several that differ, all."""
     answer_tool = _answer_tool(request)
     used = [block for block in blocks if block.get("type") == "tool_use"]
-    given = [block.get("input") for block in used if block.get("name") == answer_tool]
+    inputs = [block.get("input") for block in used if block.get("name") == answer_tool]
+    given = dict.fromkeys(one if isinstance(one, str) else dump_json(one) for one in inputs)
     earlier = sum(len(turn.tool_calls) for turn in request.messages)
     calls = tuple(
         ToolCall(str(block.get("id") or f"call_{place}"), str(block.get("name")), read_arguments(block.get("input")))
         for place, block in enumerate(used, earlier)
         if block.get("name") != answer_tool
     )
-    return calls, None if not given else given[-1] if isinstance(given[-1], str) else dump_json(given[-1])
+    return calls, "\n".join(given) if given else None
 
 
 def _kept(blocks: list[dict[str, Json]], request: CompletionRequest) -> Kept | None:

@@ -27,6 +27,8 @@ SENT_BACK: Final = ("reasoning_content", "reasoning_details")
 """What a service that gave them wants back with the calls of its tools."""
 
 
+_OF_PLAIN_TEXT: Final = frozenset(("content", "role"))
+"""All that most pieces have."""
 _TEXTS: Final = ("text", "refusal", *_THOUGHTS)
 """Parts of a message that are said or thought."""
 
@@ -43,6 +45,7 @@ class Chunks:
         self._details: list[Json] = []
         self._left_out: dict[str, None] = {}
         self._calls: dict[Any, _Call] = {}
+        self._latest: dict[Any, _Call] = {}
         self._number: Any = None
 
     def add(self, event: Any) -> str:
@@ -98,6 +101,10 @@ class Chunks:
         return bool(self._calls or self._texts["content"])
 
     def _add_delta(self, delta: Any) -> str:
+        plain = delta.get("content")
+        if isinstance(plain, str) and _OF_PLAIN_TEXT.issuperset(delta):
+            self._texts["content"].append(plain)
+            return plain
         text, thought = read_content(delta.get("content"))
         self._texts["content"].append(text)
         self._texts["reasoning_content"].append(thought)
@@ -115,13 +122,11 @@ class Chunks:
     def _add_call(self, place: int, piece: Any) -> None:
         """Add a piece of a call; some servers send whole calls, and number none or all alike."""
         index = piece.get("index")
-        key = place if index is None else index
-        known = self._calls.get(key)
-        if known is not None and known.is_other(piece):
-            key = piece.get("id") or (key, len(self._calls))
-            known = self._calls.get(key)
-        if known is None:
-            known = self._calls[key] = _Call(self._tools)
+        number = place if index is None else index
+        known = self._latest.get(number)
+        if known is None or (not known.is_again(piece) and known.is_other(piece)):
+            key = number if known is None else piece.get("id") or (number, len(self._calls))
+            known = self._latest[number] = self._calls.setdefault(key, _Call(self._tools))
         known.add(piece)
 
 
@@ -147,9 +152,10 @@ class _Call:
         """Take the next piece."""
         told = piece.get("function") or {}
         arguments = told.get("arguments")
-        if self._is_again(piece):
-            return
+        is_again = self.is_again(piece)
         self.call_id = self.call_id or piece.get("id")
+        if is_again:
+            return
         self._add_name(told.get("name") or "")
         self._extra = piece.get("extra_content") or self._extra
         if isinstance(arguments, str):
@@ -157,11 +163,15 @@ class _Call:
         elif arguments:
             self._object = arguments
 
-    def _is_again(self, piece: Any) -> bool:
-        """Tell whether a piece is the whole call once more."""
-        arguments = (piece.get("function") or {}).get("arguments")
-        is_same = bool(self.call_id and self._arguments) and piece.get("id") == self.call_id
-        return is_same and isinstance(arguments, str) and arguments == "".join(self._arguments) and self._is_complete
+    def is_again(self, piece: Any) -> bool:
+        """Tell whether a piece is the whole call once more, with or without its id and its name."""
+        told = piece.get("function") or {}
+        arguments = told.get("arguments")
+        call_id = piece.get("id") or self.call_id
+        is_same = call_id == (self.call_id or call_id) and told.get("name") in (None, "", self._name)
+        if not (is_same and isinstance(arguments, str) and self._arguments):
+            return False
+        return arguments == "".join(self._arguments) and self._is_complete
 
     def _add_name(self, name: str) -> None:
         """Take a name, again, or the next piece of one that makes the name of a tool."""

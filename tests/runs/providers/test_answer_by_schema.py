@@ -119,6 +119,20 @@ async def test_a_tool_of_the_answer_s_name_is_no_answer(anthropic: ModelBench) -
 
 
 @pytest.mark.parametrize("on_delta", [None, _nothing])
+async def test_two_answers_that_differ_are_both_kept(anthropic: ModelBench, on_delta: Any) -> None:
+    """Which one is meant is not ours to say: whoever reads them finds two values, and asks again."""
+    pay, keep = {"reason": "late", "refund": True}, {"reason": "late", "refund": False}
+    for inputs, kept in (((pay, pay), [pay]), ((pay, keep), [pay, keep])):
+        calls = tuple(Call("give_answer", value, f"c{place}") for place, value in enumerate(inputs))
+        anthropic.answers(Reply(calls=calls, finish="tool_calls"))
+
+        reply = await anthropic.ask(response_schema=CLOSED, on_delta=on_delta)
+
+        assert [json.loads(line) for line in reply.text.splitlines()] == kept
+        assert (reply.finish_reason, reply.tool_calls) == ("stop", ())
+
+
+@pytest.mark.parametrize("on_delta", [None, _nothing])
 async def test_an_answer_cut_off_says_so_and_keeps_what_came(bench: ModelBench, on_delta: Any) -> None:
     bench.answers(Reply('{"reason": "la', finish="length"))
 

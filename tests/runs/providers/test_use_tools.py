@@ -88,6 +88,67 @@ async def test_calls_of_servers_that_number_them_not_are_told_apart(openai: Mode
     assert reply.finish_reason == "tool_calls"
 
 
+ONCE = [{"index": 0, "id": "a", "function": {"name": "lookup", "arguments": '{"id": "1"}'}}]
+UNNAMED = [{"index": 0, "function": {"name": "lookup", "arguments": '{"id": "1"}'}}]
+UNNUMBERED = [{"function": {"name": "lookup", "arguments": '{"id": "1"}'}}]
+OTHER = [{"function": {"name": "lookup", "arguments": '{"id": "2"}'}}]
+
+
+@pytest.mark.parametrize(
+    ("deltas", "ids"),
+    [
+        ((ONCE, ONCE), ["1"]),
+        ((ONCE, UNNAMED), ["1"]),
+        ((UNNAMED, ONCE), ["1"]),
+        ((UNNUMBERED, UNNUMBERED), ["1"]),
+        ((UNNUMBERED, OTHER), ["1", "2"]),
+        ((UNNUMBERED, OTHER, OTHER), ["1", "2"]),
+        ((UNNUMBERED * 2,), ["1", "1"]),
+    ],
+)
+async def test_a_call_that_is_sent_twice_is_made_once(openai: ModelBench, deltas: Any, ids: list[str]) -> None:
+    reply = await _streamed(openai, *({"tool_calls": calls} for calls in deltas))
+    assert [call.arguments for call in reply.tool_calls] == [{"id": one} for one in ids]
+
+
+def _block(index: int, start: dict[str, Any], delta: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"type": "content_block_start", "index": index, "content_block": start},
+        {"type": "content_block_delta", "index": index, "delta": delta},
+        {"type": "content_block_stop", "index": index},
+    ]
+
+
+def _lookup(index: int, call_id: str, order: str) -> list[dict[str, Any]]:
+    start = {"type": "tool_use", "id": call_id, "name": "lookup", "input": {}}
+    return _block(index, start, {"type": "input_json_delta", "partial_json": json.dumps({"id": order})})
+
+
+@pytest.mark.parametrize("indices", [(0, 1, 2, 3), (0, 0, 0, 0)])
+async def test_blocks_of_gateways_that_number_all_alike_are_told_apart(
+    anthropic: ModelBench, indices: tuple[int, ...]
+) -> None:
+    blocks = [
+        *_block(indices[0], {"type": "text", "text": ""}, {"type": "text_delta", "text": "First half, "}),
+        *_block(indices[1], {"type": "text", "text": ""}, {"type": "text_delta", "text": "second half."}),
+        *_lookup(indices[2], "a", "1"),
+        *_lookup(indices[3], "b", "2"),
+        {"type": "content_block_start", "index": indices[3], "content_block": {"type": "tool_use", "id": "b"}},
+    ]
+    events = [
+        {"type": "message_start", "message": {"content": [], "usage": {"input_tokens": 1, "output_tokens": 0}}},
+        *blocks,
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 2}},
+        {"type": "message_stop"},
+    ]
+    anthropic.answers(Reply(raw="".join(f"data: {json.dumps(event)}\n\n" for event in events).encode()))
+
+    reply = await anthropic.ask(tools=(LOOKUP,), on_delta=_nothing)
+
+    assert reply.text == "First half, second half."
+    assert [(call.call_id, call.arguments) for call in reply.tool_calls] == [("a", {"id": "1"}), ("b", {"id": "2"})]
+
+
 async def _streamed(bench: ModelBench, *deltas: dict[str, Any]) -> CompletionReply:
     chunks = [{"model": "m", "choices": [{"delta": delta}]} for delta in deltas]
     chunks.append({"model": "m", "choices": [{"delta": {}, "finish_reason": "stop"}]})
