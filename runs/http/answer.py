@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urljoin
 from uuid import UUID
 
 import httpx
@@ -44,7 +45,8 @@ class _Found:
 class HttpAnswer:
     """One answer. ``value`` and ``headers`` have no secret of the connection any more.
 
-    ``remark`` is what we have to say of its status; ``is_repeatable`` whether the call may be made again.
+    ``remark`` is what we have to say of its status; ``is_repeatable`` whether the call may be made again; ``url`` where
+    it came from, behind redirects.
     """
 
     status: int
@@ -54,6 +56,7 @@ class HttpAnswer:
     response_as: ResponseAs = "auto"
     remark: str | None = None
     is_repeatable: bool = True
+    url: str = field(default="", repr=False)
     _found: _Found | None = field(default=None, init=False, repr=False)
 
     @classmethod
@@ -62,12 +65,15 @@ class HttpAnswer:
     ) -> "HttpAnswer":
         """Take a response, and cut out what the host should not have sent back."""
         headers = {name.lower(): str(redact(value, secrets)) for name, value in response.headers.items()}
-        return cls(response.status_code, headers, content, secrets, response_as, why_not_answered(response))
+        answer = cls(response.status_code, headers, content, secrets, response_as, why_not_answered(response))
+        answer.url = str(response.url)
+        return answer
 
     @property
     def next_link(self) -> str | None:
-        """The next page, as the header ``Link`` names it (RFC 8288)."""
-        return next_link(self.headers.get("link", ""))
+        """The next page, as the header ``Link`` names it from where the answer came (RFC 8288, 3.2)."""
+        link = next_link(self.headers.get("link", ""))
+        return urljoin(self.url, link.replace(" ", "%20")) if link else None
 
     @property
     def is_outcome_unknown(self) -> bool:

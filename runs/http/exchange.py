@@ -249,7 +249,7 @@ class _Exchange:
         except (ConnectionFailed, DeadlineExceeded, BodyUnreadable) as error:
             if response is None and (status := self._decisive_status(error)) is not None:
                 self.arrived, call.is_in_doubt = True, False
-                return httpx.Response(status), b""
+                return httpx.Response(status, request=httpx.Request(self.request.method, self.request.url)), b""
             if isinstance(error, BodyUnreadable):
                 raise self._unread(error, response) from error
             raise self._unanswered(error, response) from error

@@ -151,7 +151,8 @@ async def _items(pagination: Pagination, page: AnswerPage) -> list[Json]:
             found = found.read() if found.is_list else ""
         except ValueTooLarge as error:
             raise _too_large(error) from error
-    if found is None and (pagination.items is not None or page.number > 1):
+    may_be_none = page.number > 1 and (_is_counted(pagination) or page.answer.status == httpx.codes.NO_CONTENT)
+    if found is None and (pagination.items is not None or may_be_none):
         return []
     if not isinstance(found, list):
         hint = "the answer" if pagination.items is None else "what pagination.items gives"

@@ -54,6 +54,24 @@ async def test_where_no_next_page_is_named_the_pages_end(bench: Bench, link: str
     assert (await bench.run(linked(bench, link))).ports["response"] == [1]
 
 
+async def test_a_relative_link_leads_on_from_where_the_answer_came(bench: Bench) -> None:
+    bench.server.route("GET", "/old", Answer(302, headers={"Location": "/new/first"}))
+    bench.server.route("GET", "/new/first", Answer(body=[1], headers={"Link": '<second>; rel="next"'}))
+    bench.server.route("GET", "/new/second", Answer(body=[2]))
+    config = {"method": "GET", "url": f"{bench.server.url}/old", "pagination": {"next_link": True}}
+    assert (await bench.run(config)).ports["response"] == [1, 2]
+
+
+@pytest.mark.parametrize("page", [Answer(body=b""), Answer(body=b"null", headers={"Content-Type": "application/json"})])
+async def test_a_page_that_was_linked_and_is_empty_is_no_end(bench: Bench, page: Answer) -> None:
+    config = linked(bench, '</second>; rel="next"')
+    assert (await bench.run(config)).ports["response"] == [1, 2]
+    bench.server.route("GET", "/second", page)
+    assert (await bench.fail(config)).code == "PAGE_WITHOUT_LIST"
+    bench.server.route("GET", "/second", Answer(204))
+    assert (await bench.run(config)).ports["response"] == [1]
+
+
 @pytest.mark.parametrize("status", [404, 400])
 async def test_a_refusal_behind_the_last_page_says_what_to_write(bench: Bench, url: str, status: int) -> None:
     pages = [Answer(body={"results": [1]}), Answer(status, body={"detail": "Invalid page."})]
