@@ -73,7 +73,7 @@ class Expression:
         return plain(Evaluator(names, fuel).evaluate(self._tree), fuel)
 
 
-_KEPT: BoundedCache[str, Expression] = BoundedCache(MAX_KEPT_CHARACTERS)
+known_expressions: BoundedCache[str, Expression] = BoundedCache(MAX_KEPT_CHARACTERS)
 
 
 def parse(source: str) -> Expression:
@@ -88,7 +88,7 @@ def parse(source: str) -> Expression:
     Raises:
         ExpressionSyntaxError: The text is no expression, or too large a one.
     """
-    if (known := _KEPT.get(source)) is not None:
+    if (known := known_expressions.get(source)) is not None:
         return known
     Readings.characters += len(source)
     try:
@@ -96,7 +96,7 @@ def parse(source: str) -> Expression:
     except ExpressionSyntaxError as error:
         error.hint = foreign_hint(source) or error.hint
         raise
-    _KEPT.put(source, expression, weight=len(source))
+    known_expressions.put(source, expression, weight=len(source))
     return expression
 
 

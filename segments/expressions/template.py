@@ -104,7 +104,7 @@ class Template:
             yield piece, is_value
 
 
-_KEPT: BoundedCache[tuple[str, bool], Template] = BoundedCache(MAX_KEPT_CHARACTERS)
+known_templates: BoundedCache[tuple[str, bool], Template] = BoundedCache(MAX_KEPT_CHARACTERS)
 
 
 def parse_template(text: str, *, single_braces: bool = False) -> Template:
@@ -121,7 +121,7 @@ def parse_template(text: str, *, single_braces: bool = False) -> Template:
         ExpressionSyntaxError: A `{{` is not closed, or what it holds is no expression. Positions are offsets in
             the text.
     """
-    if (known := _KEPT.get((text, single_braces))) is not None:
+    if (known := known_templates.get((text, single_braces))) is not None:
         return known
     Readings.characters += len(text)
     parts = tuple(_parts(text, single_braces=single_braces))
@@ -132,7 +132,7 @@ def parse_template(text: str, *, single_braces: bool = False) -> Template:
         single_brace_names=tuple(one.expression.source for one in fields if one.verbatim is not None),
         _parts=parts,
     )
-    _KEPT.put((text, single_braces), template, weight=len(text))
+    known_templates.put((text, single_braces), template, weight=len(text))
     return template
 
 

@@ -22,7 +22,10 @@ STEPS = 1_000
 GRAPH_EDGES = 4_000
 FORM_FIELDS = 900
 TEXT_FIELDS = 60_000
-KEPT = {"segments.expressions.template:_KEPT._most": 1 << 60, "segments.expressions.expression:_KEPT._most": 1 << 60}
+KEPT = {
+    "segments.expressions.template:known_templates._most": 1 << 60,
+    "segments.expressions.expression:known_expressions._most": 1 << 60,
+}
 
 
 async def schemas_at_start(attacker: Attacker) -> None:
