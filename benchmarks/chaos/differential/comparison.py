@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
-from uuid import UUID
 
 from benchmarks.chaos.differential.observation import Observed, Observer, outcome_of
 from benchmarks.chaos.differential.variants import Outcome, Variant, change
@@ -18,6 +17,8 @@ from tests.reference.schedules import AtRandom
 PAUSED_SHARE = 0.85
 ORDERS = 30
 """Orders of finishing under which a graph has to have one outcome to be compared with its variant."""
+ENDLESS_ORDERS = 200
+"""Orders of finishing tried for one that goes on for longer than is compared."""
 AGREES, ONLY_ACTIVATIONS, DIFFERS = "agree", "differ_in_activations_only", "differ"
 SAME, OTHER, OPEN = "same", "other", "order_decides"
 
@@ -29,7 +30,6 @@ class Compared:
     Attributes:
         judged: The judgement on each of its runs: plain, changed, replayed.
         metamorphic: Whether the changed runs ended as the plain one; open where the order of finishing decides.
-        run_ids: Of all runs.
         paused: Whether one was truly paused.
         trouble: Why it could not be compared: too large, or what went wrong.
         details: What differs.
@@ -38,7 +38,6 @@ class Compared:
     seed: int
     judged: dict[str, str] = field(default_factory=dict)
     metamorphic: str = OPEN
-    run_ids: list[UUID] = field(default_factory=list)
     paused: bool = False
     trouble: str = ""
     details: list[str] = field(default_factory=list)
@@ -53,9 +52,24 @@ async def compare(observer: Observer, seed: int, *, prefix: str) -> Compared:
         await _run(observer, case, variant, random, compared, prefix=f"{prefix}-{seed}")
     except TooLarge:
         compared.trouble = "too_large"
-    except (RuntimeError, TimeoutError) as error:
+    except TimeoutError as error:
+        is_endless = await asyncio.to_thread(_may_go_on, case, variant)
+        compared.trouble = "too_large" if is_endless else f"{type(error).__name__}: {error}"
+    except RuntimeError as error:
         compared.trouble = f"{type(error).__name__}: {error}"
     return compared
+
+
+def _may_go_on(case: Case, variant: Variant) -> bool:
+    """Whether some order of finishing leads round a loop for longer than is compared, where others lead out of it."""
+    try:
+        for segment in (case.segment, variant.reference):
+            graph = Graph(segment)
+            for seed in range(ENDLESS_ORDERS):
+                Interpreter(graph, AtRandom(seed)).run(case.run_input)
+    except TooLarge:
+        return True
+    return False
 
 
 def _prepare(case: Case, random: Random) -> Variant:
@@ -77,7 +91,6 @@ async def _run(
     if changed.finished:
         start = random.choice(changed.finished)
         observed["replayed"] = await observer.replay(changed.run_id, start, key=f"{prefix}-replayed")
-    compared.run_ids = [one.run_id for one in observed.values()]
     compared.paused = changed.paused
     await asyncio.to_thread(_judge, case, variant, observed, compared)
 

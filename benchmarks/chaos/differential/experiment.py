@@ -37,7 +37,7 @@ def compare_with_interpreter(trial: Trial, *, graphs: int) -> None:
     work = trial.begin(_compare_all(observer, range(first_seed, first_seed + graphs)))
     disturbed = _kill_until_done(trial, work)
     compared = work.result(0)
-    run_ids = [run_id for one in compared for run_id in one.run_ids]
+    run_ids = observer.started
     found = prove(trial.stack, since=since, outputs={}, others=run_ids, calls=[])
     trial.violations += found.violations
     after = epochs(trial, list(disturbed))

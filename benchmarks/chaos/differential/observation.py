@@ -50,6 +50,7 @@ class Observer:
     def __init__(self, client: Client) -> None:
         self._client = client
         self.accepted = Accepted()
+        self.started: list[UUID] = []
 
     async def run(self, segment: Mapping[str, Any], run_input: Any, *, key: str, pauses: Random | None) -> Observed:
         """Run a segment; with a random, pause and resume it at moments of its choice.
@@ -70,11 +71,16 @@ class Observer:
     async def _watch(self, run_id: UUID | None, pauses: Random | None) -> Observed:
         if run_id is None:
             raise RuntimeError(self.accepted.refused[-1])
-        async with asyncio.timeout(END_SECONDS):
-            if pauses is not None:
-                await self._pause(run_id, pauses)
-            run = await self._until(run_id, ENDED)
-            return self._observed(run_id, run, await self._journal(run_id))
+        self.started.append(run_id)
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                if pauses is not None:
+                    await self._pause(run_id, pauses)
+                run = await self._until(run_id, ENDED)
+                return self._observed(run_id, run, await self._journal(run_id))
+        except TimeoutError:
+            await self._client.cancel(run_id, accepted=self.accepted)
+            raise
 
     async def _pause(self, run_id: UUID, random: Random) -> None:
         """Pause and resume until the run was truly paused once, or is over."""
