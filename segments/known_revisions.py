@@ -9,7 +9,7 @@ from segments.models import Revision
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Of all definitions that are remembered, as JSON; as values they take up to twenty times as much."""
-MAX_LARGEST: Final = 64 * 1024
+MAX_LARGEST: Final = 512 * 1024
 """Larger definitions are read each time, so that none makes many others leave."""
 
 
