@@ -1,4 +1,4 @@
-"""Lifecycle of a human task, moved by people and by the clock: lock, assign, notify, journal, close."""
+"""Human task lifecycle: lock, assign, notify, journal, close."""
 
 from collections.abc import Mapping
 from typing import Final

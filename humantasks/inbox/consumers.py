@@ -1,4 +1,4 @@
-"""WebSocket of the inbox: sends the number of waiting tasks at each change."""
+"""Inbox WebSocket: the number of waiting tasks, sent at each change."""
 
 import asyncio
 import contextlib

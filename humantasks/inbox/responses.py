@@ -1,4 +1,4 @@
-"""HTTP responses of inbox pages: members only, `no-store`, a policy without foreign scripts."""
+"""Inbox pages: HTTP responses for members only, with `no-store` and a policy without foreign scripts."""
 
 from collections.abc import Callable, Mapping
 from functools import cache, wraps

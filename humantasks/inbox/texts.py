@@ -1,4 +1,4 @@
-"""Translated messages of the inbox, English and Russian."""
+"""Inbox messages: English and Russian."""
 
 from collections.abc import Mapping
 from datetime import datetime

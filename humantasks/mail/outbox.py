@@ -1,4 +1,4 @@
-"""Outbox of task mails: claims due mails, sends them, retries failures and records the outcome."""
+"""Task mail outbox: claim due mails, send, retry, record the outcome."""
 
 import random
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Subjects and bodies of task mails; texts of users are inserted as data, never as templates."""
+"""Task mail contents: subject and body, with texts of users inserted as data, never as templates."""
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives

@@ -1,4 +1,4 @@
-"""Response body framing (RFC 9112, 6): finds the end of a body, drops surplus bytes, joins small chunks."""
+"""Response body framing (RFC 9112, 6): end of the body, surplus bytes, small chunks."""
 
 import re
 from collections.abc import Sequence

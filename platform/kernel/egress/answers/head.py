@@ -1,4 +1,4 @@
-"""Response heads: 1xx responses, the final head, and the framing of its body."""
+"""Response head: 1xx responses, the final head, framing of its body."""
 
 import re
 from typing import Final
