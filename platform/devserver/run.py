@@ -116,7 +116,8 @@ def _say_addresses(port: int, *, access_file: Path, logs: Path) -> None:
     for name, value in (
         ("API", f"{url}/api/v1/"),
         ("API docs", f"{url}/api/docs/"),
-        ("Admin", f"{url}/admin/"),
+        ("Inbox", f"{url}/inbox/"),
+        ("Console", f"{url}/admin/"),
         ("Keys", folders.shown(access_file)),
         ("Logs", folders.shown(logs)),
     ):

@@ -84,6 +84,11 @@ def read_until(run: subprocess.Popen[str], words: str) -> list[str]:
     pytest.fail("\n".join(["the run ended:", *lines]))
 
 
+def addresses(lines: list[str]) -> dict[str, str]:
+    """The addresses a run prints for people, by their names."""
+    return dict(re.findall(r"^(API|API docs|Inbox|Console) {2,}(http\S+)$", "\n".join(lines), flags=re.MULTILINE))
+
+
 def pids_below(pid: int) -> dict[str, int]:
     children = subprocess.run(["/bin/ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in children.splitlines()]
@@ -100,6 +105,11 @@ def test_everything_comes_up_a_killed_part_comes_back_and_sigterm_ends_it_all(
     access = json.loads((folders.CHECKOUT / ".data" / name / "demo.json").read_text())
     assert access["base_url"] == f"http://127.0.0.1:{port}"
     assert get(port, "/healthz").startswith(b"HTTP/1.0 200")
+    doors = {"API": "/api/v1/", "API docs": "/api/docs/", "Inbox": "/inbox/", "Console": "/admin/"}
+    assert addresses(said) == {door: f"http://127.0.0.1:{port}{path}" for door, path in doors.items()}
+    answers = {door: int(get(port, path).split()[1]) for door, path in doors.items()}
+    # The API's root is no route of its own; the inbox and the console lead to their sign-in.
+    assert answers == {"API": 404, "API docs": 200, "Inbox": 302, "Console": 302}
     assert f"http://127.0.0.1:{port}" in get(port, "/api/schema/").decode(), "what links begin with"
 
     parts = pids_below(run.pid)
