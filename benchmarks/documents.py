@@ -54,7 +54,7 @@ def items(count: int, seconds: float) -> dict[str, Any]:
 
 
 def items_input(count: int) -> dict[str, Any]:
-    """What a segment of ``items`` is given."""
+    """Make the input of a segment of ``items``."""
     return {"items": [{**INPUT, "i": number} for number in range(count)]}
 
 

@@ -30,7 +30,7 @@ class Noop(StepHandler):
 
 
 class NapConfig(StepConfig):
-    """How long to do nothing."""
+    """The time to do nothing for."""
 
     seconds: float
 

@@ -33,7 +33,7 @@ class NotDurable(Exception):
 
 @dataclass(frozen=True)
 class Stack:
-    """What a workload needs of a running stack.
+    """The parts of a running stack that a workload needs.
 
     Attributes:
         base_url: Where the API is.

@@ -18,7 +18,7 @@ from devserver.valkey import Valkey
 
 @dataclass(frozen=True)
 class Web:
-    """What can be done to it.
+    """A web process, and what can be done to it.
 
     Attributes:
         stack: The stack, with this web process and this Valkey in the place of its own.
@@ -44,7 +44,7 @@ class Web:
         }
 
     def database_connections(self) -> int:
-        """How many connections to the database the web process has."""
+        """Count the connections to the database that the web process has."""
         ports = [found.laddr.port for found in self.process.net_connections() if found.raddr]
         query = "select count(*) from pg_stat_activity where client_port = any(%s)"
         row = self.stack.database.execute(query, [ports]).fetchone()

@@ -100,7 +100,7 @@ class HumanTask(models.Model):
 
     @property
     def priority_name(self) -> str:
-        """How urgent it is, in a word."""
+        """The word for its urgency."""
         return str(Priority(self.priority).label)
 
 

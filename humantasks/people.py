@@ -52,7 +52,7 @@ def caller_as_person(caller: Caller) -> Person:
 
 
 def shown_name(member: Membership) -> str:
-    """How other people know a member."""
+    """Return the name by which other people know a member."""
     return member.user.get_full_name() or member.user.email or member.user.get_username()
 
 

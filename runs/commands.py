@@ -181,6 +181,6 @@ def _has_paid_ahead(run: Run) -> bool:
 
 
 def _seconds_to_sleep() -> Func:
-    """What a parked run was charged for a wait that is cut short here: it had paid for all of it."""
+    """Return what a parked run was charged for a wait that is cut short here: it had paid for all of it."""
     template = "extract(epoch from %(expressions)s)::float8"
     return Func(F("wake_at") - Now(), template=template, output_field=FloatField())

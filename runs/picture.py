@@ -45,7 +45,7 @@ class Box:
 
     @property
     def middle(self) -> int:
-        """Where its text is centred."""
+        """The x at which its text is centred."""
         return self.x + WIDTH // 2
 
 
@@ -62,12 +62,12 @@ class PictureLine:
 
     @property
     def label_width(self) -> int:
-        """How wide the label is, about."""
+        """Approximate width of the label."""
         return 12 + 7 * len(self.label)
 
     @property
     def label_left(self) -> int:
-        """Where what stands behind the label begins."""
+        """The x at which the label's background begins."""
         return self.label_x - self.label_width // 2
 
 

@@ -85,7 +85,7 @@ class PlainClient:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where its calls go."""
+        """The endpoint its calls go to."""
         return Endpoint(host_of(self.base_url), self.ref)
 
     async def authorise(self, request: httpx.Request) -> None:

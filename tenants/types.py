@@ -53,7 +53,7 @@ class Caller:
 
     @property
     def scopes(self) -> list[str]:
-        """What the caller may do: never more than the key, and never more than the member's role."""
+        """The scopes of the caller: never more than the key's, and never more than those of the member's role."""
         own: Sequence[str] = SCOPES if self.api_key is None else self.api_key.scopes
         role = SCOPES if self.member is None else SCOPES_BY_ROLE[self.member.role]
         token = SCOPES if self.token_scopes is None else self.token_scopes
@@ -71,6 +71,6 @@ class Caller:
 
     @property
     def actor(self) -> str:
-        """How journal and audit name the caller: a key that acts for a member by both."""
+        """The caller's name in journal and audit: of a key that acts for a member, both."""
         key = "" if self.api_key is None else f"key:{self.api_key.public_id}"
         return key if self.member is None else acting_through(key, f"member:{self.member.id}")

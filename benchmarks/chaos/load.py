@@ -22,7 +22,7 @@ TRANSIENT = (OSError, TimeoutError, asyncio.IncompleteReadError, CallFailed)
 
 @dataclass(slots=True)
 class Accepted:
-    """What the API said to one batch of starts.
+    """The API's answers to one batch of starts.
 
     Attributes:
         outputs: What each accepted run is to end with.

@@ -18,7 +18,7 @@ FREEZE_SECONDS = 5.0
 
 
 class FaultDidNotHappen(Exception):
-    """What was to be broken is whole: nothing measured after it would prove anything."""
+    """The part that was to be broken is whole: nothing measured after it would prove anything."""
 
 
 @dataclass

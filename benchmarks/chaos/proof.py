@@ -79,7 +79,7 @@ group by e.run_id, e.step_id, e.activation
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the queries say of one experiment.
+    """Results of the queries about one experiment.
 
     Attributes:
         violations: Sentences; empty when everything holds.

@@ -22,7 +22,7 @@ END_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Callers:
-    """Who starts, waits and follows, as behind a balancer: where nobody listens, the other web process is asked.
+    """Callers who start, wait and follow, as behind a balancer: where nobody listens, they ask the other process.
 
     Attributes:
         outputs: What each started run is to end with.

@@ -77,7 +77,7 @@ class SecondWeb:
 
 
 class Stack:
-    """What an experiment breaks and asks. All methods are for the thread that outlives the processes."""
+    """The processes an experiment breaks and asks. All methods are for the thread that outlives the processes."""
 
     def __init__(self, servers: Servers, *, folder: Path, upstream_address: str) -> None:
         self._servers = servers
@@ -106,7 +106,7 @@ class Stack:
 
     @property
     def redis_url(self) -> str:
-        """Where the broker is."""
+        """The address of the broker."""
         return self._servers.redis_url
 
     @property

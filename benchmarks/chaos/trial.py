@@ -61,7 +61,7 @@ class World:
 
 
 class Trial:
-    """What an experiment does to the stack, and what it finds."""
+    """One experiment: its actions on the stack, and its findings."""
 
     def __init__(self, stack: Stack, world: World, client: Client, *, name: str, seed: str) -> None:
         self.stack = stack

@@ -10,7 +10,7 @@ GREETINGS = {"en": "Hello, {name}!", "de": "Hallo, {name}!", "fr": "Bonjour, {na
 
 
 class GreetingConfig(StepConfig):
-    """What a canvas lets people fill in; the catalog's JSON Schema is made from this class."""
+    """The fields a canvas lets people fill in; the catalog's JSON Schema is made from this class."""
 
     name: str = Field(description="Who is greeted; usually a template such as {{ input.name }}.")
     language: Literal["en", "de", "fr"] = Field("en", description="The language of the greeting.")

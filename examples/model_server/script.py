@@ -50,7 +50,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the model answers.
+    """An answer of the model.
 
     Attributes:
         text: In words, or in JSON where a schema was asked for.
@@ -75,7 +75,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Problem:
-    """What the service answers when it asks no model. Each wire format has words of its own for a ``kind``."""
+    """An answer of the service when it asks no model. Each wire format has words of its own for a ``kind``."""
 
     kind: Literal[
         "unauthorised",

@@ -62,7 +62,7 @@ class ModelServer:
 
     @property
     def url(self) -> str:
-        """Where it is, without a slash at the end: Anthropic's base address; OpenAI's is ``{url}/v1``."""
+        """Its address, without a slash at the end: Anthropic's base address; OpenAI's is ``{url}/v1``."""
         return f"http://127.0.0.1:{self.port}"
 
     async def serve(self, ready: Callable[[], object] = lambda: None) -> None:

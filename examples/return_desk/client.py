@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back; the headers' names are in lower case."""
+    """A response; the headers' names are in lower case."""
 
     status: int
     headers: dict[str, str]

@@ -33,7 +33,7 @@ RUNS_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the runs so far, and whom the killed worker left waiting."""
+    """The results of the runs so far, and the refunds the killed worker left unanswered."""
 
     total: int
     outcomes: Counter[str] = field(default_factory=Counter)

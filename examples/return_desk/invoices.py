@@ -70,7 +70,7 @@ class InvoiceBook:
 
     @property
     def line_count(self) -> int:
-        """How many lines the file has."""
+        """Number of lines the file has."""
         return sum(map(len, self._by_invoice.values()))
 
     def invoice(self, invoice_no: str) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ class KeyUsedForAnotherRefund(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RefundOrder:
-    """What a caller asks for; the amount is in cents."""
+    """A refund that a caller asks for; the amount is in cents."""
 
     invoice_no: str
     customer_id: str

@@ -38,14 +38,14 @@ class Writer:
 
     @property
     def title(self) -> str:
-        """What the demo says of it."""
+        """The demo's sentence about it."""
         if self.is_real:
             return f"letters are written by the model {self.model} at {urlsplit(self.base_url).netloc}"
         return "letters are written by a stand-in on this machine: no model is behind it, prices are a list's"
 
     @property
     def connection(self) -> dict[str, Any]:
-        """What ``PUT /connections/letters`` takes."""
+        """The body of ``PUT /connections/letters``."""
         return {
             "kind": "llm",
             "provider": "openai",

@@ -20,7 +20,7 @@ HIGH_RETURN_RATE = Fraction(1, 5)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What must become of each cancellation, in the file's order; amounts are in cents.
+    """The required results of the cancellations, in the file's order; amounts are in cents.
 
     Attributes:
         refunded: At once.

@@ -48,7 +48,7 @@ class Shop:
 
     @property
     def url(self) -> str:
-        """Where the shop answers, without a slash at the end."""
+        """The shop's address, without a slash at the end."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @contextmanager

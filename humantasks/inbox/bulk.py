@@ -39,7 +39,7 @@ class SelectedTask:
 
     @property
     def text(self) -> str:
-        """How it is posted."""
+        """The text that is posted for it."""
         return f"{self.task_id}:{self.content_hash}"
 
 

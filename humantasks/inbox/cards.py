@@ -46,12 +46,12 @@ class Card:
 
     @property
     def type_label(self) -> str:
-        """What is asked, in a word."""
+        """The word for what is asked."""
         return str(texts.TYPES[self.task_type])
 
     @property
     def priority_label(self) -> str:
-        """How urgent it is, where that is not usual."""
+        """The word for its urgency; blank where that is the usual one."""
         return str(texts.PRIORITIES.get(self.priority, ""))
 
 

@@ -102,12 +102,12 @@ class Field:
 
     @property
     def name(self) -> str:
-        """What it is posted as."""
+        """The name it is posted under."""
         return POSTED_ROOT + self.pointer
 
     @property
     def drop_name(self) -> str:
-        """What says, if it is posted, that this entry of a list goes."""
+        """The name whose presence in a post removes this entry of a list."""
         return DROPPED_ROOT + self.pointer
 
     @property
@@ -117,5 +117,5 @@ class Field:
 
     @property
     def text(self) -> str:
-        """What stands in it, of a field with one text."""
+        """The text it holds, of a field with one text."""
         return self.texts[0] if self.texts else ""

@@ -64,17 +64,17 @@ class ListPage:
 
     @property
     def box(self) -> str:
-        """Which list."""
+        """The name of the list."""
         return self.query.box
 
     @property
     def segment(self) -> str:
-        """Whose tasks."""
+        """The workflow, or the part of its name, that the list is narrowed to; blank for all."""
         return self.query.segment
 
     @property
     def overdue(self) -> bool:
-        """Whether only those that are late."""
+        """Whether the list is narrowed to tasks that are late."""
         return self.query.overdue
 
     @property

@@ -56,7 +56,7 @@ class SubmissionResult:
 
     @property
     def status(self) -> int:
-        """What HTTP calls it."""
+        """The HTTP status of the result."""
         if self.error is not None:
             return self.error.status
         return 422 if self.problems else 200

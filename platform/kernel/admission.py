@@ -155,7 +155,7 @@ class Admission:
         raise error(detail, extra={"limit": most, "retry_after": RETRY_SECONDS})
 
     def count(self, kind: RequestKind) -> int:
-        """How many of a kind are under way."""
+        """Count those of a kind that are under way."""
         with self._lock:
             return self._counts[kind].total()
 

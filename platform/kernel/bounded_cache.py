@@ -38,7 +38,7 @@ class BoundedCache(Generic[Key, Value]):
 
     @property
     def weight(self) -> int:
-        """What all values weigh together."""
+        """Sum of the weights of all values."""
         return self._weight
 
     def get(self, key: Key) -> Value | None:

@@ -31,7 +31,7 @@ class ModelFailed(Exception):
 
     @property
     def occasion(self) -> Occasion:
-        """Which models stand in for it."""
+        """The occasion by which other models stand in for this one."""
         if isinstance(self.cause, Defer):
             return "budget" if self.cause.reason == "budget" else "error"
         return "budget" if self.cause.code in _NO_ROOM else "error"

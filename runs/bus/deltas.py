@@ -67,7 +67,7 @@ class DeltaBatch:
 
     @property
     def next_offset(self) -> int:
-        """Where the next piece begins."""
+        """The offset at which the next piece begins."""
         return self.first.offset + self.size
 
     def whole(self) -> Delta:

@@ -34,7 +34,7 @@ class BreakerRules:
         return max(1, round(self.window_seconds * 100))
 
     def cooldown_ms(self, trips: int) -> int:
-        """How long the breaker stays open the ``trips``-th time in a row."""
+        """Return how long the breaker stays open the ``trips``-th time in a row."""
         longest = max(self.cooldown_seconds, self.longest_cooldown_seconds)
         return round(1000 * min(self.cooldown_seconds * 2.0 ** min(trips - 1, 32), longest))
 

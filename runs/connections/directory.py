@@ -45,7 +45,7 @@ class ConnectedClient:
 
     @property
     def http_auth(self) -> httpx.Auth | None:
-        """What answers the host's challenges, where the credentials do."""
+        """The credentials' answer to the host's challenges; None where they have none."""
         return getattr(self.credentials, "http_auth", None)
 
     def renew(self) -> bool:

@@ -181,7 +181,7 @@ def _is_in_flight(state: State, token: Token) -> bool:
 
 
 def _needed(policy: JoinPolicy) -> int:
-    """How many successes make a join of this policy succeed, if all who can come have come."""
+    """Return how many successes make a join of this policy succeed, if all who can come have come."""
     return policy.count or 1 if policy.strategy is Strategy.QUORUM else 1
 
 

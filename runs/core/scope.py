@@ -159,7 +159,7 @@ class Scope(Mapping[str, Json]):
         return self._resume_url(step_id, place_of(self._token, step_id))
 
     def _step(self, step_id: str, seq: int) -> dict[str, Json]:
-        """What a step gave last, and why it failed if it has done so since then and an edge took the failure."""
+        """Return what a step gave last, and why it failed if it has since then and an edge took the failure."""
         state = self._state
         step = state.plan.steps[step_id]
         if seq not in state.routed_failures:

@@ -107,7 +107,7 @@ class EventSource(Protocol):
 
     @property
     def key(self) -> "Key":
-        """What is followed: ``("run", id)`` or ``("tenant", id)``."""
+        """The key of what is followed: ``("run", id)`` or ``("tenant", id)``."""
 
     def read(self, after: EventPlace) -> EventBatch:
         """Read on behind a place."""
@@ -125,7 +125,7 @@ class RunSource:
 
     @property
     def key(self) -> Key:
-        """What is followed."""
+        """The key of what is followed."""
         return "run", self.run.id
 
     @cached_property
@@ -202,7 +202,7 @@ class TenantSource:
 
     @property
     def key(self) -> Key:
-        """What is followed."""
+        """The key of what is followed."""
         return "tenant", self.tenant.id
 
     def read(self, after: EventPlace) -> EventBatch:

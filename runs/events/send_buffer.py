@@ -51,7 +51,7 @@ class SendBuffer:
 
     @property
     def transport(self) -> Any:
-        """What carries it; None where that is not known."""
+        """The transport it is sent by; None where that is not known."""
         return getattr(self._protocol, "transport", None)
 
     @property

@@ -39,7 +39,7 @@ class SendWay(Protocol):
 
     @property
     def transport(self) -> object:
-        """What carries it; the same for all requests of a connection."""
+        """The transport it is sent by; the same for all requests of a connection."""
 
     @property
     def unsent(self) -> int:

@@ -52,7 +52,7 @@ class OutgoingRequest:
 
     @property
     def endpoint(self) -> Endpoint:
-        """What limits and circuit breakers count by."""
+        """The endpoint that limits and circuit breakers count by."""
         endpoint = Endpoint(host_of(self.url)) if self.client is None else self.client.endpoint
         return replace(endpoint, max_concurrency=endpoint.max_concurrency or settings.HTTP_HOST_CONCURRENCY)
 

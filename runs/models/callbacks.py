@@ -136,7 +136,7 @@ class Delivery(models.Model):
 
     @property
     def webhook_id(self) -> str:
-        """What the receiver knows it by: the same in every try."""
+        """The id that the receiver knows it by: the same in every try."""
         return f"msg_{self.id.hex}"
 
 

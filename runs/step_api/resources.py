@@ -37,7 +37,7 @@ class Endpoint:
 
     @property
     def circuit(self) -> str:
-        """What fails together: a host; of a gateway to many models one model, by one connection."""
+        """The name of what fails together: a host; of a gateway to many models one model, by one connection."""
         return self.host if self.model is None else f"{self.connection or self.host}/{self.model[:MODEL_CHARACTERS]}"
 
 
@@ -50,11 +50,11 @@ class Client(Protocol):
 
     @property
     def base_url(self) -> str:
-        """What paths are put below."""
+        """The address that paths are put below."""
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where its calls go."""
+        """The endpoint its calls go to."""
 
     @property
     def timeout_seconds(self) -> float | None:

@@ -184,7 +184,7 @@ def _of_references(schema: Mapping[str, Json], references: list[Keyword], name: 
 
 
 def _of_compiling(schema: Mapping[str, Json], name: str) -> Iterator[SchemaProblem]:
-    """Whatever the validator itself does not take, so that no value ever meets a schema that cannot be applied."""
+    """Find what the validator itself does not take, so that no value ever meets a schema that cannot be applied."""
     try:
         compiled(schema, formats=True)
     except SchemaUnusable as error:

@@ -120,12 +120,12 @@ class Params:
 
     @property
     def max_activations_per_step(self) -> int:
-        """How often one step may be activated in a run."""
+        """The most activations one step may have in a run."""
         return DEFAULT_STEP_ACTIVATIONS if self.max_activations is None else self.max_activations
 
     @property
     def max_activations_per_run(self) -> int:
-        """How many activations a run may have in all."""
+        """The most activations a run may have in all."""
         return MAX_RUN_ACTIVATIONS
 
     def to_dict(self) -> dict[str, Json]:

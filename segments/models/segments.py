@@ -34,7 +34,7 @@ class Segment(models.Model):
 
     @property
     def audit_id(self) -> str:
-        """How the audit calls it."""
+        """The id it has in the audit."""
         return self.segment_id
 
 

@@ -30,7 +30,7 @@ class Between:
 
     @property
     def walks(self) -> int:
-        """How often the graph was walked for one step alone so far; each takes up to a millisecond at 1,000 steps."""
+        """Number of walks for one step alone so far; each takes up to a millisecond at 1,000 steps."""
         return self._starts.arrivals.walks
 
     def is_open_at(self, join: str) -> bool:

@@ -100,7 +100,7 @@ class Context:
 
     @cached_property
     def places(self) -> dict[str, FindingPlace]:
-        """Where each step stands; of several with one id, the first."""
+        """The place of each step by its id; of several with one id, the first."""
         places: dict[str, FindingPlace] = {}
         for place, step in self.placed_steps:
             if step.step_id:

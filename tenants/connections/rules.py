@@ -77,7 +77,7 @@ class ConnectionSpec:
 
     @property
     def shown_auth(self) -> str:
-        """How the secret is shown; by default as the provider wants it, or not at all."""
+        """The way the secret is presented; by default as the provider wants it, or not at all."""
         return self.auth or (ConnectionAuth.PROVIDER if self.kind == ConnectionKind.LLM else ConnectionAuth.NONE)
 
 

@@ -96,7 +96,7 @@ def _spec_of(row: Connection) -> ConnectionSpec:
 
 
 def _audit_facts(row: Connection) -> dict[str, Json]:
-    """What the audit keeps of a connection: all but its secret."""
+    """Return what the audit keeps of a connection: all but its secret."""
     return {name: getattr(row, name) for name in ConnectionSpec.__dataclass_fields__}
 
 

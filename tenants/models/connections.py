@@ -113,7 +113,7 @@ class Connection(models.Model):
 
     @property
     def audit_id(self) -> str:
-        """How the audit calls it."""
+        """The id it has in the audit."""
         return self.ref
 
     @property

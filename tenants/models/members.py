@@ -57,7 +57,7 @@ class Invitation(models.Model):
 
     @property
     def status(self) -> str:
-        """Where it is, in a word."""
+        """The word for its state."""
         if self.accepted_at is not None:
             return "accepted"
         if self.revoked_at is not None:

@@ -101,7 +101,7 @@ class Tenant(models.Model):
 
     @property
     def tenant_id(self) -> UUID:
-        """Whose history and rows it belongs to: its own."""
+        """The tenant whose history and rows it belongs to: itself."""
         return self.id
 
 

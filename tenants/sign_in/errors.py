@@ -44,12 +44,12 @@ class SignInRefused(Refused):
 
     @property
     def sentence(self) -> str:
-        """What happened, in the reader's language."""
+        """The sentence that says what happened, in the reader's language."""
         return str(_(self.title))
 
     @property
     def what_to_do(self) -> str:
-        """What to do about it, in the reader's language."""
+        """Advice on what to do about it, in the reader's language."""
         return str(_(self.advice))
 
 

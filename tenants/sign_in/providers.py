@@ -47,7 +47,7 @@ class SignInProvider:
 
     @property
     def audit_object(self) -> AuditObject:
-        """How the audit calls it: the tenant's if there is one, else the installation's."""
+        """The object it is in the audit: the tenant's if there is one, else the installation's."""
         return AuditObject("identity_provider", self.key, None if self.tenant is None else self.tenant.id)
 
 

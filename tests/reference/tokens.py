@@ -25,7 +25,7 @@ class Frame:
 
     @property
     def fan_out(self) -> tuple[str, int]:
-        """What all branches of the fan-out share."""
+        """The key that all branches of the fan-out share."""
         return self.step, self.activation
 
 

@@ -154,12 +154,12 @@ class AgentBench:
 
     @property
     def asked(self) -> list[Asked]:
-        """What models were asked."""
+        """The questions models were asked."""
         return self.server.asked
 
     @property
     def tool_journal(self) -> list[tuple[str, dict[str, Any]]]:
-        """What the journal tells of calls of tools."""
+        """The journal's events of calls of tools."""
         found, is_model = [], False
         for kind, payload in self.journal:
             is_model = "messages" in payload if kind == "action.started" else is_model
@@ -169,7 +169,7 @@ class AgentBench:
 
     @property
     def usage(self) -> Sequence[Any]:
-        """What the last attempt took."""
+        """The usage of the last attempt."""
         assert self.call is not None
         return self.call.usage
 

@@ -115,7 +115,7 @@ class CountingServer:
 
     @property
     def connections(self) -> int:
-        """How many connections were accepted so far."""
+        """Number of connections accepted so far."""
         return self._server.accepted
 
     def route(self, method: str, path: str, answer: Answer | Sequence[Answer] | Handler) -> None:

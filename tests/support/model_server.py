@@ -24,7 +24,7 @@ class ModelBench:
 
     @property
     def base_url(self) -> str:
-        """Where the provider finds the stand-in."""
+        """The address at which the provider finds the stand-in."""
         return self.server.url + ("/v1" if self.name == "openai" else "")
 
     def provider(self, **options: Any) -> Provider:

@@ -25,7 +25,7 @@ SAME, OTHER, OPEN = "same", "other", "order_decides"
 
 @dataclass(slots=True)
 class Compared:
-    """What was found of one graph.
+    """Findings about one graph.
 
     Attributes:
         judged: The judgement on each of its runs: plain, changed, replayed.

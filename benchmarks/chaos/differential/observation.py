@@ -35,7 +35,7 @@ class Observed:
 
     @property
     def outcome(self) -> Outcome:
-        """How it ended, without the activations."""
+        """The result without the activations."""
         return outcome_of(self.result)
 
 

@@ -90,7 +90,7 @@ def _with_identity(segment: Segment, edge: Mapping[str, Any], step_id: str) -> S
 
 
 def _shape(segment: Segment, original: Segment) -> Any:
-    """What the rules of joins and failures see of the original steps: their order, openers and next gatherings."""
+    """Return what rules of joins and failures see of the original steps: order, openers, next gatherings."""
     graph = Graph(segment)
     steps = [step_id for step_id in Graph(original).steps if step_id in graph.order]
     nearest = {

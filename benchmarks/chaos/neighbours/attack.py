@@ -9,7 +9,7 @@ from benchmarks.chaos.neighbours.attacker import Attacker
 
 @dataclass(frozen=True)
 class Attack:
-    """What one tenant does flat out.
+    """One attack: work that a tenant makes flat out, and the bound that stands against it.
 
     Attributes:
         does: In a few words.

@@ -25,7 +25,7 @@ BROKEN = (OSError, TimeoutError, EOFError, CallFailed)
 
 
 class Attacker:
-    """What an attack may use."""
+    """Client of the attacking tenant, at an address of its own."""
 
     def __init__(self, base_url: str, key: str, seconds: float) -> None:
         self.base_url = base_url

@@ -20,7 +20,7 @@ ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 
 @dataclass
 class Seen:
-    """What the neighbour noticed, in seconds; what failed counts with the time it took to fail."""
+    """Times the neighbour measured, in seconds; what failed counts with the time it took to fail."""
 
     runs: list[float] = field(default_factory=list)
     probes: list[float] = field(default_factory=list)

@@ -90,12 +90,12 @@ class FairQueue:
 
     @property
     def waiting(self) -> int:
-        """How many jobs wait."""
+        """Number of jobs that wait."""
         return sum(map(len, self._waiting.values()))
 
     @property
     def running(self) -> int:
-        """How many jobs run."""
+        """Number of jobs that run."""
         return self._running.total()
 
     def _forget_cancelled(self, tenant: Hashable) -> None:

@@ -58,7 +58,7 @@ class Cookie:
 
     @property
     def key(self) -> CookieKey:
-        """What a later cookie that takes its place has in common with it."""
+        """The key it shares with a later cookie that takes its place."""
         return self.name, self.host, self.has_subdomains, self.path
 
     @property

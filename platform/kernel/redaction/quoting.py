@@ -50,7 +50,7 @@ class QuotingLevel:
 
     @cached_property
     def _ends(self) -> "tuple[array[int], array[int]]":
-        """Where each escape ends here and in the outer text; asked for only where something was found."""
+        """The ends of each escape, here and in the outer text; reckoned only where something was found."""
         ends, outer_ends = array("Q"), array("Q")
         length = behind = 0
         for found in _ESCAPE.finditer(self.outer):

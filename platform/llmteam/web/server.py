@@ -110,7 +110,7 @@ class BoundedServer(Server):  # type: ignore[misc]  # daphne has no types
 
     @property
     def http_factory(self) -> BoundedFactory:
-        """What takes connections."""
+        """The factory of connections."""
         return self._http_factory
 
     @http_factory.setter
@@ -119,7 +119,7 @@ class BoundedServer(Server):  # type: ignore[misc]  # daphne has no types
 
     @property
     def ws_factory(self) -> WebSocketFactory:
-        """What takes over connections that become WebSockets."""
+        """The factory that takes over connections which become WebSockets."""
         return self._ws_factory
 
     @ws_factory.setter

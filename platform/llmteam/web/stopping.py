@@ -58,7 +58,7 @@ class CalmStop:
 
     @property
     def in_flight(self) -> int:
-        """How many requests and WebSockets are served."""
+        """Number of requests and WebSockets that are served."""
         served = [facts for facts in self._server.connections.values() if "disconnected" not in facts]
         applications = [facts["application_instance"] for facts in served if "application_instance" in facts]
         return sum(not application.done() for application in applications)

@@ -76,7 +76,7 @@ class MemoryBudget:
 
     @property
     def room(self) -> int:
-        """How many runs may be claimed at once."""
+        """Number of runs that may be claimed at once."""
         if self.held >= self._edge:
             return 0
         room = max(1, (self._edge - self.held) // CLAIM_BYTES)

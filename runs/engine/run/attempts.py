@@ -168,7 +168,7 @@ class Attempt:
 
     @property
     def usage(self) -> list[dict[str, Json]]:
-        """What model calls of this attempt took so far, as the journal has it."""
+        """Usage of this attempt's model calls so far, as the journal has it."""
         return self._usage if self.call is None else [record_of(used) for used in self.call.usage]
 
     def answer(self, ports: Mapping[str, Json]) -> Outcome:

@@ -107,7 +107,7 @@ class Request:
 
     @property
     def total(self) -> Amount:
-        """What has to be held for the attempt from now on."""
+        """The amount that has to be held for the attempt from now on."""
         return self.taken + amount_of(self.hold)
 
 

@@ -265,7 +265,7 @@ class ClaimedDelivery:
 
     @property
     def webhook_id(self) -> str:
-        """What the receiver knows it by."""
+        """The id that the receiver knows it by."""
         return Delivery(id=self.delivery_id).webhook_id
 
 

@@ -42,7 +42,7 @@ class HeldBack:
 
     @property
     def held(self) -> str:
-        """What was not passed on."""
+        """The text that was not passed on."""
         return "".join(self._pieces)
 
     def add(self, piece: str) -> str:

@@ -25,5 +25,5 @@ class Pace:
 
     @property
     def pause_seconds(self) -> float:
-        """How long to let pieces gather before the next read; 0: not at all."""
+        """Seconds to let pieces gather before the next read; 0: none."""
         return PAUSE_SECONDS if self._reads > _READS and self._bytes < self._reads * _SMALL else 0.0
