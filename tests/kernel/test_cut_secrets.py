@@ -90,6 +90,40 @@ def test_charsets_that_are_mistaken_for_utf_8_are_known(codec: str) -> None:
         assert redact(f"<{text}>", hidden_texts(secret)) == f"<{CUT}>"
 
 
+@pytest.mark.parametrize(
+    ("secret", "numbers"),
+    [
+        ("4815162342", [4815162342, 4815162342.0, -4815162342]),
+        ("0048151623", [48151623]),
+        ("+491234567", [491234567]),
+        ("123456.7890", [123456.789]),
+        ("12345e12", [12345000000000000.0]),
+        ("123456789012345678901234", [1.2345678901234568e23]),
+        ("9007199254740993", [9007199254740992]),
+    ],
+)
+def test_a_secret_of_digits_is_cut_where_it_is_taken_for_a_number(secret: str, numbers: list[float]) -> None:
+    others = [0, 1, 1.5, True, None, 4815162341, 48151623420, 491234567.5]
+    beside = {"n": [*numbers, *others]}
+    assert redact(beside, hidden_texts("other-secret")) == beside
+    for cut in (redact, redact_quotes):
+        assert cut(beside, hidden_texts(secret)) == {"n": [CUT] * len(numbers) + others}
+    written = [json.dumps(number) for number in numbers]
+    assert redact(written, hidden_texts(secret)) == [
+        text.replace(text.removeprefix("-").removesuffix(".0"), CUT) for text in written
+    ]
+
+
+@pytest.mark.parametrize("written", ["4.815162342E9", "4.815162342e+09", "4.815162342E+9", "4815162342.0"])
+def test_texts_with_a_number_as_languages_write_it_have_none(written: str) -> None:
+    assert "48151" not in str(redact(f"<n>{written}</n>", hidden_texts("4815162342"))).replace(".", "")
+
+
+@pytest.mark.parametrize("secret", ["000001", "1.00000", "0000000000000", "1e0000"])
+def test_a_number_that_is_found_everywhere_is_not_cut(secret: str) -> None:
+    assert redact([1, 1.0, 0, -1], hidden_texts(secret)) == [1, 1.0, 0, -1]
+
+
 @pytest.mark.parametrize("quoted", QUOTINGS)
 def test_of_a_stream_nothing_is_let_go_that_may_become_one(quoted: Callable[[str], str]) -> None:
     text, secrets = quoted(SECRET), hidden_texts(SECRET, "bob")

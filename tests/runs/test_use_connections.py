@@ -162,6 +162,30 @@ def test_it_is_cut_out_however_it_is_quoted(acme: Tenant, host: Host, server: Co
     assert get_run(run_id).output["you_sent"] == ["<[cut]>"] * len(quotes)
 
 
+@pytest.mark.parametrize("as_number", [int, float, lambda pin: float(pin) * -1], ids=["int", "float", "minus"])
+def test_one_of_digits_is_cut_out_where_a_host_takes_it_for_a_number(
+    acme: Tenant, host: Host, server: CountingServer, as_number: Callable[[str], float]
+) -> None:
+    def echo(request: RecordedRequest) -> Answer:
+        pin = as_number(request.headers.get("x-pin", "0"))
+        rows = [{"n": 1}] * (10_000 if request.path.endswith("/large") else 0)
+        return Answer(400 if request.path.endswith("/bad") else 200, {"you": {"sent": [pin]}, "pin": pin, "rows": rows})
+
+    server.route("GET", "/api/*", echo)
+    server.route("GET", "/api/ok", echo)
+    ways = [{}, {"path": "/bad"}, {"path": "/large", "select": "response.you"}, {"select": "str(response.pin)"}]
+    connect(acme, server, ref="open", secret=None, headers={"X-Pin": "4815162342"})
+    assert all("4815162342" in "".join(told(acme, call_step(ref="open", **way))) for way in ways), "others come back"
+    connect(acme, server, auth="header", auth_name="X-Pin", secret="4815162342")
+    forget(host)
+    for way in ways:
+        run_id = queue_run(acme, call_step(**way))
+        wait_until_over(run_id)
+        everything = json.dumps([get_run(run_id).output, get_run(run_id).error, events_of(run_id)], default=str)
+        assert "[cut]" in everything
+        assert "4815162342" not in everything
+
+
 def test_it_is_cut_out_of_where_a_host_leads_to(acme: Tenant, host: Host, server: CountingServer) -> None:
     def lead(request: RecordedRequest) -> Answer:
         back = quote(f"/orders?{urlencode({'api_key': request.query['api_key'][0]})}", safe="")

@@ -7,11 +7,9 @@ from functools import lru_cache
 from typing import Final
 
 from kernel.redaction.quoting import QuotingLevel, begun_escape, is_quoted, levels
-from kernel.redaction.spellings import LEGACY, in_base64, spellings
+from kernel.redaction.spellings import LEGACY, SHORTEST, in_base64, number_of, spellings
 from kernel.types import Json
 
-SHORTEST: Final = 6
-"""A shorter text would be found everywhere."""
 CUT: Final = "[cut]"
 LEFT_OUT: Final = "\N{HORIZONTAL ELLIPSIS}"
 """What our sentences have where a text goes on."""
@@ -34,6 +32,7 @@ def hidden_texts(secret: str, username: str = "") -> tuple[str, ...]:
 def redact(value: Json, secrets: Collection[str], mark: str = CUT) -> Json:
     """Replace every secret in the texts of a value, names of members included, however it is quoted in them.
 
+    A number that a secret of digits reads as is replaced as well: hosts send those back as numbers.
     The time is linear in the value and in the secrets.
 
     Args:
@@ -58,7 +57,7 @@ def redact_quotes(value: Json, secrets: Collection[str]) -> Json:
         return [redact_quotes(item, secrets) for item in value]
     if isinstance(value, dict):
         return {str(redact_quotes(name, secrets)): redact_quotes(item, secrets) for name, item in value.items()}
-    return value
+    return redact(value, secrets)
 
 
 def begun_at(text: str, secrets: Collection[str]) -> int:
@@ -68,16 +67,18 @@ def begun_at(text: str, secrets: Collection[str]) -> int:
 
 @dataclass(frozen=True)
 class _Secrets:
-    """Texts to look for: as they are in a text, and as bytes in one that was quoted."""
+    """Texts to look for: as they are in a text, as bytes in one that was quoted, and as numbers."""
 
     texts: tuple[str, ...]
     unquoted: tuple[bytes, ...]
+    numbers: frozenset[float]
 
     @staticmethod
     @lru_cache(maxsize=256)
     def of(texts: tuple[str, ...]) -> "_Secrets":
         """Make them ready."""
-        return _Secrets(texts, tuple({content for text in texts for content in _contents(text)}))
+        unquoted = tuple({content for text in texts for content in _contents(text)})
+        return _Secrets(texts, unquoted, frozenset(number for text in texts if (number := number_of(text)) is not None))
 
     def cut(self, value: Json, mark: str) -> Json:
         """Give a value without them."""
@@ -87,7 +88,8 @@ class _Secrets:
             return [self.cut(item, mark) for item in value]
         if isinstance(value, dict):
             return {self._without(name, mark): self.cut(item, mark) for name, item in value.items()}
-        return value
+        is_secret = self.numbers and isinstance(value, int | float) and abs(value) in self.numbers
+        return mark if is_secret else value
 
     def begun_at(self, text: str, least: int) -> int:
         """Find where one may have begun, of which ``least`` bytes have come; at any level of quoting."""

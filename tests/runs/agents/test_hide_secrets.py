@@ -97,6 +97,18 @@ async def test_no_tool_is_given_it(known: AgentBench) -> None:
     assert SECRET not in everything(known)
 
 
+async def test_no_tool_is_given_one_of_digits_as_a_number(bench: AgentBench) -> None:
+    parameters = {"type": "object", "required": ["number"], "properties": {"number": {"type": ["integer", "string"]}}}
+    tool = {"name": "look", "client_ref": "shop", "path": "/find", "parameters": parameters}
+    bench.tool_connection("shop")
+    for secret, sent in (("another", "4815162342"), ("4815162342", CUT)):
+        hidden = hidden_texts(secret)
+        bench.context.models["main"] = replace(bench.context.models["main"], secrets=lambda hidden=hidden: hidden)
+        bench.says(Reply(calls=(Call("look", {"number": 4815162342}, "c"),), finish="tool_calls"), "done")
+        assert await bench.ask(prompt="x", tools=[tool]) == "done"
+        assert bench.tools.calls[-1].query == {"number": [sent]}
+
+
 async def test_a_provider_s_own_failure_does_not_tell_it(known: AgentBench) -> None:
     class Telling:
         async def complete(self, *_args: Any, **_options: Any) -> Any:
