@@ -1,6 +1,6 @@
 """The API's routes about human tasks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any, ClassVar
@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from foundation.requests import NoFields, read_fields, read_query
+from foundation.responses import page_response
 from foundation.scope import reading_scope
 from foundation.shapes import page_shape
 from humantasks import errors, selectors, services
@@ -30,12 +31,14 @@ from humantasks.people import caller_as_person
 from humantasks.report import report_times
 from humantasks.rules import REVIEWER, Person
 from kernel.compute.errors import COMPUTE_REFUSALS
-from kernel.paging import CursorRefused, page_body
+from kernel.errors import LlmteamError
+from kernel.paging import CursorRefused
 from tenants.access.callers import caller_of
 
 READ, WRITE = "tasks:read", "tasks:write"
 REFUSED = (errors.TaskNotFound, errors.TaskRefused, errors.TaskTaken, errors.TaskOver)
 Act = Callable[..., HumanTask]
+_describe_act = partial(extend_schema, responses=TaskShape)
 
 
 class TasksView(APIView):
@@ -61,9 +64,7 @@ class TasksView(APIView):
             person = caller_as_person(caller_of(request))
             query = task_query(read_query(TaskListQuery, request))
             page = selectors.list_tasks(tenant=tenant, person=person, query=query)
-            return Response(
-                page_body(page, lambda task: task_body(task, person, request), request.build_absolute_uri())
-            )
+            return page_response(request, page, lambda task: task_body(task, person, request))
 
 
 class TaskReportView(APIView):
@@ -106,73 +107,68 @@ class TaskView(APIView):
             return Response(task_body(task, person, request))
 
 
-class ClaimTaskView(APIView):
-    """A task is held by one member."""
+class TaskActView(APIView):
+    """One act on a task."""
 
     required_scopes: ClassVar = {"POST": WRITE}
-    refusals: ClassVar = {"POST": REFUSED}
+    refusals: ClassVar[Mapping[str, tuple[type[LlmteamError], ...]]] = {"POST": REFUSED}
 
-    @extend_schema(
+
+class ClaimTaskView(TaskActView):
+    """A task is held by one member."""
+
+    @_describe_act(
         operation_id="claim_human_task",
         summary="Claim a human task",
         description="Holds it for the calling member, so that nobody else decides it meanwhile. Repeatable.",
         request=NoFields,
-        responses=TaskShape,
     )
     def post(self, request: Request, task_id: str) -> Response:
         """Claim."""
         return _act(request, task_id, services.claim_task, _nothing)
 
 
-class ReleaseTaskView(APIView):
+class ReleaseTaskView(TaskActView):
     """A claimed task is given back."""
 
-    required_scopes: ClassVar = {"POST": WRITE}
-    refusals: ClassVar = {"POST": REFUSED}
-
-    @extend_schema(
+    @_describe_act(
         operation_id="release_human_task",
         summary="Release a human task",
         description="Gives a claimed task back to those who are asked: its holder, an admin, or a key.",
         request=NoFields,
-        responses=TaskShape,
     )
     def post(self, request: Request, task_id: str) -> Response:
         """Release."""
         return _act(request, task_id, services.release_task, _nothing)
 
 
-class DelegateTaskView(APIView):
+class DelegateTaskView(TaskActView):
     """A task is handed on."""
 
-    required_scopes: ClassVar = {"POST": WRITE}
     refusals: ClassVar = {"POST": (*REFUSED, errors.AnswerInvalid)}
 
-    @extend_schema(
+    @_describe_act(
         operation_id="delegate_human_task",
         summary="Delegate a human task",
         description="Hands it on to one member, who is asked alone from then on. Its deadline stays.",
         request=DelegateFields,
-        responses=TaskShape,
     )
     def post(self, request: Request, task_id: str) -> Response:
         """Delegate."""
         return _act(request, task_id, services.delegate_task, partial(read_fields, DelegateFields))
 
 
-class CompleteTaskView(APIView):
+class CompleteTaskView(TaskActView):
     """A task is decided."""
 
-    required_scopes: ClassVar = {"POST": WRITE}
     refusals: ClassVar = {"POST": (*REFUSED, errors.TaskChanged, errors.AnswerInvalid, *COMPUTE_REFUSALS)}
 
-    @extend_schema(
+    @_describe_act(
         operation_id="complete_human_task",
         summary="Decide a human task",
         description="The first decision that ends the task wins and wakes its run; a later one is a 409 that says who "
         "decided, what and when. With a quorum the task stays open until enough have decided.",
         request=DecideFields,
-        responses=TaskShape,
     )
     def post(self, request: Request, task_id: str) -> Response:
         """Decide."""

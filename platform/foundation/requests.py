@@ -5,7 +5,6 @@ from typing import Any, ClassVar, Final, Self
 
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from foundation.request_fields import Texts, tell_what_it_takes, violations_by_name
@@ -142,11 +141,3 @@ def read_fields(fields: type[Strict], data: Any) -> dict[str, Any]:
     """Check a body or a query and give its values; errors as ``read_query``."""
     checked: dict[str, Any] = fields.read(data).validated_data
     return checked
-
-
-def with_etag(request: Request, etag: str, body: Any, *, status: int = 200, **headers: str) -> Response:
-    """Answer with an entity tag; 304 without a body when the caller (``If-None-Match``) has that content already."""
-    tags = {tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")}
-    if request.method in {"GET", "HEAD"} and tags & {etag, "*"}:
-        return Response(status=304, headers={"ETag": etag})
-    return Response(body, status=status, headers={"ETag": etag, **headers})

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field, inline_serializer
+from drf_spectacular.utils import OpenApiResponse, extend_schema_field, inline_serializer
 from rest_framework import serializers
+
+UNCHANGED = OpenApiResponse(description="`If-None-Match` names the present content.")
 
 
 @extend_schema_field({"type": "object", "additionalProperties": {}})

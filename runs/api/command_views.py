@@ -1,5 +1,6 @@
 """The API's routes that ask something of a run: pause, resume, cancel, replay; and its snapshot."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -24,63 +25,54 @@ from runs.replay import replay_run
 from runs.selectors import read_run_id
 from tenants.access.callers import caller_of
 
-COMMANDED = {202: serializers.RunShape}
-REFUSED_COMMANDS = (errors.RunNotFound, errors.RunAlreadyOver)
+_describe_command = partial(extend_schema, request=serializers.CommandFields, responses={202: serializers.RunShape})
 
 
-class PauseRunView(APIView):
-    """A run stands still on demand."""
+class CommandView(APIView):
+    """One command to a run."""
 
     required_scopes: ClassVar = {"POST": WRITE}
-    refusals: ClassVar = {"POST": REFUSED_COMMANDS}
+    refusals: ClassVar = {"POST": (errors.RunNotFound, errors.RunAlreadyOver)}
 
-    @extend_schema(
+
+class PauseRunView(CommandView):
+    """A run stands still on demand."""
+
+    @_describe_command(
         operation_id="pause_run",
         summary="Pause a run",
         description="Answers with the run as it is. No step begins any more, those in flight finish; then it is "
         "`paused`, until then `running` with `pause_requested`. Its time stands still while it is paused. Repeatable. "
         "A run that is over is a 409 with its `state`.",
-        request=serializers.CommandFields,
-        responses=COMMANDED,
     )
     def post(self, request: Request, run_id: str) -> Response:
         """Ask for a pause."""
         return _command(request, run_id, SignalKind.PAUSE)
 
 
-class ResumeRunView(APIView):
+class ResumeRunView(CommandView):
     """A run that stands still goes on."""
 
-    required_scopes: ClassVar = {"POST": WRITE}
-    refusals: ClassVar = {"POST": REFUSED_COMMANDS}
-
-    @extend_schema(
+    @_describe_command(
         operation_id="resume_run",
         summary="Resume a run",
         description="Takes back a pause, and lets a `paused` or `stalled` run go on where it stopped: it is `queued` "
         "until a worker has room. Of a run stalled with `OUTCOME_UNKNOWN` it means: try the step again. Repeatable. A "
         "run that is over is a 409 with its `state`.",
-        request=serializers.CommandFields,
-        responses=COMMANDED,
     )
     def post(self, request: Request, run_id: str) -> Response:
         """Ask to go on."""
         return _command(request, run_id, SignalKind.RESUME)
 
 
-class CancelRunView(APIView):
+class CancelRunView(CommandView):
     """The end of a run on demand."""
 
-    required_scopes: ClassVar = {"POST": WRITE}
-    refusals: ClassVar = {"POST": REFUSED_COMMANDS}
-
-    @extend_schema(
+    @_describe_command(
         operation_id="cancel_run",
         summary="Cancel a run",
         description="Answers with the run as it is; it ends soon after. Repeatable. A run that is over otherwise is a "
         "409 with its `state`.",
-        request=serializers.CommandFields,
-        responses=COMMANDED,
     )
     def post(self, request: Request, run_id: str) -> Response:
         """Ask for the end."""

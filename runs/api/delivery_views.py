@@ -8,13 +8,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from foundation.requests import NoFields, NotAvailable, PageQuery, read_fields, read_query
+from foundation.responses import page_response
 from foundation.shapes import page_shape
 from kernel.ids import parse_id
-from kernel.paging import CursorRefused, page_body
+from kernel.paging import CursorRefused
 from runs.api.presentation import runs_location
 from runs.callbacks import selectors, serializers, services
 from runs.callbacks.presentation import delivery_body, notification_body, secret_body
-from runs.callbacks.sealing import Address
 from runs.errors import CallbackRefused, DeliveryNotFound, RunNotFound
 from runs.selectors import read_run_id
 from tenants.access.callers import caller_of
@@ -44,7 +44,7 @@ class DeliveriesView(APIView):
         """Answer one page."""
         query = read_query(serializers.DeliveryListQuery, request)
         page = selectors.list_deliveries(tenant=caller_of(request).tenant, **query)
-        return Response(page_body(page, delivery_body, request.build_absolute_uri()))
+        return page_response(request, page, delivery_body)
 
 
 class RunDeliveriesView(APIView):
@@ -66,7 +66,7 @@ class RunDeliveriesView(APIView):
         query = read_query(PageQuery, request)
         tenant = caller_of(request).tenant
         page = selectors.list_run_deliveries(tenant=tenant, run_id=read_run_id(run_id), **query)
-        return Response(page_body(page, delivery_body, request.build_absolute_uri()))
+        return page_response(request, page, delivery_body)
 
 
 class RedeliverView(APIView):
@@ -157,8 +157,7 @@ class NotificationsView(APIView):
     def put(self, request: Request) -> Response:
         """Set."""
         fields, caller = read_fields(serializers.NotificationFields, request.data), caller_of(request)
-        address = Address(fields["url"], list(fields.get("headers", {}).items()))
-        runs_url = runs_location(request)
+        address, runs_url = serializers.address_of(fields), runs_location(request)
         row = services.set_notifications(tenant=caller.tenant, actor=caller.actor, address=address, runs_url=runs_url)
         return Response(notification_body(row))
 

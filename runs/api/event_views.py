@@ -11,8 +11,9 @@ from rest_framework.views import APIView
 
 from foundation.request_fields import whole
 from foundation.requests import NoFields, read_fields, read_query
+from foundation.responses import page_response
 from foundation.shapes import page_shape
-from kernel.paging import CursorRefused, Page, page_body
+from kernel.paging import CursorRefused, Page
 from runs import selectors
 from runs.api import serializers
 from runs.api.sse import CONTENT_TYPE, StreamResponse, wants_stream
@@ -67,7 +68,7 @@ class RunEventsView(APIView):
         stretch = source.read_page(source.place(query["after"]), query["limit"]).page()
         records = [orjson.Fragment(record.text) for frame in stretch.frames for record in frame.records]
         page = Page(records, str(stretch.place.seq) if stretch.more else None)
-        return Response(page_body(page, lambda text: text, request.build_absolute_uri(), parameter="after"))
+        return page_response(request, page, lambda text: text, parameter="after")
 
 
 class RunStreamView(APIView):
@@ -122,7 +123,7 @@ class TenantEventsView(APIView):
         stretch = source.read_page(place, limit).page()
         records = [orjson.Fragment(record.text) for frame in stretch.frames for record in source.filter.pick(frame)]
         page = Page(records, write_cursor(stretch.place))
-        return Response(page_body(page, lambda text: text, request.build_absolute_uri()))
+        return page_response(request, page, lambda text: text)
 
 
 class TenantStreamView(APIView):

@@ -108,8 +108,8 @@ class InlineStart(StartFields):
         return StartRequest(definition=fields.pop("segment"), **fields)
 
 
-class SavedStartForm(SavedStart):
-    """The same start as a form: every field a text, those that are JSON spelled as JSON."""
+class StartFormFields(StartFields):
+    """Fields of every start as a form: each a text, those that are JSON spelled as JSON."""
 
     input = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
         required=False, help_text="Text; read as JSON when it opens with `{` or `[`."
@@ -122,20 +122,15 @@ class SavedStartForm(SavedStart):
     )
 
 
-class InlineStartForm(InlineStart):
+class SavedStartForm(StartFormFields, SavedStart):
+    """The same start as a form: every field a text, those that are JSON spelled as JSON."""
+
+
+class InlineStartForm(StartFormFields, InlineStart):
     """The same start as a form: every field a text, those that are JSON spelled as JSON."""
 
     segment = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
         help_text="The definition to run, as JSON."
-    )
-    input = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
-        required=False, help_text="Text; read as JSON when it opens with `{` or `[`."
-    )
-    metadata = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
-        required=False, help_text="A JSON object."
-    )
-    callback = serializers.CharField(  # type: ignore[assignment]  # a form has texts only
-        required=False, help_text="A JSON object, as in the JSON body."
     )
 
 

@@ -10,9 +10,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from foundation.requests import PageQuery, Strict, read_query
+from foundation.responses import page_response
 from foundation.shapes import page_shape
 from kernel.compute.errors import COMPUTE_REFUSALS
-from kernel.paging import CursorRefused, page_body
+from kernel.paging import CursorRefused
 from runs import errors, selectors, services
 from runs.answer_options import PREFER, AnswerOptions, WaitQuery, answer_options_of
 from runs.api import serializers
@@ -95,7 +96,7 @@ class RunsView(APIView):
         query = read_query(serializers.RunListQuery, request)
         page = selectors.list_runs(tenant=caller_of(request).tenant, **query)
         callbacks = callbacks_of(page.rows)
-        return Response(page_body(page, lambda run: run_body(run, request, callbacks), request.build_absolute_uri()))
+        return page_response(request, page, lambda run: run_body(run, request, callbacks))
 
     @extend_schema(
         operation_id="start_inline",
@@ -157,7 +158,7 @@ class RunStepsView(APIView):
         query = read_query(PageQuery, request)
         run_uuid = selectors.read_run_id(run_id)
         page = list_steps(tenant=caller_of(request).tenant, run_id=run_uuid, **query)
-        return Response(page_body(page, step_body, request.build_absolute_uri()))
+        return page_response(request, page, step_body)
 
 
 class RunValueView(APIView):

@@ -16,8 +16,8 @@ MAX_URL_LENGTH: Final = 8192
 NOTHING_YET: Final = "waiting"
 
 
-class CallbackFields(Strict):
-    """Callback of a run: its address and its events."""
+class AddressFields(Strict):
+    """Address of a receiver."""
 
     url = serializers.CharField(
         max_length=MAX_URL_LENGTH,
@@ -29,6 +29,11 @@ class CallbackFields(Strict):
         required=False,
         help_text="Sent along with every delivery. Kept sealed, never shown again.",
     )
+
+
+class CallbackFields(AddressFields):
+    """Callback of a run: its address and its events."""
+
     events = serializers.ListField(
         child=serializers.ChoiceField(choices=[event.value for event in EVENTS]),
         required=False,
@@ -48,23 +53,16 @@ def start_fields(fields: Mapping[str, Any], *, runs_url: str) -> dict[str, Any]:
 def callback_spec(fields: Mapping[str, Any], *, runs_url: str) -> CallbackSpec:
     """Turn a callback's fields into what the service is asked."""
     events = dict.fromkeys(fields.get("events", [event.value for event in ENDS]))
-    address = Address(fields["url"], list(fields.get("headers", {}).items()))
-    return CallbackSpec(address, list(events), runs_url)
+    return CallbackSpec(address_of(fields), list(events), runs_url)
 
 
-class NotificationFields(Strict):
+def address_of(fields: Mapping[str, Any]) -> Address:
+    """Turn the fields of an address into the address."""
+    return Address(fields["url"], list(fields.get("headers", {}).items()))
+
+
+class NotificationFields(AddressFields):
     """Address for notifications about the tenant's human tasks."""
-
-    url = serializers.CharField(
-        max_length=MAX_URL_LENGTH,
-        trim_whitespace=False,
-        help_text="https, used byte for byte with its query. Kept sealed, never shown again.",
-    )
-    headers = serializers.DictField(
-        child=serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=MAX_URL_LENGTH),
-        required=False,
-        help_text="Sent along with every delivery. Kept sealed, never shown again.",
-    )
 
 
 class NotificationShape(serializers.Serializer[Any]):

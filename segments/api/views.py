@@ -4,14 +4,15 @@ from typing import ClassVar
 
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from foundation.requests import NotAvailable, PageQuery, read_query, with_etag
-from foundation.shapes import page_shape
-from kernel.paging import CursorRefused, page_body
+from foundation.requests import NotAvailable, PageQuery, read_query
+from foundation.responses import content_response, page_response, saved_response, with_etag
+from foundation.shapes import UNCHANGED, page_shape
+from kernel.paging import CursorRefused
 from segments import errors, examples, selectors, services
 from segments.api import serializers
 from segments.definition import json_schema
@@ -21,7 +22,6 @@ from tenants.access.callers import caller_of
 
 READ, WRITE = "segments:read", "segments:write"
 SEGMENT_BODY = {"application/json": OpenApiTypes.OBJECT}
-UNCHANGED = OpenApiResponse(description="`If-None-Match` names the present content.")
 
 
 class CatalogView(APIView):
@@ -116,7 +116,7 @@ class SegmentsView(APIView):
         """Answer one page."""
         query = read_query(serializers.SegmentListQuery, request)
         page = selectors.list_segments(tenant=caller_of(request).tenant, **query)
-        return Response(page_body(page, serializers.segment_summary, request.build_absolute_uri()))
+        return page_response(request, page, serializers.segment_summary)
 
     @extend_schema(
         operation_id="create_segment",
@@ -211,7 +211,7 @@ class RevisionsView(APIView):
         """Answer one page."""
         query = read_query(PageQuery, request)
         page = selectors.list_revisions(tenant=caller_of(request).tenant, segment_id=segment_id, **query)
-        return Response(page_body(page, serializers.revision_summary, request.build_absolute_uri()))
+        return page_response(request, page, serializers.revision_summary)
 
 
 class RevisionView(APIView):
@@ -229,15 +229,10 @@ class RevisionView(APIView):
     def get(self, request: Request, segment_id: str, number: str) -> Response:
         """Answer one content."""
         revision = selectors.get_revision(tenant=caller_of(request).tenant, segment_id=segment_id, number=number)
-        return with_etag(request, f'"{revision.content_hash}"', serializers.revision_body(revision))
+        return content_response(request, revision.content_hash, serializers.revision_body(revision))
 
 
 def _saved(request: Request, saved: services.Saved) -> Response:
-    location = request.build_absolute_uri(reverse("segment", args=[saved.segment.segment_id]))
-    return with_etag(
-        request,
-        f'"{saved.revision.content_hash}"',
-        serializers.saved_body(saved.segment, saved.findings),
-        status=201 if saved.created else 200,
-        Location=location,
-    )
+    body = serializers.saved_body(saved.segment, saved.findings)
+    path = reverse("segment", args=[saved.segment.segment_id])
+    return saved_response(request, saved.revision.content_hash, body, is_new=saved.created, path=path)

@@ -3,20 +3,20 @@
 from typing import ClassVar
 
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from foundation.requests import PageQuery, read_query, with_etag
-from foundation.shapes import page_shape
-from kernel.paging import CursorRefused, page_body
+from foundation.requests import PageQuery, read_query
+from foundation.responses import content_response, page_response, saved_response
+from foundation.shapes import UNCHANGED, page_shape
+from kernel.paging import CursorRefused
 from segments import errors
 from segments.prompts import selectors, serializers, services
 from tenants.access.callers import caller_of
 
 READ, WRITE = "segments:read", "segments:write"
-UNCHANGED = OpenApiResponse(description="`If-None-Match` names the present content.")
 
 
 class PromptsView(APIView):
@@ -37,7 +37,7 @@ class PromptsView(APIView):
         """Answer one page."""
         query = read_query(serializers.PromptListQuery, request)
         page = selectors.list_prompts(tenant=caller_of(request).tenant, **query)
-        return Response(page_body(page, serializers.prompt_summary, request.build_absolute_uri()))
+        return page_response(request, page, serializers.prompt_summary)
 
 
 class PromptView(APIView):
@@ -58,8 +58,8 @@ class PromptView(APIView):
     def get(self, request: Request, template_id: str) -> Response:
         """Answer the prompt with its current texts, archived or not."""
         template = selectors.get_prompt(tenant=caller_of(request).tenant, template_id=template_id)
-        etag = f'"{serializers.current_of(template).content_hash}"'
-        return with_etag(request, etag, serializers.prompt_body(template))
+        content_hash = serializers.current_of(template).content_hash
+        return content_response(request, content_hash, serializers.prompt_body(template))
 
     @extend_schema(
         operation_id="save_prompt",
@@ -78,13 +78,8 @@ class PromptView(APIView):
         saved = services.save_prompt(
             tenant=caller.tenant, actor=caller.actor, template_id=template_id, texts=fields.texts()
         )
-        return with_etag(
-            request,
-            f'"{saved.version.content_hash}"',
-            serializers.prompt_body(saved.template),
-            status=201 if saved.created else 200,
-            Location=request.build_absolute_uri(reverse("prompt", args=[template_id])),
-        )
+        body, path = serializers.prompt_body(saved.template), reverse("prompt", args=[template_id])
+        return saved_response(request, saved.version.content_hash, body, is_new=saved.created, path=path)
 
     @extend_schema(
         operation_id="archive_prompt",
@@ -117,7 +112,7 @@ class PromptVersionsView(APIView):
         """Answer one page."""
         query = read_query(PageQuery, request)
         page = selectors.list_versions(tenant=caller_of(request).tenant, template_id=template_id, **query)
-        return Response(page_body(page, serializers.version_summary, request.build_absolute_uri()))
+        return page_response(request, page, serializers.version_summary)
 
 
 class PromptVersionView(APIView):
@@ -135,4 +130,4 @@ class PromptVersionView(APIView):
     def get(self, request: Request, template_id: str, number: str) -> Response:
         """Answer its texts."""
         version = selectors.get_version(tenant=caller_of(request).tenant, template_id=template_id, number=number)
-        return with_etag(request, f'"{version.content_hash}"', serializers.version_body(version))
+        return content_response(request, version.content_hash, serializers.version_body(version))

@@ -8,8 +8,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from foundation.requests import PageQuery, read_query
+from foundation.responses import page_response
 from foundation.shapes import page_shape
-from kernel.paging import CursorRefused, page_body
+from kernel.paging import CursorRefused
 from tenants import errors
 from tenants.access.callers import caller_of
 from tenants.connections import selectors, services
@@ -35,7 +36,7 @@ class ConnectionsView(APIView):
     def get(self, request: Request) -> Response:
         """Answer one page."""
         page = selectors.list_connections(tenant=caller_of(request).tenant, **read_query(PageQuery, request))
-        return Response(page_body(page, connection_body, request.build_absolute_uri()))
+        return page_response(request, page, connection_body)
 
 
 class ConnectionView(APIView):

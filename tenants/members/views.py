@@ -1,5 +1,6 @@
 """The API's routes about members and invitations."""
 
+from collections.abc import Callable
 from typing import ClassVar
 from uuid import UUID
 
@@ -8,10 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from foundation.requests import NoFields, PageQuery, read_fields, read_query
+from foundation.requests import NoFields, PageQuery, Strict, read_fields, read_query
+from foundation.responses import page_response
 from foundation.shapes import page_shape
 from kernel.ids import parse_id
-from kernel.paging import CursorRefused, page_body
+from kernel.paging import CursorRefused
 from tenants.access.callers import caller_of
 from tenants.errors import ScopeMissing
 from tenants.members import errors, selectors, services
@@ -24,6 +26,7 @@ from tenants.members.serializers import (
     invitation_body,
     member_body,
 )
+from tenants.models import Membership
 from tenants.types import Caller
 
 READ, WRITE = "tenant:read", "tenant:write"
@@ -48,7 +51,7 @@ class MembersView(APIView):
     def get(self, request: Request) -> Response:
         """Answer one page."""
         page = selectors.list_members(tenant=caller_of(request).tenant, **read_query(PageQuery, request))
-        return Response(page_body(page, member_body, request.build_absolute_uri()))
+        return page_response(request, page, member_body)
 
 
 class MemberView(APIView):
@@ -68,9 +71,8 @@ class MemberView(APIView):
     )
     def get(self, request: Request, member_id: str) -> Response:
         """Answer the member."""
-        caller, wanted = caller_of(request), _read_id(member_id)
-        member = selectors.get_member(tenant=caller.tenant, member_id=wanted)
-        _own_or(caller, wanted, READ)
+        caller, member = _found(request, member_id)
+        _own_or(caller, member.id, READ)
         return Response(member_body(member))
 
     @extend_schema(
@@ -83,11 +85,7 @@ class MemberView(APIView):
     )
     def patch(self, request: Request, member_id: str) -> Response:
         """Change."""
-        caller, wanted = caller_of(request), _read_id(member_id)
-        selectors.get_member(tenant=caller.tenant, member_id=wanted)
-        fields = read_fields(MemberFields, request.data)
-        member = services.change_member(tenant=caller.tenant, actor=caller.actor, member_id=wanted, **fields)
-        return Response(member_body(member))
+        return _change(request, member_id, services.change_member, MemberFields)
 
 
 class DeactivateMemberView(APIView):
@@ -105,12 +103,7 @@ class DeactivateMemberView(APIView):
     )
     def post(self, request: Request, member_id: str) -> Response:
         """Deactivate."""
-        caller, wanted = caller_of(request), _read_id(member_id)
-        selectors.get_member(tenant=caller.tenant, member_id=wanted)
-        read_fields(NoFields, request.data)
-        return Response(
-            member_body(services.deactivate_member(tenant=caller.tenant, actor=caller.actor, member_id=wanted))
-        )
+        return _change(request, member_id, services.deactivate_member, NoFields)
 
 
 class ReactivateMemberView(APIView):
@@ -128,12 +121,7 @@ class ReactivateMemberView(APIView):
     )
     def post(self, request: Request, member_id: str) -> Response:
         """Reactivate."""
-        caller, wanted = caller_of(request), _read_id(member_id)
-        selectors.get_member(tenant=caller.tenant, member_id=wanted)
-        read_fields(NoFields, request.data)
-        return Response(
-            member_body(services.reactivate_member(tenant=caller.tenant, actor=caller.actor, member_id=wanted))
-        )
+        return _change(request, member_id, services.reactivate_member, NoFields)
 
 
 class AbsenceView(APIView):
@@ -154,10 +142,7 @@ class AbsenceView(APIView):
     )
     def put(self, request: Request, member_id: str) -> Response:
         """Set."""
-        caller, wanted = _allowed(request, member_id)
-        fields = read_fields(AbsenceFields, request.data)
-        member = services.set_absence(tenant=caller.tenant, actor=caller.actor, member_id=wanted, **fields)
-        return Response(member_body(member))
+        return _change(request, member_id, services.set_absence, AbsenceFields)
 
     @extend_schema(
         operation_id="clear_absence",
@@ -167,8 +152,8 @@ class AbsenceView(APIView):
     )
     def delete(self, request: Request, member_id: str) -> Response:
         """Clear."""
-        caller, wanted = _allowed(request, member_id)
-        member = services.clear_absence(tenant=caller.tenant, actor=caller.actor, member_id=wanted)
+        caller, member = _allowed(request, member_id)
+        member = services.clear_absence(tenant=caller.tenant, actor=caller.actor, member_id=member.id)
         return Response(member_body(member))
 
 
@@ -192,7 +177,7 @@ class InvitationsView(APIView):
     def get(self, request: Request) -> Response:
         """Answer one page."""
         page = selectors.list_invitations(tenant=caller_of(request).tenant, **read_query(PageQuery, request))
-        return Response(page_body(page, invitation_body, request.build_absolute_uri()))
+        return page_response(request, page, invitation_body)
 
     @extend_schema(
         operation_id="invite_member",
@@ -229,19 +214,37 @@ class InvitationView(APIView):
         return Response(status=204)
 
 
-def _read_id(text: str) -> UUID:
-    member_id = parse_id(text)
-    if member_id is None:
+def _found(request: Request, member_id: str) -> tuple[Caller, Membership]:
+    """Find the caller, and the member of their tenant that the address names.
+
+    Raises:
+        MemberNotFound: There is none, or it is of another tenant.
+    """
+    caller, wanted = caller_of(request), parse_id(member_id)
+    if wanted is None:
         raise errors.MemberNotFound
-    return member_id
+    return caller, selectors.get_member(tenant=caller.tenant, member_id=wanted)
 
 
-def _allowed(request: Request, member_id: str) -> tuple[Caller, UUID]:
-    """Find the member somebody may change: themselves, or anybody with the right over the tenant."""
-    caller, wanted = caller_of(request), _read_id(member_id)
-    selectors.get_member(tenant=caller.tenant, member_id=wanted)
-    _own_or(caller, wanted, WRITE)
-    return caller, wanted
+def _allowed(request: Request, member_id: str) -> tuple[Caller, Membership]:
+    """Find the member the caller may change: themselves, or anybody with the right over the tenant."""
+    caller, member = _found(request, member_id)
+    _own_or(caller, member.id, WRITE)
+    return caller, member
+
+
+def _change(request: Request, member_id: str, change: Callable[..., Membership], fields: type[Strict]) -> Response:
+    """Change a member as the caller, and answer the member as they are then.
+
+    Args:
+        request: Its body is read last: an unknown member is a 404 whatever the body says.
+        member_id: The member, as the address has it.
+        change: The service.
+        fields: The body, whose values the service takes.
+    """
+    caller, member = _allowed(request, member_id)
+    values = read_fields(fields, request.data)
+    return Response(member_body(change(tenant=caller.tenant, actor=caller.actor, member_id=member.id, **values)))
 
 
 def _own_or(caller: Caller, member_id: UUID, scope: str) -> None:
