@@ -3,6 +3,7 @@
 from typing import Final
 
 from kernel.fair_threads import FairThreads
+from kernel.pace import Pace
 from kernel.types import Json
 from kernel.values import size_of
 from segments.selectors import catalog
@@ -14,11 +15,18 @@ MAX_AT_ONCE: Final = 16 * 1024
 LARGE: Final = FairThreads(1, name="validation")
 """Python executes one thread at a time: several validations side by side would end no sooner, and every other request
 would have to wait for its turn behind all of them."""
+PACE: Final = Pace(share=1 / 3, burst_seconds=0.25)
+"""Definitions of up to some 60 KiB are validated without a rest."""
 
 
 def validate_pooled(tenant: Tenant, document: Json, known: KnownNames = NOTHING_KNOWN) -> Validation:
     """Validate a tenant's definition, as ``validate``. May wait for others: never call it in a transaction."""
     if size_of(document) <= MAX_AT_ONCE:
         return validate(document, catalog(), known)
-    validation: Validation = LARGE.submit_for(tenant.id, lambda: validate(document, catalog(), known)).result()
+    validation: Validation = LARGE.submit_for(tenant.id, lambda: _at_a_pace(document, known)).result()
     return validation
+
+
+def _at_a_pace(document: Json, known: KnownNames) -> Validation:
+    with PACE.kept():
+        return validate(document, catalog(), known)

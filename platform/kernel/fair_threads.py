@@ -1,5 +1,6 @@
 """Thread pool shared fairly by several owners: each gets its turn, and none ever holds all threads."""
 
+import math
 import threading
 import time
 from collections import Counter, OrderedDict, deque
@@ -7,12 +8,13 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
+from kernel.usage import Usage
+
 SHARE_OF_FREE: Final = 2
 """An owner takes another thread while it holds fewer than twice as many as would be free then: of 8 it may hold 5, and
 of two one 5 and one 2. So a third finds a thread at once; only when three hold all do others wait for their turn."""
-OTHERS_SECONDS: Final = 2.0
-"""How long others count as having work after they last had some."""
-
+MOST_REST_SECONDS: Final = 2.0
+"""How long an owner rests at most, however long it has computed."""
 
 _NOBODY: Final = object()
 
@@ -20,7 +22,7 @@ _NOBODY: Final = object()
 class FairThreads:
     """Runs functions in threads, the owners' in turn, an owner's own in their order. May be used from any thread.
 
-    Work of the owner None is the house's: no other owner's work, and not bounded by ``beside_others``.
+    Work of the owner None is the house's: no other owner's work, and not bounded by ``beside_others`` or ``share``.
 
     Args:
         threads: How many.
@@ -28,16 +30,23 @@ class FairThreads:
         beside_others: How many an owner may hold while others have work as well; None: as many as one that is alone.
             For functions that compute: their threads take turns of the interpreter, so each of one owner makes the
             others slower.
+        share: Processor seconds a second that an owner may compute while another has work that computes clearly less;
+            None: as many as it likes. Over it the owner rests between its functions, so that the other finds the
+            interpreter and the processor free.
     """
 
-    def __init__(self, threads: int, *, name: str, beside_others: int | None = None) -> None:
+    def __init__(
+        self, threads: int, *, name: str, beside_others: int | None = None, share: float | None = None
+    ) -> None:
         self._free = threads
         self._beside_others = beside_others
+        self._share = share
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._lock = threading.Lock()
         self._held: Counter[Hashable] = Counter()
-        self._latest: Hashable = None
-        self._latest_at = self._others_at = -OTHERS_SECONDS
+        self._usage = Usage()
+        self._rests_until: dict[Hashable, float] = {}
+        self._alarm_at = math.inf
         self._waiting: OrderedDict[Hashable, deque[tuple[Future[Any], Callable[[], Any]]]] = OrderedDict()
 
     @property
@@ -50,7 +59,8 @@ class FairThreads:
         """Run a function as soon as it is its owner's turn; one that is cancelled before is not run."""
         future: Future[Any] = Future()
         with self._lock:
-            self._note(owner)
+            if owner is not None:
+                self._usage.note(owner)
             self._waiting.setdefault(owner, deque()).append((future, function))
             self._start_what_may()
         return future
@@ -66,38 +76,58 @@ class FairThreads:
                 self._free -= 1
                 self._held[owner] += 1
                 self._pool.submit(self._run, owner, future, function)
-
-    def _note(self, owner: Hashable) -> None:
-        if owner is None:
-            return
-        if owner != self._latest:
-            self._latest, self._others_at = owner, self._latest_at
-        self._latest_at = time.monotonic()
+        self._set_alarm()
 
     def _may_start(self, owner: Hashable) -> bool:
         held = self._held[owner]
+        if self._rests_until.get(owner, 0.0) > time.monotonic():
+            return False
         if held and self._beside_others and held >= self._beside_others and self._has_others(owner):
             return False
         return self._free > 0 and (held == 0 or held < SHARE_OF_FREE * (self._free - 1))
 
     def _has_others(self, owner: Hashable) -> bool:
-        if owner is None:
-            return False
-        at = self._others_at if owner == self._latest else self._latest_at
-        return time.monotonic() - at < OTHERS_SECONDS
+        return owner is not None and self._usage.has_others(owner)
+
+    def _have_rest(self, owner: Hashable, computed: float) -> None:
+        """Note processor time, in seconds, and have its owner rest where others have less and want theirs."""
+        if owner is None or self._share is None:
+            return
+        self._usage.note(owner, computed)
+        now = time.monotonic()
+        self._rests_until = {other: until for other, until in self._rests_until.items() if until > now}
+        if self._usage.is_heavy(owner, self._share):
+            until = self._rests_until.get(owner, now) + computed / self._share
+            self._rests_until[owner] = min(until, now + MOST_REST_SECONDS)
+
+    def _set_alarm(self) -> None:
+        """Look again when the first rest ends of those who have work."""
+        soonest = min((self._rests_until.get(owner, math.inf) for owner in self._waiting), default=math.inf)
+        if soonest < self._alarm_at:
+            self._alarm_at = soonest
+            alarm = threading.Timer(max(0.0, soonest - time.monotonic()), self._look_again)
+            alarm.daemon = True
+            alarm.start()
+
+    def _look_again(self) -> None:
+        with self._lock:
+            self._alarm_at = math.inf
+            self._start_what_may()
 
     def _run(self, owner: Hashable, future: Future[Any], function: Callable[[], Any]) -> None:
+        began = time.thread_time()
         try:
             result = function()
         except BaseException as error:
-            self._give_back(owner)
+            self._give_back(owner, time.thread_time() - began)
             future.set_exception(error)
         else:
-            self._give_back(owner)
+            self._give_back(owner, time.thread_time() - began)
             future.set_result(result)
 
-    def _give_back(self, owner: Hashable) -> None:
+    def _give_back(self, owner: Hashable, computed: float) -> None:
         with self._lock:
+            self._have_rest(owner, computed)
             self._free += 1
             self._held[owner] -= 1
             if not self._held[owner]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+from django.conf import settings
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connections, reset_queries
 
@@ -29,13 +30,14 @@ class RequestThreads(Executor):
     """Runs pieces of requests, any piece in any thread. As many connections to the database are open as threads.
 
     The threads are shared by those the requests count for: a tenant never holds them all, and whoever waits has a turn.
+    ``share`` is as for ``FairThreads``.
 
     A connection that was idle for a second is looked at before it is used, one that failed is closed after the piece,
     as Django does between requests; a request's pieces may run in different threads, so this cannot be left to it.
     """
 
-    def __init__(self, threads: int = THREADS, *, name: str = "request") -> None:
-        self._threads = FairThreads(threads, name=name, beside_others=BESIDE_OTHERS)
+    def __init__(self, threads: int = THREADS, *, name: str = "request", share: float | None = None) -> None:
+        self._threads = FairThreads(threads, name=name, beside_others=BESIDE_OTHERS, share=share)
         PIECES_WAITING.labels(name).set_function(lambda: self._threads.waiting)
         self._used = threading.local()
 
@@ -65,7 +67,7 @@ def with_request_threads(application: Application) -> Application:
     """
     _leave_connections_to_the_threads()
     context = ThreadSensitiveContext()
-    SyncToAsync.context_to_thread_executor[context] = RequestThreads()
+    SyncToAsync.context_to_thread_executor[context] = RequestThreads(share=settings.REQUESTS_SHARE_BESIDE_OTHERS)
 
     async def served(scope: Scope, receive: Receive, send: Send) -> None:
         SyncToAsync.thread_sensitive_context.set(context)

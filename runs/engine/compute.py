@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -15,6 +16,7 @@ from kernel.compute.shared import compute_pool
 from kernel.json_text import JsonText
 from kernel.types import Json
 from runs.core.scope import Scope
+from runs.engine.compute_lines import Lines
 from runs.step_api.base import Defer, Found, StepFailed
 from runs.work.errors import read_error
 from runs.work.functions import WHAT
@@ -27,8 +29,13 @@ PATIENCE_SECONDS: Final = 5.0
 AGAIN_SECONDS: Final = 0.1
 DEFER_SECONDS: Final = 1.0
 TURN_SECONDS: Final = 0.005
+PLACES: Final = 16
+"""Of one tenant's attempts in a worker, how many have work in the pool at a time; it does one after the other."""
 _LEVELS: Final = {"inputs": 1, "run": 1, "tenant": 1, "steps": 2, "item": 0}
 """How many levels of objects of a scope's facts are ours; below stand values."""
+
+
+_lines = Lines(PLACES)
 
 
 async def compute(
@@ -56,8 +63,7 @@ async def compute(
         Defer: The pool has no room.
     """
     try:
-        payload = await _packed(function, arguments, scope, found, draws)
-        answer = orjson.loads(await _patiently(tenant, payload))
+        answer = orjson.loads(await _in_line(tenant, partial(_packed, function, arguments, scope, found, draws)))
     except ComputeLimit as error:
         raise StepFailed(error.code, f"{WHAT[function]} too much: {error.detail}") from error
     if "error" in answer:
@@ -66,14 +72,23 @@ async def compute(
     return value
 
 
-async def _patiently(tenant: Hashable, payload: bytes) -> bytes:
+async def _in_line(tenant: Hashable, pack: Callable[[], Awaitable[bytes]]) -> bytes:
     ends = time.monotonic() + PATIENCE_SECONDS
+    try:
+        async with _lines.place(tenant, patience_seconds=PATIENCE_SECONDS):
+            return await _patiently(tenant, await pack(), ends)
+    except (ComputeBusy, ComputeUnavailable) as error:
+        raise Defer(utc_now() + timedelta(seconds=DEFER_SECONDS), COMPUTE) from error
+
+
+async def _patiently(tenant: Hashable, payload: bytes, ends: float) -> bytes:
+    """Ask again while other work of the tenant in this process, on bodies and schemas, has taken the room."""
     while True:
         try:
             return await compute_pool().run(tenant, FUNCTION, payload)
-        except (ComputeBusy, ComputeUnavailable) as error:
+        except (ComputeBusy, ComputeUnavailable):
             if time.monotonic() > ends:
-                raise Defer(utc_now() + timedelta(seconds=DEFER_SECONDS), COMPUTE) from error
+                raise
         await asyncio.sleep(AGAIN_SECONDS)
 
 

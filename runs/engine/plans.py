@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from kernel.bounded_cache import BoundedCache
+from kernel.pace import Pace
 from kernel.types import Json
 from kernel.values import parse_json
 from runs.engine.middleware import wrap
@@ -95,7 +96,10 @@ class ReadyPlan:
 
 
 class Plans:
-    """Loads and compiles each revision once, for the runs that were executed last."""
+    """Loads and compiles each revision once, for the runs that were executed last.
+
+    Large ones are compiled one at a time, and rest in between: a worker's runs are executed meanwhile.
+    """
 
     def __init__(
         self,
@@ -105,6 +109,7 @@ class Plans:
         self._ask = ask
         self._middleware = middleware
         self._large = asyncio.Lock()
+        self._pace = Pace(share=1 / 3, burst_seconds=0.25)
         self._kept: BoundedCache[tuple[UUID, int], ReadyPlan] = BoundedCache(MAX_KEPT_CHARACTERS)
         self._loading: dict[tuple[UUID, int], asyncio.Task[ReadyPlan]] = {}
 
@@ -134,7 +139,11 @@ class Plans:
         if len(text) <= SMALL_CHARACTERS:
             return prepare(text, self._middleware, semantics)
         async with self._large:
-            return await asyncio.to_thread(prepare, text, self._middleware, semantics)
+            return await asyncio.to_thread(self._prepare_large, text, semantics)
+
+    def _prepare_large(self, text: str, semantics: int) -> ReadyPlan:
+        with self._pace.kept():
+            return prepare(text, self._middleware, semantics)
 
 
 def prepare(text: str, middleware: Sequence[Middleware] = (), semantics: int = SEMANTICS) -> ReadyPlan:

@@ -4,6 +4,7 @@ import ast
 from dataclasses import dataclass, field
 
 from kernel.bounded_cache import BoundedCache
+from kernel.pace import pause
 from kernel.types import Json
 from segments.expressions.errors import ExpressionSyntaxError
 from segments.expressions.evaluator import Evaluator, Names
@@ -90,6 +91,7 @@ def parse(source: str) -> Expression:
     """
     if (known := known_expressions.get(source)) is not None:
         return known
+    pause()
     Readings.characters += len(source)
     try:
         expression = _read(source)

@@ -1,6 +1,7 @@
 """Threads shared by owners: none holds them all, each has its turn."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kernel import fair_threads
+from kernel import usage
 from kernel.fair_threads import FairThreads
 from tests.support.process_ends import eventually
 
@@ -73,9 +74,37 @@ def test_an_owner_is_lent_more_threads_while_it_is_alone(monkeypatch: pytest.Mon
         for _ in range(20):
             fair.submit_for("acme", partial(busy.hold, "acme"))
         assert busy.settled(acme=2)
-        monkeypatch.setattr(fair_threads, "OTHERS_SECONDS", 0.0)
+        monkeypatch.setattr(usage, "LATELY_SECONDS", 1e-6)
         fair.submit_for("acme", partial(busy.hold, "acme"))
         assert busy.settled(acme=5), "the others have had no work for long"
+
+
+def compute(seconds: float) -> None:
+    ends = time.thread_time() + seconds
+    while time.thread_time() < ends:
+        pass
+
+
+def test_who_computes_much_rests_while_another_computes_less() -> None:
+    with threads(8, share=0.02) as (fair, _):
+        fair.submit_for("acme", partial(compute, 0.2)).result(10)
+        assert fair.submit_for("acme", lambda: "done").result(1) == "done", "alone it need not rest"
+        fair.submit_for("globex", lambda: None).result(5)
+        fair.submit_for("acme", partial(compute, 0.2)).result(10)
+        rested = fair.submit_for("acme", lambda: "rested")
+        for _ in range(100):
+            assert fair.submit_for("globex", lambda: "done").result(5) == "done"
+        assert not rested.done()
+        assert fair.waiting == 1
+        assert rested.result(10) == "rested", "it goes on by itself when its rest is over"
+
+
+def test_owners_who_compute_as_much_do_not_rest_for_each_other() -> None:
+    with threads(8, share=0.02) as (fair, _):
+        for _ in range(50):
+            for owner in ("acme", "globex"):
+                fair.submit_for(owner, partial(compute, 0.002)).result(1)
+        assert not fair.waiting
 
 
 def test_owners_who_wait_have_their_turns_and_each_its_own_order() -> None:

@@ -5,18 +5,15 @@ Takes Daphne's options. Without an application it serves ours.
 
 import os
 import sys
-from typing import Final
 
 from daphne.cli import CommandLineInterface
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
 
+from kernel.interpreter import take_short_turns
 from llmteam.web.server import BoundedServer
 
 APPLICATION = "llmteam.asgi:application"
-SWITCH_SECONDS: Final = 0.001
-"""How long a thread computes before another has its turn. With Python's 5 ms the event loop, which waits for one at
-every piece of every answer, takes a good part of a second for one while eight request threads compute."""
 
 
 class Command(CommandLineInterface):  # type: ignore[misc]  # daphne has no types
@@ -31,5 +28,5 @@ class Command(CommandLineInterface):  # type: ignore[misc]  # daphne has no type
 
 
 if __name__ == "__main__":
-    sys.setswitchinterval(SWITCH_SECONDS)
+    take_short_turns()
     Command().run(sys.argv[1:])

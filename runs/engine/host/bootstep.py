@@ -6,6 +6,7 @@ from typing import Any
 from celery import bootsteps
 from django.conf import settings
 
+from kernel.interpreter import take_short_turns
 from kernel.process_memory import be_frugal, spare_collector
 from runs.engine.host.exposition import Exposition
 from runs.engine.host.thread import start_host, stop_host
@@ -33,6 +34,7 @@ class EngineStep(bootsteps.StartStopStep):
         """Start the host."""
         log.info("worker %s starts", worker.hostname)
         be_frugal()
+        take_short_turns()
         spare_collector(*COLLECTOR_THRESHOLDS)
         self._exposition.start()
         start_host(worker.hostname)

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -213,3 +214,38 @@ def test_one_tenant_s_slow_requests_leave_a_thread_for_others(
             assert {one.result().status_code for one in saved} <= {200, 201, 409, 412}
     print(f"20 requests of another tenant took {took:.2f} s while one tenant's 40 stood still")
     assert took < 4
+
+
+HEAVY = {"document": steps_in_a_row(*[f"input + {number}" for number in range(120)])}
+"""Of less than 16 KiB: validated in a request thread, in some tens of milliseconds."""
+LOOKS = 40
+
+
+def answered_beside(other: Customer, customer: Customer, share: str) -> int:
+    """Tell how many requests of one customer that compute much are answered while another asks now and then."""
+    with (
+        running_server(REQUESTS_SHARE_BESIDE_OTHERS=share) as server,
+        server.caller(customer.key) as heavy,
+        server.caller(other.key) as light,
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+    ):
+        assert light.get(ME).status_code == heavy.get(ME).status_code == 200
+        is_over = threading.Event()
+        answers: list[int] = []
+
+        def compute() -> None:
+            while not is_over.is_set():
+                answers.append(heavy.post("/api/v1/segments/validate", json=HEAVY).status_code)
+
+        computing = pool.submit(compute)
+        for _ in range(LOOKS):
+            assert light.get(ME).status_code == 200
+            is_over.wait(0.1)
+        is_over.set()
+        computing.result()
+    assert set(answers) == {200}
+    return len(answers)
+
+
+def test_a_tenant_that_computes_much_rests_while_another_computes_less(acme: Customer, globex: Customer) -> None:
+    assert answered_beside(globex, acme, share="0.01") < answered_beside(globex, acme, share="1") / 3

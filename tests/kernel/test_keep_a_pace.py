@@ -1,0 +1,49 @@
+"""Long computations rest in between, as their pace says."""
+
+import time
+
+import pytest
+
+from kernel.pace import Pace, pause
+
+
+@pytest.fixture
+def rests(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    found: list[float] = []
+    monkeypatch.setattr(time, "sleep", found.append)
+    return found
+
+
+def compute(seconds: float) -> float:
+    began = time.thread_time()
+    while time.thread_time() < began + seconds:
+        pass
+    return time.thread_time() - began
+
+
+def test_a_computation_rests_as_long_as_its_share_asks_for(rests: list[float]) -> None:
+    with Pace(share=0.001, burst_seconds=0.0).kept():
+        computed = compute(0.05)
+        pause()
+    assert len(rests) == 1
+    assert computed / 0.001 * 0.9 < rests[0] < computed / 0.001 * 1.5
+
+
+def test_a_burst_is_free_and_the_next_computation_finds_it_used(rests: list[float]) -> None:
+    pace = Pace(share=0.001, burst_seconds=0.05)
+    with pace.kept():
+        compute(0.03)
+        pause()
+    assert not rests
+    with pace.kept():
+        compute(0.04)
+        pause()
+    assert len(rests) == 1
+
+
+def test_what_has_no_pace_to_keep_never_rests(rests: list[float]) -> None:
+    with Pace(share=0.001, burst_seconds=0.0).kept():
+        pass
+    compute(0.05)
+    pause()
+    assert not rests
