@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from kernel.fair_threads import FairThreads
-from kernel.pace import Pace
+from kernel.turns.fair_threads import FairThreads
+from kernel.turns.work_pace import WorkPace
 from kernel.types import Json
 from kernel.values import size_of
 from segments.selectors import catalog
@@ -15,7 +15,7 @@ MAX_AT_ONCE: Final = 16 * 1024
 LARGE: Final = FairThreads(1, name="validation")
 """Python executes one thread at a time: several validations side by side would end no sooner, and every other request
 would have to wait for its turn behind all of them."""
-PACE: Final = Pace(share=1 / 3, burst_seconds=0.25)
+PACE: Final = WorkPace(share=1 / 3, burst_seconds=0.25)
 """Definitions of up to some 60 KiB are validated without a rest."""
 
 

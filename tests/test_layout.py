@@ -105,7 +105,8 @@ def test_there_is_one_bounded_cache() -> None:
         "platform/kernel/bounded_cache.py",
         "platform/kernel/compute/fair_queue.py",  # what waits, in turn
         "platform/kernel/egress/pool.py",  # open connections, by the time they were given back
-        "platform/kernel/fair_threads.py",  # what waits, in turn
+        "platform/kernel/turns/fair_threads.py",  # what waits, in turn
+        "platform/kernel/turns/processor_times.py",  # owners with work of late
         "runs/middleware/circuit.py",  # breakers: only those that are idle may go
     }
 

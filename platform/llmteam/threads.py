@@ -14,7 +14,7 @@ from django.db import close_old_connections, connections, reset_queries
 
 from foundation.asgi import Application, Receive, Scope, Send
 from kernel.admission import REQUESTER
-from kernel.fair_threads import FairThreads
+from kernel.turns.fair_threads import FairThreads
 from llmteam.web.metrics import PIECES_WAITING
 
 THREADS: Final = 8

@@ -14,9 +14,9 @@ from kernel.compute.errors import ComputeBusy, ComputeLimit, ComputeUnavailable
 from kernel.compute.frames import MAX_BYTES
 from kernel.compute.shared import compute_pool
 from kernel.json_text import JsonText
+from kernel.turns.lines import Lines, TooLongInLine
 from kernel.types import Json
 from runs.core.scope import Scope
-from runs.engine.compute_lines import Lines
 from runs.step_api.base import Defer, Found, StepFailed
 from runs.work.errors import read_error
 from runs.work.functions import WHAT
@@ -77,7 +77,7 @@ async def _in_line(tenant: Hashable, pack: Callable[[], Awaitable[bytes]]) -> by
     try:
         async with _lines.place(tenant, patience_seconds=PATIENCE_SECONDS):
             return await _patiently(tenant, await pack(), ends)
-    except (ComputeBusy, ComputeUnavailable) as error:
+    except (TooLongInLine, ComputeBusy, ComputeUnavailable) as error:
         raise Defer(utc_now() + timedelta(seconds=DEFER_SECONDS), COMPUTE) from error
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from kernel.bounded_cache import BoundedCache
-from kernel.pace import Pace
+from kernel.turns.work_pace import WorkPace
 from kernel.types import Json
 from kernel.values import parse_json
 from runs.engine.middleware import wrap
@@ -109,7 +109,7 @@ class Plans:
         self._ask = ask
         self._middleware = middleware
         self._large = asyncio.Lock()
-        self._pace = Pace(share=1 / 3, burst_seconds=0.25)
+        self._pace = WorkPace(share=1 / 3, burst_seconds=0.25)
         self._kept: BoundedCache[tuple[UUID, int], ReadyPlan] = BoundedCache(MAX_KEPT_CHARACTERS)
         self._loading: dict[tuple[UUID, int], asyncio.Task[ReadyPlan]] = {}
 

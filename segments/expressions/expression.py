@@ -4,7 +4,7 @@ import ast
 from dataclasses import dataclass, field
 
 from kernel.bounded_cache import BoundedCache
-from kernel.pace import pause
+from kernel.turns.work_pace import pause
 from kernel.types import Json
 from segments.expressions.errors import ExpressionSyntaxError
 from segments.expressions.evaluator import Evaluator, Names

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from kernel.pace import Pace, pause
+from kernel.turns.work_pace import WorkPace, pause
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def compute(seconds: float) -> float:
 
 
 def test_a_computation_rests_as_long_as_its_share_asks_for(rests: list[float]) -> None:
-    with Pace(share=0.001, burst_seconds=0.0).kept():
+    with WorkPace(share=0.001, burst_seconds=0.0).kept():
         computed = compute(0.05)
         pause()
     assert len(rests) == 1
@@ -30,7 +30,7 @@ def test_a_computation_rests_as_long_as_its_share_asks_for(rests: list[float]) -
 
 
 def test_a_burst_is_free_and_the_next_computation_finds_it_used(rests: list[float]) -> None:
-    pace = Pace(share=0.001, burst_seconds=0.05)
+    pace = WorkPace(share=0.001, burst_seconds=0.05)
     with pace.kept():
         compute(0.03)
         pause()
@@ -42,7 +42,7 @@ def test_a_burst_is_free_and_the_next_computation_finds_it_used(rests: list[floa
 
 
 def test_what_has_no_pace_to_keep_never_rests(rests: list[float]) -> None:
-    with Pace(share=0.001, burst_seconds=0.0).kept():
+    with WorkPace(share=0.001, burst_seconds=0.0).kept():
         pass
     compute(0.05)
     pause()

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from kernel import usage
-from kernel.fair_threads import FairThreads
+from kernel.turns import processor_times
+from kernel.turns.fair_threads import FairThreads
 from tests.support.process_ends import eventually
 
 
@@ -74,7 +74,7 @@ def test_an_owner_is_lent_more_threads_while_it_is_alone(monkeypatch: pytest.Mon
         for _ in range(20):
             fair.submit_for("acme", partial(busy.hold, "acme"))
         assert busy.settled(acme=2)
-        monkeypatch.setattr(usage, "LATELY_SECONDS", 1e-6)
+        monkeypatch.setattr(processor_times, "LATELY_SECONDS", 1e-6)
         fair.submit_for("acme", partial(busy.hold, "acme"))
         assert busy.settled(acme=5), "the others have had no work for long"
 

@@ -174,7 +174,7 @@ ATTACKS = {
     "slow_names": Attack(
         "100 names that take 5 s to look up",
         slow_names,
-        without={"kernel.fair_threads:FairThreads._may_start": "@any_free"},
+        without={"kernel.turns.fair_threads:FairThreads._may_start": "@any_free"},
     ),
     "mails": Attack(
         "invitations and tasks, each of which mails",

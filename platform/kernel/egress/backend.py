@@ -23,7 +23,7 @@ from kernel.egress.answers.unread import drained, has_unread, was_ended
 from kernel.egress.errors import EgressBlocked
 from kernel.egress.policy import Policy, check_addresses, check_host
 from kernel.egress.progress import Progress, current
-from kernel.fair_threads import FairThreads
+from kernel.turns.fair_threads import FairThreads
 
 Resolver = Callable[[str, int], Sequence[str]]
 SocketOptions = Iterable[Any] | None

@@ -10,7 +10,7 @@ from daphne.cli import CommandLineInterface
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
 
-from kernel.interpreter import take_short_turns
+from kernel.turns.interpreter import take_short_turns
 from llmteam.web.server import BoundedServer
 
 APPLICATION = "llmteam.asgi:application"

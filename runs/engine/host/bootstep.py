@@ -6,8 +6,8 @@ from typing import Any
 from celery import bootsteps
 from django.conf import settings
 
-from kernel.interpreter import take_short_turns
 from kernel.process_memory import be_frugal, spare_collector
+from kernel.turns.interpreter import take_short_turns
 from runs.engine.host.exposition import Exposition
 from runs.engine.host.thread import start_host, stop_host
 

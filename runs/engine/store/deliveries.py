@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from kernel.fair_threads import SHARE_OF_FREE
+from kernel.turns.fair_threads import SHARE_OF_FREE
 from runs.engine.store.connection import AsyncDatabase, columns, transaction
 from runs.models import Delivery, DeliveryStatus
 
@@ -307,7 +307,7 @@ async def claim(
 ) -> DeliveryClaim:
     """Take up to ``room`` deliveries that are due, one to a URL, inside the caller's transaction.
 
-    No tenant takes all the room: it is shared as threads are (``kernel.fair_threads``).
+    No tenant takes all the room: it is shared as threads are (``kernel.turns.fair_threads``).
 
     Args:
         connection: With a transaction open.

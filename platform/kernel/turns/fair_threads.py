@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
-from kernel.usage import Usage
+from kernel.turns.processor_times import ProcessorTimes
 
 SHARE_OF_FREE: Final = 2
 """An owner takes another thread while it holds fewer than twice as many as would be free then: of 8 it may hold 5, and
@@ -44,7 +44,7 @@ class FairThreads:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._lock = threading.Lock()
         self._held: Counter[Hashable] = Counter()
-        self._usage = Usage()
+        self._times = ProcessorTimes()
         self._rests_until: dict[Hashable, float] = {}
         self._alarm_at = math.inf
         self._waiting: OrderedDict[Hashable, deque[tuple[Future[Any], Callable[[], Any]]]] = OrderedDict()
@@ -60,7 +60,7 @@ class FairThreads:
         future: Future[Any] = Future()
         with self._lock:
             if owner is not None:
-                self._usage.note(owner)
+                self._times.note(owner)
             self._waiting.setdefault(owner, deque()).append((future, function))
             self._start_what_may()
         return future
@@ -87,16 +87,16 @@ class FairThreads:
         return self._free > 0 and (held == 0 or held < SHARE_OF_FREE * (self._free - 1))
 
     def _has_others(self, owner: Hashable) -> bool:
-        return owner is not None and self._usage.has_others(owner)
+        return owner is not None and self._times.has_others(owner)
 
     def _have_rest(self, owner: Hashable, computed: float) -> None:
         """Note processor time, in seconds, and have its owner rest where others have less and want theirs."""
         if owner is None or self._share is None:
             return
-        self._usage.note(owner, computed)
+        self._times.note(owner, computed)
         now = time.monotonic()
         self._rests_until = {other: until for other, until in self._rests_until.items() if until > now}
-        if self._usage.is_heavy(owner, self._share):
+        if self._times.is_heavy(owner, self._share):
             until = self._rests_until.get(owner, now) + computed / self._share
             self._rests_until[owner] = min(until, now + MOST_REST_SECONDS)
 

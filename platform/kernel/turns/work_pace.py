@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-_PACE: ContextVar["Pace | None"] = ContextVar("pace", default=None)
+_PACE: ContextVar["WorkPace | None"] = ContextVar("pace", default=None)
 LEAST_REST_SECONDS: Final = 0.002
 
 
-class Pace:
+class WorkPace:
     """The pace of computations that follow one another, such as those of one thread.
 
     Args:

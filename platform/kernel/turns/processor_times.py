@@ -12,7 +12,7 @@ LIGHTER: Final = 2 / 3
 """Part of its own processor time below which another owner is one to stand back for."""
 
 
-class _Use(NamedTuple):
+class _Recent(NamedTuple):
     rate: float
     at: float
 
@@ -20,17 +20,17 @@ class _Use(NamedTuple):
         return self.rate * math.exp((self.at - now) / LATELY_SECONDS)
 
 
-class Usage:
+class ProcessorTimes:
     """Owners with work of late, and what each has computed, in processor seconds a second. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._uses: OrderedDict[Hashable, _Use] = OrderedDict()
+        self._uses: OrderedDict[Hashable, _Recent] = OrderedDict()
 
     def note(self, owner: Hashable, seconds: float = 0.0) -> None:
         """Note that an owner has work, or has computed for so long."""
         now = time.monotonic()
-        before = self._uses.pop(owner, _Use(0.0, now))
-        self._uses[owner] = _Use(before.rate_at(now) + seconds / LATELY_SECONDS, now)
+        before = self._uses.pop(owner, _Recent(0.0, now))
+        self._uses[owner] = _Recent(before.rate_at(now) + seconds / LATELY_SECONDS, now)
         while next(iter(self._uses.values())).at < now - LATELY_SECONDS:
             self._uses.popitem(last=False)
 

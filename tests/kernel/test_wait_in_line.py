@@ -1,11 +1,10 @@
-"""Attempts wait in line before the compute pool: each tenant's in their order, so many at a time."""
+"""Those of one owner wait in line for its places, and each owner has its own."""
 
 import asyncio
 
 import pytest
 
-from kernel.compute.errors import ComputeBusy
-from runs.engine.compute_lines import Lines
+from kernel.turns.lines import Lines, TooLongInLine
 
 PLACES = 3
 
@@ -43,7 +42,7 @@ async def test_who_has_waited_long_enough_is_told_and_the_line_goes_on() -> None
         for number in range(PLACES):
             group.create_task(work.hold("acme", number))
         await asyncio.sleep(0)
-        with pytest.raises(ComputeBusy):
+        with pytest.raises(TooLongInLine):
             await work.hold("acme", 99, patience_seconds=0.01)
         cancelled = group.create_task(work.hold("acme", 98))
         last = group.create_task(work.hold("acme", 97))

@@ -1,0 +1,1 @@
+"""Turns: how owners share threads, lines and the processor of a process."""
