@@ -28,8 +28,6 @@ NO_NOUNS = re.compile(
     re.IGNORECASE,
 )
 """Words that a module's first line does not open with: it names a thing."""
-QUESTIONS_LEFT = {"platform/kernel/fair_threads.py:waiting", "segments/plan/compilation.py:_own_facts"}
-"""Functions whose first line still opens with a question; the set only shrinks."""
 
 
 def modules() -> list[Path]:
@@ -160,7 +158,7 @@ def test_the_first_line_of_a_function_or_property_opens_with_no_question_but_whe
             if NO_NOUNS.match(text) and not is_flag:
                 riddles.add(f"{path.relative_to(ROOT)}:{node.name}")
     assert count > 3000
-    assert riddles <= QUESTIONS_LEFT
+    assert riddles == set()
 
 
 def test_no_page_is_cited_that_is_not_here() -> None:

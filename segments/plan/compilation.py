@@ -206,7 +206,7 @@ class _OwnFacts(TypedDict):
 
 
 def _own_facts(segment: SegmentDefinition, step: Step, step_type: StepType, ports: StepPorts) -> _OwnFacts:
-    """What a compiled step has of its own, whatever the graph around it."""
+    """Give the facts a compiled step has of its own, whatever the graph around it."""
     return {
         "step_id": step.step_id,
         "type_id": step.type,

@@ -51,7 +51,7 @@ class FairThreads:
 
     @property
     def waiting(self) -> int:
-        """How many functions wait for a thread."""
+        """Number of functions that wait for a thread."""
         with self._lock:
             return sum(map(len, self._waiting.values()))
 
