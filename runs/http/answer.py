@@ -46,7 +46,7 @@ class HttpAnswer:
     """One answer. ``value`` and ``headers`` have no secret of the connection any more.
 
     ``remark`` is what we have to say of its status; ``is_repeatable`` whether the call may be made again; ``url`` where
-    it came from, behind redirects.
+    it came from, behind redirects; ``reason`` what its first line says beside the status.
     """
 
     status: int
@@ -57,6 +57,7 @@ class HttpAnswer:
     remark: str | None = None
     is_repeatable: bool = True
     url: str = field(default="", repr=False)
+    reason: bytes = field(default=b"", repr=False)
     _found: _Found | None = field(default=None, init=False, repr=False)
 
     @classmethod
@@ -67,6 +68,7 @@ class HttpAnswer:
         headers = {name.lower(): str(redact(value, secrets)) for name, value in response.headers.items()}
         answer = cls(response.status_code, headers, content, secrets, response_as, why_not_answered(response))
         answer.url = str(response.url)
+        answer.reason = response.extensions.get("reason_phrase", b"")
         return answer
 
     @property
@@ -78,7 +80,7 @@ class HttpAnswer:
     @property
     def is_outcome_unknown(self) -> bool:
         """Whether nobody knows behind its status if the call was done."""
-        return is_outcome_unknown(self.status, self.headers, self.content)
+        return is_outcome_unknown(self.status, self.headers, self.content, self.reason)
 
     async def read(self, tenant: UUID) -> None:
         """Read the content, so that ``value`` is there at once; of a large one without holding the event loop.

@@ -82,12 +82,45 @@ NOBODY_KNOWS = {
     "Envoy, ended": Answer(503, f"{ENVOY}connection termination"),
     "Envoy, reset": Answer(503, f"{ENVOY}remote reset"),
     "API Gateway": Answer(503, {"message": "Service Unavailable"}, {"apigw-requestid": "Y1"}),
+    "API Gateway, REST": Answer(503, {"message": "Service Unavailable"}, {"x-amz-apigw-id": "LbX="}),
+    "API Gateway, late": Answer(503, {"message": "Endpoint request timed out"}),
+    "Envoy in UTF-16": Answer(503, f"{ENVOY}remote reset".encode("utf-16"), {"Content-Type": "text/plain"}),
+    "Envoy, 408": Answer(408, "stream timeout"),
+    "Squid": Answer(503, "<p>Sorry</p>", {**PAGE, "X-Squid-Error": "ERR_READ_TIMEOUT 110"}),
+    "Squid's page": Answer(503, f"<style>{'p {}' * 1000}</style><h2>Zero Sized Reply</h2>", PAGE),
+    "Akamai": Answer(503, "<title>Service Unavailable - Zero size object</title>", PAGE),
+    "Kong": Answer(503, {"message": "The upstream server is timing out"}),
+    "Kong, odd": Answer(503, {"message": "An invalid response was received from the upstream server"}),
+    "Azure Front Door": Answer(503, "<h2>Our services aren't available right now</h2>", PAGE),
+    "Azure API Management": Answer(503, {"message": "The operation was timed out by the backend"}),
+    "Cloud Run": Answer(503, "The HTTP response was malformed or connection to the instance had an error."),
+    "CloudFront": Answer(503, "Either the attempt failed or the origin closed the connection.", PAGE),
+    "Linkerd": Answer(503, "", {"l5d-proxy-error": "connection closed before message completed"}),
+    "Proxy-Status": Answer(503, "", {"Proxy-Status": "edge; error=http_response_timeout"}),
+    "Proxy-Status, cut": Answer(503, "", {"Proxy-Status": "edge; error=http_response_incomplete"}),
+    "gRPC": Answer(503, {"code": 14, "message": "error reading from server: EOF"}),
+    "Node": Answer(503, "Error occurred while trying to proxy: read ECONNRESET"),
+    "Java": Answer(503, "NoHttpResponseException: shop:80 failed to respond"),
+    "Hystrix": Answer(503, {"message": "book timed-out and fallback failed."}),
+    "reason": Answer(503, raw=b"HTTP/1.1 503 Backend fetch failed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
 }
 NOT_DONE = {
     **{f"{status}": Answer(status) for status in (408, 425, 429, 501, 503, 507, 511, 525, 529)},
     "busy": Answer(503, "<h1>503 Service Temporarily Unavailable</h1>", PAGE),
     "Envoy, nobody there": Answer(503, f"{ENVOY}connection failure"),
+    "Envoy, not connected": Answer(503, f"{ENVOY}connection timeout"),
+    "Envoy, refused": Answer(503, f"{ENVOY}remote refused stream reset"),
+    "Envoy, none": Answer(503, "no healthy upstream"),
     "a server's own words": Answer(503, {"message": "Service Unavailable"}),
+    "maintenance": Answer(503, "<script>setTimeout(load, 9)</script><b class='timeout'>Closed till noon", PAGE),
+    "connections that are kept": Answer(503, "busy", {"Keep-Alive": "timeout=5"}),
+    "HAProxy": Answer(503, "No server is available to handle this request.", PAGE),
+    "Akamai": Answer(503, "<title>Service Unavailable - Fail to connect</title>", PAGE),
+    "Squid": Answer(503, "Connection refused", {"X-Squid-Error": "ERR_CONNECT_FAIL 111"}),
+    "Kong": Answer(503, {"message": "failure to get a peer from the ring-balancer"}),
+    "gRPC": Answer(503, {"code": 14, "message": "Error while dialing: connection refused"}),
+    "Proxy-Status": Answer(503, "", {"Proxy-Status": "edge; error=connection_refused"}),
+    "reason": Answer(503, raw=b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
 }
 
 
@@ -100,10 +133,10 @@ async def test_a_status_that_leaves_open_what_was_done_is_no_answer(
         bench.server.route(one, "/x", answer)
     config = {"method": method, "url": f"{url}/x"}
     failure = await bench.fail(config)
-    assert (failure.code, failure.retryable, failure.host_failed) == ("HTTP_STATUS", False, True)
+    assert (failure.code, failure.retryable, failure.host_failed) == ("HTTP_STATUS", False, answer.status != 408)
     assert "may have had its effect" in failure.message
     assert "honours_idempotency_key" in failure.message
-    assert (failure.details["status"], failure.details["sent"]) == (answer.status, True)
+    assert (failure.details["status"], failure.details["sent"]) == (503 if answer.raw else answer.status, True)
     for harmless in ({"method": "PUT"}, KNOWS_KEYS):
         failure = await bench.fail({**config, **harmless})
         assert (failure.code, failure.retryable, "sent" in failure.details) == ("HTTP_STATUS", True, False)
