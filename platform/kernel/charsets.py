@@ -133,6 +133,19 @@ def declared_in(content: bytes) -> str | None:
     return found[1].decode("ascii") if found else None
 
 
+def declared_by(text: str, *, is_html: bool = False) -> str | None:
+    """Give the charset that text which is to be sent names itself: in an XML declaration, of HTML in its head as well.
+
+    HTML that names wide letters means UTF-8, as it has to be read before its head is (WHATWG, 4.2.5.4).
+    """
+    content = text[:_MAX_HEAD_LENGTH].encode(errors="replace")
+    found = _IN_XML.match(content[:_MAX_DECLARATION_LENGTH])
+    if found is None and is_html:
+        found = _IN_HTML.search(content)
+    label = found[1].decode("ascii") if found else None
+    return "utf-8" if label and is_html and (codec_of(label) or "").startswith(WIDE) else label
+
+
 def decode(content: bytes, label: str | None, *, in_any_case: bool = False, may_declare: bool = True) -> str:
     """Read text.
 

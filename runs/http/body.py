@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from kernel.charsets import WIDE, codec_of, label_of
+from kernel.charsets import WIDE, codec_of, declared_by, label_of
 from kernel.types import Json
 from kernel.values import dump_json
 from runs.http.config import HttpActionConfig
@@ -22,7 +22,8 @@ FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 MAX_TYPE_LENGTH: Final = 100
 """Characters of a type that are looked at and told."""
-TEXT: Final = "text/plain; charset=utf-8"
+PLAIN: Final = "text/plain"
+BYTES: Final = "application/octet-stream"
 _METHODS_WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
 _FILE: Final = frozenset(("filename", "content", "content_type", "encoding"))
 _CONTENT_TYPE: Final = re.compile(r"[\x20-\x7e]{1,200}")
@@ -64,7 +65,7 @@ def body_of(config: HttpActionConfig, call: StepCall, headers: dict[str, str]) -
 
 def written(body: Json, headers: dict[str, str], *, is_text: bool) -> bytes:
     """Write a body as its type in `headers` says, which is named there if it is not yet; raises as ``body_of``."""
-    content_type = headers.setdefault("content-type", TEXT if is_text else JSON)
+    content_type = headers.setdefault("content-type", default_type(body) if is_text else JSON)
     if (why := violation(body, content_type, is_text=is_text)) is not None:
         raise StepFailed("BODY_REFUSED", why)
     kind = media_type(content_type)
@@ -75,6 +76,23 @@ def written(body: Json, headers: dict[str, str], *, is_text: bool) -> bytes:
     if isinstance(body, dict) and kind == FORM:
         return _form(body, content_type)
     return json_bytes(body, content_type)
+
+
+def default_type(body: Json) -> str:
+    """Give the type of a text of which nobody names one; XML that declares a charset is sent in that."""
+    return f"{PLAIN}; charset={(isinstance(body, str) and declared_by(body)) or 'utf-8'}"
+
+
+def charset_of(text: str, content_type: str) -> str | None:
+    """Give the charset of a text: that of its type, else the one it declares itself (RFC 7303, 3)."""
+    if (label := label_of(content_type)) is not None or media_type(content_type).startswith("multipart/"):
+        return label
+    return declared_in_text(text, content_type)
+
+
+def declared_in_text(text: str, content_type: str) -> str | None:
+    """Give the charset that a text declares itself, as its type has it."""
+    return declared_by(text, is_html=media_type(content_type).endswith("/html"))
 
 
 def violation(body: Json, content_type: str, *, is_text: bool) -> str | None:
@@ -93,7 +111,7 @@ def violation(body: Json, content_type: str, *, is_text: bool) -> str | None:
 def json_bytes(body: Json, content_type: str) -> bytes:
     """Write JSON in the charset its type names; a letter that this does not have is escaped, as JSON has it."""
     text = dump_json(body)
-    codec = _codec(content_type)
+    codec = codec_for(label_of(content_type))
     try:
         return text.encode(codec)
     except UnicodeEncodeError:
@@ -116,31 +134,33 @@ def _pairs(query: Mapping[str, Json]) -> list[tuple[str, str]]:
 
 
 def _form(body: Mapping[str, Json], content_type: str) -> bytes:
-    codec = _codec(content_type)
+    label = label_of(content_type)
+    codec = codec_for(label)
     if codec.startswith(WIDE):
-        raise StepFailed("BODY_REFUSED", f"A form is not written in {label_of(content_type)}: its signs are ASCII.")
+        raise StepFailed("BODY_REFUSED", f"A form is not written in {label}: its signs are ASCII.")
     try:
         return urlencode(_pairs(body), encoding=codec, errors="strict").encode()
     except UnicodeEncodeError:
-        raise _letters_missing(content_type) from None
+        raise _letters_missing(label) from None
 
 
 def _in_charset(text: str, content_type: str) -> bytes:
-    """Write text in the charset its type names, else in UTF-8."""
+    """Write text in the charset its type names, or it declares itself, else in UTF-8."""
+    label = charset_of(text, content_type)
     try:
-        return text.encode(_codec(content_type))
+        return text.encode(codec_for(label))
     except UnicodeEncodeError:
-        raise _letters_missing(content_type) from None
+        raise _letters_missing(label) from None
 
 
-def _codec(content_type: str) -> str:
-    """Give the codec of the charset a type names, where that is known, else UTF-8."""
-    codec = codec_of(label_of(content_type) or "") or "utf-8"
+def codec_for(label: str | None) -> str:
+    """Give the codec of a charset, where that is known, else UTF-8."""
+    codec = codec_of(label or "") or "utf-8"
     return "utf-8" if codec.startswith("utf-8") else codec
 
 
-def _letters_missing(content_type: str) -> StepFailed:
-    return StepFailed("BODY_REFUSED", f"The body has letters that its charset {label_of(content_type)} does not have.")
+def _letters_missing(label: str | None) -> StepFailed:
+    return StepFailed("BODY_REFUSED", f"The body has letters that its charset {label} does not have.")
 
 
 def _multipart(body: Mapping[str, Json], headers: dict[str, str]) -> bytes:
@@ -179,7 +199,7 @@ def _file(name: str, told: Mapping[str, Json]) -> tuple[str, bytes, str]:
     encoding = told.get("encoding", "text")
     if encoding not in {"text", "base64"}:
         raise StepFailed("BODY_REFUSED", f"The encoding of the file {name} is `text` or `base64`.")
-    content_type = str(told.get("content_type") or "application/octet-stream")
+    content_type = str(told.get("content_type") or BYTES)
     if _CONTENT_TYPE.fullmatch(content_type) is None:
         raise StepFailed("BODY_REFUSED", f"The content_type of the file {name} holds a character that cannot be sent.")
     if encoding == "text":

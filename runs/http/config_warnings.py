@@ -3,11 +3,24 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from kernel.charsets import codec_of, label_of
+from kernel.charsets import WIDE, codec_of, label_of
 from kernel.egress import HeaderRefused, check_headers
 from kernel.types import Json
 from kernel.values import MalformedJson, ValueRefused, dump_json, parse_json
-from runs.http.body import FORM, MAX_TYPE_LENGTH, TEXT, is_json, violation, written
+from runs.http.body import (
+    BYTES,
+    FORM,
+    MAX_TYPE_LENGTH,
+    MULTIPART,
+    PLAIN,
+    charset_of,
+    codec_for,
+    declared_in_text,
+    default_type,
+    is_json,
+    violation,
+    written,
+)
 from runs.http.reading import media_type
 from runs.step_api.base import StepFailed
 from segments.catalog import Remark
@@ -106,10 +119,9 @@ def _refusal(body: Json, content_type: str) -> str | None:
 
 def _oddity(body: Json, content_type: str) -> str | None:
     """Say why a body that is sent is none of what its type promises."""
-    kind = media_type(content_type or TEXT)[:MAX_TYPE_LENGTH]
-    label = label_of(content_type)
-    if label is not None and codec_of(label) is None:
-        return f"The charset {label} is not known; the body goes out in UTF-8."
+    kind = media_type(content_type or PLAIN)[:MAX_TYPE_LENGTH]
+    if (why := _odd_charset(body, content_type)) is not None:
+        return why
     if not isinstance(body, str):
         is_xml = kind.endswith(("/xml", "+xml")) and bool(content_type)
         return f"The body is sent as JSON, though its type is {kind}." if is_xml else None
@@ -118,6 +130,34 @@ def _oddity(body: Json, content_type: str) -> str | None:
     if all(map(_is_json, body.splitlines()[:_MAX_LINES])):
         return None
     return f"The body is no JSON, though its type is {kind}."
+
+
+def _odd_charset(body: Json, content_type: str) -> str | None:
+    """Say why a body is not sent in the charset that its type names, or that it declares itself."""
+    for text, kind in ((None, content_type), *_texts(body, content_type)):
+        label = label_of(kind) if text is None else charset_of(text, kind)
+        if label is not None and codec_of(label) is None:
+            return f"The charset {label} is not known; the body goes out in UTF-8."
+        declared = None if text is None else declared_in_text(text, kind)
+        if text is not None and declared is not None and not _is_alike(text, codec_for(declared), codec_for(label)):
+            return f"The body declares itself to be in {declared}, and goes out in {label}, as its type says."
+    return None
+
+
+def _texts(body: Json, content_type: str) -> Iterator[tuple[str, str]]:
+    """Give the texts of a body that may declare their charset, each with its type: itself, or its files."""
+    if isinstance(body, str):
+        yield body, content_type or default_type(body)
+    elif isinstance(body, dict) and media_type(content_type) == MULTIPART:
+        for value in body.values():
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, dict) and isinstance(item.get("content"), str) and "encoding" not in item:
+                    yield str(item["content"]), str(item.get("content_type") or BYTES)
+
+
+def _is_alike(text: str, codec: str, other: str) -> bool:
+    is_narrow = not codec.startswith(WIDE) and not other.startswith(WIDE)
+    return codec == other or (is_narrow and _TEMPLATE not in text and text.isascii())
 
 
 def _is_json(text: str) -> bool:

@@ -120,6 +120,49 @@ def test_a_body_that_is_none_of_its_type_is_told(headers: dict[str, str], body: 
     assert found_in(headers=headers, body=body) == told
 
 
+LATIN_XML = '<?xml version="1.0" encoding="ISO-8859-1"?><n>{}</n>'
+LATIN_HTML = '<html><head><meta charset="iso-8859-1"></head>{}</html>'
+
+
+def as_type(kind: str) -> dict[str, str]:
+    return {"Content-Type": kind}
+
+
+def file(content: str, kind: str) -> dict[str, Any]:
+    return {"filename": "a", "content": content, "content_type": kind}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "code"),
+    [
+        (as_type("text/xml"), LATIN_XML.format("ü"), None),
+        (as_type("text/xml; charset=iso-8859-1"), LATIN_XML.format("ü"), None),
+        (as_type("text/xml; charset=latin1"), LATIN_XML.format("{{ escape_html(input.n) }}"), None),
+        (as_type("text/xml; charset=utf-8"), LATIN_XML.format("u"), None),
+        (as_type("text/xml; charset=utf-8"), LATIN_XML.format("ü"), "BODY_ODD"),
+        (as_type("text/xml; charset=utf-8"), LATIN_XML.format("{{ escape_html(input.n) }}"), "BODY_ODD"),
+        (as_type("text/xml; charset=utf-8"), LATIN_XML.replace("ISO-8859-1", "utf-8").format("ü"), None),
+        (as_type("text/plain; charset=utf-8"), LATIN_XML.format("ü"), "BODY_ODD"),
+        (as_type("application/soap+xml"), LATIN_XML.format("€"), "BODY_REFUSED"),
+        (as_type("application/xml"), LATIN_XML.replace("ISO-8859-1", "unheard-of").format("ü"), "BODY_ODD"),
+        (as_type("text/xml; charset=utf-8"), LATIN_XML.replace("ISO-8859-1", "utf-16").format("u"), "BODY_ODD"),
+        ({}, LATIN_XML.format("ü"), None),
+        (as_type("text/html"), LATIN_HTML.format("ü"), None),
+        (as_type("text/html; charset=utf-8"), LATIN_HTML.format("ü"), "BODY_ODD"),
+        (as_type("text/html; charset=utf-8"), LATIN_HTML.replace("iso-8859-1", "utf-16").format("ü"), None),
+        (as_type("text/xml; charset=utf-8"), LATIN_HTML.format("ü"), None),
+        (PARTS, {"f": file(LATIN_XML.format("ü"), "text/xml")}, None),
+        (PARTS, {"f": [file(LATIN_XML.format("ü"), "text/xml; charset=utf-8")]}, "BODY_ODD"),
+        (PARTS, {"f": file("a", "text/csv; charset=unheard-of")}, "BODY_ODD"),
+    ],
+)
+def test_a_body_that_is_sent_in_another_charset_than_it_declares_is_told(
+    headers: dict[str, str], body: Any, code: str | None
+) -> None:
+    told = [] if code is None else [(code, "/steps/0/config/body")]
+    assert found_in(headers=headers, body=body) == told
+
+
 XML = {"Content-Type": "text/xml; charset=utf-8"}
 
 

@@ -96,6 +96,59 @@ async def test_what_a_charset_does_not_have_is_refused_before_it_is_sent(
     assert bench.server.count() == 1
 
 
+XML = '<?xml version="1.0" encoding="{}"?><n>Müller</n>'
+HTML = '<html><head><meta charset="{}"></head>Müller</html>'
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "codec"),
+    [
+        ("text/xml", XML.format("ISO-8859-1"), "latin-1"),
+        ("application/soap+xml; action=x", XML.format("windows-1252"), "cp1252"),
+        ("application/xml", XML.format("UTF-16"), "utf-16"),
+        ("text/xml", XML.format("utf-8"), "utf-8"),
+        ("text/xml", XML.format("unheard-of"), "utf-8"),
+        ("text/xml", "<n>Müller</n>", "utf-8"),
+        ("text/xml", "\ufeff" + XML.format("ISO-8859-1"), "utf-8"),
+        ("text/xml; charset=utf-8", XML.format("ISO-8859-1"), "utf-8"),
+        ("text/html", HTML.format("ISO-8859-1"), "latin-1"),
+        ("text/html", HTML.format("utf-16"), "utf-8"),
+        ("text/xml", HTML.format("ISO-8859-1"), "utf-8"),
+        ("application/octet-stream", XML.format("ISO-8859-1"), "latin-1"),
+    ],
+)
+async def test_a_document_goes_out_in_the_charset_it_declares_unless_its_type_names_one(
+    bench: Bench, url: str, content_type: str, body: str, codec: str
+) -> None:
+    headers = {"Content-Type": content_type}
+    await bench.run({"url": f"{url}/ok", "headers": headers, "body": body})
+    assert sent(bench) == (body.encode(codec), content_type)
+    await bench.run({"url": f"{url}/ok", "headers": headers}, value=body)
+    assert sent(bench) == (body.encode(codec), content_type)
+    file = {"filename": "a.xml", "content": body, "content_type": content_type}
+    parts = {"Content-Type": "multipart/form-data"}
+    await bench.run({"url": f"{url}/ok", "headers": parts, "body": {"file": file, "field": body}})
+    content, _ = sent(bench)
+    assert f"Content-Type: {content_type}\r\n\r\n".encode() + body.encode(codec) in content
+    assert f'name="field"\r\n\r\n{body}\r\n'.encode() in content
+
+
+async def test_a_document_without_a_type_gets_one_that_names_its_charset(bench: Bench, url: str) -> None:
+    await bench.run({"url": f"{url}/ok", "body": "<n>Müller</n>"})
+    assert sent(bench) == ("<n>Müller</n>".encode(), "text/plain; charset=utf-8")
+    await bench.run({"url": f"{url}/ok", "body": XML.format("ISO-8859-1")})
+    assert sent(bench) == (XML.format("ISO-8859-1").encode("latin-1"), "text/plain; charset=ISO-8859-1")
+
+
+async def test_a_document_whose_charset_lacks_a_letter_is_not_sent(bench: Bench, url: str) -> None:
+    config = {"url": f"{url}/ok", "headers": {"Content-Type": "text/xml"}, "body": XML.format("ISO-8859-1")}
+    await bench.run(config)
+    failure = await bench.fail({**config, "body": XML.format("ISO-8859-1").replace("M", "€")})
+    assert failure.code == "BODY_REFUSED"
+    assert "its charset ISO-8859-1 does not have" in failure.message
+    assert bench.server.count() == 1
+
+
 async def test_parts_go_out_in_the_charset_they_name(bench: Bench, url: str) -> None:
     headers = {"Content-Type": "multipart/form-data; charset=iso-8859-1"}
     file = {"filename": "a.csv", "content": "Größe", "content_type": "text/csv; charset=windows-1252"}
