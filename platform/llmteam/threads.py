@@ -15,6 +15,7 @@ from django.db import close_old_connections, connections, reset_queries
 from foundation.asgi import Application, Receive, Scope, Send
 from kernel.admission import REQUESTER
 from kernel.turns.fair_threads import FairThreads
+from kernel.turns.processor_shortage import ProcessorShortage
 from llmteam.web.metrics import PIECES_WAITING
 
 THREADS: Final = 8
@@ -37,7 +38,10 @@ class RequestThreads(Executor):
     """
 
     def __init__(self, threads: int = THREADS, *, name: str = "request", share: float | None = None) -> None:
-        self._threads = FairThreads(threads, name=name, beside_others=BESIDE_OTHERS, share=share)
+        shortage = ProcessorShortage()
+        self._threads = FairThreads(
+            threads, name=name, beside_others=BESIDE_OTHERS, share=share, is_short=shortage.is_there
+        )
         PIECES_WAITING.labels(name).set_function(lambda: self._threads.waiting)
         self._used = threading.local()
 

@@ -22,7 +22,7 @@ def compute(seconds: float) -> float:
 
 
 def test_a_computation_rests_as_long_as_its_share_asks_for(rests: list[float]) -> None:
-    with WorkPace(share=0.001, burst_seconds=0.0).kept():
+    with WorkPace(share=0.001, burst_seconds=0.0, is_short=lambda: True).kept():
         computed = compute(0.05)
         pause()
     assert len(rests) == 1
@@ -30,7 +30,7 @@ def test_a_computation_rests_as_long_as_its_share_asks_for(rests: list[float]) -
 
 
 def test_a_burst_is_free_and_the_next_computation_finds_it_used(rests: list[float]) -> None:
-    pace = WorkPace(share=0.001, burst_seconds=0.05)
+    pace = WorkPace(share=0.001, burst_seconds=0.05, is_short=lambda: True)
     with pace.kept():
         compute(0.03)
         pause()
@@ -42,8 +42,21 @@ def test_a_burst_is_free_and_the_next_computation_finds_it_used(rests: list[floa
 
 
 def test_what_has_no_pace_to_keep_never_rests(rests: list[float]) -> None:
-    with WorkPace(share=0.001, burst_seconds=0.0).kept():
+    with WorkPace(share=0.001, burst_seconds=0.0, is_short=lambda: True).kept():
         pass
     compute(0.05)
     pause()
     assert not rests
+
+
+def test_nobody_rests_while_processors_are_to_be_had_and_nothing_is_made_up_for_later(rests: list[float]) -> None:
+    is_short = False
+    pace = WorkPace(share=0.001, burst_seconds=0.01, is_short=lambda: is_short)
+    with pace.kept():
+        compute(0.05)
+        pause()
+        assert not rests
+        is_short = True
+        computed = compute(0.01)
+        pause()
+    assert computed / 0.001 * 0.9 < rests[0] < computed / 0.001 * 1.5

@@ -99,6 +99,13 @@ def test_who_computes_much_rests_while_another_computes_less() -> None:
         assert rested.result(10) == "rested", "it goes on by itself when its rest is over"
 
 
+def test_nobody_rests_while_processors_are_to_be_had() -> None:
+    with threads(8, share=0.02, is_short=lambda: False) as (fair, _):
+        fair.submit_for("globex", lambda: None).result(5)
+        for _ in range(3):
+            fair.submit_for("acme", partial(compute, 0.2)).result(1.5)
+
+
 def test_owners_who_compute_as_much_do_not_rest_for_each_other() -> None:
     with threads(8, share=0.02) as (fair, _):
         for _ in range(50):

@@ -33,14 +33,22 @@ class FairThreads:
         share: Processor seconds a second that an owner may compute while another has work that computes clearly less;
             None: as many as it likes. Over it the owner rests between its functions, so that the other finds the
             interpreter and the processor free.
+        is_short: Tells whether processors are short; while they are not, nobody rests.
     """
 
     def __init__(
-        self, threads: int, *, name: str, beside_others: int | None = None, share: float | None = None
+        self,
+        threads: int,
+        *,
+        name: str,
+        beside_others: int | None = None,
+        share: float | None = None,
+        is_short: Callable[[], bool] = lambda: True,
     ) -> None:
         self._free = threads
         self._beside_others = beside_others
         self._share = share
+        self._is_short = is_short
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._lock = threading.Lock()
         self._held: Counter[Hashable] = Counter()
@@ -90,13 +98,13 @@ class FairThreads:
         return owner is not None and self._times.has_others(owner)
 
     def _have_rest(self, owner: Hashable, computed: float) -> None:
-        """Note processor time, in seconds, and have its owner rest where others have less and want theirs."""
+        """Note processor time, in seconds, and have its owner rest where processors are short and others have less."""
         if owner is None or self._share is None:
             return
         self._times.note(owner, computed)
         now = time.monotonic()
         self._rests_until = {other: until for other, until in self._rests_until.items() if until > now}
-        if self._times.is_heavy(owner, self._share):
+        if self._times.is_heavy(owner, self._share) and self._is_short():
             until = self._rests_until.get(owner, now) + computed / self._share
             self._rests_until[owner] = min(until, now + MOST_REST_SECONDS)
 

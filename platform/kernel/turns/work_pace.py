@@ -1,10 +1,12 @@
-"""The pace of long computations in threads: they rest in between, so that others have the processor."""
+"""The pace of long computations in threads: while processors are short they rest in between."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
+
+from kernel.turns.processor_shortage import ProcessorShortage
 
 _PACE: ContextVar["WorkPace | None"] = ContextVar("pace", default=None)
 LEAST_REST_SECONDS: Final = 0.002
@@ -14,12 +16,14 @@ class WorkPace:
     """The pace of computations that follow one another, such as those of one thread.
 
     Args:
-        share: Processor seconds a second they may have in the long run.
+        share: Processor seconds a second they may have in the long run while processors are short.
         burst_seconds: What they may have at once before they rest.
+        is_short: Tells whether processors are short; None: as this process feels it.
     """
 
-    def __init__(self, *, share: float, burst_seconds: float) -> None:
+    def __init__(self, *, share: float, burst_seconds: float, is_short: Callable[[], bool] | None = None) -> None:
         self._share = share
+        self._is_short = is_short or ProcessorShortage().is_there
         self._burst = burst_seconds
         self._level = 0.0
         self._at = 0.0
@@ -40,8 +44,12 @@ class WorkPace:
         """Sleep for as long as the pace asks for; not before it is worth a change of threads."""
         self._note()
         seconds = (self._level - self._burst) / self._share
-        if seconds > LEAST_REST_SECONDS:
+        if seconds < LEAST_REST_SECONDS:
+            return
+        if self._is_short():
             time.sleep(seconds)
+        else:
+            self._level = self._burst
 
     def _note(self) -> None:
         now, computed = time.monotonic(), time.thread_time()

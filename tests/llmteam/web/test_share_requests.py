@@ -2,6 +2,9 @@
 
 import concurrent.futures
 import contextlib
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -247,5 +250,17 @@ def answered_beside(other: Customer, customer: Customer, share: str) -> int:
     return len(answers)
 
 
+@pytest.fixture
+def short_of_processors() -> Iterator[None]:
+    """Have other programs fill all processors."""
+    busy = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(busy) for _ in os.sched_getaffinity(0)]
+    yield
+    for other in others:
+        other.kill()
+        other.wait()
+
+
+@pytest.mark.usefixtures("short_of_processors")
 def test_a_tenant_that_computes_much_rests_while_another_computes_less(acme: Customer, globex: Customer) -> None:
     assert answered_beside(globex, acme, share="0.01") < answered_beside(globex, acme, share="1") / 3
