@@ -16,20 +16,21 @@ from kernel.json_text import JsonOrText
 from kernel.redaction import redact
 from kernel.types import Json
 from runs.connections.digest import why_not_answered
-from runs.http.links import next_link
+from runs.http.links import LinkUnreadable, next_links
 from runs.http.outcomes import is_outcome_unknown
 from runs.http.reading import MAX_BYTES_IN_PLACE, ResponseAs, UnreadableAnswer, excerpt, read_content, read_large
 from runs.step_api.base import StepFailed
 from runs.step_api.retry_after import seconds_to_wait
 
 MAX_ERROR_BODY_BYTES: Final = 4096
-PART: Final = "It sent a part that nobody asked for: the rest is missing."
+PART: Final = "It sent a part that nobody asked for, and does not say that it is all."
 MAX_SHOWN: Final = 2_000
 """Characters of a longer one."""
 _RETRYABLE_STATUSES: Final = frozenset((408, 425, 429))
 _OF_THE_HOST: Final = range(500, 600)
 _STATUSES_OF_RIGHTS: Final = frozenset((401, 403))
 _RANGE: Final = re.compile(r"\s*bytes\s+([0-9]{1,18})-([0-9]{1,18})/(?:([0-9]{1,18})|\*)", re.IGNORECASE)
+_OTHER_UNIT: Final = re.compile(r"\s*(?!bytes\b)\S", re.IGNORECASE)
 _STATUSES_OF_LIMITS: Final = frozenset((403, 408, 425, 429, *_OF_THE_HOST))
 
 
@@ -73,9 +74,16 @@ class HttpAnswer:
 
     @property
     def next_link(self) -> str | None:
-        """The next page, as the header ``Link`` names it from where the answer came (RFC 8288, 3.2)."""
-        link = next_link(self.headers.get("link", ""))
-        return urljoin(self.url, link.replace(" ", "%20")) if link else None
+        """The next page, as the header ``Link`` names it from where the answer came (RFC 8288, 3.2).
+
+        Raises:
+            LinkUnreadable: It cannot be told which it is.
+        """
+        links = next_links(self.headers.get("link", ""))
+        found = {urljoin(self.url, link.replace(" ", "%20")) for link in links if link}
+        if len(found) > 1:
+            raise LinkUnreadable
+        return next(iter(found), None)
 
     @property
     def is_outcome_unknown(self) -> bool:
@@ -159,11 +167,14 @@ class HttpAnswer:
         )
 
     def _is_part(self, *, is_asked: bool) -> bool:
-        """Tell whether bytes are missing; other units (rows) are pages by another name."""
+        """Tell whether bytes may be missing; other units (rows) are pages by another name."""
         if is_asked or self.status != httpx.codes.PARTIAL_CONTENT:
             return False
-        found = _RANGE.match(self.headers.get("content-range", ""))
-        return found is not None and not (int(found[1]) == 0 and int(found[2]) + 1 == int(found[3] or -1))
+        covered = self.headers.get("content-range", "")
+        found = _RANGE.match(covered)
+        if found is None:
+            return _OTHER_UNIT.match(covered) is None
+        return not (int(found[1]) == 0 and int(found[2]) + 1 == int(found[3] or -1))
 
     def _error_body(self) -> Json:
         """Give what the host says about its status: read where that is short, else its beginning as text."""

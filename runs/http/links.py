@@ -12,11 +12,11 @@ _SAYS_NEXT: Final = re.compile(r"""\brel\s*=\s*["']?[^"',;<>]*\bnext\b""", re.IG
 
 
 class LinkUnreadable(ValueError):
-    """The header speaks of a next page in a way that cannot be read: it is not to pass for the last."""
+    """The header speaks of a next page, but not of which: what was read is not to pass for all."""
 
 
-def next_link(header: str) -> str | None:
-    """Give the target of the first link whose relation is ``next``; None where there is none.
+def next_links(header: str) -> list[str]:
+    """Give the targets of the links whose relation is ``next``.
 
     A link with an ``anchor`` is another document's (RFC 8288, 3.2), and passed over.
 
@@ -24,18 +24,20 @@ def next_link(header: str) -> str | None:
         LinkUnreadable: What is no link says that it leads to the next page.
     """
     place = 0
+    found: list[str] = []
     unread: list[str] = []
     while (link := _LINK.match(header, place)) is not None:
         parameters, place = _parameters(header, link.end())
-        if "next" in parameters.get("rel", "").lower().split() and not parameters.get("anchor"):
-            return link[1].strip()
         behind = _BEHIND.match(header, place)
         end = behind.end() if behind else len(header)
-        unread.append(header[place:end])
+        if "next" in parameters.get("rel", "").lower().split() and not parameters.get("anchor"):
+            found.append(link[1].strip())
+        else:
+            unread.append(header[place:end])
         place = end
-    if any(_SAYS_NEXT.search(text) for text in (*unread, header[place:])):
+    if not found and any(_SAYS_NEXT.search(text) for text in (*unread, header[place:])):
         raise LinkUnreadable
-    return None
+    return found
 
 
 def _parameters(header: str, place: int) -> tuple[dict[str, str], int]:

@@ -25,7 +25,7 @@ FIRST_WAIT_SECONDS: Final = 1.0
 MAX_WAIT_SECONDS: Final = 60.0
 """A host that asks for more is waited for as the step's next attempt, which holds nothing meanwhile."""
 LINK_UNREADABLE: Final = (
-    "The header Link speaks of a next page, but not as `<address>; rel=next`: read its address with `pagination.next`."
+    "The header Link speaks of a next page, but not of one as `<address>; rel=next`: read it with `pagination.next`."
 )
 BEHIND_THE_LAST: Final = (
     "If that is how the host answers behind its last page, name the status in `pagination.end_statuses`."

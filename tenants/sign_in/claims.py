@@ -11,6 +11,7 @@ from kernel.types import Json
 
 ROLES_BY_RANK: Final = ("admin", "reviewer", "auditor")
 MAX_EMAIL_LENGTH: Final = 254
+_SAYS_NO: Final = frozenset(("false", "0", "no"))
 
 Claims = Mapping[str, Json]
 
@@ -70,12 +71,21 @@ def claimed_email(claims: Claims) -> str | None:
 def merged(signed: Claims, told: Claims) -> Claims:
     """Put what the ID token says before what userinfo says; e-mail and verification are taken from one of them.
 
+    Where the other calls the same e-mail unverified it is unverified.
+
     How the person was recognised (``acr``, ``amr``) is believed of the ID token only.
     """
     is_whole = "email" in signed and ("email_verified" in signed or signed["email"] != told.get("email"))
-    source = signed if is_whole else told
+    source, other = (signed, told) if is_whole else (told, signed)
     of_one = {name: source.get(name) for name in ("email", "email_verified")}
+    is_same = other.get("email") is None or _folded(other["email"]) == _folded(source.get("email"))
+    if is_same and _folded(other.get("email_verified")) in _SAYS_NO:
+        of_one["email_verified"] = False
     return {**told, **signed, **of_one, **{name: signed.get(name) for name in ("acr", "amr")}}
+
+
+def _folded(value: Json) -> str:
+    return str(value).strip().lower()
 
 
 def claim_at(claims: object, name: str) -> Json:

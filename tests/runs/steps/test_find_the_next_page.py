@@ -23,6 +23,7 @@ def linked(bench: Bench, link: str | list[str]) -> dict[str, Any]:
         ',, </first>; rel="first",, </second>;rel=next',
         '</first>; rel="next"; anchor="#foo", </second>; rel="next"',
         ['</first>; rel="first"', '</second>; rel="next"'],
+        ['</second>; rel="next"', '<second>; rel="next last"'],
     ],
 )
 async def test_a_next_page_is_followed_however_it_is_written(bench: Bench, link: str | list[str]) -> None:
@@ -38,6 +39,7 @@ async def test_a_next_page_is_followed_however_it_is_written(bench: Bench, link:
         '</first>; rel="first", /second; rel="next"',
         '</second; rel="next", </first>; rel="first"',
         "/second; rel=next",
+        '</second>; rel="next", </third>; rel="next"',
     ],
 )
 async def test_a_next_page_that_cannot_be_read_is_never_the_end(bench: Bench, link: str) -> None:

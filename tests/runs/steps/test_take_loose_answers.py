@@ -165,6 +165,11 @@ async def test_a_refusal_without_a_body_is_told_by_its_challenge(bench: Bench, u
         ("bytes 0-6/5000", {}, False),
         ("bytes 5-6/7", {}, False),
         ("bytes 0-6/*", {}, False),
+        ("", {}, False),
+        (None, {}, False),
+        ("bytes", {}, False),
+        ("bytes */5000", {}, False),
+        ("", {"Range": "bytes=0-6"}, True),
         ("bytes 0-6/7", {}, True),
         ("0-24/3573458", {}, True),
         ("items 0-6/5000", {}, True),
@@ -172,10 +177,12 @@ async def test_a_refusal_without_a_body_is_told_by_its_challenge(bench: Bench, u
     ],
 )
 async def test_a_part_that_nobody_asked_for_is_no_success(
-    bench: Bench, url: str, covers: str, headers: dict[str, str], is_whole: bool
+    bench: Bench, url: str, covers: str | None, headers: dict[str, str], is_whole: bool
 ) -> None:
     config = {"method": "GET", "url": f"{url}/x", "headers": headers}
-    bench.server.route("GET", "/x", Answer(206, body="row1\nro", headers={"Content-Range": covers}))
+    parts = {"Content-Type": "multipart/byteranges; boundary=x"}
+    said = {} if covers is None else {"Content-Range": covers} if covers else parts
+    bench.server.route("GET", "/x", Answer(206, body="row1\nro", headers=said))
     if is_whole:
         assert (await bench.run(config)).ports == {"response": "row1\nro", "status": 206}
         return

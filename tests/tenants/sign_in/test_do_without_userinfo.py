@@ -43,6 +43,17 @@ def test_what_the_id_token_has_needs_no_userinfo(invited: Customer, issuer: Issu
     assert come(issuer, said=WHOLE).status_code == 302
 
 
+def test_an_e_mail_that_userinfo_calls_unverified_is_so_whatever_the_id_token_says(
+    invited: Customer, issuer: Issuer
+) -> None:
+    for said, status in ((False, 403), (True, 302)):
+        client = Client()
+        begun = begin(client)
+        told = {"sub": "sub-ann", "email": ANN, "email_verified": said}
+        code = issuer.code_for(begun, sign(issuer.claims(begun, "sub-ann", **WHOLE)), userinfo=told)
+        assert come_back(client, begun, code).status_code == status
+
+
 @pytest.mark.parametrize("typ", ["at+jwt", "application/Logout+JWT", "secevent+jwt", 7])
 def test_a_token_of_another_kind_is_no_id_token(invited: Customer, issuer: Issuer, typ: Any) -> None:
     assert come(issuer, said={}, header={"typ": typ}).status_code == 403

@@ -152,6 +152,20 @@ def test_an_e_mail_and_its_verification_come_from_one_place() -> None:
     assert read(ann, {**bob, **is_so}) is None
 
 
+@pytest.mark.parametrize("no", [False, "false", "False", 0, "0"], ids=repr)
+def test_an_e_mail_that_one_of_both_calls_unverified_is_unverified(no: Any) -> None:
+    ann, bob = {"email": "ann@acme.example"}, {"email": "bob@acme.example"}
+    vouching = {**ann, "email_verified": True}
+    for silent in ({}, ann, {**ann, "email_verified": None}, {**bob, "email_verified": no}):
+        assert verified_email(merged(vouching, silent)) == "ann@acme.example", silent
+    for calling in ({**ann, "email_verified": no}, {"email": "ANN@acme.example", "email_verified": no}):
+        assert verified_email(merged(vouching, calling)) is None
+        assert verified_email(merged(calling, vouching)) is None
+    for calling in ({"email_verified": no}, {"email": None, "email_verified": no}):
+        assert verified_email(merged(vouching, calling)) is None
+        assert verified_email(merged(calling, vouching), trusted=True) is None
+
+
 @pytest.mark.parametrize("told", ["true", 1, "1", ["true"], None, False, {}], ids=str)
 def test_only_the_boolean_true_verifies(told: Any) -> None:
     assert verified_email({"email": "Ann@Acme.example", "email_verified": True}) == "ann@acme.example"
