@@ -60,7 +60,7 @@ def notify_members(task: HumanTask, kind: NoticeKind, *, but: UUID | None = None
     Notice.objects.bulk_create(rows)
 
 
-def signal_event(task: HumanTask, run: Run, event: str, told: Mapping[str, Json], **answer: Json) -> None:
+def signal_event(task: HumanTask, run: Run, event: str, facts: Mapping[str, Json], **answer: Json) -> None:
     """Have the run's journal tell what became of a task."""
     signal_task(
         run,
@@ -68,7 +68,7 @@ def signal_event(task: HumanTask, run: Run, event: str, told: Mapping[str, Json]
             "event": event,
             "step_id": task.step_id,
             "activation": task.activation,
-            "told": {"task_id": str(task.id), **told},
+            "told": {"task_id": str(task.id), **facts},
             **answer,
         },
     )

@@ -171,13 +171,15 @@ def _at_deadline(task: HumanTask, run: Run, now: datetime) -> None:
         _escalate(task, run, step, now)
         return
     close(task, TaskStatus.TIMED_OUT, actor=SYSTEM)
-    told: dict[str, Json] = {"decision": None, "timed_out": True}
+    facts: dict[str, Json] = {"decision": None, "timed_out": True}
     if step.port is None:
         message = "Nobody answered in time."
-        signal_event(task, run, "human.task_completed", told, answer={"error": {"code": TIMED_OUT, "message": message}})
+        signal_event(
+            task, run, "human.task_completed", facts, answer={"error": {"code": TIMED_OUT, "message": message}}
+        )
     else:
         value = {"task_id": str(task.id), "decision": "timeout", "data": task.data, "decisions": []}
-        signal_event(task, run, "human.task_completed", told, answer={"port": step.port, "value": value})
+        signal_event(task, run, "human.task_completed", facts, answer={"port": step.port, "value": value})
 
 
 def _escalate(task: HumanTask, run: Run, step: Escalate, now: datetime) -> None:
@@ -188,8 +190,8 @@ def _escalate(task: HumanTask, run: Run, step: Escalate, now: datetime) -> None:
     task.remind_at = _first_reminder(now, task.due_at, task.reminder_seconds)
     task.save()
     notify_members(task, NoticeKind.ESCALATED)
-    told = {"level": task.level, **who_is_asked(task), "before": before, "until": _written(task)}
-    signal_event(task, run, "human.task_escalated", told)
+    facts = {"level": task.level, **who_is_asked(task), "before": before, "until": _written(task)}
+    signal_event(task, run, "human.task_escalated", facts)
     record("task.escalated", task, actor=SYSTEM, after={"level": task.level, **who_is_asked(task)})
 
 

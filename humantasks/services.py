@@ -265,9 +265,9 @@ def _end(task: HumanTask, run: Run, person: Person, answer: TaskAnswer, ended: s
         "decided_at": task.ended_at.isoformat() if task.ended_at else None,
         "decisions": [_written(decision) for decision in task.decisions.order_by("created_at")],
     }
-    told = {name: value[name] for name in ("decision", "choice", "comment", "decided_by", "decided_at")}
+    facts = {name: value[name] for name in ("decision", "choice", "comment", "decided_by", "decided_at")}
     port = rules.port_of(ended, answer.choice, task.ports)
-    signal_event(task, run, "human.task_completed", told, answer={"port": port, "value": value})
+    signal_event(task, run, "human.task_completed", facts, answer={"port": port, "value": value})
 
 
 def _written(decision: TaskDecision) -> dict[str, Json]:
@@ -289,8 +289,8 @@ def _person(member_id: UUID | None, name: str, key: str | None) -> dict[str, Jso
     return {**written, "key": key} if key else written
 
 
-def _signal_assignment(task: HumanTask, run: Run, person: Person, told: dict[str, Json]) -> None:
-    signal_event(task, run, "human.task_assigned", {**told, "by": _shown(person)})
+def _signal_assignment(task: HumanTask, run: Run, person: Person, facts: dict[str, Json]) -> None:
+    signal_event(task, run, "human.task_assigned", {**facts, "by": _shown(person)})
 
 
 def _again(task: HumanTask) -> HumanTask:

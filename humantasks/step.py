@@ -195,7 +195,7 @@ class HumanTaskHandler(StepHandler):
         opening.add_done_callback(lambda _: self._opening.pop(tuple(place.values()), None))
         # A thread cannot be stopped: whoever cancels this takes the task back once it is there.
         task = await asyncio.shield(opening)
-        told = {
+        details = {
             "url": f"/inbox/tasks/{task.id}/",
             "task_type": task.task_type,
             "title": task.title,
@@ -203,7 +203,7 @@ class HumanTaskHandler(StepHandler):
             "due_at": task.due_at.isoformat(),
             **who_is_asked(task),
         }
-        return Wait("human", look_at(task.due_at, task.remind_at), str(task.id), told)
+        return Wait("human", look_at(task.due_at, task.remind_at), str(task.id), details)
 
     async def look(self, call: StepCall) -> datetime | None:
         """Remind, escalate, or end the task without an answer, as its time asks for."""

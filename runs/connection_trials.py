@@ -165,7 +165,7 @@ async def _ask_model(call: StepCall, directory: ConnectionDirectory, facts: Conn
     model = directory.language_model(facts.ref, facts)
     if not model.model:
         raise StepFailed("LLM_MODEL_MISSING", "The connection names no model, so there is none to ask.")
-    async with call.outside(replace(model.endpoint, model=model.model)):
+    async with call.through_gates(replace(model.endpoint, model=model.model)):
         request = CompletionRequest(
             model=model.model, messages=[Message("user", "Say OK.")], max_tokens=16, timeout_seconds=TRIAL_SECONDS
         )

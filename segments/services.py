@@ -136,14 +136,14 @@ def _save(
     findings: tuple[Finding, ...],
     if_match: str | None = None,
 ) -> Saved:
-    told = {"name": definition.name[:200], "description": definition.description}
+    texts = {"name": definition.name[:200], "description": definition.description}
     with tenant_scope(tenant.id):
         segment = lock_document(Segment.objects.all(), SEGMENT, tenant=tenant, segment_id=definition.segment_id)
         _check_match(segment, if_match)
         revision, created = find_or_add_version(
             segment, SEGMENT, digest=content_hash(definition), contents=partial(_contents, definition)
         )
-        point_to(segment, SEGMENT, revision, actor=actor, **told)
+        point_to(segment, SEGMENT, revision, actor=actor, **texts)
     return Saved(segment, revision, created, findings)
 
 

@@ -117,17 +117,17 @@ def prove(
     """
     violations: list[str] = []
     for promise, statement in BROKEN.items():
-        violations += _said(promise, stack.ask(statement, [since]))
+        violations += _violations_of(promise, stack.ask(statement, [since]))
     runs = {run_id: _Run(*facts) for run_id, *facts in stack.ask(RUNS, [since])}
-    violations += _said("an accepted run is missing", (outputs.keys() | set(others)) - runs.keys())
-    violations += _said("a run exists that no start was told of", runs.keys() - outputs.keys() - set(others))
+    violations += _violations_of("an accepted run is missing", (outputs.keys() | set(others)) - runs.keys())
+    violations += _violations_of("a run exists that no start was told of", runs.keys() - outputs.keys() - set(others))
     wrong = [
         (run_id, run.status, run.output)
         for run_id, run in runs.items()
         if run_id in outputs and (run.status != "completed" or json.loads(run.output or "null") != outputs[run_id])
     ]
-    violations += _said("a run of the load has not completed with its output", wrong)
-    violations += _said("a digest does not fit its journal", _unfit(stack, since, runs))
+    violations += _violations_of("a run of the load has not completed with its output", wrong)
+    violations += _violations_of("a digest does not fit its journal", _unfit(stack, since, runs))
     found, repeats = _calls(stack, since, runs, list(calls))
     return Found(
         violations=violations + found,
@@ -162,8 +162,8 @@ def _calls(stack: Stack, since: datetime, runs: Mapping[UUID, _Run], calls: list
         repeats[run_id] += extra
         if extra > runs[run_id].epoch - 1:
             violations.append(f"a call was repeated more often than its run lost its owner: {run_id} {step_id}")
-    violations += _said("a call has a key that is no activation's", made.keys() - known.keys())
-    violations += _said(
+    violations += _violations_of("a call has a key that is no activation's", made.keys() - known.keys())
+    violations += _violations_of(
         "a call has another run's key", [c.key for c in calls if known.get(c.key) not in {None, UUID(c.run)}]
     )
     for run_id, extra in repeats.items():
@@ -172,7 +172,7 @@ def _calls(stack: Stack, since: datetime, runs: Mapping[UUID, _Run], calls: list
     return violations, sum(repeats.values())
 
 
-def _said(promise: str, broken: Collection[Any]) -> list[str]:
+def _violations_of(promise: str, broken: Collection[Any]) -> list[str]:
     if not broken:
         return []
     shown = ", ".join(str(one) for one in list(broken)[:SHOWN])

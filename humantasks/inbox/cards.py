@@ -107,21 +107,21 @@ def decided_text(task: HumanTask, decision: str, choice: str) -> str:
 
 def who_decided_text(task: HumanTask, name: str, decision: str, choice: str) -> str:
     """Say who decided what about a task, in the words of what it asks."""
-    told = {"name": name, "what": decided_text(task, decision, choice)}
+    words = {"name": name, "what": decided_text(task, decision, choice)}
     if task.task_type == TaskType.INPUT and decision == Decision.APPROVED:
-        return gettext("%(name)s sent it") % told
-    return gettext("%(name)s decided: %(what)s") % told
+        return gettext("%(name)s sent it") % words
+    return gettext("%(name)s decided: %(what)s") % words
 
 
 def how_it_ended(task: HumanTask) -> str:
     """Say in a sentence who ended a task, how and when."""
     what = decided_text(task, task.decision, task.choice)
-    told = {"name": task.decided_by_name, "what": what, "when": texts.moment_text(task.ended_at)}
+    words = {"name": task.decided_by_name, "what": what, "when": texts.moment_text(task.ended_at)}
     if not task.decision:
-        return gettext("It ended without a decision, %(when)s.") % told
+        return gettext("It ended without a decision, %(when)s.") % words
     if task.task_type == TaskType.INPUT:
-        return gettext("%(name)s has sent it, %(when)s.") % told
-    return gettext("%(name)s has decided: %(what)s, %(when)s.") % told
+        return gettext("%(name)s has sent it, %(when)s.") % words
+    return gettext("%(name)s has decided: %(what)s, %(when)s.") % words
 
 
 def asked_names(task: HumanTask) -> list[str]:

@@ -14,7 +14,7 @@ from kernel.ids import parse_id
 from runs.models import RunEvent
 from tenants.models import Membership
 
-Told = Mapping[str, Any]
+Payload = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ def history_lines(
 
     Of a task that takes several people, the journal tells the end only: each decision is told as well.
     """
-    told = [
+    lines = [
         HistoryLine(event.created_at, _SENTENCES[event.type](task, event.payload))
         for event in events
         if event.type in _SENTENCES
     ]
     votes = [HistoryLine(vote.created_at, _voted(task, vote)) for vote in decisions] if task.voters > 1 else []
-    return sorted([*told, *votes], key=lambda line: line.at)
+    return sorted([*lines, *votes], key=lambda line: line.at)
 
 
 def _voted(task: HumanTask, vote: TaskDecision) -> str:
@@ -46,30 +46,30 @@ def _voted(task: HumanTask, vote: TaskDecision) -> str:
     return who_decided_text(task, name, vote.decision, vote.choice)
 
 
-def _created(task: HumanTask, told: Told) -> str:
-    return gettext("Asked: %(whom)s") % {"whom": _whom(told)}
+def _created(task: HumanTask, payload: Payload) -> str:
+    return gettext("Asked: %(whom)s") % {"whom": _whom(payload)}
 
 
-def _assigned(task: HumanTask, told: Told) -> str:
-    by = _name(told.get("by"))
-    if "claimed_by" in told:
-        if told["claimed_by"] is None:
+def _assigned(task: HumanTask, payload: Payload) -> str:
+    by = _name(payload.get("by"))
+    if "claimed_by" in payload:
+        if payload["claimed_by"] is None:
             return gettext("%(name)s released it") % {"name": by}
-        return gettext("%(name)s claimed it") % {"name": _name(told["claimed_by"])}
-    return gettext("%(name)s handed it on to %(whom)s") % {"name": by, "whom": _whom(told)}
+        return gettext("%(name)s claimed it") % {"name": _name(payload["claimed_by"])}
+    return gettext("%(name)s handed it on to %(whom)s") % {"name": by, "whom": _whom(payload)}
 
 
-def _escalated(task: HumanTask, told: Told) -> str:
-    return gettext("Nobody answered in time; now asked: %(whom)s") % {"whom": _whom(told)}
+def _escalated(task: HumanTask, payload: Payload) -> str:
+    return gettext("Nobody answered in time; now asked: %(whom)s") % {"whom": _whom(payload)}
 
 
-def _completed(task: HumanTask, told: Told) -> str:
-    if told.get("decision") is None:
+def _completed(task: HumanTask, payload: Payload) -> str:
+    if payload.get("decision") is None:
         return gettext("Nobody answered in time")
-    decision, choice = str(told["decision"]), str(told.get("choice") or "")
+    decision, choice = str(payload["decision"]), str(payload.get("choice") or "")
     if task.voters > 1:
         return gettext("That decided it: %(what)s") % {"what": decided_text(task, decision, choice)}
-    return who_decided_text(task, _name(told.get("decided_by")), decision, choice)
+    return who_decided_text(task, _name(payload.get("decided_by")), decision, choice)
 
 
 def _name(person: object) -> str:
@@ -81,15 +81,15 @@ def _name(person: object) -> str:
     return name
 
 
-def _whom(told: Told) -> str:
+def _whom(payload: Payload) -> str:
     """Say who is asked: as the step or somebody named them, a member's id by the member's name."""
-    asked = str(told.get("asked") or "")
+    asked = str(payload.get("asked") or "")
     member_id = parse_id(asked)
     member = None if member_id is None else Membership.objects.select_related("user").filter(id=member_id).first()
     return shown_name(member) if member is not None else asked or gettext("every reviewer")
 
 
-_SENTENCES: Final[Mapping[str, Callable[[HumanTask, Told], str]]] = {
+_SENTENCES: Final[Mapping[str, Callable[[HumanTask, Payload], str]]] = {
     "human.task_created": _created,
     "human.task_assigned": _assigned,
     "human.task_escalated": _escalated,

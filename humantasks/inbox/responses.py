@@ -92,8 +92,8 @@ def who(request: HttpRequest) -> tuple[Tenant, Person]:
 
 def page(request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
     """Render a page."""
-    told = {**context, "zone": timezone.get_current_timezone_name(), "ends_in": request.session.get_expiry_age()}
-    return render(request, f"inbox/{template}.html", told, status=status)
+    variables = {**context, "zone": timezone.get_current_timezone_name(), "ends_in": request.session.get_expiry_age()}
+    return render(request, f"inbox/{template}.html", variables, status=status)
 
 
 def refused(request: HttpRequest, error: LlmteamError, *, task_id: UUID | None = None) -> HttpResponse:

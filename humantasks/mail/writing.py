@@ -18,15 +18,15 @@ def write_mail(notice: Notice) -> EmailMultiAlternatives:
     The link names the task, never the person: whoever follows it signs in, and decides on the page.
     """
     task = notice.task
-    told = {
+    variables = {
         "kind": notice.kind,
         "task": task,
         "tenant": task.tenant.name,
         "url": f"{settings.PUBLIC_URL}/inbox/tasks/{task.id}/",
     }
     address = "" if notice.member is None else notice.member.user.email
-    subject = subject_of(render_to_string("mail/subject.txt", told), most=MAX_SUBJECT_LENGTH)
-    text = render_to_string("mail/task.txt", told)
+    subject = subject_of(render_to_string("mail/subject.txt", variables), most=MAX_SUBJECT_LENGTH)
+    text = render_to_string("mail/task.txt", variables)
     message = EmailMultiAlternatives(subject, text, to=[address], headers=OF_A_MACHINE)
-    message.attach_alternative(render_to_string("mail/task.html", told), "text/html")
+    message.attach_alternative(render_to_string("mail/task.html", variables), "text/html")
     return message

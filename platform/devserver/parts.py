@@ -8,7 +8,7 @@ from pathlib import Path
 from devserver import folders, processes
 from devserver.errors import PartDidNotStart
 from devserver.servers import Servers
-from devserver.supervisor import SupervisedPart, having_said, listening
+from devserver.supervisor import SupervisedPart, has_printed, listening
 
 
 def base_url(port: int) -> str:
@@ -82,11 +82,11 @@ def worker(name: str = "worker") -> SupervisedPart:
     """Return a process that executes runs; several of different names share the work."""
     argv = [sys.executable, "-m", "celery", "-A", "llmteam", "worker", "--pool", "threads", "--concurrency", "2"]
     argv += ["--loglevel", "INFO", "--hostname", f"{name}@%h"]
-    return SupervisedPart(name=name, argv=argv, ready=having_said(" ready."))
+    return SupervisedPart(name=name, argv=argv, ready=has_printed(" ready."))
 
 
 def beat(folder: Path) -> SupervisedPart:
     """Return the scheduler; it keeps its times in the folder."""
     argv = [sys.executable, "-m", "celery", "-A", "llmteam", "beat", "--loglevel", "INFO"]
     argv += ["--schedule", str(folder / "beat-schedule"), "--pidfile="]
-    return SupervisedPart(name="beat", argv=argv, ready=having_said("beat: Starting"))
+    return SupervisedPart(name="beat", argv=argv, ready=has_printed("beat: Starting"))

@@ -25,7 +25,7 @@ def listening(port: int) -> Ready:
     return lambda _output: processes.listens(port)
 
 
-def having_said(words: str) -> Ready:
+def has_printed(words: str) -> Ready:
     """Be ready once the part's output since its start contains these words."""
     return lambda output: words in output
 

@@ -136,9 +136,9 @@ class Id(serializers.UUIDField):
 class Formed(serializers.CharField):
     """A text of a form that is judged behind the field, with an error of its own; the field only tells of it."""
 
-    def __init__(self, *, pattern: str, **told: Any) -> None:
+    def __init__(self, *, pattern: str, **options: Any) -> None:
         self.described = {"pattern": pattern}
-        super().__init__(**{"trim_whitespace": False, **told})
+        super().__init__(**{"trim_whitespace": False, **options})
 
 
 class WordList(serializers.CharField):
@@ -148,10 +148,10 @@ class WordList(serializers.CharField):
         words: The words there are.
         noun: What one of them is; an unknown one is refused as ``UNKNOWN_`` and this.
         once: Whether each may be there only once.
-        told: As for any text.
+        options: As for any text.
     """
 
-    def __init__(self, *, words: Sequence[str], noun: str, once: bool = False, **told: Any) -> None:
+    def __init__(self, *, words: Sequence[str], noun: str, once: bool = False, **options: Any) -> None:
         self.words, self.noun, self.once = words, noun, once
         if once:
             lists = [list(some) for count in range(1, len(words) + 1) for some in permutations(words, count)]
@@ -159,7 +159,7 @@ class WordList(serializers.CharField):
         else:
             word = f" *(?:{'|'.join(words)}) *"
             self.described = {"pattern": whole(f"{word}(?:,{word})*")}
-        super().__init__(trim_whitespace=False, **told)
+        super().__init__(trim_whitespace=False, **options)
 
     def to_internal_value(self, data: Any) -> Any:
         """Split, and refuse what is none of the words.

@@ -163,8 +163,8 @@ def decode(content: bytes, label: str | None, *, in_any_case: bool = False, may_
         UnicodeDecodeError: It may be no text: it is not of the charset it is said to have, and not UTF-8.
     """
     declared = declared_in(content) if may_declare else None
-    told = mark_of(content), *_labelled(content, label), *_declared(content, declared), "utf-8"
-    for codec in told:
+    codecs = mark_of(content), *_labelled(content, label), *_declared(content, declared), "utf-8"
+    for codec in codecs:
         if codec is not None:
             with suppress(UnicodeDecodeError):
                 return content.decode(codec, _WIDER.get(codec, "strict"))

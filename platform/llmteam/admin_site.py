@@ -127,8 +127,8 @@ def _address(request: HttpRequest) -> str:
 
 
 def _refused(request: HttpRequest, sentence: str, *, seconds: int) -> HttpResponse:
-    told = {"sentence": f"{sentence} Try again in {seconds} s."}
-    response = render(request, "operators/refused.html", told, status=HTTPStatus.TOO_MANY_REQUESTS)
+    variables = {"sentence": f"{sentence} Try again in {seconds} s."}
+    response = render(request, "operators/refused.html", variables, status=HTTPStatus.TOO_MANY_REQUESTS)
     response["Retry-After"] = str(seconds)
     return response
 

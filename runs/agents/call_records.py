@@ -33,20 +33,22 @@ def sent_to_model(model: LanguageModel, name: str, request: CompletionRequest) -
 
 def answered(model: LanguageModel, reply: CompletionReply) -> dict[str, Json]:
     """Give an answer as ``action.completed`` has it: the text, the calls of tools, and why it ended."""
-    told: dict[str, Json] = {
+    record: dict[str, Json] = {
         "model": reply.model,
         "finish_reason": reply.finish_reason,
         "answer": shown(reply.text, model.secrets()),
     }
     if reply.reasoning:
-        told["reasoning"] = shown(reply.reasoning, model.secrets())
+        record["reasoning"] = shown(reply.reasoning, model.secrets())
     if reply.tool_calls:
-        told["tool_calls"] = shown([_call(call) for call in reply.tool_calls], model.secrets())
+        record["tool_calls"] = shown([_call(call) for call in reply.tool_calls], model.secrets())
     if reply.left_out:
-        told["remark"] = f"The answer holds more than text, which is left out: {', '.join(reply.left_out)[:MAX_KINDS]}."
+        record["remark"] = (
+            f"The answer holds more than text, which is left out: {', '.join(reply.left_out)[:MAX_KINDS]}."
+        )
     if reply.request_id is not None:
-        told["request_id"] = reply.request_id
-    return told
+        record["request_id"] = reply.request_id
+    return record
 
 
 def _turn(message: Message) -> dict[str, Json]:

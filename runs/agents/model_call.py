@@ -52,13 +52,13 @@ class ModelCaller:
         price = await self.call.context.price(self.model.provider_name, self.name)
         await self.call.reserve(self._hold(request, price))
         endpoint = replace(self.model.endpoint, model=self.name)
-        async with self.call.outside(endpoint, patient=bool(self.call.usage)):
+        async with self.call.through_gates(endpoint, patient=bool(self.call.usage)):
             await self.call.announce(sent_to_model(self.model, self.name, request))
             started = time.monotonic()
             timed = replace(request, timeout_seconds=self._seconds_left())
             hearing = RedactedPieces(self.call.stream, self.model.secrets)
             try:
-                told = await self.model.provider.complete(timed, on_delta=hearing.add)
+                answer = await self.model.provider.complete(timed, on_delta=hearing.add)
                 hearing.end()
             except StepFailed as failure:
                 failure.hide(self.model.secrets())
@@ -66,15 +66,15 @@ class ModelCaller:
                     self.call.usage.append(self._usage(failure.tokens, self.name, None, price, started))
                 self._record("action.failed", failure_of(failure.details, failure.code), started)
                 raise
-        reply = without_secrets(told, self.model.secrets())
+        reply = without_secrets(answer, self.model.secrets())
         self.call.usage.append(self._usage(reply.tokens, reply.model or self.name, reply.request_id, price, started))
         self._record("action.completed", answered(self.model, reply), started)
         if reply.finish_reason == "refused":
             raise refused(kept_text(reply.text) if reply.text else None)
         return reply
 
-    def _record(self, event_type: str, told: dict[str, Json], started: float) -> None:
-        self.call.record(event_type, {**told, "duration_ms": round((time.monotonic() - started) * 1000)})
+    def _record(self, event_type: str, payload: dict[str, Json], started: float) -> None:
+        self.call.record(event_type, {**payload, "duration_ms": round((time.monotonic() - started) * 1000)})
 
     def _seconds_left(self) -> float:
         """For the next call: the connection's time, within the attempt's."""

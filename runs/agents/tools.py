@@ -96,14 +96,14 @@ class Toolbox:
         if request.is_repeatable:
             return _answered(await exchange(self._call, request, patient=True))
         secrets = request.client.secrets() if request.client is not None else ()
-        told = redact(dict(arguments), secrets)
-        is_short = len(dump_json(told)) <= MAX_RESULT_BYTES
-        record = _Record(RecordedCall(request.headers["idempotency-key"], tool.name, told if is_short else {}))
+        redacted = redact(dict(arguments), secrets)
+        is_short = len(dump_json(redacted)) <= MAX_RESULT_BYTES
+        record = _Record(RecordedCall(request.headers["idempotency-key"], tool.name, redacted if is_short else {}))
         try:
             return _answered(await exchange(self._call, request, patient=True, notes=record))
         except StepFailed:
             self._call.is_in_doubt = False
-            if record.made.told is not None:
+            if record.made.result is not None:
                 self._made[record.made.key] = record.made
             raise
 
@@ -126,9 +126,9 @@ class _Record:
     def of_end(self, outcome: HttpAnswer | StepFailed, *, was_made: bool) -> Mapping[str, Json]:
         if not was_made:
             return {}
-        told = _failed(outcome) if isinstance(outcome, StepFailed) else _answered(outcome)
-        self.made = replace(self.made, told=told, is_lost=isinstance(outcome, StepFailed))
-        return {MADE: {"told": told, **({"is_lost": True} if self.made.is_lost else {})}}
+        result = _failed(outcome) if isinstance(outcome, StepFailed) else _answered(outcome)
+        self.made = replace(self.made, result=result, is_lost=isinstance(outcome, StepFailed))
+        return {MADE: {"told": result, **({"is_lost": True} if self.made.is_lost else {})}}
 
 
 def _request(tool: AgentTool, client: Client, arguments: Mapping[str, Json], key: str) -> OutgoingRequest:
@@ -175,7 +175,7 @@ def _failed(failure: StepFailed) -> str:
 
 
 def _answer_of(made: RecordedCall) -> str:
-    return _error_result("ANSWER_LOST", f"The answer was lost. {IN_DOUBT}") if made.told is None else made.told
+    return _error_result("ANSWER_LOST", f"The answer was lost. {IN_DOUBT}") if made.result is None else made.result
 
 
 def _repeated_result(made: RecordedCall) -> str:

@@ -30,7 +30,7 @@ _LINKS: Final = {
 
 def run_body(run: Run, request: Request, callbacks: Mapping[UUID, CallbackRecord] | None = None) -> dict[str, Any]:
     """Fill a ``RunShape``. The run came with its revision; ``callbacks`` with it too where many runs are shown."""
-    told = (callbacks_of([run]) if callbacks is None else callbacks).get(run.id)
+    callback = (callbacks_of([run]) if callbacks is None else callbacks).get(run.id)
     return {
         "run_id": run.id,
         "segment_id": run.segment_id,
@@ -49,7 +49,7 @@ def run_body(run: Run, request: Request, callbacks: Mapping[UUID, CallbackRecord
         "timeout_seconds": run.timeout_seconds,
         "replay_of": run.replay_of,
         "is_test": run.is_test,
-        "callback": None if told is None else callback_body(told),
+        "callback": None if callback is None else callback_body(callback),
         "created_at": run.created_at,
         "started_at": run.started_at,
         "ended_at": run.ended_at,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from kernel.egress import EgressBlocked, HeaderRefused, Policy, Target, check_headers, check_url
-from kernel.egress.headers import meant
+from kernel.egress.headers import name_as_received
 from kernel.egress.policy import DEFAULT_PORTS
 
 MAX_HEADERS: Final = 20
@@ -39,7 +39,7 @@ def check_own_headers(headers: Iterable[tuple[str, str]]) -> None:
     if len(given) > MAX_HEADERS or sum(len(name) + len(value) for name, value in given) > MAX_HEADER_BYTES:
         raise HeaderRefused(f"A callback has at most {MAX_HEADERS} headers and {MAX_HEADER_BYTES} characters in them.")
     check_headers(given)
-    names = [meant(name) for name, _ in given]
+    names = [name_as_received(name) for name, _ in given]
     for name in names:
         if name in OURS:
             raise HeaderRefused(f"The header {name} is set by the platform and may not be given.")

@@ -84,5 +84,5 @@ def deliver_copied_start(run: Run) -> None:
 
 
 def _refused(error: EgressBlocked | HeaderRefused, pointer: str) -> CallbackRefused:
-    told = error.explanation if isinstance(error, EgressBlocked) else error.detail
-    return CallbackRefused(told, errors=[ErrorItem(code=error.code, detail=told, pointer=pointer)])
+    sentence = error.explanation if isinstance(error, EgressBlocked) else error.detail
+    return CallbackRefused(sentence, errors=[ErrorItem(code=error.code, detail=sentence, pointer=pointer)])

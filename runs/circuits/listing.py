@@ -111,20 +111,20 @@ def _names(client: "redis.Redis", tenant: str) -> list[str]:
 
 def _read(name: str, kept: dict[bytes, bytes]) -> OpenCircuit | None:
     """Read a breaker's state; None of one that has closed."""
-    told = {key.decode(): value.decode() for key, value in kept.items()}
-    if not int(told.get("trips", 0)):
+    fields = {key.decode(): value.decode() for key, value in kept.items()}
+    if not int(fields.get("trips", 0)):
         return None
-    about: dict[str, Any] = json.loads(told.get("about") or "{}")
+    about: dict[str, Any] = json.loads(fields.get("about") or "{}")
     return OpenCircuit(
         circuit_id=_id_of(name),
         tenant_id=UUID(name.removeprefix(PREFIX).partition(":")[0]),
         connection=about.get("connection"),
         host=str(about.get("host", "")),
         model=about.get("model"),
-        last_failure=told.get("why") or None,
-        opened_at=_time(told.get("opened_at")),
-        next_probe=max(_time(told.get("open_until")), utc_now()),
-        trips=int(told["trips"]),
+        last_failure=fields.get("why") or None,
+        opened_at=_time(fields.get("opened_at")),
+        next_probe=max(_time(fields.get("open_until")), utc_now()),
+        trips=int(fields["trips"]),
     )
 
 

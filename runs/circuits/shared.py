@@ -179,7 +179,7 @@ class SharedStates:
         Raises:
             redis.RedisError: Redis is away.
         """
-        told = orjson.dumps(
+        report = orjson.dumps(
             {
                 "succeeded": request.succeeded,
                 "failed": request.failed,
@@ -192,7 +192,7 @@ class SharedStates:
             }
         )
         indexes = [open_circuits(key.partition(":")[0]), open_circuits()]
-        answer: Any = await self._script(keys=[PREFIX + key, *indexes], args=[self._rules, told])
+        answer: Any = await self._script(keys=[PREFIX + key, *indexes], args=[self._rules, report])
         verdict, granted, wait_ms, opened, failed, why = answer
         return BreakerReply(
             BreakerVerdict(verdict.decode()), int(granted), int(wait_ms), bool(opened), int(failed), why.decode()

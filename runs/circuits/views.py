@@ -71,6 +71,6 @@ class ResetCircuitView(APIView):
         return Response(status=204)
 
 
-def _body(told: dict[str, Any]) -> dict[str, Any]:
+def _body(circuit: dict[str, Any]) -> dict[str, Any]:
     """Fill a ``CircuitShape``."""
-    return {name: value for name, value in told.items() if name != "tenant_id" and (name != "model" or value)}
+    return {name: value for name, value in circuit.items() if name != "tenant_id" and (name != "model" or value)}

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from kernel.types import Json
 
 
-def open_sentence(told: Mapping[str, Json]) -> str:
+def open_sentence(details: Mapping[str, Json]) -> str:
     """Say that a circuit is open, of what, why, and until when."""
-    what = f"{told['host']}, connection {told['connection']}" if told.get("connection") else str(told["host"])
-    model = f", model {told['model']}" if told.get("model") else ""
-    why = f" Its last call failed: {told['last_failure']}." if told.get("last_failure") else ""
-    probe = f" Whether it is well again is found out at {told['next_probe']}." if told.get("next_probe") else ""
+    what = (
+        f"{details['host']}, connection {details['connection']}" if details.get("connection") else str(details["host"])
+    )
+    model = f", model {details['model']}" if details.get("model") else ""
+    why = f" Its last call failed: {details['last_failure']}." if details.get("last_failure") else ""
+    probe = f" Whether it is well again is found out at {details['next_probe']}." if details.get("next_probe") else ""
     return f"The circuit to {what}{model} is open.{why}{probe}"

@@ -135,10 +135,10 @@ def _propagate_outwards(state: State, changed: Region) -> Iterator[Region]:
     """
     region: Region | None = changed
     while region is not None:
-        before, now = region.told, _reached(state.plan, region)
+        before, now = region.propagated, _reached(state.plan, region)
         if now == before and not region.is_empty:
             return
-        region.told = now
+        region.propagated = now
         if before & ~now:
             yield region
         outer = region.outer

@@ -107,9 +107,9 @@ class Region:
     those that gather by step and gathering, each by its number: all of one step reach the same.
 
     ``reached`` are the bits of the points that tokens on their way here or within may come to, too many once one
-    has left (``is_stale``); ``told`` is what ``outer`` knows of them, ``within`` counts what the regions within have
-    told. ``gather_at`` has the steps at which tokens gather, and in how many places: here, and in each region within;
-    ``gathering`` are the bits of these steps.
+    has left (``is_stale``); ``propagated`` is what ``outer`` knows of them, ``within`` counts what the regions within
+    have propagated. ``gather_at`` has the steps at which tokens gather, and in how many places: here, and in each
+    region within; ``gathering`` are the bits of these steps.
     """
 
     group: GatherGroup
@@ -120,7 +120,7 @@ class Region:
     inner: "dict[Region, None]" = field(default_factory=dict)
     reached: int = 0
     is_stale: bool = False
-    told: int = 0
+    propagated: int = 0
     within: dict[int, int] = field(default_factory=dict)
     gather_at: dict[str, int] = field(default_factory=dict)
     gathering: int = 0

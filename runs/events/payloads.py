@@ -37,7 +37,7 @@ _RESULT: Final[dict[str, Any]] = {
 }
 
 
-def _of(required: Mapping[str, Json], optional: Mapping[str, Json] | None = None) -> dict[str, Any]:
+def _object_of(required: Mapping[str, Json], optional: Mapping[str, Json] | None = None) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {**required, **(optional or {})},
@@ -47,32 +47,36 @@ def _of(required: Mapping[str, Json], optional: Mapping[str, Json] | None = None
 
 
 PAYLOADS: Final[Mapping[str, dict[str, Any]]] = {
-    EventType.SEGMENT_STARTED: _of({"input": _ANY}),
-    EventType.SEGMENT_COMPLETED: _of({"output": _ANY}),
-    EventType.SEGMENT_FAILED: _of({"error": _FAILURE}),
-    EventType.SEGMENT_CANCELLED: _of({}, _ASKED),
-    EventType.SEGMENT_PAUSED: _of({}, _ASKED),
-    EventType.SEGMENT_RESUMED: _of({}, _ASKED),
-    EventType.STEP_STARTED: _of({"inputs": {**_OBJECT, "description": "By input port: which event a value is of."}}),
-    EventType.STEP_COMPLETED: _of(
+    EventType.SEGMENT_STARTED: _object_of({"input": _ANY}),
+    EventType.SEGMENT_COMPLETED: _object_of({"output": _ANY}),
+    EventType.SEGMENT_FAILED: _object_of({"error": _FAILURE}),
+    EventType.SEGMENT_CANCELLED: _object_of({}, _ASKED),
+    EventType.SEGMENT_PAUSED: _object_of({}, _ASKED),
+    EventType.SEGMENT_RESUMED: _object_of({}, _ASKED),
+    EventType.STEP_STARTED: _object_of(
+        {"inputs": {**_OBJECT, "description": "By input port: which event a value is of."}}
+    ),
+    EventType.STEP_COMPLETED: _object_of(
         {"ports": _PORTS, "edges": _EDGES},
         {"value": _ANY, "items": _ANY, "edge_error": _FAILURE, "usage": _USAGE},
     ),
-    EventType.STEP_FAILED: _of({"error": _FAILURE, "edges": _EDGES}, {"usage": _USAGE}),
-    EventType.STEP_SKIPPED: _of({"reason": _TEXT, "effect": _TEXT}),
-    EventType.STEP_RETRYING: _of(
+    EventType.STEP_FAILED: _object_of({"error": _FAILURE, "edges": _EDGES}, {"usage": _USAGE}),
+    EventType.STEP_SKIPPED: _object_of({"reason": _TEXT, "effect": _TEXT}),
+    EventType.STEP_RETRYING: _object_of(
         {"reason": _TEXT, "retry_at": _TIME, "consumed": _FLAG},
         {"error": _FAILURE, "waits_for": _OBJECT, "usage": _USAGE},
     ),
-    EventType.STEP_WAITING: _of({"kind": _TEXT, "until": _TIME}, {"place": _TEXT, "resume_url": _TEXT}),
-    EventType.HUMAN_TASK_CREATED: _of({"task_id": _TEXT, "until": _TIME}, {"url": _TEXT, "title": _TEXT}),
-    EventType.HUMAN_TASK_ASSIGNED: _of({"task_id": _TEXT}, {"by": _ANY}),
-    EventType.HUMAN_TASK_ESCALATED: _of({"task_id": _TEXT, "level": _NUMBER}, {"until": _TIME}),
-    EventType.HUMAN_TASK_COMPLETED: _of(
+    EventType.STEP_WAITING: _object_of({"kind": _TEXT, "until": _TIME}, {"place": _TEXT, "resume_url": _TEXT}),
+    EventType.HUMAN_TASK_CREATED: _object_of({"task_id": _TEXT, "until": _TIME}, {"url": _TEXT, "title": _TEXT}),
+    EventType.HUMAN_TASK_ASSIGNED: _object_of({"task_id": _TEXT}, {"by": _ANY}),
+    EventType.HUMAN_TASK_ESCALATED: _object_of({"task_id": _TEXT, "level": _NUMBER}, {"until": _TIME}),
+    EventType.HUMAN_TASK_COMPLETED: _object_of(
         {"task_id": _TEXT, "decision": _MAYBE}, {"choice": _ANY, "comment": _MAYBE, "timed_out": _FLAG}
     ),
-    EventType.ACTION_STARTED: _of({}, {"method": _TEXT, "url": _TEXT, "connection": _TEXT, "idempotency_key": _TEXT}),
-    EventType.ACTION_COMPLETED: _of({}, _RESULT),
-    EventType.ACTION_FAILED: _of({}, {"code": _TEXT, **_RESULT}),
-    "data.produced": _of({"port": _TEXT, "value": _ANY}),
+    EventType.ACTION_STARTED: _object_of(
+        {}, {"method": _TEXT, "url": _TEXT, "connection": _TEXT, "idempotency_key": _TEXT}
+    ),
+    EventType.ACTION_COMPLETED: _object_of({}, _RESULT),
+    EventType.ACTION_FAILED: _object_of({}, {"code": _TEXT, **_RESULT}),
+    "data.produced": _object_of({"port": _TEXT, "value": _ANY}),
 }

@@ -73,8 +73,8 @@ async def exchange(
     """Send a request and take its answer.
 
     The journal has what is sent before it is, redacted and bounded. Each call has an idempotency key of its own, the
-    same in every attempt, unless the request brings one. ``patient`` as for ``StepCall.outside``; ``notes`` add to what
-    the journal has.
+    same in every attempt, unless the request brings one. ``patient`` as for ``StepCall.through_gates``; ``notes`` add
+    to what the journal has.
 
     Raises:
         StepFailed: No answer, or a status that says as little of what was done (both retryable, unless the call may
@@ -111,7 +111,7 @@ class _Exchange:
         if client is not None and options_of(client).keeps_cookies:
             self.cookies = self.call.cookies.of(client.ref)
         try:
-            async with self.call.outside(self.request.endpoint, patient=patient):
+            async with self.call.through_gates(self.request.endpoint, patient=patient):
                 with self._behind_redirects():
                     answer = await self._answer(accepted)
                     self._check_status(answer, accepted)

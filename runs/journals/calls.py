@@ -50,11 +50,11 @@ def calls_of(events: Sequence[RunEvent]) -> list[dict[str, Json]]:
                 }
             )
         elif calls and calls[-1]["attempt"] == event.attempt:
-            calls[-1]["result"] = _shown_told(shown_cookies(event.payload))
+            calls[-1]["result"] = _shown_result(shown_cookies(event.payload))
     return calls[-MAX_CALLS:]
 
 
-def _shown_told(payload: Mapping[str, Json]) -> Mapping[str, Json]:
+def _shown_result(payload: Mapping[str, Json]) -> Mapping[str, Json]:
     tool = payload.get(MADE)
     if not isinstance(tool, dict):
         return payload

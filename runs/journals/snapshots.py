@@ -112,14 +112,14 @@ def _hollow(payload: Mapping[str, Json]) -> dict[str, Json]:
 
 def _state(run: Run, state: State) -> Iterator[bytes]:
     """Write the state; the output, of which it has the places only, is read value by value."""
-    told = summarise(state)
+    summary = summarise(state)
     between = b"{"
-    for name in sorted(told):
+    for name in sorted(summary):
         yield between + canonical_json(name) + b":"
         if name == "output":
             yield from _output(run, state)
         else:
-            yield canonical_json(told[name])
+            yield canonical_json(summary[name])
         between = b","
     yield b"}"
 

@@ -123,11 +123,11 @@ def _patience(call: StepCall) -> float:
 def _turned_away(call: StepCall, endpoint: Endpoint, is_open: CircuitOpen) -> Defer | StepFailed:
     """Put a call off, or fail it where the step says so: by its config, else by an edge that takes its errors."""
     next_probe = (utc_now() + timedelta(seconds=is_open.seconds)).isoformat(timespec="seconds")
-    told: dict[str, Json] = {**_named(endpoint), "last_failure": is_open.why or None, "next_probe": next_probe}
+    details: dict[str, Json] = {**_named(endpoint), "last_failure": is_open.why or None, "next_probe": next_probe}
     chosen = getattr(call.config, "on_circuit_open", None)
     if chosen != "fail" and (chosen == "wait" or not call.routes_errors):
-        return Defer(_in(is_open.seconds), "circuit", told)
-    return StepFailed(CIRCUIT_OPEN, open_sentence(told), details=told)
+        return Defer(_in(is_open.seconds), "circuit", details)
+    return StepFailed(CIRCUIT_OPEN, open_sentence(details), details=details)
 
 
 def _named(endpoint: Endpoint) -> dict[str, Json]:

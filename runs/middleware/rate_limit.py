@@ -38,7 +38,7 @@ class RateLimit:
             )
         )
         self._local = MovingWindowRateLimiter(MemoryStorage())
-        self._told: BoundedCache[tuple[str, str], float] = BoundedCache(KEPT_QUEUES)
+        self._turns: BoundedCache[tuple[str, str], float] = BoundedCache(KEPT_QUEUES)
 
     def wants(self, step_type: StepType) -> bool:
         """Pure steps call nobody."""
@@ -76,8 +76,8 @@ class RateLimit:
             return await _hit(self._local, limit, owner)
 
     def _in_turn(self, owner: tuple[str, str], limit: RateLimitItem, free_at: float) -> float:
-        at = max(free_at, (self._told.get(owner) or 0.0) + limit.get_expiry() / limit.amount)
-        self._told.put(owner, at)
+        at = max(free_at, (self._turns.get(owner) or 0.0) + limit.get_expiry() / limit.amount)
+        self._turns.put(owner, at)
         return at
 
 

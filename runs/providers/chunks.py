@@ -108,7 +108,7 @@ class Chunks:
         text, thought = read_content(delta.get("content"))
         self._texts["content"].append(text)
         self._texts["reasoning_content"].append(thought)
-        self._texts["refusal"].append(told_refusal(delta))
+        self._texts["refusal"].append(refusal_in(delta))
         self._left_out |= dict.fromkeys(left_out_of(delta))
         for name in REASONING:
             if isinstance(delta.get(name), str):
@@ -244,7 +244,7 @@ def _is_part(content: Any) -> bool:
     return isinstance(content.get("text"), str) or (isinstance(kind, str) and (kind in content or kind in _THOUGHTS))
 
 
-def told_refusal(message: Mapping[str, Any]) -> str:
+def refusal_in(message: Mapping[str, Any]) -> str:
     """Read why a model refuses, which a message has apart or among its parts."""
     told, content = message.get("refusal"), message.get("content")
     parts = content if isinstance(content, list) else [content]

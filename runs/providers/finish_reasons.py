@@ -104,7 +104,7 @@ class FinishReasons:
         """
         self._place = place
         self._stop = stop
-        self._told: list[str] = []
+        self._words_in_place: list[str] = []
         self._beside: list[str] = []
         self._has_come: bool | None = False
 
@@ -118,7 +118,7 @@ class FinishReasons:
             self._has_come = None
             for name in ANY_PLACE:
                 if (told := holder.get(name)) is not None:
-                    kept = self._told if name == self._place else self._beside
+                    kept = self._words_in_place if name == self._place else self._beside
                     kept += [word for word in _words(told) if word not in kept][: MAX_TOLD - len(kept)]
             if _is_filtered(holder.get(_FILTERS)) and _FILTERED not in self._beside:
                 self._beside.append(_FILTERED)
@@ -127,17 +127,17 @@ class FinishReasons:
     def has_come(self) -> bool:
         """Whether the format's own place says that the answer has ended, or another that it was cut off."""
         if self._has_come is None:
-            self._has_come = any(_key(word) not in _NOT_YET for word in self._told) or self._of_beside() != []
+            self._has_come = any(_key(word) not in _NOT_YET for word in self._words_in_place) or self._of_beside() != []
         return self._has_come
 
     def written(self) -> dict[str, list[str]]:
         """Give all that was told, as an answer that came in one would have it."""
-        return {self._place: self._told, _BESIDE: self._beside}
+        return {self._place: self._words_in_place, _BESIDE: self._beside}
 
     @property
     def finish(self) -> FinishReason:
         """Say why the answer ended; nothing at all is a plain end."""
-        found = [*self._of_told(), *self._of_beside()]
+        found = [*self._of_own_place(), *self._of_beside()]
         return next((finish for finish in _GRAVEST if finish in found), "stop")
 
     def finish_of(self, request: CompletionRequest, *, has_calls: bool, is_lost: bool = False) -> FinishReason:
@@ -160,11 +160,11 @@ class FinishReasons:
     @property
     def unknown(self) -> str:
         """The word nobody knows, where the end is one."""
-        return next((word for word in self._told if _kind(word) == "unknown"), "")
+        return next((word for word in self._words_in_place if _kind(word) == "unknown"), "")
 
-    def _of_told(self) -> list[FinishReason]:
-        over = [word for word in self._told if _key(word) not in _NOT_YET]
-        return [_kind(word) for word in over or self._told]
+    def _of_own_place(self) -> list[FinishReason]:
+        over = [word for word in self._words_in_place if _key(word) not in _NOT_YET]
+        return [_kind(word) for word in over or self._words_in_place]
 
     def _of_beside(self) -> list[FinishReason]:
         """Of other places only what says that the answer was cut counts: they hold stop texts and states as well."""

@@ -20,8 +20,8 @@ from runs.providers.chunks import (
     left_out_of,
     read_calls,
     read_content,
+    refusal_in,
     separate_reasoning,
-    told_refusal,
     usage_of,
 )
 from runs.providers.errors import ServiceError, failed
@@ -111,7 +111,7 @@ class ChatCompletions:
         text = without_end_marks(spoken.text)
         calls = calls or read_calls({"tool_calls": spoken.written()}, request)
         finish = ends.finish_of(request, has_calls=bool(calls), is_lost=spoken.is_lost)
-        if refusal := told_refusal(message):
+        if refusal := refusal_in(message):
             text, finish = refusal, "refused"
         elif finish == "filtered" and not text:
             finish = "refused"

@@ -71,11 +71,11 @@ def take_call(*, link: ResumeLink, body: Json, is_form: bool = False) -> CallRec
         if run is None:
             raise LinkUnknown
         reception = _decide(run, link)
-        told = {"step_id": link.step_id, "place": link.place, "body": body}
+        call = {"step_id": link.step_id, "place": link.place, "body": body}
         if reception is CallReceipt.RESUMED:
-            signal_run(run, SignalKind.CALL, told)
+            signal_run(run, SignalKind.CALL, call)
         else:
-            Signal.objects.create(tenant_id=run.tenant_id, run=run, kind=SignalKind.EARLY_CALL, payload=told)
+            Signal.objects.create(tenant_id=run.tenant_id, run=run, kind=SignalKind.EARLY_CALL, payload=call)
         record(f"run.call_{reception}", run, actor="link", after={"step_id": link.step_id})
     CALLS.labels(reception).inc()
     return reception

@@ -34,8 +34,8 @@ class ResumeView(APIView):
             reception = look_at_call(link=read_link(token))
         except LlmteamError as error:
             status, detail = error.status, error.detail
-        told = {"reception": reception, "detail": detail}
-        response = render(request._request, "resuming/resume.html", told, status=status)  # noqa: SLF001 - the page's tags ask Django's
+        variables = {"reception": reception, "detail": detail}
+        response = render(request._request, "resuming/resume.html", variables, status=status)  # noqa: SLF001 - the page's tags ask Django's
         response["Content-Security-Policy"] = policy(style_src="'self'")
         return response
 

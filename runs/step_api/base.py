@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias, cast
 from uuid import UUID
 
+from typing_extensions import deprecated
+
 from kernel.clock import utc_now
 from kernel.json_text import JsonOrText, JsonText
 from kernel.redaction import redact_quotes
@@ -47,14 +49,14 @@ class Wait:
         kind: ``human``: for a person's answer; ``timer``: for a time; ``call``: for a call of its ``resume_url``.
         until: When the handler's ``look`` is called if there is no answer before; None: never.
         ref: Of ``human``: which task is to be answered.
-        told: What else the journal tells of it, plain JSON: ``url``, ``title``, who is asked.
+        details: What else the journal has of it, plain JSON: ``url``, ``title``, who is asked.
         seconds: Instead of ``until``: after how long, by the platform's clock.
     """
 
     kind: Literal["human", "timer", "call"]
     until: datetime | None = None
     ref: str = ""
-    told: Mapping[str, Json] = field(default_factory=dict)
+    details: Mapping[str, Json] = field(default_factory=dict)
     seconds: float | None = None
 
 
@@ -91,7 +93,7 @@ class StepFailed(Exception):
     def hide(self, secrets: Collection[str]) -> None:
         """Cut secrets out of what it says; what others sent may be quoted in it."""
         self.message = str(redact_quotes(self.message, secrets))
-        self.details = {name: redact_quotes(told, secrets) for name, told in self.details.items()}
+        self.details = {name: redact_quotes(detail, secrets) for name, detail in self.details.items()}
 
 
 def expression_failure(error: ExpressionError) -> StepFailed:
@@ -105,14 +107,14 @@ class Defer(Exception):
     Attributes:
         until: When to try again.
         reason: What is waited for: ``rate_limit``, ``circuit``, ``budget`` or ``compute``; a waiting run names it.
-        told: What else a run's ``waiting_for`` has of it, plain JSON.
+        details: What else a run's ``waiting_for`` has of it, plain JSON.
     """
 
-    def __init__(self, until: datetime, reason: str, told: Mapping[str, Json] | None = None) -> None:
+    def __init__(self, until: datetime, reason: str, details: Mapping[str, Json] | None = None) -> None:
         super().__init__(reason)
         self.until = until
         self.reason = reason
-        self.told = dict(told or {})
+        self.details = dict(details or {})
 
 
 class RuntimeContext(Protocol):
@@ -257,7 +259,7 @@ class StepCall:
         return dict(self.inputs)
 
     @asynccontextmanager
-    async def outside(self, endpoint: Endpoint, *, patient: bool = False) -> AsyncIterator[None]:
+    async def through_gates(self, endpoint: Endpoint, *, patient: bool = False) -> AsyncIterator[None]:
         """Go through every gate before a call to the outside, and back through them behind it.
 
         Whatever the call raises passes through the gates, so that they can count it.
@@ -285,6 +287,11 @@ class StepCall:
                 await self._wait_for(closed)
             else:
                 return
+
+    @deprecated("Call `through_gates`.")
+    def outside(self, endpoint: Endpoint, *, patient: bool = False) -> AbstractAsyncContextManager[None]:
+        """Do as `through_gates`, by its name of before, which packages may still use."""
+        return self.through_gates(endpoint, patient=patient)
 
     async def _wait_for(self, closed: Defer) -> None:
         seconds = max(MIN_WAIT_SECONDS, (closed.until - utc_now()).total_seconds())

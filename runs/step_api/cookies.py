@@ -95,28 +95,32 @@ def sealed_again(payload: Mapping[str, Json], *, tenant_id: UUID, source: UUID, 
 
     Those that cannot be opened stay as they are, and the other run cannot open them either.
     """
-    found, told = _sealed_in(payload), payload.get(COOKIES)
-    if found is None or not isinstance(told, dict):
+    found, cookies = _sealed_in(payload), payload.get(COOKIES)
+    if found is None or not isinstance(cookies, dict):
         return dict(payload)
     ref, sealed = found
     try:
         text = key_ring().open(sealed, place=_place(tenant_id, source, ref))
     except CannotOpen:
         return dict(payload)
-    return {**payload, COOKIES: {**told, SEALED: key_ring().seal(text, place=_place(tenant_id, run_id, ref))}}
+    return {**payload, COOKIES: {**cookies, SEALED: key_ring().seal(text, place=_place(tenant_id, run_id, ref))}}
 
 
 def shown_cookies(payload: Mapping[str, Json]) -> Mapping[str, Json]:
     """Give what came of a call as people are shown it: how many cookies there are, and nothing of them."""
-    told = payload.get(COOKIES)
-    if not isinstance(told, dict):
+    cookies = payload.get(COOKIES)
+    if not isinstance(cookies, dict):
         return payload
-    return {**payload, COOKIES: {name: value for name, value in told.items() if name in {"kept", "dropped"}}}
+    return {**payload, COOKIES: {name: value for name, value in cookies.items() if name in {"kept", "dropped"}}}
 
 
 def _sealed_in(payload: Mapping[str, Json]) -> tuple[str, str] | None:
-    told: Any = payload.get(COOKIES)
-    return (str(told["connection"]), str(told[SEALED])) if isinstance(told, dict) and told.get(SEALED) else None
+    cookies: Any = payload.get(COOKIES)
+    return (
+        (str(cookies["connection"]), str(cookies[SEALED]))
+        if isinstance(cookies, dict) and cookies.get(SEALED)
+        else None
+    )
 
 
 def _place(tenant_id: UUID, run_id: UUID, ref: str) -> str:

@@ -19,14 +19,14 @@ class RecordedCall:
         key: Its idempotency key.
         name: Of the tool.
         arguments: Of the tool.
-        told: What was answered, as the model was told; None while nobody knows.
+        result: The answer, as the model was given it; None while nobody knows.
         is_lost: Whether no answer says what came of it.
     """
 
     key: str
     name: str
     arguments: Json
-    told: str | None = None
+    result: str | None = None
     is_lost: bool = True
 
 
@@ -47,20 +47,22 @@ class RecordedCalls:
     def begin(self, activation: Activation, payload: Mapping[str, Json]) -> None:
         """Take in that a call is made."""
         self._under_way.pop(activation, None)
-        told, key = payload.get(MADE), payload.get("idempotency_key")
-        if isinstance(told, dict) and isinstance(key, str):
+        call, key = payload.get(MADE), payload.get("idempotency_key")
+        if isinstance(call, dict) and isinstance(key, str):
             self._under_way[activation] = key
-            self._made.setdefault(activation, {})[key] = RecordedCall(key, str(told.get("name")), told.get("arguments"))
+            self._made.setdefault(activation, {})[key] = RecordedCall(key, str(call.get("name")), call.get("arguments"))
 
     def end(self, activation: Activation, payload: Mapping[str, Json]) -> None:
         """Take in how it ended; one that never got to the other side, or was refused there, was not made."""
         key = self._under_way.pop(activation, None)
         if key is None:
             return
-        told = payload.get(MADE)
+        call = payload.get(MADE)
         made = self._made[activation].pop(key)
-        if isinstance(told, dict):
-            self._made[activation][key] = replace(made, told=str(told.get("told")), is_lost=told.get("is_lost") is True)
+        if isinstance(call, dict):
+            self._made[activation][key] = replace(
+                made, result=str(call.get("told")), is_lost=call.get("is_lost") is True
+            )
 
     def forget(self, activation: Activation) -> None:
         """Take in that an activation is over."""

@@ -45,7 +45,7 @@ def foreign_key_hint(key: str, known: Container[str]) -> str | None:
     return f"use `{ours}`" if ours in known and ours is not None else None
 
 
-def _of(tool: str, part: str, way: str, more: str = "") -> ForeignExport:
+def _export_of(tool: str, part: str, way: str, more: str = "") -> ForeignExport:
     advice = (
         f"an export of {tool} is not read as it is: write each {part} as a step with `step_id`, `type` and `config`, "
         f"each {way} as an edge with `from` and `to`"
@@ -70,7 +70,7 @@ _BLUEPRINT: Final = ("blueprint", "flow")
 _EXPORTS: Final[tuple[tuple[Callable[[Json], bool], ForeignExport], ...]] = (
     (
         lambda found: _some(_at(found, "flow") or _at(found, *_BLUEPRINT), "module", str),
-        _of(
+        _export_of(
             "Make",
             "module of `flow`",
             "way from one to the next",
@@ -79,19 +79,19 @@ _EXPORTS: Final[tuple[tuple[Callable[[Json], bool], ForeignExport], ...]] = (
     ),
     (
         lambda found: isinstance(_at(found, *_GRAPH), list),
-        _of("Dify", "node of `workflow.graph`", "edge", "; `{{#node.text#}}` is `{{ steps.node.output }}` here"),
+        _export_of("Dify", "node of `workflow.graph`", "edge", "; `{{#node.text#}}` is `{{ steps.node.output }}` here"),
     ),
     (
         lambda found: isinstance(_at(found, "data", "nodes"), list),
-        _of("Langflow", "node of `data.nodes`", "one of `data.edges`"),
+        _export_of("Langflow", "node of `data.nodes`", "one of `data.edges`"),
     ),
     (
         lambda found: _some(found, "wires", list) or _some(_at(found, "flows"), "wires", list),
-        _of("Node-RED", "node with `wires`", "wire", "; `msg.payload` is `input` here"),
+        _export_of("Node-RED", "node with `wires`", "wire", "; `msg.payload` is `input` here"),
     ),
     (
         lambda found: isinstance(_at(found, "States"), dict),
-        _of(
+        _export_of(
             "Amazon States Language",
             "member of `States`",
             "`Next` or `Default`",
@@ -101,11 +101,11 @@ _EXPORTS: Final[tuple[tuple[Callable[[Json], bool], ForeignExport], ...]] = (
     ),
     (
         lambda found: all(isinstance(_at(found, "definition", key), dict) for key in ("triggers", "actions")),
-        _of("Power Automate or Logic Apps", "member of `definition.actions`", "entry of its `runAfter`"),
+        _export_of("Power Automate or Logic Apps", "member of `definition.actions`", "entry of its `runAfter`"),
     ),
     (
         lambda found: _at(found, "nodes") is not None or _some(found, "nodes", list),
-        _of(
+        _export_of(
             "n8n or React Flow",
             "node",
             "connection",

@@ -31,6 +31,6 @@ class Draws:
         return [self.at, *map(str, self.seed)]
 
     @classmethod
-    def from_json(cls, told: list[Any]) -> Self:
+    def from_json(cls, written: list[Any]) -> Self:
         """Read what ``to_json`` has written."""
-        return cls(told[0], tuple(told[1:]))
+        return cls(written[0], tuple(written[1:]))

@@ -381,8 +381,8 @@ def _no_key(kind: str, key: str | None, base: Any) -> ExpressionFailed:
     if kind != "object":
         hint = date_hint(kind, key) or ELSEWHERE.get(key or "") or nearest(key or "", METHODS.get(kind, ()))
         return MissingName(f"{named(base).capitalize()} has no {quoted(key or '')}.", wanted=None, hint=hint)
-    told = "such key" if key is None else f"key {quoted(key)}"
-    return MissingName(f"The object has no {told}.", wanted=key, candidates=base, is_absent=True)
+    missing = "such key" if key is None else f"key {quoted(key)}"
+    return MissingName(f"The object has no {missing}.", wanted=key, candidates=base, is_absent=True)
 
 
 def _method(base: Json, name: str, count: int, keywords: list[ast.keyword]) -> Any:

@@ -219,7 +219,7 @@ def without_suffix(fuel: Fuel, text: Json, suffix: Json, /) -> Json:
     return source.removesuffix(_text(suffix, "`removesuffix`"))
 
 
-def _asked(name: str, test: Callable[[str], bool]) -> Callable[[Fuel, Json], Json]:
+def _test_of_all(name: str, test: Callable[[str], bool]) -> Callable[[Fuel, Json], Json]:
     """Make a method that asks about all characters of a text."""
 
     def method(fuel: Fuel, text: Json, /) -> Json:
@@ -341,13 +341,13 @@ _OF_TEXTS: dict[str, Callable[..., Json]] = {
     "slice": part_of,
     "removeprefix": without_prefix,
     "removesuffix": without_suffix,
-    "isdigit": _asked("isdigit", str.isdigit),
-    "isalpha": _asked("isalpha", str.isalpha),
-    "isalnum": _asked("isalnum", str.isalnum),
-    "isnumeric": _asked("isnumeric", str.isnumeric),
-    "isspace": _asked("isspace", str.isspace),
-    "isupper": _asked("isupper", str.isupper),
-    "islower": _asked("islower", str.islower),
+    "isdigit": _test_of_all("isdigit", str.isdigit),
+    "isalpha": _test_of_all("isalpha", str.isalpha),
+    "isalnum": _test_of_all("isalnum", str.isalnum),
+    "isnumeric": _test_of_all("isnumeric", str.isnumeric),
+    "isspace": _test_of_all("isspace", str.isspace),
+    "isupper": _test_of_all("isupper", str.isupper),
+    "islower": _test_of_all("islower", str.islower),
     "padStart": padded_left,
     "rjust": padded_left,
     "padEnd": padded_right,

@@ -342,11 +342,11 @@ def _number(token: LexerToken) -> int | float:
     if token.text.isdigit():
         if len(token.text) <= 16 and int(token.text) <= MAX_INTEGER:
             return int(token.text)
-        told = integer_too_large()
+        failure = integer_too_large()
     elif not isfinite(number := float(token.text)):
-        told = number_too_large()
+        failure = number_too_large()
     elif changed_digits(token.text) is None:
         return number
     else:
-        told = integer_too_large()
-    raise ExpressionSyntaxError(told.message, position=token.start, hint=told.hint)
+        failure = integer_too_large()
+    raise ExpressionSyntaxError(failure.message, position=token.start, hint=failure.hint)

@@ -68,7 +68,7 @@ def _check_values(context: Context, step_type: StepType, config: Mapping[str, Js
         return
     seen: set[Path] = set()
     for problem in problems:
-        path, value = _found(config, problem["loc"])
+        path, value = _place_in_config(config, problem["loc"])
         is_certain = problem["type"] == HELD_BY_ANY_VALUE
         if path in seen or (not is_certain and _is_left_to_the_run(step_type, path, value)):
             continue
@@ -87,7 +87,7 @@ def _report_schema(context: Context, problem: ErrorDetails, place: FindingPlace)
         context.findings.error(found.code, found.message, place.at(*found.path), hint=found.hint)
 
 
-def _found(config: Mapping[str, Json], loc: tuple[int | str, ...]) -> tuple[Path, Json]:
+def _place_in_config(config: Mapping[str, Json], loc: tuple[int | str, ...]) -> tuple[Path, Json]:
     """Follow a place of pydantic's through the config; parts that are not in it name branches of a union."""
     value: Any = config
     path: list[int | str] = []

@@ -61,9 +61,9 @@ def per_seconds(name: str, amount: int, seconds: int) -> RateLimitItem:
 
 def rate_limits() -> RateLimits:
     """Return the counts of this process."""
-    return _of(settings.REDIS_URL)
+    return _rate_limits_at(settings.REDIS_URL)
 
 
 @lru_cache(maxsize=4)
-def _of(redis_url: str) -> RateLimits:
+def _rate_limits_at(redis_url: str) -> RateLimits:
     return RateLimits(redis_url)

@@ -158,8 +158,8 @@ class ConnectionAdmin(ConsoleAdmin):
     def tls_state(self, row: Connection) -> str:
         """Tell when certificates expire, and whether there is a private key."""
         known = {"CA": expires_at(row.tls_ca), "client certificate": expires_at(row.tls_certificate)}
-        told = [f"{what} valid until {end:%Y-%m-%d}" for what, end in known.items() if end is not None]
-        return ", ".join([*told, *(["private key kept"] if row.tls_key else [])]) or "none"
+        lines = [f"{what} valid until {end:%Y-%m-%d}" for what, end in known.items() if end is not None]
+        return ", ".join([*lines, *(["private key kept"] if row.tls_key else [])]) or "none"
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save through the service, which tells the audit."""

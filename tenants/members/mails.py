@@ -53,10 +53,10 @@ def _mail_one(tenant_id: UUID) -> bool:
 
 def _send(row: Invitation) -> str:
     """Send the mail; return why it did not go out."""
-    told = {"tenant": row.tenant.name, "url": f"{settings.PUBLIC_URL}/sign-in/", "expires_at": row.expires_at}
-    subject = subject_of(render_to_string("members/invitation_subject.txt", told), most=MAX_SUBJECT_LENGTH)
+    variables = {"tenant": row.tenant.name, "url": f"{settings.PUBLIC_URL}/sign-in/", "expires_at": row.expires_at}
+    subject = subject_of(render_to_string("members/invitation_subject.txt", variables), most=MAX_SUBJECT_LENGTH)
     try:
-        send_mail(subject, render_to_string("members/invitation.txt", told), None, [row.email])
+        send_mail(subject, render_to_string("members/invitation.txt", variables), None, [row.email])
     except (smtplib.SMTPException, OSError, ValueError) as failure:
         log.warning("an invitation could not be mailed: %s", type(failure).__name__)
         return f"The mail server did not take it ({type(failure).__name__})."

@@ -71,7 +71,7 @@ class MemberView(APIView):
     )
     def get(self, request: Request, member_id: str) -> Response:
         """Answer the member."""
-        caller, member = _found(request, member_id)
+        caller, member = _find_member(request, member_id)
         _own_or(caller, member.id, READ)
         return Response(member_body(member))
 
@@ -214,7 +214,7 @@ class InvitationView(APIView):
         return Response(status=204)
 
 
-def _found(request: Request, member_id: str) -> tuple[Caller, Membership]:
+def _find_member(request: Request, member_id: str) -> tuple[Caller, Membership]:
     """Find the caller, and the member of their tenant that the address names.
 
     Raises:
@@ -228,7 +228,7 @@ def _found(request: Request, member_id: str) -> tuple[Caller, Membership]:
 
 def _allowed(request: Request, member_id: str) -> tuple[Caller, Membership]:
     """Find the member the caller may change: themselves, or anybody with the right over the tenant."""
-    caller, member = _found(request, member_id)
+    caller, member = _find_member(request, member_id)
     _own_or(caller, member.id, WRITE)
     return caller, member
 

@@ -111,15 +111,15 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
             return {}
         if not isinstance(access_token, str) or not access_token.isascii() or not access_token.isprintable():
             raise ProviderFailed("It gave no access token to ask userinfo with.")
-        told: Claims | str = fetch_userinfo(self._provider, address, access_token=access_token)
-        if isinstance(told, str):
+        userinfo: Claims | str = fetch_userinfo(self._provider, address, access_token=access_token)
+        if isinstance(userinfo, str):
             try:
-                told = self._believed(told, read_userinfo)
+                userinfo = self._believed(userinfo, read_userinfo)
             except TokenRefused as refusal:
                 raise refusal.about("userinfo") from refusal
-        if told.get("sub") != payload["sub"]:
+        if userinfo.get("sub") != payload["sub"]:
             raise TokenRefused("userinfo_sub")
-        return told
+        return userinfo
 
     def _believed(self, token: Any, read: Callable[..., Claims]) -> Claims:
         """Read a signed token. Keys are looked up again once: one may be new under its old id."""

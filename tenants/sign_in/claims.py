@@ -68,20 +68,20 @@ def claimed_email(claims: Claims) -> str | None:
     return "".join(letter if letter.isprintable() else "?" for letter in said[:MAX_EMAIL_LENGTH])
 
 
-def merged(signed: Claims, told: Claims) -> Claims:
+def merged(signed: Claims, userinfo: Claims) -> Claims:
     """Put what the ID token says before what userinfo says; e-mail and verification are taken from one of them.
 
     Where the other calls the same e-mail unverified it is unverified.
 
     How the person was recognised (``acr``, ``amr``) is believed of the ID token only.
     """
-    is_whole = "email" in signed and ("email_verified" in signed or signed["email"] != told.get("email"))
-    source, other = (signed, told) if is_whole else (told, signed)
+    is_whole = "email" in signed and ("email_verified" in signed or signed["email"] != userinfo.get("email"))
+    source, other = (signed, userinfo) if is_whole else (userinfo, signed)
     of_one = {name: source.get(name) for name in ("email", "email_verified")}
     is_same = other.get("email") is None or _folded(other["email"]) == _folded(source.get("email"))
     if is_same and _folded(other.get("email_verified")) in _SAYS_NO:
         of_one["email_verified"] = False
-    return {**told, **signed, **of_one, **{name: signed.get(name) for name in ("acr", "amr")}}
+    return {**userinfo, **signed, **of_one, **{name: signed.get(name) for name in ("acr", "amr")}}
 
 
 def _folded(value: Json) -> str:

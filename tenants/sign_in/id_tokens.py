@@ -240,8 +240,8 @@ def _time(claims: Claims, name: str) -> float:
 
 def _fault_of(error: LlmteamError) -> str:
     """Say where a payload is wrong, by names and never by values."""
-    told = ((item.pointer, item.detail) for item in error.errors)
-    return " ".join(f"At {pointer[:MAX_TOLD]}: {detail}" if pointer else detail for pointer, detail in told)
+    faults = ((item.pointer, item.detail) for item in error.errors)
+    return " ".join(f"At {pointer[:MAX_TOLD]}: {detail}" if pointer else detail for pointer, detail in faults)
 
 
 def _compared(said: Json, wanted: str) -> str:

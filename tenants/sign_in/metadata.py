@@ -107,19 +107,19 @@ def fetch_metadata(provider: SignInProvider) -> Metadata:
     Raises:
         ProviderFailed: It does not tell them, or tells another issuer's.
     """
-    told = fetch_object(provider, f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration")
-    if told.get("issuer") != provider.issuer:
-        said = str(told.get("issuer"))[:MAX_TOLD]
+    metadata = fetch_object(provider, f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration")
+    if metadata.get("issuer") != provider.issuer:
+        said = str(metadata.get("issuer"))[:MAX_TOLD]
         raise ProviderFailed(f"It calls itself {said!r}, and is set up as {provider.issuer!r}: every character counts.")
-    methods = told.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    methods = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     return Metadata(
-        authorization_endpoint=_address(told, "authorization_endpoint"),
-        token_endpoint=_address(told, "token_endpoint"),
-        jwks_uri=_address(told, "jwks_uri"),
-        userinfo_endpoint=_address(told, "userinfo_endpoint") if "userinfo_endpoint" in told else None,
-        end_session_endpoint=_address(told, "end_session_endpoint") if "end_session_endpoint" in told else None,
+        authorization_endpoint=_address(metadata, "authorization_endpoint"),
+        token_endpoint=_address(metadata, "token_endpoint"),
+        jwks_uri=_address(metadata, "jwks_uri"),
+        userinfo_endpoint=_address(metadata, "userinfo_endpoint") if "userinfo_endpoint" in metadata else None,
+        end_session_endpoint=_address(metadata, "end_session_endpoint") if "end_session_endpoint" in metadata else None,
         posts_secret=isinstance(methods, list) and "client_secret_basic" not in methods,
-        names_itself=told.get("authorization_response_iss_parameter_supported") is True,
+        names_itself=metadata.get("authorization_response_iss_parameter_supported") is True,
     )
 
 
@@ -135,10 +135,10 @@ def fetch_keys(provider: SignInProvider, metadata: Metadata) -> Keys:
     return tuple(key for key in keys if isinstance(key, dict))
 
 
-def _address(told: Mapping[str, Json], name: str) -> str:
+def _address(metadata: Mapping[str, Json], name: str) -> str:
     """Read an address. Browsers are sent to some, so nothing but HTTP will do, and plain only under a plain issuer."""
-    found = told.get(name)
-    issuer = str(told.get("issuer", ""))
+    found = metadata.get(name)
+    issuer = str(metadata.get("issuer", ""))
     schemes = ("https://", "http://") if issuer.startswith("http://") else ("https://",)
     if not isinstance(found, str) or not found.startswith(schemes):
         raise ProviderFailed(f"Its discovery document has no {name} that begins with {' or '.join(schemes)}.")

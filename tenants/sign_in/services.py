@@ -228,17 +228,17 @@ def _follow_groups(provider: SignInProvider, user: User, claims: Claims) -> None
     What it does not tell stays, and the audit is told why.
     """
     for member in members_for(user=user, provider=provider):
-        if provider.group_map and _is_told(provider, member, claims, provider.groups_claim, kept="groups"):
+        if provider.group_map and _provider_tells(provider, member, claims, provider.groups_claim, kept="groups"):
             groups = mapped_groups(listed_groups(claims, provider.groups_claim) or [], provider.group_map)
             if sorted(groups) != sorted(member.groups):
                 change_member(tenant=member.tenant, actor=_actor(provider), member_id=member.id, groups=groups)
-        if provider.role_map and _is_told(provider, member, claims, provider.roles_claim, kept="role"):
+        if provider.role_map and _provider_tells(provider, member, claims, provider.roles_claim, kept="role"):
             role = mapped_role(listed_groups(claims, provider.roles_claim) or [], provider.role_map)
             if role != member.role:
                 _change_role(provider, member, role)
 
 
-def _is_told(provider: SignInProvider, member: Membership, claims: Claims, claim: str, *, kept: str) -> bool:
+def _provider_tells(provider: SignInProvider, member: Membership, claims: Claims, claim: str, *, kept: str) -> bool:
     if listed_groups(claims, claim) is not None:
         return True
     after: dict[str, Json] = {"claim": claim, "reason": why_untold(claims, claim)}

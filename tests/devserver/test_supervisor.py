@@ -11,7 +11,7 @@ import pytest
 
 from devserver import processes
 from devserver.errors import PartDidNotStart
-from devserver.supervisor import SupervisedPart, Supervisor, having_said, listening
+from devserver.supervisor import SupervisedPart, Supervisor, has_printed, listening
 from tests.support.child_python import child_python, read_words
 from tests.support.process_ends import eventually, is_gone
 
@@ -21,7 +21,7 @@ PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {STUB
 
 
 def part(name: str, code: str = PATIENT) -> SupervisedPart:
-    return SupervisedPart(name=name, argv=[sys.executable, "-c", code], ready=having_said("it is up"), ready_seconds=60)
+    return SupervisedPart(name=name, argv=[sys.executable, "-c", code], ready=has_printed("it is up"), ready_seconds=60)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_reports_a_part_that_ends_at_once_with_the_end_of_its_log(supervisor: Su
 
 
 def test_reports_a_part_that_is_not_ready_in_time(supervisor: Supervisor) -> None:
-    slow = SupervisedPart(name="slow", argv=part("slow").argv, ready=having_said("never said"), ready_seconds=0.3)
+    slow = SupervisedPart(name="slow", argv=part("slow").argv, ready=has_printed("never said"), ready_seconds=0.3)
     with pytest.raises(PartDidNotStart, match=r"slow was not ready after 0\.3 s"):
         supervisor.start(slow)
 
@@ -120,12 +120,12 @@ def group_lives(group: int) -> bool:
 def test_a_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
     code = f"""if True:
         import os, pathlib, sys, time
-        from devserver.supervisor import SupervisedPart, Supervisor, having_said
+        from devserver.supervisor import SupervisedPart, Supervisor, has_printed
         folder = pathlib.Path({str(tmp_path)!r})
         supervisor = Supervisor(folder=folder, logs=folder, environment=dict(os.environ), say=str)
         for name in ("one", "two"):
             argv = [sys.executable, "-c", {STUBBORN!r}]
-            supervisor.start(SupervisedPart(name=name, argv=argv, ready=having_said("it is up")))
+            supervisor.start(SupervisedPart(name=name, argv=argv, ready=has_printed("it is up")))
         print(supervisor.pid_of("one"), supervisor.pid_of("two"), flush=True)
         time.sleep(60)
     """

@@ -41,7 +41,7 @@ class Outsider(StepHandler):
         endpoint = Endpoint(
             urlsplit(config.url).netloc, config.connection, config.per_minute, answers_slowly=config.answers_slowly
         )
-        async with call.outside(endpoint):
+        async with call.through_gates(endpoint):
             try:
                 response = await client.post(config.url, timeout=config.timeout_seconds)
             except (ConnectionFailed, DeadlineExceeded) as error:

@@ -62,18 +62,18 @@ def _try(stack: Stack, name: str, seconds: float) -> dict[str, Any]:
         facts["bites"] = f"its bound cannot be removed: {attack.stays}"
     else:
         bite = _round(stack, name, attack, seconds=min(BITE_SECONDS, seconds), is_bounded=False)
-        facts |= {"bites": bite["broken"], "without": _told(bite)}
+        facts |= {"bites": bite["broken"], "without": _without_verdict(bite)}
         if not bite["broken"]:
             violations.append("it does not bite without its bound")
     held = _round(stack, name, attack, seconds=seconds, is_bounded=True)
-    facts |= {"with": _told(held)}
+    facts |= {"with": _without_verdict(held)}
     violations += held["broken"]
     took = round(time.monotonic() - began, 1)
     told = line("neighbours", attack=name, does=attack.does, ok=not violations, seconds=took, **facts)
     return {"experiment": told.pop("workload"), **told, "violations": violations}
 
 
-def _told(found: dict[str, Any]) -> dict[str, Any]:
+def _without_verdict(found: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name != "broken"}
 
 

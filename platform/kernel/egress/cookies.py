@@ -78,12 +78,12 @@ class CookieStore:
         self.dropped = 0
         self._jar = _Jar()
         self._kept: dict[CookieKey, Cookie] = {}
-        self._told: set[CookieKey] = set()
+        self._reported: set[CookieKey] = set()
         self._news: dict[CookieKey, Cookie] = {}
         self._hidden: dict[str, None] = {}
         for cookie in kept:
             self._keep(cookie)
-            self._told.add(cookie.key)
+            self._reported.add(cookie.key)
             self._jar.set_cookie(_standard(cookie))
 
     def __len__(self) -> int:
@@ -121,7 +121,7 @@ class CookieStore:
         """Give what has changed since this was asked last."""
         news = list(self._news.values())
         for cookie in news:
-            (self._told.discard if cookie.value is None else self._told.add)(cookie.key)
+            (self._reported.discard if cookie.value is None else self._reported.add)(cookie.key)
         self._news.clear()
         return news
 
@@ -136,10 +136,10 @@ class CookieStore:
             self._hidden[cookie.value] = None
 
     def _forget(self, key: CookieKey) -> None:
-        """Have it no more; that is news where it was told of."""
+        """Have it no more; that is news where it was reported."""
         self._kept.pop(key)
         self._news.pop(key, None)
-        if key in self._told:
+        if key in self._reported:
             name, host, has_subdomains, path = key
             self._news[key] = Cookie(name, None, host, has_subdomains, path)
 

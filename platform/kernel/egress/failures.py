@@ -47,9 +47,9 @@ _ENDED: Final = ("disconnected", "closed connection")
 
 def call_failed(error: BaseException, *, sent: bool) -> ConnectionFailed | BodyUnreadable:
     """Write an error of the network as ours. A host whose answer is no HTTP is there, and has answered."""
-    told = str(error)
-    if isinstance(error, httpcore.RemoteProtocolError) and not any(words in told for words in _ENDED):
-        place = "body has a piece" if "chunk header" in told else "head has a line"
+    message = str(error)
+    if isinstance(error, httpcore.RemoteProtocolError) and not any(words in message for words in _ENDED):
+        place = "body has a piece" if "chunk header" in message else "head has a line"
         return BodyUnreadable(f"The answer's {place} that is no HTTP.")
     return connection_failed(error, sent=sent)
 
@@ -99,11 +99,11 @@ def _reason_of_tls(error: ssl.SSLError) -> Reason | None:
     """Read an error of TLS; some only say that TLS waits for more, or that the connection has ended."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return Reason.CERTIFICATE
-    told = error.reason
-    if not told or "EOF" in told:
+    reason = error.reason
+    if not reason or "EOF" in reason:
         return None
-    if any(part in told for part in _NOT_TLS):
+    if any(part in reason for part in _NOT_TLS):
         return Reason.NOT_TLS
-    if any(part in told for part in _OF_OUR_CERTIFICATE):
+    if any(part in reason for part in _OF_OUR_CERTIFICATE):
         return Reason.CLIENT_CERTIFICATE
     return Reason.TLS

@@ -36,7 +36,7 @@ _UNSENT = re.compile(r"[^\x20-\x7e\t]")
 _VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
 
 
-def meant(name: str) -> str:
+def name_as_received(name: str) -> str:
     """Give the header that a receiver may read a name as: behind CGI and WSGI ``_`` and ``-`` are one."""
     return name.lower().replace("_", "-")
 
@@ -54,7 +54,7 @@ def check_headers(headers: Iterable[tuple[str, str]]) -> None:
     for name, value in headers:
         if _NAME.fullmatch(name) is None:
             raise HeaderRefused("A header's name may hold letters, digits and hyphens only.")
-        if meant(name) in _REFUSED:
+        if name_as_received(name) in _REFUSED:
             raise HeaderRefused(f"The header {name} is set by the platform and may not be given.")
         if _VALUE.fullmatch(value) is None:
             raise HeaderRefused(f"The value of the header {name} {_flaw(value)}.")

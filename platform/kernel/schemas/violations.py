@@ -89,7 +89,7 @@ def violations(value: Json, schema: Mapping[str, Json], *, formats: bool = False
         SchemaUnusable: The schema is none, or refers outside of itself.
     """
     validator = compiled(schema, formats=formats).validator
-    return [] if validator.is_valid(value) else _told(validator, value)
+    return [] if validator.is_valid(value) else _found_violations(validator, value)
 
 
 def quick_violations(value: Json, schema: Mapping[str, Json], *, formats: bool = False) -> list[Violation] | None:
@@ -102,10 +102,10 @@ def quick_violations(value: Json, schema: Mapping[str, Json], *, formats: bool =
         return None
     if ready.validator.is_valid(value):
         return []
-    return _told(ready.validator, value) if work <= MAX_TOLD_AT_ONCE else None
+    return _found_violations(ready.validator, value) if work <= MAX_TOLD_AT_ONCE else None
 
 
-def _told(validator: jsonschema_rs.Validator, value: Json) -> list[Violation]:
+def _found_violations(validator: jsonschema_rs.Validator, value: Json) -> list[Violation]:
     value = _with_large_numbers(validator, value)
     told = (violation for error in validator.iter_errors(value) for violation in _violations(error))
     return list(islice(told, MAX_VIOLATIONS))

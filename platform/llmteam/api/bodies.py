@@ -38,13 +38,13 @@ async def _gather(receive: Receive) -> tuple[bytes, int]:
 
 def _replay(body: bytes, receive: Receive) -> Receive:
     """Give the gathered body first, then whatever the server has to say (that the caller is gone)."""
-    told = False
+    is_replayed = False
 
     async def again() -> Any:
-        nonlocal told
-        if told:
+        nonlocal is_replayed
+        if is_replayed:
             return await receive()
-        told = True
+        is_replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again

@@ -201,14 +201,14 @@ def _type_events(schemas: dict[str, Any]) -> None:
     names = {kind: "".join(part.capitalize() for part in kind.replace("_", ".").split(".")) for kind in PAYLOADS}
     for kind, payload in PAYLOADS.items():
         schemas[f"{names[kind]}Payload"] = {**payload, "description": f"The payload of `{kind}`."}
-        told = {
+        members = {
             "event_type": {"type": "string", "const": str(kind)},
             "payload": {"$ref": f"#/components/schemas/{names[kind]}Payload"},
         }
         schemas[f"{names[kind]}Event"] = {
             **base,
             "description": f"One fact about a run: `{kind}`.",
-            "properties": {**base["properties"], **told},
+            "properties": {**base["properties"], **members},
         }
     refs = {str(kind): f"#/components/schemas/{names[kind]}Event" for kind in PAYLOADS}
     schemas["Event"] = {

@@ -63,10 +63,15 @@ def parts_of(body: bytes, content_type: str, *, most: int) -> list[FormPart]:
 def _part(piece: bytes) -> FormPart:
     head, _, content = _split(piece)
     headers = dict(_headers(decode(head, None, in_any_case=True)))
-    told = {name.lower(): _QUOTED.sub(r"\1", quoted) or bare for name, quoted, bare in _disposition_parameters(headers)}
+    parameters = {
+        name.lower(): _QUOTED.sub(r"\1", quoted) or bare for name, quoted, bare in _disposition_parameters(headers)
+    }
     coding = headers.get("content-transfer-encoding", "").strip().lower()
     return FormPart(
-        told.get("name", "").strip(), "filename" in told, _decoded(content, coding), headers.get("content-type", "")
+        parameters.get("name", "").strip(),
+        "filename" in parameters,
+        _decoded(content, coding),
+        headers.get("content-type", ""),
     )
 
 

@@ -36,8 +36,8 @@ def notify_of_lock(username: str, *, address: str, seconds: int) -> None:
 
 
 def _mail(to: str, username: str, address: str, seconds: int) -> None:
-    told = {"username": username, "address": address, "minutes": -(-seconds // 60), "url": settings.PUBLIC_URL}
+    variables = {"username": username, "address": address, "minutes": -(-seconds // 60), "url": settings.PUBLIC_URL}
     try:
-        send_mail("Somebody tries to sign in as you", render_to_string("operators/locked.txt", told), None, [to])
+        send_mail("Somebody tries to sign in as you", render_to_string("operators/locked.txt", variables), None, [to])
     except (smtplib.SMTPException, OSError, ValueError) as failure:
         log.warning("the owner of a locked account could not be told: %s", type(failure).__name__)

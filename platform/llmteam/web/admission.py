@@ -128,9 +128,9 @@ async def _refuse(scope: Scope, send: Send, error: LimitReached) -> None:
     finally:
         REQUEST.reset(token)
     if scope["type"] == "websocket":
-        told = {"event_type": "stream.closed", "code": error.code, "detail": error.detail, "cursor": None}
+        message = {"event_type": "stream.closed", "code": error.code, "detail": error.detail, "cursor": None}
         await send({"type": "websocket.accept"})
-        await send({"type": "websocket.send", "text": orjson.dumps(told).decode()})
+        await send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
         await send({"type": "websocket.close", "code": CLOSE_CODE})
         return
     content = orjson.dumps(body)

@@ -50,18 +50,20 @@ def with_proxy_headers(application: Application, proxies: Networks) -> Applicati
 
 def _apply(scope: Scope, proxies: Networks) -> None:
     headers: list[tuple[bytes, bytes]] = scope["headers"]
-    told = [(name, value) for name, value in headers if name in _HEADERS]
-    if not told:
+    forwarded = [(name, value) for name, value in headers if name in _HEADERS]
+    if not forwarded:
         return
     scope["headers"] = [pair for pair in headers if pair[0] not in _HEADERS]
     address, _ = scope.get("client") or (UNIX_SOCKET, 0)
     if address not in proxies:
         return
-    hops = [hop.strip() for name, value in told if name == FORWARDED_FOR for hop in value.decode("latin-1").split(",")]
+    hops = [
+        hop.strip() for name, value in forwarded if name == FORWARDED_FOR for hop in value.decode("latin-1").split(",")
+    ]
     stranger = _last_stranger(hops, proxies)
     if stranger is not None:
         scope["client"] = [stranger, 0]
-    protocols = [value.decode("latin-1").strip().lower() for name, value in told if name == FORWARDED_PROTO]
+    protocols = [value.decode("latin-1").strip().lower() for name, value in forwarded if name == FORWARDED_PROTO]
     if protocols in (["https"], ["http"]):
         scope["scheme"] = (_SECURE if protocols == ["https"] else _PLAIN)[scope["type"]]
 

@@ -19,8 +19,8 @@ from runs.models import RunStatus
 BUFFERED_EVENTS: Final = 256
 BUFFERED_BYTES: Final = 1024 * 1024
 UNLIMITED: Final = 1 << 62
-TOLD_BYTES: Final = 16 * 1024
-"""Smaller changes of what a run holds are told together."""
+REPORTED_BYTES: Final = 16 * 1024
+"""Smaller changes of what a run holds are reported together."""
 
 Row: TypeAlias = tuple[UUID, int, UUID, str, str | None, int | None, int | None, float, str]
 """As the table has it: run, seq, tenant, type, step, activation, attempt, time, payload."""
@@ -84,7 +84,7 @@ class Journal:
     (``accompany``), also that the run's callback is told of events in ``callback_events``; ``usage`` the run's sums as
     JSON, once there are any. ``trouble`` says why nothing more can be written; ``notify`` is called when it is set.
     ``held`` is about what the run's events take in memory, ``memory_limit`` the most that may be; ``grow`` is told of
-    changes, so that ``told`` is what it knows of.
+    changes, so that ``reported`` is what it knows of.
     ``has_progressed``: this owner has committed an outcome.
     """
 
@@ -111,7 +111,7 @@ class Journal:
     held: int = 0
     memory_limit: int = UNLIMITED
     grow: Callable[[int], None] | None = None
-    told: int = 0
+    reported: int = 0
     misses: int = 0
     has_progressed: bool = False
     committed_seq: int = 0
@@ -201,7 +201,7 @@ class Journal:
     def hold(self, change: int) -> None:
         """Count what the run takes more in memory, or less."""
         self.held += change
-        if not -TOLD_BYTES < self.held - self.told < TOLD_BYTES:
+        if not -REPORTED_BYTES < self.held - self.reported < REPORTED_BYTES:
             self._report_memory()
 
     def let_go(self) -> None:
@@ -210,7 +210,7 @@ class Journal:
         self._report_memory()
 
     def _report_memory(self) -> None:
-        change, self.told = self.held - self.told, self.held
+        change, self.reported = self.held - self.reported, self.held
         if self.grow is not None:
             self.grow(change)
 

@@ -53,8 +53,8 @@ class Parked:
 
     def park(self, attempt: Attempt, wait: Wait) -> None:
         """Record that an activation waits, and hear what came too early for that."""
-        told = normalise(dict(wait.told), big_integers="text")
-        payload: dict[str, Json] = {**(told if isinstance(told, dict) else {}), "until": self._until(wait)}
+        details = normalise(dict(wait.details), big_integers="text")
+        payload: dict[str, Json] = {**(details if isinstance(details, dict) else {}), "until": self._until(wait)}
         if wait.kind == HUMAN:
             event_type, payload["task_id"] = EventType.HUMAN_TASK_CREATED, wait.ref
         else:

@@ -140,7 +140,7 @@ class RunRecorder:
 
     def wait(self, key: ActivationKey, outcome: Defer, at: float, usage: Sequence[Json] = ()) -> None:
         """Record that an activation waits until a time for what its attempt needs, at no cost."""
-        self.try_again(key, reason=outcome.reason, at=at, consumed=False, usage=usage, waits_for=outcome.told)
+        self.try_again(key, reason=outcome.reason, at=at, consumed=False, usage=usage, waits_for=outcome.details)
 
     def put_off(self, key: ActivationKey, usage: Sequence[Json] = ()) -> None:
         """Record that the platform kept an activation from being executed; each time in a row it waits for longer."""

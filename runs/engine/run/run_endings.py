@@ -55,13 +55,13 @@ def completed(journal: Journal, output: Json, warnings: Sequence[Json] = ()) -> 
 
     Warnings that the journal has no room for are left out.
     """
-    told: dict[str, Json] = {"warnings": list(warnings)} if warnings else {}
+    details: dict[str, Json] = {"warnings": list(warnings)} if warnings else {}
     try:
         closing = Closing(RunStatus.COMPLETED, over=True, output=dump_json(output))
-        journal.end_with(closing, EventType.SEGMENT_COMPLETED, {"output": output, **told})
+        journal.end_with(closing, EventType.SEGMENT_COMPLETED, {"output": output, **details})
     except ValueTooLarge as error:
         return completed(journal, output) if warnings else failed(journal, run_error(error.code, error.detail))
-    closing.warnings = dump_json(told["warnings"]) if told else None
+    closing.warnings = dump_json(details["warnings"]) if details else None
     return closing
 
 
@@ -97,16 +97,16 @@ def unknown(journal: Journal, keys: Sequence[tuple[str, int]]) -> Closing:
     return stalled(journal, code=OUTCOME_UNKNOWN, message=message, step=keys[0])
 
 
-def paused(journal: Journal, told: Mapping[str, Json] | None, *, waits: Waits) -> Closing:
-    """Stop a run until somebody resumes it; ``told`` is None when the journal tells of the pause already.
+def paused(journal: Journal, details: Mapping[str, Json] | None, *, waits: Waits) -> Closing:
+    """Stop a run until somebody resumes it; ``details`` is None when the journal tells of the pause already.
 
     The times of what is parked run on.
     """
     waiting_for = list(waits.describe(of_parked=True))
     wake_at = _finite(waits.next_time(of_parked=True))
     closing = Closing(RunStatus.PAUSED, wake_at=wake_at, waiting_for=dump_json(waiting_for))
-    if told is not None:
-        journal.end_with(closing, EventType.SEGMENT_PAUSED, told)
+    if details is not None:
+        journal.end_with(closing, EventType.SEGMENT_PAUSED, details)
     return closing
 
 

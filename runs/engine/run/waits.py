@@ -27,7 +27,7 @@ class PendingWait:
     until: float
     kind: str
     since: float
-    told: Mapping[str, Json] = field(default_factory=dict)
+    details: Mapping[str, Json] = field(default_factory=dict)
 
 
 class Waits:
@@ -61,14 +61,14 @@ class Waits:
         if event.type is EventType.STEP_RETRYING:
             reason = str(payload["reason"])
             kind = reason if reason in KINDS else "retry"
-            told = dict(cast("Mapping[str, Json]", payload.get("waits_for", {})))
-            self._by_key[key] = PendingWait(read_time(payload["retry_at"]), kind, at, told)
+            details = dict(cast("Mapping[str, Json]", payload.get("waits_for", {})))
+            self._by_key[key] = PendingWait(read_time(payload["retry_at"]), kind, at, details)
         elif event.type is EventType.HUMAN_TASK_CREATED:
-            told = {"task_id": payload["task_id"], "task_url": payload.get("url")}
-            self._by_key[key] = PendingWait(_until(payload), HUMAN, at, told)
+            details = {"task_id": payload["task_id"], "task_url": payload.get("url")}
+            self._by_key[key] = PendingWait(_until(payload), HUMAN, at, details)
         elif event.type is EventType.STEP_WAITING:
-            told = {"resume_url": payload["resume_url"]} if "resume_url" in payload else {}
-            self._by_key[key] = PendingWait(_until(payload), str(payload["kind"]), at, told)
+            details = {"resume_url": payload["resume_url"]} if "resume_url" in payload else {}
+            self._by_key[key] = PendingWait(_until(payload), str(payload["kind"]), at, details)
 
     def has(self, kind: str) -> bool:
         """Whether any waits for this."""
@@ -114,7 +114,7 @@ class Waits:
                 "since": written_time(wait.since),
                 "until": None if wait.until == NEVER else written_time(wait.until),
                 "ref": f"{step_id}#{activation}",
-                **wait.told,
+                **wait.details,
             }
 
     def _hear(self, key: ActivationKey, event: Event) -> None:

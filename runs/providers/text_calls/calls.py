@@ -27,7 +27,7 @@ from runs.providers.text_calls.marks import (
     WHOLE_BEGINS,
     without_own_fence,
 )
-from runs.providers.text_calls.placing import CallBlock, CallLost, TextCall, meant, rest_of
+from runs.providers.text_calls.placing import CallBlock, CallLost, TextCall, blocks_that_call, rest_of
 from runs.providers.text_calls.pythonic import NotPython, PythonCall, read_python_calls, read_value
 from runs.step_api.language_models import CompletionRequest, Tool
 
@@ -129,7 +129,7 @@ class _CallReader:
                 raise CallLost
         if any(self.text.endswith(mark[:size]) for mark in SIMPLE_MARKS for size in range(_MIN_OF_A_MARK, len(mark))):
             raise CallLost
-        return meant(self.text, blocks, sent)
+        return blocks_that_call(self.text, blocks, sent)
 
     def bare_calls(self, *, may_be_json: bool) -> list[TextCall]:
         """Read a text that is calls and nothing else, in Python's words or as JSON; none where it is anything else."""

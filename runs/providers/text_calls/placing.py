@@ -40,7 +40,7 @@ class CallBlock:
     calls: tuple[TextCall, ...]
 
 
-def meant(text: str, blocks: Sequence[CallBlock], sent: SentTexts) -> list[CallBlock]:
+def blocks_that_call(text: str, blocks: Sequence[CallBlock], sent: SentTexts) -> list[CallBlock]:
     """Choose the blocks that are calls; others stay text.
 
     A call is meant where it is no repetition of what was sent, and begins or ends the answer on lines of its own.

@@ -26,19 +26,19 @@ _GROUP: Final = re.compile(r"\\([0-9])")
 
 def matches(fuel: Fuel, text: Json, pattern: Json, /) -> Json:
     """Tell whether a pattern is found in a text; `^` and `$` stand for its ends."""
-    return next(_found(fuel, text, pattern, "matches"), None) is not None
+    return next(_matches(fuel, text, pattern, "matches"), None) is not None
 
 
 def find(fuel: Fuel, text: Json, pattern: Json, default: Json = None, /) -> Json:
     """Give the first match: its text; of a pattern with a group that group, with more a list, with names an object."""
-    match = next(_found(fuel, text, pattern, "find"), None)
+    match = next(_matches(fuel, text, pattern, "find"), None)
     return default if match is None else _value_of(fuel, match)
 
 
 def find_all(fuel: Fuel, text: Json, pattern: Json, /) -> Json:
     """List all matches, each as `find` gives it."""
     made = MadeList()
-    for match in _found(fuel, text, pattern, "find_all"):
+    for match in _matches(fuel, text, pattern, "find_all"):
         made.append(_value_of(fuel, match))
         fuel.grow_list(len(made))
     return made
@@ -50,7 +50,7 @@ def replace_re(fuel: Fuel, text: Json, pattern: Json, replacement: Json, /) -> J
     parts = _parts(cast("str", need("text", replacement, "The replacement of `replace_re`")))
     pieces: list[str] = []
     end = 0
-    for match in _found(fuel, source, pattern, "replace_re"):
+    for match in _matches(fuel, source, pattern, "replace_re"):
         pieces += [source[end : match.start()], _filled(match, parts)]
         fuel.make_text(len(pieces[-1]) + len(pieces[-2]))
         end = match.end()
@@ -63,7 +63,7 @@ def split_re(fuel: Fuel, text: Json, pattern: Json, /) -> Json:
     """Cut a text wherever a pattern matches."""
     source = cast("str", need("text", text, "`split_re`"))
     pieces, end = MadeList(), 0
-    for match in _found(fuel, source, pattern, "split_re"):
+    for match in _matches(fuel, source, pattern, "split_re"):
         pieces.append(source[end : match.start()])
         fuel.grow_list(len(pieces))
         end = match.end()
@@ -80,7 +80,7 @@ def check_pattern(pattern: str) -> None:
     _compiled(pattern)
 
 
-def _found(fuel: Fuel, text: Json, pattern: Json, owner: str) -> Iterator[Any]:
+def _matches(fuel: Fuel, text: Json, pattern: Json, owner: str) -> Iterator[Any]:
     """Find the matches one by one; charges for what each may have cost."""
     source = cast("str", need("text", text, f"`{owner}`"))
     regexp = _ready(fuel, cast("str", need("text", pattern, f"The pattern of `{owner}`")))

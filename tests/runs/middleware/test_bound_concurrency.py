@@ -20,7 +20,7 @@ class Hall:
         self.passed = 0
 
     async def visit(self, call: StepCall, endpoint: Endpoint, seconds: float = 0.02) -> None:
-        async with call.outside(endpoint):
+        async with call.through_gates(endpoint):
             self.inside += 1
             self.most = max(self.most, self.inside)
             try:

@@ -74,7 +74,7 @@ async def test_a_model_that_fails_closes_no_other_of_its_gateway(breaker: Any) -
             async with breaker.gate(call, endpoint):
                 return False
         except Defer as closed:
-            return closed.told["model"] == endpoint.model
+            return closed.details["model"] == endpoint.model
 
     call = make_call()
     await go(breaker, call, HOST_FAILED, times=10, endpoint=of("m-1"))

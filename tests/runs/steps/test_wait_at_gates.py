@@ -29,32 +29,44 @@ def call_at(*gates: Any, seconds: float | None = None) -> StepCall:
 async def test_it_waits_until_there_is_room() -> None:
     window = Window(1)
     call = call_at(window.gate)
-    async with call.outside(HERE):
+    async with call.through_gates(HERE):
         pass
     with pytest.raises(Defer):
-        async with call.outside(HERE):
+        async with call.through_gates(HERE):
             raise AssertionError("the gate was closed")
     began = time.monotonic()
-    async with call.outside(HERE, patient=True):
+    async with call.through_gates(HERE, patient=True):
         assert time.monotonic() - began > 0.1
     assert len(window.begun) == 2
 
 
 async def test_it_does_not_wait_beyond_the_attempt_s_time() -> None:
     call = call_at(Window(1, seconds=60).gate, seconds=30)
-    async with call.outside(HERE, patient=True):
+    async with call.through_gates(HERE, patient=True):
         pass
     began = time.monotonic()
     with pytest.raises(Defer):
-        async with call.outside(HERE, patient=True):
+        async with call.through_gates(HERE, patient=True):
             raise AssertionError("the gate was closed")
     assert time.monotonic() - began < 20, "it would have waited for a minute, or for its own half"
+
+
+async def test_packages_may_still_call_it_by_its_name_of_before() -> None:
+    window = Window(2)
+    call = call_at(window.gate)
+    async with call.through_gates(HERE):
+        pass
+    with pytest.warns(DeprecationWarning, match="through_gates"):
+        passing = call.outside(HERE)
+    async with passing:
+        pass
+    assert len(window.begun) == 2
 
 
 async def test_what_a_call_itself_raises_is_never_waited_for() -> None:
     until = utc_now() + timedelta(seconds=0.01)
     with pytest.raises(Defer):
-        async with call_at().outside(HERE, patient=True):
+        async with call_at().through_gates(HERE, patient=True):
             raise Defer(until, "circuit")
 
 
@@ -73,6 +85,6 @@ async def test_gates_passed_before_the_closed_one_are_told() -> None:
     window = Window(1)
     call = call_at(first, window.gate)
     for _ in range(2):
-        async with call.outside(HERE, patient=True):
+        async with call.through_gates(HERE, patient=True):
             pass
     assert told == ["done", "put off", "done"]
