@@ -76,7 +76,7 @@ $(REQUIREMENTS): requirements-dev.txt
 		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found="$$python"; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then echo "Python 3.11 or newer is needed; name it with make PYTHON=/path/to/python3.11" >&2; exit 1; fi; \
-	echo "setting up .venv with $$found (about a minute)"; \
+	echo "setting up .venv with $$found (one to three minutes)"; \
 	"$$found" -m venv .venv
 	@.venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-dev.txt
 	@touch $@

@@ -57,6 +57,8 @@ def _run_on(port: int, name: str) -> None:
             parts.run_commands(commands, environment=environment, logs=logs, say=_say)
             supervisor.start(parts.api(port), parts.worker(), parts.beat(folder))
             _say_addresses(port, access_file=access_file, logs=logs)
+            if not environment.get("OIDC_ISSUER"):
+                _say("The inbox opens once a sign-in is set up: docs/howto/sign-in.md")
             if environment["EGRESS_LOOPBACK"] == "1":
                 _say("Steps may call this machine: 127.0.0.1, localhost. Not so in production.")
             _say("Ctrl-C stops everything.")

@@ -100,6 +100,7 @@ def test_everything_comes_up_a_killed_part_comes_back_and_sigterm_ends_it_all(
 ) -> None:
     said = read_until(run, "Ctrl-C stops everything")
     assert any("Steps may call this machine" in line for line in said)
+    assert "The inbox opens once a sign-in is set up: docs/howto/sign-in.md" in said
     up = [line.split()[0] for line in said if re.search(r"^\S+ +up\b", line)]
     assert up == ["postgres", "valkey", "api", "worker", "beat"]
     access = json.loads((folders.CHECKOUT / ".data" / name / "demo.json").read_text())

@@ -1,15 +1,14 @@
 """The README's commands, as they stand, against a running platform."""
 
 import json
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from devserver.folders import CHECKOUT
 from tests.support.server import running_server
+from tests.support.typed import typed
 from tests.support.worker import running_worker
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -26,20 +25,7 @@ def commands() -> list[str]:
 
 def test_a_stranger_saves_and_runs_a_first_segment(key: str, tmp_path: Path) -> None:
     with running_server() as server, running_worker():
-        environment = {**os.environ, "URL": f"{server.url}/api/v1", "KEY": key}
-        answers = [
-            json.loads(
-                subprocess.run(
-                    ["bash", "-ec", block],  # noqa: S607 - whichever shell the stranger has
-                    cwd=tmp_path,
-                    env=environment,
-                    check=True,
-                    capture_output=True,
-                    timeout=60,
-                ).stdout
-            )
-            for block in commands()
-        ]
+        answers = [json.loads(typed(block, folder=tmp_path, url=server.url, key=key)) for block in commands()]
     saved, run = answers
     (shown,) = re.findall(r'"output": (\{"total".*?\}),\n', README)
     assert (saved["segment_id"], saved["revision"]) == ("order", 1)
