@@ -5,6 +5,7 @@ times slower than itself, so a yardstick of plain Python is timed right before a
 the time is the time.
 """
 
+import gc
 import math
 import sys
 import time
@@ -29,18 +30,23 @@ class Cost:
 
 
 def cost_of(work: Callable[[], object], *, bound: float) -> Cost:
-    """Do some work with a clock, again while it takes as long as the bound, and once with the memory traced."""
+    """Do some work with a clock, again while it takes as long as the bound, and once with the memory traced.
+
+    No garbage is collected meanwhile: what was there before counts for no peak, and takes long to look through.
+    """
     best = math.inf
     for _ in range(MOST_TRIES):
         best = min(best, _seconds_on_the_usual_machine(work))
         if best < bound:
             break
+    gc.disable()
     tracemalloc.start()
     try:
         work()
         return Cost(best, tracemalloc.get_traced_memory()[1])
     finally:
         tracemalloc.stop()
+        gc.enable()
 
 
 def under_a_tracer(seconds: float) -> float:
