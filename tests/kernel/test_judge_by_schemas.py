@@ -239,7 +239,7 @@ def test_what_took_others_seconds_takes_milliseconds(schema: Schema, value: Any)
 @pytest.mark.parametrize(
     ("schema", "value"),
     [
-        ({"items": {"anyOf": [{"const": str(number)} for number in range(300)]}}, ["299"] * 2_000),
+        ({"items": {"anyOf": [{"const": str(number)} for number in range(300)]}}, ["299"] * 300),
         ({"items": {"pattern": "^[a-z]{1,200}$"}}, ["a" * 40] * 300),
         ({"items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"type": "integer"}}}, ["x"] * 5_000),
         ({"properties": {"a": {"enum": ["x" * MAX_SCHEMA, "a"]}}}, {"a": "a"}),
