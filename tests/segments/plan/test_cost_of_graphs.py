@@ -242,7 +242,7 @@ def _check_growth(shape: Shape, most: float) -> None:
 
 
 def test_the_walks_for_steps_with_several_ports_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    document = at_random(400, 1_600, "work", "parallel_join", ports=40)
+    document = at_random(240, 960, "work", "parallel_join", ports=40)
 
     def walks() -> int:
         with mock.patch.object(Graph, "around", autospec=True, side_effect=Graph.around) as walked:
@@ -252,7 +252,7 @@ def test_the_walks_for_steps_with_several_ports_are_bounded(monkeypatch: pytest.
     bounded = walks()
     monkeypatch.setattr(repeated_joins, "MAX_WALKS", 10**9)
     assert bounded + 500 < walks()
-    assert bounded < 2 * 1_000 + 4 * 400
+    assert bounded < 2 * 1_000 + 4 * 240
 
 
 def test_a_join_that_leads_back_to_itself_twice_is_judged() -> None:
