@@ -1,6 +1,7 @@
 """What every test may ask for: two tenants with keys, clients that speak as them, the database's roles."""
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
@@ -19,6 +20,10 @@ from tests.support.server import ServerProcess, running_server
 
 STARTERS = {"running_worker", "running_server", "running_platform", "running_host", "WorkerProcess", "subprocess"}
 """Who imports one of them waits for what it started."""
+MEASURING = {"cost_of"}
+"""Who imports it does each case several times, once with the memory traced."""
+MANY = 100
+"""Tests in one file, which one process runs."""
 QUICK_ITERATIONS = 1000
 """Of a password's hash in the tests' own process; servers hash as they do for everybody."""
 
@@ -90,8 +95,14 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have files that start processes come first: the many quick ones then fill what is left of several's time."""
-    items.sort(key=lambda item: not STARTERS & vars(getattr(item, "module", object)).keys())
+    """Have long files come first: the many short ones then fill what is left, and no process is last alone."""
+    sizes = Counter(item.path for item in items)
+
+    def is_short(item: pytest.Item) -> bool:
+        imported = vars(getattr(item, "module", object)).keys()
+        return not (STARTERS | MEASURING) & imported and sizes[item.path] < MANY
+
+    items.sort(key=is_short)
 
 
 def make_customer(slug: str, name: str) -> Customer:
