@@ -1,5 +1,6 @@
 """Request threads of a web process: few, shared fairly, each with its own database connection."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -37,7 +38,7 @@ class RequestThreads(Executor):
     as Django does between requests; a request's pieces may run in different threads, so this cannot be left to it.
     """
 
-    def __init__(self, threads: int = THREADS, *, name: str = "request", share: float | None = None) -> None:
+    def __init__(self, threads: int = THREADS, *, name: str = "request", share: float = math.inf) -> None:
         shortage = ProcessorShortage()
         self._threads = FairThreads(
             threads, name=name, beside_others=BESIDE_OTHERS, share=share, is_short=shortage.is_there

@@ -1,11 +1,15 @@
 """Scheduler of a host's event loop: tenants in turn, a slice of time each."""
 
 import asyncio
+import math
 import time
 from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
+from kernel.turns.processor_shortage import ProcessorShortage
+from kernel.turns.rests import Rests
 from runs.engine.watchdog import Watchdog
 
 FREE_SECONDS: Final = 0.002
@@ -18,6 +22,8 @@ RUN_SECONDS: Final = 0.005
 """What one run does in one go while all are one tenant's."""
 SHARED_SECONDS: Final = 2.0
 """How long the loop counts as shared after a second tenant's last run has gone."""
+SHARE: Final = 0.3
+"""Processor seconds a second that a tenant's runs have where processors are short and another's have clearly less."""
 MAX_AT_ONCE: Final = 64
 """Turns given for one round of the loop while little is done in them."""
 KEPT_TENANTS: Final = 4_096
@@ -33,13 +39,17 @@ class LoopScheduler:
 
     What goes on after a wait does so at once while the loop's round is young. The rest wait for their tenants' turns,
     and the tenant goes first whose last turn is longest ago: however many runs one tenant has ready, another's waits
-    for a slice of one of them.
+    for a slice of one of them. Where processors are short, a tenant whose runs compute much rests between its turns.
+
+    Args:
+        watchdog: Of the loop.
+        is_short: Tells whether processors are short; None: as this process feels it.
 
     Attributes:
         is_shared: Whether several tenants have runs here.
     """
 
-    def __init__(self, watchdog: Watchdog) -> None:
+    def __init__(self, watchdog: Watchdog, *, is_short: Callable[[], bool] | None = None) -> None:
         self.is_shared = False
         self._watchdog = watchdog
         self._runs: Counter[UUID] = Counter()
@@ -52,6 +62,10 @@ class LoopScheduler:
         self._granted_at = 0.0
         self._ends = 0.0
         self._slice_ends = 0.0
+        self._rests = Rests(SHARE, is_short or ProcessorShortage().is_there)
+        self._going: int | None = None
+        self._computed = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
 
     def run_came(self, tenant_id: UUID) -> None:
         """Take into account that a tenant has one more run here."""
@@ -76,8 +90,9 @@ class LoopScheduler:
             self._ends = now + FREE_SECONDS
             return False
         left = max(self._granted_at, self._watchdog.began) + FREE_SECONDS - now
-        if left <= 0 or (self._waiting and tenant_id.int in self._waiting):
+        if left <= 0 or (self._waiting and tenant_id.int in self._waiting) or self._rests.is_resting(tenant_id.int):
             return True
+        self._go(tenant_id.int)
         self._ends = now + min(RUN_SECONDS, left)
         return False
 
@@ -86,6 +101,8 @@ class LoopScheduler:
         await self._ask(tenant_id, again=False)
         while not self._begins():
             await self._ask(tenant_id, again=True)
+        if self.is_shared:
+            self._go(tenant_id.int)
 
     def _count_tenants(self) -> None:
         self.is_shared = len(self._runs) > 1
@@ -112,30 +129,53 @@ class LoopScheduler:
         self._ends = min(self._slice_ends, now + RUN_SECONDS)
         return now < self._ends
 
+    def _go(self, tenant: int | None) -> None:
+        """Note what the tenant that went last has computed; now it is another's turn, or nobody's."""
+        computed = time.thread_time()
+        if self._going is not None:
+            self._rests.note(self._going, computed - self._computed)
+        self._going, self._computed = tenant, computed
+
     def _slice(self) -> float:
         return SLICE_SECONDS if self.is_shared else ALONE_SECONDS
 
     def _grant(self, loop: asyncio.AbstractEventLoop) -> None:
         """Give turns for the loop's next round; those of the last were taken just before."""
+        self._go(None)
         now = time.monotonic()
         is_short = now - self._watchdog.began < self._slice() / 2
         self._at_once = min(2 * self._at_once, MAX_AT_ONCE) if is_short else max(1, self._at_once // 2)
         self._granted_at = now
         self._slice_ends = 0.0
         granted = 0
-        while self._waiting and granted < self._at_once:
-            turn = self._next_turn()
+        while granted < self._at_once and (awake := [one for one in self._waiting if not self._rests.is_resting(one)]):
+            turn = self._next_turn(awake)
             if not turn.done():
                 turn.set_result(None)
                 granted += 1
         self._is_granting = granted > 0
         if granted:
             loop.call_soon(self._grant, loop)
+        elif self._waiting:
+            self._grant_later(loop)
 
-    def _next_turn(self) -> "asyncio.Future[None]":
-        tenant, *others = self._waiting
-        if others:
-            tenant = min(self._waiting, key=lambda one: self._last_turns.get(one, 0))
+    def _grant_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look again when the first rest is over; who comes meanwhile and need not rest has its turn at once."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        first = self._rests.first_end(self._waiting)
+        self._alarm = loop.call_later(0.0 if first == math.inf else first - time.monotonic(), self._wake_up, loop)
+
+    def _wake_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._alarm = None
+        if not self._is_granting:
+            self._is_granting = True
+            self._grant(loop)
+
+    def _next_turn(self, awake: Sequence[int]) -> "asyncio.Future[None]":
+        tenant = awake[0]
+        if len(awake) > 1:
+            tenant = min(awake, key=lambda one: self._last_turns.get(one, 0))
         turns = self._waiting[tenant]
         turn = turns.popleft()
         if not turns:

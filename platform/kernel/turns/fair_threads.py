@@ -8,14 +8,11 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
-from kernel.turns.processor_times import ProcessorTimes
+from kernel.turns.rests import Rests
 
 SHARE_OF_FREE: Final = 2
 """An owner takes another thread while it holds fewer than twice as many as would be free then: of 8 it may hold 5, and
 of two one 5 and one 2. So a third finds a thread at once; only when three hold all do others wait for their turn."""
-MOST_REST_SECONDS: Final = 2.0
-"""How long an owner rests at most, however long it has computed."""
-
 _NOBODY: Final = object()
 
 
@@ -31,8 +28,7 @@ class FairThreads:
             For functions that compute: their threads take turns of the interpreter, so each of one owner makes the
             others slower.
         share: Processor seconds a second that an owner may compute while another has work that computes clearly less;
-            None: as many as it likes. Over it the owner rests between its functions, so that the other finds the
-            interpreter and the processor free.
+            over it the owner rests between its functions, so that the other finds interpreter and processor free.
         is_short: Tells whether processors are short; while they are not, nobody rests.
     """
 
@@ -42,18 +38,15 @@ class FairThreads:
         *,
         name: str,
         beside_others: int | None = None,
-        share: float | None = None,
+        share: float = math.inf,
         is_short: Callable[[], bool] = lambda: True,
     ) -> None:
         self._free = threads
         self._beside_others = beside_others
-        self._share = share
-        self._is_short = is_short
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._lock = threading.Lock()
         self._held: Counter[Hashable] = Counter()
-        self._times = ProcessorTimes()
-        self._rests_until: dict[Hashable, float] = {}
+        self._rests = Rests(share, is_short)
         self._alarm_at = math.inf
         self._waiting: OrderedDict[Hashable, deque[tuple[Future[Any], Callable[[], Any]]]] = OrderedDict()
 
@@ -68,7 +61,7 @@ class FairThreads:
         future: Future[Any] = Future()
         with self._lock:
             if owner is not None:
-                self._times.note(owner)
+                self._rests.note(owner)
             self._waiting.setdefault(owner, deque()).append((future, function))
             self._start_what_may()
         return future
@@ -88,29 +81,18 @@ class FairThreads:
 
     def _may_start(self, owner: Hashable) -> bool:
         held = self._held[owner]
-        if self._rests_until.get(owner, 0.0) > time.monotonic():
+        if self._rests.is_resting(owner):
             return False
         if held and self._beside_others and held >= self._beside_others and self._has_others(owner):
             return False
         return self._free > 0 and (held == 0 or held < SHARE_OF_FREE * (self._free - 1))
 
     def _has_others(self, owner: Hashable) -> bool:
-        return owner is not None and self._times.has_others(owner)
-
-    def _have_rest(self, owner: Hashable, computed: float) -> None:
-        """Note processor time, in seconds, and have its owner rest where processors are short and others have less."""
-        if owner is None or self._share is None:
-            return
-        self._times.note(owner, computed)
-        now = time.monotonic()
-        self._rests_until = {other: until for other, until in self._rests_until.items() if until > now}
-        if self._times.is_heavy(owner, self._share) and self._is_short():
-            until = self._rests_until.get(owner, now) + computed / self._share
-            self._rests_until[owner] = min(until, now + MOST_REST_SECONDS)
+        return owner is not None and self._rests.has_others(owner)
 
     def _set_alarm(self) -> None:
         """Look again when the first rest ends of those who have work."""
-        soonest = min((self._rests_until.get(owner, math.inf) for owner in self._waiting), default=math.inf)
+        soonest = self._rests.first_end(self._waiting)
         if soonest < self._alarm_at:
             self._alarm_at = soonest
             alarm = threading.Timer(max(0.0, soonest - time.monotonic()), self._look_again)
@@ -135,7 +117,8 @@ class FairThreads:
 
     def _give_back(self, owner: Hashable, computed: float) -> None:
         with self._lock:
-            self._have_rest(owner, computed)
+            if owner is not None:
+                self._rests.note(owner, computed)
             self._free += 1
             self._held[owner] -= 1
             if not self._held[owner]:

@@ -34,9 +34,9 @@ def work(seconds: float) -> None:
 class Loop:
     """A watched loop shared by two tenants; ``went`` has them in the order in which their work went on."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_short: bool = False) -> None:
         self.watchdog = Watchdog()
-        self.turns = LoopScheduler(self.watchdog)
+        self.turns = LoopScheduler(self.watchdog, is_short=lambda: is_short)
         self.turns.run_came(ACME)
         self.turns.run_came(GLOBEX)
         self.went: list[str] = []
@@ -63,6 +63,33 @@ def test_tenants_go_on_in_turn_however_many_runs_one_has() -> None:
     loop.run(*[loop.steps("acme", count=2) for _ in range(20)], loop.steps("globex", count=5))
     last = max(place for place, tenant in enumerate(loop.went) if tenant == "globex")
     assert (loop.went.count("acme"), last < 20) == (40, True), loop.went
+
+
+def steps_of_a_busy_tenant(*, is_short: bool) -> int:
+    """Count what one tenant's many runs do while another's one does thirty steps now and then."""
+    loop = Loop(is_short=is_short)
+
+    async def now_and_then() -> None:
+        for _ in range(30):
+            await loop.steps("globex", count=1, seconds=0.001)
+            await asyncio.sleep(0.03)
+        for one in busy:
+            one.cancel()
+
+    async def main() -> None:
+        busy.extend(asyncio.create_task(loop.steps("acme", count=10_000)) for _ in range(20))
+        await now_and_then()
+        await asyncio.wait(busy)
+
+    busy: list[asyncio.Task[None]] = []
+    loop.run(main())
+    assert loop.went.count("globex") == 30
+    return loop.went.count("acme")
+
+
+def test_a_tenant_that_computes_much_rests_where_processors_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_scheduler, "SHARE", 0.02)  # less than a loop has beside other busy programs
+    assert steps_of_a_busy_tenant(is_short=True) * 2 < steps_of_a_busy_tenant(is_short=False)
 
 
 def test_short_work_takes_turns_together() -> None:
