@@ -15,6 +15,7 @@ from kernel.paging import CursorRefused
 from runs.api.presentation import runs_location
 from runs.callbacks import selectors, serializers, services
 from runs.callbacks.presentation import delivery_body, notification_body, secret_body
+from runs.callbacks.schedule import MAX_TRIES
 from runs.errors import CallbackRefused, DeliveryNotFound, RunNotFound
 from runs.selectors import read_run_id
 from tenants.access.callers import caller_of
@@ -149,8 +150,8 @@ class NotificationsView(APIView):
         operation_id="set_notifications",
         summary="Say where human tasks are told of",
         description="Every `human.*` event of every run goes there from now on, by the rules of callbacks: signed, "
-        "tried ten times in about 75 hours, listed under `/deliveries` with the target `tenant`. Never with the data "
-        "that is decided about.",
+        f"tried up to {MAX_TRIES} times in about 75 hours, listed under `/deliveries` with the target `tenant`. Never "
+        "with the data that is decided about.",
         request=serializers.NotificationFields,
         responses=serializers.NotificationShape,
     )
