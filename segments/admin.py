@@ -1,29 +1,33 @@
 """Console pages: segments and their revisions."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
+from foundation.archiving import ArchiveWords, archive_chosen
 from foundation.console import (
-    MAX_AT_ONCE,
     NoQuestionsForm,
-    Question,
     ReadOnlyAdmin,
     act,
     actor_of,
     change_link,
     changelist_url,
     column,
-    is_confirmed,
     links,
     pretty,
 )
 from segments.models import Revision, Segment
 from segments.prompts.admin import PromptTemplateAdmin, PromptVersionAdmin
 from segments.services import archive_segment
+
+ARCHIVING: Final = ArchiveWords(
+    action="archive_segments",
+    title="Archive segments",
+    sentence="Archived segments cannot be started. Their runs go on, and saving one again brings it back.",
+)
 
 
 @admin.register(Segment)
@@ -81,19 +85,17 @@ class SegmentAdmin(ReadOnlyAdmin):
     @act("Archive segments", permission="archive")
     def archive_segments(self, request: HttpRequest, segments: QuerySet[Segment]) -> HttpResponse | None:
         """Take the chosen segments out of use, after asking."""
-        if not is_confirmed(request):
-            return self.ask(request, _archive_question(segments), form=NoQuestionsForm())
-        in_use = list(segments.filter(archived_at__isnull=True).order_by("id")[:MAX_AT_ONCE])
-        for segment in in_use:
+
+        def archive(segment: Segment) -> None:
             archive_segment(tenant=segment.tenant, actor=actor_of(request), segment_id=segment.segment_id)
-        self.message_user(request, f"Archived: {len(in_use)}.")
-        return None
+
+        return archive_chosen(self, request, segments, ARCHIVING, archive)
 
     @act("Archive", permission="archive", url_path="archive")
     def archive(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask whether to take this segment out of use."""
         segments = self.get_queryset(request).filter(pk=object_id)
-        return self.ask(request, _archive_question(segments), form=NoQuestionsForm(), ids=[object_id])
+        return self.ask(request, ARCHIVING.question(segments), form=NoQuestionsForm(), ids=[object_id])
 
 
 @admin.register(Revision)
@@ -142,17 +144,3 @@ class RevisionAdmin(ReadOnlyAdmin):
 
 
 __all__ = ["PromptTemplateAdmin", "PromptVersionAdmin", "RevisionAdmin", "SegmentAdmin"]
-
-
-def _archive_question(segments: QuerySet[Segment]) -> Question:
-    counts = segments.order_by().aggregate(
-        in_use=Count("pk", filter=Q(archived_at__isnull=True)),
-        archived=Count("pk", filter=Q(archived_at__isnull=False)),
-    )
-    return Question(
-        action="archive_segments",
-        title="Archive segments",
-        sentence="Archived segments cannot be started. Their runs go on, and saving one again brings it back.",
-        button="Archive",
-        counts=[("will be archived", min(counts["in_use"], MAX_AT_ONCE)), ("archived already", counts["archived"])],
-    )

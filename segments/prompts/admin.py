@@ -1,33 +1,37 @@
 """Console pages: stored prompts and their versions."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from foundation.archiving import ArchiveWords, archive_chosen
 from foundation.console import (
-    MAX_AT_ONCE,
     ConsoleAdmin,
     NoQuestionsForm,
-    Question,
     ReadOnlyAdmin,
     act,
     actor_of,
     change_link,
     changelist_url,
     column,
-    is_confirmed,
     links,
 )
 from segments.definition.prompt_names import TEMPLATE_ID
 from segments.models import PromptTemplate, PromptVersion
 from segments.prompts.rules import PromptTexts, problems
 from segments.prompts.services import archive_prompt, save_prompt
+
+ARCHIVING: Final = ArchiveWords(
+    action="archive_prompts",
+    title="Archive prompts",
+    sentence="Steps that use an archived prompt fail. Its versions stay, and saving it again brings it back.",
+)
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[PromptTemplate]
@@ -141,19 +145,17 @@ class PromptTemplateAdmin(ConsoleAdmin):
     @act("Archive prompts", permission="archive")
     def archive_prompts(self, request: HttpRequest, templates: QuerySet[PromptTemplate]) -> HttpResponse | None:
         """Take the chosen prompts out of use, after asking."""
-        if not is_confirmed(request):
-            return self.ask(request, _archive_question(templates), form=NoQuestionsForm())
-        in_use = list(templates.filter(archived_at__isnull=True).order_by("id")[:MAX_AT_ONCE])
-        for template in in_use:
+
+        def archive(template: PromptTemplate) -> None:
             archive_prompt(tenant=template.tenant, actor=actor_of(request), template_id=template.template_id)
-        self.message_user(request, f"Archived: {len(in_use)}.")
-        return None
+
+        return archive_chosen(self, request, templates, ARCHIVING, archive)
 
     @act("Archive", permission="archive", url_path="archive")
     def archive_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask whether to take this prompt out of use."""
         templates = self.get_queryset(request).filter(pk=object_id)
-        return self.ask(request, _archive_question(templates), form=NoQuestionsForm(), ids=[object_id])
+        return self.ask(request, ARCHIVING.question(templates), form=NoQuestionsForm(), ids=[object_id])
 
 
 @admin.register(PromptVersion)
@@ -203,17 +205,3 @@ def texts_of(cleaned: dict[str, Any]) -> PromptTexts:
 
 def _text(text: str) -> str:
     return format_html('<pre class="console-json">{}</pre>', text)
-
-
-def _archive_question(templates: QuerySet[PromptTemplate]) -> Question:
-    counts = templates.order_by().aggregate(
-        in_use=Count("pk", filter=Q(archived_at__isnull=True)),
-        archived=Count("pk", filter=Q(archived_at__isnull=False)),
-    )
-    return Question(
-        action="archive_prompts",
-        title="Archive prompts",
-        sentence="Steps that use an archived prompt fail. Its versions stay, and saving it again brings it back.",
-        button="Archive",
-        counts=[("will be archived", min(counts["in_use"], MAX_AT_ONCE)), ("archived already", counts["archived"])],
-    )
