@@ -8,9 +8,10 @@ from audit.services import record
 from humantasks.metrics import MAILS, OVER_LIMIT, TASKS_ENDED, count_behind_commit
 from humantasks.models import HumanTask, Notice, NoticeKind
 from humantasks.people import Asked, to_notify
-from humantasks.types import Outcome, TaskStatus
+from humantasks.types import MAX_NAME, Outcome, TaskStatus
 from kernel.clock import utc_now
 from kernel.types import Json
+from kernel.values import shortened
 from runs.commands import signal_task
 from runs.models import Run
 
@@ -43,8 +44,12 @@ def close(task: HumanTask, status: TaskStatus, *, actor: str, outcome: Outcome |
 
 
 def assign(task: HumanTask, asked: Asked) -> None:
-    """Have a task be somebody else's; whoever had claimed it has not any more. Not saved."""
-    task.asked, task.assignee, task.candidate_groups = asked.ref, asked.assignee, list(asked.groups)
+    """Have a task be somebody else's; whoever had claimed it has not any more. Not saved.
+
+    Who may answer is told by the assignee and the groups; ``asked`` says it in words, as many as are shown.
+    """
+    task.asked = shortened(asked.ref, MAX_NAME)
+    task.assignee, task.candidate_groups = asked.assignee, list(asked.groups)
     task.is_for_all, task.is_flagged = asked.is_for_all, task.is_flagged or asked.is_flagged
     task.claimed_by = task.claimed_at = None
 

@@ -7,8 +7,10 @@ from uuid import UUID
 from django.db.models import Q
 
 from humantasks.rules import AUDITOR, PROGRAM, Person
+from humantasks.types import MAX_NAME
 from kernel.clock import utc_now
 from kernel.ids import parse_id
+from kernel.values import shortened
 from tenants.models import Membership, Tenant
 from tenants.types import Caller
 
@@ -53,7 +55,8 @@ def caller_as_person(caller: Caller) -> Person:
 
 def shown_name(member: Membership) -> str:
     """Return the name by which other people know a member."""
-    return member.user.get_full_name() or member.user.email or member.user.get_username()
+    name = member.user.get_full_name() or member.user.email or member.user.get_username()
+    return shortened(name, MAX_NAME)
 
 
 def whom(*, tenant: Tenant, ref: str | None, groups: Sequence[str] = ()) -> Asked:

@@ -18,8 +18,9 @@ from humantasks.lifecycle import who_is_asked
 from humantasks.models import HumanTask
 from humantasks.opening import TaskSpec, look_after, open_task, take_back
 from humantasks.schedule import ESCALATE, FAIL, look_at
-from humantasks.types import Priority, TaskType
+from humantasks.types import MAX_NAME, Priority, TaskType
 from kernel.types import Json
+from kernel.values import shortened
 from runs.step_api.base import Emit, StepCall, StepFailed, StepHandler, Wait
 from segments.catalog import AssigneeRef, Port, PortRef, Remark, StepConfig, StepType
 from segments.definition.config import FILLED
@@ -59,19 +60,29 @@ class Choice(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    value: str = Field(min_length=1, max_length=300)
-    label: str | None = Field(None, max_length=300)
+    value: str = Field(min_length=1, max_length=MAX_NAME)
+    label: str | None = Field(None, max_length=MAX_NAME)
 
 
 def _cut_to(most: int) -> AfterValidator:
     """Cut a text that data has made longer than its author foresaw: no run is lost to that."""
 
     def cut(text: str | None, info: ValidationInfo) -> str | None:
-        if text is None or len(text) <= most or info.context != FILLED:
+        if text is None or info.context != FILLED:
             return text
-        return f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+        return shortened(text, most)
 
     return AfterValidator(cut)
+
+
+def _check_name(name: str | None) -> str | None:
+    """Refuse a name that is nobody's; not by the card, whose texts canvases know without bounds."""
+    if len(name or "") > MAX_NAME:
+        raise ValueError(f"a name has at most {MAX_NAME} characters")
+    return name
+
+
+NameOfAsked = Annotated[str, AssigneeRef(), AfterValidator(_check_name)]
 
 
 class HumanTaskConfig(StepConfig, json_schema_extra={"required": ["task_type"]}):
@@ -84,22 +95,20 @@ class HumanTaskConfig(StepConfig, json_schema_extra={"required": ["task_type"]})
     description: Annotated[str | None, _cut_to(MAX_DESCRIPTION)] = Field(
         None, description=f"Description for the person, its first {MAX_DESCRIPTION} characters"
     )
-    assignee_ref: Annotated[str | None, AssigneeRef()] = Field(
+    assignee_ref: Annotated[str | None, AssigneeRef(), AfterValidator(_check_name)] = Field(
         None, description="Person or group asked: a group, an e-mail or a member"
     )
     timeout_hours: float = Field(24, description="Hours for each person or group asked")
-    escalation_chain: list[Annotated[str, AssigneeRef()]] | None = Field(
+    escalation_chain: list[NameOfAsked] | None = Field(
         None, description="Escalation: the people or groups asked next, in order, when nobody answers"
     )
-    choices: list[str | Choice] | None = Field(
+    choices: list[Annotated[str, Field(max_length=MAX_NAME)] | Choice] | None = Field(
         None, min_length=1, max_length=MAX_CHOICES, description="Choices offered"
     )
     form: Annotated[dict[str, Any], AfterValidator(usable)] | None = Field(
         None, description="JSON Schema of the answer's data"
     )
-    candidate_groups: list[Annotated[str, AssigneeRef()]] | None = Field(
-        None, description="Groups whose members may answer"
-    )
+    candidate_groups: list[NameOfAsked] | None = Field(None, description="Groups whose members may answer")
     quorum: Quorum | None = Field(None, description="Number of answers needed")
     four_eyes: bool | None = Field(None, description="The person who started the run may not answer")
     priority: Literal["low", "normal", "high", "urgent"] | None = Field(None, description="Priority in the inbox")

@@ -8,6 +8,9 @@ from django.db import models
 
 from kernel.types import Json
 
+MAX_NAME: Final = 300
+"""Characters of a name of people, of a choice, and of the words that sum up who is asked: what their columns hold."""
+
 
 class TaskType(models.TextChoices):
     """Types of questions to a person."""

@@ -200,6 +200,11 @@ def is_deeper(value: Json, levels: int) -> bool:
     return bool(level)
 
 
+def shortened(text: str, most: int) -> str:
+    """Cut a text to ``most`` characters; the last tells that there was more."""
+    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
 def pointer_of(path: Iterable[str | int]) -> str:
     """Spell a path of keys and indexes as a JSON pointer (RFC 6901)."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

@@ -5,17 +5,18 @@ from typing import Any
 
 import pytest
 
+from foundation.scope import unscoped
 from humantasks.errors import AnswerInvalid
-from humantasks.services import claim_task
+from humantasks.services import claim_task, delegate_task
 from humantasks.types import TaskStatus
 from runs.commands import command_run
 from runs.engine.host.host import Host
 from runs.models import SignalKind
 from runs.replay import replay_run
-from tenants.models import Membership, Tenant
+from tenants.models import Membership, Tenant, User
 from tests.support.engine import event_types, events_of, get_run, queue_run, wait_for, wait_until_over
 from tests.support.stand_ins import document
-from tests.support.tasks import ask, decide, is_parked, person, task_of
+from tests.support.tasks import ask, decide, is_parked, make_member, person, task_of
 
 
 def test_it_parks_and_goes_on_by_the_decision(acme: Tenant, ann: Membership, host: Host) -> None:
@@ -57,6 +58,62 @@ def test_a_text_that_data_made_too_long_is_cut_and_no_run_is_lost(acme: Tenant, 
         else:
             assert (task.title, task.description) == ("s" * 299 + "\u2026", "s" * 19_999 + "\u2026")
             assert task.data == {"subject": subject}
+
+
+LISTS = [
+    ["finance"],
+    [f"g{number:05d}" for number in range(60)],
+    [f"person{number:03d}@department.example" for number in range(12)],
+    [letter * 100 for letter in "abcd"],
+]
+
+
+@pytest.mark.parametrize("are_known", [True, False])
+@pytest.mark.parametrize("groups", LISTS)
+def test_of_a_long_list_of_groups_only_the_words_that_show_it_are_cut(
+    acme: Tenant, ann: Membership, host: Host, groups: list[str], are_known: bool
+) -> None:
+    bob = make_member(acme, "bob", *(groups if are_known else ["others"]))
+    run_id = queue_run(acme, ask(task_type="approval", candidate_groups=groups))
+    task = task_of(run_id)
+    words = ", ".join(groups)
+    assert task.asked == (words if len(words) <= 300 else f"{words[:299]}\u2026")
+    is_for_all = not are_known and groups != ["finance"]
+    assert (task.is_for_all, task.candidate_groups) == (is_for_all, [] if is_for_all else groups)
+    decide(ann if groups == ["finance"] else bob, task)
+    assert wait_until_over(run_id) == ["completed"]
+
+
+TOO_LONG: list[tuple[dict[str, Any], str]] = [
+    ({"assignee_ref": "{{ who }}"}, "/config/assignee_ref"),
+    ({"candidate_groups": "{{ [who] }}"}, "/config/candidate_groups/0"),
+    ({"escalation_chain": ["boss", "{{ who }}"]}, "/config/escalation_chain/1"),
+    ({"task_type": "choice", "choices": "{{ ['red', who] }}"}, "/config/choices/1"),
+]
+
+
+@pytest.mark.parametrize(("config", "pointer"), TOO_LONG)
+def test_a_name_that_data_made_too_long_fails_its_step_with_a_sentence(
+    acme: Tenant, ann: Membership, host: Host, config: dict[str, Any], pointer: str
+) -> None:
+    task_of(queue_run(acme, ask(**config), input={"who": "x" * 300}))
+    run_id = queue_run(acme, ask(**config), input={"who": "x" * 301})
+    assert wait_until_over(run_id) == ["failed"]
+    error = get_run(run_id).error
+    assert error["code"] == "CONFIG_INVALID"
+    assert error["message"].startswith(pointer)
+    assert "at most 300 characters" in error["message"]
+
+
+def test_the_longest_name_a_person_may_have_is_kept(acme: Tenant, ann: Membership, host: Host) -> None:
+    with unscoped("tests look everywhere"):
+        User.objects.filter(id=ann.user_id).update(first_name="a" * 150, last_name="b" * 150)
+        ann.refresh_from_db()
+    run_id = queue_run(acme, ask(assignee_ref="finance"))
+    task = task_of(run_id)
+    ended = decide(ann, delegate_task(tenant=acme, person=person(ann), task_id=task.id, to=ann.id))
+    assert ended.decided_by_name == ended.asked == "a" * 150 + " " + "b" * 148 + "\u2026"
+    assert wait_until_over(run_id) == ["completed"]
 
 
 SHOWN = {"amount": 12}

@@ -68,6 +68,22 @@ TWO_OF_THREE = {**REVIEW, "quorum": {"approvals": 2, "of": 3}}
         ),
         ({"task_type": "approval", "title": "x" * 300}, {"task_type": "approval", "title": "x" * 301}, flaw()),
         (
+            {**APPROVAL, "assignee_ref": "x" * 300},
+            {**APPROVAL, "assignee_ref": "x" * 301},
+            flaw("/assignee_ref"),
+        ),
+        (
+            {**APPROVAL, "candidate_groups": ["x" * 300] * 60},
+            {**APPROVAL, "candidate_groups": ["x" * 300] * 59 + ["x" * 301]},
+            flaw("/candidate_groups/59"),
+        ),
+        (
+            {**APPROVAL, "escalation_chain": ["x" * 300]},
+            {**APPROVAL, "escalation_chain": ["x" * 301]},
+            flaw("/escalation_chain/0"),
+        ),
+        ({**CHOICE, "choices": ["x" * 300]}, {**CHOICE, "choices": ["x" * 301]}, flaw("/choices/0")),
+        (
             {"task_type": "approval", "escalation_chain": ["a"], "on_timeout": "escalate"},
             {"task_type": "approval", "on_timeout": "escalate"},
             flaw(),
@@ -89,6 +105,17 @@ def test_what_could_not_work_is_an_error(
 ) -> None:
     assert [one for one in judged(**good) if one[0] == "error"] == []
     assert found in judged(**flawed)
+
+
+@pytest.mark.parametrize("field", ["assignee_ref", "candidate_groups", "escalation_chain", "choices"])
+def test_a_long_template_may_give_a_short_name(field: str) -> None:
+    def with_name(name: str) -> dict[str, Any]:
+        return {**(CHOICE if field == "choices" else APPROVAL), field: name if field == "assignee_ref" else [name]}
+
+    template = "{{ input.who or '" + "x" * 290 + "' }}"
+    assert len(template) > 300
+    assert [one for one in judged(**with_name(template)) if one[0] == "error"] == []
+    assert [one for one in judged(**with_name("x" * len(template))) if one[0] == "error"]
 
 
 def test_who_is_unknown_is_a_warning_with_a_suggestion() -> None:
