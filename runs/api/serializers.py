@@ -235,10 +235,13 @@ class WarningShape(serializers.Serializer[Any]):
         choices=[
             ("OUTPUT_MISFIT", "The output does not fit the segment's output_schema"),
             ("OUTPUT_UNCHECKED", "The output was not held against the segment's output_schema"),
+            ("ERROR_EDGE_FAILED", "The condition of an error edge failed, so that no edge took a step's failure"),
         ]
     )
     message = serializers.CharField()
-    pointer = serializers.CharField(help_text="A JSON pointer below `/output`.")
+    pointer = serializers.CharField(
+        help_text="A JSON pointer below `/output`, or to the condition of an edge of the segment."
+    )
 
 
 @extend_schema_serializer(examples=[OpenApiExample("A run that is over", RUN_EXAMPLE, response_only=True)])
@@ -253,7 +256,9 @@ class RunShape(serializers.Serializer[Any]):
     input = AnyValue()
     output = AnyValue()
     error = FailureShape(required=False)
-    warnings = WarningShape(many=True, help_text="Where the output is not what the segment's `output_schema` says.")
+    warnings = WarningShape(
+        many=True, help_text="Where the output is not what `output_schema` says, or an error edge failed."
+    )
     waiting_for = WaitingForShape(many=True)
     progress = ProgressShape()
     usage = RunUsageShape()

@@ -2,7 +2,19 @@
 
 from runs.core.apply import apply
 from runs.core.decide import decide
-from runs.core.events import Command, Complete, Event, EventType, Fail, Ref, Reject, Skip, Start, emitted
+from runs.core.events import (
+    Command,
+    Complete,
+    Event,
+    EventType,
+    Fail,
+    Ref,
+    Reject,
+    Skip,
+    Start,
+    emitted,
+    failed_payload,
+)
 from runs.core.retries import next_retry
 from runs.core.routing import emit_ports, route, route_error
 from runs.core.scope import Scope
@@ -27,6 +39,7 @@ __all__ = [
     "decide",
     "emit_ports",
     "emitted",
+    "failed_payload",
     "input_values",
     "new_state",
     "next_retry",

@@ -13,6 +13,8 @@ from runs.core.state import Activation, Arrival, GatheringKey, Past, Phase, Stat
 from segments.catalog import Role
 from segments.plan import FIRST_SEMANTICS, GatherPoint, PlanEdge, PlanStep, Strategy
 
+MAX_EDGE_ERRORS = 20
+"""How many failures of error edges a run's end tells."""
 UNKNOWN_EDGE = 1 << 31
 """Sorts a failed branch behind the edges by which others arrived."""
 
@@ -127,7 +129,18 @@ def _step_failed(state: State, event: Event) -> None:
             state.routed_failures[event.seq] = before if before is None else state.routed_failures.get(before, before)
         _spread(state, state.plan.steps[token.step_id], token, event, _past_behind(state, token, event))
     else:
-        _fail_outwards(state, token, event, error)
+        _fail_outwards(state, token, event, _with_edge_error(state, event, error))
+
+
+def _with_edge_error(state: State, event: Event, error: dict[str, Json]) -> dict[str, Json]:
+    """Have a failure that no edge took tell which edge was kept from it, and why, wherever it is told."""
+    if "edge_error" not in event.payload:
+        return error
+    edge_error = _error_of(event, "edge_error")
+    if len(state.edge_errors) < MAX_EDGE_ERRORS:
+        state.edge_errors.append(edge_error)
+    details = error.get("details")
+    return {**error, "details": {**(details if isinstance(details, dict) else {}), "edge_error": edge_error}}
 
 
 def _past_behind(state: State, token: Token, event: Event) -> Past:

@@ -69,7 +69,7 @@ def _ready(state: State, free: int, due: Collection[ActivationKey]) -> Iterator[
         started[token.step_id] = started.get(token.step_id, 0) + 1
         if token.error is not None:
             error = {**token.error, "activation": activation_number}
-            yield Reject(token.step_id, activation_number, 0, error, route_error(state, token, error))
+            yield Reject(token.step_id, activation_number, 0, error, *route_error(state, token, error))
             # It may decide a join, and that may cancel the tokens behind: they are looked at again afterwards.
             return
         else:

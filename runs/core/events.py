@@ -1,6 +1,6 @@
 """The facts of a run, as the journal holds them, and the commands the core answers with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -47,7 +47,8 @@ class Event(NamedTuple):
     Payloads: ``segment.started {input}``; ``step.started {inputs: {port: ref | [ref]}}``;
     ``step.completed {ports: {port: value}, edges: [index]}`` or, when every port carries the same value,
     ``{ports: [port], value, edges, items?}``, in both with ``edge_error`` when the condition of an edge failed;
-    ``step.failed {error, edges}``; ``step.skipped {reason, effect}``;
+    ``step.failed {error, edges, edge_error?}``, with it when the condition of an error edge failed: none took it;
+    ``step.skipped {reason, effect}``;
     ``step.retrying {error?, reason, retry_at, consumed}``;
     ``step.waiting {kind, until}``, of a call with ``place`` and ``resume_url``;
     ``segment.completed {output, warnings?}``; ``segment.failed {error}``; ``segment.cancelled {reason}``;
@@ -104,13 +105,19 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Append ``step.failed`` with ``error`` and ``edges``: the activation failed by rule, no handler is called."""
+    """Append ``step.failed`` with these members: the activation failed by rule, no handler is called."""
 
     step_id: str
     activation: int
     attempt: int
     error: Mapping[str, Json]
     edges: tuple[int, ...]
+    edge_error: Mapping[str, Json] | None = None
+
+    @property
+    def payload(self) -> dict[str, Json]:
+        """The payload of the event."""
+        return failed_payload(self.error, self.edges, self.edge_error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,14 @@ class Fail:
 
 
 Command = Start | Skip | Reject | Complete | Fail
+
+
+def failed_payload(
+    error: Mapping[str, Json], edges: Sequence[int], edge_error: Mapping[str, Json] | None
+) -> dict[str, Json]:
+    """Write the payload of a ``step.failed``."""
+    payload: dict[str, Json] = {"error": dict(error), "edges": list(edges)}
+    return payload if edge_error is None else {**payload, "edge_error": dict(edge_error)}
 
 
 def emitted(payload: Mapping[str, Json]) -> dict[str, Json]:

@@ -1,7 +1,7 @@
 """Routing: the values that leave a step by its ports, and the edges that fire."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from kernel.types import Json
 from runs.core.scope import CONDITIONS, EdgeScope, Scope
@@ -11,6 +11,13 @@ from segments.plan import PlanEdge, PlanStep
 
 ERROR_ROUTING_UNITS = 20_000
 """Fuel for the conditions of all edges that may take one failure, some 7 ms."""
+
+
+class ErrorRoutingLimit(ExpressionError):
+    """The conditions of the edges that may take one failure take too much work together."""
+
+    code: ClassVar[str] = "COMPUTE_LIMIT"
+
 
 Holds = Callable[[PlanEdge, EdgeScope], object]
 """Tells whether an edge's condition holds on some names."""
@@ -113,13 +120,34 @@ def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope, holds: Holds 
     return Routing(tuple(sorted(fired + otherwise) if otherwise else fired), *failed)
 
 
-def route_error(state: State, token: Token, error: Mapping[str, Json]) -> tuple[int, ...]:
-    """Return the edges that take a failure; conditions that cannot be evaluated, or take too much, take nothing."""
+def within_error_routing(account: Account) -> Holds:
+    """Evaluate conditions as ``within``; that the account is empty is why the edge cannot be taken."""
+    holds = within(account)
+
+    def holds_or_tells(edge: PlanEdge, names: EdgeScope) -> object:
+        try:
+            return holds(edge, names)
+        except AccountEmpty:
+            raise ErrorRoutingLimit(
+                "the conditions of the edges that may take this failure do too much work together"
+            ) from None
+
+    return holds_or_tells
+
+
+def route_error(
+    state: State, token: Token, error: Mapping[str, Json]
+) -> tuple[tuple[int, ...], dict[str, Json] | None]:
+    """Return the edges that take a failure, and the failure of the edge that was kept from it, if one was.
+
+    Where a condition cannot be evaluated, or all take too much, nothing takes it.
+    """
     account = Account(ERROR_ROUTING_UNITS)
-    scope = Scope(state, token, state.active.get((token.step_id, token.activation)))
+    activation = state.active.get((token.step_id, token.activation))
+    scope = Scope(state, token, activation)
     account.draws = scope.draws(CONDITIONS)
-    try:
-        routing = route(state.plan.steps[token.step_id], {"error": dict(error)}, scope, within(account))
-    except AccountEmpty:
-        return ()
-    return routing.edges if routing.failed is None else ()
+    step = state.plan.steps[token.step_id]
+    routing = route(step, {"error": dict(error)}, scope, within_error_routing(account))
+    number = error.get("activation")
+    edge_error = routing.edge_error(number if isinstance(number, int) else token.activation)
+    return (routing.edges, None) if edge_error is None else ((), edge_error)

@@ -184,6 +184,7 @@ class State:
         failing: Gatherings that are certain to fail once the attempts in flight have ended.
         over: Whether the run has ended.
         failure: The error that ends the run, once there is one.
+        edge_errors: The first failures of error edges: of each a step's failure was taken by none.
     """
 
     plan: Plan
@@ -210,6 +211,7 @@ class State:
     routed_failures: dict[int, int | None] = field(default_factory=dict)
     over: bool = False
     failure: Mapping[str, Json] | None = None
+    edge_errors: list[Mapping[str, Json]] = field(default_factory=list)
 
     def value(self, ref: Mapping[str, Json]) -> Json:
         """Read the value a reference of a ``step.started`` payload names."""

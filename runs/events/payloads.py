@@ -60,7 +60,7 @@ PAYLOADS: Final[Mapping[str, dict[str, Any]]] = {
         {"ports": _PORTS, "edges": _EDGES},
         {"value": _ANY, "items": _ANY, "edge_error": _FAILURE, "usage": _USAGE},
     ),
-    EventType.STEP_FAILED: _object_of({"error": _FAILURE, "edges": _EDGES}, {"usage": _USAGE}),
+    EventType.STEP_FAILED: _object_of({"error": _FAILURE, "edges": _EDGES}, {"edge_error": _FAILURE, "usage": _USAGE}),
     EventType.STEP_SKIPPED: _object_of({"reason": _TEXT, "effect": _TEXT}),
     EventType.STEP_RETRYING: _object_of(
         {"reason": _TEXT, "retry_at": _TIME, "consumed": _FLAG},

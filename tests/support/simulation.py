@@ -18,6 +18,7 @@ from runs.core import (
     apply,
     decide,
     emit_ports,
+    failed_payload,
     new_state,
     route,
     route_error,
@@ -75,9 +76,8 @@ class Simulation:
             case Skip(step_id, activation, attempt, reason, unknown):
                 payload = {"reason": reason, "effect": "unknown" if unknown else "none"}
                 self.append(EventType.STEP_SKIPPED, payload, step_id, activation, attempt)
-            case Reject(step_id, activation, attempt, error, edges):
-                payload = {"error": dict(error), "edges": list(edges)}
-                self.append(EventType.STEP_FAILED, payload, step_id, activation, attempt)
+            case Reject(step_id, activation, attempt):
+                self.append(EventType.STEP_FAILED, command.payload, step_id, activation, attempt)
             case Complete(output):
                 self.append(EventType.SEGMENT_COMPLETED, {"output": output})
             case Fail(error):
@@ -108,8 +108,8 @@ class Simulation:
             "attempts": 1,
             "details": {},
         }
-        edges = route_error(self.state, activation.token, error_object)
-        self.append(EventType.STEP_FAILED, {"error": error_object, "edges": list(edges)}, *where)
+        payload = failed_payload(error_object, *route_error(self.state, activation.token, error_object))
+        self.append(EventType.STEP_FAILED, payload, *where)
 
     def started(self) -> list[str]:
         """The steps in the order they were started."""

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from kernel.types import Json
 from kernel.values import ValueTooLarge
 from runs.core import Command, Complete, EventType, Fail, Reject, RunFacts, Scope, Skip, Start, State, decide, new_state
 from runs.core.state import ActivationKey
@@ -237,8 +236,7 @@ class Execution:
             return False
         key = command.step_id, command.activation
         if isinstance(command, Reject):
-            payload: dict[str, Json] = {"error": dict(command.error), "edges": list(command.edges)}
-            self._record(EventType.STEP_FAILED, payload, key, command.attempt)
+            self._record(EventType.STEP_FAILED, command.payload, key, command.attempt)
             return False
         self._record(EventType.STEP_STARTED, {"inputs": dict(command.inputs)}, key, command.attempt)
         attempt = self._attempt(key)
@@ -329,7 +327,7 @@ class Execution:
     async def _end(self, command: Complete | Fail) -> bool:
         if isinstance(command, Fail):
             return await self._close(run_endings.failed(self._journal, command.error))
-        return await self._close(await complete(self._journal, self._ready, command.output))
+        return await self._close(await complete(self._journal, self._ready, command.output, self.state.edge_errors))
 
     async def _close(self, closing: Closing) -> bool:
         if closing.row is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kernel.types import Json
 from kernel.values import normalise
-from runs.core import Event, EventType, Phase, State, apply, decide, next_retry, route_error
+from runs.core import Event, EventType, Phase, State, apply, decide, failed_payload, next_retry, route_error
 from runs.core.events import USAGE
 from runs.core.state import ActivationKey
 from runs.engine.journal.journal import Journal
@@ -135,8 +135,8 @@ class RunRecorder:
         """Record that an activation failed for good."""
         activation = self.state.active[key]
         error = error_object(failure, key=key, attempts=activation.consumed + 1)
-        edges: list[Json] = list(route_error(self.state, activation.token, error))
-        self.record(EventType.STEP_FAILED, {"error": error, "edges": edges}, key, activation.attempt, usage)
+        payload = failed_payload(error, *route_error(self.state, activation.token, error))
+        self.record(EventType.STEP_FAILED, payload, key, activation.attempt, usage)
 
     def wait(self, key: ActivationKey, outcome: Defer, at: float, usage: Sequence[Json] = ()) -> None:
         """Record that an activation waits until a time for what its attempt needs, at no cost."""

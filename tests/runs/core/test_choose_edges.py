@@ -246,6 +246,14 @@ def test_an_error_edges_condition_that_fails_takes_nothing() -> None:
     unrouted = play(drawn(drawing.format("missing == 1")), {"a": fails})
     assert routed.started() == ["a", "b"]
     assert unrouted.journal[-1].type is EventType.SEGMENT_FAILED
+    (failed,) = (event for event in unrouted.journal if event.type is EventType.STEP_FAILED)
+    edge_error = failed.payload["edge_error"]
+    assert (failed.payload["edges"], edge_error["code"]) == ([], "EXPRESSION_MISSING_NAME")
+    assert edge_error["message"].startswith("The condition of the edge from a to b failed: ")
+    error = unrouted.journal[-1].payload["error"]
+    assert (error["code"], error["details"]["edge_error"]) == ("BROKEN", edge_error)
+    (failed,) = (event for event in routed.journal if event.type is EventType.STEP_FAILED)
+    assert failed.payload.keys() == {"error", "edges"}
 
 
 def test_a_declared_port_beyond_the_card_is_emitted_when_the_result_has_that_key() -> None:
