@@ -4,6 +4,7 @@ import base64
 import hashlib
 import ipaddress
 import os
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -22,6 +23,8 @@ CONNECTION_OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
 }
 """Options of a database's URL, with their values where these are few; what else libpq knows is set by us."""
+
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 
 
 def text(name: str, default: str) -> str:
@@ -98,6 +101,19 @@ def certificates(name: str) -> str:
 def words(name: str) -> list[str]:
     """Read a comma-separated list."""
     return [word.strip() for word in text(name, "").split(",") if word.strip()]
+
+
+def origins(name: str) -> list[str]:
+    """Read a comma-separated list of origins (``https://app.example.com``), as browsers send them.
+
+    Raises:
+        ImproperlyConfigured: An entry is none.
+    """
+    found = words(name)
+    for entry in found:
+        if not _ORIGIN.fullmatch(entry):
+            raise ImproperlyConfigured(f"{name} has the entry {entry!r}; write https://app.example.")
+    return found
 
 
 def pairs(name: str) -> dict[str, str]:

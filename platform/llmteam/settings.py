@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
+from kernel.egress.policy import build_policy
 from llmteam import environment
 from llmteam.logs import logging_config
 from llmteam.loopback import is_loopback
@@ -94,7 +95,7 @@ EMAIL_USE_TLS = environment.flag("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = environment.number("EMAIL_TIMEOUT", 10, least=1, most=120)
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
 
-WEBSOCKET_ORIGINS = environment.words("WEBSOCKET_ORIGINS")
+WEBSOCKET_ORIGINS = environment.origins("WEBSOCKET_ORIGINS")
 
 ROOT_URLCONF = "llmteam.urls"
 ASGI_APPLICATION = "llmteam.asgi.application"
@@ -240,6 +241,10 @@ EGRESS_LOOPBACK = environment.flag("EGRESS_LOOPBACK", default=DEVELOPMENT)
 if EGRESS_LOOPBACK:
     EGRESS_ALLOW_HOSTS += ["127.0.0.1:*", "localhost:*", "[::1]:*"]
     EGRESS_ALLOW_CIDRS += ["127.0.0.0/8", "::1/128"]
+try:
+    build_policy(allow_hosts=EGRESS_ALLOW_HOSTS, allow_cidrs=EGRESS_ALLOW_CIDRS)
+except ValueError as error:
+    raise ImproperlyConfigured(f"EGRESS_ALLOW_HOSTS and EGRESS_ALLOW_CIDRS cannot be honoured: {error}") from None
 EGRESS_CA_FILE = environment.certificates("EGRESS_CA_FILE")
 HTTP_HOST_CONCURRENCY = environment.whole("HTTP_HOST_CONCURRENCY", 100, least=1, most=10_000)
 HTTP_CLIENTS = environment.pairs("HTTP_CLIENTS")

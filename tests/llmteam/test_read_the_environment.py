@@ -1,10 +1,14 @@
 """A setting that cannot be meant stops the start with a sentence."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from devserver.folders import CHECKOUT
 from llmteam import environment
 from tests.support.certificates import Authority
 
@@ -31,3 +35,29 @@ def test_a_file_of_certificates_is_read_and_one_without_any_is_refused(
         environment.certificates("EGRESS_CA_FILE")
     file.write_text(Authority("House CA").pem)
     assert environment.certificates("EGRESS_CA_FILE") == str(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "wrong", "sentence"),
+    [
+        ("EGRESS_ALLOW_CIDRS", "10.20.0.0/16", "ten", "The allowed network 'ten' cannot be read"),
+        ("EGRESS_ALLOW_HOSTS", "erp.corp:9000", "http://erp.corp/x", "An allowed host is written as host, host:port"),
+        (
+            "WEBSOCKET_ORIGINS",
+            "https://app.example",
+            "app.example",
+            "WEBSOCKET_ORIGINS has the entry 'app.example'",
+        ),
+    ],
+)
+def test_an_entry_that_cannot_be_honoured_stops_the_start(name: str, good: str, wrong: str, sentence: str) -> None:
+    def start(value: str) -> subprocess.CompletedProcess[str]:
+        variables = {**os.environ, "PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'platform'}", name: value}
+        code = [sys.executable, "-c", "from llmteam import settings"]
+        return subprocess.run(code, env=variables, capture_output=True, text=True, check=False)
+
+    assert start(good).returncode == 0
+    stopped = start(wrong)
+    assert stopped.returncode != 0
+    assert name in stopped.stderr
+    assert sentence in stopped.stderr

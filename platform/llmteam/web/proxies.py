@@ -1,6 +1,7 @@
 """Proxy headers, believed from trusted proxies only (``TRUSTED_PROXIES``)."""
 
 import ipaddress
+import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -11,6 +12,7 @@ FORWARDED_PROTO: Final = b"x-forwarded-proto"
 _HEADERS: Final = frozenset((FORWARDED_FOR, FORWARDED_PROTO, b"x-forwarded-host", b"x-forwarded-port", b"forwarded"))
 _SECURE: Final = {"http": "https", "websocket": "wss"}
 _PLAIN: Final = {"http": "http", "websocket": "ws"}
+_WITH_PORT: Final = re.compile(r"([0-9.]+):[0-9]{1,5}|\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?")
 UNIX_SOCKET: Final = ""
 """How those who come through a Unix socket are named: only a proxy on this machine can."""
 
@@ -71,9 +73,15 @@ def _apply(scope: Scope, proxies: Networks) -> None:
 def _last_stranger(hops: Sequence[str], proxies: Networks) -> str | None:
     for hop in reversed(hops):
         try:
-            address = str(ipaddress.ip_address(hop))
+            address = str(ipaddress.ip_address(_without_port(hop)))
         except ValueError:
             return None
         if address not in proxies:
             return address
     return None
+
+
+def _without_port(hop: str) -> str:
+    """Give the address of a hop; some proxies write the port of its connection behind it, and brackets around IPv6."""
+    match = _WITH_PORT.fullmatch(hop)
+    return hop if match is None else match[1] or match[2]
