@@ -186,7 +186,8 @@ class _Exchange:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._reader.read(1)
+                with suppress(ConnectionError):  # one who leaves with something unread resets the connection
+                    await self._reader.read(1)
                 raise _Abandoned
 
     async def send(self, status: int, body: Any, headers: dict[str, str]) -> bool:
