@@ -1,4 +1,4 @@
-"""Human task lifecycle: lock, assign, notify, journal, close."""
+"""Human task lifecycle: lock, assign, notify, record, close."""
 
 from collections.abc import Mapping
 from typing import Final

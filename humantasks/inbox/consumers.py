@@ -1,4 +1,4 @@
-"""Inbox WebSocket: the number of waiting tasks, sent at each change."""
+"""Inbox WebSocket consumer: count of waiting tasks, sent at each change."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Inbox pages: HTTP responses for members only, with `no-store` and a policy without foreign scripts."""
+"""Inbox responses: members only, `no-store`, no foreign scripts."""
 
 from collections.abc import Callable, Mapping
 from functools import cache, wraps

@@ -1,4 +1,4 @@
-"""Inbox messages: English and Russian."""
+"""Inbox message catalogue: English and Russian."""
 
 from collections.abc import Mapping
 from datetime import datetime

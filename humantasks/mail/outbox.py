@@ -1,4 +1,4 @@
-"""Task mail outbox: claim due mails, send, retry, record the outcome."""
+"""Mail outbox: claim, send, retry, record."""
 
 import random
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Task mail contents: subject and body, with texts of users inserted as data, never as templates."""
+"""Mail templates: subject and body; texts of users are data, never templates."""
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives

@@ -1,4 +1,4 @@
-"""Serializer fields of bodies and queries, each with its part of the API's description.
+"""Request fields: serializer fields of bodies and queries, with their part of the API's description.
 
 A field that has ``described`` shows it, members of a JSON Schema, in the description (``llmteam.api.schema``).
 """

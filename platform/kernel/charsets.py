@@ -1,4 +1,4 @@
-"""Charsets of text from other servers: those that are read, and what is read without one.
+"""Charset list: names that are decoded, and the charset of text that names none.
 
 Python knows codecs that are no charsets (``punycode``, ``unicode_escape``, ``zip``), some of which take the square of a
 text's length, and imports a module for a name it does not know. So names are looked up here, never there.
