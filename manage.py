@@ -14,9 +14,20 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
     if os.environ.get("LLMTEAM_DEVELOPMENT") == "1" and _connects(sys.argv[1:]):
         _provide_servers()
-    from django.core.management import execute_from_command_line  # noqa: PLC0415 - after the path is set
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - after the path is set
+    from django.core.management import execute_from_command_line  # noqa: PLC0415 - as above
+    from django.db import OperationalError  # noqa: PLC0415 - as above
 
-    execute_from_command_line(sys.argv)
+    from llmteam.preflight import in_one_line, is_refused_by_database  # noqa: PLC0415 - as above
+
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
+    except OperationalError as error:
+        if not is_refused_by_database(str(error)):
+            raise
+        sys.exit(f"DATABASE_URL cannot be honoured: {in_one_line(error)}")
 
 
 def _connects(arguments: list[str]) -> bool:

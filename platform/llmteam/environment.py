@@ -20,9 +20,12 @@ CONNECTION_OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "sslcrl": (),
     "gssencmode": ("disable", "prefer", "require"),
     "channel_binding": ("disable", "prefer", "require"),
-    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+    "target_session_attrs": ("any", "read-write", "primary"),
 }
-"""Options of a database's URL, with their values where these are few; what else libpq knows is set by us."""
+"""Options of a database's URL, with their values where these are few; what else libpq knows is set by us.
+
+Of servers that only read, which libpq could be asked for, none would do: the platform writes.
+"""
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 

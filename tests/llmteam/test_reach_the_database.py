@@ -21,6 +21,7 @@ PLAIN = "postgresql://user:p%40ss@db:6432/llmteam"
         (f"{PLAIN}?pool_timeout=3", "has the option 'pool_timeout', which is not honoured; there are: sslmode"),
         (f"{PLAIN}?sslmode=on", "has sslmode=on; write one of: disable"),
         (f"{PLAIN}?sslmode", "has the options 'sslmode'; write"),
+        (f"{PLAIN}?target_session_attrs=standby", "has target_session_attrs=standby; write one of: any, read-write"),
         ("postgresql://db:none/llmteam", "must look like"),
         ("mysql://db/llmteam", "must look like"),
     ],

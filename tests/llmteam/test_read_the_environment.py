@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from devserver.folders import CHECKOUT
 from llmteam import environment
 from tests.support.certificates import Authority
+from tests.support.processes.environment import environment_of_python
 
 
 def test_one_of_a_few_words_is_read_and_another_is_refused_with_those(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,3 +62,22 @@ def test_an_entry_that_cannot_be_honoured_stops_the_start(name: str, good: str, 
     assert stopped.returncode != 0
     assert name in stopped.stderr
     assert sentence in stopped.stderr
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("-m", "llmteam.web", "--port", "1"),
+        ("-m", "celery", "-A", "llmteam", "worker", "--pool", "threads"),
+        ("-m", "celery", "-A", "llmteam", "beat"),
+        ("manage.py", "migrate"),
+    ],
+    ids=["web", "worker", "beat", "manage"],
+)
+def test_a_process_says_the_sentence_and_nothing_else(argv: tuple[str, ...]) -> None:
+    variables = environment_of_python(LOG_LEVEL="LOUD")
+    done = subprocess.run(
+        [sys.executable, *argv], env=variables, cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout + done.stderr == "LOG_LEVEL is 'LOUD'; write one of: DEBUG, INFO, WARNING, ERROR.\n"

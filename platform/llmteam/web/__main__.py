@@ -10,8 +10,12 @@ from daphne.cli import CommandLineInterface
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
 
-from kernel.turns.interpreter import take_short_turns
-from llmteam.web.server import BoundedServer
+from llmteam.preflight import stop_where_settings_are_wrong
+
+stop_where_settings_are_wrong()
+
+from kernel.turns.interpreter import take_short_turns  # noqa: E402 - reads the settings, as below
+from llmteam.web.server import BoundedServer  # noqa: E402 - as above
 
 APPLICATION = "llmteam.asgi:application"
 
