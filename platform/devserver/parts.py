@@ -1,9 +1,11 @@
 """The programs of the platform on one machine: the commands that prepare it and the parts that stay."""
 
 import os
+import secrets
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from devserver import folders, processes
 from devserver.errors import PartDidNotStart
@@ -31,18 +33,33 @@ def environment(servers: Servers, port: int) -> dict[str, str]:
     return {**chosen, **os.environ, **fixed, **servers.environment()}
 
 
-def setup_commands(port: int, *, access_file: Path) -> tuple[tuple[str, ...], ...]:
+def sign_in_environment(port: int) -> dict[str, str]:
+    """Return what makes the sign-in for development the platform's own, and what the sign-in itself reads.
+
+    In the environment and in no row: whoever opens the database elsewhere finds no way in.
+
+    Args:
+        port: Where the sign-in will listen.
+    """
+    return {
+        "OIDC_ISSUER": f"{base_url(port)}/development",
+        "OIDC_CLIENT_ID": "llmteam-development",
+        "OIDC_CLIENT_SECRET": secrets.token_urlsafe(24),
+    }
+
+
+def setup_commands(port: int, *, access_file: Path, development_issuer: str = "") -> tuple[tuple[str, ...], ...]:
     """Return the management commands that prepare a database, in order; each may be repeated.
 
     Args:
         port: Where the API will listen.
         access_file: Gets the demo tenants' keys and the administrator's password.
+        development_issuer: Address of the sign-in for development; empty where there is none.
     """
-    return (
-        ("migrate", "--no-input"),
-        ("ensure_roles",),
-        ("demo_tenants", "--base-url", base_url(port), "--output", str(access_file)),
-    )
+    demo = ["demo_tenants", "--base-url", base_url(port), "--output", str(access_file)]
+    if development_issuer:
+        demo += ["--development-issuer", development_issuer]
+    return ("migrate", "--no-input"), ("ensure_roles",), tuple(demo)
 
 
 def run_commands(
@@ -76,6 +93,12 @@ def api(port: int) -> SupervisedPart:
     """Return the HTTP server."""
     argv = [sys.executable, "-m", "llmteam.web", "--bind", processes.LOOPBACK, "--port", str(port)]
     return SupervisedPart(name="api", argv=argv, ready=listening(port), address=base_url(port))
+
+
+def sign_in(issuer: str, *, api_port: int, access_file: Path) -> SupervisedPart:
+    """Return the sign-in for development; it lets people of the access file in, and those they invite."""
+    argv = [sys.executable, "-m", "devserver.sign_in", "--api-port", str(api_port), "--people", str(access_file)]
+    return SupervisedPart(name="sign-in", argv=argv, ready=listening(urlsplit(issuer).port or 0), address=issuer)
 
 
 def worker(name: str = "worker") -> SupervisedPart:

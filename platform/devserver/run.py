@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -51,14 +51,17 @@ def _run_on(port: int, name: str) -> None:
     with start_servers(name) as servers:
         _say_servers(servers)
         environment = parts.environment(servers, port)
+        issuer = _development_issuer(environment)
         supervisor = Supervisor(folder=folders.CHECKOUT, logs=logs, environment=environment, say=_say)
         try:
-            commands = parts.setup_commands(port, access_file=access_file)
+            commands = parts.setup_commands(port, access_file=access_file, development_issuer=issuer)
             parts.run_commands(commands, environment=environment, logs=logs, say=_say)
-            supervisor.start(parts.api(port), parts.worker(), parts.beat(folder))
+            started = [parts.api(port), parts.worker(), parts.beat(folder)]
+            if issuer:
+                started.append(parts.sign_in(issuer, api_port=port, access_file=access_file))
+            supervisor.start(*started)
             _say_addresses(port, access_file=access_file, logs=logs)
-            if not environment.get("OIDC_ISSUER"):
-                _say("The inbox opens once a sign-in is set up: docs/howto/sign-in.md")
+            _say_sign_in(environment, issuer)
             if environment["EGRESS_LOOPBACK"] == "1":
                 _say("Steps may call this machine: 127.0.0.1, localhost. Not so in production.")
             _say("Ctrl-C stops everything.")
@@ -71,6 +74,14 @@ def _run_on(port: int, name: str) -> None:
             raise
         finally:
             supervisor.stop_all()
+
+
+def _development_issuer(environment: dict[str, str]) -> str:
+    """Set up the sign-in for development; empty where another is set up, or the platform may not call this machine."""
+    if environment.get("OIDC_ISSUER") or environment["EGRESS_LOOPBACK"] != "1":
+        return ""
+    environment |= parts.sign_in_environment(processes.free_port())
+    return environment["OIDC_ISSUER"]
 
 
 def _wanted_port() -> int:
@@ -124,6 +135,15 @@ def _say_addresses(port: int, *, access_file: Path, logs: Path) -> None:
         ("Logs", folders.shown(logs)),
     ):
         _say(f"{name:<13} {value!s}")
+
+
+def _say_sign_in(environment: Mapping[str, str], issuer: str) -> None:
+    if issuer:
+        _say(
+            "Sign in to the inbox as Rita Reviewer, or another of the demo's people: no password, in development only."
+        )
+    elif not environment.get("OIDC_ISSUER"):
+        _say("The inbox opens once a sign-in is set up: docs/howto/sign-in.md")
 
 
 def _say(line: str) -> None:

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from foundation.scope import unscoped
 from tenants.errors import KeyRefused
-from tenants.models import ApiKey, Tenant, User
+from tenants.models import ApiKey, Identity, Membership, Tenant, User
 from tenants.selectors import find_caller
 from tenants.services import revoke_api_key
 from tenants.types import SCOPES
@@ -20,8 +20,8 @@ from tenants.types import SCOPES
 pytestmark = pytest.mark.django_db
 
 
-def make(output: Path, *, base_url: str = "http://127.0.0.1:8000") -> dict[str, Any]:
-    call_command("demo_tenants", base_url=base_url, output=output)
+def make(output: Path, *, base_url: str = "http://127.0.0.1:8000", **more: str) -> dict[str, Any]:
+    call_command("demo_tenants", base_url=base_url, output=output, **more)
     access: dict[str, Any] = json.loads(output.read_text())
     return access
 
@@ -33,7 +33,15 @@ def live_keys(slug: str) -> int:
 
 def test_the_file_opens_every_door(tmp_path: Path, client: Client) -> None:
     access = make(tmp_path / "deep" / "demo.json")
-    assert list(access) == ["base_url", "tenant", "api_key", "second_tenant", "second_api_key", "reviewer", "admin"]
+    assert list(access) == [
+        *("base_url", "tenant", "api_key", "second_tenant", "second_api_key", "reviewer", "people", "admin"),
+    ]
+    with unscoped("looking at what was written"):
+        for person in access["people"]:
+            member = Membership.objects.get(user__email=person["email"], tenant__slug=person["tenant"])
+            assert (member.role, member.groups) == (person["role"], person["groups"])
+            assert not member.user.has_usable_password()
+    assert access["reviewer"]["email"] == access["people"][0]["email"]
     assert access["base_url"] == "http://127.0.0.1:8000"
     for tenant, key in [("tenant", "api_key"), ("second_tenant", "second_api_key")]:
         caller = find_caller(key_text=access[key])
@@ -98,6 +106,19 @@ def test_two_files_do_not_take_each_other_s_keys(tmp_path: Path) -> None:
     assert one["api_key"] != other["api_key"]
     assert make(tmp_path / "one.json")["api_key"] == one["api_key"]
     assert make(tmp_path / "other.json")["api_key"] == other["api_key"]
+
+
+def test_accounts_of_the_sign_in_for_development_move_to_where_it_listens_now(tmp_path: Path) -> None:
+    here = "http://127.0.0.1:{}/development"
+    make(tmp_path / "demo.json", development_issuer=here.format(4001))
+    rita = User.objects.get(email="rita@acme.example")
+    for issuer in (here.format(4001), "http://127.0.0.1:4001/realm", "https://login.example/development"):
+        Identity.objects.create(user=rita, issuer=issuer, subject="rita@acme.example")
+    make(tmp_path / "demo.json", development_issuer=here.format(4002))
+    known = [*Identity.objects.order_by("issuer").values_list("issuer", flat=True)]
+    assert known == ["http://127.0.0.1:4001/realm", here.format(4002), "https://login.example/development"]
+    make(tmp_path / "demo.json")
+    assert [*Identity.objects.order_by("issuer").values_list("issuer", flat=True)] == known
 
 
 def test_outside_of_development_it_is_refused_and_nothing_is_made(tmp_path: Path, settings: Settings) -> None:

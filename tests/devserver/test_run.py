@@ -7,11 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from devserver import folders, processes
+from tests.support.development_sign_in import ask_to_sign_in, browser, choose, post_form
 from tests.support.process_ends import eventually, is_gone
+from tests.support.typed import typed
+
+README = (folders.CHECKOUT / "README.md").read_text(encoding="utf-8")
 
 
 def free_name() -> str:
@@ -100,9 +105,9 @@ def test_everything_comes_up_a_killed_part_comes_back_and_sigterm_ends_it_all(
 ) -> None:
     said = read_until(run, "Ctrl-C stops everything")
     assert any("Steps may call this machine" in line for line in said)
-    assert "The inbox opens once a sign-in is set up: docs/howto/sign-in.md" in said
+    assert any(line.startswith("Sign in to the inbox as Rita Reviewer") for line in said)
     up = [line.split()[0] for line in said if re.search(r"^\S+ +up\b", line)]
-    assert up == ["postgres", "valkey", "api", "worker", "beat"]
+    assert up == ["postgres", "valkey", "api", "worker", "beat", "sign-in"]
     access = json.loads((folders.CHECKOUT / ".data" / name / "demo.json").read_text())
     assert access["base_url"] == f"http://127.0.0.1:{port}"
     assert get(port, "/healthz").startswith(b"HTTP/1.0 200")
@@ -113,8 +118,10 @@ def test_everything_comes_up_a_killed_part_comes_back_and_sigterm_ends_it_all(
     assert answers == {"API": 404, "API docs": 200, "Inbox": 302, "Console": 302}
     assert f"http://127.0.0.1:{port}" in get(port, "/api/schema/").decode(), "what links begin with"
 
+    decide_as_the_readme_says(port, access)
+
     parts = pids_below(run.pid)
-    assert len(parts) == 5
+    assert len(parts) == 6
     os.kill(next(pid for args, pid in parts.items() if " worker " in args), signal.SIGKILL)
     read_until(run, "was ended by SIGKILL; starting it again")
     assert read_until(run, "up")[-1].split() == ["worker", "up"]
@@ -125,6 +132,36 @@ def test_everything_comes_up_a_killed_part_comes_back_and_sigterm_ends_it_all(
     assert run.wait(10) == 0
     assert time.monotonic() - started_at < 10
     assert all(is_gone(pid) for pid in pids)
+
+
+def decide_as_the_readme_says(port: int, access: dict[str, Any]) -> None:
+    """Type the README's commands that ask a person, decide in the inbox as Rita, and see the run end."""
+    start, look = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)[3:]
+    (shown,) = re.findall(r'"output": (\{"pay".*?\}\}), \.\.\.', README)
+    url = f"http://127.0.0.1:{port}"
+    typed(start, folder=folders.CHECKOUT, url=url, key=access["api_key"])
+
+    def newest() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(typed(look, folder=folders.CHECKOUT, url=url, key=access["api_key"]))
+        newest: dict[str, Any] = found["data"][0]
+        return newest
+
+    assert eventually(lambda: newest()["status"] == "waiting", seconds=20)
+    with browser(url) as rita:
+        assert "Acme Ltd · Rita Reviewer" in choose(rita, ask_to_sign_in(rita), "rita@acme.example").text
+        (task,) = re.findall(r'href="(/inbox/tasks/[^"]+)"', rita.get("/inbox/?box=groups").text)
+        page = rita.get(task)
+        assert "Refund of 120 EUR for Ann?" in page.text
+        decided = post_form(rita, page, f"{task}decide/", {"decision": "approved"})
+        assert "The run goes on." in decided.text
+    assert eventually(lambda: newest()["status"] == "completed", seconds=20)
+    assert newest()["output"] == json.loads(shown)
+    with browser(url) as gina:
+        assert "Globex Corp · Gina Globex" in choose(gina, ask_to_sign_in(gina), access["people"][2]["email"]).text
+        assert gina.get(task).status_code == 404, "another tenant's task"
+    with browser(url) as stranger:
+        refused = choose(stranger, ask_to_sign_in(stranger), "nobody@acme.example")
+        assert (refused.status_code, "NOT_INVITED" in refused.text) == (403, True)
 
 
 def test_a_run_killed_while_it_starts_leaves_no_process(run: subprocess.Popen[str]) -> None:

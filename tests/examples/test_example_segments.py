@@ -15,11 +15,12 @@ def read(path: Path) -> dict[str, Any]:
     return segment
 
 
-def test_there_are_seventeen_small_ones_two_whole_ones_and_the_greeting() -> None:
+def test_there_are_eighteen_small_ones_two_whole_ones_and_the_greeting() -> None:
     assert [path.relative_to(EXAMPLES).as_posix() for path in FILES] == [
         "greeting_step/segment.json",
         "return_desk/segment.json",
         "segments/approval_loop.json",
+        "segments/approve_refund.json",
         "segments/ask_model.json",
         "segments/compensate_and_report.json",
         "segments/due_in_days.json",

@@ -25,6 +25,8 @@ BUILT = (
     *("translate_with_quorum", "triage"),
 )
 """Shown in ``test_run_what_people_build.py``, against servers that behave badly."""
+ASKING = ("approve_refund",)
+"""Shown below: a person decides."""
 pytestmark = pytest.mark.django_db
 
 
@@ -69,7 +71,9 @@ def with_shop(example: dict[str, Any], shop: Shop) -> dict[str, Any]:
 
 
 def test_none_is_left_out() -> None:
-    assert sorted(path.stem for path in (EXAMPLES / "segments").glob("*.json")) == sorted([*NAMES, *WAITING, *BUILT])
+    assert sorted(path.stem for path in (EXAMPLES / "segments").glob("*.json")) == sorted(
+        [*NAMES, *WAITING, *BUILT, *ASKING]
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,6 +84,32 @@ def test_a_small_segment_gives_what_it_promises(platform: Platform, shop: Shop, 
     assert (verdict["valid"], verdict["findings"]) == (True, [])
     example = segment["metadata"]["example"]
     assert platform.output(segment, with_shop(example, shop)) == example["output"]
+
+
+@pytest.mark.parametrize(
+    ("decision", "changes", "paid"),
+    [("approved", {}, 120), ("modified", {"amount": 90.5}, 90.5), ("rejected", {}, None)],
+)
+def test_a_refund_is_paid_as_a_person_decides(
+    platform: Platform, decision: str, changes: dict[str, Any], paid: float | None
+) -> None:
+    segment = read(EXAMPLES / "segments" / "approve_refund.json")
+    verdict = platform.validate(segment)
+    assert (verdict["valid"], verdict["findings"]) == (True, [])
+    example = segment["metadata"]["example"]
+    run = platform.start(segment, example["input"])
+    task = platform.task(run)
+    assert task["title"] == "Refund of 120 EUR for Ann?"
+    changed = {"data": {**task["data"], **changes}} if changes else {}
+    platform.complete(task, decision, comment="As agreed.", **changed)
+    over = platform.over(run)
+    if paid is None:
+        assert (over["error"]["code"], over["error"]["message"]) == (
+            "REFUND_REFUSED",
+            "The refund was refused: As agreed.",
+        )
+    else:
+        assert over["output"] == {"pay": {**example["output"]["pay"], "amount": paid, "decision": decision}}
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import secrets
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -12,16 +14,37 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from foundation.scope import unscoped
 from kernel.types import Json
 from tenants.errors import KeyRefused
-from tenants.models import ApiKey, Membership, Tenant, User
+from tenants.models import ApiKey, Identity, MemberRole, Membership, Tenant, User
 from tenants.selectors import find_caller
 from tenants.services import create_api_key, create_tenant, revoke_api_key
 from tenants.types import SCOPES
 
 FIRST: Final = ("acme", "Acme Ltd")
 SECOND: Final = ("globex", "Globex Corp")
+TENANTS: Final = ((FIRST, "api_key"), (SECOND, "second_api_key"))
+"""Each with the member of the file that has its key."""
 ADMIN: Final = "admin"
-REVIEWER: Final = "rita@acme.example"
-REVIEWER_GROUPS: Final = ("return_desk",)
+
+
+class DemoPerson(NamedTuple):
+    """A member of a demo tenant, who has no password: a key acts for them, or they sign in."""
+
+    tenant: str
+    email: str
+    first_name: str
+    last_name: str
+    role: MemberRole
+    groups: tuple[str, ...] = ()
+
+
+REVIEWER: Final = DemoPerson(
+    "acme", "rita@acme.example", "Rita", "Reviewer", MemberRole.REVIEWER, groups=("return_desk",)
+)
+PEOPLE: Final = (
+    REVIEWER,
+    DemoPerson("acme", "adam@acme.example", "Adam", "Admin", MemberRole.ADMIN),
+    DemoPerson("globex", "gina@globex.example", "Gina", "Globex", MemberRole.REVIEWER),
+)
 
 
 class Command(BaseCommand):
@@ -30,6 +53,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--base-url", required=True, help="where the API is reached")
         parser.add_argument("--output", type=Path, default=Path(".data/demo.json"), help="the file to write")
+        parser.add_argument(
+            "--development-issuer", default="", help="where the sign-in for development listens this time"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEVELOPMENT:
@@ -37,13 +63,17 @@ class Command(BaseCommand):
         output: Path = options["output"]
         before = _read(output)
         with unscoped("demo tenants are made for the whole installation"):
+            keys = [_key_of(_tenant(*names), before.get(place), output) for names, place in TENANTS]
+            members = [_member(person) for person in PEOPLE]
+            _move_accounts(options["development_issuer"])
             access = {
                 "base_url": options["base_url"],
                 "tenant": FIRST[0],
-                "api_key": _key_of(_tenant(*FIRST), before.get("api_key"), output),
+                "api_key": keys[0],
                 "second_tenant": SECOND[0],
-                "second_api_key": _key_of(_tenant(*SECOND), before.get("second_api_key"), output),
-                "reviewer": {"email": REVIEWER, "member_id": str(_reviewer().id)},
+                "second_api_key": keys[1],
+                "reviewer": {"email": REVIEWER.email, "member_id": str(members[0].id)},
+                "people": [person._asdict() for person in PEOPLE],
                 "admin": {"username": ADMIN, "password": _password(before.get("admin"))},
             }
         _write(output, access)
@@ -73,18 +103,27 @@ def _works(key_text: str, tenant: Tenant) -> bool:
     return caller.tenant == tenant and set(caller.scopes) == set(SCOPES)
 
 
-def _reviewer() -> Membership:
-    """Give the person at the first tenant's return desk, who has no password: a key acts for them, or they sign in."""
-    person, created = User.objects.get_or_create(
-        username=REVIEWER, defaults={"email": REVIEWER, "first_name": "Rita", "last_name": "Reviewer"}
-    )
+def _member(wanted: DemoPerson) -> Membership:
+    """Return the member, made where they are not there; what was changed since stays."""
+    names = {"email": wanted.email, "first_name": wanted.first_name, "last_name": wanted.last_name}
+    person, created = User.objects.get_or_create(username=wanted.email, defaults=names)
     if created:
         person.set_unusable_password()
         person.save(update_fields=["password"])
     member, _ = Membership.objects.get_or_create(
-        tenant=Tenant.objects.get(slug=FIRST[0]), user=person, defaults={"groups": list(REVIEWER_GROUPS)}
+        tenant=Tenant.objects.get(slug=wanted.tenant),
+        user=person,
+        defaults={"role": wanted.role, "groups": list(wanted.groups)},
     )
     return member
+
+
+def _move_accounts(issuer: str) -> None:
+    """Have the accounts of earlier starts belong to this one's sign-in, which listens at another port each time."""
+    if issuer:
+        url = urlsplit(issuer)
+        anywhere = rf"^{re.escape(f'{url.scheme}://{url.hostname}')}:[0-9]+{re.escape(url.path)}$"
+        Identity.objects.filter(issuer__regex=anywhere).update(issuer=issuer)
 
 
 def _password(written: Json) -> str:
