@@ -2,7 +2,7 @@
 # Paths are relative to this file's folder, so a folder name with spaces does no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check fix bench pairs chaos soak browser clients lock
+.PHONY: help venv run demo test check fix bench pairs chaos soak browser pictures clients lock
 .DELETE_ON_ERROR:
 
 # The settings refuse to start without a secret unless development is asked for.
@@ -19,7 +19,7 @@ READY = .venv/.ready
 REQUIREMENTS = .venv/.requirements
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 venv: $(READY) ## set up .venv (every other target does this when needed)
 
@@ -60,6 +60,9 @@ chaos: $(READY) ## parts broken under load: nothing is lost; ONLY=worker_killed 
 
 browser: $(READY) ## the inbox in Chromium, wide and on a phone; pictures are left in .data/browser
 	@exec .venv/bin/python -m pytest -m browser -p no:xdist tests/browser
+
+pictures: $(READY) ## the pictures of docs/pictures anew, of a platform with the examples' data; needs Chromium
+	@exec .venv/bin/python -m tests.browser.take_pictures
 
 clients: $(READY) ## the API's description judged by redocly and spectral, fuzzed by Schemathesis; TypeScript and Python clients made of it drive a live stack
 	@exec .venv/bin/python -m pytest -m slow -p no:xdist -rs tests/clients

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-WIDTH: Final = 184
+WIDTH: Final = 200
 HEIGHT: Final = 56
 GAP: Final = 24
 RISE: Final = 76

@@ -200,3 +200,16 @@ def test_every_file_on_the_way_to_a_first_change_is_there() -> None:
     named = [name for name in re.findall(r"`([\w./]+/[\w.]+\.py)`", page) if "<" not in name]
     assert len(named) > 12
     assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_every_picture_of_the_docs_is_small_and_shown_and_every_one_shown_is_there() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    shown = {
+        (page.parent / name).resolve()
+        for page in pages
+        for name in re.findall(r"!\[[^\]]+\]\(([^)]+\.png)\)", page.read_text(encoding="utf-8"))
+    }
+    pictures = {path.resolve(): path.stat().st_size for path in (ROOT / "docs").rglob("*.png")}
+    assert len(pictures) >= 5
+    assert shown == set(pictures)
+    assert max(pictures.values()) < 150_000

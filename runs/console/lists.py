@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -130,7 +130,16 @@ def _line(event: Any) -> JournalLine:
 def _reason(item: Json) -> str:
     if not isinstance(item, dict):
         return str(item)
-    until = f" until {item['until']}" if item.get("until") else ""
+    until = f" until {_shown_time(str(item['until']))}" if item.get("until") else ""
+    kind = item.get("kind", "something")
     whose = f" of {item['host']}" if item.get("host") else ""
     why = f", after {item['last_failure']}" if item.get("last_failure") else ""
-    return f"{item.get('kind', 'something')}{whose}{until}{why}"
+    return f"{'a person' if kind == 'human' else kind}{whose}{until}{why}"
+
+
+def _shown_time(text: str) -> str:
+    """Write a time to the second, in UTC; what is none stays as it is."""
+    try:
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return text

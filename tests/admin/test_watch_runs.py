@@ -62,7 +62,14 @@ def test_the_list_shows_status_segment_duration_and_what_is_waited_for(console: 
     with unscoped("rows for a test"):
         type(over).objects.filter(pk=over.pk).update(started_at=begun, ended_at=begun + timedelta(seconds=125))
     page = console.get(RUNS).text
-    for shown in ["Waiting", "retry until 2030-01-01", "Completed", "2 min 5 s", "Greet r1", "Acme (acme)"]:
+    for shown in [
+        "Waiting",
+        "retry until 2030-01-01 00:00:00 UTC",
+        "Completed",
+        "2 min 5 s",
+        "Greet r1",
+        "Acme (acme)",
+    ]:
         assert shown in page
 
 
@@ -83,6 +90,13 @@ def test_the_list_shows_status_segment_duration_and_what_is_waited_for(console: 
                 ],
             },
             "circuit of crm:443 until noon, after HTTP_STATUS 503",
+        ),
+        (
+            {
+                "status": RunStatus.WAITING,
+                "waiting_for": [{"kind": "human", "until": "2030-01-01T02:00:00.5+02:00", "ref": "ask#1"}],
+            },
+            "a person until 2030-01-01 00:00:00 UTC",
         ),
         ({"status": RunStatus.WAITING, "waiting_for": ["slot"]}, "slot"),
         ({"status": RunStatus.RUNNING}, ""),

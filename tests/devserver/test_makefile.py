@@ -20,6 +20,7 @@ PROMISED = {
     "pairs",
     "chaos",
     "browser",
+    "pictures",
     "clients",
     "lock",
 }
