@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from devserver.sign_in.people import Account
+from devserver.sign_in.people import DevelopmentAccount
 
 STYLE = (
     "*{box-sizing:border-box}:root{color-scheme:light dark}"
@@ -15,7 +15,7 @@ STYLE = (
 )
 
 
-def choice_page(people: Sequence[Account], *, asked: Mapping[str, str], problem: str = "") -> str:
+def choice_page(people: Sequence[DevelopmentAccount], *, asked: Mapping[str, str], problem: str = "") -> str:
     """Write the page: a button for each person, and a field for the e-mail of somebody who was invited.
 
     Args:

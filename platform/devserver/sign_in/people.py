@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Account:
+class DevelopmentAccount:
     """Somebody with an account here.
 
     Attributes:
@@ -34,10 +34,10 @@ class Account:
         return {"sub": self.email, "email": self.email, "email_verified": True, **told}
 
 
-def read_people(path: Path) -> list[Account]:
+def read_people(path: Path) -> list[DevelopmentAccount]:
     """Read the people of the demo, anew each time: the file is written before this process and perhaps again."""
     return [
-        Account(
+        DevelopmentAccount(
             email=entry["email"],
             first_name=entry["first_name"],
             last_name=entry["last_name"],
@@ -47,7 +47,7 @@ def read_people(path: Path) -> list[Account]:
     ]
 
 
-def find_person(people: list[Account], email: str) -> Account | None:
+def find_person(people: list[DevelopmentAccount], email: str) -> DevelopmentAccount | None:
     """Find who is meant by an e-mail; somebody else, who may have been invited, has just that e-mail.
 
     Returns:
@@ -57,4 +57,4 @@ def find_person(people: list[Account], email: str) -> Account | None:
     name, at, host = wanted.partition("@")
     if not (name and at and host and wanted.isascii() and wanted.isprintable()):
         return None
-    return next((person for person in people if person.email == wanted), Account(email=wanted))
+    return next((person for person in people if person.email == wanted), DevelopmentAccount(email=wanted))

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from devserver.sign_in.page import choice_page, refusal_page
-from devserver.sign_in.people import Account, find_person
+from devserver.sign_in.people import DevelopmentAccount, find_person
 
 CODE_SECONDS = 60.0
 TOKEN_SECONDS = 300
@@ -49,7 +49,7 @@ class ProviderAnswer:
 class _Grant:
     """A choice that a code stands for."""
 
-    person: Account
+    person: DevelopmentAccount
     asked: Fields
     until: float
 
@@ -62,7 +62,13 @@ class DevelopmentProvider:
     """
 
     def __init__(
-        self, *, issuer: str, client_id: str, client_secret: str, api_port: int, people: Callable[[], list[Account]]
+        self,
+        *,
+        issuer: str,
+        client_id: str,
+        client_secret: str,
+        api_port: int,
+        people: Callable[[], list[DevelopmentAccount]],
     ) -> None:
         """Make a provider that sends people back to one platform.
 
