@@ -9,7 +9,12 @@ import celery.apps.worker
 from celery import Celery, signals
 from django.conf import settings
 
-from llmteam.preflight import stop_where_database_refuses, stop_where_redis_refuses, stop_where_settings_are_wrong
+from llmteam.preflight import (
+    stop_where_database_refuses,
+    stop_where_redis_refuses,
+    stop_where_settings_are_wrong,
+    stop_where_wrong,
+)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmteam.settings")
 # Django's checks of routes and models load all that a web process has; a worker that takes over has no time for it.
@@ -33,8 +38,13 @@ def keep_the_log_in_json(instance: Any, **_: Any) -> None:
 
 
 @signals.worker_init.connect
-def look_at_the_servers(**_: Any) -> None:
-    """End a worker whose database or Redis refuses its setting; one that is away is waited for."""
+def look_before_the_work(**_: Any) -> None:
+    """End a worker whose database or Redis refuses its setting, or whose settings name what is not there."""
+    from runs.engine.middleware import listed_middleware  # noqa: PLC0415 - Django is set up now, and was not before
+    from runs.runtime import the_runtime  # noqa: PLC0415 - as above
+
+    stop_where_wrong(listed_middleware)
+    stop_where_wrong(the_runtime)
     # As the engine connects: a pooler that is not called one refuses settings at the start.
     options = "" if settings.DATABASE_POOLED else "-c timezone=UTC"
     stop_where_database_refuses("DATABASE_URL", settings.DATABASES["default"], options=options)

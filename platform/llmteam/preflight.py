@@ -4,7 +4,7 @@ import logging
 import re
 import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import psycopg
@@ -111,7 +111,7 @@ def stop_where_database_refuses(setting: str, told: Mapping[str, Any], *, option
     except psycopg.Error as error:
         words = in_one_line(error)
         if is_refused_by_database(words):
-            _stop(setting, words)
+            _stop(f"{setting} cannot be honoured: {words}")
         log.warning("%s: the database is away and is waited for: %s", setting, words)
 
 
@@ -125,8 +125,20 @@ def stop_where_redis_refuses(url: str) -> None:
     except (redis.RedisError, OSError) as error:
         words = in_one_line(error)
         if is_refused_by_redis(error):
-            _stop("REDIS_URL", words)
+            _stop(f"REDIS_URL cannot be honoured: {words}")
         log.warning("REDIS_URL: Redis is away and is waited for: %s", words)
+
+
+def stop_where_wrong(look: Callable[[], object]) -> None:
+    """Look at what a setting names.
+
+    Raises:
+        SystemExit: ``look`` has raised ``ImproperlyConfigured``; the log has its sentence.
+    """
+    try:
+        look()
+    except ImproperlyConfigured as error:
+        _stop(str(error))
 
 
 def in_one_line(error: Exception) -> str:
@@ -134,6 +146,6 @@ def in_one_line(error: Exception) -> str:
     return " ".join(str(error).removeprefix("connection failed: ").removeprefix("connection is bad: ").split())
 
 
-def _stop(setting: str, words: str) -> None:
-    log.critical("%s cannot be honoured: %s", setting, words)
+def _stop(sentence: str) -> None:
+    log.critical("%s", sentence)
     raise SystemExit(1)

@@ -16,12 +16,12 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 DEBUG = environment.flag("DEBUG", default=False)
 DEVELOPMENT = environment.flag("LLMTEAM_DEVELOPMENT", default=False)
 _BUILT_IN_SECRET = "development-only-" * 4
-SECRET_KEY = environment.text("SECRET_KEY", _BUILT_IN_SECRET if DEVELOPMENT or DEBUG else "")
+SECRET_KEY = environment.secret(
+    "SECRET_KEY", _BUILT_IN_SECRET if DEVELOPMENT or DEBUG else "", weak_allowed=DEVELOPMENT or DEBUG
+)
 HAS_BUILT_IN_SECRET = SECRET_KEY == _BUILT_IN_SECRET
-if not SECRET_KEY:
-    raise ImproperlyConfigured("SECRET_KEY is not set. Set it to 50 random characters, or LLMTEAM_DEVELOPMENT=1.")
 SECRET_KEYS = environment.keys("SECRET_KEYS", derived_from=SECRET_KEY if DEVELOPMENT or DEBUG else "")
-ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
@@ -46,7 +46,7 @@ INSTALLED_APPS = [
     "runs",
     "humantasks",
     "llmteam",
-    *environment.words("EXTRA_APPS"),
+    *environment.packages("EXTRA_APPS"),
 ]
 
 MIDDLEWARE = [
@@ -80,17 +80,21 @@ CORS_EXPOSE_HEADERS = [
 ]  # fmt: skip
 CORS_PREFLIGHT_MAX_AGE = 600
 
-PUBLIC_URL = environment.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")  # what links in mails begin with
+PUBLIC_URL = environment.base_url("PUBLIC_URL", "http://127.0.0.1:8000")  # what links in mails begin with
 if HAS_BUILT_IN_SECRET and not all(map(is_loopback, [*ALLOWED_HOSTS, urlsplit(PUBLIC_URL).hostname or ""])):
     raise ImproperlyConfigured(
         "SECRET_KEY is the built-in one of development, which everybody knows, but ALLOWED_HOSTS or PUBLIC_URL name "
         "more than this machine. Set SECRET_KEY to 50 random characters."
     )
-DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "llmteam@localhost")
+DEFAULT_FROM_EMAIL = environment.mailbox("DEFAULT_FROM_EMAIL", "llmteam@localhost")
 EMAIL_HOST = environment.text("EMAIL_HOST", "")
 EMAIL_PORT = environment.whole("EMAIL_PORT", 25, least=1, most=65535)
 EMAIL_HOST_USER = environment.text("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = environment.text("EMAIL_HOST_PASSWORD", "")
+if bool(EMAIL_HOST_USER) != bool(EMAIL_HOST_PASSWORD) or (EMAIL_HOST_USER and not EMAIL_HOST):
+    raise ImproperlyConfigured(
+        "EMAIL_HOST_USER, EMAIL_HOST_PASSWORD and EMAIL_HOST go together: one of them is missing."
+    )
 EMAIL_USE_TLS = environment.flag("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = environment.number("EMAIL_TIMEOUT", 10, least=1, most=120)
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
@@ -120,7 +124,7 @@ DATABASE_POOLED = environment.flag("DATABASE_POOLED", default=False)
 DATABASES = {"default": environment.database("DATABASE_URL", pooled=DATABASE_POOLED)}
 # Where a session lasts longer than a transaction. None: at DATABASE_URL, unless that is a pooler's.
 DATABASE_DIRECT = environment.database("DATABASE_DIRECT_URL") if environment.text("DATABASE_DIRECT_URL", "") else None
-REDIS_URL = environment.text("REDIS_URL", "redis://127.0.0.1:1/0")
+REDIS_URL = environment.redis("REDIS_URL", "redis://127.0.0.1:1/0")
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "tenants.User"
@@ -130,6 +134,8 @@ OIDC_ISSUER = environment.issuer("OIDC_ISSUER", plain_allowed=DEVELOPMENT or DEB
 OIDC_CLIENT_ID = environment.text("OIDC_CLIENT_ID", "")
 OIDC_CLIENT_SECRET = environment.text("OIDC_CLIENT_SECRET", "")
 OIDC_SCOPES = environment.text("OIDC_SCOPES", "openid email profile")
+if "openid" not in OIDC_SCOPES.split():
+    raise ImproperlyConfigured("OIDC_SCOPES must have openid among them: without it no provider gives an ID token.")
 OIDC_EMAILS_VERIFIED = environment.flag("OIDC_EMAILS_VERIFIED", default=False)
 if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
     raise ImproperlyConfigured("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.")
@@ -247,8 +253,8 @@ except ValueError as error:
     raise ImproperlyConfigured(f"EGRESS_ALLOW_HOSTS and EGRESS_ALLOW_CIDRS cannot be honoured: {error}") from None
 EGRESS_CA_FILE = environment.certificates("EGRESS_CA_FILE")
 HTTP_HOST_CONCURRENCY = environment.whole("HTTP_HOST_CONCURRENCY", 100, least=1, most=10_000)
-HTTP_CLIENTS = environment.pairs("HTTP_CLIENTS")
-RUNTIME_SETUP = environment.words("RUNTIME_SETUP")
+HTTP_CLIENTS = environment.base_urls("HTTP_CLIENTS")
+RUNTIME_SETUP = environment.packages("RUNTIME_SETUP")
 
 STEP_REGISTRY = "runs.steps.registry.registry"
 # Outermost first; docs/howto/middleware.md says why in this order.
@@ -259,11 +265,11 @@ STEP_MIDDLEWARE: list[str] = [
     "runs.middleware.concurrency.Concurrency",
     "runs.middleware.circuit.CircuitBreaker",
     "runs.middleware.rate_limit.RateLimit",
-    *environment.words("EXTRA_STEP_MIDDLEWARE"),
+    *environment.packages("EXTRA_STEP_MIDDLEWARE"),
 ]
 CIRCUIT_COOLDOWN_SECONDS = environment.number("CIRCUIT_COOLDOWN_SECONDS", 30, least=0.1, most=3600)
 
-METRICS_TOKEN = environment.text("METRICS_TOKEN", "")
+METRICS_TOKEN = environment.bearer("METRICS_TOKEN")
 WORKER_METRICS_ADDRESS = environment.address("WORKER_METRICS_ADDRESS")
 
 REST_FRAMEWORK = {

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from runs.step_api.base import Emit, Middleware, Next, StepCall, Wait
@@ -13,13 +14,23 @@ from segments.catalog import StepType
 
 def build_middleware() -> tuple[Middleware, ...]:
     """Make the middleware of one host; a class is instantiated, so that it may keep what the host's runs share."""
-    return tuple(_made(path) for path in settings.STEP_MIDDLEWARE)
+    return tuple(one() if isinstance(one, type) else one for one in listed_middleware())
 
 
-def _made(path: str) -> Middleware:
-    listed: Any = import_string(path)
-    one: Middleware = listed() if isinstance(listed, type) else listed
-    return one
+def listed_middleware() -> list[Any]:
+    """Import what the settings list: functions and classes.
+
+    Raises:
+        ImproperlyConfigured: One is not there.
+    """
+    return [_imported(path) for path in settings.STEP_MIDDLEWARE]
+
+
+def _imported(path: str) -> Any:
+    try:
+        return import_string(path)
+    except ImportError as error:
+        raise ImproperlyConfigured(f"EXTRA_STEP_MIDDLEWARE names {path}, which cannot be imported.") from error
 
 
 def wrap(run: Next, middleware: Sequence[Middleware], step_type: StepType) -> Next:

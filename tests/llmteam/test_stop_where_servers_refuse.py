@@ -233,3 +233,16 @@ def test_a_redis_that_refuses_stops_every_kind_of_process(tmp_path: Path) -> Non
             sentence = words_of_a_start_that_stops(tmp_path, *argv, **address(login, number))
             assert "REDIS_URL cannot be honoured: " in sentence
             assert words in sentence
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("argv", "setting"), [(WORKER, "EXTRA_STEP_MIDDLEWARE"), (WORKER, "RUNTIME_SETUP"), (WEB, "RUNTIME_SETUP")]
+)
+def test_a_name_that_leads_nowhere_stops_the_start(tmp_path: Path, argv: tuple[str, ...], setting: str) -> None:
+    argv = (*argv, str(free_port())) if argv is WEB else argv
+    with started(tmp_path, *argv, **{setting: "tests.support.step_types.no_such"}) as (process, log):
+        assert process.wait(90) == 1, log.read_text()
+        sentence = f"{setting} names tests.support.step_types.no_such, which cannot be imported."
+        assert log.read_text().rstrip().endswith(sentence)
+        assert "Traceback" not in log.read_text()

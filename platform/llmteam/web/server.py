@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
 
 from llmteam.api.content import MAX_BODY_BYTES
-from llmteam.preflight import stop_where_database_refuses, stop_where_redis_refuses
+from llmteam.preflight import stop_where_database_refuses, stop_where_redis_refuses, stop_where_wrong
 from llmteam.web.channel import BoundedChannel, RefusedConnection
 from llmteam.web.connections import Connections, address_of, connections_that_fit
 from llmteam.web.proxies import Networks
@@ -129,8 +129,11 @@ class BoundedServer(Server):  # type: ignore[misc]  # daphne has no types
         self._ws_factory = factory
 
     def run(self) -> None:
-        """Serve until told to stop, and say so. Ends before it has begun where a server refuses its setting."""
+        """Serve until told to stop, and say so. Ends before it has begun where a setting cannot be honoured."""
+        from runs.runtime import the_runtime  # noqa: PLC0415 - the command is read before Django has loaded the models
+
         log.info("web process starts")
+        stop_where_wrong(the_runtime)
         stop_where_database_refuses("DATABASE_URL", settings.DATABASES["default"])
         stop_where_redis_refuses(settings.REDIS_URL)
         reactor.callWhenRunning(self.calm_stop.wait_for_signal)

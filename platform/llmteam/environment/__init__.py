@@ -1,0 +1,30 @@
+"""Typed readers of environment variables: a wrong value stops the start with a sentence."""
+
+from llmteam.environment.addresses import address, base_url, base_urls, hosts, issuer, mailbox, networks, origins
+from llmteam.environment.secrets import bearer, certificates, keys, secret
+from llmteam.environment.servers import database, redis
+from llmteam.environment.values import choice, flag, number, packages, text, whole, words
+
+__all__ = [
+    "address",
+    "base_url",
+    "base_urls",
+    "bearer",
+    "certificates",
+    "choice",
+    "database",
+    "flag",
+    "hosts",
+    "issuer",
+    "keys",
+    "mailbox",
+    "networks",
+    "number",
+    "origins",
+    "packages",
+    "redis",
+    "secret",
+    "text",
+    "whole",
+    "words",
+]
