@@ -17,7 +17,7 @@ from runs.models import Run
 
 SYSTEM: Final = "system"
 MAX_WAITING: Final = 2_000
-"""How many mails of a tenant wait at most; of what comes on top the console tells, and can send it."""
+"""Most mails of a tenant that wait; of what comes on top the console tells, and can send it."""
 TOO_MANY: Final = "Too many mails of this tenant are waiting."
 
 

@@ -53,7 +53,7 @@ DECISIONS: Final = {
     TaskType.INPUT: (Decision.APPROVED,),
     TaskType.CHOICE: (Decision.APPROVED,),
 }
-"""Which answers each type allows."""
+"""Answers that each type allows."""
 
 MISSING: Final = object()
 """Stands for data that was not sent; null is data."""

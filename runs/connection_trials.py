@@ -35,10 +35,10 @@ from tenants.models import Connection, Tenant
 
 TRIAL_SECONDS: Final = 15.0
 GRACE_SECONDS: Final = 1.0
-"""What is waited for keeps the time by itself, and says more of it; several waits are cut off this much later."""
+"""Time after which several waits are cut off: each keeps the time by itself, and says more of it."""
 MAX_TRIALS: Final = 2
 DAYS_OF_WARNING: Final = 30
-"""How long before a certificate expires a trial says so."""
+"""Days before a certificate expires from which on a trial says so."""
 _REFUSED: Final = frozenset((401, 403))
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _FINE: Final = frozenset(range(300, 500)) - _REFUSED - _REDIRECTS

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 Neighbours = Sequence[Sequence[int]]
 PASSES = 5
-"""How often the bits are looked through again before the tree is built instead, which costs as much as five times."""
+"""Most times the bits are looked through again before the tree is built instead, which costs as much as five times."""
 
 
 def single_bits(bits: int) -> Iterator[int]:

@@ -30,7 +30,7 @@ SCOPES_BY_ROLE: Final[Mapping[str, tuple[str, ...]]] = {
     "reviewer": ("tasks:read", "tasks:write", "runs:read"),
     "auditor": ("audit:read", "tasks:read", "runs:read", "segments:read", "tenant:read"),
 }
-"""What members may ask of the API, by their roles."""
+"""Scopes that members may ask of the API, by their roles."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ import platform
 import re
 import subprocess
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -159,6 +161,33 @@ def test_the_first_line_of_a_function_or_property_opens_with_no_question_but_whe
                 riddles.add(f"{path.relative_to(ROOT)}:{node.name}")
     assert count > 3000
     assert riddles == set()
+
+
+def test_the_line_below_a_constant_or_field_names_a_thing_or_says_whether() -> None:
+    engine = ("host", "journal", "run", "services.py", "store")
+    not_read_yet = tuple(f"runs/engine/{name}" for name in engine)
+    riddles, count = [], 0
+    for path in modules():
+        name = str(path.relative_to(ROOT))
+        if name.startswith(("tests/", *not_read_yet)):
+            continue
+        for above, text in lines_below(path):
+            count += 1
+            is_flag = text.startswith("Whether ") and "bool" in ast.unparse(getattr(above, "annotation", above))
+            if NO_NOUNS.match(text) and not is_flag:
+                riddles.append(f"{name}: {text}")
+    assert count > 400
+    assert riddles == []
+
+
+def lines_below(path: Path) -> Iterator[tuple[ast.stmt, str]]:
+    """The texts that stand below an assignment, as docstrings of constants and fields do."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Module | ast.ClassDef):
+            for above, below in pairwise(node.body):
+                value = below.value if isinstance(below, ast.Expr) else None
+                if isinstance(above, ast.Assign | ast.AnnAssign) and isinstance(value, ast.Constant):
+                    yield above, str(value.value)
 
 
 def test_no_page_is_cited_that_is_not_here() -> None:

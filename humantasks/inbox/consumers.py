@@ -32,7 +32,7 @@ LOOK_SECONDS: Final = 4.0
 PACE_SECONDS: Final = 1.0
 """The least time between two looks: whatever a tenant's runs do, one member's page costs three counts a second."""
 RECOUNT_SECONDS: Final = 8.0
-"""How long counts are taken as they are while no run of the tenant advances: time alone makes tasks late."""
+"""Longest time counts are taken as they are while no run of the tenant advances: time alone makes tasks late."""
 SIGNED_OUT: Final = 4401
 NO_MESSAGES: Final = 4400
 PROCESS_STOPS: Final = 4503

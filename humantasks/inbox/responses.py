@@ -30,7 +30,7 @@ from tenants.sign_in.sessions import choices, form_targets
 SOURCES: Final = {f"{kind}_src": "'self'" for kind in ("script", "style", "img", "font", "connect")}
 SEE_OTHER: Final = 303
 ZONE: Final = "zone"
-"""What a form says it was written in, and the cookie a page's script keeps the browser's zone in."""
+"""Name of the zone a form says it was written in, and of the cookie a page's script keeps the browser's zone in."""
 
 View = Callable[..., HttpResponse]
 

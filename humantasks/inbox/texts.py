@@ -37,7 +37,7 @@ DECISIONS: Final[Mapping[str, Words]] = {
     "modified": _("Changed"),
 }
 SENT: Final = _("Sent")
-"""What became of a task that asks for input: nobody approves anything there."""
+"""End of a task that asks for input: nobody approves anything there."""
 SENT_ALREADY: Final = _("This was sent already")
 ENDS: Final[Mapping[str, Words]] = {"timed_out": _("Timed out"), "cancelled": _("Cancelled")}
 REASONS: Final[Mapping[str, Words]] = {
@@ -55,7 +55,7 @@ OVER: Final[Mapping[str, Words]] = {
     "timed_out": _("The time for this is over"),
     "cancelled": _("This is not asked any more"),
 }
-"""Why a task takes no answer that ended without a decision."""
+"""Reasons why a task that ended without a decision takes no answer."""
 REFUSED: Final[Mapping[str, Words]] = {
     "TASK_OVER": _("This was decided already"),
     "TASK_CHANGED": _("This has changed since you opened it"),

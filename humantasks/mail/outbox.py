@@ -16,7 +16,7 @@ from kernel.clock import utc_now
 
 AT_ONCE: Final = 20
 LOOKED_AT: Final = 50
-"""How many of a tenant's mails are looked at for each that is sent: what nobody needs is put aside."""
+"""Mails of a tenant that are looked at for each that is sent: what nobody needs is put aside."""
 LEASE: Final = timedelta(minutes=5)
 """A process that has not told in this time what became of a mail counts as lost; the mail is sent again."""
 PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=40))

@@ -9,7 +9,7 @@ from humantasks.models import Notice
 
 MAX_SUBJECT_LENGTH = 200
 OF_A_MACHINE = {"Auto-Submitted": "auto-generated"}
-"""Who is away has no answer sent to a machine (RFC 3834)."""
+"""Mark of a machine: whoever is away has no answer sent to one (RFC 3834)."""
 
 
 def write_mail(notice: Notice) -> EmailMultiAlternatives:

@@ -116,7 +116,7 @@ class Question:
     sentence: str
     button: str
     counts: Sequence[tuple[str, int]]
-    """What is chosen, by what becomes of it; the first is what the act would touch."""
+    """Numbers of what is chosen, by what becomes of it; the first is what the act would touch."""
 
     @property
     def has_effect(self) -> bool:

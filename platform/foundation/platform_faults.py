@@ -17,7 +17,7 @@ DISK: Final = "disk"
 MEMORY: Final = "memory"
 
 _OF_THE_STATEMENT: Final = (psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError)
-"""What Postgres says of values and statements: whoever sent them made a mistake."""
+"""Errors by which Postgres refuses values and statements: whoever sent them made a mistake."""
 _OF_THE_SCHEMA: Final = frozenset({"42P01", "42703", "42883", "42704", "42501", "3D000", "3F000"})
 """Tables, columns, functions, objects, rights, databases, schemas that are missing: migrations or roles are behind."""
 _OF_A_POOLER: Final = frozenset({"26000", "42P05"})

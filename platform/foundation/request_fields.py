@@ -21,7 +21,7 @@ _JSON_TYPES: Final[tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], tupl
     (serializers.FloatField, (int, float)),
     (serializers.CharField, (str,)),
 )
-"""What JSON has for the fields for which Django REST framework takes more: 5 for a text, "5" for a number."""
+"""Types of JSON for the fields for which Django REST framework takes more: 5 for a text, "5" for a number."""
 
 
 _NEVER_BLANK: Final = (

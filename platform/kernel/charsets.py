@@ -80,7 +80,7 @@ _OF_SEVERAL_BYTES: Final = frozenset(
     )
 )
 _WITH_QUOTES: Final = {"iso8859-1": "cp1252", "iso8859-9": "cp1254"}
-"""What is meant where there are bytes that are rare controls in the charset named: all browsers read it so."""
+"""Charsets that are meant where there are bytes that are rare controls in the one named: all browsers read it so."""
 _RARE_CONTROLS: Final = re.compile(rb"[\x80-\x9f]")
 _PRINTABLE: Final = bytes(byte for byte in range(128) if byte in b"\t\r\n" or byte >= 32)
 _BEYOND_ASCII: Final = bytes(range(128, 256))
@@ -99,7 +99,7 @@ _IN_HTML: Final = re.compile(rb"""<meta\s[^>]*?charset\s*=\s*["']?([A-Za-z0-9._:
 _MAX_DECLARATION_LENGTH: Final = 200
 _MAX_HEAD_LENGTH: Final = 1_024
 _WIDER: Final = {"euc-jp": "llmteam.wider", "iso2022-jp": "llmteam.wider", "big5hkscs": "llmteam.wider"}
-"""How letters are read that a codec of Python's does not have, and browsers and Windows have under the same name."""
+"""Codecs for letters that one of Python's does not have, and browsers and Windows have under the same name."""
 _CELLS: Final = 94
 _CELLS_BELOW: Final = 63
 _ROWS_BELOW: Final = 62
@@ -107,7 +107,7 @@ _FOLLOWS: Final = 0x80
 _LEAD_OF_TWO: Final = 0xC0
 _BYTES_OF: Final = {0xC: 2, 0xD: 2, 0xE: 3, 0xF: 4}
 WIDE: Final = ("utf-16", "utf-32")
-"""How the names of codecs begin whose text holds zero bytes."""
+"""Beginnings of the names of codecs whose text holds zero bytes."""
 
 
 def label_of(content_type: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import Final
 from uuid_utils.compat import uuid7
 
 ID_FORM: Final = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-"""What ``parse_id`` takes, for those who want to tell others of it."""
+"""Form of what ``parse_id`` takes, for those who want to tell others of it."""
 
 
 def new_id() -> uuid.UUID:

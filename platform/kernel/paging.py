@@ -17,9 +17,9 @@ from kernel.ids import parse_id
 Row = TypeVar("Row")
 MAX_CURSOR_LENGTH = 200
 PAGE_BYTES: Final = 1024 * 1024
-"""Where a page ends, whatever number of rows was asked for; a row that is larger is a page of its own."""
+"""Bytes after which a page ends, whatever number of rows was asked for; a row that is larger is a page of its own."""
 READ_BYTES: Final = 4 * PAGE_BYTES
-"""How much is read for one page at most: what is too large to be shown is read before it is left out."""
+"""Most bytes read for one page: what is too large to be shown is read before it is left out."""
 
 
 class CursorRefused(Invalid):

@@ -12,7 +12,7 @@ from kernel.values import MalformedJson, parse_json
 
 MAX_BYTES_IN_PLACE: Final = 64 * 1024
 FUNCTION: Final = "parse_json"
-"""What the compute pool calls ``parse_bytes``."""
+"""Name of ``parse_bytes`` in the compute pool."""
 
 
 async def parse_untrusted_json(tenant: Hashable, data: bytes) -> Json:

@@ -34,7 +34,7 @@ _STRICT_OPTIONS = (
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 _SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _LONG_DIGITS = re.compile(r"[0-9.]{16}")
-"""What a number beyond 2^53 has whose digits are not kept."""
+"""Digits of a number beyond 2^53 that are not all kept."""
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _MAX_SAFE_DIGITS = len(str(MAX_SAFE_INTEGER))
 _BEYOND = MAX_SAFE_INTEGER + 1

@@ -31,7 +31,7 @@ from segments.definition.prompt_names import read_prompt_name
 MAX_TOOLS: Final = 20
 MAX_FALLBACKS: Final = 5
 PLACE: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-"""Where an argument goes in a tool's path."""
+"""Place of an argument in a tool's path."""
 MAX_TURNS: Final = 500
 MAX_STOPS: Final = 16
 _WRITTEN: Final = {
@@ -45,7 +45,7 @@ _WRITTEN: Final = {
     "tool_choice": "",
     "n": "",
 }
-"""What no ``extra`` may say, and what says it."""
+"""Members that no ``extra`` may have, each with what says it instead."""
 _IN_PATHS: Final = frozenset({"string", "integer", "number"})
 
 

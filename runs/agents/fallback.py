@@ -9,7 +9,7 @@ from runs.agents.config import AgentFallback, Occasion
 from runs.step_api.base import Defer, StepFailed, Usage
 
 _KEPT_DETAILS: Final = ("reason", "text", "characters", "errors")
-"""What failures tell of an answer that came, and was of no use."""
+"""Details that failures tell of an answer that came, and was of no use."""
 _NO_ROOM: Final = frozenset({"BUDGET_EXCEEDED", "PRICE_UNKNOWN"})
 
 

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 JSON: Final = "application/json"
 PIECE_BYTES: Final = 64 * 1024
-"""What is handed over at once: a caller has 15 seconds for it."""
+"""Bytes that are handed over at once: a caller has 15 seconds for them."""
 
 
 class ChunksResponse(Response):

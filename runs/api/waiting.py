@@ -24,7 +24,7 @@ from runs.models import OVER, Run, RunStatus
 from runs.selectors import get_run
 
 RESTS: Final = {RunStatus.PAUSED, RunStatus.STALLED, *OVER}
-"""Where only a person or nobody moves a run on: whoever waits is answered at once. Retries and timers pass."""
+"""Statuses out of which only a person leads, or nothing: whoever waits is answered at once. Retries and timers pass."""
 FOR_OTHERS: Final = {"human", "call"}
 """Kinds of waits that end when somebody outside does something."""
 

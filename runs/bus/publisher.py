@@ -12,7 +12,7 @@ from kernel.tasks import end_tasks
 
 SEND_SECONDS: Final = 1.0
 QUIET_SECONDS: Final = 2.0
-"""How long nothing is sent after a failure."""
+"""Time for which nothing is sent after a failure."""
 
 
 class Publisher:

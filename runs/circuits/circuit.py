@@ -11,14 +11,14 @@ from typing import Final
 from runs.circuits.protocol import BreakerReply, BreakerRequest, BreakerRules, BreakerVerdict, CallOutcome
 
 FREE_SECONDS: Final = 0.1
-"""How long a host all calls may go to is not asked about again; also how long successes are kept to be told."""
+"""Time for which a host all calls may go to is not asked about again, and for which successes are kept to be told."""
 POLL_SECONDS: Final = 0.1
-"""How often those who wait look whether another worker has learned something."""
+"""Pause between two looks of those who wait whether another worker has learned something."""
 SILENCE_SECONDS: Final = 0.4
-"""How long calls to a host that answers slowly wait for others; without a failure by then they go."""
+"""Time calls to a host that answers slowly wait for others; without a failure by then they go."""
 MAX_NAMED: Final = 64
 PROBED_SECONDS: Final = 1.0
-"""How long those come back later whose patience ends while a probe is under way."""
+"""Time after which those come back whose patience ends while a probe is under way."""
 
 Ask = Callable[[BreakerRequest], Awaitable[BreakerReply]]
 

@@ -11,7 +11,7 @@ PREFIX: Final = "llmteam:circuit:"
 INDEX: Final = "llmteam:circuits:"
 MAX_LISTED: Final = 1_000
 KEPT_SECONDS: Final = 900
-"""How long a breaker nobody uses is remembered beyond its longest cool-down."""
+"""Time for which a breaker nobody uses is remembered beyond its longest cool-down."""
 
 SCRIPT: Final = """
 local key, indexes = KEYS[1], {KEYS[2], KEYS[3]}

@@ -14,7 +14,7 @@ from segments.catalog import Role
 from segments.plan import FIRST_SEMANTICS, GatherPoint, PlanEdge, PlanStep, Strategy
 
 MAX_EDGE_ERRORS = 20
-"""How many failures of error edges a run's end tells."""
+"""Most failures of error edges that a run's end tells."""
 UNKNOWN_EDGE = 1 << 31
 """Sorts a failed branch behind the edges by which others arrived."""
 

@@ -33,7 +33,7 @@ class EventType(StrEnum):
 
 
 TASK_NEWS = frozenset({EventType.HUMAN_TASK_ASSIGNED, EventType.HUMAN_TASK_ESCALATED, EventType.HUMAN_TASK_COMPLETED})
-"""What may become of a human task once it is there."""
+"""Events that may become of a human task once it is there."""
 OF_TASKS = TASK_NEWS | {EventType.HUMAN_TASK_CREATED}
 USAGE = "usage"
 """Member of an outcome's payload: what model calls of the attempt took."""

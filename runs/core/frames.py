@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional
 from weakref import WeakValueDictionary
 
 Mark = tuple[str, int] | tuple[str, int, int | None]
-"""Whose tokens gather: step and activation; where values of different items must not meet, the item too."""
+"""Mark of tokens that gather: step and activation; where values of different items must not meet, the item too."""
 
 
 class Frame(NamedTuple):

@@ -25,14 +25,14 @@ from segments.expressions import Draws
 FUNCTION: Final = "step_work"
 COMPUTE: Final = "compute"
 PATIENCE_SECONDS: Final = 5.0
-"""How long an attempt waits here for room in the pool before it is put off."""
+"""Longest time an attempt waits here for room in the pool before it is put off."""
 AGAIN_SECONDS: Final = 0.1
 DEFER_SECONDS: Final = 1.0
 TURN_SECONDS: Final = 0.005
 PLACES: Final = 16
 """Of one tenant's attempts in a worker, how many have work in the pool at a time; it does one after the other."""
 _LEVELS: Final = {"inputs": 1, "run": 1, "tenant": 1, "steps": 2, "item": 0}
-"""How many levels of objects of a scope's facts are ours; below stand values."""
+"""Levels of objects of a scope's facts that are ours; below stand values."""
 
 
 _lines = Lines(PLACES)

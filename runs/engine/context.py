@@ -20,9 +20,9 @@ from segments.definition.prompt_names import read_prompt_name
 from tenants.connections.policy import policy_with
 
 IDLE_SECONDS: Final = 60.0
-"""How long a tenant's connections stay open on a host that has none of its runs."""
+"""Time for which a tenant's connections stay open on a host that has none of its runs."""
 FACTS_SECONDS: Final = 4.0
-"""How long connections are believed: a change holds everywhere within 5 s."""
+"""Time for which connections are believed: a change holds everywhere within 5 s."""
 
 
 class TenantContext:

@@ -13,15 +13,15 @@ from kernel.turns.rests import Rests
 from runs.engine.watchdog import Watchdog
 
 FREE_SECONDS: Final = 0.002
-"""What runs do in one round of the loop before the rest of them wait for their turns."""
+"""Time for runs in one round of the loop before the rest of them wait for their turns."""
 SLICE_SECONDS: Final = 0.002
-"""What those do together whose turn it is; with the work of one attempt on top it stays far below 20 ms."""
+"""Time for those together whose turn it is; with the work of one attempt on top it stays far below 20 ms."""
 ALONE_SECONDS: Final = 0.02
 """The same while all runs are one tenant's: the fewer rounds the work of many runs takes, the fewer commits."""
 RUN_SECONDS: Final = 0.005
-"""What one run does in one go while all are one tenant's."""
+"""Time for one run in one go while all are one tenant's."""
 SHARED_SECONDS: Final = 2.0
-"""How long the loop counts as shared after a second tenant's last run has gone."""
+"""Time for which the loop counts as shared after a second tenant's last run has gone."""
 SHARE: Final = 0.3
 """Processor seconds a second that a tenant's runs have where processors are short and another's have clearly less."""
 MAX_AT_ONCE: Final = 64

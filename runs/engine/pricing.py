@@ -18,7 +18,7 @@ from runs.usage.prices import LIST_PRICES, find_price
 
 PRICE_SECONDS = 60.0
 CAPS_SECONDS = 5.0
-"""How long what was read is believed; a new price or cap holds everywhere after that."""
+"""Time for which what was read is believed; a new price or cap holds everywhere after that."""
 KEPT_TENANTS = 2_000
 
 Fact = TypeVar("Fact")

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 BOUND_SECONDS: Final = 0.02
 PIECE_SECONDS: Final = 0.001
-"""What is done in less is not remembered."""
+"""Least duration that is remembered."""
 LOG_SECONDS: Final = 1.0
 """One line at most in this time; the metric counts all."""
 

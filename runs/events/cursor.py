@@ -31,7 +31,7 @@ NOW: Final = "now"
 FIRST_EVENTS: Final = 8
 STRETCH_EVENTS: Final = 100
 STRETCH_BYTES: Final = 256 * 1024
-"""How much is read at once: values may be large, so a little is read before much is."""
+"""Most bytes read at once: values may be large, so a little is read before much is."""
 _UNREAD: Final = ("run__input", "run__output", "run__error", "run__metadata", "run__waiting_for", "run__digest")
 _HIGHEST: Final = UUID(int=2**128 - 1)
 _LOWEST: Final = UUID(int=0)

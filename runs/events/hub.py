@@ -35,7 +35,7 @@ POLL_SECONDS: Final = 2.0
 POLL_SECONDS_WITHOUT_REDIS: Final = 1.0
 KEYS_SECONDS: Final = 8.0
 LINGER_SECONDS: Final = 10.0
-"""How long the look-out stays when nobody watches: the next watcher finds the subscription ready."""
+"""Time the look-out stays when nobody watches: the next watcher finds the subscription ready."""
 REDIS_SECONDS: Final = 2.0
 
 

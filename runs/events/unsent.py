@@ -19,7 +19,7 @@ from runs.metrics import SLOW_READERS_CUT
 
 WINDOW_SECONDS: Final = 15.0
 MIN_TAKEN: Final = 64 * 1024
-"""Who takes fewer bytes in 15 seconds, with more than that to take, does not read."""
+"""Bytes in 15 seconds below which a caller who has more to take counts as not reading."""
 LOOK_SECONDS: Final = 1.0
 
 

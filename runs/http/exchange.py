@@ -39,7 +39,7 @@ UNREAD = "With `response_as: none` it is not read."
 CUT = "The host sent more than its `Content-Length` says: the rest is left out."
 MADE = "The {method} was answered with status {status}, so it is not made again: see what it did."
 DONE_ALREADY = {"DELETE": (404, 409, 410, 412), "PUT": (409, 412)}
-"""What a host answers when it is asked again for what it has done."""
+"""Statuses by which a host answers that it has done already what it is asked again."""
 DONE_BEFORE = "An earlier attempt may have done it, if its answer was lost: see its `calls`."
 NOT_REPEATED = (
     f"{IN_DOUBT} Where the server honours the header Idempotency-Key, say `honours_idempotency_key: true`: "

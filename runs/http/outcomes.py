@@ -32,10 +32,10 @@ _NO_ANSWER: Final = re.compile(
 )
 """Words for an answer that did not come, whoever says them: its time ran out, its connection ended, it was none."""
 _LATE_UPSTREAM: Final = re.compile(rb"\b(?:upstream|stream|backend|origin)\b[^.]{0,40}(?:time-?out|timed out)")
-"""What gateways call themselves in a 408, which else is about the request."""
+"""Names gateways have for themselves in a 408, which else is about the request."""
 _AWS: Final = frozenset(("apigw-requestid", "x-amz-apigw-id", "x-amzn-requestid"))
 _AWS_TIME_OUT: Final = re.compile(rb'\s*\{\s*"message"\s*:\s*"service unavailable"\s*\}\s*')
-"""What API Gateway answers with 503 also where a server takes longer than it waits."""
+"""Body by which API Gateway answers with 503 also where a server takes longer than it waits."""
 _TELLS_ERROR: Final = re.compile(r".*error.*|proxy-status|grpc-message|warning")
 """Fields in which proxies say what happened (RFC 9209, Squid, Linkerd)."""
 _UNSEEN: Final = re.compile(rb"<(?:script|style)\b.*?(?:</(?:script|style)|\Z)|<[^<>]*>", re.DOTALL)

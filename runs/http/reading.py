@@ -20,10 +20,10 @@ from kernel.values import normalise, parse_json
 
 MAX_BYTES_IN_PLACE: Final = 64 * 1024
 FUNCTION: Final = "http_content"
-"""What the compute pool calls ``read_bytes``."""
+"""Name of ``read_bytes`` in the compute pool."""
 
 ResponseAs = Literal["auto", "json", "text", "none"]
-"""How an answer is read: by its type, as JSON, as text, or not at all."""
+"""Ways to read an answer: by its type, as JSON, as text, or not at all."""
 
 _BINARY: Final = re.compile(r"(image(?!/svg)|audio|video|font)/.*|application/(pdf|zip|gzip|x-tar|wasm)")
 _JSON: Final = re.compile(r"((application|text)/(x-)?)?json|.*\+json")

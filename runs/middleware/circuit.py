@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 KEPT_CIRCUITS: Final = 1_000
 PATIENCE_SECONDS: Final = 5.0
-"""How long a call waits while others find out whether its host is well; then it is deferred."""
+"""Longest time a call waits while others find out whether its host is well; then it is deferred."""
 BUSY_SECONDS: Final = 1.0
 CIRCUIT_OPEN: Final = "CIRCUIT_OPEN"
 

@@ -27,7 +27,7 @@ from runs.step_api.language_models import (
 
 DIALECT = "anthropic"
 PLACE = "stop_reason"
-"""Where a message says why it ended."""
+"""Member in which a message says why it ended."""
 HIGHEST_TEMPERATURE = 1.0
 
 _DELTAS = {

@@ -13,18 +13,18 @@ from runs.step_api.language_models import CompletionRequest, ToolCall
 
 DIALECT: Final = "openai"
 PLACE: Final = "finish_reason"
-"""Where a choice says why its answer ended."""
+"""Member in which a choice says why its answer ended."""
 CALLS: Final = "calls"
 BESIDE: Final = "images"
-"""Where OpenRouter has the pictures of a message."""
+"""Member in which OpenRouter has the pictures of a message."""
 MAX_LOOKS: Final = 64
-"""How often the arguments of a call are looked at for whether they are complete."""
+"""Most times the arguments of a call are looked at for whether they are complete."""
 REASONING: Final = ("reasoning_content", "reasoning")
 _THOUGHTS: Final = ("thinking", "reasoning")
 _OF_OTHERS: Final = ("message", "response", "candidates", "output", "generated_text", "completion", "delta", "done")
-"""What pieces have in formats other than this one, such as Ollama's own."""
+"""Members that pieces have in formats other than this one, such as Ollama's own."""
 SENT_BACK: Final = ("reasoning_content", "reasoning_details")
-"""What a service that gave them wants back with the calls of its tools."""
+"""Members that a service that gave them wants back with the calls of its tools."""
 
 
 _OF_PLAIN_TEXT: Final = frozenset(("content", "role"))

@@ -15,7 +15,7 @@ from runs.providers.errors import failed
 
 MAX_BYTES_IN_PLACE: Final = 64 * 1024
 FUNCTION: Final = "model_answer"
-"""What the compute pool calls ``decode_bytes``."""
+"""Name of ``decode_bytes`` in the compute pool."""
 
 _NOT_KEPT: Final = re.compile("[\\x00\\ud800-\\udfff]")
 _CUT: Final = re.compile("(?:[\\ud800-\\udbff]|[\\udcc2-\\udcf4][\\udc80-\\udcbf]{0,2})\\Z")

@@ -24,7 +24,7 @@ _THOUGHT: Final = re.compile(
 _FILLER: Final = "\0"
 
 Place: TypeAlias = tuple[int, int]
-"""Where something begins and ends in a text."""
+"""Beginning and end of something in a text."""
 
 
 @dataclass(frozen=True, slots=True)

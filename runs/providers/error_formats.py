@@ -28,7 +28,7 @@ _NAMES: Final = ("code", "type", "status", "error_code", "errorCode", "error_typ
 _FAULT: Final = re.compile("error|exception", re.IGNORECASE)
 """In the names of members that tell of a failure, in whichever format."""
 _OF_METADATA: Final = ("flagged_input",)
-"""What gateways keep beside an error that says what it is; a prompt that was flagged stays unread."""
+"""Members that gateways keep beside an error that says what it is; a prompt that was flagged stays unread."""
 _OF_ANSWERS: Final = frozenset(("choices", "content", "type", "usage"))
 _WAIT: Final = re.compile(r"(?:try again|retry)\b\D{0,20}((?:\d+(?:\.\d+)?\s?[a-z]*\s?)+)", re.IGNORECASE)
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s?([a-z]*)", re.IGNORECASE)

@@ -88,7 +88,7 @@ class ServiceError:
 
 
 _NOT_FOUND = "not_found_error"
-"""What Anthropic calls a model it does not have; llama.cpp's server calls any path so."""
+"""Anthropic's name for a model it does not have; llama.cpp's server calls any path so."""
 _BY_NAME = {
     "invalid_api_key": "LLM_AUTH_FAILED",
     "InvalidApiKey": "LLM_AUTH_FAILED",

@@ -31,7 +31,7 @@ _COMMENT: Final = re.compile(rb":[^\r\n]*[\r\n]*")
 _LONG_DIGITS: Final = re.compile(rb"[0-9]{16}")
 _LINE: Final = re.compile(r"\r\n|\n|\r")
 _FIELDS: Final = ("", "data", "event", "id", "retry")
-"""What a line may begin with; a comment begins with a colon."""
+"""Words a line may begin with; a comment begins with a colon."""
 _ERROR_FIELD: Final = re.compile(r"\A(?:error|err)\s{0,9}:", re.IGNORECASE)
 _KEEP_ALIVE: Final = re.compile(
     r":.{0,200}|[\"'\[]?(?:ping|pong|heart-?beat|keep-?alive|processing)[\"'\]]?\.{0,3}", re.IGNORECASE

@@ -19,12 +19,12 @@ ANY_PLACE: Final = (
     "stopReason",
     "status",
 )
-"""Where gateways write why an answer ended, beside the place of the format itself."""
+"""Members in which gateways write why an answer ended, beside the place of the format itself."""
 MAX_TOLD: Final = 16
 MAX_WORD_LENGTH: Final = 100
 _BESIDE: Final = "finish_details"
 _FILTERS: Final = "content_filter_results"
-"""Where Azure says what each of its filters did."""
+"""Member in which Azure says what each of its filters did."""
 _SAYING: Final = frozenset((*ANY_PLACE, _FILTERS))
 _FILTERED: Final = "content_filter"
 MAX_DEPTH: Final = 3

@@ -54,7 +54,7 @@ _NO_SCHEMA = re.compile(
 )
 """A service cannot hold a model to a schema, or not to this one, or not beside tools."""
 _NO_ROUTE = httpx.codes.NOT_FOUND
-"""What a gateway answers whose services all lack something."""
+"""Status of a gateway whose services all lack something."""
 _LIMITS = ("max_completion_tokens", "max_tokens")
 
 

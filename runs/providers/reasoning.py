@@ -5,7 +5,7 @@ from typing import Final
 from runs.providers.decoding import joined, unfinished
 
 MAX_BLOCKS: Final = 8
-"""How often a model may begin to think before it answers; whatever comes then is the answer."""
+"""Most times a model may begin to think before it answers; whatever comes then is the answer."""
 MAX_BLANKS: Final = 1_000
 """Characters that are held back to see whether an answer begins with reasoning."""
 _TAGS: Final = (

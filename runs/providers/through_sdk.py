@@ -26,17 +26,17 @@ GRACE_SECONDS = 0.25
 """The guarded client keeps the time; what it does not see, such as a slow token server, is cut off this much later."""
 
 AFTER_END_SECONDS = 5.0
-"""How long more is waited for behind the end of an answer, such as a count of tokens."""
+"""Time that is waited for more behind the end of an answer, such as a count of tokens."""
 HEARD_TOGETHER = EVENTS_AT_ONCE
 """So many pieces of an answer that come together are heard as one."""
 _NO_MORE = frozenset(("LLM_REPLY_UNREADABLE", "LLM_CONNECTION_FAILED", "LLM_TIMED_OUT"))
-"""What takes nothing away from an answer that has ended."""
+"""Failures that take nothing away from an answer that has ended."""
 _MAX_ADJUSTMENTS = 4
 _MAX_MODELS_KNOWN = 200
 _log = logging.getLogger(__name__)
 
 Lacks = frozenset[str]
-"""What a model does not take, by names of the wire format."""
+"""Parameters a model does not take, by names of the wire format."""
 
 STREAM = "stream"
 _NO_STREAM = re.compile(r"\bstream(?:ing|ed)?\b.{0,40}(?:not|un)\W?.{0,10}(?:support|allow|avail)", re.IGNORECASE)

@@ -27,7 +27,7 @@ from runs.step_api.retry_after import asked_wait, seconds_to_wait
 _LOGGERS = ("httpx", "openai", "anthropic")
 _METHOD = "POST"
 _SHOULD_RETRY = "x-should-retry"
-"""How OpenAI and Anthropic say that trying again is of no use."""
+"""Header by which OpenAI and Anthropic say that trying again is of no use."""
 _LEADING_ON = frozenset((httpx.codes.TEMPORARY_REDIRECT, httpx.codes.PERMANENT_REDIRECT))
 """Redirects that keep method and body; the others turn a question into a GET that asks nothing."""
 

@@ -161,7 +161,7 @@ async def _commit_nothing() -> None:
 Found: TypeAlias = Mapping[str, JsonOrText]
 """More names for a piece of work."""
 Compute: TypeAlias = "Callable[[str, Mapping[str, Any], Names, Found | None], Awaitable[Json]]"
-"""Does a piece of pure work: one of ``runs.work.functions.FUNCTIONS``, its arguments, names, and names that win."""
+"""Function that does a piece of pure work: one of ``runs.work.functions.FUNCTIONS``, its arguments, names, and names that win."""
 
 
 async def compute_here(function: str, arguments: Mapping[str, Any], names: Names, found: Found | None) -> Json:
@@ -301,7 +301,7 @@ class StepCall:
 
 
 Gate: TypeAlias = Callable[[StepCall, Endpoint], AbstractAsyncContextManager[None]]
-"""What every call to the outside passes: a limit, a circuit breaker."""
+"""Context that every call to the outside passes: a limit, a circuit breaker."""
 
 Next: TypeAlias = "Callable[[StepCall], Awaitable[Emit | Wait]]"
 Middleware: TypeAlias = "Callable[[StepCall, Next], Awaitable[Emit | Wait]]"

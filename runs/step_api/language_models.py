@@ -173,7 +173,7 @@ class ProviderFactory(Protocol):
     """Makes a provider: a class, as a rule. Making one opens nothing and imports no SDK."""
 
     default_base_url: str | None
-    """Where calls go when a connection names no address; None where it has to."""
+    """Address of calls when a connection names none; None where it has to."""
 
     def __call__(self, options: ProviderOptions) -> Provider:
         """Make the provider of one connection; it is kept and shared by all steps that use the connection."""

@@ -32,7 +32,7 @@ _OF_GRAPHQL: Final = frozenset(("query", "mutation", "document"))
 MAX_WRITTEN: Final = 64 * 1024
 """Characters of a text that is read as JSON to look into it."""
 MAX_DEPTH: Final = 4
-"""How deep JSON within texts of JSON is looked into."""
+"""Most levels of JSON within texts of JSON that are looked into."""
 _MEMBER: Final = re.compile(r'("([^"\\]{1,60})"\s{0,9}:\s{0,9})(?:"(?:[^"\\]|\\.)*"?|-?[0-9][0-9.eE+-]{0,60})')
 _PAIR: Final = re.compile(
     r"((?<![\w.\[\]%-])([\w.\[\]%-]{1,60})\s{0,3}[=:]\s{0,3})"

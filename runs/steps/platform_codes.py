@@ -6,7 +6,7 @@ FAMILIES: Final = (
     *("BUDGET_", "CIRCUIT_", "COMPUTE_", "CONFIG_", "CONNECTION_", "EGRESS_", "EXPRESSION_", "HTTP_", "HUMAN_TASK_"),
     *("LLM_", "OAUTH", "OWNER", "PAGE_", "PAGINATION_", "PROMPT_", "RESPONSE_", "RUN_", "STEP_", "VALUE_", "WAIT_"),
 )
-"""Whoever reads a code that begins so may rely on the platform having given it."""
+"""Beginnings of codes that only the platform gives, on which readers may rely."""
 OTHERS: Final = frozenset(
     {
         *("ACTIVATION_LIMIT", "ARGUMENTS_INVALID", "BODY_REFUSED", "BRANCH_FAILED", "ENGINE_ERROR", "HEADER_REFUSED"),

@@ -30,7 +30,7 @@ BUILTIN = (
 )
 
 TAKEN_FACTS: Final = frozenset({"output", ERROR_PORT, "resume_url"})
-"""What expressions read of every step."""
+"""Facts that expressions read of every step."""
 
 
 class StepRegistry:

@@ -19,7 +19,7 @@ from tenants.models import Tenant
 MAX_ROWS: Final = 10_000
 OPERATOR: Final = "The operator of the installation, on the tenant's page of the console."
 GROUPS: Final = {"day": ("day",), "segment": ("segment_id",), "model": ("provider", "model")}
-"""What usage can be told apart by, with the columns that takes."""
+"""Names by which usage can be told apart, with the columns that takes."""
 _SUM: Final = "sum_"
 _SUMS: Final = {
     f"{_SUM}{name}": Sum(name, default=0)
@@ -125,4 +125,4 @@ def _text(number: Decimal | int | None) -> str | None:
 
 
 LIMITS: Final = (_limits_of_runs, _limits_of_the_day)
-"""What knows limits; each is called in the tenant's scope."""
+"""Readers of limits; each is called in the tenant's scope."""

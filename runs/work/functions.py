@@ -120,4 +120,4 @@ WHAT: Final[dict[str, str]] = {
     "condition": "The condition takes",
     "conditions": "The conditions of the edges take",
 }
-"""How the sentence begins that says what was too much."""
+"""Beginning of the sentence that says what was too much."""

@@ -32,7 +32,7 @@ MAX_PATTERNS: Final = 50  # each takes up to 256 KiB while its schema is in use
 MAX_UNEVALUATED: Final = 5  # each inside another doubles the work
 
 OF_DECIMALS: Final = "(?!^[-+.]*$)"
-"""What pydantic 2.12 puts before the digits of a Decimal, to refuse signs and dots alone."""
+"""Expression that pydantic 2.12 puts before the digits of a Decimal, to refuse signs and dots alone."""
 
 _REFUSED: Final = {
     "$id": "the schema is used as it stands, without an address",
@@ -44,7 +44,7 @@ _REFUSED: Final = {
 
 _AN_OBJECT: Final = 'write an object, such as {"type": "string"}'
 _OLD_BOUNDS: Final[Mapping[Path, str]] = {("exclusiveMinimum",): "minimum", ("exclusiveMaximum",): "maximum"}
-"""Which were true or false beside the bound, up to the draft 4."""
+"""Keywords that were true or false beside the bound, up to the draft 4."""
 _ELSEWHERE: Final = {
     "nullable": 'name null among the types: `"type": ["string", "null"]`',
     "additionalItems": "write `items`, beside `prefixItems`",

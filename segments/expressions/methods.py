@@ -13,7 +13,7 @@ from segments.expressions.values import MadeList, equal, finite, named, need, ne
 WHITE_SPACE: Final = " \t\n\r\v\f\x1c\x1d\x1e\x1f" + "".join(filter(str.isspace, map(chr, range(0x80, 0x3001))))
 LINE_ENDS: Final = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 ASCII_SEPARATORS: Final = 10
-"""How many of either may stand in a text of ASCII."""
+"""Most of either that may stand in a text of ASCII."""
 
 
 def _text(value: Json, owner: str) -> str:

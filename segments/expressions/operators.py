@@ -189,7 +189,7 @@ OF_INTEGERS: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
 }
-"""What ``OPERATORS`` come to where both sides are integers, before the result is judged."""
+"""Results of ``OPERATORS`` where both sides are integers, before the result is judged."""
 OF_NUMBERS: dict[type[ast.cmpop], Callable[[Number, Number], bool]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -198,7 +198,7 @@ OF_NUMBERS: dict[type[ast.cmpop], Callable[[Number, Number], bool]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
-"""What ``COMPARISONS`` come to where both sides are numbers."""
+"""Results of ``COMPARISONS`` where both sides are numbers."""
 COMPARISONS: dict[type[ast.cmpop], Callable[[Fuel, Json, Json], bool]] = {
     ast.Eq: equal,
     ast.NotEq: lambda fuel, left, right: not equal(fuel, left, right),

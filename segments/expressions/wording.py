@@ -113,7 +113,7 @@ OF_DATES = dict.fromkeys(
     ("year", "month", "day", "hour", "minute", "second", "weekday", "getFullYear", "getMonth", "getDate", "getDay"),
     "a date is a text: `date_part(x, 'year')`",
 )
-"""What dates have in other languages, where they are no texts."""
+"""Members of dates in other languages, where they are no texts."""
 
 
 def date_hint(kind: str, name: str | None) -> str | None:

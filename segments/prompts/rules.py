@@ -9,7 +9,7 @@ from segments.expressions import ExpressionSyntaxError, parse_template
 
 MAX_CHARACTERS: Final = 100_000
 MAX_BRACES: Final = 2_000
-"""How many braces may open in a text: each may begin an expression."""
+"""Most braces that may open in a text: each may begin an expression."""
 
 
 @dataclass(frozen=True, slots=True)

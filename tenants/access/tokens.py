@@ -18,9 +18,9 @@ import orjson
 PREFIX: Final = "llmb_"
 LONGEST: Final = 1_000
 MAX_SECONDS: Final = 900
-"""How long a token may live. The reader holds every token to it, so none that was forged lasts longer."""
+"""Longest life of a token. The reader holds every token to it, so none that was forged lasts longer."""
 SKEW_SECONDS: Final = 60
-"""How far the clocks of two web processes may be apart."""
+"""Most that the clocks of two web processes may be apart."""
 
 
 @dataclass(frozen=True, slots=True)

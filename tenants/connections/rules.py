@@ -30,7 +30,7 @@ POINTERS: Final[Mapping[str, str]] = {
     "tls_certificate": "/tls/certificate",
     "tls_key": "/tls/key",
 }
-"""Where callers write what a connection keeps flat."""
+"""Pointers to where callers write what a connection keeps flat."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _NOT_IN_HEADERS: Final = re.compile(r"[^\x20-\x7e]|^ | $")
 _NOT_IN_TOKENS: Final = re.compile(r"[^\x21-\x7e]")
@@ -42,7 +42,7 @@ _REFUSED_IN_SECRETS: Final[Mapping[str, re.Pattern[str]]] = {
     ConnectionAuth.QUERY: _INVISIBLE_OR_AROUND,
     ConnectionAuth.OAUTH2: _INVISIBLE_OR_AROUND,
 }
-"""What a secret cannot hold, by the way it is shown; a password may hold anything."""
+"""Characters that a secret cannot hold, by the way it is shown; a password may hold anything."""
 _OWN_PATHS: Final = ("/chat/completions", "/completions", "/messages")
 _NAMED_BY: Final[Mapping[str, str]] = {ConnectionAuth.HEADER: "header", ConnectionAuth.QUERY: "query parameter"}
 _NAME: Final = re.compile(r"[A-Za-z0-9_.~-]{1,100}")

@@ -12,10 +12,10 @@ from tenants.members.selectors import current_member
 from tenants.models import Membership, User
 
 TENANT: Final = "tenant_id"
-"""Where a session keeps the tenant its person has chosen."""
+"""Key of a session for the tenant its person has chosen."""
 
 IDENTITY: Final = "identity_id"
-"""Where a session keeps the account its person came with: unlinked, it opens nothing any more."""
+"""Key of a session for the account its person came with: unlinked, it opens nothing any more."""
 
 
 def member_of_session(request: HttpRequest) -> Membership | None:

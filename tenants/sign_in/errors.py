@@ -32,7 +32,7 @@ TOKEN_FAULTS: Final[Mapping[str, str]] = {
     "typ": "It sent a token of another kind as its {token} (typ), such as one for access or for signing out.",
     "userinfo_sub": "Its userinfo is about somebody else than its ID token (sub).",
 }
-"""What a provider's token does wrong, in words, by the reason that log and audit name."""
+"""Faults of a provider's token, in words, by the reason that log and audit name."""
 
 
 class SignInRefused(Refused):

@@ -22,11 +22,11 @@ from tenants.sign_in.services import SignedIn, account_of, members_for
 PROVIDER: Final = "identity_provider"
 _PLAIN_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
 SIGN_OUT_AT: Final = "sign_out_at"
-"""Where a session keeps the origin its person is sent to when they sign out."""
+"""Key of a session for the origin its person is sent to when they sign out."""
 
 
 ID_TOKEN: Final = "id_token"  # noqa: S105 - a name
-"""Where a session keeps the ID token its person came with: providers want it back when they sign out."""
+"""Key of a session for the ID token its person came with: providers want it back when they sign out."""
 MAX_HINT_LENGTH: Final = 4_000
 """Of an ID token, in characters: it goes into an address, and servers refuse long ones."""
 

@@ -14,10 +14,10 @@ from tenants.members.session_store import SessionStore
 from tenants.sign_in.errors import StateRefused
 
 STATES: Final = "oidc_states"
-"""Where the library keeps them: by state the nonce, the PKCE verifier and the time."""
+"""Key under which the library keeps them: by state the nonce, the PKCE verifier and the time."""
 LIVES_SECONDS: Final = 600
 _ONCE: Final = ("state", "code", "iss", "error")
-"""What an answer says once (RFC 6749, 3.1); of two each reader may take another."""
+"""Parameters that an answer says once (RFC 6749, 3.1); of two each reader may take another."""
 
 
 class SignInPurpose(StrEnum):

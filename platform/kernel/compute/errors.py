@@ -37,4 +37,4 @@ class ComputeFailed(LlmteamError):
 
 
 COMPUTE_REFUSALS = (ComputeLimit, ComputeBusy, ComputeUnavailable)
-"""What a caller of the API may be told."""
+"""Refusals that a caller of the API may be told."""

@@ -10,7 +10,7 @@ from kernel.compute.errors import ComputeBusy, ComputeLimit
 from kernel.compute.frames import MAX_BYTES
 
 MAX_WAITING_BYTES: Final = 64 << 20
-"""What the payloads of one tenant's waiting jobs take together."""
+"""Most bytes of the payloads of one tenant's waiting jobs together."""
 MAX_BYTES_OF_ALL: Final = 256 << 20
 """The same of all tenants."""
 

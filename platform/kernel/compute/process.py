@@ -13,7 +13,7 @@ from kernel.compute.frames import FrameKind, receive, send
 
 START_SECONDS: Final = 30.0
 END_SECONDS: Final = 5.0
-"""How long a process that has closed its socket may take to end."""
+"""Longest time a process that has closed its socket may take to end."""
 _BOUNDS: Final[dict[int, str]] = {signal.SIGPROF: "time", signal.SIGABRT: "memory", signal.SIGSEGV: "memory"}
 
 

@@ -42,7 +42,7 @@ _UNREACHABLE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EN
 
 
 _ENDED: Final = ("disconnected", "closed connection")
-"""What httpcore and h11 say of a connection that ended; all else they say of an answer that cannot be read."""
+"""Words of httpcore and h11 for a connection that ended; all else they say of an answer that cannot be read."""
 
 
 def call_failed(error: BaseException, *, sent: bool) -> ConnectionFailed | BodyUnreadable:

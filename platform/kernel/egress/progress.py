@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 PROGRESS: Final = "llmteam.progress"
-"""Where a request's extensions hold its progress."""
+"""Name of a request's extension that holds its progress."""
 
 
 @dataclass(slots=True)

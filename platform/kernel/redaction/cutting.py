@@ -12,7 +12,7 @@ from kernel.types import Json
 
 CUT: Final = "[cut]"
 LEFT_OUT: Final = "\N{HORIZONTAL ELLIPSIS}"
-"""What our sentences have where a text goes on."""
+"""Mark in our sentences where a text goes on."""
 _MOST_QUOTED: Final = 8
 """Bytes that one byte of a secret may take in a stream; longer quotings of it are none of the usual ones."""
 

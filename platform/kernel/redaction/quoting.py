@@ -11,7 +11,7 @@ from string import hexdigits
 from typing import Final
 
 MAX_LEVELS: Final = 4
-"""How often a text may have been quoted, one quoting around the other."""
+"""Most quotings of a text, one around the other."""
 
 _ESCAPED: Final = re.compile(r"%[0-9A-Fa-f]{2}|\\[ux\\/\"'bfnrt]|&[#A-Za-z][A-Za-z0-9]{0,31};")
 _ESCAPE: Final = re.compile(

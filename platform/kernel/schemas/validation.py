@@ -11,7 +11,7 @@ from kernel.schemas.violations import Violation, quick_violations, violations
 from kernel.types import Json
 
 FUNCTION: Final = "schema_violations"
-"""What the compute pool calls ``violations_in_bytes``."""
+"""Name of ``violations_in_bytes`` in the compute pool."""
 
 _UNUSABLE: Final = "unusable"
 

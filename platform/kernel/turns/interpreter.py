@@ -4,7 +4,7 @@ import sys
 from typing import Final
 
 SWITCH_SECONDS: Final = 0.001
-"""How long a thread computes before another has its turn. With Python's 5 ms an event loop, which waits for one at
+"""Time a thread computes before another has its turn. With Python's 5 ms an event loop, which waits for one at
 every piece of every answer, takes a good part of a second for one while other threads of its process compute."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from typing import Final, NamedTuple
 
 LATELY_SECONDS: Final = 2.0
-"""How long an owner counts as having work after it last had some; averages forget about as fast."""
+"""Time an owner counts as having work after it last had some; averages forget about as fast."""
 LIGHTER: Final = 2 / 3
 """Part of its own processor time below which another owner is one to stand back for."""
 

@@ -8,7 +8,7 @@ from typing import Final
 from kernel.turns.processor_times import ProcessorTimes
 
 MOST_REST_SECONDS: Final = 2.0
-"""How long an owner rests at most, however long it has computed."""
+"""Longest rest of an owner, however long it has computed."""
 
 
 class Rests:

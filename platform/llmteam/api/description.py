@@ -139,7 +139,7 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
         "oauth2": "A token of `token_url`, by client credentials.",
     },
 }
-"""What the values of enums mean, by the name of their type."""
+"""Meanings of the values of enums, by the name of their type."""
 PATH_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     **{
         name: {"type": "string", "format": "uuid", "pattern": whole(ID_FORM)}

@@ -22,7 +22,7 @@ from django.utils.deprecation import MiddlewareMixin
 
 API: Final = "/api/v1/"
 WITHOUT_LANGUAGE: Final = ("/api/", "/admin/", "/metrics")
-"""Where nothing is translated: programs, and the console, whose operators share one language."""
+"""Paths under which nothing is translated: programs, and the console, whose operators share one language."""
 
 
 class Inline(MiddlewareMixin):

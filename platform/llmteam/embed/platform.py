@@ -20,7 +20,7 @@ from segments.validation import Validation
 from tenants.models import Tenant
 
 ACTOR: Final = "program"
-"""Who acts, as the audit names it."""
+"""Actor in the audit."""
 POLL_SECONDS: Final = 0.05
 STOP_SECONDS: Final = 30.0
 

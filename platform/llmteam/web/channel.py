@@ -16,7 +16,7 @@ from llmteam.web.refusals import HeadersTooLarge, RequestTimedOut, body_too_larg
 HEADER_BYTES: Final = 16_384
 HEADERS: Final = 100
 LINGER_SECONDS: Final = 1.0
-"""How long a refused caller has to read why; nothing more of its own is read meanwhile."""
+"""Time a refused caller has to read why; nothing more of its own is read meanwhile."""
 
 
 class BoundedChannel(HTTPChannel):  # type: ignore[misc]  # Twisted's types are not read

@@ -11,9 +11,9 @@ import orjson
 from foundation.asgi import Application, Receive, Scope, Send
 
 READY_SECONDS: Final = 3.0
-"""How long a probe waits for the parts to be looked at."""
+"""Longest time a probe waits for the parts to be looked at."""
 FRESH_SECONDS: Final = 1.0
-"""How long what was found is told again: probes, of whomever, cost one look a second."""
+"""Time for which a finding is told again: probes, of whomever, cost one look a second."""
 DEGRADED: Final = "degraded"
 """The state of a part that is away and without which requests are served still."""
 

@@ -14,7 +14,7 @@ _SECURE: Final = {"http": "https", "websocket": "wss"}
 _PLAIN: Final = {"http": "http", "websocket": "ws"}
 _WITH_PORT: Final = re.compile(r"([0-9.]+):[0-9]{1,5}|\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?")
 UNIX_SOCKET: Final = ""
-"""How those who come through a Unix socket are named: only a proxy on this machine can."""
+"""Name of those who come through a Unix socket: only a proxy on this machine can."""
 
 
 class Networks:

@@ -20,9 +20,9 @@ PREFIX: Final = "llmteam"
 BLOCKS_A_MINUTE: Final = 300
 """A process takes the 300th part of a share's minute at once, so that most requests ask nobody."""
 BLOCK_SECONDS: Final = 5.0
-"""How long what was taken and not used is kept; then it lapses."""
+"""Time for which a share that was taken and not used is kept; then it lapses."""
 REFUSED_SECONDS: Final = 1.0
-"""How long a refusal is told again without asking."""
+"""Time for which a refusal is told again without asking."""
 MAX_SHARES: Final = 10_000
 
 

@@ -23,9 +23,9 @@ from runs.models import DeliveryStatus
 log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 50
-"""How many deliveries one host sends at a time."""
+"""Most deliveries that one host sends at a time."""
 PER_TARGET: Final = 10
-"""How many of them to one target of one tenant, each to another URL."""
+"""Most of them to one target of one tenant, each to another URL."""
 LEASE_TIMEOUTS: Final = 2
 """A host that has not settled a delivery for so many timeouts counts as lost, and the delivery is tried again."""
 AWAY_SECONDS: Final = 1.0

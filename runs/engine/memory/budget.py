@@ -18,11 +18,11 @@ LOW: Final = 0.5
 STEP_BYTES: Final = 4 * MIB
 """By how much more than before is held runs are looked at again, beyond the edge."""
 CLAIM_BYTES: Final = 2 * MAX_VALUE_BYTES
-"""What a run may bring along when it is claimed: its input, twice for a moment."""
+"""Bytes that a run may bring along when it is claimed: its input, twice for a moment."""
 CAUTIOUS_ROOM: Final = 16
 """Runs claimed at once after memory was short: enough for several tenants to get their turn."""
 PATIENT_TICKS: Final = 8
-"""How many ticks in a row the budget is exceeded before a run fails for it; those that leave need a moment."""
+"""Ticks in a row over the budget after which a run fails for it; those that leave need a moment."""
 WORTH_RETURNING_BYTES: Final = 16 * MIB
 
 

@@ -7,16 +7,16 @@ from typing import Final
 from kernel.types import Json
 
 EVENT_BYTES: Final = 256
-"""What the engine keeps of an event beside the values in it."""
+"""Bytes the engine keeps of an event beside the values in it."""
 SMALL_BYTES: Final = 512
 SMALL_FACTOR: Final = 4
 """A text below this size is not looked into: its values seldom take more than so many times its size."""
 OBJECT_BYTES: Final = 200
 ARRAY_BYTES: Final = 72
 ITEM_BYTES: Final = 56
-"""What Python takes for an object, an array, and each further value in one."""
+"""Bytes Python takes for an object, an array, and each further value in one."""
 TOKEN_BYTES: Final = 1024
-"""What the core takes for an item in a branch."""
+"""Bytes the core takes for an item in a branch."""
 SUSPECT_BYTES: Final = 64 * 1024
 CHARACTERS_PER_QUOTE: Final = 16
 

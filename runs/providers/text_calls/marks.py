@@ -11,7 +11,7 @@ _BLANK: Final = "\u2581"
 _SEPARATOR: Final = f"<{_BAR}tool{_BLANK}sep{_BAR}>"
 _DSML: Final = f"{_BAR}DSML{_BAR}"
 DSML: Final = re.compile(rf"(?<=[</]){_DSML}")
-"""What DeepSeek puts into each of its tags."""
+"""Marks that DeepSeek puts into each of its tags."""
 TOOL_CODE: Final = "```tool_code"
 """The fence in which Gemma calls."""
 _NAME: Final = r"(?:functions?\.)?([\w.-]{1,64})"
@@ -44,7 +44,7 @@ _OPENERS: Final = (
 """Hermes, Qwen, GLM, Nemotron, MiniMax, Granite, Phi, Kimi, DeepSeek, Llama, Command R, Mistral, Seed, InternLM and
 Gemma."""
 TAGS: Final = ("<function=", "<invoke name=", f"<{_DSML}invoke name=")
-"""What a call begins with that has its name in its tag: Llama, Qwen Coder, MiniMax, DeepSeek."""
+"""Beginnings of a call that has its name in its tag: Llama, Qwen Coder, MiniMax, DeepSeek."""
 CHANNEL: Final = "<|channel|>commentary to="
 """As gpt-oss writes to a tool."""
 _AGAIN: Final = "<|start|>assistant"
@@ -55,11 +55,11 @@ MAX_MARK_LENGTH: Final = max(map(len, MARKS))
 _OPENED: Final = "|".join((*map(re.escape, _OPENERS), f"(?:{re.escape(_AGAIN)})?{re.escape(CHANNEL)}"))
 _IN_TAG: Final = "|".join(map(re.escape, TAGS))
 _IN_LINE: Final = rf"(?<![^\n]) {{0,3}}(?:(?=\[{NAME}\()|functools(?=\[))"
-"""How a line begins that is a list of calls in Python's words (Llama), or one of Phi."""
+"""Beginning of a line that is a list of calls in Python's words (Llama), or one of Phi."""
 _OPENER: Final = rf"(?:(?:{_OPENED})\s*)+|(?={_IN_TAG})|{_IN_LINE}"
 OPENER: Final = re.compile(_OPENER)
 OPENER_OR_CODE: Final = re.compile(rf"```(?!tool_code).*?```|(?<!`)`[^`\n]+`|(?P<opener>{_OPENER})", re.DOTALL)
-"""Where a call may begin; or code, between fences or backticks in a line, which only mentions what it holds."""
+"""Places where a call may begin; or code, between fences or backticks in a line, which only mentions what it holds."""
 TAGGED: Final = re.compile(rf"<(?:function=|invoke name=)[\"']?{_NAME}[\"']?\s*>")
 NAMED: Final = re.compile(
     rf"(?:function{_SEPARATOR})?{_NAME}(?::\d+)?\s*"
@@ -74,9 +74,9 @@ PARAMETER: Final = re.compile(
     r"\s*<parameter(?:=|\s+name=)[\"']?([\w.-]{1,64})[\"']?(?:\s[^<>]{0,100})?>(.*?)</parameter>", re.DOTALL
 )
 IS_JSON: Final = re.compile(r"\s*<parameter[^<>]{1,200}\sstring=[\"']false[\"']")
-"""How DeepSeek tells a value from a text."""
+"""Attribute by which DeepSeek tells a value from a text."""
 PYTHONIC: Final = re.compile(rf"\[?\s*({NAME})\s*\(")
-"""How calls in Python's words begin."""
+"""Beginning of calls in Python's words."""
 OBJECT_CALL: Final = re.compile(rf"call:({NAME})\s*(?=\{{)")
 """As FunctionGemma writes."""
 ARGUMENT: Final = re.compile(r"\s*<arg_key>\s*([\w.-]{1,64})\s*</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
@@ -89,11 +89,11 @@ BEHIND: Final = re.compile(
 WHOLE_BEGINS: Final = re.compile(
     r'\[?\s*\{\s*"(?:name|tool_name|tool|function|type|id|arguments|parameters|args|input)"\s*:'
 )
-"""How the JSON of a call begins."""
+"""Beginning of the JSON of a call."""
 CUT_WHOLE: Final = re.compile(
     r'\[?\s*\{\s*"(?:name|tool_name)"\s*:\s*"([\w.-]{1,64})"\s*,\s*"(?:arguments|parameters)"'
 )
-"""How it begins where it may have been cut off."""
+"""The same, where it may have been cut off."""
 _FENCED: Final = re.compile(r"```[^\n`]*\n(.*?)```\s*", re.DOTALL)
 
 

@@ -14,7 +14,7 @@ NAME: Final = r"[A-Za-z_][\w.-]{0,63}"
 _CALL: Final = re.compile(rf"({NAME})\s*\(\s*")
 _AMID_NAME: Final = re.compile(rf"(?:{NAME})?\s*\Z")
 _AMID_VALUE: Final = re.compile(r"\s*(?:[\"'<].*|[-+\w.]{1,64})?\Z", re.DOTALL)
-"""Where a text ends in a value that has begun, or before it."""
+"""End of a text in a value that has begun, or before it."""
 _KEYWORD: Final = re.compile(r"([A-Za-z_]\w{0,63})\s*=(?!=)\s*")
 _BETWEEN: Final = re.compile(r"\s*,\s*")
 _BETWEEN_CALLS: Final = re.compile(r"[\s,;]*")

@@ -14,7 +14,7 @@ _TAGS: Final = re.compile(
     r"|</?([a-z][a-z0-9]*)[^>]*>?|<[!?][^>]*>?",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
-"""What is not shown. What is never closed goes to the end; each of these ends where it has looked, so all is linear."""
+"""Parts not shown. One that is never closed goes to the end. Each ends where it has looked, so all is linear."""
 _BREAKS: Final = {
     **dict.fromkeys(("br", "tr", "li", "dt", "dd", "option"), "\n"),
     **dict.fromkeys(("p", "div", "ul", "ol", "dl", "table", "pre", "blockquote", "hr", "section", "article"), "\n\n"),

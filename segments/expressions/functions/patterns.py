@@ -20,7 +20,7 @@ WORK_PER_UNIT: Final = 64
 AHEAD_PER_UNIT: Final = 192
 """Bytes behind a match, which the engine may have looked through to find it."""
 HERE_SECONDS: Final = 0.003
-"""What finding many matches may take where others wait for it: how far the engine looks ahead is not known before."""
+"""Time for finding many matches where others wait for it: how far the engine looks ahead is not known before."""
 _GROUP: Final = re.compile(r"\\([0-9])")
 
 

@@ -19,9 +19,9 @@ from tenants.sign_in.providers import SignInProvider, installation_provider
 from tenants.sign_in.services import SignedIn, account_of
 
 PASSWORD, OIDC = "password", "oidc"
-"""What ``OPERATOR_SIGN_IN`` may say beside ``either``."""
+"""Values of ``OPERATOR_SIGN_IN`` beside ``either``."""
 OPERATOR: Final = "operator"
-"""Where a session says that it was begun to use the console."""
+"""Key of a session that was begun to use the console."""
 PASSWORD_BACKEND: Final = "django.contrib.auth.backends.ModelBackend"  # noqa: S105 - a name
 
 

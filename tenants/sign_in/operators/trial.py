@@ -23,7 +23,7 @@ from tenants.sign_in.states import Begun
 
 MAX_TOLD: Final = 300
 RIGHT: Final = "tenants.change_identityprovider"
-"""What an operator may do who may try one: its secret is shown to its host."""
+"""Right of operators who may try a provider: its secret is shown to its host."""
 
 
 class TrialVerdict(StrEnum):

@@ -7,12 +7,12 @@ from kernel.egress.errors import BodyUnreadable
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 MAX_PIECES = 64 * 1024
-"""How often bytes of one body may come: each time costs tens of microseconds, however few they are."""
+"""Most times bytes of one body may come: each costs tens of microseconds, however few they are."""
 _MAX_ENCODINGS = 2
 _NO_ENCODINGS = frozenset(
     ("", "identity", "none", "null", "utf-8", "utf8", "iso-8859-1", "binary", "7bit", "8bit", "aws-chunked")
 )
-"""What servers write into ``Content-Encoding`` of a body that is not compressed."""
+"""Words that servers write into ``Content-Encoding`` of a body that is not compressed."""
 
 
 class BodyReader:

@@ -14,7 +14,7 @@ except ImportError:
 MAX_MEMBERS: Final = 1_000
 """Of a compressed body: each costs microseconds, however small it is."""
 SLICE_BYTES: Final = 64 * 1024
-"""What is decompressed at once; a fraction of a millisecond."""
+"""Bytes that are decompressed at once; a fraction of a millisecond."""
 MAX_BROTLI_WINDOW: Final = 22
 """Bits of the largest window, 4 MiB, and the usual default: a decoder fills it before it gives anything out."""
 _GZIP_WINDOW: Final = 31

@@ -9,7 +9,7 @@ from kernel.egress.errors import BodyUnreadable
 
 CLOSE: Final = b"Connection: close"
 IS_CUT: Final = "llmteam.is_cut"
-"""What a connection's stream tells of the answer that has just been read (``Body.is_cut``)."""
+"""Name under which a connection's stream tells of the answer that has just been read (``Body.is_cut``)."""
 ODD_LENGTH: Final = "The answer's head has a Content-Length that is none, or several that differ."
 ODD_CODING: Final = "The answer's head has a Transfer-Encoding that is not known."
 ODD_PIECE: Final = "The answer's body has a piece that is no HTTP."
@@ -27,7 +27,7 @@ _MAX_LINES_BYTES: Final = 1024 * 1024
 _TRAILERS_END: Final = re.compile(rb"\A\r?\n|\n\r?\n")
 _MAX_TRAILERS: Final = 64 * 1024
 _SMALL: Final = 64
-"""Where the pieces of a body have fewer bytes than this on average, less is read at once: each costs a microsecond."""
+"""Average bytes of a body's pieces below which less is read at once: each costs a microsecond."""
 READ_BYTES: Final = 8 * 1024
 
 

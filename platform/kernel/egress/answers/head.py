@@ -10,18 +10,18 @@ from kernel.egress.errors import BodyUnreadable
 MAX_BYTES: Final = 64 * 1024
 MAX_LINES: Final = 512
 READ_BYTES: Final = 4 * 1024
-"""What is read at once until the head is complete: parsing so much takes milliseconds at most."""
+"""Bytes that are read at once until the head is complete: parsing so much takes milliseconds at most."""
 
 _END: Final = re.compile(rb"\n\r?\n")
 _BEGINNING: Final = b"HTTP/"
 _STATUS: Final = re.compile(rb"HTTP/[0-9](?:\.[0-9])? +([1-5][0-9]{2})(?=[^0-9])")
 _STATUS_BYTES: Final = 64
 _FIRST_OF_ANSWERS: Final = 200
-"""What has a lesser status comes before the answer, save where protocols are switched."""
+"""Least status of an answer; what has a lesser one comes before it, save where protocols are switched."""
 _SWITCHING: Final = 101
 _BODILESS: Final = (204, 304)
 _TLS_ALERT: Final = b"\x15\x03"
-"""How a server begins that was spoken to otherwise than by TLS."""
+"""Beginning of what a server says that was spoken to otherwise than by TLS."""
 IS_TLS: Final = "The host speaks TLS at that port; try https."
 NO_HTTP: Final = "The answer is no HTTP."
 ODD_LINE: Final = "The answer's head has a line that is no HTTP."

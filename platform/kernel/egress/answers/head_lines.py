@@ -12,7 +12,7 @@ _NAME: Final = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 _VALUE: Final = re.compile(rb"(?:[^\x00\s]+(?:[ \t]+[^\x00\s]+)*)?")
 _BLANKS: Final = b" \t"
 _OF_THE_LENGTH: Final = re.compile(rb"content[^a-z0-9]*length|transfer[^a-z0-9]*encoding|^HTTP/", re.IGNORECASE)
-"""Where two readers may differ on this, they differ on where the answer ends: nothing is mended there."""
+"""Lines on which two readers may differ: they would differ on where the answer ends, so nothing is mended there."""
 _OF_THE_BODY: Final = re.compile(rb"content[^a-z0-9]*(?:type|encoding)", re.IGNORECASE)
 
 
