@@ -223,8 +223,8 @@ class HumanTaskAdmin(ReadOnlyAdmin):
     @column("decision")
     def shown_decision(self, task: Any) -> str:
         """Show how it ended."""
-        said = task.choice or task.decision
-        return f"{said} by {task.who_decided}" if said else "-"
+        answer = task.choice or task.decision
+        return f"{answer} by {task.who_decided}" if answer else "-"
 
     @column("data")
     def shown_data(self, task: HumanTask) -> str:

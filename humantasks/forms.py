@@ -78,10 +78,12 @@ def read_only_changes(form: Schema, shown: Json, data: Json) -> list[ErrorItem]:
     return [*_changes(form, shown, data, form, ("data",))]
 
 
-def _changes(said: object, shown: object, data: object, root: Schema, path: tuple[str, ...]) -> Iterator[ErrorItem]:
+def _changes(
+    subschema: object, shown: object, data: object, root: Schema, path: tuple[str, ...]
+) -> Iterator[ErrorItem]:
     if shown is MISSING and data is MISSING:
         return
-    schema = resolve(as_schema(said), root)
+    schema = resolve(as_schema(subschema), root)
     if schema.get("readOnly") is True:
         if data != (schema.get("default", MISSING) if shown is MISSING else shown):
             yield ErrorItem(code="READ_ONLY", detail=READ_ONLY, pointer=pointer_of(path))
@@ -115,8 +117,8 @@ def _held(items: Schema, root: Schema) -> list[tuple[str, ...]]:
     for _ in range(MAX_MEMBERS):
         if not open_ends:
             break
-        path, said = open_ends.popleft()
-        schema = resolve(as_schema(said), root)
+        path, subschema = open_ends.popleft()
+        schema = resolve(as_schema(subschema), root)
         if schema.get("readOnly") is True:
             found.append(path)
         elif len(path) < DEEPEST:

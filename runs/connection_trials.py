@@ -189,8 +189,10 @@ def _expiry(facts: ConnectionFacts) -> str:
     """Say when a certificate expires, if that is soon."""
     known = {"client certificate": expires_at(facts.tls_certificate), "CA certificate": expires_at(facts.tls_ca)}
     soon = utc_now() + timedelta(days=DAYS_OF_WARNING)
-    told = [f" Its {what} expires on {end:%Y-%m-%d}." for what, end in known.items() if end is not None and end < soon]
-    return "".join(told)
+    warnings = [
+        f" Its {what} expires on {end:%Y-%m-%d}." for what, end in known.items() if end is not None and end < soon
+    ]
+    return "".join(warnings)
 
 
 def _since(started: float) -> int:

@@ -41,11 +41,11 @@ def absence(request: HttpRequest) -> HttpResponse:
         return _shown(request, member, _absence_of(member))
     if "back" in request.POST:
         clear_absence(tenant=member.tenant, actor=_actor(member), member_id=member.id)
-        return go_to(request, reverse("inbox:absence"), said=gettext("You are back."))
+        return go_to(request, reverse("inbox:absence"), message=gettext("You are back."))
     absence = _kept(member, read_absence(request.POST))
     if absence.problems:
         return _shown(request, member, absence, status=422)
-    return go_to(request, reverse("inbox:absence"), said=gettext("Your absence is kept."))
+    return go_to(request, reverse("inbox:absence"), message=gettext("Your absence is kept."))
 
 
 def read_absence(post: Mapping[str, str]) -> AbsenceRequest:

@@ -91,11 +91,15 @@ class _Form:
             return self._members(schema, value, path, place)
         if kind != FieldKind.ITEMS:
             return ()
-        said = as_schema(schema.get("items"))
+        item_schema = as_schema(schema.get("items"))
         items: list[Value] = [*value, ABSENT] if isinstance(value, list) else [ABSENT]
         return tuple(
             self.field(
-                said, item, path=(*path, str(index)), place=f"{place}-{index}", is_required=index < len(items) - 1
+                item_schema,
+                item,
+                path=(*path, str(index)),
+                place=f"{place}-{index}",
+                is_required=index < len(items) - 1,
             )
             for index, item in enumerate(items)
         )

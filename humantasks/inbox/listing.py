@@ -43,9 +43,9 @@ class ListQuery:
     def href(self, **other: str) -> str:
         """Write the address of this list, or of one that differs in a few words."""
         words = {"box": self.box, "segment": self.segment, "overdue": "1" if self.overdue else "", **other}
-        said = {name: text for name, text in words.items() if text and (name, text) != ("box", MINE)}
+        query = {name: text for name, text in words.items() if text and (name, text) != ("box", MINE)}
         address = reverse("inbox:list")
-        return f"{address}?{urlencode(said)}" if said else address
+        return f"{address}?{urlencode(query)}" if query else address
 
 
 @dataclass(frozen=True, slots=True)

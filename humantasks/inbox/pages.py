@@ -116,7 +116,12 @@ class TaskPage:
 
 
 def task_page(
-    *, tenant: Tenant, person: Person, task: HumanTask, tried: SubmissionResult | None = None, said: Sequence[str] = ()
+    *,
+    tenant: Tenant,
+    person: Person,
+    task: HumanTask,
+    tried: SubmissionResult | None = None,
+    messages: Sequence[str] = (),
 ) -> TaskPage:
     """Gather what the page shows.
 
@@ -125,7 +130,7 @@ def task_page(
         person: Who looks.
         task: The task, with its decisions.
         tried: What they have just tried in vain.
-        said: What they have just done.
+        messages: What they have just done.
     """
     with reading_scope(tenant.id):
         facts = facts_of(task)
@@ -147,7 +152,7 @@ def task_page(
             history=history_lines(task, selectors.history_of(task), task.decisions.all()),
             answer=answer,
             why_not="" if refusal is None or not task.is_open else refusal_text(refusal.reason, refusal.detail),
-            notices=[*_notices(tried, has_form=answer is not None), *(PageNotice("good", text) for text in said)],
+            notices=[*_notices(tried, has_form=answer is not None), *(PageNotice("good", text) for text in messages)],
             problems=_problems(tried, answer),
         )
 

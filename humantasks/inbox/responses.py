@@ -122,9 +122,9 @@ def _explained(request: HttpRequest, error: LlmteamError, task_id: UUID | None) 
     return {"title": gone.title, "detail": gone.detail, "switch_to": gone.switch_to, "next": address}
 
 
-def go_to(request: HttpRequest, address: str, *, said: str) -> HttpResponse:
+def go_to(request: HttpRequest, address: str, *, message: str) -> HttpResponse:
     """Send a person on after an act, and tell them what they did when they get there."""
-    messages.success(request, said)
+    messages.success(request, message)
     response = HttpResponseRedirect(address)
     response.status_code = SEE_OTHER
     return response

@@ -148,15 +148,15 @@ def code_text(code: str) -> str:
 
 def hint_of(field: Field) -> str:
     """Say what helps to answer: the schema's own words, the bounds, the form."""
-    said = [field.help] if field.help else []
-    said += _bounds(field)
+    parts = [field.help] if field.help else []
+    parts += _bounds(field)
     if field.kind == FieldKind.LINES:
-        said.append(gettext("One entry a line."))
+        parts.append(gettext("One entry a line."))
     if field.kind == FieldKind.DATE_TIME:
-        said.append(in_zone_text())
+        parts.append(in_zone_text())
     if field.kind == FieldKind.JSON:
-        said.append(gettext("Written as JSON: keep quotation marks, brackets and commas."))
-    return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in said)
+        parts.append(gettext("Written as JSON: keep quotation marks, brackets and commas."))
+    return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)
 
 
 def quorum_text(approvals: int, needed: int, voters: int) -> str:

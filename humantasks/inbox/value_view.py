@@ -138,9 +138,9 @@ class _Showing:
         for key, member in value.items():
             if len(members) == MAX_MEMBERS or self._left <= 0:
                 break
-            said = resolve(as_schema(known.get(key)), self._root)
-            label = label_of(said, key)
-            members.append(Member(label, self.node(member, said, label=key, depth=depth + 1)))
+            subschema = resolve(as_schema(known.get(key)), self._root)
+            label = label_of(subschema, key)
+            members.append(Member(label, self.node(member, subschema, label=key, depth=depth + 1)))
         return Node(Look.MEMBERS, members=tuple(members), more=len(value) - len(members))
 
     def _list(self, value: list[Json], schema: Schema, label: str, depth: int) -> Node:
@@ -148,15 +148,15 @@ class _Showing:
             return Node(Look.NOTHING)
         if depth >= DEEPEST:
             return _text(_in_one_line(value))
-        said = resolve(as_schema(schema.get("items")), self._root)
+        item_schema = resolve(as_schema(schema.get("items")), self._root)
         columns = _columns(value)
         if columns:
-            return self._table(value, columns, as_schema(said.get("properties")), depth)
+            return self._table(value, columns, as_schema(item_schema.get("properties")), depth)
         nodes = []
         for item in value[: MAX_ROWS + MAX_FOLDED]:
             if self._left <= 0:
                 break
-            nodes.append(self.node(item, said, label=label, depth=depth + 1))
+            nodes.append(self.node(item, item_schema, label=label, depth=depth + 1))
         more = len(value) - len(nodes)
         return Node(Look.LIST, items=tuple(nodes[:MAX_ROWS]), folded=tuple(nodes[MAX_ROWS:]), more=more)
 

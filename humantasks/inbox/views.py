@@ -29,7 +29,7 @@ def task(request: HttpRequest, task_id: UUID) -> HttpResponse:
     """Show a task."""
     tenant, person = who(request)
     found = selectors.get_task(tenant=tenant, person=person, task_id=task_id)
-    shown = task_page(tenant=tenant, person=person, task=found, said=what_was_said(request))
+    shown = task_page(tenant=tenant, person=person, task=found, messages=what_was_said(request))
     return page(request, "task", {"page": shown, "place": "task"})
 
 
@@ -45,7 +45,7 @@ def claim(request: HttpRequest, task_id: UUID) -> HttpResponse:
     """Claim a task."""
     tenant, person = who(request)
     services.claim_task(tenant=tenant, person=person, task_id=task_id)
-    return go_to(request, reverse("inbox:task", args=[task_id]), said=gettext("You have claimed it."))
+    return go_to(request, reverse("inbox:task", args=[task_id]), message=gettext("You have claimed it."))
 
 
 @inbox_page("POST")
@@ -53,7 +53,7 @@ def release(request: HttpRequest, task_id: UUID) -> HttpResponse:
     """Give a claimed task back."""
     tenant, person = who(request)
     services.release_task(tenant=tenant, person=person, task_id=task_id)
-    return go_to(request, reverse("inbox:list"), said=gettext("You have released it: others can claim it."))
+    return go_to(request, reverse("inbox:list"), message=gettext("You have released it: others can claim it."))
 
 
 @inbox_page("POST")
@@ -62,7 +62,7 @@ def delegate(request: HttpRequest, task_id: UUID) -> HttpResponse:
     tenant, person = who(request)
     to = parse_id(request.POST.get("to", "")) or UUID(int=0)
     services.delegate_task(tenant=tenant, person=person, task_id=task_id, to=to)
-    return go_to(request, reverse("inbox:list"), said=gettext("You have handed it on."))
+    return go_to(request, reverse("inbox:list"), message=gettext("You have handed it on."))
 
 
 @inbox_page("POST")
@@ -73,7 +73,7 @@ def decide_one(request: HttpRequest, task_id: UUID) -> HttpResponse:
     if tried.status != 200:
         shown = task_page(tenant=tenant, person=person, task=tried.task, tried=tried)
         return page(request, "task", {"page": shown, "place": "task"}, status=tried.status)
-    return go_to(request, home(tenant=tenant, person=person), said=_what_was_decided(tried))
+    return go_to(request, home(tenant=tenant, person=person), message=_what_was_decided(tried))
 
 
 def _what_was_decided(tried: SubmissionResult) -> str:

@@ -69,8 +69,8 @@ class Strict(serializers.Serializer[Any]):
         try:
             checked = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            told: Any = error.detail
-            raise serializers.ValidationError({**told, **violations}) from None
+            errors: Any = error.detail
+            raise serializers.ValidationError({**errors, **violations}) from None
         if violations:
             raise serializers.ValidationError(violations)
         return checked

@@ -28,8 +28,8 @@ PROBLEM_TYPE_ROOT: Final = "urn:llmteam:problem:"
 
 def sentences(*parts: str) -> str:
     """Put sentences one behind the other; what has no full stop yet, as titles have none, gets one."""
-    told = [part.strip() for part in parts]
-    return " ".join(part if part[-1] in ".!?:…" else f"{part}." for part in told if part)
+    stripped = [part.strip() for part in parts]
+    return " ".join(part if part[-1] in ".!?:…" else f"{part}." for part in stripped if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,30 +76,30 @@ def stop_where_settings_are_wrong() -> None:
         sys.exit(str(error))
 
 
-def connect_once(told: Mapping[str, Any], *, options: str = "") -> None:
+def connect_once(database: Mapping[str, Any], *, options: str = "") -> None:
     """Open one connection to a database in Django's form, and close it.
 
     Args:
-        told: Where it is.
+        database: Where it is.
         options: Settings of the session, as the caller will ask for them.
 
     Raises:
         psycopg.OperationalError: There is none.
     """
     psycopg.connect(
-        **told.get("OPTIONS", {}),
-        dbname=told["NAME"],
-        user=told["USER"],
-        password=told["PASSWORD"],
-        host=told["HOST"],
-        port=told["PORT"],
+        **database.get("OPTIONS", {}),
+        dbname=database["NAME"],
+        user=database["USER"],
+        password=database["PASSWORD"],
+        host=database["HOST"],
+        port=database["PORT"],
         options=options,
         connect_timeout=CONNECT_SECONDS,
         application_name="llmteam preflight",
     ).close()
 
 
-def stop_where_database_refuses(setting: str, told: Mapping[str, Any], *, options: str = "") -> None:
+def stop_where_database_refuses(setting: str, database: Mapping[str, Any], *, options: str = "") -> None:
     """Connect once, for a process that starts; arguments as ``connect_once``.
 
     Raises:
@@ -107,7 +107,7 @@ def stop_where_database_refuses(setting: str, told: Mapping[str, Any], *, option
             warning.
     """
     try:
-        connect_once(told, options=options)
+        connect_once(database, options=options)
     except psycopg.Error as error:
         words = in_one_line(error)
         if is_refused_by_database(words):

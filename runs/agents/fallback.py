@@ -85,8 +85,8 @@ def _end(
     answered = [failure for failure in failures if _failure_details(failure)]
     end = next((failure for failure in failures if failure.retryable), (answered or failures)[-1])
     if len(tried) > 1:
-        said = ({} if cause is end else _failure_details(cause) for cause in causes)
-        end.details["tried"] = [known | more for known, more in zip(tried, said, strict=True)]
+        details = ({} if cause is end else _failure_details(cause) for cause in causes)
+        end.details["tried"] = [known | more for known, more in zip(tried, details, strict=True)]
     if waits:
         end.retryable = True
         end.retry_after_seconds = max(0.0, (waits[0].until - utc_now()).total_seconds())

@@ -94,16 +94,16 @@ class Deltas:
 
     def publish(self, delta: Delta) -> None:
         """Have a piece published soon, as much of it as there is room for."""
-        said = self._pending.get(delta[:4]) or DeltaBatch(delta, [])
-        room = min(MAX_AT_ONCE - said.size, MAX_PENDING - self._waiting)
-        text = delta.text[: max(0, room)] if delta.offset == said.next_offset else ""
+        batch = self._pending.get(delta[:4]) or DeltaBatch(delta, [])
+        room = min(MAX_AT_ONCE - batch.size, MAX_PENDING - self._waiting)
+        text = delta.text[: max(0, room)] if delta.offset == batch.next_offset else ""
         self.dropped += len(text) < len(delta.text)
         if not text:
             return
-        said.texts.append(text)
-        said.size += len(text)
+        batch.texts.append(text)
+        batch.size += len(text)
         self._waiting += len(text)
-        self._pending[delta[:4]] = said
+        self._pending[delta[:4]] = batch
         self._publisher.ask()
         self._publisher.start()
 
@@ -114,7 +114,7 @@ class Deltas:
     def _take(self) -> bytes:
         pending, self._pending, self._waiting = self._pending, {}, 0
         self._taken = len(pending)
-        return write_deltas([said.whole() for said in pending.values()])
+        return write_deltas([batch.whole() for batch in pending.values()])
 
     def _note_lost(self, _: Exception) -> None:
         self.dropped += self._taken

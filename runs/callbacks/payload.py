@@ -125,10 +125,10 @@ def _status(fact: DeliveredFact) -> str:
 
 def _short_task(payload: dict[str, Json] | None) -> dict[str, Json]:
     """Keep all but the end of a comment."""
-    told = dict(payload or {})
-    if isinstance(told.get("comment"), str):
-        told["comment"] = str(told["comment"])[:MAX_MESSAGE_LENGTH]
-    return told
+    short = dict(payload or {})
+    if isinstance(short.get("comment"), str):
+        short["comment"] = str(short["comment"])[:MAX_MESSAGE_LENGTH]
+    return short
 
 
 def _short_error(payload: dict[str, Json] | None) -> Json:

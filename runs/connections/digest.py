@@ -60,8 +60,8 @@ class ByChallenge(httpx.Auth):
 
 def why_not_answered(response: httpx.Response) -> str | None:
     """Say why a challenge was not answered, if it was not."""
-    told: str | None = response.extensions.get(NOT_ANSWERED)
-    return told
+    reason: str | None = response.extensions.get(NOT_ANSWERED)
+    return reason
 
 
 def _answerable(response: httpx.Response) -> _Challenge | str:

@@ -124,8 +124,8 @@ class ClientCredentials:
 
     def _moved(self, status: int, place: str | None) -> StepFailed:
         """Say that the server redirects, and where to if that can be told."""
-        told = f" to {redact(place, self.secrets())}" if place else ""
-        return self._refused(f"redirects: status {status}{told}. {_REMEDY}")
+        target = f" to {redact(place, self.secrets())}" if place else ""
+        return self._refused(f"redirects: status {status}{target}. {_REMEDY}")
 
     def _read(self, answer: Mapping[str, Any], response: httpx.Response) -> tuple[str, float]:
         token = answer.get("access_token")
@@ -141,11 +141,11 @@ class ClientCredentials:
 
     def _words(self, answer: Mapping[str, Any], refusal: httpx.Response | None = None) -> str:
         """Give what the server says about a refusal, without our secret; the text of a page too, where it is none."""
-        said: list[object] = [answer.get(name) for name in ("error", "error_description", "message")]
+        texts: list[object] = [answer.get(name) for name in ("error", "error_description", "message")]
         if refusal is not None and not answer:
-            said = [" ".join(_TAG.sub(" ", refusal.text[:MAX_ANSWER_LENGTH]).split())]
+            texts = [" ".join(_TAG.sub(" ", refusal.text[:MAX_ANSWER_LENGTH]).split())]
         words = ": ".join(
-            str(redact(text, self.secrets()))[:MAX_WORDS_LENGTH] for text in said if isinstance(text, str)
+            str(redact(text, self.secrets()))[:MAX_WORDS_LENGTH] for text in texts if isinstance(text, str)
         )
         return f" It says: {words}" if words else ""
 
@@ -200,10 +200,10 @@ def _answer_of(response: httpx.Response) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _lifetime(told: object) -> float:
+def _lifetime(expires_in: object) -> float:
     """Read a lifetime in seconds; one that is not told, or makes no sense, is taken to be short."""
     try:
-        seconds = float(told) if isinstance(told, int | float | str) else 0.0
+        seconds = float(expires_in) if isinstance(expires_in, int | float | str) else 0.0
     except ValueError:
         seconds = 0.0
     return seconds if 0 < seconds < MAX_LIFETIME_SECONDS else DEFAULT_LIFETIME_SECONDS

@@ -161,8 +161,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         await self._end(error, CODES.get(error.status, 1011))
 
     async def _end(self, error: LlmteamError, close_code: int) -> None:
-        told = {"event_type": "stream.closed", "code": error.code, "detail": error.detail, "cursor": self.cursor}
-        await self.send(text_data=orjson.dumps(told).decode())
+        message = {"event_type": "stream.closed", "code": error.code, "detail": error.detail, "cursor": self.cursor}
+        await self.send(text_data=orjson.dumps(message).decode())
         await self.close(close_code)
 
 

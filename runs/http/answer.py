@@ -153,10 +153,10 @@ class HttpAnswer:
         details: dict[str, Json] = {"status": self.status}
         if self.status == httpx.codes.PARTIAL_CONTENT:
             self.remark = sentences(self.remark or "", PART)
-        if (said := self._error_body()) is None and self.status in _STATUSES_OF_RIGHTS:
-            said = self.headers.get("www-authenticate", "")[:MAX_SHOWN] or None
-        if said is not None:
-            details["response"] = said
+        if (shown := self._error_body()) is None and self.status in _STATUSES_OF_RIGHTS:
+            shown = self.headers.get("www-authenticate", "")[:MAX_SHOWN] or None
+        if shown is not None:
+            details["response"] = shown
         raise StepFailed(
             "HTTP_STATUS",
             " ".join(filter(None, (f"The host answered with status {self.status}.", self.remark))),

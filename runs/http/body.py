@@ -192,19 +192,19 @@ def _of_base64(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
-def _file(name: str, told: Mapping[str, Json]) -> tuple[str, bytes, str]:
+def _file(name: str, member: Mapping[str, Json]) -> tuple[str, bytes, str]:
     """Read a file: ``filename``, ``content`` as text or, with ``encoding: base64``, as bytes, ``content_type``."""
-    content = told.get("content", "")
+    content = member.get("content", "")
     content = content if isinstance(content, str) else dump_json(content)
-    encoding = told.get("encoding", "text")
+    encoding = member.get("encoding", "text")
     if encoding not in {"text", "base64"}:
         raise StepFailed("BODY_REFUSED", f"The encoding of the file {name} is `text` or `base64`.")
-    content_type = str(told.get("content_type") or BYTES)
+    content_type = str(member.get("content_type") or BYTES)
     if _CONTENT_TYPE.fullmatch(content_type) is None:
         raise StepFailed("BODY_REFUSED", f"The content_type of the file {name} holds a character that cannot be sent.")
     if encoding == "text":
-        return str(told["filename"]), _in_charset(content, content_type), content_type
+        return str(member["filename"]), _in_charset(content, content_type), content_type
     try:
-        return str(told["filename"]), _of_base64(content), content_type
+        return str(member["filename"]), _of_base64(content), content_type
     except ValueError:
         raise StepFailed("BODY_REFUSED", f"The content of the file {name} is not base64.") from None

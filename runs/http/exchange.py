@@ -137,9 +137,9 @@ class _Exchange:
                 failure.details["sent"] = True
             raise
 
-    def _record(self, event_type: str, told: dict[str, Json], outcome: HttpAnswer | StepFailed) -> None:
+    def _record(self, event_type: str, facts: dict[str, Json], outcome: HttpAnswer | StepFailed) -> None:
         if self.started is not None:
-            known = {name: value for name, value in told.items() if value is not None} | self._detour()
+            known = {name: value for name, value in facts.items() if value is not None} | self._detour()
             if self.cookies is not None and self.request.client is not None:
                 news = self.call.cookies.news(self.request.client.ref)
                 known |= {} if news is None else {COOKIES_TOLD: news}
@@ -181,8 +181,8 @@ class _Exchange:
                 failure.details = {**failure.details, "redirected_to": shown_address(place, self._secrets())}
                 failure.host_failed = False
             if (made := self._made()) is not None:
-                told = MADE.format(method=self.request.method, status=made)
-                failure.message = sentences(failure.message, told)
+                remark = MADE.format(method=self.request.method, status=made)
+                failure.message = sentences(failure.message, remark)
                 failure.retryable = self.call.is_in_doubt = False
             raise
 
@@ -270,12 +270,12 @@ class _Exchange:
         self, error: EgressBlocked | HeaderRefused | BodyTooLarge | BodyUnreadable, response: httpx.Response | None
     ) -> StepFailed:
         """Say that nothing was sent, or that what came cannot be read."""
-        told = error.explanation if isinstance(error, EgressBlocked) else error.detail
+        message = error.explanation if isinstance(error, EgressBlocked) else error.detail
         details = self._status(error, response)
         if response is not None or (details and isinstance(error, BodyUnreadable)):
-            told = sentences(told, UNREAD)
+            message = sentences(message, UNREAD)
         self.arrived = bool(details) or isinstance(error, BodyUnreadable)
-        return StepFailed(error.code, told, details=details)
+        return StepFailed(error.code, message, details=details)
 
     async def _content(self, response: httpx.Response) -> bytes:
         """Read the body, unless nobody wants it; an error's status counts whatever its body is like."""
@@ -321,12 +321,12 @@ class _Exchange:
         self.arrived = self.arrived or error.sent
         is_in_doubt = error.sent and not self.request.is_repeatable
         self.call.is_in_doubt = is_in_doubt
-        told, details = sentences(error.detail), {**error.extra, "sent": error.sent, **self._status(error, response)}
+        message, details = sentences(error.detail), {**error.extra, "sent": error.sent, **self._status(error, response)}
         if response is not None:
-            told = f"The host answered with status {response.status_code}, but its answer did not come to an end."
+            message = f"The host answered with status {response.status_code}, but its answer did not come to an end."
         return StepFailed(
             error.code,
-            sentences(told, NOT_REPEATED) if is_in_doubt else told,
+            sentences(message, NOT_REPEATED) if is_in_doubt else message,
             retryable=not (of_trust or is_in_doubt),
             host_failed=not of_trust,
             details=details,

@@ -129,8 +129,8 @@ async def build_request(config: HttpActionConfig, call: StepCall) -> OutgoingReq
 
 def _content_type_of(client: Client | None) -> dict[str, str]:
     """Give the type that a connection sends its bodies as, if it names one; its other headers go on later."""
-    told: Mapping[str, str] = getattr(client, "headers", {})
-    return {name.lower(): text for name, text in told.items() if name.lower() == "content-type"}
+    headers: Mapping[str, str] = getattr(client, "headers", {})
+    return {name.lower(): text for name, text in headers.items() if name.lower() == "content-type"}
 
 
 def _honours_key(config: HttpActionConfig, client: Client | None) -> bool:

@@ -202,7 +202,7 @@ def _step_record(events: Sequence[RunEvent], sources: Mapping[int, _Source], typ
     lines = [event for event in events if not event.type.startswith(PREFIX)]
     first, last = lines[0], lines[-1]
     inputs = _inputs_of(lines)
-    told = shortened(last.payload, last.bytes, run_id=last.run_id, seq=last.seq)
+    payload = shortened(last.payload, last.bytes, run_id=last.run_id, seq=last.seq)
     return StepRecord(
         seq=first.seq,
         step_id=first.step_id or "",
@@ -211,8 +211,8 @@ def _step_record(events: Sequence[RunEvent], sources: Mapping[int, _Source], typ
         status=OUTCOMES.get(last.type) or IN_BETWEEN.get(last.type, "running"),
         attempts=sum(event.type == STARTED for event in lines),
         inputs={port: _input_value(refs, sources) for port, refs in inputs.items()},
-        output=emitted_values(told) if last.type == "step.completed" else None,
-        error=told.get("error"),
+        output=emitted_values(payload) if last.type == "step.completed" else None,
+        error=payload.get("error"),
         started_at=first.created_at,
         ended_at=last.created_at if last.type in OUTCOMES else None,
         usage=_usage_of(lines),

@@ -92,9 +92,9 @@ class Messages:
         if not isinstance(answer, dict):
             raise failed("LLM_REPLY_UNREADABLE")
         blocks = _blocks(answer.get("content"))
-        said, thought = without_reasoning(_texts(blocks, "text"))
+        written, thought = without_reasoning(_texts(blocks, "text"))
         has_calls = any(block.get("type") == "tool_use" for block in blocks)
-        spoken = text_calls_in(said, request, has_calls=has_calls, also=_answer_tools(request))
+        spoken = text_calls_in(written, request, has_calls=has_calls, also=_answer_tools(request))
         calls, given = _read_calls([*blocks, *map(_block_of, spoken.calls)], request)
         text = spoken.text
         reasoning = _texts(blocks, "thinking") or thought
@@ -189,10 +189,10 @@ class Events:
         elif kind == "content_block_delta":
             return self._add_piece(event["index"], event["delta"])
         elif kind == "message_delta":
-            told = {name: count for name, count in (event.get("usage") or {}).items() if count is not None}
-            usage = (self._message.get("usage") or {}) | told
+            counts = {name: count for name, count in (event.get("usage") or {}).items() if count is not None}
+            usage = (self._message.get("usage") or {}) | counts
             self._message |= {"usage": usage}
-            self.has_counted = self.has_counted or "output_tokens" in told
+            self.has_counted = self.has_counted or "output_tokens" in counts
             self._ends.note(event, event["delta"])
         elif kind == "message_stop":
             self._is_complete = True
@@ -207,8 +207,8 @@ class Events:
             return
         self._places[index] = len(self._blocks)
         self._blocks.append(block)
-        told = block.get(block["type"]) if block["type"] in _TEXTS else None
-        self._pieces.append([told] if isinstance(told, str) else [])
+        text = block.get(block["type"]) if block["type"] in _TEXTS else None
+        self._pieces.append([text] if isinstance(text, str) else [])
 
     def _add_piece(self, index: Any, delta: Any) -> str:
         kind = _DELTAS.get(delta["type"])

@@ -150,13 +150,13 @@ class _Call:
 
     def add(self, piece: Any) -> None:
         """Take the next piece."""
-        told = piece.get("function") or {}
-        arguments = told.get("arguments")
+        function = piece.get("function") or {}
+        arguments = function.get("arguments")
         is_again = self.is_again(piece)
         self.call_id = self.call_id or piece.get("id")
         if is_again:
             return
-        self._add_name(told.get("name") or "")
+        self._add_name(function.get("name") or "")
         self._extra = piece.get("extra_content") or self._extra
         if isinstance(arguments, str):
             self._arguments.append(arguments)
@@ -165,10 +165,10 @@ class _Call:
 
     def is_again(self, piece: Any) -> bool:
         """Tell whether a piece is the whole call once more, with or without its id and its name."""
-        told = piece.get("function") or {}
-        arguments = told.get("arguments")
+        function = piece.get("function") or {}
+        arguments = function.get("arguments")
         call_id = piece.get("id") or self.call_id
-        is_same = call_id == (self.call_id or call_id) and told.get("name") in (None, "", self._name)
+        is_same = call_id == (self.call_id or call_id) and function.get("name") in (None, "", self._name)
         if not (is_same and isinstance(arguments, str) and self._arguments):
             return False
         return arguments == "".join(self._arguments) and self._is_complete
@@ -225,15 +225,15 @@ def read_content(content: Any) -> tuple[str, str]:
         parts = (content,)
     else:
         return json.dumps(content, ensure_ascii=False), ""
-    said, thought = "", ""
+    text, thought = "", ""
     for part in parts:
         if isinstance(part, str):
-            said += part
+            text += part
         elif isinstance(part, dict) and part.get("type") in _THOUGHTS:
             thought += read_content(part.get("thinking") or part.get("text"))[0]
         elif isinstance(part, dict) and isinstance(part.get("text"), str):
-            said += part["text"]
-    return said, thought
+            text += part["text"]
+    return text, thought
 
 
 def _is_part(content: Any) -> bool:
@@ -246,10 +246,10 @@ def _is_part(content: Any) -> bool:
 
 def refusal_in(message: Mapping[str, Any]) -> str:
     """Read why a model refuses, which a message has apart or among its parts."""
-    told, content = message.get("refusal"), message.get("content")
+    refusal, content = message.get("refusal"), message.get("content")
     parts = content if isinstance(content, list) else [content]
     found = [part.get("refusal") for part in parts if isinstance(part, dict) and part.get("type") == "refusal"]
-    return "".join(text for text in (told, *found) if isinstance(text, str))
+    return "".join(text for text in (refusal, *found) if isinstance(text, str))
 
 
 def left_out_of(message: Mapping[str, Any]) -> list[str]:
@@ -263,7 +263,7 @@ def left_out_of(message: Mapping[str, Any]) -> list[str]:
 
 def separate_reasoning(message: Mapping[str, Any]) -> str:
     """Read the reasoning a message has apart."""
-    return next((told for name in REASONING if isinstance(told := message.get(name), str) and told), "")
+    return next((reasoning for name in REASONING if isinstance(reasoning := message.get(name), str) and reasoning), "")
 
 
 def written_calls(message: Any) -> list[Any]:
@@ -281,8 +281,8 @@ def read_calls(message: Mapping[str, Any], request: CompletionRequest) -> tuple[
     found: list[ToolCall] = []
     try:
         for place, call in enumerate(written_calls(message), earlier):
-            told = str(call.get("id") or f"call_{place}")
-            call_id = told if told not in taken else f"{told}_{place}"
+            given_id = str(call.get("id") or f"call_{place}")
+            call_id = given_id if given_id not in taken else f"{given_id}_{place}"
             taken.add(call_id)
             function = call["function"]
             found.append(ToolCall(call_id, str(function["name"]), read_arguments(function.get("arguments"))))

@@ -60,9 +60,9 @@ def error_in(answer: Any) -> Any:
 def _foreign_error_in(answer: Mapping[str, Any]) -> Any:
     """Find an error that no format has: by the name of a member, which may hold it, or by words."""
     has_said = answer.get("choices") or answer.get("content")
-    for name, told in () if has_said else answer.items():
-        if told and isinstance(name, str) and _FAULT.search(name[:100]):
-            return {"error": {"type": name, **told}} if isinstance(told, Mapping) else answer
+    for name, value in () if has_said else answer.items():
+        if value and isinstance(name, str) and _FAULT.search(name[:100]):
+            return {"error": {"type": name, **value}} if isinstance(value, Mapping) else answer
     is_other = _OF_ANSWERS.isdisjoint(answer)
     return answer if is_other and any(isinstance(answer.get(name), str) for name in _TEXTS) else None
 
@@ -78,12 +78,12 @@ def read_service_error(status: int, body: Any) -> ServiceError:
     texts = [text for part in parts if (text := _text_of(part))]
     names: list[str] = []
     for part in parts:
-        told: Any
-        for told in (part.get(name) for name in _NAMES) if isinstance(part, Mapping) else ():
-            if _is_status(told):
-                status = int(told)
-            elif isinstance(told, str) and told:
-                names.append(told.rpartition("#")[2] or told)  # AWS: com.amazon.coral.service#ThrottlingException
+        code: Any
+        for code in (part.get(name) for name in _NAMES) if isinstance(part, Mapping) else ():
+            if _is_status(code):
+                status = int(code)
+            elif isinstance(code, str) and code:
+                names.append(code.rpartition("#")[2] or code)  # AWS: com.amazon.coral.service#ThrottlingException
         if isinstance(part, Mapping) and isinstance(part.get("metadata"), Mapping):
             names += [name for name in _OF_METADATA if part["metadata"].get(name)]
     text = " ".join(dict.fromkeys(texts))[:MAX_READ]
@@ -128,18 +128,18 @@ def _text_of(part: Any) -> str:
     if isinstance(part, str):
         return "" if part.lstrip().startswith("<") else part[:MAX_READ]
     for name in _TEXTS:
-        told = part.get(name) if isinstance(part, Mapping) else None
-        if isinstance(told, str) and told:
-            return told[:MAX_READ]
-        if isinstance(told, list | Mapping) and told:
-            return json.dumps(told, default=str)[:MAX_READ]
+        value = part.get(name) if isinstance(part, Mapping) else None
+        if isinstance(value, str) and value:
+            return value[:MAX_READ]
+        if isinstance(value, list | Mapping) and value:
+            return json.dumps(value, default=str)[:MAX_READ]
     return ""
 
 
-def _is_status(told: Any) -> bool:
-    if isinstance(told, str):
-        return len(told) == 3 and told.isascii() and told.isdigit() and told[0] in "45"
-    return isinstance(told, int) and 400 <= told < 600
+def _is_status(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) == 3 and value.isascii() and value.isdigit() and value[0] in "45"
+    return isinstance(value, int) and 400 <= value < 600
 
 
 def _told_in_details(parts: list[Any], name: str) -> Iterator[str]:
@@ -159,7 +159,7 @@ def _wait_in_headers(parts: list[Any]) -> float | None:
         metadata = part.get("metadata") if isinstance(part, Mapping) else None
         kept = metadata.get("headers") if isinstance(metadata, Mapping) else None
         if isinstance(kept, Mapping):
-            headers = {name.lower(): told for name, told in list(kept.items())[:MAX_HEADERS] if isinstance(told, str)}
+            headers = {name.lower(): text for name, text in list(kept.items())[:MAX_HEADERS] if isinstance(text, str)}
             if (seconds := seconds_to_wait(headers, is_limit=True)) is not None:
                 return seconds
     return None

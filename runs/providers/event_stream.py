@@ -202,8 +202,8 @@ def _read_event(text: str, *, has_begun: bool) -> Iterator[Any]:
     if strays := ["".join(part).strip() for part in parts if not _is_field(part[0].strip())]:
         yield from _strays(strays, has_begun=has_begun)
     name = next((value.strip() for field, value in fields if field == "event"), "")
-    told = [value.removeprefix(" ") for field, value in fields if field == "data"]
-    lines = [value for value in told if value.strip() and not _KEEP_ALIVE.fullmatch(value.strip())]
+    data = [value.removeprefix(" ") for field, value in fields if field == "data"]
+    lines = [value for value in data if value.strip() and not _KEEP_ALIVE.fullmatch(value.strip())]
     is_fault = _FAULT.search(name) is not None
     if not lines:
         yield from ({"error": {"type": name}},) if is_fault else ()
@@ -236,17 +236,17 @@ def _strays(lines: Sequence[str], *, has_begun: bool) -> Iterator[Any]:
     Words before any event are another format.
     """
     words = "\n".join(lines)
-    told = _ERROR_FIELD.sub("", words)
-    is_named = told != words
+    rest = _ERROR_FIELD.sub("", words)
+    is_named = rest != words
     value: Any = None
     with suppress(StepFailed):
-        value = _json(told)
+        value = _json(rest)
     if _is_done(words):
         yield DONE
     elif isinstance(value, dict) and not is_named:
         yield value
     elif has_begun or is_named:
-        yield {"error": value or told or words}
+        yield {"error": value or rest or words}
     else:
         raise failed("LLM_REPLY_UNREADABLE")
 

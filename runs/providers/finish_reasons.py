@@ -117,9 +117,9 @@ class FinishReasons:
                 continue
             self._has_come = None
             for name in ANY_PLACE:
-                if (told := holder.get(name)) is not None:
+                if (value := holder.get(name)) is not None:
                     kept = self._words_in_place if name == self._place else self._beside
-                    kept += [word for word in _words(told) if word not in kept][: MAX_TOLD - len(kept)]
+                    kept += [word for word in _words(value) if word not in kept][: MAX_TOLD - len(kept)]
             if _is_filtered(holder.get(_FILTERS)) and _FILTERED not in self._beside:
                 self._beside.append(_FILTERED)
 
@@ -172,8 +172,8 @@ class FinishReasons:
         return [kind for word in words if (kind := _kind(word)) in ("filtered", "length", "broken")]
 
 
-def _is_filtered(told: Any) -> bool:
-    results = list(told.values())[:MAX_TOLD] if isinstance(told, Mapping) else []
+def _is_filtered(results_by_filter: Any) -> bool:
+    results = list(results_by_filter.values())[:MAX_TOLD] if isinstance(results_by_filter, Mapping) else []
     return any(isinstance(result, Mapping) and result.get("filtered") is True for result in results)
 
 
@@ -188,13 +188,13 @@ def _key(word: str) -> str:
     return _NOT_KEY.sub("", word.lower())
 
 
-def _words(told: Any, depth: int = 0) -> Iterator[str]:
+def _words(value: Any, depth: int = 0) -> Iterator[str]:
     """Give the words of a reason: a text, a number, or those inside an object or a list."""
-    if isinstance(told, str | int):
-        yield str(told)[:MAX_WORD_LENGTH]
-    elif isinstance(told, Mapping | list) and depth < MAX_DEPTH:
-        named = [told[name] for name in _NAMES if name in told] if isinstance(told, Mapping) else told
+    if isinstance(value, str | int):
+        yield str(value)[:MAX_WORD_LENGTH]
+    elif isinstance(value, Mapping | list) and depth < MAX_DEPTH:
+        named = [value[name] for name in _NAMES if name in value] if isinstance(value, Mapping) else value
         for inner in named[:MAX_TOLD]:
             yield from _words(inner, depth + 1)
-        if told and not named:
+        if value and not named:
             yield "an object"

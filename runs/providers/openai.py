@@ -102,8 +102,8 @@ class ChatCompletions:
         choice, message = _first_choice(answer)
         whole = cast("dict[str, Json]", answer)
         calls = read_calls(message, request)
-        said, thought = read_content(message.get("content"))
-        text, thoughts = without_reasoning(said)
+        content, thought = read_content(message.get("content"))
+        text, thoughts = without_reasoning(content)
         reasoning = separate_reasoning(message) or thought or thoughts
         ends = FinishReasons(PLACE, request.stop)
         ends.note(whole, choice, message)
@@ -173,9 +173,12 @@ def _turns(request: CompletionRequest, lacks: Lacks) -> list[Message]:
     """Give the turns as the model takes them: what it cannot be told apart goes in words, without a system too."""
     turns = list(request.messages)
     if request.response_schema is not None and "json_schema" in lacks:
-        told = answer_schema(request.response_schema).instruction
+        instruction = answer_schema(request.response_schema).instruction
         first = next((message.text for message in turns[:1] if message.role == "system"), None)
-        turns = [Message("system", told if first is None else f"{first}\n\n{told}"), *turns[first is not None :]]
+        turns = [
+            Message("system", instruction if first is None else f"{first}\n\n{instruction}"),
+            *turns[first is not None :],
+        ]
     if "system" not in lacks:
         return turns
     system = "\n\n".join(message.text for message in turns if message.role == "system")
@@ -256,8 +259,10 @@ def _read_usage(usage: Any) -> TokenCount | None:
     if not isinstance(usage, dict):
         return None
     read = next((usage[name] for name in ("prompt_tokens", "input_tokens") if usage.get(name) is not None), None)
-    said = next((usage[name] for name in ("completion_tokens", "output_tokens") if usage.get(name) is not None), None)
-    if said is None:
+    written = next(
+        (usage[name] for name in ("completion_tokens", "output_tokens") if usage.get(name) is not None), None
+    )
+    if written is None:
         given, total = whole_number(read), whole_number(usage.get("total_tokens"))
-        said = None if given is None or total is None else total - given
-    return counted(read, said)
+        written = None if given is None or total is None else total - given
+    return counted(read, written)

@@ -228,7 +228,7 @@ class SdkProvider:
                 if answer.stream.is_whole:
                     heard.whole = events[0]
                 else:
-                    _take(gathering, events, lambda said: publish(withheld.add(speech.add(said))))
+                    _take(gathering, events, lambda text: publish(withheld.add(speech.add(text))))
         publish(withheld.add(speech.rest()))
         if not events and not streamed:
             raise failed("LLM_REPLY_UNREADABLE")
@@ -249,8 +249,8 @@ class SdkProvider:
         """Count what an answer took that is of no use: as the service told, else as guessed where any of it came."""
         request, gathering = heard.request, heard.gathering
         if heard.whole is not None:
-            told = self._format.usage(heard.whole)
-            return failure if told is None else also_took(failure, told)
+            tokens = self._format.usage(heard.whole)
+            return failure if tokens is None else also_took(failure, tokens)
         try:
             came = mended(gathering.answer(is_done=True))
             reply = self._format.read(came, replace(request, response_schema=None), None)
@@ -305,17 +305,17 @@ def _take(gathering: PieceGathering, events: Sequence[Any], hear: Callable[[str]
 
     Behind the end of an answer a piece that is none of the format is no part of it.
     """
-    said: list[str] = []
+    texts: list[str] = []
     failure: StepFailed | None = None
     for event in events:
         is_over = gathering.is_over
         try:
-            said.append(gathering.add(event))
+            texts.append(gathering.add(event))
         except StepFailed as error:
             if not is_over:
                 failure = error
                 break
-    for text in said if len(said) < HEARD_TOGETHER else ("".join(said),):
+    for text in texts if len(texts) < HEARD_TOGETHER else ("".join(texts),):
         hear(text)
     if failure is not None:
         raise failure

@@ -26,23 +26,23 @@ def estimate_input(request: CompletionRequest) -> int:
 
 def counted(input_tokens: object, output_tokens: object) -> TokenCount | None:
     """Take what a service counted; None where it told nothing, or nothing for the prompt, which never is nothing."""
-    read, said = whole_number(input_tokens), whole_number(output_tokens)
-    return None if read is None or said is None or read == 0 else TokenCount(read, said)
+    read, written = whole_number(input_tokens), whole_number(output_tokens)
+    return None if read is None or written is None or read == 0 else TokenCount(read, written)
 
 
-def whole_number(told: object) -> int | None:
+def whole_number(count: object) -> int | None:
     """Read a count, which some services write as a float or as a text; None where it is none."""
-    if isinstance(told, str) and told.isascii() and told.isdigit():
-        told = int(told[: len(str(MAX_COUNTED)) + 1])
-    if isinstance(told, float) and told.is_integer():
-        told = int(told)
-    return told if isinstance(told, int) and not isinstance(told, bool) and 0 <= told <= MAX_COUNTED else None
+    if isinstance(count, str) and count.isascii() and count.isdigit():
+        count = int(count[: len(str(MAX_COUNTED)) + 1])
+    if isinstance(count, float) and count.is_integer():
+        count = int(count)
+    return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= MAX_COUNTED else None
 
 
 def estimated(request: CompletionRequest, text: str, calls: tuple[ToolCall, ...]) -> TokenCount:
     """Guess what a call took whose service told nothing; reasoning is a part of the text here."""
-    said = estimate_tokens(text) + sum(estimate_tokens(_written(call)) for call in calls)
-    return TokenCount(estimate_input(request), said, is_estimated=True)
+    written = estimate_tokens(text) + sum(estimate_tokens(_written(call)) for call in calls)
+    return TokenCount(estimate_input(request), written, is_estimated=True)
 
 
 def _written(call: ToolCall) -> str:

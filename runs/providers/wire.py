@@ -60,13 +60,13 @@ class WireAnswer:
 
     def details(self) -> dict[str, Json]:
         """Say what came, for a failure: the status, the kind, and the beginning as far as it may be told."""
-        told: dict[str, Json] = {"status": self.response.status_code}
+        shown: dict[str, Json] = {"status": self.response.status_code}
         if kind := self.response.headers.get("content-type"):
-            told["content_type"] = kind[:100]
+            shown["content_type"] = kind[:100]
         beginning = self.stream.beginning.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
         if words := quotable(beginning, self.response.request):
-            told["beginning"] = words
-        return told
+            shown["beginning"] = words
+        return shown
 
 
 class Wire:
@@ -212,11 +212,11 @@ def _rejected(status: int, body: object, request: httpx.Request, response: httpx
         details["provider_message"] = words
     is_limit = code == "LLM_RATE_LIMITED"
     headers: Mapping[str, str] = {} if response is None else response.headers
-    told = seconds_to_wait(headers, is_limit=True) if is_limit else asked_wait(headers)
+    asked_seconds = seconds_to_wait(headers, is_limit=True) if is_limit else asked_wait(headers)
     failure = failed(
         code,
         sentence=FORBIDDEN if code == "LLM_AUTH_FAILED" and service_error.status == httpx.codes.FORBIDDEN else None,
-        retry_after_seconds=service_error.retry_after_seconds if told is None else told,
+        retry_after_seconds=service_error.retry_after_seconds if asked_seconds is None else asked_seconds,
         details=details,
     )
     if headers.get(_SHOULD_RETRY) == "false":

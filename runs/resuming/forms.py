@@ -59,8 +59,8 @@ def _types(schema: Any, depth: int = 0) -> frozenset[str]:
     """Give the types a schema names, alternatives among them; none where it names none."""
     if not isinstance(schema, dict) or depth > _MAX_NESTED:
         return frozenset()
-    said = schema.get("type", ())
-    found = frozenset([said] if isinstance(said, str) else [one for one in said if isinstance(one, str)])
+    types = schema.get("type", ())
+    found = frozenset([types] if isinstance(types, str) else [one for one in types if isinstance(one, str)])
     for key in ("anyOf", "oneOf", "allOf"):
         for one in schema.get(key) or ():
             found |= _types(one, depth + 1)

@@ -14,7 +14,7 @@ from runs.errors import LinkUnknown
 
 LONGEST: Final = 1_000
 _SALT: Final = "llmteam.resume"
-_SAID: Final = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{32})\.([^.]{1,64})\.([0-9_-]+)")
+_SIGNED: Final = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{32})\.([^.]{1,64})\.([0-9_-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class ResumeLink:
 
 def resume_url(tenant_id: UUID, run_id: UUID, step_id: str, place: str) -> str:
     """Write a link as others are given it; the same place always has the same link."""
-    said = f"{tenant_id.hex}.{run_id.hex}.{step_id}.{place}"
-    return f"{settings.PUBLIC_URL}{reverse('resume', args=[_signer().sign(said)])}"
+    signed = f"{tenant_id.hex}.{run_id.hex}.{step_id}.{place}"
+    return f"{settings.PUBLIC_URL}{reverse('resume', args=[_signer().sign(signed)])}"
 
 
 def read_link(token: str) -> ResumeLink:
@@ -40,12 +40,12 @@ def read_link(token: str) -> ResumeLink:
         LinkUnknown: We did not sign it.
     """
     try:
-        said = _SAID.fullmatch(_signer().unsign(token[: LONGEST + 1]))
+        parts = _SIGNED.fullmatch(_signer().unsign(token[: LONGEST + 1]))
     except BadSignature:
-        said = None
-    if said is None:
+        parts = None
+    if parts is None:
         raise LinkUnknown
-    return ResumeLink(UUID(said[1]), UUID(said[2]), said[3], said[4])
+    return ResumeLink(UUID(parts[1]), UUID(parts[2]), parts[3], parts[4])
 
 
 @lru_cache(maxsize=1)

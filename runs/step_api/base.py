@@ -161,7 +161,7 @@ async def _commit_nothing() -> None:
 Found: TypeAlias = Mapping[str, JsonOrText]
 """More names for a piece of work."""
 Compute: TypeAlias = "Callable[[str, Mapping[str, Any], Names, Found | None], Awaitable[Json]]"
-"""Function for a piece of pure work: one of ``runs.work.functions.FUNCTIONS``, its arguments, names, and names that win."""
+"""Function for pure work: a name of ``runs.work.functions.FUNCTIONS``, arguments, names, and names that win."""
 
 
 async def compute_here(function: str, arguments: Mapping[str, Any], names: Names, found: Found | None) -> Json:

@@ -101,7 +101,7 @@ def _without_credentials(value: Json, depth: int = 0) -> Json:
     if isinstance(value, list):
         return [_without_credentials(item, depth) for item in value]
     if isinstance(value, dict):
-        is_pair = any(isinstance(told := value.get(key), str) and names_credential(told) for key in _NAMED_BY)
+        is_pair = any(isinstance(label := value.get(key), str) and names_credential(label) for key in _NAMED_BY)
         return {
             name: CUT if _is_scalar(item) and _is_of_credential(name, is_pair=is_pair) else _inner(name, item, depth)
             for name, item in value.items()

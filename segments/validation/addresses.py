@@ -24,9 +24,9 @@ def _check(context: Context, mark: PathText | UrlText, text: str, place: Finding
     with suppress(ExpressionError):  # which is told elsewhere
         found = foreign_places(parse_template(text), own=own)
     if found:
-        told = ", ".join(shown(one) for one in found[:MAX_SHOWN])
+        places = ", ".join(shown(one) for one in found[:MAX_SHOWN])
         ours = "arguments are written {name}, values of the run {{ ... }}" if own else "a value is written {{ ... }}"
-        message = f"Sent as it stands: {told}; {ours}."
+        message = f"Sent as it stands: {places}; {ours}."
         hint = _hint(found[0], takes_arguments=own is not None)
         context.findings.warning("FOREIGN_TEMPLATE", message, place, hint=hint)
 

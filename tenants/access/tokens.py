@@ -41,8 +41,8 @@ def write_token(facts: TokenFacts, *, master: str) -> str:
         master: The installation's secret; the signature's key is derived from it.
     """
     member_id = None if facts.member_id is None else str(facts.member_id)
-    said = orjson.dumps([facts.public_id, facts.scopes, int(facts.expires_at.timestamp()), member_id])
-    payload = _encoded(said)
+    content = orjson.dumps([facts.public_id, facts.scopes, int(facts.expires_at.timestamp()), member_id])
+    payload = _encoded(content)
     return f"{PREFIX}{payload}.{_encoded(_signature(payload, master))}"
 
 

@@ -170,8 +170,8 @@ def _of_auth(spec: ConnectionSpec) -> Iterator[ErrorItem]:
     yield from _of_another_kind(spec)
     for name in needed.get(ConnectionAuth(auth), ()):
         if not getattr(spec, name):
-            said = f"a name, that of the {_NAMED_BY[auth]}" if name == "auth_name" else name
-            yield _item(name, "MISSING_FIELD", f"The auth {auth} needs {said}.")
+            field = f"a name, that of the {_NAMED_BY[auth]}" if name == "auth_name" else name
+            yield _item(name, "MISSING_FIELD", f"The auth {auth} needs {field}.")
     if auth == ConnectionAuth.BASIC and ":" in spec.username:
         yield _item(
             "username", "INVALID", "A user name of basic auth holds no colon: the host would take it for its end."

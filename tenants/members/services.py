@@ -53,10 +53,10 @@ def invite_member(*, tenant: Tenant, actor: str, email: str, role: str, groups: 
         row.expires_at = utc_now() + timedelta(days=INVITATION_DAYS)
         row.mailed_at, row.mail_error = None, ""
         row.save()
-        said: dict[str, Json] = {"role": role, "groups": list(row.groups)}
+        after: dict[str, Json] = {"role": role, "groups": list(row.groups)}
         for member in known:
-            said = {"to_link_an_account_of": str(member.id)}
-        record("member.invited", row, actor=actor, after=said)
+            after = {"to_link_an_account_of": str(member.id)}
+        record("member.invited", row, actor=actor, after=after)
     return row
 
 

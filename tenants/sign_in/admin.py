@@ -167,12 +167,12 @@ class IdentityProviderAdmin(ConsoleAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Seal the secret, save, and tell the audit what is said now, never the secret."""
-        said = [name for name in form.cleaned_data if name not in {"new_secret", "tenant"}]
-        before = {name: form.initial.get(name) for name in said} if change else None
+        names = [name for name in form.cleaned_data if name not in {"new_secret", "tenant"}]
+        before = {name: form.initial.get(name) for name in names} if change else None
         if form.cleaned_data["new_secret"]:
             seal_into(obj, "client_secret", form.cleaned_data["new_secret"])
         obj.save()
-        after = {name: form.cleaned_data[name] for name in said}
+        after = {name: form.cleaned_data[name] for name in names}
         after |= {"client_secret": "changed"} if form.cleaned_data["new_secret"] else {}
         self.record(request, verb="changed" if change else "created", row=obj, before=before, after=after)
 

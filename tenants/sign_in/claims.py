@@ -32,8 +32,8 @@ def verified_email(claims: Claims, *, trusted: bool = False) -> str | None:
         trusted: Whether its e-mails count as verified where it says nothing of it, or says so as a text. One that it
             calls unverified never does.
     """
-    said = claims.get("email_verified")
-    is_verified = said is True or (trusted and (said is None or (isinstance(said, str) and said.lower() == "true")))
+    claim = claims.get("email_verified")
+    is_verified = claim is True or (trusted and (claim is None or (isinstance(claim, str) and claim.lower() == "true")))
     return readable_email(claims) if is_verified else None
 
 
@@ -62,10 +62,10 @@ def email_fault(claims: Claims) -> EmailFault:
 
 def claimed_email(claims: Claims) -> str | None:
     """Read what is said as the e-mail, be it one or not, fit to be shown."""
-    said = readable_email(claims) or claims.get("email")
-    if not isinstance(said, str):
+    email = readable_email(claims) or claims.get("email")
+    if not isinstance(email, str):
         return None
-    return "".join(letter if letter.isprintable() else "?" for letter in said[:MAX_EMAIL_LENGTH])
+    return "".join(letter if letter.isprintable() else "?" for letter in email[:MAX_EMAIL_LENGTH])
 
 
 def merged(signed: Claims, userinfo: Claims) -> Claims:

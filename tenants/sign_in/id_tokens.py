@@ -244,15 +244,15 @@ def _fault_of(error: LlmteamError) -> str:
     return " ".join(f"At {pointer[:MAX_TOLD]}: {detail}" if pointer else detail for pointer, detail in faults)
 
 
-def _compared(said: Json, wanted: str) -> str:
-    return f"It says {str(said)[:MAX_TOLD]!r}; set up is {wanted!r}."
+def _compared(claim: Json, wanted: str) -> str:
+    return f"It says {str(claim)[:MAX_TOLD]!r}; set up is {wanted!r}."
 
 
 def _clocks(claims: Claims, name: str, now: float) -> str:
     """Write a time a token says beside ours; it may be none a calendar has."""
     ours = datetime.fromtimestamp(int(now), UTC).isoformat()
     try:
-        said = datetime.fromtimestamp(int(_time(claims, name)), UTC).isoformat()
+        theirs = datetime.fromtimestamp(int(_time(claims, name)), UTC).isoformat()
     except (ValueError, OverflowError, OSError):
         return f"Our clock shows {ours}."
-    return f"It says {said}; our clock shows {ours}."
+    return f"It says {theirs}; our clock shows {ours}."

@@ -109,8 +109,10 @@ def fetch_metadata(provider: SignInProvider) -> Metadata:
     """
     metadata = fetch_object(provider, f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration")
     if metadata.get("issuer") != provider.issuer:
-        said = str(metadata.get("issuer"))[:MAX_TOLD]
-        raise ProviderFailed(f"It calls itself {said!r}, and is set up as {provider.issuer!r}: every character counts.")
+        named = str(metadata.get("issuer"))[:MAX_TOLD]
+        raise ProviderFailed(
+            f"It calls itself {named!r}, and is set up as {provider.issuer!r}: every character counts."
+        )
     methods = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     return Metadata(
         authorization_endpoint=_address(metadata, "authorization_endpoint"),

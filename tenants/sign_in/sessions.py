@@ -72,8 +72,8 @@ def end_session(request: HttpRequest, *, back: str) -> str:
     address = None if provider is None else end_session_address(provider)
     if provider is None or address is None:
         return back
-    said = {"client_id": provider.client_id, "post_logout_redirect_uri": back}
-    query = urlencode({**said, "id_token_hint": id_token} if id_token else said)
+    parameters = {"client_id": provider.client_id, "post_logout_redirect_uri": back}
+    query = urlencode({**parameters, "id_token_hint": id_token} if id_token else parameters)
     return f"{address}{'&' if '?' in address else '?'}{query}"
 
 

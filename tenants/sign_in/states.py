@@ -54,8 +54,8 @@ def bind_state(
     request: HttpRequest, state: str, *, provider_key: str, next_url: str, purpose: SignInPurpose, person: str
 ) -> None:
     """Add to a state that the library has just made what it is for, and where the person wanted to go."""
-    said = {"provider": provider_key, "next": next_url, "purpose": purpose.value, "person": person}
-    request.session[STATES][state] |= said
+    facts = {"provider": provider_key, "next": next_url, "purpose": purpose.value, "person": person}
+    request.session[STATES][state] |= facts
     request.session.modified = True
     if SESSION_KEY not in request.session:
         request.session.set_expiry(LIVES_SECONDS)  # a stranger's session is kept no longer than what is under way
@@ -82,5 +82,5 @@ def take_state(request: HttpRequest) -> Begun:
         request.session.save()
     if found["added_on"] < time.time() - LIVES_SECONDS:
         raise StateRefused
-    said = {name: str(found[name]) for name in ("nonce", "code_verifier", "provider", "next", "person")}
-    return Begun(**said, purpose=SignInPurpose(found["purpose"]))
+    facts = {name: str(found[name]) for name in ("nonce", "code_verifier", "provider", "next", "person")}
+    return Begun(**facts, purpose=SignInPurpose(found["purpose"]))

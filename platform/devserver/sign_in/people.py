@@ -30,8 +30,8 @@ class DevelopmentAccount:
     def claims(self) -> dict[str, Any]:
         """Return what an ID token tells of them."""
         names = {"given_name": self.first_name, "family_name": self.last_name}
-        told = {name: value for name, value in names.items() if value}
-        return {"sub": self.email, "email": self.email, "email_verified": True, **told}
+        known = {name: value for name, value in names.items() if value}
+        return {"sub": self.email, "email": self.email, "email_verified": True, **known}
 
 
 def read_people(path: Path) -> list[DevelopmentAccount]:

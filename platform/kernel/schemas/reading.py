@@ -66,11 +66,11 @@ def _or_null(schema: Mapping[str, Any]) -> Schema:
 
 def types_of(schema: Schema) -> tuple[str, ...]:
     """Return the types a value may have; empty when the schema does not say, or not in a way a form can use."""
-    said = schema.get("type")
-    if isinstance(said, str):
-        return (said,)
-    if isinstance(said, Sequence):
-        return tuple(name for name in said if isinstance(name, str))
+    types = schema.get("type")
+    if isinstance(types, str):
+        return (types,)
+    if isinstance(types, Sequence):
+        return tuple(name for name in types if isinstance(name, str))
     return ("object",) if isinstance(schema.get("properties"), Mapping) else ()
 
 
@@ -117,16 +117,16 @@ def choices_of(schema: Schema) -> list[tuple[Json, str | None]]:
 
 def text_of(schema: Schema, word: str) -> str:
     """Return what a schema says in words (title, description); empty when it does not."""
-    said = schema.get(word)
-    return said.strip() if isinstance(said, str) else ""
+    value = schema.get(word)
+    return value.strip() if isinstance(value, str) else ""
 
 
 def number_of(schema: Schema, *words: str) -> int | float | None:
     """Return the first of some bounds that is there."""
     for word in words:
-        said = schema.get(word)
-        if isinstance(said, int | float) and not isinstance(said, bool):
-            return said
+        value = schema.get(word)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return value
     return None
 
 

@@ -107,8 +107,8 @@ def quick_violations(value: Json, schema: Mapping[str, Json], *, formats: bool =
 
 def _found_violations(validator: jsonschema_rs.Validator, value: Json) -> list[Violation]:
     value = _with_large_numbers(validator, value)
-    told = (violation for error in validator.iter_errors(value) for violation in _violations(error))
-    return list(islice(told, MAX_VIOLATIONS))
+    found = (violation for error in validator.iter_errors(value) for violation in _violations(error))
+    return list(islice(found, MAX_VIOLATIONS))
 
 
 def _with_large_numbers(validator: jsonschema_rs.Validator, value: Json) -> Json:

@@ -154,11 +154,11 @@ class _CallReader:
     def _is_bare_call(self, item: Json) -> bool:
         if not isinstance(item, dict):
             return False
-        told = item["function"] if isinstance(item.get("function"), dict) else item
-        if not isinstance(told, dict) or not any(isinstance(told.get(name), dict | str) for name in _ARGUMENTS):
+        call = item["function"] if isinstance(item.get("function"), dict) else item
+        if not isinstance(call, dict) or not any(isinstance(call.get(name), dict | str) for name in _ARGUMENTS):
             return False
-        is_offered = any(isinstance(name := told.get(key), str) and name in self.tools for key in _NAMES)
-        return is_offered and _BESIDE.union(_NAMES, _ARGUMENTS).issuperset({*item, *told})
+        is_offered = any(isinstance(name := call.get(key), str) and name in self.tools for key in _NAMES)
+        return is_offered and _BESIDE.union(_NAMES, _ARGUMENTS).issuperset({*item, *call})
 
     def _calls_at(self, place: int) -> tuple[list[TextCall], int]:
         """Read the calls behind an opener, and the marks behind them; none where it was only mentioned."""
@@ -283,16 +283,16 @@ class _CallReader:
         except (ValueError, LlmteamError):
             raise CallLost from None
 
-    def _of_object(self, told: Any) -> TextCall:
-        if isinstance(told, dict) and isinstance(told.get("function"), dict):
-            told = told["function"]
-        if not isinstance(told, dict):
+    def _of_object(self, call: Any) -> TextCall:
+        if isinstance(call, dict) and isinstance(call.get("function"), dict):
+            call = call["function"]
+        if not isinstance(call, dict):
             raise CallLost
-        name = next((told[key] for key in _NAMES if isinstance(told.get(key), str)), None)
+        name = next((call[key] for key in _NAMES if isinstance(call.get(key), str)), None)
         if name is None:
             raise CallLost
-        arguments: Json = next((told[key] for key in _ARGUMENTS if key in told), {})
-        return TextCall(name.removeprefix("functions."), arguments, json.dumps(told, ensure_ascii=False))
+        arguments: Json = next((call[key] for key in _ARGUMENTS if key in call), {})
+        return TextCall(name.removeprefix("functions."), arguments, json.dumps(call, ensure_ascii=False))
 
     def _behind_blanks(self, place: int) -> int:
         found = _BETWEEN.match(self.text, place)

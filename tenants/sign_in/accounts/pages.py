@@ -46,8 +46,10 @@ class AccountsPage(View):
             for one in found
         ]
         ways = {name: one for name, one in _ways(member).items() if reach.covers(one.issuer)}
-        said = {name: name in request.GET for name in ("linked", "unlinked")}
-        return render(request, "pages/accounts.html", {"rows": rows, "ways": ways, "is_last": len(rows) == 1, **said})
+        notices = {name: name in request.GET for name in ("linked", "unlinked")}
+        return render(
+            request, "pages/accounts.html", {"rows": rows, "ways": ways, "is_last": len(rows) == 1, **notices}
+        )
 
 
 @method_decorator(members_page, name="dispatch")

@@ -120,8 +120,8 @@ def _passed(reached: Stage) -> list[TrialFinding]:
 
 
 def _own_words(request: HttpRequest) -> str:
-    said = request.GET.get("error_description", "")[:MAX_TOLD]
-    return f"In its own words: {said}" if said else ""
+    words = request.GET.get("error_description", "")[:MAX_TOLD]
+    return f"In its own words: {words}" if words else ""
 
 
 def _let_in(backend: ProviderBackend, signed_in: SignedIn) -> TrialFinding:

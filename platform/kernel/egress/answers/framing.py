@@ -134,9 +134,9 @@ class BodyInChunks:
                 end = self._read_trailers(data[place:])
         except BodyUnreadable as error:
             self._failure = error
-        told = b"".join(content)
-        self._bytes += len(told)
-        return (b"%x\r\n%b\r\n" % (len(told), told) if told else b"") + end
+        piece = b"".join(content)
+        self._bytes += len(piece)
+        return (b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b"") + end
 
     def _read_chunks(self, data: bytes, content: list[bytes]) -> int:
         """Read chunks, of which tens of thousands may come, as far as they came; returns how far it got."""
@@ -205,14 +205,18 @@ def framed(head: bytes, fields: Sequence[bytes], *, is_bodiless: bool) -> tuple[
         BodyUnreadable: Two readers would differ on where it ends.
     """
     lengths = {length.strip() for length in _listed(fields, _LENGTH_NAME)}
-    told = _listed(fields, _CODING_NAME)
-    codings = [name for one in told if (name := one.partition(b";")[0].strip().lower()) not in (b"", b"identity")]
+    codings_listed = _listed(fields, _CODING_NAME)
+    codings = [
+        name for one in codings_listed if (name := one.partition(b";")[0].strip().lower()) not in (b"", b"identity")
+    ]
     compressions = [name for name in codings if name != _CHUNKED]
     chunks = [_CHUNKED] * codings.count(_CHUNKED)
     if codings != compressions + chunks or not _COMPRESSIONS.issuperset(compressions):
         raise BodyUnreadable(ODD_CODING)
     body = _body(lengths, codings, is_bodiless=is_bodiless)
-    if body.ends_by_close or (told and ([one.strip().lower() for one in told] != [_CHUNKED] or lengths or is_bodiless)):
+    if body.ends_by_close or (
+        codings_listed and ([one.strip().lower() for one in codings_listed] != [_CHUNKED] or lengths or is_bodiless)
+    ):
         behind = [b"Content-Encoding: " + b", ".join(compressions)] if compressions else []
         behind += [b"Transfer-Encoding: chunked"] if chunks and not is_bodiless else []
         behind += [CLOSE] if body.ends_by_close or (codings and lengths) else []
