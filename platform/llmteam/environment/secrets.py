@@ -15,7 +15,7 @@ LEAST_SECRET: Final = 32
 LEAST_DIFFERENT: Final = 5
 """Of these."""
 _WELL_KNOWN: Final = ("development-only-", "django-insecure-", "50 random characters")
-"""What secrets begin with that stand in sources and pages."""
+"""Beginnings of secrets that stand in sources and pages."""
 _BEARER: Final = re.compile(r"[!-~]*")
 
 
