@@ -31,6 +31,9 @@ _NEVER_BLANK: Final = (
     serializers.DateTimeField,
     serializers.UUIDField,
 )
+_NUMBERS: Final = (serializers.IntegerField, serializers.FloatField)
+_NUMBER: Final = re.compile(r"[0-9+.eE\s-]*", re.ASCII)
+"""Signs of a number in a text. Python would read digits of all scripts, and underscores between them."""
 MAX_CHOICES_TOLD: Final = 50
 _NO_TIME: Final = "Write a time by RFC 3339, such as `2026-11-30T10:00:00Z`; in an address its `+` is written `%2B`."
 _BLANK: Final = "This is blank."
@@ -60,8 +63,9 @@ def _violations(field: Any, value: Any, *, is_json: bool) -> Any:
     if is_object or (isinstance(field, serializers.ListField) and isinstance(value, list)):
         members = value.items() if is_object else enumerate(value)
         return _nested(((place, field.child, item) for place, item in members), value)
-    if not is_json and isinstance(value, str) and not value.strip() and _is_never_blank(field):
-        return [serializers.ErrorDetail(_BLANK if field.required else _BLANK_OPTIONAL, "blank")]
+    of_a_text = None if is_json else _violations_of_text(field, value)
+    if of_a_text is not None:
+        return of_a_text
     types = next((types for kind, types in _JSON_TYPES if isinstance(field, kind)), None)
     if types is None:
         return None
@@ -70,6 +74,17 @@ def _violations(field: Any, value: Any, *, is_json: bool) -> Any:
     most = getattr(field, "max_length", None)
     if isinstance(value, str) and most is not None and len(value) > most:
         return [serializers.ErrorDetail(field.error_messages["max_length"].format(max_length=most), "max_length")]
+    return None
+
+
+def _violations_of_text(field: Any, value: Any) -> Any:
+    """Say of a text that stands for something else, a number or a choice, that it is blank or has other digits."""
+    if not isinstance(value, str):
+        return None
+    if not value.strip() and _is_never_blank(field):
+        return [serializers.ErrorDetail(_BLANK if field.required else _BLANK_OPTIONAL, "blank")]
+    if isinstance(field, _NUMBERS) and not _NUMBER.fullmatch(value):
+        return [serializers.ErrorDetail(field.error_messages["invalid"], "invalid")]
     return None
 
 

@@ -161,3 +161,17 @@ def test_a_body_that_was_written_as_json_twice_is_told_so(acme: Customer, api: A
     other = sent("[1]").json()["detail"]
     assert "This is no object" in other
     assert "twice" not in other
+
+
+@pytest.mark.parametrize(
+    ("parameter", "good", "wrong"),
+    [("limit", "1", "\u0661"), ("limit", "10", "1_0"), ("wait", "1.5e0", "\u0661"), ("wait", "+1", "1_0")],
+)
+def test_only_the_digits_0_to_9_are_a_number(acme: Customer, api: Api, parameter: str, good: str, wrong: str) -> None:
+    client = api(acme)
+    path = "/api/v1/runs"
+    if parameter == "wait":
+        path += "/" + client.post(path, {"segment": steps_in_a_row("input")}).json()["run_id"]
+    assert client.get(path, {parameter: good}).status_code in {200, 202}
+    refused = client.get(path, {parameter: wrong})
+    assert (refused.status_code, [error["pointer"] for error in refused.json()["errors"]]) == (422, [f"/{parameter}"])

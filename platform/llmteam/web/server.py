@@ -1,6 +1,7 @@
 """Daphne with bounds: on connections, headers, bodies, their times, and what WebSockets may send."""
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -82,7 +83,18 @@ class BoundedFactory(HTTPFactory):  # type: ignore[misc]  # daphne has no types
 
 
 class BoundedWebSocket(WebSocketProtocol):  # type: ignore[misc]  # daphne has no types
-    """A WebSocket that takes short messages only, and gives its connection's place back at its end."""
+    """A WebSocket that takes short messages only, and gives its connection's place back at its end.
+
+    Attributes:
+        goodbye_at: When it said goodbye, by ``time.monotonic``; None before.
+    """
+
+    goodbye_at: float | None = None
+
+    def serverClose(self, code: int | None = None) -> None:  # noqa: N802 - daphne's name
+        """Say goodbye, and note when."""
+        self.goodbye_at = time.monotonic()
+        super().serverClose(code=code)
 
     def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802 - autobahn's name
         """Drop who sends a long message, in however many frames, before it is read."""

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 0.05
 LAST_REQUESTS_SECONDS: Final = 1.0
 """In which the requests of the last connections arrive."""
+GOODBYE_SECONDS: Final = 2.0
+"""How long a WebSocket that has been told and has taken it may leave the close unanswered."""
 FLUSH_SECONDS: Final = 0.2
 """After the last answer, so that the network takes it."""
 
@@ -64,9 +66,19 @@ class CalmStop:
         return sum(not application.done() for application in applications)
 
     def _look(self) -> None:
+        self._end_goodbyes()
         if self.in_flight and time.monotonic() < self._ends_at:
             reactor.callLater(LOOK_SECONDS, self._look)
             return
         if self.in_flight:
             log.warning("%d answers were not given within the grace", self.in_flight)
         reactor.callLater(FLUSH_SECONDS, reactor.stop)
+
+    def _end_goodbyes(self) -> None:
+        """Drop the WebSockets whose callers have taken all that was sent and do not answer the close."""
+        from runs.events.send_buffer import SendBuffer  # noqa: PLC0415 - as above
+
+        for protocol in list(self._server.connections):
+            said_at = getattr(protocol, "goodbye_at", None)
+            if said_at is not None and time.monotonic() - said_at > GOODBYE_SECONDS and not SendBuffer(protocol).unsent:
+                protocol.dropConnection(abort=True)

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from websockets.sync.client import connect
 from foundation.scope import unscoped
 from runs.models import Run
 from tests.conftest import Customer
+from tests.support import raw_http
 from tests.support.engine import event_types, wait_for
 from tests.support.segments import segment, step
 from tests.support.server import ServerProcess, running_server
@@ -96,6 +98,28 @@ def test_websockets_are_told_and_closed_with_a_code_of_their_own(acme: Customer,
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4503
     assert ends_well(web) < STOP_SECONDS
+
+
+def test_a_websocket_that_does_not_answer_the_close_does_not_hold_the_stop(acme: Customer, web: ServerProcess) -> None:
+    with web.caller(acme.key) as caller:
+        run_id = caller.post("/api/v1/runs", json={"segment": SLOW, "input": {}}).json()["run_id"]
+    with raw_http.connect(web.port) as silent:
+        silent.sendall(handshake(f"/ws/v1/runs/{run_id}/", acme.key))
+        wait_for(lambda: "101 Switching" in silent.recv(1_000, socket.MSG_PEEK).decode("latin-1"))
+        tell_to_stop(web)
+        received = raw_http.read_to_end(silent)
+    ends_well(web)
+    assert b"PROCESS_STOPS" in received
+    assert (4503).to_bytes(2, "big") in received
+    assert "within the grace" not in web.log
+
+
+def handshake(path: str, key: str) -> bytes:
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        f"Authorization: Bearer {key}\r\n\r\n"
+    ).encode()
 
 
 def runs_there() -> int:
