@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Func, Q, QuerySet, TextField
@@ -12,14 +12,18 @@ from django.db.models.fields.json import KeyTransform
 from foundation.scope import tenant_scope
 from kernel.paging import READ_BYTES, Page, fitting
 from kernel.types import Json
+from kernel.values import dump_json
 from runs.core.events import REPLAYED_FROM, USAGE
 from runs.journals.calls import PREFIX, calls_of
 from runs.journals.records import emitted_values
-from runs.large_values import WHOLE_BYTES, Path, link, short, shortened, value_url
+from runs.large_values import VALUE_BYTES, WHOLE_BYTES, Path, link, shortened, value_url
 from runs.models import Run, RunEvent
 from runs.selectors import IN_BETWEEN, OUTCOMES, STARTED, get_run, read_seq
 from runs.usage.sums import RunUsage
 from tenants.models import Tenant
+
+INPUTS_BYTES: Final = 512 * 1024
+"""Of the inputs of one activation, a join's above all, so much is shown as values at most."""
 
 _ActivationKey = tuple[str | None, int | None]
 _Lines = dict[_ActivationKey, list[RunEvent]]
@@ -201,7 +205,6 @@ def _type_of(member: str) -> Func:
 def _step_record(events: Sequence[RunEvent], sources: Mapping[int, _Source], types: Mapping[str, str]) -> StepRecord:
     lines = [event for event in events if not event.type.startswith(PREFIX)]
     first, last = lines[0], lines[-1]
-    inputs = _inputs_of(lines)
     payload = shortened(last.payload, last.bytes, run_id=last.run_id, seq=last.seq)
     return StepRecord(
         seq=first.seq,
@@ -210,7 +213,7 @@ def _step_record(events: Sequence[RunEvent], sources: Mapping[int, _Source], typ
         activation=first.activation or 1,
         status=OUTCOMES.get(last.type) or IN_BETWEEN.get(last.type, "running"),
         attempts=sum(event.type == STARTED for event in lines),
-        inputs={port: _input_value(refs, sources) for port, refs in inputs.items()},
+        inputs=_input_values(_inputs_of(lines), sources),
         output=emitted_values(payload) if last.type == "step.completed" else None,
         error=payload.get("error"),
         started_at=first.created_at,
@@ -229,17 +232,31 @@ def _usage_of(events: Sequence[RunEvent]) -> dict[str, Json]:
     return usage.to_dict()
 
 
-def _input_value(refs: Any, sources: Mapping[int, _Source]) -> Json:
-    return [_value(ref, sources) for ref in refs] if isinstance(refs, list) else _value(refs, sources)
+def _input_values(inputs: Mapping[str, Any], sources: Mapping[int, _Source]) -> dict[str, Json]:
+    """Look up the values the references (``runs.core.events.Ref``) of each port mean.
 
+    They are whole where they have few bytes together. Of more, each large one is a link, and so is each for which no
+    room is left.
+    """
+    most = sum(sources[ref["seq"]].event.bytes for ref in _refs(inputs))
+    left = INPUTS_BYTES
 
-def _value(ref: Mapping[str, Any], sources: Mapping[int, _Source]) -> Json:
-    """Look up the value a reference means (``runs.core.events.Ref``)."""
-    source = sources[ref["seq"]]
-    event, path = source.event, source.path(ref)
-    if source.is_hollow:
-        return link(event.bytes, value_url(event.run_id, event.seq, path))
-    value = event.payload
-    for part in path:
-        value = value[part]
-    return value if event.bytes <= WHOLE_BYTES else short(value, event.run_id, event.seq, path)
+    def shown(ref: Mapping[str, Any]) -> Json:
+        nonlocal left
+        source = sources[ref["seq"]]
+        event, path = source.event, source.path(ref)
+        url = value_url(event.run_id, event.seq, path)
+        if source.is_hollow:
+            return link(event.bytes, url)
+        value = event.payload
+        for part in path:
+            value = value[part]
+        size = 0 if most <= WHOLE_BYTES else len(dump_json(value).encode())
+        if size > min(VALUE_BYTES, left):
+            return link(size, url)
+        left -= size
+        return value
+
+    return {
+        port: [shown(ref) for ref in refs] if isinstance(refs, list) else shown(refs) for port, refs in inputs.items()
+    }

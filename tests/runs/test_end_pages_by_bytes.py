@@ -14,6 +14,7 @@ from tests.conftest import Customer
 from tests.support.definitions import large_branches, steps_in_a_row
 from tests.support.host import running_host
 from tests.support.live_runs import LiveRun
+from tests.support.segments import segment, step
 
 Api = Callable[[Customer], APIClient]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,10 +40,10 @@ def pages(client: APIClient, url: str) -> Iterator[tuple[dict[str, Any], int]]:
 def big_run(acme: Customer, api: Api) -> dict[str, Any]:
     """A run whose segment has some hundred bytes, and whose journal has 53 MiB."""
     client = api(acme)
-    segment = large_branches(count=56)
-    assert len(json.dumps(segment)) <= 819
+    large = large_branches(count=56)
+    assert len(json.dumps(large)) <= 819
     with running_host():
-        started = client.post("/api/v1/runs", {"segment": segment, "input": None})
+        started = client.post("/api/v1/runs", {"segment": large, "input": None})
         run: dict[str, Any] = client.get(started.json()["links"]["self"] + "?wait=40").json()
     assert run["status"] == "completed", run
     with unscoped("the test looks at the size"):
@@ -82,20 +83,20 @@ def test_steps_show_links_in_the_place_of_large_values(acme: Customer, api: Api,
     for page, size in pages(client, big_run["links"]["steps"] + "?limit=250"):
         assert size < PAGE
         steps += page["data"]
-    assert [step["step_id"] for step in steps] == ["split", *["big"] * 56]
-    for step in steps[1:3]:
-        assert client.get(step["output"]["output"][MARK]["url"]).json() == big_run["output"]
+    assert [one["step_id"] for one in steps] == ["split", *["big"] * 56]
+    for one in steps[1:3]:
+        assert client.get(one["output"]["output"][MARK]["url"]).json() == big_run["output"]
 
 
 def test_inputs_from_large_events_are_links_too(acme: Customer, api: Api) -> None:
     client = api(acme)
-    segment = large_branches(count=8, then_join=True)
+    large = large_branches(count=8, then_join=True)
     with running_host():
-        started = client.post("/api/v1/runs", {"segment": segment, "input": None})
+        started = client.post("/api/v1/runs", {"segment": large, "input": None})
         run = client.get(started.json()["links"]["self"] + "?wait=40").json()
     assert run["error"]["code"] == "VALUE_TOO_LARGE", "the join's own value is over its bound"
-    steps = [step for page, _ in pages(client, run["links"]["steps"]) for step in page["data"]]
-    (join,) = (step for step in steps if step["step_id"] == "join")
+    steps = [one for page, _ in pages(client, run["links"]["steps"]) for one in page["data"]]
+    (join,) = (one for one in steps if one["step_id"] == "join")
     (arrived,) = join["inputs"].values()
     assert len(arrived) == 8
     for shown in arrived:
@@ -115,6 +116,30 @@ def test_rows_below_the_bound_of_a_value_fill_pages_of_a_mebibyte(acme: Customer
     assert [one["seq"] for page, _ in found for one in page["data"]] == [*range(1, 101)]
     assert all(PAGE - SLACK < size < PAGE + SLACK for _, size in found[:-1]), [size for _, size in found]
     assert all(one["payload"]["text"] == "x" * 60_000 for page, _ in found for one in page["data"])
+
+
+@pytest.mark.parametrize(("items", "characters", "whole"), [(3, 20_000, 3), (300, 60_000, 0), (300, 15_000, 34)])
+def test_what_arrived_at_a_join_is_whole_while_it_is_small_together(
+    acme: Customer, api: Api, items: int, characters: int, whole: int
+) -> None:
+    client = api(acme)
+    parts = (
+        step("split", "parallel_split", items=f"range({items})"),
+        step("text", "transform", expression=f"'y' * {characters}"),
+        step("join", "parallel_join"),
+        step("length", "transform", expression="len(input)"),
+    )
+    with running_host():
+        started = client.post("/api/v1/runs", {"segment": segment(*parts), "input": None})
+        run = client.get(started.json()["links"]["self"] + "?wait=40").json()
+    seen = list(pages(client, run["links"]["steps"] + "?limit=250"))
+    assert all(size < PAGE + SLACK for _, size in seen), [size for _, size in seen]
+    (join,) = (one for page, _ in seen for one in page["data"] if one["step_id"] == "join")
+    (arrived,) = join["inputs"].values()
+    assert len(arrived) == items
+    assert [one for one in arrived if MARK not in one] == ["y" * characters] * whole
+    for shown in arrived[whole : whole + 2]:
+        assert client.get(shown[MARK]["url"]).json() == "y" * characters
 
 
 def test_a_row_over_a_page_is_a_page_of_its_own(acme: Customer, api: Api) -> None:
