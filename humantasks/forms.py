@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from humantasks.types import MISSING, TaskType
 from kernel.errors import ErrorItem
-from kernel.schemas import Violation, violations_in
+from kernel.schemas import Violation, judging, violations_in
 from kernel.schemas.reading import as_schema, resolve
 from kernel.types import Json
 from kernel.values import dump_json, pointer_of, size_of
@@ -67,7 +67,8 @@ def check(tenant: Hashable, form: Schema, data: Json) -> list[ErrorItem]:
         SchemaUnusable: The form cannot be applied.
         ComputeLimit: The form and the data are too large for each other; other errors of the compute pool as well.
     """
-    return [_item(violation) for violation in violations_in(tenant, data, form, formats=True)]
+    with judging("the data by the task's form", "/data"):
+        return [_item(violation) for violation in violations_in(tenant, data, form, formats=True)]
 
 
 def read_only_changes(form: Schema, shown: Json, data: Json) -> list[ErrorItem]:

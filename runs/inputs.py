@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from itertools import groupby
 
 from kernel.errors import ErrorItem
-from kernel.schemas import SchemaUnusable, Violation, quick_violations, violations_in, violations_in_async
+from kernel.schemas import SchemaUnusable, Violation, judging, quick_violations, violations_in, violations_in_async
 from kernel.types import Json
 from kernel.values import pointer_of
 from runs.errors import InputRefused, InputSchemaUnusable
@@ -27,7 +27,7 @@ def check_input(tenant: Hashable, value: Json, *, schema: Mapping[str, Json]) ->
         InputSchemaUnusable: The schema is none, or refers outside of itself.
         ComputeLimit: The value and the schema are too large for each other; other errors of the compute pool as well.
     """
-    with _schema_errors_translated():
+    with _schema_errors_translated(), judging("the input by the segment's `input_schema`", "/input"):
         _refuse(violations_in(tenant, value, schema))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from kernel.canonical import canonical_json
 from kernel.errors import ErrorItem
 from kernel.parsing import parse_untrusted_json
+from kernel.schemas import judging
 from kernel.types import Json
 from kernel.values import MalformedJson, ValueRefused
 from runs.inputs import violations
@@ -71,7 +72,8 @@ async def _judged(tenant: Hashable, text: str, schema: Mapping[str, Json]) -> tu
         value = await parse_untrusted_json(tenant, without_fence(text).encode())
     except (MalformedJson, ValueRefused) as error:
         return None, [ErrorItem(code=NOT_JSON, detail=f"The answer is not JSON: {error.detail}")]
-    return value, await violations(tenant, value, schema)
+    with judging("the answer by the `response_schema`"):
+        return value, await violations(tenant, value, schema)
 
 
 def repair_request(problems: Sequence[ErrorItem]) -> str:

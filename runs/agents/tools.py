@@ -14,6 +14,7 @@ import orjson
 from kernel.errors import ErrorItem
 from kernel.json_text import JsonText
 from kernel.redaction import redact
+from kernel.schemas import judging
 from kernel.types import Json
 from kernel.values import dump_json
 from runs.agents.config import PLACE, AgentTool
@@ -73,7 +74,8 @@ class Toolbox:
         if tool is None:
             return _error_result("UNKNOWN_TOOL", f"There is no tool {wanted.name[:64]}.")
         arguments = wanted.arguments
-        problems = await violations(self._call.context.tenant_id, arguments, tool.parameters)
+        with judging(f"the arguments of the tool {tool.name} by its parameters"):
+            problems = await violations(self._call.context.tenant_id, arguments, tool.parameters)
         if problems or not isinstance(arguments, dict):
             return _error_result("ARGUMENTS_INVALID", "The arguments do not fit the parameters.", problems)
         client = await self._call.context.client(tool.client_ref)

@@ -12,7 +12,7 @@ from django.db.models.fields.json import KeyTextTransform
 from audit.services import record
 from foundation.scope import reading_scope, tenant_scope
 from kernel.errors import ErrorItem
-from kernel.schemas import violations_in
+from kernel.schemas import judging, violations_in
 from kernel.types import Json
 from kernel.values import check_size, pointer_of
 from runs.commands import signal_run
@@ -106,7 +106,9 @@ def _checked(link: ResumeLink, body: Json, *, is_form: bool) -> Json:
         return body
     if is_form and isinstance(body, dict):
         body = as_the_schema_has_it(body, schema)
-    if found := violations_in(link.tenant_id, body, schema):
+    with judging("the body by the `schema` of the step", ""):
+        found = violations_in(link.tenant_id, body, schema)
+    if found:
         items = [
             ErrorItem(code=one.keyword.upper(), detail=one.sentence, pointer=pointer_of([*one.path])) for one in found
         ]

@@ -99,10 +99,29 @@ def test_a_slow_check_is_told_in_full_and_holds_no_transaction(
     assert seen == []
 
 
-def test_a_check_that_takes_too_much_is_refused_in_a_sentence(attacker: httpx.Client) -> None:
-    answer = start_saved(attacker, ["no"] * 20_000)
+@pytest.mark.parametrize("start", [start_saved, start_inline])
+def test_a_check_that_takes_too_much_is_refused_with_its_place(
+    attacker: httpx.Client, start: Callable[[httpx.Client, Any], httpx.Response]
+) -> None:
+    assert start(attacker, FITS).status_code == 202
+    answer = start(attacker, ["no"] * 20_000)
     assert (answer.status_code, answer.json()["code"]) == (422, "COMPUTE_LIMIT")
-    assert "takes" in answer.json()["detail"]
+    (finding,) = answer.json()["errors"]
+    assert (finding["code"], finding["pointer"]) == ("COMPUTE_LIMIT", "/input")
+    assert finding["detail"].startswith("Judging the input by the segment's `input_schema` takes too much: ")
+
+
+def test_a_member_that_many_rules_ask_for_is_told_once(attacker: httpx.Client) -> None:
+    def start(value: dict[str, int], count: int) -> httpx.Response:
+        schema = {"dependentSchemas": {f"a{number}": {"required": ["zz"]} for number in range(count)}}
+        body = {"segment": steps_in_a_row("1", segment_id=SLOW, input_schema=schema), "input": value}
+        return attacker.post("/api/v1/runs", json=body)
+
+    for count in (20, 900):
+        asking = {f"a{number}": 1 for number in range(count)}
+        assert start({**asking, "zz": 1}, count).status_code == 202
+        (finding,) = start(asking, count).json()["errors"]
+        assert (finding["pointer"], finding["detail"]) == ("/input", "The member `zz` is missing.")
 
 
 @pytest.mark.soak

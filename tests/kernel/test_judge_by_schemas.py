@@ -261,9 +261,8 @@ def test_a_schema_that_cannot_be_applied_is_told_by_the_pool_as_well() -> None:
 
 def test_a_value_that_would_fill_the_memory_ends_at_its_bound(small_pool: ComputePool) -> None:
     text = "x" * 1_000_000
-    assert [violation.keyword for violation in violations_in("acme", text, {"allOf": [{"type": "integer"}] * 3})] == [
-        "type"
-    ] * 3
+    found = violations_in("acme", text, {"allOf": [{"type": "integer"}] * 3})
+    assert [violation.keyword for violation in found] == ["type"], "what breaks equal rules is told once"
     with pytest.raises(ComputeLimit):
         violations_in("acme", text, {"allOf": [{"type": "integer"}] * 1_000})
     assert violations_in("acme", text, {"maxLength": 10})[0].sentence == "This may have at most 10 characters."

@@ -6,7 +6,7 @@ that takes milliseconds, else in the compute pool. ``quick_violations`` gives No
 
 from kernel.schemas.compiled import SchemaUnusable, compiled, is_linear_pattern
 from kernel.schemas.faults import TYPES, SchemaFault, schema_faults
-from kernel.schemas.validation import violations_in, violations_in_async
+from kernel.schemas.validation import judging, violations_in, violations_in_async
 from kernel.schemas.violations import MAX_VIOLATIONS, Violation, quick_violations
 from kernel.schemas.weight import LOCAL_REFERENCE, PATTERNS, UNEVALUATED, Keyword, keywords_of
 
@@ -22,6 +22,7 @@ __all__ = [
     "Violation",
     "compiled",
     "is_linear_pattern",
+    "judging",
     "keywords_of",
     "quick_violations",
     "schema_faults",

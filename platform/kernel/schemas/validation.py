@@ -1,11 +1,14 @@
 """Validation of a tenant's value by a schema: in place where that is quick, else in the compute pool."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import orjson
 
+from kernel.compute.errors import ComputeLimit
 from kernel.compute.shared import compute_pool
+from kernel.errors import ErrorItem
 from kernel.schemas.compiled import SchemaUnusable
 from kernel.schemas.violations import Violation, quick_violations, violations
 from kernel.types import Json
@@ -14,6 +17,24 @@ FUNCTION: Final = "schema_violations"
 """Name of ``violations_in_bytes`` in the compute pool."""
 
 _UNUSABLE: Final = "unusable"
+
+
+@contextmanager
+def judging(what: str, pointer: str | None = None) -> Iterator[None]:
+    """Have a value that takes too much to be judged told with what it is, and where.
+
+    Args:
+        what: The value, and by which schema.
+        pointer: Where it stands in what the caller sent.
+
+    Raises:
+        ComputeLimit: As the work within, with a finding.
+    """
+    try:
+        yield
+    except ComputeLimit as error:
+        detail = f"Judging {what} takes too much: {error.detail}"
+        raise ComputeLimit(detail, errors=[ErrorItem(code=error.code, detail=detail, pointer=pointer)]) from error
 
 
 def violations_in(

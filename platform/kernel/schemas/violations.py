@@ -16,6 +16,8 @@ from kernel.types import Json
 from kernel.values import size_of
 
 MAX_VIOLATIONS: Final = 50
+MAX_TOLD: Final = 1_000
+"""As many broken rules are looked through for different ones."""
 MAX_LARGE_NUMBERS: Final = 1_000
 """As many rules broken by numbers kept as text are looked through."""
 MAX_SCHEMA: Final = 16 * 1024
@@ -108,7 +110,9 @@ def quick_violations(value: Json, schema: Mapping[str, Json], *, formats: bool =
 def _found_violations(validator: jsonschema_rs.Validator, value: Json) -> list[Violation]:
     value = _with_large_numbers(validator, value)
     found = (violation for error in validator.iter_errors(value) for violation in _violations(error))
-    return list(islice(found, MAX_VIOLATIONS))
+    # Several rules may ask for the same: each of a thousand `dependentSchemas` for one member.
+    different = {(one.path, one.keyword, repr(one.bound)): one for one in islice(found, MAX_TOLD)}
+    return list(islice(different.values(), MAX_VIOLATIONS))
 
 
 def _with_large_numbers(validator: jsonschema_rs.Validator, value: Json) -> Json:
