@@ -94,7 +94,7 @@ class CatalogTestView(APIView):
         show = partial(trial_body, request=request)
         options = answer_options_of(request, default=WAIT_SECONDS)
         location = run_location(started.run.id, request)
-        response = RunResponse(started.run, show, options=options, location=location)
+        response = RunResponse(started.run, show, caller=caller, options=options, location=location)
         if started.replayed:
             response["Idempotent-Replayed"] = "true"
         return response

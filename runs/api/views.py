@@ -135,8 +135,10 @@ class RunView(APIView):
     def get(self, request: Request, run_id: str) -> Response:
         """Answer the run as it is, or as it is once it is over."""
         options = answer_options_of(request)
-        run = selectors.get_run(tenant=caller_of(request).tenant, run_id=selectors.read_run_id(run_id))
-        return RunResponse(run, partial(run_body, request=request), options=options, is_read=not options.wait_seconds)
+        caller = caller_of(request)
+        run = selectors.get_run(tenant=caller.tenant, run_id=selectors.read_run_id(run_id))
+        show = partial(run_body, request=request)
+        return RunResponse(run, show, caller=caller, options=options, is_read=not options.wait_seconds)
 
 
 class RunStepsView(APIView):
@@ -202,7 +204,7 @@ def started_response(request: Request, started: Started, *, options: AnswerOptio
     """Answer a start with its run, and where that can be read."""
     location = run_location(started.run.id, request)
     show = partial(run_body, request=request)
-    response = RunResponse(started.run, show, options=options, location=location)
+    response = RunResponse(started.run, show, caller=caller_of(request), options=options, location=location)
     if started.replayed:
         response["Idempotent-Replayed"] = "true"
     return response

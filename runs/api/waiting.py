@@ -22,6 +22,7 @@ from runs.events.hub import the_hub
 from runs.failures import failed_run_problem
 from runs.models import OVER, Run, RunStatus
 from runs.selectors import get_run
+from tenants.types import Caller
 
 RESTS: Final = {RunStatus.PAUSED, RunStatus.STALLED, *OVER}
 """Statuses out of which only a person leads, or nothing: whoever waits is answered at once. Retries and timers pass."""
@@ -38,6 +39,7 @@ class RunResponse(Response):
     Attributes:
         run: The run as it was read last.
         options: How the caller would be answered.
+        caller: Who waits.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class RunResponse(Response):
         run: Run,
         show: Callable[[Run], Any],
         *,
+        caller: Caller,
         options: AnswerOptions | None = None,
         location: str = "",
         is_read: bool = False,
@@ -54,12 +57,14 @@ class RunResponse(Response):
         Args:
             run: The run.
             show: Writes a body.
+            caller: Who asks.
             options: What the caller asks for.
             location: Where the run can be read.
             is_read: The run was asked for and here it is: a 200, whether it is over or not.
         """
         super().__init__()
         self.run = run
+        self.caller = caller
         self.options = options or AnswerOptions()
         self._show = show
         self._location = location
@@ -132,16 +137,22 @@ async def _wait_for_rest(response: RunResponse) -> None:
     """Return when the run is where its caller waits for, when their time is over, or when this process stops.
 
     What the hub tells may be of a moment before the caller's last command, so the run is read before it is answered.
+    Whose key, membership or tenant ends meanwhile is answered with what was read when they were let in.
     """
     hub = the_hub()
     read_again = sync_to_async(response.read_again)
-    with hub.watching(("run", response.run.id), ask_at_once=True) as watch, contextlib.suppress(TimeoutError):
+    with (
+        hub.watching(("run", response.run.id), ask_at_once=True) as watch,
+        hub.guarding(response.caller, ended=watch.changed) as allowed,
+        contextlib.suppress(TimeoutError),
+    ):
         async with asyncio.timeout(response.options.wait_seconds):
-            while not hub.is_closing:
+            while not hub.is_closing and allowed.is_valid:
                 await watch.changed.wait()
                 watch.changed.clear()
-                if watch.status in RESTS or watch.status == RunStatus.WAITING:
+                if allowed.is_valid and (watch.status in RESTS or watch.status == RunStatus.WAITING):
                     await read_again()
                     if response.is_at_rest:
                         return
-    await read_again()
+    if allowed.is_valid:
+        await read_again()

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -60,12 +60,25 @@ class HubWatch:
 
 @dataclass(eq=False)
 class Pass:
-    """A stream's right to go on: as long as its key lives, and its member is one, and they have the scope."""
+    """A caller's right to go on: as long as their key lives, and their member is one, and they have the scope, if any.
+
+    ``ended`` is set, if there is one, once it is not valid any more.
+    """
 
     api_key_id: UUID | None
     member_id: UUID | None
-    scope: str
+    scope: str | None
+    ended: asyncio.Event | None = None
     is_valid: bool = True
+
+    def check(self, of_keys: Mapping[UUID, Collection[str]], of_members: Mapping[UUID, Collection[str]]) -> None:
+        """Hold it against the scopes of those keys and members that are live."""
+        rights = ((of_keys, self.api_key_id), (of_members, self.member_id))
+        self.is_valid = all(
+            one is None or (one in live and (self.scope is None or self.scope in live[one])) for live, one in rights
+        )
+        if not self.is_valid and self.ended is not None:
+            self.ended.set()
 
 
 class Hub:
@@ -110,10 +123,18 @@ class Hub:
             self._leave(watch)
 
     @contextlib.contextmanager
-    def guarding(self, caller: Caller, scope: str) -> Iterator[Pass]:
-        """Keep looking whether a caller may still use a scope."""
+    def guarding(
+        self, caller: Caller, scope: str | None = None, *, ended: asyncio.Event | None = None
+    ) -> Iterator[Pass]:
+        """Keep looking whether a caller may still use a scope, or anything.
+
+        Args:
+            caller: Who.
+            scope: Which one; None for any.
+            ended: Set once they may not.
+        """
         key_id = None if caller.api_key is None else caller.api_key.id
-        found = Pass(key_id, None if caller.member is None else caller.member.id, scope)
+        found = Pass(key_id, None if caller.member is None else caller.member.id, scope, ended)
         self._passes.add(found)
         self._wake_up()
         try:
@@ -240,8 +261,7 @@ class Hub:
             of_keys = await sync_to_async(scopes_of_live_keys)(keys) if keys else {}
             of_members = await sync_to_async(scopes_of_active_members)(members) if members else {}
             for one in passes:
-                has_key = one.api_key_id is None or one.scope in of_keys.get(one.api_key_id, ())
-                one.is_valid = has_key and (one.member_id is None or one.scope in of_members.get(one.member_id, ()))
+                one.check(of_keys, of_members)
 
 
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

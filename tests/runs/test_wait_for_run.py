@@ -15,11 +15,14 @@ from foundation.scope import unscoped
 from runs.bus.notices import CHANNEL, Advance, write_notice
 from runs.failures import failed_run_problem
 from runs.models import Run, RunStatus
+from tenants.models import Tenant
 from tests.conftest import Customer
 from tests.support.best_tries import quick_once
 from tests.support.definitions import steps_in_a_row
+from tests.support.engine import wait_for
 from tests.support.host import running_host
-from tests.support.server import ServerProcess
+from tests.support.server import ServerProcess, running_server
+from tests.support.valkeys import own_valkey
 
 BODY = {"segment": steps_in_a_row("input + 1", "input * 2"), "input": 20}
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,6 +91,32 @@ def test_late_news_of_a_pause_ends_no_wait_of_a_run_that_was_resumed(acme: Custo
         assert heard, "the server listens"
         assert (answer.result().status_code, answer.result().json()["status"]) == (202, "queued")
         assert answer.result().elapsed.total_seconds() >= 1.9
+
+
+def test_a_wait_ends_with_what_was_known_once_its_tenant_is_inactive(acme: Customer, globex: Customer) -> None:
+    with (
+        own_valkey() as valkey,
+        redis.Redis.from_url(valkey.url) as bus,
+        running_server(REDIS_URL=valkey.url) as server,
+        ThreadPoolExecutor(2) as threads,
+        server.caller(acme.key) as own,
+        server.caller(globex.key) as others,
+    ):
+        own_run, other_run = (each.post("/api/v1/runs", json=BODY).json()["links"]["self"] for each in (own, others))
+        own_wait = threads.submit(own.get, own_run, params={"wait": 50})
+        wait_for(lambda: bus.pubsub_numsub(CHANNEL)[0][1] == 1)
+        Tenant.objects.filter(id=acme.tenant.id).update(is_active=False)
+        with unscoped("the test is the host"):
+            Run.objects.filter(tenant=acme.tenant).update(output="news")
+        other_wait = threads.submit(others.get, other_run, params={"wait": 50})
+        answer = own_wait.result(60)
+        assert (answer.status_code, answer.json()["status"], answer.json()["output"]) == (202, "queued", None)
+        assert answer.elapsed.total_seconds() < 40, "it does not last the whole wait"
+        assert own.get(own_run).status_code == 401
+        assert not other_wait.done(), "whose tenant is active waits on"
+        with unscoped("the test is the host"):
+            Run.objects.filter(tenant=globex.tenant).update(status=RunStatus.STALLED)
+        assert other_wait.result(60).json()["status"] == "stalled"
 
 
 def test_many_who_wait_hold_no_thread_and_all_hear_of_the_end(acme: Customer, server: ServerProcess) -> None:
