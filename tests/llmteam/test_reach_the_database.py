@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -19,6 +20,8 @@ PLAIN = "postgresql://user:p%40ss@db:6432/llmteam"
     ("url", "said"),
     [
         (f"{PLAIN}?pool_timeout=3", "has the option 'pool_timeout', which is not honoured; there are: sslmode"),
+        (f"{PLAIN}?sslmode=require&sslmode=disable", "has an option twice"),
+        (f"{PLAIN}?sslrootcert=%2Fnowhere%2Fca.pem", "has sslrootcert=/nowhere/ca.pem; that file cannot be read"),
         (f"{PLAIN}?sslmode=on", "has sslmode=on; write one of: disable"),
         (f"{PLAIN}?sslmode", "has the options 'sslmode'; write"),
         (f"{PLAIN}?target_session_attrs=standby", "has target_session_attrs=standby; write one of: any, read-write"),
@@ -27,12 +30,14 @@ PLAIN = "postgresql://user:p%40ss@db:6432/llmteam"
     ],
 )
 def test_an_option_that_would_not_be_honoured_stops_the_start(
-    monkeypatch: pytest.MonkeyPatch, url: str, said: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str, said: str
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", f"{PLAIN}?sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem")
+    authority = tmp_path / "ca.pem"
+    authority.touch()
+    monkeypatch.setenv("DATABASE_URL", f"{PLAIN}?sslmode=verify-full&sslrootcert={quote(str(authority), safe='')}")
     read = environment.database("DATABASE_URL")
     assert (read["HOST"], read["PORT"], read["PASSWORD"]) == ("db", "6432", "p@ss")
-    assert read["OPTIONS"] == {"sslmode": "verify-full", "sslrootcert": "/etc/ca.pem"}
+    assert read["OPTIONS"] == {"sslmode": "verify-full", "sslrootcert": str(authority)}
     monkeypatch.setenv("DATABASE_URL", url)
     with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL ") as refused:
         environment.database("DATABASE_URL")

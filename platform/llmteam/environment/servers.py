@@ -1,5 +1,6 @@
 """Readers of the addresses of databases and of Redis."""
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -91,6 +92,8 @@ def _options(name: str, query: str, *, known: Mapping[str, tuple[str, ...]]) -> 
         written = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
     except ValueError:
         raise ImproperlyConfigured(f"{name} has the options {query!r}; write ?name=value&name=value.") from None
+    if len(dict(written)) < len(written):
+        raise ImproperlyConfigured(f"{name} has an option twice.")
     for option, value in written:
         values = known.get(option)
         if values is None:
@@ -99,4 +102,11 @@ def _options(name: str, query: str, *, known: Mapping[str, tuple[str, ...]]) -> 
             )
         if values and value not in values:
             raise ImproperlyConfigured(f"{name} has {option}={value}; write one of: {', '.join(values)}.")
+        if not values and not _is_readable(value):
+            raise ImproperlyConfigured(f"{name} has {option}={value}; that file cannot be read.")
     return dict(written)
+
+
+def _is_readable(path: str) -> bool:
+    """Whether a file is there for us, or the system's certificates are meant; libpq passes over one that is not."""
+    return path == "system" or os.access(path, os.R_OK)

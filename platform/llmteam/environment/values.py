@@ -38,7 +38,7 @@ def number(name: str, default: float, *, least: float, most: float) -> float:
     except ValueError:
         raise ImproperlyConfigured(f"{name} is {written!r}; write a number.") from None
     if not least <= value <= most:
-        raise ImproperlyConfigured(f"{name} is {written}; it must be from {least:g} to {most:g}.")
+        raise ImproperlyConfigured(f"{name} is {written}; it must be from {least:.15g} to {most:.15g}.")
     return value
 
 
