@@ -84,7 +84,7 @@ def _violations_of_text(field: Any, value: Any) -> Any:
     if not value.strip() and _is_never_blank(field):
         return [serializers.ErrorDetail(_BLANK if field.required else _BLANK_OPTIONAL, "blank")]
     if isinstance(field, _NUMBERS) and not _NUMBER.fullmatch(value):
-        return [serializers.ErrorDetail(field.error_messages["invalid"], "invalid")]
+        return [serializers.ErrorDetail(str(field.error_messages["invalid"]), "invalid")]
     return None
 
 

@@ -248,14 +248,15 @@ def _input_values(inputs: Mapping[str, Any], sources: Mapping[int, _Source]) -> 
         url = value_url(event.run_id, event.seq, path)
         if source.is_hollow:
             return link(event.bytes, url)
-        value = event.payload
+        value: Any = event.payload
         for part in path:
             value = value[part]
         size = 0 if most <= WHOLE_BYTES else len(dump_json(value).encode())
         if size > min(VALUE_BYTES, left):
             return link(size, url)
         left -= size
-        return value
+        known: Json = value
+        return known
 
     return {
         port: [shown(ref) for ref in refs] if isinstance(refs, list) else shown(refs) for port, refs in inputs.items()
