@@ -17,7 +17,7 @@ LOOK_SECONDS: Final = 0.05
 LAST_REQUESTS_SECONDS: Final = 1.0
 """In which the requests of the last connections arrive."""
 GOODBYE_SECONDS: Final = 2.0
-"""How long a WebSocket that has been told and has taken it may leave the close unanswered."""
+"""Patience with a WebSocket that has taken the close and does not answer it."""
 FLUSH_SECONDS: Final = 0.2
 """After the last answer, so that the network takes it."""
 
