@@ -5,10 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, cast
 
 from kernel.types import Json
-from runs.providers.answers import read_arguments
 from runs.providers.decoding import joined
 from runs.providers.errors import failed
 from runs.providers.finish_reasons import FinishReasons
+from runs.providers.reading.members import holds_words, members_of, number_of, object_of, objects_of, text_of, words_of
+from runs.providers.reading.tool_calls import WrittenCall, read_tool_calls
 from runs.step_api.language_models import CompletionRequest, ToolCall
 
 DIALECT: Final = "openai"
@@ -44,23 +45,46 @@ class Chunks:
         self._texts: dict[str, list[str]] = {"content": [], "refusal": [], **{name: [] for name in REASONING}}
         self._details: list[Json] = []
         self._left_out: dict[str, None] = {}
-        self._calls: dict[Any, _Call] = {}
+        self._calls: list[_Call] = []
+        self._by_id: dict[str, _Call] = {}
         self._latest: dict[Any, _Call] = {}
         self._number: Any = None
+        self._unread: Json = None
 
     def add(self, event: Any) -> str:
         """Take the next piece; returns the text in it."""
-        try:
-            return self._add(event)
-        except (AttributeError, TypeError):
-            raise failed("LLM_REPLY_UNREADABLE") from None
+        if not isinstance(event, dict):
+            raise failed("LLM_REPLY_UNREADABLE")
+        self._model = event.get("model") or self._model
+        self._usage = usage_of(event) or self._usage
+        choices = event.get("choices")
+        if not choices:
+            self._ends.note_all(event)
+            if event.get("refusal"):
+                self._texts["refusal"].append(refusal_in(event))
+            if "choices" not in event and any(event.get(name) for name in _OF_OTHERS):
+                raise failed("LLM_REPLY_UNREADABLE")
+            return ""
+        choice = first_of(choices)
+        number = choice.get("index")
+        self._number = number if self._number is None else self._number
+        if number is not None and number != self._number:
+            return ""
+        self._ends.note(event, choice, choice.get("delta"), choice.get("message"))
+        delta = choice.get("delta") or {}
+        if not delta and not self._has_begun:
+            delta = choice.get("message") or {}
+        if not delta and choice.get("text"):
+            raise failed("LLM_REPLY_UNREADABLE")
+        return self._add_delta(delta)
 
     def answer(self, *, is_done: bool) -> Json:
         """Give the answer as if it had come in one."""
         if not (self._ends.has_come or is_done):
             raise failed("LLM_CONNECTION_FAILED")
         message: dict[str, Any] = {name: joined(texts) for name, texts in self._texts.items()}
-        message["tool_calls"] = [call.whole() for call in self._calls.values()]
+        message["content"] = message["content"] or self._unread
+        message["tool_calls"] = [call.whole() for call in self._calls]
         message["reasoning_details"] = self._details
         message[BESIDE] = [{"type": kind} for kind in self._left_out]
         choice = {"message": message, **self._ends.written()}
@@ -76,31 +100,13 @@ class Chunks:
         """Whether the service said why the answer ended."""
         return self._ends.has_come
 
-    def _add(self, event: Any) -> str:
-        self._model = event.get("model") or self._model
-        self._usage = usage_of(event) or self._usage
-        choices = event.get("choices")
-        if "choices" not in event and any(event.get(name) for name in _OF_OTHERS):
-            raise failed("LLM_REPLY_UNREADABLE")
-        if not choices:
-            self._ends.note(event)
-            return ""
-        choice = first_of(choices)
-        number = choice.get("index")
-        self._number = number if self._number is None else self._number
-        if number is not None and number != self._number:
-            return ""
-        self._ends.note(event, choice, choice.get("delta"), choice.get("message"))
-        delta = choice.get("delta") or {}
-        if not delta and not self._has_begun:
-            delta = choice.get("message") or {}
-        return self._add_delta(delta)
-
     @property
     def _has_begun(self) -> bool:
         return bool(self._calls or self._texts["content"])
 
     def _add_delta(self, delta: Any) -> str:
+        if not isinstance(delta, dict):
+            raise failed("LLM_REPLY_UNREADABLE")
         plain = delta.get("content")
         if isinstance(plain, str) and _OF_PLAIN_TEXT.issuperset(delta):
             self._texts["content"].append(plain)
@@ -108,26 +114,32 @@ class Chunks:
         text, thought = read_content(delta.get("content"))
         self._texts["content"].append(text)
         self._texts["reasoning_content"].append(thought)
+        if not (text or thought or refusal_in(delta)) and holds_words(delta.get("content")):
+            self._unread = delta["content"]
         self._texts["refusal"].append(refusal_in(delta))
         self._left_out |= dict.fromkeys(left_out_of(delta))
         for name in REASONING:
-            if isinstance(delta.get(name), str):
-                self._texts[name].append(delta[name])
+            self._texts[name].append(text_of(delta.get(name)))
         if isinstance(delta.get("reasoning_details"), list):
             self._details += delta["reasoning_details"]
         for place, call in enumerate(written_calls(delta)):
             self._add_call(place, call)
         return text
 
-    def _add_call(self, place: int, piece: Any) -> None:
+    def _add_call(self, place: int, piece: dict[str, Any]) -> None:
         """Add a piece of a call; some servers send whole calls, and number none or all alike."""
-        index = piece.get("index")
+        index = number_of(piece.get("index"))
         number = place if index is None else index
         known = self._latest.get(number)
         if known is None or (not known.is_again(piece) and known.is_other(piece)):
-            key = number if known is None else piece.get("id") or (number, len(self._calls))
-            known = self._latest[number] = self._calls.setdefault(key, _Call(self._tools))
+            begun = None if known is None else self._by_id.get(text_of(piece.get("id")))
+            if begun is None or begun.is_complete:
+                begun = _Call(self._tools)
+                self._calls.append(begun)
+            known = self._latest[number] = begun
         known.add(piece)
+        if known.call_id:
+            self._by_id[known.call_id] = known
 
 
 class _Call:
@@ -135,43 +147,53 @@ class _Call:
 
     def __init__(self, tools: Collection[str]) -> None:
         self._tools = tools
-        self.call_id: str | None = None
+        self.call_id = ""
         self._name = ""
         self._arguments: list[str] = []
         self._object: Json = None
         self._extra: Json = None
         self._looks = 0
 
-    def is_other(self, piece: Any) -> bool:
-        """Tell whether a piece begins another call: under another id, or with a name behind one that is complete."""
-        if piece.get("id") and self.call_id:
-            return bool(piece["id"] != self.call_id)
-        return bool((piece.get("function") or {}).get("name")) and bool(self._name) and self._is_complete
+    def is_other(self, piece: dict[str, Any]) -> bool:
+        """Tell whether a piece begins another call: under another id, or with a name behind one that is complete.
 
-    def add(self, piece: Any) -> None:
+        Under the same id it has arguments as well: some servers say id and name in every piece.
+        """
+        function = members_of(piece.get("function"))
+        is_named = bool(function.get("name")) and bool(self._name)
+        if not (piece.get("id") and self.call_id):
+            return is_named and self.is_complete
+        arguments = function.get("arguments")
+        has_more = bool(arguments.strip() if isinstance(arguments, str) else arguments)
+        return text_of(piece["id"]) != self.call_id or (is_named and has_more and self.is_complete)
+
+    def add(self, piece: dict[str, Any]) -> None:
         """Take the next piece."""
-        function = piece.get("function") or {}
+        function = members_of(piece.get("function"))
         arguments = function.get("arguments")
         is_again = self.is_again(piece)
-        self.call_id = self.call_id or piece.get("id")
+        self.call_id = self.call_id or text_of(piece.get("id"))
         if is_again:
             return
-        self._add_name(function.get("name") or "")
+        self._add_name(text_of(function.get("name")))
         self._extra = piece.get("extra_content") or self._extra
         if isinstance(arguments, str):
             self._arguments.append(arguments)
         elif arguments:
             self._object = arguments
 
-    def is_again(self, piece: Any) -> bool:
+    def is_again(self, piece: dict[str, Any]) -> bool:
         """Tell whether a piece is the whole call once more, with or without its id and its name."""
-        function = piece.get("function") or {}
+        function = members_of(piece.get("function"))
         arguments = function.get("arguments")
         call_id = piece.get("id") or self.call_id
         is_same = call_id == (self.call_id or call_id) and function.get("name") in (None, "", self._name)
-        if not (is_same and isinstance(arguments, str) and self._arguments):
+        if not is_same:
             return False
-        return arguments == "".join(self._arguments) and self._is_complete
+        if self._object is not None:
+            return bool(arguments == self._object)
+        is_written = isinstance(arguments, str) and bool(self._arguments)
+        return is_written and arguments == "".join(self._arguments) and self.is_complete
 
     def _add_name(self, name: str) -> None:
         """Take a name, again, or the next piece of one that makes the name of a tool."""
@@ -186,7 +208,8 @@ class _Call:
         return {"id": self.call_id, "function": function, "extra_content": self._extra}
 
     @property
-    def _is_complete(self) -> bool:
+    def is_complete(self) -> bool:
+        """Whether all its arguments have come."""
         if self._object is not None:
             return True
         self._looks += 1
@@ -231,8 +254,8 @@ def read_content(content: Any) -> tuple[str, str]:
             text += part
         elif isinstance(part, dict) and part.get("type") in _THOUGHTS:
             thought += read_content(part.get("thinking") or part.get("text"))[0]
-        elif isinstance(part, dict) and isinstance(part.get("text"), str):
-            text += part["text"]
+        elif isinstance(part, list | dict):
+            text += words_of(part)
     return text, thought
 
 
@@ -266,26 +289,16 @@ def separate_reasoning(message: Mapping[str, Any]) -> str:
     return next((reasoning for name in REASONING if isinstance(reasoning := message.get(name), str) and reasoning), "")
 
 
-def written_calls(message: Any) -> list[Any]:
+def written_calls(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Give the calls of a message or delta as they are written: a list, one alone, or in the field of old."""
-    calls = message.get("tool_calls") or []
-    calls = [calls] if isinstance(calls, dict) else list(calls)
-    old = message.get("function_call")
-    return [*calls, {"function": old}] if isinstance(old, dict) and not calls else calls
+    calls = objects_of(message.get("tool_calls"))
+    return calls or [{"function": old} for old in objects_of(message.get("function_call"))]
 
 
-def read_calls(message: Mapping[str, Any], request: CompletionRequest) -> tuple[ToolCall, ...]:
-    """Read the calls of a message; each has an id that no other of the conversation has."""
-    earlier = sum(len(turn.tool_calls) for turn in request.messages)
-    taken = {call.call_id for turn in request.messages for call in turn.tool_calls}
-    found: list[ToolCall] = []
-    try:
-        for place, call in enumerate(written_calls(message), earlier):
-            given_id = str(call.get("id") or f"call_{place}")
-            call_id = given_id if given_id not in taken else f"{given_id}_{place}"
-            taken.add(call_id)
-            function = call["function"]
-            found.append(ToolCall(call_id, str(function["name"]), read_arguments(function.get("arguments"))))
-    except (AttributeError, KeyError, TypeError):
-        raise failed("LLM_REPLY_UNREADABLE") from None
-    return tuple(found)
+def read_calls(message: Mapping[str, Any], request: CompletionRequest) -> tuple[tuple[ToolCall, ...], bool]:
+    """Read the calls of a message, as ``read_tool_calls`` does."""
+    written: list[WrittenCall] = []
+    for call in written_calls(message):
+        function = object_of(call.get("function"))
+        written.append(WrittenCall(call.get("id"), function.get("name"), function.get("arguments")))
+    return read_tool_calls(written, request)

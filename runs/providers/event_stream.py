@@ -13,6 +13,7 @@ from kernel.values import load_json
 from runs.providers.decoding import decode_answer
 from runs.providers.errors import failed
 from runs.providers.reading_turns import reading_turn
+from runs.providers.tokens import BYTES_PER_TOKEN
 from runs.step_api.base import StepFailed
 
 MAX_EVENTS: Final = 64 * 1024
@@ -58,6 +59,7 @@ class EventStream:
         self._tenant = tenant
         self._pieces = self._watched(pieces)
         self.beginning = b""
+        self._received = 0
         self.is_whole = False
         self.is_done = False
 
@@ -85,7 +87,12 @@ class EventStream:
     async def _watched(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for piece in pieces:
             self.beginning += piece[: MAX_TOLD - len(self.beginning)]
+            self._received += len(piece)
             yield piece
+
+    def guessed_tokens(self) -> int:
+        """Guess the tokens of what came, in whichever format; a page in HTML is no model's."""
+        return 0 if self.beginning.lstrip().startswith(b"<") else -(-self._received // BYTES_PER_TOKEN)
 
     async def _stream(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[list[Any]]:
         has_begun = False

@@ -13,6 +13,7 @@ ANY_PLACE: Final = (
     "stop_type",
     "finish_details",
     "incomplete_details",
+    "stop_details",
     "native_finish_reason",
     "finish_reason_raw",
     "finishReason",
@@ -20,12 +21,15 @@ ANY_PLACE: Final = (
     "status",
 )
 """Members in which gateways write why an answer ended, beside the place of the format itself."""
+ENVELOPES: Final = ("delta", "message", "response", "usage")
+"""Members of answers and pieces that say it in their stead."""
 MAX_TOLD: Final = 16
 MAX_WORD_LENGTH: Final = 100
 _BESIDE: Final = "finish_details"
 _FILTERS: Final = "content_filter_results"
 """Member in which Azure says what each of its filters did."""
 _SAYING: Final = frozenset((*ANY_PLACE, _FILTERS))
+_ANYWHERE: Final = _SAYING.union(ENVELOPES)
 _FILTERED: Final = "content_filter"
 MAX_DEPTH: Final = 3
 
@@ -89,6 +93,7 @@ _KINDS: Final[tuple[tuple[re.Pattern[str], FinishReason], ...]] = (
     (re.compile(r"tool|function"), "tool_calls"),
     (re.compile(r"refus"), "refused"),
 )
+_COUNTS_BESIDE: Final[frozenset[FinishReason]] = frozenset(("filtered", "length", "broken", "refused"))
 _GRAVEST: Final[tuple[FinishReason, ...]] = ("filtered", "length", "broken", "refused", "unknown", "tool_calls")
 
 
@@ -122,6 +127,11 @@ class FinishReasons:
                     kept += [word for word in _words(value) if word not in kept][: MAX_TOLD - len(kept)]
             if _is_filtered(holder.get(_FILTERS)) and _FILTERED not in self._beside:
                 self._beside.append(_FILTERED)
+
+    def note_all(self, holder: Mapping[str, Any]) -> None:
+        """Take what an answer or a piece of one says, itself or in what it wraps."""
+        if not _ANYWHERE.isdisjoint(holder):
+            self.note(holder, *[holder.get(name) for name in ENVELOPES])
 
     @property
     def has_come(self) -> bool:
@@ -167,9 +177,9 @@ class FinishReasons:
         return [_kind(word) for word in over or self._words_in_place]
 
     def _of_beside(self) -> list[FinishReason]:
-        """Of other places only what says that the answer was cut counts: they hold stop texts and states as well."""
+        """Of other places only a cut or a refusal counts: they hold stop texts and states as well."""
         words = [word for word in self._beside if word not in self._stop and _key(word) not in _NOT_YET]
-        return [kind for word in words if (kind := _kind(word)) in ("filtered", "length", "broken")]
+        return [kind for word in words if (kind := _kind(word)) in _COUNTS_BESIDE]
 
 
 def _is_filtered(results_by_filter: Any) -> bool:
@@ -190,7 +200,7 @@ def _key(word: str) -> str:
 
 def _words(value: Any, depth: int = 0) -> Iterator[str]:
     """Give the words of a reason: a text, a number, or those inside an object or a list."""
-    if isinstance(value, str | int):
+    if isinstance(value, str | int | float):
         yield str(value)[:MAX_WORD_LENGTH]
     elif isinstance(value, Mapping | list) and depth < MAX_DEPTH:
         named = [value[name] for name in _NAMES if name in value] if isinstance(value, Mapping) else value

@@ -1,8 +1,9 @@
 """The chat completions of OpenAI, and of the many servers that speak their format."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any, ClassVar, cast
 
 import httpx
@@ -23,9 +24,11 @@ from runs.providers.chunks import (
     refusal_in,
     separate_reasoning,
     usage_of,
+    written_calls,
 )
 from runs.providers.errors import ServiceError, failed
 from runs.providers.finish_reasons import FinishReasons
+from runs.providers.reading.members import holds_words, object_of, text_of
 from runs.providers.reasoning import without_end_marks, without_reasoning
 from runs.providers.text_calls.calls import text_calls_in
 from runs.providers.through_sdk import REFUSED, STREAM, Lacks, SdkProvider, has_no_stream
@@ -100,26 +103,29 @@ class ChatCompletions:
     def read(self, answer: Json, request: CompletionRequest, request_id: str | None) -> CompletionReply:
         """Read an answer."""
         choice, message = _first_choice(answer)
-        whole = cast("dict[str, Json]", answer)
-        calls = read_calls(message, request)
+        whole = object_of(answer)
+        calls, is_lost = read_calls(message, request)
         content, thought = read_content(message.get("content"))
         text, thoughts = without_reasoning(content)
         reasoning = separate_reasoning(message) or thought or thoughts
         ends = FinishReasons(PLACE, request.stop)
-        ends.note(whole, choice, message)
-        spoken = text_calls_in(text, request, has_calls=bool(calls))
+        ends.note_all(whole)
+        ends.note_all(choice)
+        spoken = text_calls_in(text, request, has_calls=bool(calls) or is_lost)
         text = without_end_marks(spoken.text)
-        calls = calls or read_calls({"tool_calls": spoken.written()}, request)
-        finish = ends.finish_of(request, has_calls=bool(calls), is_lost=spoken.is_lost)
-        if refusal := refusal_in(message):
+        calls = calls or read_calls({"tool_calls": spoken.written()}, request)[0]
+        finish = ends.finish_of(request, has_calls=bool(calls), is_lost=is_lost or spoken.is_lost)
+        if refusal := refusal_in(message) or refusal_in(whole):
             text, finish = refusal, "refused"
         elif finish == "filtered" and not text:
             finish = "refused"
         elif request.response_schema is not None and not calls:
             text = answer_schema(request.response_schema).read(text)
+        if finish == "stop" and not (text or reasoning or calls) and holds_words(message.get("content")):
+            raise failed("LLM_REPLY_UNREADABLE")
         return CompletionReply(
             text=text,
-            model=str(whole.get("model") or request.model),
+            model=text_of(whole.get("model"), request.model),
             tokens=_read_usage(usage_of(whole)) or estimated(request, text + reasoning, calls),
             finish_reason=finish,
             tool_calls=calls,
@@ -194,7 +200,7 @@ def _write_message(message: Message, model: str) -> dict[str, Json]:
     kept = message.kept
     is_its_own = kept is not None and (kept.dialect, kept.model) == (DIALECT, model)
     parts: Mapping[str, Json] = kept.parts if kept is not None and is_its_own else {}
-    extras = cast("Mapping[str, Mapping[str, Json]]", parts.get(CALLS, {}))
+    extras = cast("Sequence[Json]", parts.get(CALLS, ()))
     written: dict[str, Json] = {"role": message.role, "content": message.text}
     written |= {name: value for name, value in parts.items() if name != CALLS}
     if message.tool_calls:
@@ -206,9 +212,9 @@ def _write_message(message: Message, model: str) -> dict[str, Json]:
                     "name": call.name,
                     "arguments": dump_json(as_object(call.arguments)),
                 },
-                **extras.get(call.call_id, {}),
+                **({"extra_content": extra} if extra else {}),
             }
-            for call in message.tool_calls
+            for call, extra in zip_longest(message.tool_calls, extras[: len(message.tool_calls)])
         ]
     if message.call_id is not None:
         written["tool_call_id"] = message.call_id
@@ -244,13 +250,8 @@ def _first_choice(answer: Json) -> tuple[dict[str, Json], dict[str, Json]]:
 def _kept(message: Mapping[str, Json], request: CompletionRequest) -> Kept | None:
     """Keep what reasoning models want back with their calls: their reasoning, and what signs it."""
     parts: dict[str, Json] = {name: message[name] for name in SENT_BACK if message.get(name)}
-    calls = cast("list[dict[str, Json]]", message.get("tool_calls") or [])
-    extras: dict[str, Json] = {
-        read.call_id: {"extra_content": call["extra_content"]}
-        for read, call in zip(read_calls(message, request), calls, strict=False)
-        if call.get("extra_content")
-    }
-    if extras:
+    extras: list[Json] = [call.get("extra_content") for call in written_calls(message)]
+    if any(extras):
         parts[CALLS] = extras
     return Kept(DIALECT, request.model, parts) if parts else None
 

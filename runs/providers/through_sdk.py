@@ -14,9 +14,10 @@ from kernel.types import Json
 from runs.providers.decoding import mended
 from runs.providers.errors import ServiceError, also_took, failed, failure_on_the_way, lost_tokens
 from runs.providers.event_stream import EVENTS_AT_ONCE
+from runs.providers.reading.members import UNFORESEEN, reading, unreadable
 from runs.providers.reasoning import Speech
 from runs.providers.text_calls.held_back import HeldBack
-from runs.providers.tokens import estimated
+from runs.providers.tokens import estimate_input, estimated
 from runs.providers.wire import Rejected, Wire, WireAnswer, load_sdk
 from runs.step_api.base import StepFailed
 from runs.step_api.language_models import CompletionReply, CompletionRequest, ProviderOptions, SchemaMode, TokenCount
@@ -201,7 +202,8 @@ class SdkProvider:
         try:
             return await self._listen(wire, heard, lacks, on_delta, seconds)
         except Rejected as rejected:
-            raise Rejected(rejected.service_error, self._counted(rejected.failure, heard)) from None
+            failure = self._counted(rejected.failure, heard, is_read=False)
+            raise Rejected(rejected.service_error, failure) from None
         except StepFailed as failure:
             if failure.code == "LLM_REPLY_UNREADABLE" and heard.answer is not None:
                 failure.details |= heard.answer.details()
@@ -238,30 +240,44 @@ class SdkProvider:
         def read() -> CompletionReply:
             is_whole, is_done = answer.stream.is_whole, answer.stream.is_done
             found = events[0] if is_whole else gathering.answer(is_done=is_done or may_be_nothing)
-            return self._format.read(mended(found), request, answer.request_id)
+            with reading():
+                return self._format.read(mended(found), request, answer.request_id)
 
         # In a thread, as a long answer takes long to read; the event loop has its turns meanwhile.
         reply = await asyncio.to_thread(read)
         publish(reply.text if answer.stream.is_whole else _held_back(reply, withheld.held))
         return reply
 
-    def _counted(self, failure: StepFailed, heard: "_Heard") -> StepFailed:
-        """Count what an answer took that is of no use: as the service told, else as guessed where any of it came."""
+    def _counted(self, failure: StepFailed, heard: "_Heard", *, is_read: bool = True) -> StepFailed:
+        """Count what an answer took that is of no use: as the service told, else as guessed where any of it came.
+
+        Args:
+            failure: What became of it.
+            heard: What came.
+            is_read: Whether it is an answer, and no error that the service told.
+        """
         request, gathering = heard.request, heard.gathering
-        if heard.whole is not None:
-            tokens = self._format.usage(heard.whole)
-            return failure if tokens is None else also_took(failure, tokens)
+        tokens: TokenCount | None = None
         try:
-            came = mended(gathering.answer(is_done=True))
-            reply = self._format.read(came, replace(request, response_schema=None), None)
+            with reading():
+                came = mended(gathering.answer(is_done=True) if heard.whole is None else heard.whole)
+                tokens = self._format.usage(came)
+                if heard.whole is None:
+                    reply = self._format.read(came, replace(request, response_schema=None), None)
+                    if reply.text or reply.reasoning or reply.tool_calls:
+                        guessed = estimated(request, reply.text + reply.reasoning, reply.tool_calls)
+                        return also_took(failure, _at_best(tokens, guessed, has_counted=gathering.has_counted))
         except StepFailed:
+            pass
+        if tokens is not None and (heard.whole is not None or gathering.has_counted):
+            return also_took(failure, tokens)
+        if failure.code != "LLM_REPLY_UNREADABLE" or not is_read or heard.answer is None:
+            return failure if tokens is None else also_took(failure, tokens)
+        guess = heard.answer.stream.guessed_tokens()
+        if guess == 0:
             return failure
-        if reply.tokens.is_estimated and not (reply.text or reply.reasoning or reply.tool_calls):
-            return failure
-        if gathering.has_counted or reply.tokens.is_estimated:
-            return also_took(failure, reply.tokens)
-        guessed = estimated(request, reply.text + reply.reasoning, reply.tool_calls)
-        return also_took(failure, replace(guessed, input_tokens=reply.tokens.input_tokens))
+        guessed = TokenCount(estimate_input(request), min(guess, request.max_tokens), is_estimated=True)
+        return also_took(failure, _at_best(tokens, guessed, has_counted=False))
 
     async def _open(self) -> Wire:
         if self._wire is not None:
@@ -311,14 +327,21 @@ def _take(gathering: PieceGathering, events: Sequence[Any], hear: Callable[[str]
         is_over = gathering.is_over
         try:
             texts.append(gathering.add(event))
-        except StepFailed as error:
+        except (StepFailed, *UNFORESEEN) as error:
             if not is_over:
-                failure = error
+                failure = error if isinstance(error, StepFailed) else unreadable(error)
                 break
     for text in texts if len(texts) < HEARD_TOGETHER else ("".join(texts),):
         hear(text)
     if failure is not None:
         raise failure
+
+
+def _at_best(tokens: TokenCount | None, guessed: TokenCount, *, has_counted: bool) -> TokenCount:
+    """Take what a service counted; of one that told only what it had read, the rest as guessed."""
+    if tokens is None:
+        return guessed
+    return tokens if has_counted else replace(guessed, input_tokens=tokens.input_tokens)
 
 
 def has_no_stream(service_error: ServiceError) -> bool:

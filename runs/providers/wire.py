@@ -21,6 +21,7 @@ from runs.providers.error_formats import error_in, read_service_error
 from runs.providers.errors import FORBIDDEN, MOVED, ServiceError, code_of, failed, failure_on_the_way
 from runs.providers.event_stream import EventStream
 from runs.providers.quoting import quotable, quotable_place
+from runs.providers.reading.members import reading
 from runs.step_api.base import StepFailed
 from runs.step_api.retry_after import asked_wait, seconds_to_wait
 
@@ -153,11 +154,11 @@ class Wire:
     async def _batches(self, stream: EventStream, response: httpx.Response) -> AsyncIterator[list[Any]]:
         with self._our_errors():
             async for batch in stream.batches():
-                for place, event in enumerate(batch):
-                    if (error := error_in(event)) is not None:
-                        if place:
-                            yield batch[:place]
-                        raise _rejected(response.status_code, error, response.request, response)
+                place, error = _first_error(batch)
+                if error is not None:
+                    if place:
+                        yield batch[:place]
+                    raise _rejected(response.status_code, error, response.request, response)
                 yield batch
 
     @contextmanager
@@ -177,6 +178,15 @@ class Wire:
             ) from None
         except LlmteamError as error:
             raise failure_on_the_way(error) from None
+
+
+def _first_error(batch: list[Any]) -> tuple[int, Any]:
+    """Find the first error among events, and its place; None where there is none."""
+    with reading():
+        for place, event in enumerate(batch):
+            if (error := error_in(event)) is not None:
+                return place, error
+    return len(batch), None
 
 
 async def load_sdk(module: str) -> ModuleType:
@@ -205,7 +215,8 @@ def _moved(response: httpx.Response) -> StepFailed:
 
 
 def _rejected(status: int, body: object, request: httpx.Request, response: httpx.Response | None) -> Rejected:
-    service_error = read_service_error(status, body)
+    with reading():
+        service_error = read_service_error(status, body)
     code = code_of(service_error)
     details: dict[str, Json] = {"status": service_error.status} if service_error.status >= 300 else {}
     if service_error.text and (words := quotable(service_error.text, request)) is not None:

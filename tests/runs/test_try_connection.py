@@ -177,6 +177,24 @@ def test_a_model_is_tried_as_steps_ask_it(acme: Customer, api: Api, server: Coun
     assert "stream" not in server.calls[1].json()
 
 
+ALONE = {"id": "c", "function": {"name": "look", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    ("calls", "code"),
+    [(ALONE, "OK"), (5, "LLM_REPLY_UNREADABLE"), ([5], "LLM_REPLY_UNREADABLE"), ("x", "LLM_REPLY_UNREADABLE")],
+)
+def test_an_odd_answer_of_a_model_is_no_fault_of_ours(
+    acme: Customer, api: Api, server: CountingServer, calls: Any, code: str
+) -> None:
+    said = {"content": "OK", "tool_calls": []}
+    connection = {"kind": "llm", "provider": "openai", "base_url": server.url, "model": "m-1"}
+    server.route("POST", "/chat/completions", Answer(body={"choices": [{"message": said}]}))
+    assert tried(api(acme), connection)["ok"]
+    server.route("POST", "/chat/completions", Answer(body={"choices": [{"message": {**said, "tool_calls": calls}}]}))
+    assert tried(api(acme), connection)["code"] == code
+
+
 def test_a_model_that_is_named_as_the_secret_is_does_not_tell_it(
     acme: Customer, api: Api, server: CountingServer
 ) -> None:

@@ -87,10 +87,31 @@ async def test_a_whole_answer_that_cannot_be_used_is_counted_as_told(bench: Agen
     usage = {"prompt_tokens": 30, "completion_tokens": 20}
     with CountingServer() as field:
         bench.model("main", base_url=field.url, stream="never")
-        for body, calls in (({"choices": [], "usage": usage}, 1), ({"choices": []}, 0)):
-            field.route("POST", "/*", Answer(body=body))
-            assert (await bench.fail(prompt="Tell")).code == "LLM_REPLY_UNREADABLE"
-            assert [(one.input_tokens, one.output_tokens) for one in bench.usage] == [(30, 20)] * calls
+        field.route("POST", "/*", Answer(body={"choices": [], "usage": usage}))
+        assert (await bench.fail(prompt="Tell")).code == "LLM_REPLY_UNREADABLE"
+        assert [(one.input_tokens, one.output_tokens) for one in bench.usage] == [(30, 20)]
+
+
+FOREIGN = [
+    Answer(body={"choices": [{"message": WORDS, "finish_reason": "stop"}]}),
+    Answer(body={"response": WORDS, "done": True}),
+    Answer(body=f'{{"choices": [{{"message": "{WORDS}'.encode(), headers={"Content-Type": "application/json"}),
+    stream({"choices": [{"delta": "x"}], "note": WORDS}),
+]
+
+
+@pytest.mark.parametrize("answer", FOREIGN, ids=["message a text", "another format", "broken JSON", "a stream"])
+async def test_an_answer_in_no_format_is_guessed(bench: AgentBench, answer: Answer) -> None:
+    """The prompt was read and something was said, so it counts for budgets, within the longest answer."""
+    with CountingServer() as field:
+        bench.model("main", base_url=field.url)
+        field.route("POST", "/*", answer)
+        assert (await bench.fail(prompt=WORDS, max_tokens=900)).code == "LLM_REPLY_UNREADABLE"
+        (used,) = bench.usage
+        assert (used.input_tokens > 1250, used.output_tokens, used.is_estimated) == (True, 900, True)
+        field.route("POST", "/*", Answer(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}))
+        await bench.fail(prompt=WORDS)
+        assert bench.usage == []
 
 
 async def test_what_was_asked_before_it_was_asked_otherwise_is_counted_too(bench: AgentBench) -> None:
