@@ -1,6 +1,6 @@
 """The rules of a run, pure: no clock, no I/O, no randomness. Same events, same state."""
 
-from runs.core.apply import apply
+from runs.core.apply import apply, apply_in_pieces
 from runs.core.decide import decide
 from runs.core.events import (
     Command,
@@ -36,6 +36,7 @@ __all__ = [
     "Start",
     "State",
     "apply",
+    "apply_in_pieces",
     "decide",
     "emit_ports",
     "emitted",

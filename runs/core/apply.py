@@ -1,6 +1,6 @@
 """Application of events to the state. The same events give the same state; nothing else changes it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from kernel.types import Json
@@ -17,6 +17,8 @@ MAX_EDGE_ERRORS = 20
 """Most failures of error edges that a run's end tells."""
 UNKNOWN_EDGE = 1 << 31
 """Sorts a failed branch behind the edges by which others arrived."""
+PIECE_TOKENS = 100
+"""Tokens placed in one piece of the work for an event, some 1 ms."""
 
 
 def apply(state: State, event: Event) -> None:
@@ -28,10 +30,26 @@ def apply(state: State, event: Event) -> None:
         LookupError: The event speaks of an activation that cannot be.
         TypeError: The payload has not the shape of its type.
     """
+    for _ in apply_in_pieces(state, event):
+        pass
+
+
+def apply_in_pieces(state: State, event: Event) -> Iterator[None]:
+    """Take one event into account as ``apply`` does; yield where others may go first.
+
+    Between two pieces the state is neither what it was nor what it will be: nothing is decided on, and no other event
+    applied, before the last piece.
+    """
     handle = _HANDLERS.get(event.type)
     if handle is not None:
         handle(state, event)
-        settle(state)
+    elif event.type is EventType.STEP_COMPLETED:
+        yield from _step_completed(state, event)
+    elif event.type is EventType.STEP_FAILED:
+        yield from _step_failed(state, event)
+    else:
+        return
+    settle(state)
 
 
 def _segment_started(state: State, event: Event) -> None:
@@ -100,7 +118,7 @@ def _land(state: State, activation: Activation, phase: Phase) -> None:
         cancel(state, activation.token, CLOSED)
 
 
-def _step_completed(state: State, event: Event) -> None:
+def _step_completed(state: State, event: Event) -> Iterator[None]:
     token = _close(state, event)
     if token is None:
         return
@@ -112,12 +130,12 @@ def _step_completed(state: State, event: Event) -> None:
     if items is not None and not items:
         _skip_to_joins(state, step, token, past, event.seq)
     else:
-        decided = _spread(state, step, token, event, past)
+        decided = yield from _spread(state, step, token, event, past)
     if "edge_error" in event.payload:
         _fail_outwards(state, token, event, _error_of(event, "edge_error"), decided)
 
 
-def _step_failed(state: State, event: Event) -> None:
+def _step_failed(state: State, event: Event) -> Iterator[None]:
     token = _close(state, event)
     if token is None:
         return
@@ -127,7 +145,7 @@ def _step_failed(state: State, event: Event) -> None:
         if token.step_id in state.plan.referenced:
             before = token.past.lineage.get(token.step_id)
             state.routed_failures[event.seq] = before if before is None else state.routed_failures.get(before, before)
-        _spread(state, state.plan.steps[token.step_id], token, event, _past_behind(state, token, event))
+        yield from _spread(state, state.plan.steps[token.step_id], token, event, _past_behind(state, token, event))
     else:
         _fail_outwards(state, token, event, _with_edge_error(state, event, error))
 
@@ -198,7 +216,9 @@ def _key(event: Event) -> tuple[str, int]:
     return event.step_id, event.activation
 
 
-def _spread(state: State, step: PlanStep, token: Token, event: Event, past: Past) -> AbstractSet[GatheringKey]:
+def _spread(
+    state: State, step: PlanStep, token: Token, event: Event, past: Past
+) -> Generator[None, None, AbstractSet[GatheringKey]]:
     """Send a token along each edge that fired; more than one, or a split, pushes a frame.
 
     Returns the joins that this decides.
@@ -210,7 +230,11 @@ def _spread(state: State, step: PlanStep, token: Token, event: Event, past: Past
     ports = state.values[event.seq]
     is_split = step.role is Role.SPLIT and event.type is EventType.STEP_COMPLETED
     arrivals: list[tuple[GatherPoint, Arrival]] = []
+    first = state.tokens_made
     for item in _items(state, event.seq):
+        if state.tokens_made >= first + PIECE_TOKENS:
+            first = state.tokens_made
+            yield
         for edge in edges:
             stack = token.stack
             if is_split or len(edges) > 1:
@@ -303,8 +327,6 @@ _HANDLERS: Mapping[EventType, Callable[[State, Event], None]] = {
     EventType.SEGMENT_FAILED: _segment_over,
     EventType.SEGMENT_CANCELLED: _segment_over,
     EventType.STEP_STARTED: _step_started,
-    EventType.STEP_COMPLETED: _step_completed,
-    EventType.STEP_FAILED: _step_failed,
     EventType.STEP_SKIPPED: _step_skipped,
     EventType.STEP_RETRYING: _step_retrying,
     EventType.STEP_WAITING: _parked,

@@ -116,6 +116,16 @@ COMPLETED = {
         },
         ["split -> one", "one -> join", "join -> end"],
     ),
+    "as many items as a split may have": document(
+        {
+            "split:parallel_split": {"items": "input.long[:5000]"},
+            "one": {"expression": "item"},
+            "join:parallel_join": {},
+            "end": {"expression": "len(input)"},
+        },
+        ["split -> one", "one -> join", "join -> end"],
+        params={"max_activations": 5_000},
+    ),
     "a search in a long list": document(
         {"step:condition": {"field": "input.long", "operator": "contains", "value": -1}}
     ),

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from kernel.values import ValueTooLarge
@@ -36,6 +36,7 @@ from segments.plan import OnUnknown
 
 MIN_DEFER_SECONDS = 0.05
 """What is put off comes back no sooner, however far a worker's clock is behind the database's."""
+_DONE = object()
 
 
 class Execution:
@@ -59,7 +60,7 @@ class Execution:
         self._spending = Spending(journal, around.pricing, around.reservations)
         self._recorder = RunRecorder(journal, self.state, self._spending)
         self._orders, self._record = self._recorder.orders, self._recorder.record
-        self._parked = Parked(self._recorder, journal, self._attempt, self._settle, around.clock.now)
+        self._parked = Parked(self._recorder, journal, self._attempt, self._settle_in_pieces, around.clock.now)
         self._recovered = False
         self._wake = asyncio.Event()
         self._alarm = Alarm(self._wake.set)
@@ -181,9 +182,7 @@ class Execution:
             return
         self._journal.hold(-self._journal.held)
         async for row in self._around.recorded(self._claimed.run_id, last_seq=self._claimed.last_seq):
-            self._recorder.fold(row)
-            if self._scheduler.are_over(time.monotonic()):
-                await self._scheduler.wait(self._claimed.tenant_id)
+            await self._do(self._recorder.fold(row))
 
     async def _recover(self) -> bool:
         """Settle the attempts an earlier owner left without an outcome; return whether the run was given up."""
@@ -262,17 +261,23 @@ class Execution:
         outcome = await attempt.execute()
         if isinstance(outcome, TooLargeHere):
             self._in_flight.launch_now(attempt)
+            await self._do(iter(()), attempt.key[0], began)
         else:
-            self._settle(attempt, outcome)
+            await self._do(self._settle_in_pieces(attempt, outcome), attempt.key[0], began)
             attempt.forget()
-        if self._scheduler.are_over(self._note(attempt, began)):
-            await self._scheduler.wait(self._claimed.tenant_id)
 
-    def _note(self, attempt: Attempt, began: float) -> float:
-        """Tell the watchdog how long the work for an attempt took; return the time."""
-        now = time.monotonic()
-        self._around.watchdog.note(self._claimed.tenant_id, self._claimed.run_id, attempt.key[0], now - began)
-        return now
+    async def _do(self, pieces: Iterator[None], step_id: str | None = None, began: float | None = None) -> None:
+        """Do pieces of work, the first of which has ``began`` before; where a slice is over, wait for the next turn."""
+        began = time.monotonic() if began is None else began
+        is_done = False
+        while not is_done:
+            is_done = next(pieces, _DONE) is _DONE
+            now = time.monotonic()
+            self._around.watchdog.note(self._claimed.tenant_id, self._claimed.run_id, step_id, now - began)
+            if self._scheduler.are_over(now):
+                await self._scheduler.wait(self._claimed.tenant_id)
+                now = time.monotonic()
+            began = now
 
     async def _rest(self) -> bool:
         """Wait for whatever comes next; give the run back when that is far away."""
@@ -357,22 +362,18 @@ class Execution:
         )
 
     async def _take_outcomes(self) -> None:
-        if not self._in_flight.have_landed:
-            return
-        now = time.monotonic()
         for attempt, outcome in self._in_flight.landed():
-            self._settle(attempt, outcome)
+            await self._do(self._settle_in_pieces(attempt, outcome), attempt.key[0])
             attempt.forget()
-            now = self._note(attempt, began=now)
-            if self._scheduler.are_over(now):
-                await self._scheduler.wait(self._claimed.tenant_id)
-                now = time.monotonic()
 
-    def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Record an attempt's outcome."""
+    def _settle_in_pieces(self, attempt: Attempt, outcome: Outcome) -> Iterator[None]:
+        """Record an attempt's outcome, in pieces."""
         if isinstance(outcome, Succeeded):
+            completed = EventType.STEP_COMPLETED
             try:
-                self._record(EventType.STEP_COMPLETED, outcome.payload, attempt.key, attempt.number, attempt.usage)
+                yield from self._recorder.record_in_pieces(
+                    completed, outcome.payload, attempt.key, attempt.number, attempt.usage
+                )
             except ValueTooLarge as too_large:
                 outcome = StepFailed(too_large.code, too_large.detail)
             else:

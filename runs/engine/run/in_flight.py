@@ -66,11 +66,6 @@ class AttemptsInFlight:
             if not number % LAUNCHED_AT_ONCE:
                 await asyncio.sleep(0)
 
-    @property
-    def have_landed(self) -> bool:
-        """Whether there is an outcome to fetch."""
-        return bool(self._outcomes)
-
     def landed(self) -> Iterator[tuple[Attempt, Outcome]]:
         """Give those that have ended, each once; one that is cancelled before it was given is left out."""
         outcomes, self._outcomes = self._outcomes, []

@@ -39,7 +39,7 @@ class Parked:
     recorder: RunRecorder
     journal: Journal
     attempt_of: Callable[[ActivationKey], Attempt]
-    settle: Callable[[Attempt, Outcome], None]
+    settle_in_pieces: Callable[[Attempt, Outcome], Iterator[None]]
     now: Callable[[], float]
 
     @property
@@ -49,7 +49,7 @@ class Parked:
 
     def let_go(self) -> None:
         """Refer to the run no more, so that all it had is freed at once."""
-        self.attempt_of, self.settle = _not_here, _not_here
+        self.attempt_of, self.settle_in_pieces = _not_here, _not_here
 
     def park(self, attempt: Attempt, wait: Wait) -> None:
         """Record that an activation waits, and hear what came too early for that."""
@@ -78,14 +78,14 @@ class Parked:
         try:
             found = await attempt.look()
         except StepFailed as failure:
-            self.settle(attempt, failure)
+            self._settle(attempt, failure)
             return
         except Exception:
             log.exception("a step that waits could not be looked at")
             at: float | None = self.now() + LOOK_AGAIN_SECONDS
         else:
             if isinstance(found, Emit):
-                self.settle(attempt, attempt.answer(found.ports))
+                self._settle(attempt, attempt.answer(found.ports))
                 return
             at = None if found is None else max(found.timestamp(), self.now() + MIN_LOOK_SECONDS)
         self.recorder.waits.look_again(key, at)
@@ -123,7 +123,7 @@ class Parked:
         key = next(self._waiting_for_call(str(told["step_id"]), str(told["place"])), None)
         if key is not None:
             attempt = self.attempt_of(key)
-            self.settle(attempt, attempt.answer({"output": told["body"]}))
+            self._settle(attempt, attempt.answer({"output": told["body"]}))
         if key is not None or news.kind == SignalKind.CALL:
             self.journal.take([news.signal_id])
 
@@ -137,9 +137,13 @@ class Parked:
     def _answer(self, attempt: Attempt, answer: dict[str, Json]) -> None:
         error = answer.get("error")
         if isinstance(error, dict):
-            self.settle(attempt, StepFailed(str(error["code"]), str(error["message"])))
+            self._settle(attempt, StepFailed(str(error["code"]), str(error["message"])))
         else:
-            self.settle(attempt, attempt.answer({str(answer["port"]): answer["value"]}))
+            self._settle(attempt, attempt.answer({str(answer["port"]): answer["value"]}))
+
+    def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
+        for _ in self.settle_in_pieces(attempt, outcome):
+            pass
 
 
 def _not_here(*_: object) -> NoReturn:

@@ -2,12 +2,12 @@
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from kernel.types import Json
 from kernel.values import normalise
-from runs.core import Event, EventType, Phase, State, apply, decide, failed_payload, next_retry, route_error
+from runs.core import Event, EventType, Phase, State, apply_in_pieces, decide, failed_payload, next_retry, route_error
 from runs.core.events import USAGE
 from runs.core.state import ActivationKey
 from runs.engine.journal.journal import Journal
@@ -50,12 +50,13 @@ class RunRecorder:
         self.faults: Counter[ActivationKey] = Counter()
         self._journal = journal
         self._spending = spending
+        self._applying: Iterator[None] = iter(())
 
-    def fold(self, row: Sequence[Any]) -> None:
-        """Take in an event that an earlier owner recorded, as ``store.journals.load_journal`` returns it."""
+    def fold(self, row: Sequence[Any]) -> Iterator[None]:
+        """Take in an event that an earlier owner recorded, as ``store.journals.load_journal`` returns it, in pieces."""
         event = event_of(row)
         self._journal.hold_again(event, row[5])
-        apply(self.state, event)
+        yield from apply_in_pieces(self.state, event)
         self.orders.fold(event)
         self.waits.fold(event, at_of(row))
         if event.type is EventType.STEP_RETRYING:
@@ -70,8 +71,8 @@ class RunRecorder:
         key: ActivationKey | tuple[None, None] = (None, None),
         attempt: int | None = None,
         usage: Sequence[Json] = (),
-    ) -> Event:
-        """Append a fact to the journal and take it into account.
+    ) -> None:
+        """Append a fact to the journal and take it into account at once.
 
         Args:
             event_type: What kind of fact.
@@ -83,10 +84,28 @@ class RunRecorder:
         Raises:
             ValueTooLarge: It does not fit; nothing was recorded.
         """
+        for _ in self.record_in_pieces(event_type, payload, key, attempt, usage):
+            pass
+
+    def record_in_pieces(
+        self,
+        event_type: EventType,
+        payload: Mapping[str, Json],
+        key: ActivationKey | tuple[None, None] = (None, None),
+        attempt: int | None = None,
+        usage: Sequence[Json] = (),
+    ) -> Iterator[None]:
+        """Do as ``record`` does; yield where others may go first.
+
+        What is recorded meanwhile has all of this taken into account before.
+        """
+        for _ in self._applying:
+            pass
         if usage:
             payload = {**payload, USAGE: list(usage)}
         event = self._journal.append(event_type, payload, step_id=key[0], activation=key[1], attempt=attempt)
-        apply(self.state, event)
+        self._applying = apply_in_pieces(self.state, event)
+        yield from self._applying
         self.waits.fold(event, event.at)
         if event_type is EventType.STEP_RETRYING:
             self._count_fault(event)
@@ -94,7 +113,6 @@ class RunRecorder:
         self._journal.activations = self.state.activations
         self._journal.active = len(self.state.active)
         self._spending.record(event, usage)
-        return event
 
     def has_work(self, now: float) -> bool:
         """Whether the run has more to do than to wait again."""

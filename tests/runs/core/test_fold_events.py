@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from kernel.types import Json
-from runs.core import Event, EventType, Phase, Skip, Start, State, apply, decide, new_state
+from runs.core import Event, EventType, Phase, Skip, Start, State, apply, apply_in_pieces, decide, new_state
 from tests.support.graphs import drawn
 
 FORK = """
@@ -30,6 +30,22 @@ def tell(state: State, event_type: EventType, payload: Mapping[str, Json], *wher
     step_id, activation, attempt = where or (None, None, None)
     seq = tell.seq = getattr(tell, "seq", 0) + 1  # type: ignore[attr-defined]
     apply(state, Event(seq, event_type, payload, step_id, activation, attempt))  # type: ignore[arg-type]
+
+
+def test_the_items_of_a_long_list_are_placed_in_pieces_and_as_at_once() -> None:
+    at_once, in_pieces = (new_state(drawn(FORK)) for _ in range(2))
+    items = list(range(1_000))
+    split = Event(
+        3, EventType.STEP_COMPLETED, {"ports": ["branch_1"], "value": 1, "edges": [0], "items": items}, "s", 1, 1
+    )
+    for state in (at_once, in_pieces):
+        apply(state, Event(1, EventType.SEGMENT_STARTED, {"input": 1}))
+        apply(state, Event(2, EventType.STEP_STARTED, {"inputs": {}}, "s", 1, 1))
+    placed = [len(in_pieces.ready) for _ in apply_in_pieces(in_pieces, split)]
+    assert placed == [100 * number for number in range(1, 10)]
+    apply(at_once, split)
+    tokens = [[(token.number, token.step_id, token.inputs) for token in state.ready] for state in (at_once, in_pieces)]
+    assert (len(tokens[0]), tokens[0]) == (1_000, tokens[1])
 
 
 def test_an_attempt_that_counts_consumes_one_and_one_that_does_not_consumes_none() -> None:
