@@ -4,7 +4,6 @@ A hundred due runs of ten tenants are claimed, twenty at a time, and ended, agai
 queue of 200,000 beside 200,000 finished runs; beside 400,000 parked ones, which wait for a time to come; alone again.
 """
 
-import asyncio
 import json
 import os
 import time
@@ -114,18 +113,18 @@ def situations(queue: Queue) -> Iterator[str]:
     yield f"{DUE} queued, again"
 
 
-async def claim_all(queue: Queue) -> list[float]:
+def claim_all(queue: Queue) -> list[float]:
     """Claim a hundred runs, end them, queue a hundred more, again and again; return the seconds each hundred took."""
     from runs.engine.store.claims import claim_runs  # noqa: PLC0415 - after Django's setup
     from runs.engine.store.connection import connect  # noqa: PLC0415 - after Django's setup
 
-    connection = await connect("benchmark")
+    connection = connect("benchmark")
     taken = []
     try:
         for number in range(ROUNDS + 1):
             began, count = time.perf_counter(), 0
             while count < DUE:
-                claimed = await claim_runs(connection, worker_id=queue.worker_id, room=ROOM)
+                claimed = claim_runs(connection, worker_id=queue.worker_id, room=ROOM)
                 if not claimed:
                     raise RuntimeError("there was nothing to claim")
                 count += len(claimed)
@@ -134,7 +133,7 @@ async def claim_all(queue: Queue) -> list[float]:
             queue.finish_claimed()
             queue.add(DUE, status="queued", wake="due", age_seconds=0)
     finally:
-        await connection.close()
+        connection.close()
     return taken
 
 
@@ -147,7 +146,7 @@ def main() -> None:
         for name in situations(queue):
             queue.settle()
             # The lower quartile: what else the machine does only ever adds.
-            measured.append((name, percentile(asyncio.run(claim_all(queue)), 25)))
+            measured.append((name, percentile(claim_all(queue), 25)))
     short = (measured[0][1] + measured[-1][1]) / 2
     for name, seconds in measured:
         figures = {

@@ -55,7 +55,9 @@ ANSWERS_LEFT_OUT: Final = Counter(
 )
 MEMORY_HELD: Final = Gauge("llmteam_memory_held_bytes", "About what the runs of this process hold in memory.")
 MEMORY_BUDGET: Final = Gauge("llmteam_memory_budget_bytes", "What the runs of this process may hold in memory.")
-CLAIMS_HELD_BACK: Final = Counter("llmteam_claims_held_back", "Times nothing was claimed because memory was short.")
+CLAIMS_HELD_BACK: Final = Counter(
+    "llmteam_claims_held_back", "Times nothing was claimed of tenants that hold much, as memory was short."
+)
 RUNS_RELEASED_FOR_MEMORY: Final = Counter(
     "llmteam_runs_released_for_memory", "Runs given back to the queue because memory was short."
 )

@@ -12,7 +12,7 @@ from kernel.types import Json
 from kernel.values import parse_json
 from runs.engine.middleware import wrap
 from runs.engine.store import journals
-from runs.engine.store.connection import AsyncDatabase
+from runs.engine.store.connection import Database
 from runs.step_api.answer_checks import check_answer
 from runs.step_api.base import Middleware, Next, StepHandler
 from runs.steps.registry import installed_registry
@@ -103,7 +103,7 @@ class Plans:
 
     def __init__(
         self,
-        ask: Callable[[Callable[[AsyncDatabase], Awaitable[str]]], Awaitable[str]],
+        ask: Callable[[Callable[[Database], str]], Awaitable[str]],
         middleware: Sequence[Middleware],
     ) -> None:
         self._ask = ask

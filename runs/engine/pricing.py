@@ -11,7 +11,7 @@ from kernel.bounded_cache import BoundedCache
 from kernel.tasks import is_wasted
 from runs.engine.clock import DatabaseClock
 from runs.engine.store import prices
-from runs.engine.store.connection import AsyncDatabase
+from runs.engine.store.connection import Database
 from runs.engine.store.prices import Caps
 from runs.step_api.resources import Price
 from runs.usage.prices import LIST_PRICES, find_price
@@ -27,7 +27,7 @@ Fact = TypeVar("Fact")
 class Ask(Protocol):
     """Asks the database, again and again while it is away (``HostServices.ask``)."""
 
-    def __call__(self, question: Callable[[AsyncDatabase], Awaitable[Fact]], /) -> Awaitable[Fact]:
+    def __call__(self, question: Callable[[Database], Fact], /) -> Awaitable[Fact]:
         """Ask."""
 
 
@@ -53,7 +53,7 @@ class Pricing:
 class Remembered(Generic[Fact]):
     """A fact of each tenant, read when it is asked for and too old; those who ask at the same time share a reading."""
 
-    def __init__(self, ask: Ask, read: Callable[[AsyncDatabase, UUID], Awaitable[Fact]], *, seconds: float) -> None:
+    def __init__(self, ask: Ask, read: Callable[[Database, UUID], Fact], *, seconds: float) -> None:
         self._ask = ask
         self._read = read
         self._seconds = seconds

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -24,13 +24,15 @@ from runs.engine.plans import Plans
 from runs.engine.pricing import Pricing
 from runs.engine.reservations import Reservations
 from runs.engine.store import journals
-from runs.engine.store.connection import AsyncDatabase, Pool
+from runs.engine.store.connection import Database
+from runs.engine.store.threads import DatabaseThreads
 from runs.engine.watchdog import Watchdog
 from runs.step_api.base import Middleware
 
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
+DATABASE_THREADS = 4
 AGAIN_SECONDS = 0.5
 AWAY = (psycopg.Error, OSError)
 """What a database that is away, or not as it should be, raises; among others, so ask ``platform_fault``."""
@@ -40,7 +42,9 @@ AWAY = (psycopg.Error, OSError)
 class HostServices:
     """The connections, the writer, the clock and the caches of one host."""
 
-    pool: Pool
+    database: DatabaseThreads = field(
+        default_factory=lambda: DatabaseThreads("host", DATABASE_THREADS, is_patient=True)
+    )
     clock: DatabaseClock = field(default_factory=DatabaseClock)
     writer: Writer = field(default_factory=Writer)
     notices: Notices = field(default_factory=Notices)
@@ -66,7 +70,7 @@ class HostServices:
         self.writer.ring_deliverer = self.deliverer.ring
         self.writer.is_shared = lambda: self.scheduler.is_shared
 
-    async def ask(self, question: Callable[[AsyncDatabase], Awaitable[Answer]]) -> Answer:
+    async def ask(self, question: Callable[[Database], Answer]) -> Answer:
         """Ask the database, again and again while it is away or refuses everybody."""
         while True:
             try:
@@ -77,10 +81,9 @@ class HostServices:
                 log.warning("the database does not answer, asking again: %s", error)
                 await asyncio.sleep(AGAIN_SECONDS)
 
-    async def ask_once(self, question: Callable[[AsyncDatabase], Awaitable[Answer]]) -> Answer:
+    async def ask_once(self, question: Callable[[Database], Answer]) -> Answer:
         """Ask the database; for attempts, whose time is the step's and who are put off when there is no answer."""
-        async with self.pool.connection() as connection:
-            return await question(connection)
+        return await self.database.ask(question)
 
     async def recorded(self, run_id: UUID, *, last_seq: int) -> AsyncIterator[tuple[Any, ...]]:
         """Read a run's journal up to an event, some of it at a time."""
@@ -98,8 +101,8 @@ class HostServices:
         task.add_done_callback(self._background.discard)
 
     async def open(self) -> None:
-        """Open the connections; they come up whenever the database does."""
-        await self.pool.open(wait=False)
+        """Begin; connections come up whenever the database does."""
+        self.database.start()
         self.writer.start()
         self.notices.start()
         self.deliverer.start()
@@ -114,4 +117,4 @@ class HostServices:
         await self.reservations.stop()
         await close_middleware(self.middleware)
         await self.contexts.close()
-        await self.pool.close()
+        await self.database.stop()

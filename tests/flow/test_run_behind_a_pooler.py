@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from runs.engine.store.connection import connect_blocking, transaction_blocking
+from runs.engine.store.connection import connect, transaction
 from runs.models import Worker
 from tests.conftest import Customer
 from tests.support import pooler
@@ -32,12 +32,12 @@ def test_without_the_switch_a_pooler_refuses_the_engine(monkeypatch: pytest.Monk
     with pooler.running_pooler() as before_database:
         monkeypatch.setitem(connection.settings_dict, "PORT", str(before_database.port))
         settings.DATABASE_POOLED = True
-        with connect_blocking("test") as pooled, transaction_blocking(pooled):
+        with connect("test") as pooled, transaction(pooled):
             row = pooled.execute("select current_user, current_setting('lock_timeout')").fetchone()
         assert row == ("llmteam_system", "5s")
         settings.DATABASE_POOLED = False
         with pytest.raises(psycopg.OperationalError, match="unsupported startup parameter"):
-            connect_blocking("test")
+            connect("test")
 
 
 @needs_pooler

@@ -18,7 +18,7 @@ from humantasks.mail.outbox import LEASE, LOST, NOT_NEEDED, PAUSES, hold, put_ba
 from humantasks.mail.sender import send_due
 from humantasks.models import Notice
 from kernel.clock import utc_now
-from runs.engine.store.connection import connect_blocking
+from runs.engine.store.connection import connect
 from tenants.models import Membership, Tenant, User
 from tests.support.engine import queue_run, wait_for
 from tests.support.host import running_host
@@ -215,7 +215,7 @@ def test_nobody_waits_for_what_another_is_taking(
 ) -> None:
     ask_somebody(acme)
     first, second = notices()
-    with connect_blocking("test") as other, other.transaction():
+    with connect("test") as other, other.transaction():
         other.execute("select 1 from humantasks_notice where id = %s for update", [first.id])
         began = time.monotonic()
         assert [notice.id for notice in take_due()] == [second.id]

@@ -46,7 +46,7 @@ def test_an_option_that_would_not_be_honoured_stops_the_start(
 
 ASK = {
     "django": "from django.db import connection; connection.ensure_connection()",
-    "engine": "from runs.engine.store.connection import connect_blocking; connect_blocking('test')",
+    "engine": "from runs.engine.store.connection import connect; connect('test')",
     "session": "from runs.engine.store.connection import connect_session; connect_session('test')",
 }
 

@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from foundation.scope import unscoped
 from llmteam import metrics
-from runs.engine.store.connection import connect_blocking
+from runs.engine.store.connection import connect
 from runs.models import Run, RunStatus
 from tenants.models import Tenant
 from tests.conftest import Customer
@@ -124,7 +124,7 @@ def test_the_queue_is_read_when_it_is_asked_for(acme: Customer) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_is_slow_costs_the_scrape_a_moment_and_the_rest_is_shown(acme: Customer) -> None:
     began = time.monotonic()
-    with connect_blocking("test") as other, other.transaction():
+    with connect("test") as other, other.transaction():
         other.execute("lock table runs_run in access exclusive mode")
         found = read()
     # Without a bound it would wait for the lock for ever.

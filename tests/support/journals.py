@@ -7,19 +7,19 @@ from runs.engine.clock import DatabaseClock
 from runs.engine.journal.journal import Journal
 from runs.engine.store import workers
 from runs.engine.store.claims import Claimed, claim_runs
-from runs.engine.store.connection import connect, connect_blocking
+from runs.engine.store.connection import connect
 
 
 def register_host(lease_seconds: float = 60) -> UUID:
     worker_id = new_id()
-    with connect_blocking("test") as connection:
+    with connect("test") as connection:
         workers.register(connection, worker_id=worker_id, name=f"host {worker_id}", lease_seconds=lease_seconds)
     return worker_id
 
 
-async def claim(worker_id: UUID, *, room: int = 100, suspects: bool = False) -> list[Claimed]:
-    async with await connect("test") as connection:
-        return await claim_runs(connection, worker_id=worker_id, room=room, suspects=suspects)
+def claim(worker_id: UUID, *, room: int = 100, suspects: bool = False) -> list[Claimed]:
+    with connect("test") as connection:
+        return claim_runs(connection, worker_id=worker_id, room=room, suspects=suspects)
 
 
 def open_journal(claimed: Claimed) -> Journal:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -16,8 +17,9 @@ from runs.callbacks.payload import DeliveredFact, write_body
 from runs.callbacks.schedule import MAX_TRIES, DeliveryVerdict, verdict_of
 from runs.engine.delivery.sending import DeliverySender, SentDelivery
 from runs.engine.store import deliveries
-from runs.engine.store.connection import AsyncDatabase, connect, transaction
-from runs.engine.store.deliveries import ClaimedDelivery, Settled
+from runs.engine.store.connection import Database, transaction
+from runs.engine.store.deliveries import ClaimedDelivery, DeliveryClaim, Settled
+from runs.engine.store.threads import DatabaseThreads
 from runs.models import DeliveryStatus
 
 log = logging.getLogger(__name__)
@@ -48,10 +50,11 @@ class Deliverer:
         self._task: asyncio.Task[None] | None = None
         self._sending: dict[asyncio.Task[None], tuple[UUID, str]] = {}
         self._settled: list[Settled] = []
-        self._connection: AsyncDatabase | None = None
+        self._database = DatabaseThreads("deliverer")
 
     def start(self) -> None:
         """Begin to deliver, in the running event loop."""
+        self._database.start()
         self._task = asyncio.create_task(self._deliver_forever(), name="deliverer")
 
     def ring(self) -> None:
@@ -69,7 +72,7 @@ class Deliverer:
             await asyncio.wait([self._task], timeout=STOP_SECONDS)
             await end_tasks([self._task])
         await self._sender.close()
-        await self._disconnect()
+        await self._database.stop()
 
     async def _deliver_forever(self) -> None:
         while True:
@@ -78,7 +81,6 @@ class Deliverer:
                 pause = await self._look()
             except (psycopg.Error, OSError) as error:
                 log.warning("callbacks cannot be delivered now: %s", error)
-                await self._disconnect()
                 pause = AWAY_SECONDS
             if self._stopping and not self._sending and not self._settled:
                 return
@@ -90,43 +92,29 @@ class Deliverer:
 
     async def _look(self) -> float:
         """Settle what was sent, begin what is due, and return the seconds until the next look."""
-        if self._connection is None:
-            self._connection = await connect("deliverer")
-        await self._settle(self._connection)
+        await self._settle()
         pause = settings.SWEEP_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the hosts
         room = AT_ONCE - len(self._sending)
         if not self._stopping and room > 0:
-            next_due = await self._claim(self._connection, room)
+            next_due = await self._claim(room)
             pause = pause if next_due is None else min(pause, next_due)
         return max(MIN_PAUSE_SECONDS, 0 if self._settled else pause)
 
-    async def _settle(self, connection: AsyncDatabase) -> None:
+    async def _settle(self) -> None:
         settled, self._settled = self._settled, []
         if not settled:
             return
         try:
-            left = await deliveries.settle(connection, settled)
+            left = await self._database.ask(partial(deliveries.settle, settled=settled))
         except (psycopg.Error, OSError):
             self._settled = settled + self._settled
             raise
         self._settled = left + self._settled
 
-    async def _claim(self, connection: AsyncDatabase, room: int) -> float | None:
+    async def _claim(self, room: int) -> float | None:
         """Take what is due and begin to send it, once what is to be sent is kept."""
-        begun: list[tuple[ClaimedDelivery, str]] = []
-        async with transaction(connection):
-            claim = await deliveries.claim(
-                connection,
-                busy=Counter(self._sending.values()),
-                room=room,
-                per_target=PER_TARGET,
-                lease_seconds=LEASE_TIMEOUTS * self._timeout,
-            )
-            if claim.taken:
-                begun = [(one, one.body or _body_of(one)) for one in await deliveries.read(connection, claim.taken)]
-                await deliveries.write_bodies(
-                    connection, [(one.delivery_id, body) for one, body in begun if not one.body]
-                )
+        busy, lease_seconds = Counter(self._sending.values()), LEASE_TIMEOUTS * self._timeout
+        claim, begun = await self._database.ask(lambda connection: _take(connection, busy, room, lease_seconds))
         if claim.lost:
             log.warning("%d deliveries were under way on hosts that are gone; they are sent again", len(claim.lost))
         for one, body in begun:
@@ -153,10 +141,17 @@ class Deliverer:
         verdict = verdict_of(tried.answer, tries=delivery.tries, jitter=jitter)
         self._settled.append(_settled(delivery, tried, verdict))
 
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+
+def _take(
+    connection: Database, busy: Counter[tuple[UUID, str]], room: int, lease_seconds: float
+) -> tuple[DeliveryClaim, list[tuple[ClaimedDelivery, str]]]:
+    """Claim what is due, and keep the body of what is sent for the first time."""
+    with transaction(connection):
+        claim = deliveries.claim(connection, busy=busy, room=room, per_target=PER_TARGET, lease_seconds=lease_seconds)
+        taken = deliveries.read(connection, claim.taken) if claim.taken else []
+        begun = [(one, one.body or _body_of(one)) for one in taken]
+        deliveries.write_bodies(connection, [(one.delivery_id, body) for one, body in begun if not one.body])
+    return claim, begun
 
 
 def _body_of(delivery: ClaimedDelivery) -> str:

@@ -5,6 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -22,13 +23,12 @@ from runs.engine.memory.returning import return_memory_forever
 from runs.engine.run.runner import Runner
 from runs.engine.services import AWAY, HostServices
 from runs.engine.store.claims import Claimed, claim_runs, disown_unknown
-from runs.engine.store.connection import AsyncDatabase, build_pool
+from runs.engine.store.threads import DatabaseThreads
 from runs.metrics import CLAIMS_HELD_BACK, RUNS_OWNED
 from runs.steps.registry import installed_registry
 
 log = logging.getLogger(__name__)
 
-POOL_SIZE = 4
 TICK_SECONDS = 0.25
 AFTER_GRACE_SECONDS = 5.0
 DOUBT_SECONDS = 30.0
@@ -55,8 +55,10 @@ class Host:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper = Sweeper(lease_seconds=settings.WORKER_LEASE_SECONDS, sweep_seconds=settings.SWEEP_SECONDS)
         self._absences = MissingStepTypes(patience_seconds=settings.STEP_TYPE_PATIENCE_SECONDS)
-        self._around = HostServices(build_pool("host", size=POOL_SIZE))
+        self._around = HostServices()
         self.watchdog = self._around.watchdog
+        # Of its own: claims never stand behind what runs ask.
+        self._database = DatabaseThreads("claims")
         self._memory = MemoryBudget(settings.WORKER_MEMORY_MIB * MIB, self.runners.values)
         self._last_tick = time.monotonic()
         self._is_sure = False
@@ -76,6 +78,7 @@ class Host:
         self._loop = asyncio.get_running_loop()
         if self._is_to_stop:
             self._begin_to_stop()
+        self._database.start()
         await self._around.open()
         self._around.in_background(return_memory_forever(self._memory))
         self._tick()
@@ -88,6 +91,7 @@ class Host:
             await self._give_everything_up()
             await end_tasks([listener])
             await self._around.close()
+            await self._database.stop()
             await asyncio.to_thread(lease.stop, released=not self.runners)
 
     def _lease(self) -> Lease:
@@ -186,41 +190,35 @@ class Host:
             pass
 
     async def _sweep(self) -> None:
-        async with self._around.pool.connection() as connection:
-            await self._sweeper.sweep(connection, sweeper_id=self.worker_id)
-            await self._settle_doubt(connection)
-            if self.worker_id is not None:
-                for stuck in await self._absences.claim(connection, self.worker_id):
-                    self._start(stuck)
-
-    async def _settle_doubt(self, connection: AsyncDatabase) -> None:
-        """Free what a claim took whose answer was lost: nobody would ever execute it."""
-        if self.worker_id is None or time.monotonic() >= self._in_doubt_until:
+        """Free the runs of dead hosts and those nobody knows of; take those that no host can execute."""
+        worker_id = self.worker_id
+        await self._database.ask(partial(self._sweeper.sweep, sweeper_id=worker_id))
+        if worker_id is None:
             return
-        freed = await disown_unknown(connection, worker_id=self.worker_id, known=list(self.runners))
-        if freed:
-            log.warning("freed %d runs that were claimed without an answer", freed)
+        if time.monotonic() < self._in_doubt_until:
+            # What a claim took whose answer was lost; nobody would ever execute it.
+            freed = await self._database.ask(partial(disown_unknown, worker_id=worker_id, known=list(self.runners)))
+            if freed:
+                log.warning("freed %d runs that were claimed without an answer", freed)
+        for stuck in await self._database.ask(partial(self._absences.claim, worker_id=worker_id)):
+            self._start(stuck)
 
     async def _claim(self, *, also_when_full: bool) -> int:
         is_alone = self._is_alone()
-        room = 0 if is_alone else min(self._memory.room, int(settings.WORKER_CAPACITY) - len(self.runners))
+        memory = self._memory.room()
+        room = 0 if is_alone else min(memory.runs, int(settings.WORKER_CAPACITY) - len(self.runners))
         if self.worker_id is None or not self._is_sure or (room <= 0 and not also_when_full):
             return 0
-        if not self._memory.room:
-            CLAIMS_HELD_BACK.inc()
+        CLAIMS_HELD_BACK.inc(bool(memory.without))
+        if not memory.runs:
             return 0
+        claim = partial(claim_runs, worker_id=self.worker_id, without=memory.without)
         claimed: list[Claimed] = []
-        async with self._around.pool.connection() as connection:
-            if also_when_full and not is_alone:
-                claimed = await claim_runs(
-                    connection,
-                    worker_id=self.worker_id,
-                    room=1,
-                    suspects=True,
-                    overdue_seconds=SUSPECT_PATIENCE_SECONDS if self.runners else 0.0,
-                )
-            if not claimed:
-                claimed = await claim_runs(connection, worker_id=self.worker_id, room=max(0, room))
+        if also_when_full and not is_alone:
+            patience = SUSPECT_PATIENCE_SECONDS if self.runners else 0.0
+            claimed = await self._database.ask(partial(claim, room=1, suspects=True, overdue_seconds=patience))
+        if not claimed:
+            claimed = await self._database.ask(partial(claim, room=max(0, room)))
         for one in claimed:
             self._start(one)
         return len(claimed)

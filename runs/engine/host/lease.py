@@ -17,7 +17,7 @@ import psycopg
 
 from kernel.ids import new_id
 from runs.engine.store import workers
-from runs.engine.store.connection import Database, connect_blocking, connect_session, has_sessions
+from runs.engine.store.connection import Database, connect, connect_session, has_sessions
 from runs.engine.store.workers import Heartbeat
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ class Lease(threading.Thread):
 
     def _connect(self) -> Database:
         if not has_sessions():
-            return connect_blocking("lease")
+            return connect("lease")
         connection = connect_session("lease")
         if self._worker_id is not None and not workers.take_lock(connection, worker_id=self._worker_id):
             self._lose("somebody else holds this host's lock and may own its runs; registering anew")

@@ -5,7 +5,7 @@ import time
 from uuid import UUID
 
 from runs.engine.store.claims import Claimed
-from runs.engine.store.connection import AsyncDatabase
+from runs.engine.store.connection import Database
 from runs.engine.store.step_types import claim_stuck, find_missing
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class MissingStepTypes:
         self._since: dict[tuple[str, ...], float] = {}
         self._next_look = 0.0
 
-    async def claim(self, connection: AsyncDatabase, worker_id: UUID) -> list[Claimed]:
+    def claim(self, connection: Database, worker_id: UUID) -> list[Claimed]:
         """Take runs to be stalled; looks a few times within the patience only, however often it is asked.
 
         Raises:
@@ -34,11 +34,11 @@ class MissingStepTypes:
         if now < self._next_look:
             return []
         self._next_look = now + self._patience / LOOKS_WITHIN_PATIENCE
-        missing = await find_missing(connection)
+        missing = find_missing(connection)
         self._since = {step_types: self._since.get(step_types, now) for step_types in missing}
         claimed: list[Claimed] = []
         for step_types, since in self._since.items():
             if now - since >= self._patience:
                 log.warning("no worker has had these step types for %.0f s: %s", now - since, ", ".join(step_types))
-                claimed += await claim_stuck(connection, worker_id=worker_id, step_types=step_types)
+                claimed += claim_stuck(connection, worker_id=worker_id, step_types=step_types)
         return claimed

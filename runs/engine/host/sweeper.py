@@ -5,7 +5,7 @@ import time
 from uuid import UUID
 
 from runs.engine.store import workers
-from runs.engine.store.connection import AsyncDatabase
+from runs.engine.store.connection import Database
 from runs.metrics import HOSTS_LOST
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Sweeper:
         self._has_failed = True
         self._suspected = frozenset()
 
-    async def sweep(self, connection: AsyncDatabase, *, sweeper_id: UUID | None = None) -> int:
+    def sweep(self, connection: Database, *, sweeper_id: UUID | None = None) -> int:
         """Free what dead hosts own; return how many runs that were."""
         now = time.monotonic()
         gap = now - self._last_good
@@ -50,17 +50,17 @@ class Sweeper:
             self._granted_until = now + self._lease_seconds
             log.warning("no sweep for %.0f s; nothing is taken over for one lease", gap)
         if now < self._granted_until:
-            await connection.execute("select 1")
+            connection.execute("select 1")
             self._suspected, freed = frozenset(), 0
         else:
-            freed = await self._free(connection, sweeper_id, now)
+            freed = self._free(connection, sweeper_id, now)
         self._last_good = time.monotonic()
         self._has_failed = False
         return freed
 
-    async def _free(self, connection: AsyncDatabase, sweeper_id: UUID | None, now: float) -> int:
+    def _free(self, connection: Database, sweeper_id: UUID | None, now: float) -> int:
         is_second_look = now - self._suspected_at >= SECOND_LOOK_SECONDS
-        swept = await workers.free_runs_of_the_dead(
+        swept = workers.free_runs_of_the_dead(
             connection,
             lease_seconds=self._lease_seconds,
             sweeper_id=sweeper_id,

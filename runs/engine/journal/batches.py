@@ -20,6 +20,7 @@ class Slice:
     """Part of one journal in one batch; ``base`` is the position Postgres must have for it to fit."""
 
     journal: Journal
+    run_id: UUID
     rows: list[Row]
     unwritten: list[Row]
     base: int
@@ -31,12 +32,16 @@ class Slice:
     taken: list[tuple[int, int]]
     side: list[SideRow]
     unwritten_side: list[SideRow]
+    activations: int
+    active: int
+    usage: str | None
 
     @classmethod
     def of(cls, journal: Journal) -> "Slice":
         """Take everything a journal has recorded so far."""
         return cls(
             journal=journal,
+            run_id=journal.run_id,
             rows=(rows := list(journal.rows)),
             unwritten=rows,
             base=journal.committed_seq,
@@ -48,17 +53,15 @@ class Slice:
             taken=list(journal.taken),
             side=(side := list(journal.side)),
             unwritten_side=side,
+            activations=journal.activations,
+            active=journal.active,
+            usage=journal.usage,
         )
 
     @property
     def progress(self) -> bool:
         """Whether it tells of an outcome."""
         return any(row[3] in PROGRESS for row in self.rows)
-
-    @property
-    def run_id(self) -> UUID:
-        """The run."""
-        return self.journal.run_id
 
     @property
     def applied(self) -> dict[int, int]:
@@ -118,16 +121,15 @@ def _judge_doubtful(piece: Slice, found_seq: int, verdict: BatchVerdict) -> None
 
 def advanced(piece: Slice) -> tuple[Any, ...]:
     """Write the row of a run that goes on, as ``store.journals.ADVANCE`` takes it."""
-    journal = piece.journal
     return (
         piece.run_id,
         piece.last_seq,
         piece.size,
         piece.digest,
-        journal.activations,
-        journal.active,
+        piece.activations,
+        piece.active,
         piece.progress,
-        journal.usage,
+        piece.usage,
     )
 
 

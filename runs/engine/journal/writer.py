@@ -3,7 +3,10 @@
 import asyncio
 import logging
 import random
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 from uuid import UUID
@@ -16,16 +19,18 @@ from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.journal.batches import BatchVerdict, Slice, advanced, closed, verdict_of
 from runs.engine.journal.journal import Closing, Journal
 from runs.engine.store import journals
-from runs.engine.store.connection import AsyncDatabase, columns, connect, transaction
+from runs.engine.store.connection import Database, columns, transaction
+from runs.engine.store.threads import DatabaseThreads
 from runs.metrics import JOURNAL_COMMITS, RUNS_GIVEN_UP
 
 log = logging.getLogger(__name__)
 
 BATCH_EVENTS = 2_000
-SHARED_BATCH_EVENTS = 250
 BATCH_BYTES = 4 * 1024 * 1024
-"""Of one transaction, save where a single journal has more; whoever comes while it is written waits for all of it, so
-it is small where several tenants have runs."""
+"""Of one transaction, save where a single journal has more."""
+TENANT_EVENTS = 250
+TENANT_BYTES = 256 * 1024
+"""The same of each tenant where several have runs: whoever comes while a batch is written waits for all of it."""
 KEPT_TENANTS = 4_096
 MISSES_BEFORE_DOUBT = 20
 FIRST_PAUSE_SECONDS = 0.005
@@ -54,12 +59,13 @@ class Writer:
         # By the tenants' numbers: the last batch that had something of theirs.
         self._last_batches: dict[int, int] = {}
         self._wake = asyncio.Event()
-        self._connection: AsyncDatabase | None = None
+        self._database = DatabaseThreads("writer")
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
 
     def start(self) -> None:
         """Begin to write, in the running event loop."""
+        self._database.start()
         self._task = asyncio.create_task(self._write_forever(), name="journal writer")
 
     async def stop(self) -> None:
@@ -69,7 +75,7 @@ class Writer:
         if self._task is not None:
             await asyncio.wait([self._task], timeout=5)
             await end_tasks([self._task])
-        await self._disconnect()
+        await self._database.stop()
 
     def submit(self, journal: Journal) -> None:
         """Have everything recorded so far written soon."""
@@ -124,17 +130,23 @@ class Writer:
                 return
 
     def _take(self) -> list[Slice]:
+        """Take the next batch; of a tenant whose next journal does not fit all that are left wait, others' go."""
+        is_shared = self.is_shared()
+        whole = _Room(BATCH_EVENTS, BATCH_BYTES)
+        rooms: defaultdict[int, _Room] = defaultdict(lambda: _Room(TENANT_EVENTS, TENANT_BYTES))
         batch: list[Slice] = []
-        events = size = 0
-        most_events = SHARED_BATCH_EVENTS if self.is_shared() else BATCH_EVENTS
         for key, journal in self._in_turn():
-            if batch and (events + len(journal.rows) > most_events or size + journal.buffered > BATCH_BYTES):
-                break
+            tenant = journal.tenant_id.int
+            own = rooms[tenant] if is_shared else whole
+            if not own.has_place(journal) or not (own is whole or whole.has_place(journal)):
+                own.is_full = True
+                continue
             del self._dirty[key]
             batch.append(Slice.of(journal))
-            events += len(journal.rows)
-            size += journal.buffered
-            self._last_batches[journal.tenant_id.int] = self.batches
+            whole.take(journal)
+            if is_shared:
+                own.take(journal)
+            self._last_batches[tenant] = self.batches
         if len(self._last_batches) > KEPT_TENANTS:
             self._last_batches.clear()
         self.largest_batch = max(self.largest_batch, len(batch))
@@ -158,15 +170,11 @@ class Writer:
     async def _write(self, batch: list[Slice]) -> float:
         """Write a batch; return the longest pause before the next: 0 when something came of this one."""
         try:
-            if self._connection is None:
-                self._connection = await connect("writer")
-            verdict = await self._write_in_one_transaction(self._connection, batch)
-            gone = await self._find_gone(self._connection, verdict.missed)
+            verdict, gone = await self._database.ask(partial(write_batch, batch=batch))
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             return await self._bisect(batch, error)
         except (psycopg.Error, OSError, MemoryError) as error:
             log.warning("the journal cannot be written now (%d runs wait): %s", len(batch), error)
-            await self._disconnect()
             for piece in batch:
                 self.submit(piece.journal)
             return AWAY_PAUSE_SECONDS
@@ -187,21 +195,6 @@ class Writer:
         journal.refuse()
         _trouble(journal, closing, RunRefused())
         return 0.0
-
-    async def _write_in_one_transaction(self, connection: AsyncDatabase, batch: list[Slice]) -> BatchVerdict:
-        async with connection.pipeline(), transaction(connection):
-            locked = await journals.lock_runs(connection, [piece.run_id for piece in batch])
-            verdict = verdict_of(batch, locked)
-            await _veto(connection, verdict, locked)
-            await _send(connection, verdict)
-        return verdict
-
-    async def _find_gone(self, connection: AsyncDatabase, missed: Sequence[Slice]) -> set[UUID]:
-        """Tell which of the runs that were missing again and again do not exist any more."""
-        doubtful = [piece.run_id for piece in missed if piece.journal.misses >= MISSES_BEFORE_DOUBT]
-        if not doubtful:
-            return set()
-        return set(doubtful) - await journals.runs_still_there(connection, doubtful)
 
     def _settle(self, verdict: BatchVerdict, gone: set[UUID]) -> None:
         for piece in (*verdict.written, *verdict.closed, *verdict.vetoed, *verdict.known):
@@ -228,10 +221,24 @@ class Writer:
         else:
             self.submit(journal)
 
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+
+@dataclass(slots=True, eq=False)
+class _Room:
+    """Room in a batch; its first journal has one whatever its size."""
+
+    events: int
+    size: int
+    is_empty: bool = True
+    is_full: bool = False
+
+    def has_place(self, journal: Journal) -> bool:
+        fits = len(journal.rows) <= self.events and journal.buffered <= self.size
+        return not self.is_full and (self.is_empty or fits)
+
+    def take(self, journal: Journal) -> None:
+        self.events -= len(journal.rows)
+        self.size -= journal.buffered
+        self.is_empty = False
 
 
 def _are_of_several(dirty: Mapping[int, Journal]) -> bool:
@@ -257,7 +264,25 @@ def _is_not_shared() -> bool:
     return False
 
 
-async def _veto(connection: AsyncDatabase, verdict: BatchVerdict, locked: dict[UUID, journals.LockedRun]) -> None:
+def write_batch(connection: Database, batch: Sequence[Slice]) -> tuple[BatchVerdict, set[UUID]]:
+    """Write a batch in one transaction; return what became of each slice, and which missing runs are gone."""
+    with connection.pipeline(), transaction(connection):
+        locked = journals.lock_runs(connection, [piece.run_id for piece in batch])
+        verdict = verdict_of(batch, locked)
+        _veto(connection, verdict, locked)
+        _send(connection, verdict)
+    return verdict, _find_gone(connection, verdict.missed)
+
+
+def _find_gone(connection: Database, missed: Sequence[Slice]) -> set[UUID]:
+    """Tell which of the runs that were missing again and again do not exist any more."""
+    doubtful = [piece.run_id for piece in missed if piece.journal.misses >= MISSES_BEFORE_DOUBT]
+    if not doubtful:
+        return set()
+    return set(doubtful) - journals.runs_still_there(connection, doubtful)
+
+
+def _veto(connection: Database, verdict: BatchVerdict, locked: dict[UUID, journals.LockedRun]) -> None:
     """Keep what has a command waiting from being closed."""
     asked = [
         piece
@@ -266,7 +291,7 @@ async def _veto(connection: AsyncDatabase, verdict: BatchVerdict, locked: dict[U
     ]
     if not asked:
         return
-    unapplied = await journals.unapplied_signals(connection, [piece.run_id for piece in asked])
+    unapplied = journals.unapplied_signals(connection, [piece.run_id for piece in asked])
     for piece in asked:
         left = set() if piece.closing is None else {*piece.closing.leaves}
         if unapplied.get(piece.run_id, set()) - piece.applied.keys() - left:
@@ -274,7 +299,7 @@ async def _veto(connection: AsyncDatabase, verdict: BatchVerdict, locked: dict[U
             verdict.vetoed.append(piece)
 
 
-async def _send(connection: AsyncDatabase, verdict: BatchVerdict) -> None:
+def _send(connection: Database, verdict: BatchVerdict) -> None:
     going_on = [*verdict.written, *verdict.vetoed]
     rows = [row for piece in going_on for row in piece.unwritten]
     for piece in verdict.closed:
@@ -282,20 +307,20 @@ async def _send(connection: AsyncDatabase, verdict: BatchVerdict) -> None:
         if piece.closing is not None and piece.closing.row is not None:
             rows.append(piece.closing.row)
     if rows:
-        await journals.insert_events(connection, columns(rows))
+        journals.insert_events(connection, columns(rows))
     if going_on:
-        await journals.advance_runs(connection, columns([advanced(piece) for piece in going_on]))
+        journals.advance_runs(connection, columns([advanced(piece) for piece in going_on]))
     if verdict.closed:
-        await journals.close_runs(connection, columns([closed(piece) for piece in verdict.closed]))
+        journals.close_runs(connection, columns([closed(piece) for piece in verdict.closed]))
     side_rows = _side_rows(verdict)
     verdict.has_deliveries = not side_rows.keys().isdisjoint({"deliver", "notify"})
     for statement, side in side_rows.items():
-        await journals.write_beside(connection, statement, columns(side))
+        journals.write_beside(connection, statement, columns(side))
     applied = [(piece.run_id, *command) for piece in going_on for command in piece.taken]
     applied += [(piece.run_id, *command) for piece in verdict.closed for command in piece.applied.items()]
     if applied:
         run_ids, signal_ids, seqs = columns(applied)
-        await journals.apply_signals(connection, signal_ids=signal_ids, seqs=seqs, run_ids=run_ids)
+        journals.apply_signals(connection, signal_ids=signal_ids, seqs=seqs, run_ids=run_ids)
 
 
 def _side_rows(verdict: BatchVerdict) -> dict[str, list[tuple[Any, ...]]]:

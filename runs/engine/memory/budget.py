@@ -1,8 +1,9 @@
 """Budget of memory for the runs of one worker: which runs go back to the queue, and which one fails."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Protocol
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from kernel.values import MAX_VALUE_BYTES
@@ -13,8 +14,10 @@ log = logging.getLogger(__name__)
 MIB: Final = 1024 * 1024
 SHARE: Final = 0.5
 EDGE: Final = 0.75
+FULL: Final = 0.95
 LOW: Final = 0.5
-"""Of the budget: what one run may hold, from where on nothing is claimed, and down to where runs are released."""
+"""Of the budget: what one run may hold, from where on nothing is claimed of tenants that hold much, from where on
+nothing of anybody, and down to where runs are released."""
 STEP_BYTES: Final = 4 * MIB
 """By how much more than before is held runs are looked at again, beyond the edge."""
 CLAIM_BYTES: Final = 2 * MAX_VALUE_BYTES
@@ -24,6 +27,13 @@ CAUTIOUS_ROOM: Final = 16
 PATIENT_TICKS: Final = 8
 """Ticks in a row over the budget after which a run fails for it; those that leave need a moment."""
 WORTH_RETURNING_BYTES: Final = 16 * MIB
+
+
+class ClaimRoom(NamedTuple):
+    """Number of runs that may be claimed at once, and the tenants of which none may be."""
+
+    runs: int
+    without: tuple[UUID, ...] = ()
 
 
 class Holder(Protocol):
@@ -51,9 +61,9 @@ class Holder(Protocol):
 class MemoryBudget:
     """Memory of the runs of one worker, held against its budget.
 
-    From ``EDGE`` of the budget on nothing is claimed, and runs are released down to ``LOW`` of it: they go on from
-    their journals, here or on another worker, when there is room. Where those that cannot be released yet keep it
-    over the budget even so, the largest run gets no more memory, and fails.
+    From ``EDGE`` of the budget on nothing is claimed of tenants that hold more than their part, and runs are released
+    down to ``LOW`` of it: they go on from their journals, here or on another worker, when there is room. Where those
+    that cannot be released yet keep it over the budget even so, the largest run gets no more memory, and fails.
 
     Args:
         budget_bytes: For all runs together.
@@ -65,6 +75,7 @@ class MemoryBudget:
         self.held = 0
         self._budget = budget_bytes
         self._edge = int(budget_bytes * EDGE)
+        self._full = int(budget_bytes * FULL)
         self._low = int(budget_bytes * LOW)
         self._holders = holders
         self._next_look = self._edge
@@ -74,13 +85,19 @@ class MemoryBudget:
         MEMORY_BUDGET.set(budget_bytes)
         MEMORY_HELD.set_function(lambda: self.held)
 
-    @property
-    def room(self) -> int:
-        """Number of runs that may be claimed at once."""
+    def room(self) -> ClaimRoom:
+        """Tell how many runs may be claimed at once, and whose may not: beyond the edge those of who holds much."""
         if self.held >= self._edge:
-            return 0
+            room = max(0, (self._full - self.held) // CLAIM_BYTES)
+            return ClaimRoom(min(room, CAUTIOUS_ROOM), tuple(self._holding_much()))
         room = max(1, (self._edge - self.held) // CLAIM_BYTES)
-        return min(room, CAUTIOUS_ROOM) if self._is_short else room
+        return ClaimRoom(min(room, CAUTIOUS_ROOM) if self._is_short else room)
+
+    def _holding_much(self) -> Iterator[UUID]:
+        """Name the tenants that hold more than each would have if one more came; at the edge that is somebody."""
+        sums = sums_by_tenant(self._holders())
+        part = self._edge // (len(sums) + 1)
+        return (tenant_id for tenant_id, held in sums.items() if held > part)
 
     def add(self, size: int) -> None:
         """Count what a run holds more, or less; beyond the edge runs are released at once."""
@@ -122,19 +139,24 @@ def to_release(holders: Sequence[Holder], low_bytes: int) -> list[Holder]:
     The tenant whose runs hold most comes first. Of its runs so many stay, those claimed first, as would fit if each
     were as large as its largest: runs of one tenant often are alike and still grow. One of each tenant always stays.
     """
-    by_tenant: dict[UUID, list[Holder]] = {}
-    for holder in holders:
-        if not holder.is_leaving:
-            by_tenant.setdefault(holder.tenant_id, []).append(holder)
-    sums = {tenant_id: sum(one.held_bytes for one in own) for tenant_id, own in by_tenant.items()}
+    staying = [holder for holder in holders if not holder.is_leaving]
+    sums = sums_by_tenant(staying)
     left = sum(sums.values())
     chosen: list[Holder] = []
     for tenant_id in sorted(sums, key=lambda one: -sums[one]):
         if left <= low_bytes:
             break
-        own = by_tenant[tenant_id]
+        own = [holder for holder in staying if holder.tenant_id == tenant_id]
         fitting = (low_bytes - left + sums[tenant_id]) // max(one.held_bytes for one in own)
         released = own[max(1, fitting) :]
         left -= sum(one.held_bytes for one in released)
         chosen += released
     return chosen
+
+
+def sums_by_tenant(holders: Iterable[Holder]) -> Counter[UUID]:
+    """Add up how much each tenant's runs hold."""
+    sums: Counter[UUID] = Counter()
+    for holder in holders:
+        sums[holder.tenant_id] += holder.held_bytes
+    return sums

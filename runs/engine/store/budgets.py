@@ -9,7 +9,7 @@ from uuid import UUID
 
 from runs.engine.errors import HostLost
 from runs.engine.store.claims import STILL_ALIVE
-from runs.engine.store.connection import AsyncDatabase, transaction
+from runs.engine.store.connection import Database, transaction
 from runs.step_api.base import StepFailed
 from runs.step_api.resources import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, amount_of
@@ -111,9 +111,7 @@ class Request:
         return self.taken + amount_of(self.hold)
 
 
-async def reserve(
-    connection: AsyncDatabase, *, worker_id: UUID, requests: Sequence[Request]
-) -> list[StepFailed | None]:
+def reserve(connection: Database, *, worker_id: UUID, requests: Sequence[Request]) -> list[StepFailed | None]:
     """Hold room for attempts in their tenants' days, in one transaction; first come, first served.
 
     What an attempt held before is replaced. May be repeated: a request that was granted already is granted again.
@@ -132,24 +130,24 @@ async def reserve(
     """
     keys = [list(column) for column in zip(*(request.key for request in requests), strict=True)]
     tenant_ids = sorted({request.tenant_id for request in requests})
-    async with transaction(connection):
-        if await (await connection.execute(STILL_ALIVE, [worker_id])).fetchone() is None:
+    with transaction(connection):
+        if connection.execute(STILL_ALIVE, [worker_id]).fetchone() is None:
             raise HostLost
-        await connection.execute(LOCK, [tenant_ids, BUDGET_LOCK])
-        own = await (await connection.execute(OWN, keys)).fetchall()
-        standings = await (await connection.execute(STANDINGS, [tenant_ids])).fetchall()
+        connection.execute(LOCK, [tenant_ids, BUDGET_LOCK])
+        own = connection.execute(OWN, keys).fetchall()
+        standings = connection.execute(STANDINGS, [tenant_ids]).fetchall()
         books = _Books(standings, own)
         answers = [books.decide(request) for request in requests]
         granted = [request for request, refusal in zip(requests, answers, strict=True) if refusal is None]
         if granted:
-            await connection.execute(HOLD, [worker_id, *_columns(granted)])
+            connection.execute(HOLD, [worker_id, *_columns(granted)])
     return answers
 
 
-async def release(connection: AsyncDatabase, keys: Sequence[AttemptKey]) -> None:
+def release(connection: Database, keys: Sequence[AttemptKey]) -> None:
     """Let go of what attempts hold; those that hold nothing are passed over."""
-    async with transaction(connection):
-        await connection.execute(RELEASE, [list(column) for column in zip(*keys, strict=True)])
+    with transaction(connection):
+        connection.execute(RELEASE, [list(column) for column in zip(*keys, strict=True)])
 
 
 class _Books:

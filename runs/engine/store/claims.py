@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from runs.engine.errors import HostLost
-from runs.engine.store.connection import AsyncDatabase, transaction
+from runs.engine.store.connection import Database, transaction
 from segments.plan import KNOWN_SEMANTICS
 
 LOSSES_TO_BE_ALONE = 3
@@ -58,7 +58,7 @@ with recursive queued(tenant_id) as (
     select tenant_id from parked where wake_at <= clock_timestamp()
   ) found
   join tenants_tenant t on t.id = found.tenant_id
-  where t.is_active
+  where t.is_active and t.id <> all(%s::uuid[])
 )
 select tenant_id from named where pg_try_advisory_xact_lock(%s, hashtext(tenant_id::text))
 """
@@ -189,11 +189,12 @@ class Claimed:
     step_types: tuple[str, ...] = ()
 
 
-async def claim_runs(
-    connection: AsyncDatabase,
+def claim_runs(
+    connection: Database,
     *,
     worker_id: UUID,
     room: int,
+    without: Sequence[UUID] = (),
     semantics: Sequence[int] = KNOWN_SEMANTICS,
     suspects: bool = False,
     overdue_seconds: float = 0.0,
@@ -207,6 +208,7 @@ async def claim_runs(
         connection: Used for one transaction.
         worker_id: The host that takes them.
         room: How many it can take.
+        without: Tenants of which it takes none, save for a command.
         semantics: The numbers of the rules it has.
         suspects: Take one run that has lost several owners instead; the host executes nothing beside it.
         overdue_seconds: Take only what has been due for so long.
@@ -214,54 +216,57 @@ async def claim_runs(
     Raises:
         HostLost: The host's lease is over.
     """
-    async with transaction(connection):
-        step_types = await _step_types_of(connection, worker_id)
-        signalled = set() if suspects else await _pick_signalled(connection, semantics)
+    with transaction(connection):
+        step_types = _step_types_of(connection, worker_id)
+        signalled = set() if suspects else _pick_signalled(connection, semantics)
         picked: set[UUID] = set()
         if room > 0:
-            picked = await _pick(
+            picked = _pick(
                 connection,
                 room=1 if suspects else room,
+                without=without,
                 semantics=semantics,
                 suspects=suspects,
                 step_types=step_types,
                 overdue_seconds=overdue_seconds,
             )
-        rows = await _take(connection, worker_id, signalled | picked)
+        rows = _take(connection, worker_id, signalled | picked)
     claimed = [Claimed(*row) for row in rows]
     return [one if one.run_id in picked else replace(one, purpose=ClaimPurpose.COMMAND) for one in claimed]
 
 
-async def _step_types_of(connection: AsyncDatabase, worker_id: UUID) -> list[str]:
+def _step_types_of(connection: Database, worker_id: UUID) -> list[str]:
     """Read what a host can execute, and keep others from declaring it dead until this transaction ends."""
-    alive = await (await connection.execute(STILL_ALIVE, [worker_id])).fetchone()
+    alive = connection.execute(STILL_ALIVE, [worker_id]).fetchone()
     if alive is None:
         raise HostLost
     step_types: list[str] = alive[0]
     return step_types
 
 
-async def _take(connection: AsyncDatabase, worker_id: UUID, ids: set[UUID]) -> list[tuple[Any, ...]]:
+def _take(connection: Database, worker_id: UUID, ids: set[UUID]) -> list[tuple[Any, ...]]:
     if not ids:
         return []
-    return await (await connection.execute(TAKE, {"worker": worker_id, "ids": sorted(ids)})).fetchall()
+    return connection.execute(TAKE, {"worker": worker_id, "ids": sorted(ids)}).fetchall()
 
 
-async def _pick_signalled(connection: AsyncDatabase, semantics: Sequence[int]) -> set[UUID]:
-    found = await (await connection.execute(PICK_SIGNALLED, [list(semantics), SIGNALLED_AT_ONCE])).fetchall()
+def _pick_signalled(connection: Database, semantics: Sequence[int]) -> set[UUID]:
+    found = connection.execute(PICK_SIGNALLED, [list(semantics), SIGNALLED_AT_ONCE]).fetchall()
     return {run_id for (run_id,) in found}
 
 
-async def _pick(
-    connection: AsyncDatabase,
+def _pick(
+    connection: Database,
     *,
     room: int,
+    without: Sequence[UUID],
     semantics: Sequence[int],
     suspects: bool,
     step_types: Sequence[str],
     overdue_seconds: float,
 ) -> set[UUID]:
-    tenants = [tenant_id for (tenant_id,) in await (await connection.execute(TENANTS, [CLAIM_LOCK])).fetchall()]
+    found = connection.execute(TENANTS, [list(without), CLAIM_LOCK]).fetchall()
+    tenants = [tenant_id for (tenant_id,) in found]
     if not tenants:
         return set()
     low, high = (LOSSES_TO_BE_ALONE, 32767) if suspects else (0, LOSSES_TO_BE_ALONE - 1)
@@ -278,11 +283,11 @@ async def _pick(
         "step_types": step_types,
         "limit": room,
     }
-    found = await (await connection.execute(PICK, asked)).fetchall()
+    found = connection.execute(PICK, asked).fetchall()
     return {run_id for (run_id,) in found}
 
 
-async def disown_unknown(connection: AsyncDatabase, *, worker_id: UUID, known: Sequence[UUID]) -> int:
+def disown_unknown(connection: Database, *, worker_id: UUID, known: Sequence[UUID]) -> int:
     """Free the runs a host owns without knowing it: the answer to its claim was lost, the claim was not.
 
     Only for the host itself, while it claims nothing.
@@ -290,5 +295,5 @@ async def disown_unknown(connection: AsyncDatabase, *, worker_id: UUID, known: S
     Returns:
         How many runs were freed.
     """
-    async with transaction(connection):
-        return (await connection.execute(DISOWN, [worker_id, list(known)])).rowcount
+    with transaction(connection):
+        return connection.execute(DISOWN, [worker_id, list(known)]).rowcount

@@ -1,14 +1,13 @@
 """Connections of the engine to Postgres, and the role every transaction runs as."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, LiteralString, TypeAlias
 
 from django.conf import settings
 from django.db import connections
-from psycopg import AsyncConnection, Connection
+from psycopg import Connection
 from psycopg.conninfo import make_conninfo
-from psycopg_pool import AsyncConnectionPool
 
 BECOME_SYSTEM: LiteralString = "set local role llmteam_system"
 # A pooler keeps no settings of a session, so each transaction brings them along.
@@ -32,9 +31,7 @@ SESSION_KEEPALIVES: Final[Mapping[str, int]] = {
 }
 """Of connections whose end says something about the other side: it is known within 5 s."""
 
-AsyncDatabase: TypeAlias = AsyncConnection[tuple[Any, ...]]
 Database: TypeAlias = Connection[tuple[Any, ...]]
-Pool: TypeAlias = AsyncConnectionPool[AsyncDatabase]
 
 
 def conninfo(purpose: str) -> str:
@@ -52,13 +49,8 @@ def has_sessions() -> bool:
     return settings.DATABASE_DIRECT is not None or not settings.DATABASE_POOLED
 
 
-async def connect(purpose: str) -> AsyncDatabase:
-    """Open one connection in autocommit mode; transactions are opened by ``transaction``."""
-    return await AsyncConnection.connect(conninfo(purpose), autocommit=True, prepare_threshold=_prepare_threshold())
-
-
-def connect_blocking(purpose: str) -> Database:
-    """Open one connection for a thread of its own."""
+def connect(purpose: str) -> Database:
+    """Open one connection in autocommit mode, for a thread of its own; transactions are opened by ``transaction``."""
     return Connection.connect(conninfo(purpose), autocommit=True, prepare_threshold=_prepare_threshold())
 
 
@@ -80,33 +72,9 @@ def connect_session(purpose: str) -> Database:
     )
 
 
-def build_pool(purpose: str, *, size: int) -> Pool:
-    """Prepare a pool; the caller opens and closes it."""
-    return AsyncConnectionPool(
-        conninfo(purpose),
-        min_size=1,
-        max_size=size,
-        open=False,
-        timeout=CONNECT_SECONDS,
-        reconnect_timeout=0,
-        kwargs={"autocommit": True, "prepare_threshold": _prepare_threshold()},
-    )
-
-
-@asynccontextmanager
-async def transaction(connection: AsyncDatabase) -> AsyncIterator[None]:
-    """Open a transaction as the system's role, which sees every tenant."""
-    async with connection.transaction():
-        if settings.DATABASE_POOLED:
-            await connection.execute(BECOME_SYSTEM_POOLED, _pooled_timeouts())
-        else:
-            await connection.execute(BECOME_SYSTEM)
-        yield
-
-
 @contextmanager
-def transaction_blocking(connection: Database) -> Iterator[None]:
-    """As ``transaction``, for a thread."""
+def transaction(connection: Database) -> Iterator[None]:
+    """Open a transaction as the system's role, which sees every tenant."""
     with connection.transaction():
         if settings.DATABASE_POOLED:
             connection.execute(BECOME_SYSTEM_POOLED, _pooled_timeouts())

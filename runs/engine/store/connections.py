@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from runs.connections.facts import ConnectionFacts, TenantFacts
-from runs.engine.store.connection import AsyncDatabase, transaction
+from runs.engine.store.connection import Database, transaction
 
 CONNECTIONS = """
 select id, tenant_id, ref, kind, provider, base_url, model, headers, auth, auth_name, username, token_url, client_id,
@@ -14,10 +14,10 @@ from tenants_connection where tenant_id = %s
 ALLOWED = "select egress_allow_hosts from tenants_tenant where id = %s"
 
 
-async def read_tenant_facts(connection: AsyncDatabase, tenant_id: UUID) -> TenantFacts:
+def read_tenant_facts(connection: Database, tenant_id: UUID) -> TenantFacts:
     """Read where a tenant's steps may call."""
-    async with transaction(connection):
-        rows = await (await connection.execute(CONNECTIONS, [tenant_id])).fetchall()
-        allowed = await (await connection.execute(ALLOWED, [tenant_id])).fetchone()
+    with transaction(connection):
+        rows = connection.execute(CONNECTIONS, [tenant_id]).fetchall()
+        allowed = connection.execute(ALLOWED, [tenant_id]).fetchone()
     found = [ConnectionFacts(*row) for row in rows]
     return TenantFacts({one.ref: one for one in found}, tuple(allowed[0]) if allowed else ())

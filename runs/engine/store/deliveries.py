@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from kernel.turns.fair_threads import SHARE_OF_FREE
-from runs.engine.store.connection import AsyncDatabase, columns, transaction
+from runs.engine.store.connection import Database, columns, transaction
 from runs.models import Delivery, DeliveryStatus
 
 URL_LOCK: Final = 0x6C6C6D75
@@ -297,8 +297,8 @@ class DeliveryClaim:
     next_due_seconds: float | None
 
 
-async def claim(
-    connection: AsyncDatabase,
+def claim(
+    connection: Database,
     *,
     busy: Mapping[tuple[UUID, str], int],
     room: int,
@@ -328,49 +328,49 @@ async def claim(
         "lock": URL_LOCK,
         "most": MAX_CANDIDATES,
     }
-    found = await (await connection.execute(FIND, asked)).fetchall()
+    found = connection.execute(FIND, asked).fetchall()
     asked["candidates"] = [delivery_id for delivery_id, _ in found if delivery_id is not None]
     next_due_seconds = found[0][1]
     if not asked["candidates"]:
         return DeliveryClaim((), (), False, next_due_seconds)
-    rows = await (await connection.execute(TAKE, asked)).fetchall()
+    rows = connection.execute(TAKE, asked).fetchall()
     taken = [row for row in rows if row[0] is not None]
     lost = [delivery_id for delivery_id, was_claimed, _ in taken if was_claimed]
     if lost:
-        await connection.execute(LOG_LOST, [lost])
+        connection.execute(LOG_LOST, [lost])
     return DeliveryClaim([row[0] for row in taken], lost, rows[0][2], next_due_seconds)
 
 
-async def read(connection: AsyncDatabase, delivery_ids: Sequence[UUID]) -> list[ClaimedDelivery]:
+def read(connection: Database, delivery_ids: Sequence[UUID]) -> list[ClaimedDelivery]:
     """Read what is needed to send deliveries just claimed."""
-    rows = await (await connection.execute(READ, [list(delivery_ids)])).fetchall()
+    rows = connection.execute(READ, [list(delivery_ids)]).fetchall()
     return [ClaimedDelivery(*row) for row in rows]
 
 
-async def write_bodies(connection: AsyncDatabase, bodies: Iterable[tuple[UUID, str]]) -> None:
+def write_bodies(connection: Database, bodies: Iterable[tuple[UUID, str]]) -> None:
     """Keep what is about to be sent for the first time."""
     rows = sorted(bodies)
     if rows:
-        await connection.execute(WRITE_BODIES, columns(rows))
+        connection.execute(WRITE_BODIES, columns(rows))
 
 
-async def settle(connection: AsyncDatabase, settled: Sequence[Settled]) -> list[Settled]:
+def settle(connection: Database, settled: Sequence[Settled]) -> list[Settled]:
     """Log tries and say what becomes of their deliveries, in a transaction of its own. May be repeated.
 
     Returns:
         What is to be settled later: another host is looking at its URL.
     """
-    async with transaction(connection):
+    with transaction(connection):
         asked = [URL_LOCK, [one.delivery_id for one in settled]]
-        rows = await (await connection.execute(OF_URLS, asked)).fetchall()
+        rows = connection.execute(OF_URLS, asked).fetchall()
         mine = {row[0] for row in rows if row[3]}
         others = {row[0] for row in rows if not row[3]}
         ending = [one for one in settled if one.delivery_id in mine]
         if ending:
-            await connection.execute(LOCK, [sorted(mine)])
-            await connection.execute(SETTLE, columns([_settled_row(one) for one in ending]))
+            connection.execute(LOCK, [sorted(mine)])
+            connection.execute(SETTLE, columns([_settled_row(one) for one in ending]))
             urls = sorted({(row[1], row[2]) for row in rows if row[3] and row[2]})
-            await connection.execute(LET_OUT, columns(urls) or [[], []])
+            connection.execute(LET_OUT, columns(urls) or [[], []])
     return [one for one in settled if one.delivery_id in others]
 
 

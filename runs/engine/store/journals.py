@@ -7,7 +7,7 @@ from uuid import UUID
 
 from runs.engine.store import budgets, deliveries
 from runs.engine.store.arrays import bigints, blobs, bools, floats, ints, pack, texts, uuids
-from runs.engine.store.connection import AsyncDatabase, transaction
+from runs.engine.store.connection import Database, transaction
 
 LOCK = """
 select id, epoch, last_seq, signals_pending from runs_run
@@ -106,86 +106,86 @@ class Received:
     payload: str
 
 
-async def lock_runs(connection: AsyncDatabase, run_ids: Sequence[UUID]) -> dict[UUID, LockedRun]:
+def lock_runs(connection: Database, run_ids: Sequence[UUID]) -> dict[UUID, LockedRun]:
     """Lock what nobody else has locked, in id order; runs that are missing in the answer are locked or gone."""
-    rows = await (await connection.execute(LOCK, [uuids(run_ids)])).fetchall()
+    rows = connection.execute(LOCK, [uuids(run_ids)]).fetchall()
     return {run_id: LockedRun(epoch, last_seq, pending) for run_id, epoch, last_seq, pending in rows}
 
 
-async def unapplied_signals(connection: AsyncDatabase, run_ids: Sequence[UUID]) -> dict[UUID, set[int]]:
+def unapplied_signals(connection: Database, run_ids: Sequence[UUID]) -> dict[UUID, set[int]]:
     """Return the ids of the commands in the inboxes of locked runs."""
     found: dict[UUID, set[int]] = {}
-    for signal_id, run_id in await (await connection.execute(UNAPPLIED, [list(run_ids)])).fetchall():
+    for signal_id, run_id in connection.execute(UNAPPLIED, [list(run_ids)]).fetchall():
         found.setdefault(run_id, set()).add(signal_id)
     return found
 
 
-async def insert_events(connection: AsyncDatabase, columns: Sequence[Sequence[Any]]) -> None:
+def insert_events(connection: Database, columns: Sequence[Sequence[Any]]) -> None:
     """Insert events, given as columns in the order of ``INSERT``."""
-    await connection.execute(INSERT, pack(columns, INSERTED))
+    connection.execute(INSERT, pack(columns, INSERTED))
 
 
-async def advance_runs(connection: AsyncDatabase, columns: Sequence[Sequence[Any]]) -> None:
+def advance_runs(connection: Database, columns: Sequence[Sequence[Any]]) -> None:
     """Update locked runs that go on, given as columns in the order of ``ADVANCE``."""
-    await connection.execute(ADVANCE, pack(columns, ADVANCED))
+    connection.execute(ADVANCE, pack(columns, ADVANCED))
 
 
-async def close_runs(connection: AsyncDatabase, columns: Sequence[Sequence[Any]]) -> None:
+def close_runs(connection: Database, columns: Sequence[Sequence[Any]]) -> None:
     """Update locked runs that their host gives up or ends, given as columns in the order of ``CLOSE``."""
-    await connection.execute(CLOSE, pack(columns, CLOSED))
+    connection.execute(CLOSE, pack(columns, CLOSED))
 
 
-async def write_beside(connection: AsyncDatabase, statement: str, columns: Sequence[Sequence[Any]]) -> None:
+def write_beside(connection: Database, statement: str, columns: Sequence[Sequence[Any]]) -> None:
     """Execute one of ``SIDE``, given its rows as columns."""
-    await connection.execute(SIDE[statement], columns)
+    connection.execute(SIDE[statement], columns)
 
 
-async def apply_signals(
-    connection: AsyncDatabase, *, signal_ids: Sequence[int], seqs: Sequence[int], run_ids: Sequence[UUID]
+def apply_signals(
+    connection: Database, *, signal_ids: Sequence[int], seqs: Sequence[int], run_ids: Sequence[UUID]
 ) -> None:
     """Mark commands as taken by an event, and their locked runs as having nothing pending, if that is so."""
-    await connection.execute(APPLY, [list(signal_ids), list(seqs)])
-    await connection.execute(CLEAR_PENDING, [list(run_ids)])
+    connection.execute(APPLY, [list(signal_ids), list(seqs)])
+    connection.execute(CLEAR_PENDING, [list(run_ids)])
 
 
-async def runs_still_there(connection: AsyncDatabase, run_ids: Sequence[UUID]) -> set[UUID]:
+def runs_still_there(connection: Database, run_ids: Sequence[UUID]) -> set[UUID]:
     """Tell which runs exist, locked or not."""
-    async with transaction(connection):
-        return {run_id for (run_id,) in await (await connection.execute(STILL_THERE, [list(run_ids)])).fetchall()}
+    with transaction(connection):
+        return {run_id for (run_id,) in connection.execute(STILL_THERE, [list(run_ids)]).fetchall()}
 
 
-async def load_journal(connection: AsyncDatabase, run_id: UUID, *, after: int) -> list[tuple[Any, ...]]:
+def load_journal(connection: Database, run_id: UUID, *, after: int) -> list[tuple[Any, ...]]:
     """Read on in a run's journal: some rows of seq, type, step_id, activation, attempt, payload text, time."""
-    async with transaction(connection):
+    with transaction(connection):
         values = [run_id, after, after + LOAD_EVENTS, LOAD_BYTES]
-        return await (await connection.execute(LOAD, values)).fetchall()
+        return connection.execute(LOAD, values).fetchall()
 
 
-async def lock_and_tell_time(connection: AsyncDatabase, run_id: UUID) -> float:
+def lock_and_tell_time(connection: Database, run_id: UUID) -> float:
     """Tell a time by the database's clock at which nobody else holds a run's row.
 
     Whoever held it before has committed; whoever takes it later sees a later time.
     """
-    async with transaction(connection):
-        await connection.execute(LOCK_ONE, [run_id])
-        row = await (await connection.execute(TIME)).fetchone()
+    with transaction(connection):
+        connection.execute(LOCK_ONE, [run_id])
+        row = connection.execute(TIME).fetchone()
     return float(row[0]) if row is not None else 0.0
 
 
-async def read_inbox(connection: AsyncDatabase, run_id: UUID) -> list[Received]:
+def read_inbox(connection: Database, run_id: UUID) -> list[Received]:
     """Read the commands no event has taken yet, oldest first."""
-    async with transaction(connection):
-        return [Received(*row) for row in await (await connection.execute(INBOX, [run_id])).fetchall()]
+    with transaction(connection):
+        return [Received(*row) for row in connection.execute(INBOX, [run_id]).fetchall()]
 
 
-async def read_definition(connection: AsyncDatabase, revision_id: UUID) -> str:
+def read_definition(connection: Database, revision_id: UUID) -> str:
     """Read the text of a revision.
 
     Raises:
         LookupError: It does not exist.
     """
-    async with transaction(connection):
-        row = await (await connection.execute(DEFINITION, [revision_id])).fetchone()
+    with transaction(connection):
+        row = connection.execute(DEFINITION, [revision_id]).fetchone()
     if row is None:
         raise LookupError("a run's revision is never deleted before the run")
     return str(row[0])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from runs.engine.store.connection import AsyncDatabase, transaction
+from runs.engine.store.connection import Database, transaction
 from runs.step_api.resources import Budget, Price
 from runs.usage.prices import PriceSource, Rate
 
@@ -25,10 +25,10 @@ class Caps:
     day: Budget
 
 
-async def read_rates(connection: AsyncDatabase, tenant_id: UUID) -> list[Rate]:
+def read_rates(connection: Database, tenant_id: UUID) -> list[Rate]:
     """Read every version of every price that may hold for a tenant."""
-    async with transaction(connection):
-        rows = await (await connection.execute(RATES, [tenant_id])).fetchall()
+    with transaction(connection):
+        rows = connection.execute(RATES, [tenant_id]).fetchall()
     return [
         Rate(
             PriceSource.INSTALLATION if owner is None else PriceSource.TENANT,
@@ -41,9 +41,9 @@ async def read_rates(connection: AsyncDatabase, tenant_id: UUID) -> list[Rate]:
     ]
 
 
-async def read_caps(connection: AsyncDatabase, tenant_id: UUID) -> Caps:
+def read_caps(connection: Database, tenant_id: UUID) -> Caps:
     """Read a tenant's budgets."""
-    async with transaction(connection):
-        row = await (await connection.execute(CAPS, [tenant_id])).fetchone()
+    with transaction(connection):
+        row = connection.execute(CAPS, [tenant_id]).fetchone()
     run_tokens, run_cost, day_tokens, day_cost = row or (0, Decimal(0), 0, Decimal(0))
     return Caps(Budget(run_tokens, run_cost), Budget(day_tokens, day_cost))

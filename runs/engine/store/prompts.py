@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from runs.engine.store.connection import AsyncDatabase, transaction
+from runs.engine.store.connection import Database, transaction
 from runs.step_api.resources import Prompt
 from segments.definition.prompt_names import PromptName
 
@@ -24,11 +24,11 @@ class FoundPrompt:
     prompt: Prompt | None
 
 
-async def read_prompt(connection: AsyncDatabase, tenant_id: UUID, name: PromptName) -> FoundPrompt | None:
+def read_prompt(connection: Database, tenant_id: UUID, name: PromptName) -> FoundPrompt | None:
     """Read a version of a tenant's prompt; None where the tenant has no such prompt."""
     asked = {"tenant": tenant_id, "name": name.template_id, "number": name.number}
-    async with transaction(connection):
-        row = await (await connection.execute(PROMPT, asked)).fetchone()
+    with transaction(connection):
+        row = connection.execute(PROMPT, asked).fetchone()
     if row is None:
         return None
     is_archived, number, prompt, system_prompt = row

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from runs.engine.errors import HostLost
 from runs.engine.store.claims import STILL_ALIVE, TAKE, Claimed, ClaimPurpose
-from runs.engine.store.connection import AsyncDatabase, transaction
+from runs.engine.store.connection import Database, transaction
 
 STALLED_AT_ONCE = 100
 
@@ -46,22 +46,22 @@ for no key update of r skip locked
 """
 
 
-async def find_missing(connection: AsyncDatabase) -> set[tuple[str, ...]]:
+def find_missing(connection: Database) -> set[tuple[str, ...]]:
     """Tell which sets of step types runs wait for that no live host has whole."""
-    async with transaction(connection):
-        return {tuple(step_types) for (step_types,) in await (await connection.execute(MISSING)).fetchall()}
+    with transaction(connection):
+        return {tuple(step_types) for (step_types,) in connection.execute(MISSING).fetchall()}
 
 
-async def claim_stuck(connection: AsyncDatabase, *, worker_id: UUID, step_types: Sequence[str]) -> list[Claimed]:
+def claim_stuck(connection: Database, *, worker_id: UUID, step_types: Sequence[str]) -> list[Claimed]:
     """Take runs that are due and need exactly these step types, to stall them; needs no slot.
 
     Raises:
         HostLost: The host's lease is over.
     """
-    async with transaction(connection):
-        if await (await connection.execute(STILL_ALIVE, [worker_id])).fetchone() is None:
+    with transaction(connection):
+        if connection.execute(STILL_ALIVE, [worker_id]).fetchone() is None:
             raise HostLost
         asked = {"step_types": list(step_types), "limit": STALLED_AT_ONCE}
-        ids = sorted(run_id for (run_id,) in await (await connection.execute(PICK_STUCK, asked)).fetchall())
-        rows = await (await connection.execute(TAKE, {"worker": worker_id, "ids": ids})).fetchall()
+        ids = sorted(run_id for (run_id,) in connection.execute(PICK_STUCK, asked).fetchall())
+        rows = connection.execute(TAKE, {"worker": worker_id, "ids": ids}).fetchall()
     return [replace(Claimed(*row), purpose=ClaimPurpose.STALL, step_types=tuple(step_types)) for row in rows]

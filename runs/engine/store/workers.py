@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 
 from runs.engine.store.budgets import RELEASE_OF_WORKERS
-from runs.engine.store.connection import AsyncDatabase, Database, transaction, transaction_blocking
+from runs.engine.store.connection import Database, transaction
 
 REGISTER = """
 insert into runs_worker (id, name, step_types, holds_lock, started_at, lease_until)
@@ -114,14 +114,14 @@ def register(
     holds_lock: bool = False,
 ) -> float:
     """Insert a host with a fresh lease and the step types it has; return the database's time."""
-    with transaction_blocking(connection):
+    with transaction(connection):
         row = connection.execute(REGISTER, [worker_id, name, list(step_types), holds_lock, lease_seconds]).fetchone()
     return _number(row)
 
 
 def renew(connection: Database, *, worker_id: UUID, lease_seconds: float) -> Heartbeat | None:
     """Renew a lease; None when the row is gone, because somebody freed the host's runs."""
-    with transaction_blocking(connection):
+    with transaction(connection):
         row = connection.execute(RENEW, [lease_seconds, worker_id]).fetchone()
         if row is None:
             return None
@@ -132,13 +132,13 @@ def renew(connection: Database, *, worker_id: UUID, lease_seconds: float) -> Hea
 
 def unregister(connection: Database, *, worker_id: UUID) -> None:
     """Delete a host that has released all it owned."""
-    with transaction_blocking(connection):
+    with transaction(connection):
         connection.execute(RELEASE_OF_WORKERS, [[worker_id]])
         connection.execute(DELETE, [worker_id])
 
 
-async def free_runs_of_the_dead(
-    connection: AsyncDatabase,
+def free_runs_of_the_dead(
+    connection: Database,
     *,
     lease_seconds: float,
     sweeper_id: UUID | None = None,
@@ -155,22 +155,22 @@ async def free_runs_of_the_dead(
         sweeper_id: The host that sweeps; its own lock is never looked at.
         suspected: The hosts that are to be taken for dead when they have no lock.
     """
-    async with transaction(connection):
+    with transaction(connection):
         asked = {"sweeper": sweeper_id, "lease": lease_seconds, "relock": min(lease_seconds, RELOCK_SECONDS)}
-        found = await (await connection.execute(DEAD, asked)).fetchall()
+        found = connection.execute(DEAD, asked).fetchall()
         expired = [worker_id for worker_id, is_expired in found if is_expired]
         unlocked = frozenset(worker_id for worker_id, is_expired in found if not is_expired)
         dead = sorted([*expired, *(unlocked & suspected)])
-        freed = await _bury(connection, dead) if dead else 0
+        freed = _bury(connection, dead) if dead else 0
     return SweepReport(freed, len(expired), unlocked - suspected, len(unlocked & suspected))
 
 
-async def _bury(connection: AsyncDatabase, worker_ids: list[UUID]) -> int:
-    orphans = await (await connection.execute(ORPHANS, [worker_ids])).fetchall()
+def _bury(connection: Database, worker_ids: list[UUID]) -> int:
+    orphans = connection.execute(ORPHANS, [worker_ids]).fetchall()
     if orphans:
-        await connection.execute(FREE, [[run_id for (run_id,) in orphans]])
-    await connection.execute(RELEASE_OF_WORKERS, [worker_ids])
-    await connection.execute(FORGET, [worker_ids])
+        connection.execute(FREE, [[run_id for (run_id,) in orphans]])
+    connection.execute(RELEASE_OF_WORKERS, [worker_ids])
+    connection.execute(FORGET, [worker_ids])
     return len(orphans)
 
 

@@ -1,11 +1,9 @@
 """Deliveries to one URL go one after the other, whoever sends them; those to other URLs do not wait for them."""
 
-import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Any, LiteralString
 from uuid import UUID
 
 import pytest
@@ -57,42 +55,32 @@ class Gate:
 class Looker:
     """What a host's deliverer does in the database, a statement at a time."""
 
-    def __init__(self, runner: asyncio.Runner, name: str) -> None:
-        self.runner, self.connection = runner, runner.run(connect(name))
+    def __init__(self, name: str) -> None:
+        self.connection = connect(name)
 
-    @contextmanager
-    def looking(self) -> Iterator[None]:
+    def looking(self) -> AbstractContextManager[None]:
         """A transaction, committed behind the block."""
-        opened = transaction(self.connection)
-        self.runner.run(opened.__aenter__())
-        try:
-            yield
-        finally:
-            self.runner.run(opened.__aexit__(None, None, None))
+        return transaction(self.connection)
 
     def take(self) -> DeliveryClaim:
         """Claim, inside the transaction that is open."""
-        return self.runner.run(deliveries.claim(self.connection, busy={}, room=50, per_target=10, lease_seconds=60))
+        return deliveries.claim(self.connection, busy={}, room=50, per_target=10, lease_seconds=60)
 
     def settle(self, *settled: Settled) -> list[Settled]:
-        return self.runner.run(deliveries.settle(self.connection, settled))
+        return deliveries.settle(self.connection, settled)
 
     def count_unlocked(self) -> int:
         """Count the pending that nobody holds."""
         asked = "select 1 from runs_delivery where status = 'pending' for update skip locked"
-        return len(self.runner.run(self._all(asked)))
-
-    async def _all(self, asked: LiteralString) -> list[Any]:
-        return await (await self.connection.execute(asked)).fetchall()
+        return len(self.connection.execute(asked).fetchall())
 
 
 @pytest.fixture
 def lookers() -> Iterator[tuple[Looker, Looker]]:
-    with asyncio.Runner() as runner:
-        both = Looker(runner, "one"), Looker(runner, "other")
-        yield both
-        for looker in both:
-            runner.run(looker.connection.close())
+    both = Looker("one"), Looker("other")
+    yield both
+    for looker in both:
+        looker.connection.close()
 
 
 def arrived(delivery_id: UUID) -> Settled:

@@ -85,18 +85,29 @@ def test_each_item_of_each_branch_is_reckoned() -> None:
 def test_at_the_edge_nothing_is_claimed_until_there_is_room_again() -> None:
     holders: list[Held] = []
     budget = MemoryBudget(100 * MIB, lambda: holders)
-    assert budget.room == 75 * MIB // CLAIM_BYTES
+    assert budget.room() == (75 * MIB // CLAIM_BYTES, ())
     one, other = Held(40 * MIB), Held(36 * MIB)
     for holder in (one, other):
         holders.append(holder)
         budget.add(holder.held_bytes)
-    assert budget.room == 0
+    assert budget.room() == ((95 - 76) * MIB // CLAIM_BYTES, (one.tenant_id,)), "others' runs have what is left"
+    budget.add(19 * MIB)
+    assert budget.room().runs == 0, "until that is full, too"
+    budget.add(-19 * MIB)
     assert (one.is_leaving, other.is_leaving) == (False, True)
     budget.add(-other.held_bytes)
-    assert 0 < budget.room <= 16, "after that carefully"
+    assert budget.room().without == ()
+    assert 0 < budget.room().runs <= 16, "after that carefully"
     budget.add(-one.held_bytes)
     budget.tick()
-    assert budget.room == 75 * MIB // CLAIM_BYTES
+    assert budget.room() == (75 * MIB // CLAIM_BYTES, ())
+
+
+def test_at_the_edge_who_holds_little_is_claimed_for_and_who_holds_much_is_not() -> None:
+    holders = [Held(40 * MIB), Held(MIB, OTHERS), Held(35 * MIB)]
+    budget = MemoryBudget(100 * MIB, lambda: holders)
+    budget.add(sum(holder.held_bytes for holder in holders))
+    assert budget.room().without == (holders[0].tenant_id,)
 
 
 def test_the_tenant_that_holds_most_gives_back_what_it_claimed_last() -> None:

@@ -110,7 +110,7 @@ def test_a_command_accepted_before_the_end_is_committed_wins(acme: Tenant) -> No
     worker_id = register_host()
 
     async def end(*, signalled: bool) -> bool:
-        (claimed,) = await claim(worker_id)
+        (claimed,) = claim(worker_id)
         journal = open_journal(claimed)
         journal.append(EventType.SEGMENT_STARTED, {"input": None})
         closing = run_endings.completed(journal, {"done": True})

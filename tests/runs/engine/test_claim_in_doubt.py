@@ -7,7 +7,7 @@ from tests.support.engine import get_run, queue_run, wait_for, wait_until_over
 from tests.support.host import running_host
 from tests.support.segments import segment, step
 
-TERMINATE = "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'llmteam host'"
+TERMINATE = "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'llmteam claims'"
 
 
 def terminate_claims() -> int:

@@ -1,5 +1,5 @@
-import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -29,7 +29,7 @@ DOCUMENT = segment(step("one"))
 
 
 def claim_ids(worker_id: UUID, *, room: int = 100) -> list[UUID]:
-    return [claimed.run_id for claimed in asyncio.run(claim(worker_id, room=room))]
+    return [claimed.run_id for claimed in claim(worker_id, room=room)]
 
 
 def tenants_of(run_ids: list[UUID]) -> list[UUID]:
@@ -41,7 +41,7 @@ def tenants_of(run_ids: list[UUID]) -> list[UUID]:
 def test_a_claim_owns_the_run_under_a_new_epoch(acme: Tenant) -> None:
     run_id = queue_run(acme, DOCUMENT, timeout_seconds=50)
     worker_id = register_host()
-    (claimed,) = asyncio.run(claim(worker_id))
+    (claimed,) = claim(worker_id)
     with unscoped("tests look everywhere"):
         run = Run.objects.get(id=run_id)
     assert (claimed.run_id, claimed.epoch, run.epoch, run.owner) == (run_id, 1, 1, worker_id)
@@ -124,16 +124,14 @@ def test_hosts_that_claim_at_once_share_the_runs_and_keep_the_cap(acme: Tenant, 
     queue_runs(globex, DOCUMENT, 100)
     worker_ids = [register_host(), register_host(), register_host()]
 
-    async def scramble(worker_id: UUID) -> list[UUID]:
+    def scramble(worker_id: UUID) -> list[UUID]:
         got: list[UUID] = []
         for _ in range(40):
-            got += [claimed.run_id for claimed in await claim(worker_id, room=7)]
+            got += [claimed.run_id for claimed in claim(worker_id, room=7)]
         return got
 
-    async def race() -> list[list[UUID]]:
-        return list(await asyncio.gather(*(scramble(worker_id) for worker_id in worker_ids)))
-
-    shares = asyncio.run(race())
+    with ThreadPoolExecutor(3) as threads:
+        shares = list(threads.map(scramble, worker_ids))
     assert sum(bool(share) for share in shares) >= 2, "there was no race"
     everything = [run_id for share in shares for run_id in share]
     assert len(everything) == len(set(everything)), "a run was claimed twice"
@@ -158,7 +156,7 @@ def test_a_run_with_many_losses_is_claimed_alone(acme: Tenant) -> None:
     plain = queue_run(acme, DOCUMENT, losses=2)
     worker_id = register_host()
     assert claim_ids(worker_id) == [plain]
-    alone = asyncio.run(claim(worker_id, suspects=True))
+    alone = claim(worker_id, suspects=True)
     assert [claimed.run_id for claimed in alone] == suspects[:1]
 
 
@@ -172,10 +170,10 @@ def test_a_run_with_many_losses_needs_no_slot_of_a_tenant_that_may_run_something
     assert claim_ids(worker_id) == [], "the only slot is taken"
     acme.max_concurrent_runs = 0
     acme.save()
-    assert asyncio.run(claim(worker_id, suspects=True)) == []
+    assert claim(worker_id, suspects=True) == []
     acme.max_concurrent_runs = 1
     acme.save()
-    assert [claimed.run_id for claimed in asyncio.run(claim(worker_id, suspects=True))] == [suspect]
+    assert [claimed.run_id for claimed in claim(worker_id, suspects=True)] == [suspect]
     assert get_run(another).owner is None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from foundation.scope import unscoped
 from runs.core.events import EventType
 from runs.engine.journal.batches import Slice
-from runs.engine.journal.writer import Writer
+from runs.engine.journal.writer import Writer, write_batch
 from runs.engine.run.spending import Spending
 from runs.engine.store.connection import connect
 from runs.journals.activations import list_steps
@@ -106,7 +106,7 @@ def test_a_commit_without_an_answer_is_not_counted_twice(acme: Tenant) -> None:
     }  # fmt: skip
 
     async def scenario() -> None:
-        (claimed,) = await claim(await in_thread(register_host))
+        (claimed,) = claim(await in_thread(register_host))
         journal, writer = open_journal(claimed), Writer()
         spending = Spending(journal, None, None)  # type: ignore[arg-type]  # asks for nothing here
 
@@ -116,8 +116,8 @@ def test_a_commit_without_an_answer_is_not_counted_twice(acme: Tenant) -> None:
             spending.record(event, [used])
 
         tell()
-        async with await connect("test") as lost_connection:
-            await writer._write_in_one_transaction(lost_connection, [Slice.of(journal)])
+        with connect("test") as lost_connection:
+            write_batch(lost_connection, [Slice.of(journal)])
         assert journal.committed_seq == 0, "the answer must have been lost"
         tell()
         writer.start()

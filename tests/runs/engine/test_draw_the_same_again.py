@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from runs.engine.clock import DatabaseClock
-from runs.engine.store.connection import connect_blocking
+from runs.engine.store.connection import connect
 from runs.step_api.base import Emit, Next, StepCall, StepFailed, Wait
 from tenants.models import Tenant
 from tests.support.engine import events_of, get_run, queue_run, wait_for, wait_until_over
@@ -67,6 +67,6 @@ def test_the_journal_keeps_exactly_the_times_that_were_shown(transactional_db: N
     clock = DatabaseClock()
     clock.set(1_796_000_000.123, asked_at=0, answered_at=0)
     shown = [clock.now() for _ in range(20_000)]
-    with connect_blocking("test") as connection:
+    with connect("test") as connection:
         kept = [row[0] for row in connection.execute(KEPT, [shown]).fetchall()]
     assert kept == shown

@@ -14,7 +14,7 @@ from runs.core.journal import chain
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.journal.batches import Slice
 from runs.engine.journal.journal import Journal
-from runs.engine.journal.writer import SHARED_BATCH_EVENTS, Writer
+from runs.engine.journal.writer import TENANT_EVENTS, Writer, write_batch
 from runs.engine.store.connection import connect, conninfo
 from runs.models import Run
 from tenants.models import Tenant
@@ -44,7 +44,7 @@ async def running_writer() -> AsyncIterator[Writer]:
 
 
 async def claimed_journals() -> list[Journal]:
-    return [open_journal(claimed) for claimed in await claim(await in_thread(register_host))]
+    return [open_journal(claimed) for claimed in claim(await in_thread(register_host))]
 
 
 def seqs(run_id: UUID) -> list[int]:
@@ -217,7 +217,7 @@ def test_one_transaction_takes_less_where_several_tenants_have_runs(
     async def scenario() -> None:
         journals = await claimed_journals()
         for journal in journals:
-            for n in range(SHARED_BATCH_EVENTS // 2):
+            for n in range(TENANT_EVENTS // 2):
                 journal.append(ACTION, {"n": n}, step_id="one", activation=1, attempt=1)
         async with running_writer() as writer:
             writer.is_shared = lambda: is_shared
@@ -225,10 +225,10 @@ def test_one_transaction_takes_less_where_several_tenants_have_runs(
             assert writer.batches == batches
 
     in_loop(scenario)
-    assert [len(seqs(run_id)) for run_id in run_ids] == [SHARED_BATCH_EVENTS // 2] * 4
+    assert [len(seqs(run_id)) for run_id in run_ids] == [TENANT_EVENTS // 2] * 4
 
 
-def test_a_small_journal_waits_for_one_batch_of_another_tenant_however_many_that_has(acme: Tenant) -> None:
+def test_a_small_journal_goes_with_the_next_batch_however_many_another_tenant_has(acme: Tenant) -> None:
     queue_runs(acme, DOCUMENT, 5)
     globex = make_tenant("globex")
     queue_runs(globex, DOCUMENT, 1)
@@ -238,7 +238,7 @@ def test_a_small_journal_waits_for_one_batch_of_another_tenant_however_many_that
         large = [journal for journal in journals if journal.tenant_id == acme.id]
         (small,) = (journal for journal in journals if journal.tenant_id == globex.id)
         for journal in large:
-            for n in range(SHARED_BATCH_EVENTS):
+            for n in range(TENANT_EVENTS):
                 journal.append(ACTION, {"n": n}, step_id="one", activation=1, attempt=1)
         small.append(ACTION, {"n": 0}, step_id="one", activation=1, attempt=1)
         async with running_writer() as writer:
@@ -246,9 +246,35 @@ def test_a_small_journal_waits_for_one_batch_of_another_tenant_however_many_that
             others = [asyncio.create_task(writer.commit(journal)) for journal in large]
             await asyncio.sleep(0)
             await writer.commit(small)
-            assert (writer.batches, [task.done() for task in others]) == (2, [True, *[False] * 4])
+            assert (writer.batches, [task.done() for task in others]) == (1, [True, *[False] * 4])
             await asyncio.gather(*others)
-            assert writer.batches == 6
+            assert writer.batches == 5
+
+    in_loop(scenario)
+
+
+def test_small_journals_wait_together_for_one_batch_of_another_tenant(acme: Tenant) -> None:
+    queue_runs(acme, DOCUMENT, 3)
+    globex = make_tenant("globex")
+    queue_runs(globex, DOCUMENT, 20)
+
+    async def scenario() -> None:
+        journals = await claimed_journals()
+        large = [journal for journal in journals if journal.tenant_id == acme.id]
+        small = [journal for journal in journals if journal.tenant_id == globex.id]
+        for journal in large:
+            for n in range(2 * TENANT_EVENTS):
+                journal.append(ACTION, {"n": n}, step_id="one", activation=1, attempt=1)
+        for journal in small:
+            journal.append(ACTION, {"n": 0}, step_id="one", activation=1, attempt=1)
+        async with running_writer() as writer:
+            writer.is_shared = lambda: True
+            others = [asyncio.create_task(writer.commit(journal)) for journal in large]
+            await asyncio.sleep(0)
+            await asyncio.gather(*(writer.commit(journal) for journal in small))
+            assert writer.batches <= 2
+            await asyncio.gather(*others)
+            assert writer.batches >= 3
 
     in_loop(scenario)
 
@@ -260,8 +286,8 @@ def test_a_commit_without_an_answer_is_not_written_twice(acme: Tenant) -> None:
         (journal,) = await claimed_journals()
         journal.append(EventType.SEGMENT_STARTED, {"input": None})
         writer = Writer()
-        async with await connect("test") as lost_connection:
-            await writer._write_in_one_transaction(lost_connection, [Slice.of(journal)])
+        with connect("test") as lost_connection:
+            write_batch(lost_connection, [Slice.of(journal)])
         assert journal.committed_seq == 0, "the answer must have been lost"
         journal.append(ACTION, {"n": 2}, step_id="one", activation=1, attempt=1)
         writer.start()
@@ -281,26 +307,27 @@ def test_a_connection_killed_again_and_again_loses_and_repeats_nothing(acme: Ten
     async def scenario() -> None:
         nonlocal kills
         journals = await claimed_journals()
-        async with running_writer() as writer, await connect("killer") as killer:
+        with connect("killer") as killer:
+            async with running_writer() as writer:
 
-            async def record(journal: Journal) -> None:
-                for n in range(rounds):
-                    journal.append(ACTION, {"n": n}, step_id="one", activation=1, attempt=1)
-                    await writer.commit(journal)
+                async def record(journal: Journal) -> None:
+                    for n in range(rounds):
+                        journal.append(ACTION, {"n": n}, step_id="one", activation=1, attempt=1)
+                        await writer.commit(journal)
 
-            work = asyncio.gather(*(record(journal) for journal in journals))
-            killed_at = 0
-            while not work.done():
-                await asyncio.sleep(random.uniform(0, 0.004))
-                if writer.batches < killed_at + 3:
-                    continue
-                killed_at = writer.batches
-                found = await killer.execute(
-                    "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = %s",
-                    ["llmteam writer"],
-                )
-                kills += (await found.fetchone() or (0,))[0]
-            await work
+                work = asyncio.gather(*(record(journal) for journal in journals))
+                killed_at = 0
+                while not work.done():
+                    await asyncio.sleep(random.uniform(0, 0.004))
+                    if writer.batches < killed_at + 3:
+                        continue
+                    killed_at = writer.batches
+                    found = killer.execute(
+                        "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = %s",
+                        ["llmteam writer"],
+                    )
+                    kills += (found.fetchone() or (0,))[0]
+                await work
 
     in_loop(scenario)
     assert kills >= 5, "the writer's connection was hardly killed"

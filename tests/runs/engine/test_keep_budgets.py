@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,7 @@ from runs.engine.run.times import written_time
 from runs.engine.services import HostServices
 from runs.engine.store import budgets, workers
 from runs.engine.store.budgets import Request
-from runs.engine.store.connection import build_pool, connect, connect_blocking
+from runs.engine.store.connection import connect
 from runs.models import BudgetHold, ModelPrice, Run, RunEvent, UsageDay, Worker
 from runs.step_api.base import StepFailed
 from runs.step_api.resources import Hold
@@ -75,9 +76,9 @@ def asked(tenant: Tenant, tokens: int, *, cost: str | None = "0", attempt: int =
     )
 
 
-async def reserve(worker_id: UUID, *requests: Request) -> list[StepFailed | None]:
-    async with await connect("test") as connection:
-        return await budgets.reserve(connection, worker_id=worker_id, requests=requests)
+def reserve(worker_id: UUID, *requests: Request) -> list[StepFailed | None]:
+    with connect("test") as connection:
+        return budgets.reserve(connection, worker_id=worker_id, requests=requests)
 
 
 def refusals(answers: Sequence[StepFailed | None]) -> list[StepFailed]:
@@ -108,23 +109,21 @@ def test_what_was_spent_yesterday_does_not_count_today(acme: Tenant) -> None:
     bound(acme, daily_token_budget=1_000)
     spend(acme, 1_000, days_ago=1)
     worker_id = register_host()
-    assert asyncio.run(reserve(worker_id, asked(acme, 1_000))) == [None]
+    assert reserve(worker_id, asked(acme, 1_000)) == [None]
     spend(acme, 1)
     with unscoped("tests look everywhere"):
         BudgetHold.objects.all().delete()
-    assert len(refusals(asyncio.run(reserve(worker_id, asked(acme, 1_000))))) == 1
+    assert len(refusals(reserve(worker_id, asked(acme, 1_000)))) == 1
 
 
 def test_fifty_at_once_on_two_hosts_with_room_for_ten_are_ten(acme: Tenant) -> None:
     bound(acme, daily_token_budget=1_000)
 
-    async def scenario() -> list[StepFailed | None]:
-        hosts = [await in_thread(register_host), await in_thread(register_host)]
-        several = [reserve(hosts[n % 2], asked(acme, 100)) for n in range(40)]
-        several += [reserve(hosts[n % 2], *(asked(acme, 100) for _ in range(5))) for n in range(2)]
-        return [answer for answers in await asyncio.gather(*several) for answer in answers]
-
-    answers = asyncio.run(scenario())
+    hosts = [register_host(), register_host()]
+    requests = [[asked(acme, 100) for _ in range(count)] for count in [1] * 40 + [5] * 2]
+    with ThreadPoolExecutor(len(requests)) as threads:
+        several = threads.map(lambda number: reserve(hosts[number % 2], *requests[number]), range(len(requests)))
+        answers = [answer for found in several for answer in found]
     assert len(answers) == 50
     assert answers.count(None) == 10
     assert {refusal.code for refusal in refusals(answers)} == {"BUDGET_EXCEEDED"}
@@ -279,9 +278,9 @@ def test_three_hundred_at_once_wait_for_room_no_longer_than_a_moment(acme: Tenan
     waited: list[float] = []
 
     async def scenario() -> None:
-        around = HostServices(build_pool("test", size=2))
+        around = HostServices()
         around.reservations.worker_id = await in_thread(register_host)
-        await around.pool.open(wait=True)
+        around.database.start()
 
         async def ask(tokens: int = 100) -> None:
             began = time.monotonic()
@@ -292,7 +291,7 @@ def test_three_hundred_at_once_wait_for_room_no_longer_than_a_moment(acme: Tenan
         await asyncio.gather(*(ask() for _ in range(300)))
         assert around.reservations.batches <= 4
         await around.reservations.stop()
-        await around.pool.close()
+        await around.database.stop()
 
     asyncio.run(scenario())
     alone, *together = waited
@@ -316,7 +315,7 @@ def test_a_request_whose_attempt_is_cancelled_meanwhile_holds_nothing(acme: Tena
     bound(acme, daily_token_budget=10_000)
     run_id = queue_run(acme, segment(spender(hold=100, timeout_seconds=0.5)))
     with running_host() as host:
-        with connect_blocking("test") as other:
+        with connect("test") as other:
             other.execute("select pg_advisory_lock(%s, hashtext(%s))", [budgets.BUDGET_LOCK, str(acme.id)])
             assert wait_until_over(run_id) == ["failed"]
             assert (get_run(run_id).error or {})["code"] == "STEP_TIMED_OUT"
@@ -341,13 +340,13 @@ def test_a_host_that_stops_and_one_that_dies_let_go_of_what_they_held(acme: Tena
 def test_a_host_whose_lease_is_over_holds_nothing(acme: Tenant) -> None:
     bound(acme, daily_token_budget=10_000)
     worker_id = register_host()
-    assert asyncio.run(reserve(worker_id, asked(acme, 1))) == [None]
+    assert reserve(worker_id, asked(acme, 1)) == [None]
     assert len(holds_of(acme)) == 1
-    with connect_blocking("test") as blocking:
+    with connect("test") as blocking:
         workers.unregister(blocking, worker_id=worker_id)
     assert holds_of(acme) == []
     with pytest.raises(HostLost):
-        asyncio.run(reserve(worker_id, asked(acme, 1)))
+        reserve(worker_id, asked(acme, 1))
     assert holds_of(acme) == []
     assert not Worker.objects.filter(id=worker_id).exists()
 
@@ -355,6 +354,6 @@ def test_a_host_whose_lease_is_over_holds_nothing(acme: Tenant) -> None:
 def test_asking_again_after_a_lost_answer_is_granted_again(acme: Tenant) -> None:
     bound(acme, daily_token_budget=100)
     worker_id, request = register_host(), asked(acme, 100)
-    assert asyncio.run(reserve(worker_id, request)) == [None]
-    assert asyncio.run(reserve(worker_id, request)) == [None]
+    assert reserve(worker_id, request) == [None]
+    assert reserve(worker_id, request) == [None]
     assert [tokens for _, tokens, _ in holds_of(acme)] == [100]

@@ -1,6 +1,6 @@
-import asyncio
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -40,18 +40,15 @@ def end_lease(worker_id: UUID) -> None:
 
 
 def sweep() -> int:
-    async def once() -> int:
-        async with await connect("test") as open_connection:
-            return (await free_runs_of_the_dead(open_connection, lease_seconds=0.1)).runs
-
-    return asyncio.run(once())
+    with connect("test") as connection:
+        return free_runs_of_the_dead(connection, lease_seconds=0.1).runs
 
 
 def test_the_runs_of_a_dead_host_are_freed_and_its_row_goes(acme: Tenant) -> None:
     run_ids = queue_runs(acme, DOCUMENT, 3)
     dead, alive = register_host(), register_host()
-    assert len(asyncio.run(claim(dead, room=2))) == 2
-    assert len(asyncio.run(claim(alive, room=2))) == 1
+    assert len(claim(dead, room=2)) == 2
+    assert len(claim(alive, room=2)) == 1
     assert sweep() == 0, "nobody is dead yet"
     end_lease(dead)
     assert sweep() == 2
@@ -59,21 +56,17 @@ def test_the_runs_of_a_dead_host_are_freed_and_its_row_goes(acme: Tenant) -> Non
     assert sorted(run.losses for run in runs) == [0, 1, 1]
     assert all((run.wake_at is not None) == (run.losses == 1) for run in runs)
     assert list(Worker.objects.values_list("id", flat=True)) == [alive]
-    assert len(asyncio.run(claim(alive))) == 2
+    assert len(claim(alive)) == 2
 
 
 def test_two_sweeps_at_once_count_a_loss_once(acme: Tenant) -> None:
     queue_runs(acme, DOCUMENT, 5)
     dead = register_host()
-    asyncio.run(claim(dead))
+    claim(dead)
     end_lease(dead)
 
-    async def race() -> list[int]:
-        async with await connect("test") as one, await connect("test") as other:
-            swept = await asyncio.gather(*(free_runs_of_the_dead(each, lease_seconds=0.1) for each in (one, other)))
-            return [each.runs for each in swept]
-
-    assert sorted(asyncio.run(race())) == [0, 5]
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(lambda _: sweep(), range(2))) == [0, 5]
     with unscoped("tests look everywhere"):
         assert set(Run.objects.values_list("losses", flat=True)) == {1}
 
@@ -81,36 +74,30 @@ def test_two_sweeps_at_once_count_a_loss_once(acme: Tenant) -> None:
 def test_after_a_gap_everybody_is_granted_a_lease_first(acme: Tenant) -> None:
     queue_runs(acme, DOCUMENT, 1)
     dead = register_host()
-    asyncio.run(claim(dead))
+    claim(dead)
     end_lease(dead)
 
-    async def scenario() -> list[int]:
-        async with await connect("test") as open_connection:
-            sweeper = Sweeper(lease_seconds=0.4, sweep_seconds=1)
-            sweeper._last_good -= 6
-            first = await sweeper.sweep(open_connection)
-            await asyncio.sleep(0.45)
-            return [first, await sweeper.sweep(open_connection)]
-
-    assert asyncio.run(scenario()) == [0, 1]
+    with connect("test") as connection:
+        sweeper = Sweeper(lease_seconds=0.4, sweep_seconds=1)
+        sweeper._last_good -= 6
+        assert sweeper.sweep(connection) == 0
+        time.sleep(0.45)
+        assert sweeper.sweep(connection) == 1
 
 
 def test_a_database_that_was_seen_away_for_half_a_lease_is_a_gap(acme: Tenant) -> None:
     queue_runs(acme, DOCUMENT, 1)
     dead = register_host()
-    asyncio.run(claim(dead))
+    claim(dead)
     end_lease(dead)
 
-    async def scenario() -> list[int]:
-        async with await connect("test") as open_connection:
-            sweeper = Sweeper(lease_seconds=0.4, sweep_seconds=1)
-            sweeper._last_good -= 0.3
-            sweeper.failed()
-            first = await sweeper.sweep(open_connection)
-            await asyncio.sleep(0.45)
-            return [first, await sweeper.sweep(open_connection)]
-
-    assert asyncio.run(scenario()) == [0, 1]
+    with connect("test") as connection:
+        sweeper = Sweeper(lease_seconds=0.4, sweep_seconds=1)
+        sweeper._last_good -= 0.3
+        sweeper.failed()
+        assert sweeper.sweep(connection) == 0
+        time.sleep(0.45)
+        assert sweeper.sweep(connection) == 1
 
 
 def test_a_run_whose_owners_die_without_an_outcome_is_stalled_after_five(acme: Tenant) -> None:

@@ -16,11 +16,11 @@ from tests.support.engine import make_revision
 async def read(wanted: list[UUID]) -> list[bool]:
     """Ask for plans one after the other; tell of each whether it had to be read."""
     asked: list[Any] = []
-    connection = await connect("tests")
+    connection = connect("tests")
 
     async def ask(question: Any) -> str:
         asked.append(question)
-        return str(await question(connection))
+        return str(question(connection))
 
     kept = plans.Plans(ask, ())
     found = []
@@ -28,7 +28,7 @@ async def read(wanted: list[UUID]) -> list[bool]:
         before = len(asked)
         await kept.get(revision_id, plans.SEMANTICS)
         found.append(len(asked) > before)
-    await connection.close()
+    connection.close()
     return found
 
 

@@ -1,6 +1,5 @@
 """A host's process is known to be gone by the lock of its session, long before its lease ends."""
 
-import asyncio
 import signal
 import threading
 import time
@@ -132,23 +131,20 @@ def test_a_host_claims_nothing_in_doubt_and_gives_up_a_row_whose_lock_somebody_e
 def test_a_lock_that_is_free_is_looked_at_twice_and_never_when_the_database_was_away(acme: Tenant) -> None:
     queue_runs(acme, segment(step("one")), 3)
     dead = register_host()
-    asyncio.run(claim(dead))
+    claim(dead)
     Worker.objects.update(holds_lock=True)
 
-    async def scenario() -> list[int]:
-        async with await connect("test") as open_connection:
-            sweeper = Sweeper(lease_seconds=2, sweep_seconds=1)
-            freed = [await sweeper.sweep(open_connection), await sweeper.sweep(open_connection)]
-            await asyncio.sleep(SECOND_LOOK_SECONDS)
-            sweeper.failed()
-            freed.append(await sweeper.sweep(open_connection))
-            assert sweeper.looks_again
-            await asyncio.sleep(SECOND_LOOK_SECONDS)
-            freed.append(await sweeper.sweep(open_connection))
-            assert not sweeper.looks_again
-            return freed
-
-    assert asyncio.run(scenario()) == [0, 0, 0, 3]
+    with connect("test") as connection:
+        sweeper = Sweeper(lease_seconds=2, sweep_seconds=1)
+        freed = [sweeper.sweep(connection), sweeper.sweep(connection)]
+        time.sleep(SECOND_LOOK_SECONDS)
+        sweeper.failed()
+        freed.append(sweeper.sweep(connection))
+        assert sweeper.looks_again
+        time.sleep(SECOND_LOOK_SECONDS)
+        freed.append(sweeper.sweep(connection))
+        assert not sweeper.looks_again
+    assert freed == [0, 0, 0, 3]
     assert not Worker.objects.exists()
 
 
@@ -156,15 +152,15 @@ def test_a_host_that_only_just_registers_is_never_taken_for_dead(acme: Tenant) -
     found: list[int] = []
     done = threading.Event()
 
-    async def sweep() -> None:
-        async with await connect("test") as open_connection:
+    def sweep() -> None:
+        with connect("test") as connection:
             while not done.is_set():
-                rows = await (await open_connection.execute("select id from runs_worker")).fetchall()
+                rows = connection.execute("select id from runs_worker").fetchall()
                 suspected = frozenset(worker_id for (worker_id,) in rows)
-                swept = await free_runs_of_the_dead(open_connection, lease_seconds=0.1, suspected=suspected)
+                swept = free_runs_of_the_dead(connection, lease_seconds=0.1, suspected=suspected)
                 found.append(len(swept.unlocked) + swept.gone)
 
-    sweeping = threading.Thread(target=lambda: asyncio.run(sweep()))
+    sweeping = threading.Thread(target=sweep)
     sweeping.start()
     try:
         for _ in range(5):

@@ -9,7 +9,7 @@ import pytest
 from foundation.scope import unscoped
 from runs.commands import command_run
 from runs.engine.store import workers
-from runs.engine.store.connection import connect_blocking
+from runs.engine.store.connection import connect
 from runs.models import Run, SignalKind, Worker
 from runs.steps.registry import registry
 from tenants.models import Tenant
@@ -29,7 +29,7 @@ def patience(settings: Any) -> None:
 def worker_with(*step_types: str) -> Iterator[None]:
     """Another worker, alive, that has these types; it executes nothing."""
     worker_id = UUID(int=7)
-    with connect_blocking("test") as connection:
+    with connect("test") as connection:
         workers.register(
             connection, worker_id=worker_id, name="other", lease_seconds=60, step_types=["probe@1", *step_types]
         )

@@ -9,7 +9,7 @@ import pytest
 
 from runs.engine.store import arrays
 from runs.engine.store.arrays import Packer
-from runs.engine.store.connection import connect_blocking
+from runs.engine.store.connection import connect
 
 CASES: list[tuple[Packer, LiteralString, list[Any]]] = [
     (arrays.uuids, "uuid[]", [uuid4(), UUID(int=0), UUID(int=2**128 - 1)]),
@@ -23,7 +23,7 @@ CASES: list[tuple[Packer, LiteralString, list[Any]]] = [
 
 
 def stored(packer: Packer, type_name: LiteralString, column: Sequence[Any]) -> list[Any]:
-    with connect_blocking("test") as connection:
+    with connect("test") as connection:
         row = connection.execute(b"select %b::" + type_name.encode(), [packer(column)]).fetchone()
     assert row is not None
     return list(row[0])

@@ -94,7 +94,7 @@ def test_a_command_in_the_same_instant_is_never_slept_through(acme: Tenant, trie
         writer.start()
         closed = []
         for _ in run_ids:
-            (claimed,) = await claim(worker_id, room=1)
+            (claimed,) = claim(worker_id, room=1)
             journal = open_journal(claimed)
             journal.append(EventType.SEGMENT_STARTED, {"input": None})
             now = journal.clock.now()
@@ -152,7 +152,7 @@ def test_the_time_nobody_owned_a_run_is_given_back(acme: Tenant) -> None:
     with unscoped("a test turns the clock"):
         Run.objects.filter(id=run_id).update(wake_at=utc_now() - timedelta(seconds=80))
     worker_id = register_host()
-    (claimed,) = asyncio.run(claim(worker_id))
+    (claimed,) = claim(worker_id)
     assert claimed.run_id == run_id
     assert left is not None
     assert abs(claimed.deadline_at - time.time() - left) < 2

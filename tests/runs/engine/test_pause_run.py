@@ -1,4 +1,3 @@
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -126,7 +125,7 @@ def test_a_resume_is_taken_while_a_worker_looks_at_a_wait_of_the_paused_run(acme
     with unscoped("tests let the time of a wait come"):
         Run.objects.filter(id=run_id).update(wake_at=utc_now())
     worker_id = register_host(lease_seconds=3)
-    assert [claimed.run_id for claimed in asyncio.run(claim(worker_id))] == [run_id]
+    assert [claimed.run_id for claimed in claim(worker_id)] == [run_id]
     assert get_run(run_id).status == "running"
     assert get_run(run_id).pause_requested, "it is on its way back to its pause"
     resume(acme, run_id)
