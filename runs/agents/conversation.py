@@ -10,7 +10,7 @@ from runs.agents.config import LlmAgentConfig
 from runs.agents.fallback import ModelFailed
 from runs.agents.model_call import ModelCaller
 from runs.agents.reply import read_reply, repair_request, reply_invalid
-from runs.agents.tools import Toolbox
+from runs.agents.tools import Toolbox, with_plain_ids
 from runs.agents.truncation import ReplyTruncated, is_truncated, kept_text, reply_empty
 from runs.providers.sent_texts import SentTexts
 from runs.step_api.base import StepFailed
@@ -56,6 +56,8 @@ class Conversation:
             StepFailed: A tool's connection cannot be used.
             Defer: The gate of a tool's connection is closed for longer than the attempt may take.
         """
+        self.toolbox.begin_anew()
+        self.messages = with_plain_ids(self.messages)
         mended: list[Message] = []
         while True:
             reply = await asker.ask(self._request(asker, mended))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -31,6 +32,7 @@ MAX_RESULT_BYTES: Final = 16 * 1024
 TIMEOUT_SECONDS: Final = 30.0
 CALL_ID: Final = 9
 """Characters; some services take no other number."""
+_PLAIN_ID: Final = re.compile(f"[a-zA-Z0-9]{{{CALL_ID}}}")
 _ALREADY: Final = "This call was made already, so it is not made again; `answer` has what came of it."
 
 
@@ -40,7 +42,8 @@ class Toolbox:
     A call has an idempotency key by its tool and what its arguments mean: models do not ask in the same order every
     time, nor write alike, and what a retried attempt asks for again is the same call to the other side. Where that side
     does not honour the key, a POST or PATCH that may have had its effect is not made again: the model reads what came
-    of it. A call that failed is asked for again under its key; only one that was answered leaves room for another.
+    of it, as does one that takes over from another. A call that failed is asked for again under its key; only one that
+    was answered leaves room for another, of the same model.
     """
 
     def __init__(self, call: StepCall, tools: Sequence[AgentTool]) -> None:
@@ -59,6 +62,10 @@ class Toolbox:
         calls = tuple(ToolCall(one.key[:CALL_ID], one.name, one.arguments) for one in made)
         answers = [Message("tool", _answer_of(one), call_id=one.key[:CALL_ID]) for one in made]
         return [Message("assistant", tool_calls=calls), *answers] if calls else []
+
+    def begin_anew(self) -> None:
+        """Have what another model asks for on the same question be the same calls, as a later attempt's are."""
+        self._asked.clear()
 
     async def use(self, wanted: ToolCall) -> str:
         """Do what a model asks for.
@@ -105,15 +112,32 @@ class Toolbox:
             return _answered(await exchange(self._call, request, patient=True, notes=record))
         except StepFailed:
             self._call.is_in_doubt = False
+            raise
+        finally:
             if record.made.result is not None:
                 self._made[record.made.key] = record.made
-            raise
 
     def _next_key(self, asked: str) -> str:
         self._asked[asked] += 1
         call = self._call
         place = f"{call.run_id}|{call.step_id}|{call.activation}|{self._asked[asked]}|{asked}"
         return hashlib.sha256(place.encode()).hexdigest()
+
+
+def with_plain_ids(messages: Sequence[Message]) -> list[Message]:
+    """Give turns with ids of calls that every service takes: what one has given, another may refuse."""
+    ids: dict[str | None, str] = {}
+    for call in (call for message in messages for call in message.tool_calls):
+        is_plain = _PLAIN_ID.fullmatch(call.call_id) is not None
+        ids[call.call_id] = call.call_id if is_plain else hashlib.sha256(call.call_id.encode()).hexdigest()[:CALL_ID]
+    return [
+        replace(
+            message,
+            tool_calls=tuple(replace(call, call_id=ids[call.call_id]) for call in message.tool_calls),
+            call_id=ids.get(message.call_id, message.call_id),
+        )
+        for message in messages
+    ]
 
 
 @dataclass(slots=True)

@@ -1,11 +1,14 @@
 """When a model fails, those behind it are asked in turn, on the occasions they name."""
 
+import json
+import re
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from examples.model_server import Problem, Reply
+from examples.model_server import Call, Problem, Reply
 from runs.step_api.base import Price
 from tests.support.agent_bench import PRICE, AgentBench, closed, wants
 from tests.support.http_server import Answer
@@ -135,3 +138,51 @@ async def test_what_was_paid_for_is_not_paid_again_for_every_wait(bench: AgentBe
     assert [one["code"] for one in failure.details["tried"]] == ["CIRCUIT", "LLM_REPLY_CUT"]  # type: ignore[index,union-attr,call-overload]
     assert (failure.code, failure.retryable) == ("LLM_REPLY_CUT", True), "an attempt for each wait"
     assert failure.retry_after_seconds
+
+
+def takes_over(bench: AgentBench, first: Sequence[Reply], second: Sequence[Reply], failing: Reply | Problem) -> None:
+    """Have the first model ask for tools and fail, and another take over."""
+    bench.tool_connection("shop")
+    bench.tools.route("POST", "/api/orders/7/refunds", Answer(201, {"number": 1}))
+    bench.tools.route("POST", "/api/orders/8/refunds", Answer(201, {"number": 2}))
+    said: dict[str, Iterator[Reply | Problem]] = {
+        "m-1": iter([*first, failing]),
+        "m-2": iter(second),
+        "m-3": iter(second),
+    }
+    bench.server.script = lambda asked: next(said[asked.model])
+
+
+SEVEN, EIGHT = wants("refund", "functions.refund:0", no="7"), wants("refund", "x/y", no="8")
+TWICE = Reply(calls=(*SEVEN.calls, Call("refund", {"no": "7"}, "functions.refund:1")), finish="tool_calls")
+DONE = Reply("Done.")
+
+
+@pytest.mark.parametrize("failing", [Problem("server_error"), Reply("p", finish="length")], ids=["fails", "is cut"])
+@pytest.mark.parametrize("ref", ["second", "third"])
+@pytest.mark.parametrize(
+    "story",
+    [([SEVEN], [SEVEN, DONE], "7"), ([TWICE], [TWICE, DONE], "77"), ([SEVEN], [EIGHT, DONE], "78")],
+    ids=["the same", "twice the same", "another"],
+)
+async def test_what_was_done_is_not_done_again_by_one_that_takes_over(
+    bench: AgentBench, story: tuple[list[Reply], list[Reply], str], ref: str, failing: Reply | Problem
+) -> None:
+    """Only another call is made; of the same the model reads that it was."""
+    first, second, made = story
+    takes_over(bench, first, second, failing)
+    assert await bench.ask(prompt="x", tools=[REFUND], fallback=[ref]) == "Done."
+    assert "".join(call.path.split("/")[3] for call in bench.tools.calls) == made
+    answers = [json.loads(text) for text in bench.asked[-1].answers.values()]
+    again = [answer for answer in answers if "already_made" in answer]
+    assert [answer["answer"]["status"] for answer in again] == ([] if "8" in made else [201] * len(made))
+
+
+@pytest.mark.parametrize("ref", ["second", "third"])
+async def test_ids_of_calls_are_such_as_the_next_service_takes(bench: AgentBench, ref: str) -> None:
+    takes_over(bench, [TWICE], [DONE], Problem("server_error"))
+    assert await bench.ask(prompt="x", tools=[REFUND], fallback=[ref]) == "Done."
+    assert set(bench.asked[1].answers) == {"functions.refund:0", "functions.refund:1"}, "its own service knows them"
+    ids = list(bench.asked[-1].answers)
+    assert len(ids) == 2
+    assert all(re.fullmatch("[a-zA-Z0-9]{9}", one) for one in ids)
