@@ -56,7 +56,7 @@ class Chunks:
         if not isinstance(event, dict):
             raise failed("LLM_REPLY_UNREADABLE")
         self._model = event.get("model") or self._model
-        self._usage = usage_of(event) or self._usage
+        self._usage = _later_of(self._usage, usage_of(event))
         choices = event.get("choices")
         if not choices:
             self._ends.note_all(event)
@@ -70,7 +70,7 @@ class Chunks:
         self._number = number if self._number is None else self._number
         if number is not None and number != self._number:
             return ""
-        self._ends.note(event, choice, choice.get("delta"), choice.get("message"))
+        self._ends.note(event, choice, choice.get("delta"), choice.get("message"), choice.get("details"))
         delta = choice.get("delta") or {}
         if not delta and not self._has_begun:
             delta = choice.get("message") or {}
@@ -225,6 +225,11 @@ def usage_of(answer: Mapping[str, Any]) -> Any:
     """Find what an answer or a piece of one says it took; Groq says so in a place of its own."""
     beside = answer.get("x_groq")
     return answer.get("usage") or (beside.get("usage") if isinstance(beside, dict) else None)
+
+
+def _later_of(known: Json, usage: Any) -> Json:
+    """Take the later of two counts, unless it is all zeros, as some servers end with."""
+    return usage if usage and (known is None or any(members_of(usage).values())) else known
 
 
 def first_of(choices: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ ANY_PLACE: Final = (
     "status",
 )
 """Members in which gateways write why an answer ended, beside the place of the format itself."""
-ENVELOPES: Final = ("delta", "message", "response", "usage")
+ENVELOPES: Final = ("delta", "details", "message", "response", "usage")
 """Members of answers and pieces that say it in their stead."""
 MAX_TOLD: Final = 16
 MAX_WORD_LENGTH: Final = 100

@@ -93,8 +93,12 @@ class MessageEvents:
             return self._add_piece(event.get("index"), event.get("delta"))
         elif kind == "message_delta":
             object_of(event.get("delta", {}))
-            counts = {name: count for name, count in members_of(event.get("usage")).items() if count is not None}
-            self._message |= {"usage": {**members_of(self._message.get("usage")), **counts}}
+            known = members_of(self._message.get("usage"))
+            usage = members_of(event.get("usage"))
+            counts = {
+                name: count for name, count in usage.items() if count or (count is not None and name not in known)
+            }
+            self._message |= {"usage": {**known, **counts}}
             self.has_counted = self.has_counted or "output_tokens" in counts
         elif kind == "message_stop":
             self._is_complete = True

@@ -161,3 +161,27 @@ async def test_reasoning_is_guessed_with_the_answer_where_nobody_counts(bench: A
         field.route("POST", "/*", stream(thoughts, said("ok"), END))
         assert await bench.ask(prompt="Tell") == "ok"
     assert 1250 <= bench.usage[0].output_tokens <= 1251
+
+
+ZEROS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+ANTHROPIC_ZEROS: dict[str, Any] = {
+    "type": "message_delta",
+    "delta": {},
+    "usage": {"input_tokens": 0, "output_tokens": 0},
+}
+
+
+@pytest.mark.parametrize(
+    ("provider", "events"),
+    [
+        ("openai", [said("Hello"), END, USAGE, {"choices": [], "usage": ZEROS}]),
+        ("openai", [said("Hello"), END, USAGE, {"choices": [], "usage": None}]),
+        ("anthropic", [START, SPOKEN, COUNTED, ANTHROPIC_ZEROS, {"type": "message_stop"}]),
+    ],
+)
+async def test_a_count_is_not_lost_to_zeros_behind_it(bench: AgentBench, provider: str, events: list[Any]) -> None:
+    with CountingServer() as field:
+        bench.model("main", provider, base_url=field.url)
+        field.route("POST", "/*", stream(*events))
+        await bench.ask(prompt="Tell")
+    assert [(one.input_tokens, one.output_tokens, one.is_estimated) for one in bench.usage] == [(30, 20, False)]

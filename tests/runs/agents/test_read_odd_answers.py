@@ -185,6 +185,8 @@ BEHIND: dict[str, dict[str, Any]] = {
     "empty choices": {"choices": [], "done_reason": "length"},
     "in a response": {"response": {"incomplete_details": {"reason": "max_output_tokens"}}},
     "in the usage": {"choices": [], "usage": {"finish_reason": "length"}},
+    "in details": {"choices": [], "details": {"finish_reason": "length"}},
+    "in a choice's details": {"choices": [{"delta": {}, "details": {"finish_reason": "length"}}]},
 }
 
 
