@@ -62,7 +62,9 @@ class Pagination(BaseModel):
     page: OptionalText = Field(None, description="Parameter that takes the next page's number; an empty page ends")
     offset: OptionalText = Field(None, description="Parameter for the number of items read so far; an empty page ends")
     start: Annotated[int | SkipJsonSchema[None], _Unset] = Field(
-        None, ge=0, description="Number of the first page (1), or the first offset (0)"
+        None,
+        ge=0,
+        description="Number of the first page, or the first offset; else what the request says itself, else 1, or 0",
     )
     parameter: OptionalText = Field(None, description="Parameter the cursor is sent in")
     parameter_in: Annotated[Literal["query", "body"] | SkipJsonSchema[None], _Unset] = Field(

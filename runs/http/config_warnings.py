@@ -1,15 +1,17 @@
-"""Warnings about a config of http_action: headers and bodies that are refused when they are sent."""
+"""Warnings about a config of http_action: headers, bodies and pages that are refused when they are sent."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from kernel.charsets import WIDE, codec_of, label_of
 from kernel.egress import HeaderRefused, check_headers
+from kernel.errors import sentences
 from kernel.types import Json
 from kernel.values import MalformedJson, ValueRefused, dump_json, parse_json
 from runs.http.body import (
     BYTES,
     FORM,
+    JSON,
     MAX_TYPE_LENGTH,
     MULTIPART,
     PLAIN,
@@ -19,14 +21,21 @@ from runs.http.body import (
     default_type,
     is_json,
     violation,
+    with_query,
     written,
 )
+from runs.http.config import Pagination
+from runs.http.page_parameters import first_number, named_values, parameter_of
 from runs.http.reading import media_type
+from runs.http.request import OutgoingRequest
 from runs.step_api.base import StepFailed
 from segments.catalog import Remark
 from segments.expressions import ExpressionError, parse_template
 
 _TEMPLATE: Final = "{{"
+PAGES_HINT: Final = (
+    "leave the parameter to `pagination`, and give its first number as `start` if it is not the usual one"
+)
 _MAX_LINES: Final = 100
 """Lines that are looked at for whether each is JSON, as stores of logs take it."""
 _HARMLESS: Final = frozenset(
@@ -45,8 +54,29 @@ def remarks(config: Mapping[str, Json]) -> tuple[Remark, ...]:
     content_type = types[-1] if types else ""
     body = config.get("body")
     if isinstance(body, str) and _TEMPLATE in body:
-        return (*_of_headers(given), *_of_templates(body, content_type), *_of_body(body, content_type))
-    return (*_of_headers(given), *_of_body(body, content_type))
+        of_body = (*_of_templates(body, content_type), *_of_body(body, content_type))
+    else:
+        of_body = (*_of_body(body, content_type),)
+    return (*_of_headers(given), *of_body, *_of_pages(config, content_type))
+
+
+def _of_pages(config: Mapping[str, Json], content_type: str) -> Iterator[Remark]:
+    """Tell of pages that are not asked for: nobody can count on from what the request says, or it has no room."""
+    if not isinstance(config.get("pagination"), dict):
+        return
+    pagination = Pagination.model_validate(config["pagination"])
+    query, body, url = (config.get(name) for name in ("query", "body", "url"))
+    whole = with_query(str(url or config.get("path")), query if isinstance(query, dict) else {})
+    sent = OutgoingRequest("", whole, {"content-type": content_type or JSON}, None, 0, body=body)
+    said = named_values(sent, parameter_of(pagination) or "")
+    if (isinstance(body, str) and _is_open(body)) or any(_TEMPLATE in dump_json(value) for _, value in said):
+        return
+    try:
+        first_number(pagination, sent)
+    except StepFailed as failure:
+        yield Remark(
+            "PAGES_REFUSED", sentences(failure.message, "The step fails when it runs."), ("pagination",), PAGES_HINT
+        )
 
 
 def _of_headers(headers: Mapping[str, str]) -> Iterator[Remark]:

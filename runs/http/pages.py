@@ -11,11 +11,12 @@ from kernel.compute.errors import ComputeBusy
 from kernel.errors import sentences
 from kernel.json_text import JsonOrText, JsonText
 from kernel.types import Json
-from kernel.values import ValueTooLarge, check_size, dump_json
+from kernel.values import ValueTooLarge, check_size
 from runs.http.answer import MAX_SHOWN, HttpAnswer
 from runs.http.config import HttpActionConfig, Pagination
 from runs.http.exchange import exchange
 from runs.http.links import LinkUnreadable
+from runs.http.page_parameters import counted, first_number, is_counted, with_value
 from runs.http.request import OutgoingRequest
 from runs.step_api.base import IN_DOUBT, Defer, StepCall, StepFailed
 from segments.expressions import ExpressionError
@@ -32,6 +33,10 @@ BEHIND_THE_LAST: Final = (
 )
 _STATUSES_OF_END: Final = frozenset((httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND))
 NO_ROOM: Final = "The answer came, but there was no room to evaluate {place}."
+EMPTY: Final = (
+    "It is empty, as that of a gateway which lost it would be: if that is how the host ends its pages, say "
+    "`... ?? []` in `pagination.items`."
+)
 HINT_OF_END: Final = "Where the last page has none, say `... ?? null`."
 
 
@@ -44,11 +49,14 @@ async def read_pages(
         The items of all pages, and the answer with the last page.
 
     Raises:
-        StepFailed: A page failed; a page came again; there are more than ``max_pages``; all is too large.
+        StepFailed: Nobody can tell where to count from; a page failed; a page came again; there are more than
+            ``max_pages``; all is too large.
     """
     items: list[Json] = []
     seen: set[tuple[str, bytes | None]] = set()
-    request = _first(pagination, first)
+    start = first_number(pagination, first)
+    is_told = pagination.start is not None and is_counted(pagination)
+    request = counted(pagination, first, start) if is_told else first
     last: HttpAnswer | None = None
     while True:
         if (request.url, request.content) in seen:
@@ -68,7 +76,7 @@ async def read_pages(
         items += found
         _check(items)
         page = replace(page, count=len(items))
-        following = await _following(pagination, request, page) if found or not _is_counted(pagination) else None
+        following = await _following(pagination, request, page, start) if found or not is_counted(pagination) else None
         if following is None:
             return items, answer
         request = following
@@ -89,7 +97,7 @@ async def _answer(
             seconds = FIRST_WAIT_SECONDS * 2**tries if asked is None else asked
             is_last = is_first or tries == config.retry_count or not failure.retryable
             if is_last or seconds > MAX_WAIT_SECONDS or not _has_time(call, seconds):
-                if not is_first and _is_counted(pagination) and failure.details.get("status") in _STATUSES_OF_END:
+                if not is_first and is_counted(pagination) and failure.details.get("status") in _STATUSES_OF_END:
                     failure.message = sentences(failure.message, BEHIND_THE_LAST)
                 raise
         tries += 1
@@ -151,28 +159,35 @@ async def _items(pagination: Pagination, page: AnswerPage) -> list[Json]:
             found = found.read() if found.is_list else ""
         except ValueTooLarge as error:
             raise _too_large(error) from error
-    may_be_none = page.number > 1 and (_is_counted(pagination) or page.answer.status == httpx.codes.NO_CONTENT)
-    if found is None and (pagination.items is not None or may_be_none):
+    is_empty = not page.answer.content or page.answer.content.isspace()
+    if (
+        found is None
+        and not is_empty
+        and (pagination.items is not None or (is_counted(pagination) and page.number > 1))
+    ):
         return []
     if not isinstance(found, list):
         hint = "the answer" if pagination.items is None else "what pagination.items gives"
-        raise StepFailed("PAGE_WITHOUT_LIST", f"A page has no list of items: {hint} is no list.")
+        message = f"A page has no list of items: {hint} is no list."
+        raise StepFailed("PAGE_WITHOUT_LIST", sentences(message, EMPTY if is_empty else ""))
     return found
 
 
-async def _following(pagination: Pagination, request: OutgoingRequest, page: AnswerPage) -> OutgoingRequest | None:
+async def _following(
+    pagination: Pagination, request: OutgoingRequest, page: AnswerPage, start: int
+) -> OutgoingRequest | None:
+    if is_counted(pagination):
+        return counted(pagination, request, start + (page.count if pagination.page is None else page.number))
     if pagination.next_link:
         return _linked(request, page.answer)
     if pagination.next is not None:
         found = await page.evaluate("next", pagination.next)
         return None if _is_end(found) else request.at(_text("pagination.next", found))
-    if _is_counted(pagination):
-        return _counted(pagination, request, page.number, page.count)
     found = await page.evaluate("cursor", pagination.cursor or "")
     if _is_end(found):
         return None
     value = _text("pagination.cursor", found) if isinstance(found, str | bool) else found
-    return _with(pagination, request, pagination.parameter or "", value)
+    return with_value(pagination, request, pagination.parameter or "", value)
 
 
 def _linked(request: OutgoingRequest, answer: HttpAnswer) -> OutgoingRequest | None:
@@ -187,30 +202,6 @@ def _linked(request: OutgoingRequest, answer: HttpAnswer) -> OutgoingRequest | N
 def _is_end(found: Json) -> bool:
     """Whether what should name the next page names none; 0 is a cursor like any other."""
     return found is None or found is False or found == ""
-
-
-def _is_counted(pagination: Pagination) -> bool:
-    return pagination.page is not None or pagination.offset is not None
-
-
-def _first(pagination: Pagination, request: OutgoingRequest) -> OutgoingRequest:
-    """Ask for the first page by its number, where pages are counted and a first number is given."""
-    return request if pagination.start is None else _counted(pagination, request, 0, 0)
-
-
-def _counted(pagination: Pagination, request: OutgoingRequest, number: int, count: int) -> OutgoingRequest:
-    """Ask for the page behind so many pages, and so many items."""
-    if pagination.page is not None:
-        first = 1 if pagination.start is None else pagination.start
-        return _with(pagination, request, pagination.page, first + number)
-    return _with(pagination, request, pagination.offset or "", (pagination.start or 0) + count)
-
-
-def _with(pagination: Pagination, request: OutgoingRequest, name: str, value: Json) -> OutgoingRequest:
-    """Set a parameter: where the config says, else in a body that is a JSON object and in no query that has it."""
-    place = pagination.parameter_in or ("body" if request.takes_member(name) else "query")
-    text = value if isinstance(value, str) else dump_json(value)
-    return request.with_member(name, value) if place == "body" else request.with_parameter(name, text)
 
 
 def _text(place: str, found: Json) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsp
 from django.conf import settings
 
 from kernel.types import Json
-from runs.http.body import JSON, body_of, json_bytes, with_query
+from runs.http.body import body_of, with_query, written
 from runs.http.config import HttpActionConfig
 from runs.http.reading import ResponseAs, media_type
 from runs.runtime import host_of
@@ -74,15 +74,16 @@ class OutgoingRequest:
         return replace(self, url=absolute)
 
     def takes_member(self, name: str) -> bool:
-        """Whether the body is a JSON object, and the query does not hold the name."""
+        """Whether the body is an object that is JSON, or holds the name, and the query does not hold it."""
         query = parse_qsl(self.url.partition("#")[0].partition("?")[2], keep_blank_values=True)
         is_json = media_type(self.headers.get("content-type", "")) == "application/json"
-        return is_json and isinstance(self.body, dict) and all(key != name for key, _ in query)
+        is_free = all(key != name for key, _ in query)
+        return is_free and isinstance(self.body, dict) and (is_json or name in self.body)
 
     def with_member(self, name: str, value: Json) -> "OutgoingRequest":
-        """Give the same request with a member of its body, which is a JSON object, set."""
-        body = {**self.body, name: value} if isinstance(self.body, dict) else {name: value}
-        return replace(self, body=body, content=json_bytes(body, self.headers.get("content-type", JSON)))
+        """Give the same request with a member of its body, which is an object or nothing, set; written as it was."""
+        body, headers = {**(self.body if isinstance(self.body, dict) else {}), name: value}, {**self.headers}
+        return replace(self, body=body, content=written(body, headers, is_text=False), headers=headers)
 
     def with_parameter(self, name: str, value: str) -> "OutgoingRequest":
         """Give the same request with a query parameter set."""

@@ -217,3 +217,31 @@ def test_a_step_without_a_body_is_told_nothing() -> None:
 
 def test_templates_that_cannot_be_read_are_told_once() -> None:
     assert [code for code, _ in found_in(headers=FORM, body="{{ (")] == ["EXPRESSION_SYNTAX"]
+
+
+@pytest.mark.parametrize(
+    ("config", "is_told"),
+    [
+        ({"query": {"page": "first"}}, True),
+        ({"url": "https://shop.example/orders?page=first"}, True),
+        ({"url": "https://shop.example/orders?page=1", "query": {"page": 2}}, True),
+        ({"body": "page=0", "headers": FORM}, True),
+        ({"body": {"page": 0}, "in": "query"}, True),
+        ({"body": "a=1", "headers": FORM, "in": "body"}, True),
+        ({"query": {"page": "first"}, "start": 1}, False),
+        ({"query": {"page": 0}}, False),
+        ({"query": {"page": "{{ input.page }}"}}, False),
+        ({"url": "https://shop.example/{{ input.shop }}?page=0"}, False),
+        ({"url": "https://shop.example/orders?page={{ input.page }}"}, False),
+        ({"body": {"page": 0}}, False),
+        ({"body": {"page": "0"}, "headers": FORM}, False),
+        ({"body": "{{ input }}", "in": "body"}, False),
+        ({}, False),
+    ],
+)
+def test_pages_nobody_can_count_are_told(config: dict[str, Any], is_told: bool) -> None:
+    request = {name: said for name, said in config.items() if name not in {"in", "start"}}
+    place = {"parameter_in": config["in"]} if "in" in config else {}
+    start = {"start": config["start"]} if "start" in config else {}
+    found = found_in(**request, pagination={"page": "page", **place, **start})
+    assert found == ([("PAGES_REFUSED", "/steps/0/config/pagination")] if is_told else [])
