@@ -1,6 +1,7 @@
 """Claims of identity providers: e-mail, groups, roles. Pure."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Container, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -11,6 +12,7 @@ from kernel.types import Json
 
 ROLES_BY_RANK: Final = ("admin", "reviewer", "auditor")
 MAX_EMAIL_LENGTH: Final = 254
+_MAY_BE_SEVERAL: Final = re.compile(r"[\s,;|\[\]{}\"]")
 _SAYS_NO: Final = frozenset(("false", "0", "no"))
 
 Claims = Mapping[str, Json]
@@ -103,12 +105,25 @@ def claim_at(claims: object, name: str) -> Json:
     return next((value for value in found if value is not None), None)
 
 
-def listed_groups(claims: Claims, name: str) -> list[str] | None:
-    """Read a claim that lists groups, or names one; None where the provider does not tell them."""
+def listed_groups(claims: Claims, name: str, *, known: Container[str] = ()) -> list[str] | None:
+    """Read a claim that lists groups, or names one; None where the provider does not tell them.
+
+    A text with blanks, commas or brackets may be one name, several, or JSON: it is one where it is known as a whole,
+    else nobody can tell. Nor does a list tell any of whose members none is a name.
+
+    Args:
+        claims: What the provider says.
+        name: The claim's name, or its path.
+        known: Names that mean something here.
+    """
     found = claim_at(claims, name) if name else None
     if isinstance(found, str):
-        return [found]
-    return [group for group in found if isinstance(group, str)] if isinstance(found, list) else None
+        is_one = found in known or (found and _MAY_BE_SEVERAL.search(found) is None)
+        return [found] if is_one else None
+    if not isinstance(found, list):
+        return None
+    names = [group for group in found if isinstance(group, str) and group.strip()]
+    return names if names or not found else None
 
 
 def why_untold(claims: Claims, name: str) -> str:

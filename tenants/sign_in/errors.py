@@ -28,6 +28,8 @@ TOKEN_FAULTS: Final[Mapping[str, str]] = {
     "nbf": "Its {token} is not valid yet: compare the clocks.",
     "nonce": "Its {token} does not repeat the nonce it was asked with, so it may be of another sign-in.",
     "signature": "The signature of the {token} does not fit the key it publishes.",
+    "size": "Its {token} is longer than is read. Have it tell less, such as only the groups that are assigned to the "
+    "application.",
     "sub": "Its {token} does not say whom it is about (sub), or in over 255 characters.",
     "typ": "It sent a token of another kind as its {token} (typ), such as one for access or for signing out.",
     "userinfo_sub": "Its userinfo is about somebody else than its ID token (sub).",

@@ -86,7 +86,7 @@ def read_id_token(token: object, *, keys: Sequence[Mapping[str, Json]], expected
     if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), expected.nonce.encode()):
         raise TokenRefused("nonce")
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_LENGTH:
+    if not isinstance(subject, str) or not subject.strip() or len(subject) > MAX_SUBJECT_LENGTH:
         raise TokenRefused("sub")
     return claims
 
@@ -136,8 +136,10 @@ def algorithms_of(key: Mapping[str, Json]) -> list[str]:
 
 
 def _header(token: object) -> Claims:
-    if not isinstance(token, str) or len(token) > LONGEST or not token.isascii():
+    if not isinstance(token, str) or not token.isascii():
         raise TokenRefused("form")
+    if len(token) > LONGEST:
+        raise TokenRefused("size", compared=f"It has {len(token):,} characters; {LONGEST:,} are read.")
     if token.count(".") == ENCRYPTED_DOTS:
         raise TokenRefused("encrypted")
     try:

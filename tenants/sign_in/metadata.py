@@ -118,9 +118,9 @@ def fetch_metadata(provider: SignInProvider) -> Metadata:
         authorization_endpoint=_address(metadata, "authorization_endpoint"),
         token_endpoint=_address(metadata, "token_endpoint"),
         jwks_uri=_address(metadata, "jwks_uri"),
-        userinfo_endpoint=_address(metadata, "userinfo_endpoint") if "userinfo_endpoint" in metadata else None,
-        end_session_endpoint=_address(metadata, "end_session_endpoint") if "end_session_endpoint" in metadata else None,
-        posts_secret=isinstance(methods, list) and "client_secret_basic" not in methods,
+        userinfo_endpoint=_optional_address(metadata, "userinfo_endpoint"),
+        end_session_endpoint=_optional_address(metadata, "end_session_endpoint"),
+        posts_secret=isinstance(methods, list) and bool(methods) and "client_secret_basic" not in methods,
         names_itself=metadata.get("authorization_response_iss_parameter_supported") is True,
     )
 
@@ -135,6 +135,13 @@ def fetch_keys(provider: SignInProvider, metadata: Metadata) -> Keys:
     if not isinstance(keys, list):
         raise ProviderFailed("Its jwks_uri lists no keys.")
     return tuple(key for key in keys if isinstance(key, dict))
+
+
+def _optional_address(metadata: Mapping[str, Json], name: str) -> str | None:
+    """Read an address that need not be there; programs that write every member write null or a blank text then."""
+    found = metadata.get(name)
+    is_absent = found is None or (isinstance(found, str) and not found.strip())
+    return None if is_absent else _address(metadata, name)
 
 
 def _address(metadata: Mapping[str, Json], name: str) -> str:

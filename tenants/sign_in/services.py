@@ -228,22 +228,30 @@ def _follow_groups(provider: SignInProvider, user: User, claims: Claims) -> None
     What it does not tell stays, and the audit is told why.
     """
     for member in members_for(user=user, provider=provider):
-        if provider.group_map and _provider_tells(provider, member, claims, provider.groups_claim, kept="groups"):
-            groups = mapped_groups(listed_groups(claims, provider.groups_claim) or [], provider.group_map)
+        listed = _told(provider, member, claims, provider.groups_claim, provider.group_map, kept="groups")
+        if listed is not None:
+            groups = mapped_groups(listed, provider.group_map)
             if sorted(groups) != sorted(member.groups):
                 change_member(tenant=member.tenant, actor=_actor(provider), member_id=member.id, groups=groups)
-        if provider.role_map and _provider_tells(provider, member, claims, provider.roles_claim, kept="role"):
-            role = mapped_role(listed_groups(claims, provider.roles_claim) or [], provider.role_map)
+        listed = _told(provider, member, claims, provider.roles_claim, provider.role_map, kept="role")
+        if listed is not None:
+            role = mapped_role(listed, provider.role_map)
             if role != member.role:
                 _change_role(provider, member, role)
 
 
-def _provider_tells(provider: SignInProvider, member: Membership, claims: Claims, claim: str, *, kept: str) -> bool:
-    if listed_groups(claims, claim) is not None:
-        return True
+def _told(
+    provider: SignInProvider, member: Membership, claims: Claims, claim: str, meaning: Mapping[str, str], *, kept: str
+) -> list[str] | None:
+    """Read what a claim tells, if it means anything here; None: what the member has stays, and the audit knows why."""
+    if not meaning:
+        return None
+    listed = listed_groups(claims, claim, known=meaning)
+    if listed is not None:
+        return listed
     after: dict[str, Json] = {"claim": claim, "reason": why_untold(claims, claim)}
     record(f"sign_in.{kept}_kept", member, actor=_actor(provider), after=after)
-    return False
+    return None
 
 
 def _change_role(provider: SignInProvider, member: Membership, role: str) -> None:

@@ -143,13 +143,13 @@ def _refused_person(error: PersonRefused) -> TrialFinding:
 def _groups(provider: SignInProvider, backend: ProviderBackend) -> list[TrialFinding]:
     """Say whether the claims that the maps read are told; only a tenant's provider has maps."""
     found = []
-    for part, claim, is_read in (
+    for part, claim, meaning in (
         ("groups", provider.groups_claim, provider.group_map),
         ("roles", provider.roles_claim, provider.role_map),
     ):
-        if not is_read:
+        if not meaning:
             continue
-        listed = listed_groups(backend.claims, claim)
+        listed = listed_groups(backend.claims, claim, known=meaning)
         reason = why_untold(backend.claims, claim)
         words = f"{claim} is {reason}: what members have stays." if listed is None else f"{claim} lists {len(listed)}."
         found.append(TrialFinding(part, TrialVerdict.NOTE if listed is None else TrialVerdict.PASSED, words))

@@ -27,6 +27,28 @@ from tests.support.issuer import (
 from tests.support.tasks import make_member
 
 ANN = "ann@acme.example"
+ODD_GROUPS: list[Any] = [
+    {"0": "fin"},
+    True,
+    7,
+    "",
+    " ",
+    "fin,bosses",
+    "fin bosses",
+    "fin;bosses",
+    "fin|bosses",
+    "sales, north",
+    '["fin"]',
+    '{"name": "fin"}',
+    [{"name": "fin"}],
+    [{"value": "fin", "display": "Finance"}],
+    [["fin"]],
+    [7],
+    [None],
+    [True],
+    [""],
+    [" "],
+]
 MAPS: dict[str, Any] = {"group_map": {"fin": "finance"}, "role_map": {"bosses": "admin"}}
 
 
@@ -102,9 +124,9 @@ def test_the_installation_s_provider_has_the_same_switch(invited: Customer, issu
         ({"hasgroups": True}, "overage"),
         ({}, "absent"),
         ({"groups": None}, "absent"),
-        ({"groups": {"0": "fin"}}, "unreadable"),
+        *[({"groups": odd}, "unreadable") for odd in ODD_GROUPS],
     ],
-    ids=["overage", "hasgroups", "absent", "null", "object"],
+    ids=str,
 )
 def test_role_and_groups_that_are_not_told_stay_and_the_audit_says_why(
     invited: Customer, second_issuer: Issuer, told: dict[str, Any], reason: str
@@ -120,6 +142,57 @@ def test_role_and_groups_that_are_not_told_stay_and_the_audit_says_why(
     assert kept(invited) == {"sign_in.groups_kept": said, "sign_in.role_kept": said}
     assert come(second_issuer, {**known, "groups": []}, tenant="acme").status_code == 302
     assert (ann(invited).role, ann(invited).groups) == ("reviewer", []), "none is told, and that is something told"
+
+
+@pytest.mark.parametrize(
+    ("told", "groups"),
+    [
+        ("fin", ["finance"]),
+        ("Finance, EU", ["europe"]),
+        ("sales", []),
+        ([], []),
+        (["sales"], []),
+        (["fin", {"name": "Finance, EU"}, None, 7], ["finance"]),
+    ],
+    ids=str,
+)
+def test_a_name_or_a_list_of_names_is_told(
+    invited: Customer, second_issuer: Issuer, told: Any, groups: list[str]
+) -> None:
+    give_provider(invited.tenant, second_issuer, group_map={"fin": "finance", "Finance, EU": "europe"})
+    known = {"email": ANN, "email_verified": True}
+    assert come(second_issuer, {**known, "groups": ["fin", "Finance, EU"]}, tenant="acme").status_code == 302
+    assert sorted(ann(invited).groups) == ["europe", "finance"]
+    assert come(second_issuer, {**known, "groups": told}, tenant="acme").status_code == 302
+    assert (ann(invited).groups, kept(invited)) == (groups, {})
+
+
+@pytest.mark.parametrize("said", [None, "", " "], ids=repr)
+@pytest.mark.parametrize("name", ["userinfo_endpoint", "end_session_endpoint"])
+def test_an_address_that_need_not_be_there_is_absent_as_null_too(
+    invited: Customer, issuer: Issuer, name: str, said: Any
+) -> None:
+    issuer.more = {name: said}
+    assert come(issuer, {"email": ANN, "email_verified": True}).status_code == 302
+    issuer.more = {}
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+def test_an_address_that_must_be_there_is_asked_for(invited: Customer, issuer: Issuer, name: str) -> None:
+    issuer.more = {name: None}
+    answer = Client().get("/oidc/login/")
+    assert (answer.status_code, "PROVIDER_FAILED" in answer.text) == (400, True)
+
+
+def test_a_token_over_the_bound_is_told_for_its_size(invited: Customer, issuer: Issuer) -> None:
+    known = {"email": ANN, "email_verified": True}
+    assert come(issuer, {**known, "groups": ["x" * 36] * 400}).status_code == 302
+    refused = come(issuer, {**known, "groups": ["x" * 36] * 800})
+    assert (refused.status_code, "TOKEN_REFUSED" in refused.text) == (403, True)
+    with unscoped("looking at what was written"):
+        (entry,) = Entry.objects.filter(action="sign_in.refused")
+    assert entry.after["reason"] == "size"
+    assert "32,768 are read" in entry.after["detail"]
 
 
 @pytest.mark.parametrize(
