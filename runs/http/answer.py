@@ -1,6 +1,5 @@
 """A host's answer as a value of a run: parsed by its type, its secrets cut out."""
 
-import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from uuid import UUID
 import httpx
 
 from kernel.compute.errors import ComputeLimit
+from kernel.egress import IS_UNPACKED
 from kernel.errors import LlmteamError, sentences
 from kernel.json_text import JsonOrText
 from kernel.redaction import redact
@@ -18,19 +18,17 @@ from kernel.types import Json
 from runs.connections.digest import why_not_answered
 from runs.http.links import LinkUnreadable, next_links
 from runs.http.outcomes import is_outcome_unknown
+from runs.http.parts import why_not_wanted
 from runs.http.reading import MAX_BYTES_IN_PLACE, ResponseAs, UnreadableAnswer, excerpt, read_content, read_large
 from runs.step_api.base import StepFailed
 from runs.step_api.retry_after import seconds_to_wait
 
 MAX_ERROR_BODY_BYTES: Final = 4096
-PART: Final = "It sent a part that nobody asked for, and does not say that it is all."
 MAX_SHOWN: Final = 2_000
 """Characters of a longer one."""
 _RETRYABLE_STATUSES: Final = frozenset((408, 425, 429))
 _OF_THE_HOST: Final = range(500, 600)
 _STATUSES_OF_RIGHTS: Final = frozenset((401, 403))
-_RANGE: Final = re.compile(r"\s*bytes\s+([0-9]{1,18})-([0-9]{1,18})/(?:([0-9]{1,18})|\*)", re.IGNORECASE)
-_OTHER_UNIT: Final = re.compile(r"\s*(?!bytes\b)\S", re.IGNORECASE)
 _STATUSES_OF_LIMITS: Final = frozenset((403, 408, 425, 429, *_OF_THE_HOST))
 
 
@@ -47,7 +45,8 @@ class HttpAnswer:
     """One answer. ``value`` and ``headers`` have no secret of the connection any more.
 
     ``remark`` is what we have to say of its status; ``is_repeatable`` whether the call may be made again; ``url`` where
-    it came from, behind redirects; ``reason`` what its first line says beside the status.
+    it came from, behind redirects; ``reason`` what its first line says beside the status; ``is_unpacked`` whether its
+    content was compressed.
     """
 
     status: int
@@ -59,6 +58,7 @@ class HttpAnswer:
     is_repeatable: bool = True
     url: str = field(default="", repr=False)
     reason: bytes = field(default=b"", repr=False)
+    is_unpacked: bool = field(default=False, repr=False)
     _found: _Found | None = field(default=None, init=False, repr=False)
 
     @classmethod
@@ -69,6 +69,7 @@ class HttpAnswer:
         headers = {name.lower(): str(redact(value, secrets)) for name, value in response.headers.items()}
         answer = cls(response.status_code, headers, content, secrets, response_as, why_not_answered(response))
         answer.url = str(response.url)
+        answer.is_unpacked = response.extensions.get(IS_UNPACKED, False)
         answer.reason = response.extensions.get("reason_phrase", b"")
         return answer
 
@@ -134,25 +135,26 @@ class HttpAnswer:
     def _content_type(self) -> str:
         return self.headers.get("content-type", "")
 
-    def check_status(self, accepted: Collection[int], *, asks_for_part: bool = False) -> None:
+    def check_status(self, accepted: Collection[int], *, asked_part: str | None = None) -> None:
         """Refuse a status that is an error.
 
         A refusal by 403 that says how long to wait is one for too many calls, and passes.
 
-        So is a part of the content (206): no call asks for one, unless by a header of its own.
+        So is a part of the content (206) that is not what was wanted: all of it, or what the call's ``Range`` asks for.
 
         Raises:
             StepFailed: HTTP_STATUS, with what the host says about it, or the beginning of that.
         """
-        if (200 <= self.status < 300 and not self._is_part(is_asked=asks_for_part)) or self.status in accepted:
+        lacking = self._lacking(asked_part)
+        if (200 <= self.status < 300 and lacking is None) or self.status in accepted:
             return
         seconds = None
         if self.status in _STATUSES_OF_LIMITS:
             seconds = seconds_to_wait(self.headers, is_limit=self.status == httpx.codes.TOO_MANY_REQUESTS)
         is_limit = self.status == httpx.codes.FORBIDDEN and seconds is not None
         details: dict[str, Json] = {"status": self.status}
-        if self.status == httpx.codes.PARTIAL_CONTENT:
-            self.remark = sentences(self.remark or "", PART)
+        if lacking is not None:
+            self.remark = sentences(self.remark or "", lacking)
         if (shown := self._error_body()) is None and self.status in _STATUSES_OF_RIGHTS:
             shown = self.headers.get("www-authenticate", "")[:MAX_SHOWN] or None
         if shown is not None:
@@ -166,15 +168,12 @@ class HttpAnswer:
             details=details,
         )
 
-    def _is_part(self, *, is_asked: bool) -> bool:
-        """Tell whether bytes may be missing; other units (rows) are pages by another name."""
-        if is_asked or self.status != httpx.codes.PARTIAL_CONTENT:
-            return False
-        covered = self.headers.get("content-range", "")
-        found = _RANGE.match(covered)
-        if found is None:
-            return _OTHER_UNIT.match(covered) is None
-        return not (int(found[1]) == 0 and int(found[2]) + 1 == int(found[3] or -1))
+    def _lacking(self, asked: str | None) -> str | None:
+        """Say why a part is not what was wanted; what was unpacked or left unread has another length than was sent."""
+        if self.status != httpx.codes.PARTIAL_CONTENT:
+            return None
+        is_as_sent = self.response_as != "none" and not self.is_unpacked
+        return why_not_wanted(asked, self.headers.get("content-range", ""), len(self.content) if is_as_sent else None)
 
     def _error_body(self) -> Json:
         """Give what the host says about its status: read where that is short, else its beginning as text."""

@@ -126,7 +126,7 @@ class _Exchange:
     def _check_status(self, answer: HttpAnswer, accepted: Collection[int]) -> None:
         """Refuse a status that is an error; one that leaves open what was done counts as no answer."""
         try:
-            answer.check_status(accepted, asks_for_part="range" in {name.lower() for name in self.headers})
+            answer.check_status(accepted, asked_part=self.headers.get("range"))
         except StepFailed as failure:
             if self.call.attempt > 1 and answer.status in DONE_ALREADY.get(self.request.method, ()):
                 failure.message = sentences(failure.message, DONE_BEFORE)

@@ -20,12 +20,14 @@ from kernel.egress.errors import (
 from kernel.egress.headers import check_headers
 from kernel.egress.policy import Policy, Target, build_policy, check_url
 from kernel.egress.redirects import ANSWERS, REDIRECTS, Redirect
+from kernel.egress.transport import IS_UNPACKED
 from kernel.egress.trust import TLS, build_ssl_context
 
 __all__ = [
     "ANSWERS",
     "COOKIES",
     "IS_CUT",
+    "IS_UNPACKED",
     "OF_TRUST",
     "REDIRECTS",
     "TLS",

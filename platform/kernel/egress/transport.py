@@ -22,6 +22,8 @@ from kernel.egress.refusals import refusal_of_certificate
 from kernel.egress.trust import TLS
 
 DEADLINE = "llmteam.deadline"
+IS_UNPACKED = "llmteam.is_unpacked"
+"""Whether an answer's content was compressed; its header ``Content-Encoding`` is gone then."""
 MAX_SYNC_CONNECTIONS = 50
 SLICES_AT_ONCE = 32
 """After so many pieces of a body the event loop has a turn: reading one takes tens of microseconds."""
@@ -242,7 +244,10 @@ def _response(
 ) -> httpx.Response:
     """Make the answer. Whoever reads its text does so by a charset we know: httpx would take any codec of Python's."""
     made = httpx.Response(
-        response.status, headers=_content_headers(headers, reader), stream=stream, extensions=response.extensions
+        response.status,
+        headers=_content_headers(headers, reader),
+        stream=stream,
+        extensions={**response.extensions, IS_UNPACKED: reader.decodes},
     )
     made.encoding = codec_of(label_of(headers.get("content-type", "")) or "") or "utf-8"
     return made

@@ -1,5 +1,6 @@
 """Answers that are a little beside their rules and clear all the same; texts in a charset of the step's own."""
 
+import gzip
 from typing import Any
 
 import pytest
@@ -174,6 +175,7 @@ async def test_a_refusal_without_a_body_is_told_by_its_challenge(bench: Bench, u
         ("0-24/3573458", {}, True),
         ("items 0-6/5000", {}, True),
         ("bytes 0-6/5000", {"Range": "bytes=0-6"}, True),
+        ("bytes 0-9/10", {}, False),
     ],
 )
 async def test_a_part_that_nobody_asked_for_is_no_success(
@@ -192,8 +194,47 @@ async def test_a_part_that_nobody_asked_for_is_no_success(
         False,
         {"status": 206, "response": "row1\nro"},
     )
-    assert "nobody asked for" in failure.message
+    assert ("nobody asked for" in failure.message) is (covers != "bytes 0-9/10")
     assert (await bench.run({**config, "accept_statuses": [206]})).ports["status"] == 206
+
+
+@pytest.mark.parametrize(
+    ("asked", "right", "wrong"),
+    [
+        ("bytes=10-16", ["bytes 10-16/70", "bytes 10-16/*"], ["bytes 0-6/70", "bytes 10-15/70"]),
+        ("bytes=10-99", ["bytes 10-16/17"], ["bytes 10-16/70", "bytes 10-16/*", "bytes 10-99/100", "bytes 11-17/18"]),
+        ("bytes=10-", ["bytes 10-16/17"], ["bytes 0-6/17", "bytes 10-16/70", "bytes 10-16/*"]),
+        ("bytes=-7", ["bytes 10-16/17", "bytes 10-16/*"], ["bytes 0-6/17", "bytes 10-15/17"]),
+        ("bytes=-99", ["bytes 0-6/7"], ["bytes 10-16/17", "bytes 10-16/*"]),
+        ("bytes=0-1,5-9", ["bytes 0-6/70", ""], ["bytes 0-9/70", "bytes"]),
+        ("items=0-9", ["items 0-6/7", "0-6/7", ""], []),
+    ],
+)
+async def test_a_part_that_was_asked_for_is_held_against_what_came(
+    bench: Bench, url: str, asked: str, right: list[str], wrong: list[str]
+) -> None:
+    config = {"method": "GET", "url": f"{url}/x", "headers": {"Range": asked}}
+    for covers in right:
+        bench.server.route("GET", "/x", Answer(206, body="row1\nro", headers={"Content-Range": covers}))
+        assert (await bench.run(config)).ports["response"] == "row1\nro"
+    for covers in wrong:
+        bench.server.route("GET", "/x", Answer(206, body="row1\nro", headers={"Content-Range": covers}))
+        failure = await bench.fail(config)
+        assert (failure.code, failure.details["status"], failure.retryable) == ("HTTP_STATUS", 206, False)
+        assert "part" in failure.message or "bytes came" in failure.message
+    bench.server.route("GET", "/x", Answer(body="all of it"))
+    assert (await bench.run(config)).ports["status"] == 200, "who is asked for a part may send all"
+
+
+async def test_the_length_of_a_part_that_is_packed_or_unread_says_nothing(bench: Bench, url: str) -> None:
+    config = {"method": "GET", "url": f"{url}/x", "headers": {"Range": "bytes=0-99"}}
+    covers = {"Content-Range": "bytes 0-99/100"}
+    bench.server.route("GET", "/x", Answer(206, body="row1", headers=covers))
+    assert (await bench.fail(config)).code == "HTTP_STATUS"
+    assert (await bench.run({**config, "response_as": "none"})).ports["status"] == 206
+    packed = Answer(206, body=gzip.compress(b"row1"), headers={**covers, "Content-Encoding": "gzip"})
+    bench.server.route("GET", "/x", packed)
+    assert (await bench.run(config)).ports["status"] == 206
 
 
 @pytest.mark.parametrize(
