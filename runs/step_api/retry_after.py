@@ -14,24 +14,49 @@ _EPOCH_MILLISECONDS: Final = 100_000_000_000
 _LONGEST: Final = 1_000
 _NUMBER: Final = re.compile(r"[0-9]{1,13}(?:\.[0-9]{1,9})?")
 _LENGTH: Final = re.compile(
-    r"(?:([0-9]{1,4})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,9}(?:\.[0-9]{1,9})?)s)?(?:([0-9]{1,9})ms)?"
+    r"(?:pt)?(?:([0-9]{1,4}) ?h(?:(?:ou)?rs?)?,? ?)?(?:([0-9]{1,6}) ?m(?:in(?:ute)?s?)?,? ?)?"
+    r"(?:([0-9]{1,9}(?:\.[0-9]{1,9})?) ?s(?:ec(?:ond)?s?)?,? ?)?(?:([0-9]{1,9}) ?m(?:illi)?s(?:ec(?:ond)?s?)?)?",
+    re.IGNORECASE,
 )
+_WITHOUT_ZONE: Final = re.compile(r".*(?:[0-9]{4}|:[0-9]{2})")
+"""The end of a date that names no zone, as asctime writes it: one of HTTP is in UTC then."""
+_ONE_DATE: Final = re.compile(r"(?:[a-z]+,)?[^,]*", re.IGNORECASE)
+_MAX_VALUES: Final = 10
 _MILLISECONDS: Final = ("retry-after-ms", "x-ms-retry-after-ms")
 _SPENT: Final = re.compile(r"0+(?:\.0+)?")
-_REMAINING: Final = re.compile(r"(?:[a-z0-9]+-)*rate-?limit-(?:[a-z0-9]+-)*remaining(?:-[a-z0-9-]+)?")
-_RESET: Final = re.compile(r"(?:[a-z0-9]+-)*rate-?limit-(?:[a-z0-9]+-)*reset(?:-[a-z0-9-]+)?")
+_REMAINING: Final = re.compile(r"(?:[a-z0-9]+-)*rate-?limit[a-z0-9]*-(?:[a-z0-9]+-)*remaining(?:-[a-z0-9-]+)?")
+_RESET: Final = re.compile(r"(?:[a-z0-9]+-)*rate-?limit[a-z0-9]*-(?:[a-z0-9]+-)*reset(?:-[a-z0-9-]+)?")
 _MEMBER: Final = re.compile(r"([a-z]+)\s*=\s*\"?([0-9.]{1,24})", re.IGNORECASE)
 
 
 def retry_after_seconds(header: str | None) -> float | None:
     """Read when to come again, relative to now; what cannot be read counts as not sent.
 
-    Services write seconds, a length such as ``1m30s``, seconds or milliseconds since 1970, a date of HTTP or ISO 8601.
+    Services write seconds, a length such as ``1m30s`` or ``PT3S``, seconds or milliseconds since 1970, a date of HTTP
+    in any of its forms (RFC 9110, 5.6.7) or of ISO 8601, and any of these in quotation marks. Of several values, as of
+    a header that comes twice, the longest counts.
     """
     text = (header or "").strip()[:_LONGEST]
+    seconds = _of_value(text)
+    return max(_of_values(text), default=None) if seconds is None and "," in text else seconds
+
+
+def _of_values(text: str) -> Iterator[float]:
+    """Read values with commas between them; a date may have one itself."""
+    parts = text.split(",")[:_MAX_VALUES]
+    for one, two in zip(parts, [*parts[1:], ""], strict=True):
+        for value in (one, f"{one},{two}"):
+            if (seconds := _of_value(value.strip())) is not None:
+                yield seconds
+
+
+def _of_value(text: str) -> float | None:
+    if text[:1] == text[-1:] == '"':
+        text = text[1:-1].strip()
     if _NUMBER.fullmatch(text):
         return _of_number(float(text))
-    if text and (length := _LENGTH.fullmatch(text)) is not None:
+    length = _LENGTH.fullmatch(text)
+    if length is not None and any(length.groups()):
         hours, minutes, seconds, milliseconds = (float(part or 0) for part in length.groups())
         return hours * 3_600 + minutes * 60 + seconds + milliseconds / 1_000
     moment = _moment(text)
@@ -101,12 +126,13 @@ def _of_number(number: float) -> float:
 
 
 def _moment(text: str) -> datetime | None:
-    """Read a date; one of HTTP names its zone, one of ISO 8601 without a zone is in UTC."""
-    try:
-        if not text[:1].isdigit():
-            moment = parsedate_to_datetime(text)
-            return None if moment.tzinfo is None else moment
-        moment = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    """Read a date of ISO 8601 or of HTTP; one that names no zone is in UTC, one in a zone nobody knows says nothing."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime) if _ONE_DATE.fullmatch(text) else ():
+        try:
+            moment = read(text)
+        except (ValueError, OverflowError):
+            continue
+        if moment.tzinfo is not None:
+            return moment
+        return moment.replace(tzinfo=UTC) if _WITHOUT_ZONE.fullmatch(text) else None
+    return None

@@ -105,6 +105,9 @@ async def test_a_service_may_say_that_trying_again_is_of_no_use(bench: ModelBenc
         ({"x-ratelimit-remaining-tokens": "7", "x-ratelimit-reset-tokens": "4.5s"}, None),
         ({"RateLimit-Remaining": "0", "RateLimit-Reset": "5"}, 5.0),
         ({"RateLimit-Reset": "5"}, 5.0),
+        ({"Retry-After": '"3", "5"'}, 5.0),
+        ({"Retry-After": "Fri Jan  1 00:00:00 2100"}, 3600.0),
+        ({"x-ratelimitbysize-remaining-minute": "0", "x-ratelimitbysize-reset-minute": "4"}, 4.0),
         ({"RateLimit": '"default";r=0;t=4'}, 4.0),
         ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4102444800000"}, 3600.0),
         (

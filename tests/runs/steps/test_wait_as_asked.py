@@ -28,6 +28,25 @@ SPELLINGS: list[Callable[[], str]] = [
     lambda: f"{at().timestamp():.3f}",
     lambda: str(int(at().timestamp() * 1_000)),
     lambda: format_datetime(at(), usegmt=True),
+    lambda: at().strftime("%A, %d-%b-%y %H:%M:%S GMT"),
+    lambda: at().ctime(),
+    lambda: at().replace(day=3, month=1, year=at().year).ctime() + ", 40",
+    lambda: format_datetime(at()).replace("GMT", "+0000"),
+    lambda: at().strftime("%a, %d %b %Y %H:%M:%S"),
+    lambda: at().strftime("%d %b %Y %H:%M:%S GMT"),
+    lambda: (at() - timedelta(hours=5)).strftime("%a, %d %b %Y %H:%M:%S EST"),
+    lambda: '"40"',
+    lambda: f'"{format_datetime(at(), usegmt=True)}"',
+    lambda: "40, 40",
+    lambda: "7, 40",
+    lambda: "40,7, soon",
+    lambda: f"{format_datetime(at(), usegmt=True)}, {format_datetime(at(7), usegmt=True)}",
+    lambda: f"7, {format_datetime(at(), usegmt=True)}",
+    lambda: "PT40S",
+    lambda: "PT0M40S",
+    lambda: "40 seconds",
+    lambda: "0 minutes, 40 seconds",
+    lambda: at().strftime("%Y-%m-%d %H:%M:%S"),
     lambda: at().isoformat(),
     lambda: at().strftime("%Y-%m-%dT%H:%M:%SZ"),
     lambda: at().strftime("%Y-%m-%dT%H:%M:%S"),
@@ -45,6 +64,7 @@ SPELLINGS: list[Callable[[], str]] = [
         ["X-Rate-Limit-Remaining", "X-Rate-Limit-Reset"],
         ["x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"],
         ["vendor-ratelimit-tokens-remaining", "vendor-ratelimit-tokens-reset"],
+        ["x-ratelimitbysize-remaining-minute", "x-ratelimitbysize-reset-minute"],
     ],
 )
 @pytest.mark.parametrize("status", [403, 429])
@@ -77,7 +97,24 @@ def test_a_field_of_limits_is_read_in_both_its_forms(field: str, seconds: float 
     assert seconds_to_wait({"ratelimit": field}) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-1", "1e9", "9" * 30, "99999-01-01T00:00:00Z", "Sun, 99 Nov 2026", "h"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "-1",
+        "1e9",
+        "9" * 30,
+        "99999-01-01T00:00:00Z",
+        "Sun, 99 Nov 2026",
+        "h",
+        "PT",
+        ",",
+        '"',
+        "soon, later",
+        "Mon, 30 Nov 2099 18:43:20 XYZ",
+    ],
+)
 def test_what_cannot_be_read_says_nothing(text: str) -> None:
     assert retry_after_seconds("7") == 7
     assert retry_after_seconds(text) is None

@@ -184,6 +184,12 @@ def test_an_address_that_must_be_there_is_asked_for(invited: Customer, issuer: I
     assert (answer.status_code, "PROVIDER_FAILED" in answer.text) == (400, True)
 
 
+def test_a_subject_of_blanks_is_nobody(invited: Customer, issuer: Issuer) -> None:
+    known = {"email": ANN, "email_verified": True}
+    assert come(issuer, {**known, "sub": "  "}).status_code == 403
+    assert come(issuer, known).status_code == 302
+
+
 def test_a_token_over_the_bound_is_told_for_its_size(invited: Customer, issuer: Issuer) -> None:
     known = {"email": ANN, "email_verified": True}
     assert come(issuer, {**known, "groups": ["x" * 36] * 400}).status_code == 302
