@@ -28,18 +28,23 @@ from kernel.errors import sentences
 from kernel.redaction import hidden_texts
 from kernel.types import Json
 from runs.http.answer import HttpAnswer
-from runs.http.request import OutgoingRequest, options_of
+from runs.http.request import IDEMPOTENT, OutgoingRequest, options_of
 from runs.http.shown_request import sent_over_http, shown_address
 from runs.runtime import host_of
 from runs.step_api.base import IN_DOUBT, StepCall, StepFailed
 from runs.step_api.cookies import COOKIES as COOKIES_TOLD
+from runs.step_api.retry_after import asked_wait
 
 READ_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
 UNREAD = "With `response_as: none` it is not read."
 CUT = "The host sent more than its `Content-Length` says: the rest is left out."
 MADE = "The {method} was answered with status {status}, so it is not made again: see what it did."
-DONE_ALREADY = {"DELETE": (404, 409, 410, 412), "PUT": (409, 412)}
-"""Statuses by which a host answers that it has done already what it is asked again."""
+DONE_ALREADY = {
+    "DELETE": (404, 409, 410, 412),
+    "PUT": (409, 412),
+    **dict.fromkeys(("POST", "PATCH"), (400, 409, 412, 422)),
+}
+"""Statuses by which a host answers that it has done already, or does under the same key, what it is asked again."""
 DONE_BEFORE = "An earlier attempt may have done it, if its answer was lost: see its `calls`."
 NOT_REPEATED = (
     f"{IN_DOUBT} Where the server honours the header Idempotency-Key, say `honours_idempotency_key: true`: "
@@ -130,12 +135,19 @@ class _Exchange:
         except StepFailed as failure:
             if self.call.attempt > 1 and answer.status in DONE_ALREADY.get(self.request.method, ()):
                 failure.message = sentences(failure.message, DONE_BEFORE)
+                if self._may_be_in_progress(answer.status):
+                    failure.retryable, failure.retry_after_seconds = True, asked_wait(answer.headers)
             if not self.request.is_repeatable and self._made() is None and answer.is_outcome_unknown:
                 self.call.is_in_doubt = True
                 failure.retryable = False
                 failure.message = sentences(failure.message, NOT_REPEATED)
                 failure.details["sent"] = True
             raise
+
+    def _may_be_in_progress(self, status: int) -> bool:
+        """Whether the host may be at it still under the key: what came of it is to be had a moment later then."""
+        is_by_key = self.request.is_repeatable and self.request.method not in IDEMPOTENT
+        return status == httpx.codes.CONFLICT and is_by_key
 
     def _record(self, event_type: str, facts: dict[str, Json], outcome: HttpAnswer | StepFailed) -> None:
         if self.started is not None:

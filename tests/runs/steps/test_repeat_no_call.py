@@ -166,7 +166,12 @@ async def test_a_post_that_is_redirected_as_it_was_is_not_made_again_either(benc
 
 @pytest.mark.parametrize(
     ("method", "status", "is_told"),
-    [("DELETE", 404, True), ("DELETE", 410, True), ("PUT", 412, True), ("PUT", 404, False), ("GET", 404, False)],
+    [("DELETE", 404, True), ("DELETE", 410, True), ("PUT", 412, True), ("PUT", 404, False), ("GET", 404, False)]
+    + [
+        (method, status, status not in {403, 404})
+        for method in ("POST", "PATCH")
+        for status in (400, 409, 412, 422, 403, 404)
+    ],
 )
 async def test_what_an_earlier_attempt_may_have_done_is_told_where_it_looks_so(
     bench: Bench, url: str, method: str, status: int, is_told: bool
@@ -179,6 +184,21 @@ async def test_what_an_earlier_attempt_may_have_done_is_told_where_it_looks_so(
     assert ("An earlier attempt may have done it" in failure.message) is is_told
     bench.server.route(method, "/orders/7", Answer(status=status))
     assert "earlier attempt" not in (await bench.fail(config, attempt=1)).message
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize(("headers", "seconds"), [({}, None), ({"Retry-After": "3"}, 3)])
+async def test_what_is_in_progress_under_its_key_is_asked_for_again(
+    bench: Bench, url: str, method: str, headers: dict[str, str], seconds: float | None
+) -> None:
+    """Behind an answer that was lost a 409 is how hosts say so; the answer is to be had under the key later."""
+    config = {"method": method, "url": f"{url}/refunds", **KNOWS_KEYS}
+    bench.server.route(method, "/refunds", Answer(409, headers=headers))
+    failure = await bench.fail(config, attempt=2)
+    assert (failure.code, failure.retryable, failure.retry_after_seconds) == ("HTTP_STATUS", True, seconds)
+    assert "An earlier attempt may have done it" in failure.message
+    assert (await bench.fail(config, attempt=1)).retryable is False, "a conflict with something else"
+    assert (await bench.fail({**config, "honours_idempotency_key": False}, attempt=2)).retryable is False
 
 
 @pytest.mark.parametrize("config", [{"select": "response.made"}, {"pagination": {"page": "p", "items": "[response]"}}])
