@@ -5,6 +5,8 @@ import re
 from decimal import Decimal
 from typing import Final
 
+from kernel.types import Json
+
 MAX_SAFE_INTEGER: Final = 2**53
 MAX_DIGITS: Final = 4300
 """As many digits a number may have that is kept as text."""
@@ -33,6 +35,16 @@ def changed_digits(written: str) -> str | None:
         return None
     digits = format(exact, "f").removeprefix("+")
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def without_fraction(value: Json) -> Json:
+    """Give a whole number that is written with a fraction, as 5.0 or 1e3, as the integer it is; else the value itself.
+
+    JSON knows one kind of numbers only; where a text is made of one, as in URLs, 5.0 would be another thing than 5.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) < MAX_SAFE_INTEGER:
+        return int(value)
+    return value
 
 
 def is_large_integer(value: object) -> bool:

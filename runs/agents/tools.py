@@ -14,6 +14,7 @@ import orjson
 
 from kernel.errors import ErrorItem
 from kernel.json_text import JsonText
+from kernel.numbers import without_fraction
 from kernel.redaction import redact
 from kernel.schemas import judging
 from kernel.types import Json
@@ -177,7 +178,7 @@ def _request(tool: AgentTool, client: Client, arguments: Mapping[str, Json], key
 
 
 def _segment(name: str, arguments: Mapping[str, Json]) -> str:
-    value = arguments.get(name)
+    value = without_fraction(arguments.get(name))
     text = value if isinstance(value, str) else str(value) if isinstance(value, int | float) else ""
     if not text.strip() or isinstance(value, bool):
         raise StepFailed("ARGUMENTS_INVALID", f"The argument {name} goes into the path, so it cannot be empty.")
@@ -217,7 +218,7 @@ def _meaning(value: Json) -> Json:
         return {name: _meaning(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_meaning(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return without_fraction(value)
 
 
 def _cut(text: bytes) -> str:

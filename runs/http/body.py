@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import httpx
 
 from kernel.charsets import WIDE, codec_of, declared_by, label_of
+from kernel.numbers import without_fraction
 from kernel.types import Json
 from kernel.values import dump_json
 from runs.http.config import HttpActionConfig
@@ -37,7 +38,7 @@ _Part = tuple[str, tuple[str | None, bytes, str | None]]
 
 def with_query(url: str, query: Mapping[str, Json]) -> str:
     """Add parameters; a list repeats its parameter, null leaves it out."""
-    pairs = _pairs(query)
+    pairs = _pairs({name: _in_query(value) for name, value in query.items()})
     if not pairs:
         return url
     bare, hash_mark, fragment = url.partition("#")
@@ -122,6 +123,10 @@ def is_json(content_type: str) -> bool:
     """Whether a type is one of JSON."""
     kind = media_type(content_type)
     return kind.endswith(("/json", "+json"))
+
+
+def _in_query(value: Json) -> Json:
+    return [*map(without_fraction, value)] if isinstance(value, list) else without_fraction(value)
 
 
 def _pairs(query: Mapping[str, Json]) -> list[tuple[str, str]]:

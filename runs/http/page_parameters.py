@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from kernel.numbers import without_fraction
 from kernel.types import Json
 from kernel.values import MalformedJson, ValueRefused, dump_json, parse_json
 from runs.http.body import FORM, is_json
@@ -89,7 +90,7 @@ def with_value(pagination: Pagination, request: OutgoingRequest, name: str, valu
     """Give the same request with a parameter set, where the config says, else where it stands or fits."""
     if _place(pagination, request, name) == "body":
         return request.with_member(name, value)
-    return request.with_parameter(name, value if isinstance(value, str) else dump_json(value))
+    return request.with_parameter(name, value if isinstance(value, str) else dump_json(without_fraction(value)))
 
 
 def _place(pagination: Pagination, request: OutgoingRequest, name: str) -> str:

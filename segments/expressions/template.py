@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kernel.bounded_cache import BoundedCache
+from kernel.numbers import without_fraction
 from kernel.types import Json
 from segments.expressions import address
 from segments.expressions.errors import ExpressionError, ExpressionSyntaxError, LimitPassed
@@ -85,18 +86,23 @@ class Template:
         """
         fuel = fuel or Fuel()
         if form in _ADDRESSES:
-            return address.joined(self._pieces(names, fuel), is_url=form is Form.URL)
+            pieces = self._pieces(names, fuel, is_in_address=True)
+            return address.joined(pieces, is_url=form is Form.URL)
         if form is Form.PROMPT or len(self._parts) != 1 or not isinstance(self._parts[0], _Field):
             return "".join(text for text, _ in self._pieces(names, fuel))
         value = _value(self._parts[0], names, fuel)
         return value if form is Form.VALUE or value is None else text_of(fuel, value)
 
-    def _pieces(self, names: Names, fuel: Fuel) -> Iterator[address.Piece]:
+    def _pieces(self, names: Names, fuel: Fuel, *, is_in_address: bool = False) -> Iterator[address.Piece]:
         """Give the text piece by piece, each with whether it is a value that may have to be escaped."""
         room = MAX_RESULT
         for part in self._parts:
             is_value = isinstance(part, _Field) and not part.expression.is_raw
-            piece = part if isinstance(part, str) else text_of(fuel, _value(part, names, fuel))
+            if isinstance(part, str):
+                piece = part
+            else:
+                value = _value(part, names, fuel)
+                piece = text_of(fuel, without_fraction(value) if is_in_address else value)
             room -= len(piece)
             if room < 0:
                 hint = "insert a part of the value, such as `text[:10000]`"

@@ -179,6 +179,22 @@ async def test_a_tool_is_given_all_digits(bench: AgentBench, field: CountingServ
         assert (asked.path, asked.json()) == (f"/api/orders/{value}", {"of": [value]})
 
 
+@pytest.mark.parametrize("way", TOOL_CALLS)
+async def test_a_whole_number_with_a_fraction_is_the_same_thing_in_an_address(
+    bench: AgentBench, field: CountingServer, way: str
+) -> None:
+    dialect, call = TOOL_CALLS[way]
+    bench.tool_connection("shop")
+    for method in ("POST", "GET"):
+        bench.tools.route(method, "/api/orders/*", Answer(body={"state": "sent"}))
+    for number, value in (("5", 5), ("5.0", 5), ("1e3", 1000), ("-0.0", 0)):
+        connect(bench, field, dialect, [written(call, number), written(SENT[dialect], number)] * 2)
+        assert await bench.ask(prompt="Book it", tools=[BOOK]) == "Sent."
+        assert bench.tools.calls[-1].path == f"/api/orders/{value}"
+        assert await bench.ask(prompt="Book it", tools=[{**BOOK, "method": "GET"}]) == "Sent."
+        assert bench.tools.calls[-1].target == f"/api/orders/{value}?of={value}"
+
+
 async def test_the_schema_still_bounds_what_is_kept_as_text(bench: AgentBench, field: CountingServer) -> None:
     bounded = {"type": "object", "properties": {"id": {"type": "integer", "maximum": 2**53}}}
     connect(bench, field, "openai", [written(said('{"id": @}'), "9007199254740992")])

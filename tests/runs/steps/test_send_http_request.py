@@ -88,6 +88,20 @@ async def test_a_path_cannot_climb_out_of_its_base(bench: Bench, url: str, path:
     assert bench.server.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(12, "12"), (12.0, "12"), (1e3, "1000"), (-0.0, "0"), (12.5, "12.5"), (1e300, "1e%2B300"), ("12.0", "12.0")],
+)
+async def test_a_whole_number_with_a_fraction_is_the_same_thing_in_an_address(
+    bench: Bench, url: str, value: float | str, text: str
+) -> None:
+    bench.server.route("GET", "/*", Answer(body=[]))
+    query = {"of": "{{ input }}", "one_of": ["{{ input }}"]}
+    for place in ({"client_ref": "shop", "path": "/{{ input }}/y"}, {"url": f"{url}/api/{{{{ input }}}}/y"}):
+        await bench.run({**place, "method": "GET", "query": query}, value=value, is_filled=False)
+        assert bench.server.calls[-1].target == f"/api/{text}/y?of={text}&one_of={text}"
+
+
 @pytest.mark.parametrize("path", ["//evil.example/x", "@evil.example/x", ":80@evil.example/", "\\\\evil.example/x"])
 async def test_a_path_cannot_leave_its_host(bench: Bench, url: str, path: str) -> None:
     bench.server.route("GET", "/api/*", Answer(body=[]))
