@@ -23,7 +23,7 @@ from kernel.egress.trust import TLS
 
 DEADLINE = "llmteam.deadline"
 IS_UNPACKED = "llmteam.is_unpacked"
-"""Whether an answer's content was compressed; its header ``Content-Encoding`` is gone then."""
+"""Extension of an answer: true where its content was compressed; its header ``Content-Encoding`` is gone then."""
 MAX_SYNC_CONNECTIONS = 50
 SLICES_AT_ONCE = 32
 """After so many pieces of a body the event loop has a turn: reading one takes tens of microseconds."""
