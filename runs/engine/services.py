@@ -35,7 +35,7 @@ Answer = TypeVar("Answer")
 DATABASE_THREADS = 4
 AGAIN_SECONDS = 0.5
 AWAY = (psycopg.Error, OSError)
-"""What a database that is away, or not as it should be, raises; among others, so ask ``platform_fault``."""
+"""Errors of a database that is away, or not as it should be; and of others, so ask ``platform_fault``."""
 
 
 @dataclass(slots=True)

@@ -32,9 +32,9 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 0.25
 AFTER_GRACE_SECONDS = 5.0
 DOUBT_SECONDS = 30.0
-"""How long after a claim without an answer it may still take effect in the database; its timeouts are shorter."""
+"""Time after a claim without an answer in which it may still take effect; the database's timeouts are shorter."""
 SUSPECT_PATIENCE_SECONDS = 5.0
-"""How long a run that may kill its host waits for one that is idle, before a host gives everything else up for it."""
+"""Time a run that may kill its host waits for one that is idle, before a host gives everything else up for it."""
 
 
 class Host:

@@ -130,10 +130,10 @@ class Lease(threading.Thread):
                 watched: list[socket.socket | Database] = [self._alarmed]
                 if self._connection is not None:
                     watched.append(self._connection)
-                told, _, _ = select.select(watched, [], [], left)
-                if self._alarmed in told:
+                ready, _, _ = select.select(watched, [], [], left)
+                if self._alarmed in ready:
                     break
-                if told and self._connection is not None:
+                if ready and self._connection is not None:
                     collections.deque(self._connection.notifies(timeout=0), maxlen=0)
         except (psycopg.Error, OSError) as error:
             log.warning("the connection of the lease has ended: %s", error)

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 MAX_GAP_SECONDS = 5.0
 MAX_GAP_SWEEPS = 3
 SECOND_LOOK_SECONDS = 0.3
-"""How long a host whose lock is free has to take it again: what lost its connection only is back by then."""
+"""Time a host whose lock is free has to take it again: what lost its connection only is back by then."""
 
 
 class Sweeper:

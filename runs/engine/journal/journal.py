@@ -26,7 +26,7 @@ Row: TypeAlias = tuple[UUID, int, UUID, str, str | None, int | None, int | None,
 """As the table has it: run, seq, tenant, type, step, activation, attempt, time, payload."""
 
 SideRow: TypeAlias = tuple[int, str, tuple[Any, ...]]
-"""What is written in the transaction of an event: its number, the name of the statement, and the statement's values."""
+"""Row written in the transaction of an event: its number, the name of the statement, and the statement's values."""
 
 CARRIES_VALUES: Final = frozenset(
     {

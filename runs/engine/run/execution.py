@@ -35,7 +35,7 @@ from segments.expressions import Account
 from segments.plan import OnUnknown
 
 MIN_DEFER_SECONDS = 0.05
-"""What is put off comes back no sooner, however far a worker's clock is behind the database's."""
+"""Least time for which an attempt is put off, however far a worker's clock is behind the database's."""
 _DONE = object()
 
 
@@ -286,8 +286,8 @@ class Execution:
             if self._draining:
                 return await self._close(run_endings.released(now=now))
             if self._orders.is_pausing:
-                told = command_words(self._orders.pause) if self._orders.pause else None
-                return await self._close(run_endings.paused(self._journal, told, waits=self._recorder.waits))
+                words = command_words(self._orders.pause) if self._orders.pause else None
+                return await self._close(run_endings.paused(self._journal, words, waits=self._recorder.waits))
             if not self._recorder.waits:
                 raise RuntimeError("the core has nothing to do and has not ended the run")
             if self._recorder.waits.give_the_host_back(now):

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 MIN_LOOK_SECONDS: Final = 1.0
 LOOK_AGAIN_SECONDS: Final = 30.0
-"""When an activation is looked at again that could not be looked at."""
+"""Time until an activation is looked at again that could not be looked at."""
 
 
 @dataclass(slots=True)
@@ -106,24 +106,24 @@ class Parked:
         return None if wait.until is None else wait.until.isoformat()
 
     def _take(self, news: Received) -> None:
-        told = orjson.loads(news.payload)
-        key = str(told["step_id"]), int(told["activation"])
+        decision = orjson.loads(news.payload)
+        key = str(decision["step_id"]), int(decision["activation"])
         activation = self.recorder.state.active.get(key)
         if activation is not None and activation.phase is not Phase.PARKED:
             return
         attempt = None if activation is None else activation.attempt
-        self.recorder.record(EventType(told["event"]), told["told"], key, attempt)
-        if activation is not None and "answer" in told and key not in self.recorder.state.to_cancel:
-            self._answer(self.attempt_of(key), told["answer"])
+        self.recorder.record(EventType(decision["event"]), decision["told"], key, attempt)
+        if activation is not None and "answer" in decision and key not in self.recorder.state.to_cancel:
+            self._answer(self.attempt_of(key), decision["answer"])
         self.journal.take([news.signal_id])
 
     def _take_call(self, news: Received) -> None:
         """End the wait that a call is for, the oldest of several; one that comes too early stays in the inbox."""
-        told = orjson.loads(news.payload)
-        key = next(self._waiting_for_call(str(told["step_id"]), str(told["place"])), None)
+        call = orjson.loads(news.payload)
+        key = next(self._waiting_for_call(str(call["step_id"]), str(call["place"])), None)
         if key is not None:
             attempt = self.attempt_of(key)
-            self._settle(attempt, attempt.answer({"output": told["body"]}))
+            self._settle(attempt, attempt.answer({"output": call["body"]}))
         if key is not None or news.kind == SignalKind.CALL:
             self.journal.take([news.signal_id])
 

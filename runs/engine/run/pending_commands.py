@@ -14,7 +14,7 @@ from runs.engine.store.journals import Received
 from runs.models import SignalKind
 
 NEWS: Final = frozenset({SignalKind.TASK, SignalKind.CALL, SignalKind.EARLY_CALL})
-"""What is no command: it ends a wait, and waits itself until it can."""
+"""Kinds that are no commands: each ends a wait, and waits itself until it can."""
 
 
 @dataclass(slots=True)

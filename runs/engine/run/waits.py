@@ -20,7 +20,7 @@ PARK_SECONDS: Final = 5.0
 class PendingWait:
     """One of them: since when and until when, by the clock, and what for.
 
-    Of one that is parked, ``until`` is when its step is to be looked at; ``told`` is what else a run's ``waiting_for``
+    Of one that is parked, ``until`` is when its step is to be looked at; ``details`` is what else a run's ``waiting_for``
     has of it.
     """
 

@@ -59,7 +59,7 @@ def connect_session(purpose: str) -> Database:
 
     Both sides notice within 5 s when the other's machine is gone. Only where ``has_sessions``.
     """
-    told = settings.DATABASE_DIRECT or connections["default"].settings_dict
+    database = settings.DATABASE_DIRECT or connections["default"].settings_dict
     seen_by_server = {
         "tcp_keepalives_idle": "2",
         "tcp_keepalives_interval": "1",
@@ -68,7 +68,7 @@ def connect_session(purpose: str) -> Database:
     }
     options = _options({**_timeouts(), **seen_by_server})
     return Connection.connect(
-        _conninfo(told, purpose, options=options, **SESSION_KEEPALIVES), autocommit=True, prepare_threshold=1
+        _conninfo(database, purpose, options=options, **SESSION_KEEPALIVES), autocommit=True, prepare_threshold=1
     )
 
 
@@ -88,14 +88,14 @@ def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _conninfo(told: Mapping[str, Any], purpose: str, **more: Any) -> str:
+def _conninfo(database: Mapping[str, Any], purpose: str, **more: Any) -> str:
     return make_conninfo(
-        **told.get("OPTIONS", {}),
-        dbname=told["NAME"],
-        user=told["USER"],
-        password=told["PASSWORD"],
-        host=told["HOST"],
-        port=told["PORT"],
+        **database.get("OPTIONS", {}),
+        dbname=database["NAME"],
+        user=database["USER"],
+        password=database["PASSWORD"],
+        host=database["HOST"],
+        port=database["PORT"],
         connect_timeout=CONNECT_SECONDS,
         application_name=f"llmteam {purpose}",
         **more,

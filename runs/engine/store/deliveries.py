@@ -13,7 +13,7 @@ from runs.models import Delivery, DeliveryStatus
 URL_LOCK: Final = 0x6C6C6D75
 """First key of the advisory locks of URLs; the second is a hash of the tenant and the URL's hash."""
 MAX_CANDIDATES: Final = 200
-"""How many deliveries a claim looks at; each may hold a lock."""
+"""Most deliveries a claim looks at; each may hold a lock."""
 
 # A caller whose run ends at once may not listen yet, as it has just been told that the run began.
 INSERT = """

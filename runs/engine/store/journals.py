@@ -51,7 +51,7 @@ where r.id = e.id
 INSERTED: Final = (uuids, ints, uuids, texts, texts, ints, ints, floats, texts)
 ADVANCED: Final = (uuids, ints, bigints, blobs, ints, ints, bools, texts)
 CLOSED: Final = (*ADVANCED, texts, texts, texts, texts, texts, floats, floats, bools)
-"""How the columns of these statements are packed."""
+"""Packers of the columns of these statements."""
 SIDE: dict[str, str] = {
     "usage": budgets.COUNT,
     "release": budgets.RELEASE,
