@@ -19,7 +19,8 @@ SECOND_LOOK_SECONDS = 0.3
 class Sweeper:
     """Sweeps, but grants everybody one full lease first when it could not sweep for a while.
 
-    A database that was away kept every host from renewing: what looks dead then may be alive. A host whose lease
+    A database that was away kept every host from renewing: what looks dead then may be alive, for one lease after the
+    last time that it did not answer. A host whose lease
     stands is dead when its lock is found free twice, and the database answered all the while.
     """
 
@@ -41,6 +42,9 @@ class Sweeper:
         """Say that the database did not answer: others may not have reached it either, and have lost their locks."""
         self._has_failed = True
         self._suspected = frozenset()
+        now = time.monotonic()
+        if now < self._granted_until:
+            self._granted_until = now + self._lease_seconds
 
     def sweep(self, connection: Database, *, sweeper_id: UUID | None = None) -> int:
         """Free what dead hosts own; return how many runs that were."""

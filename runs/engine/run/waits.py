@@ -20,8 +20,8 @@ PARK_SECONDS: Final = 5.0
 class PendingWait:
     """One of them: since when and until when, by the clock, and what for.
 
-    Of one that is parked, ``until`` is when its step is to be looked at; ``details`` is what else ``waiting_for`` has of
-    it.
+    Of one that is parked, ``until`` is when its step is to be looked at; ``details`` is what else ``waiting_for``
+    has of it.
     """
 
     until: float

@@ -85,6 +85,24 @@ def test_after_a_gap_everybody_is_granted_a_lease_first(acme: Tenant) -> None:
         assert sweeper.sweep(connection) == 1
 
 
+def test_a_lease_is_granted_from_the_last_time_the_database_did_not_answer(acme: Tenant) -> None:
+    queue_runs(acme, DOCUMENT, 1)
+    dead = register_host()
+    claim(dead)
+    end_lease(dead)
+    with connect("test") as connection:
+        sweeper = Sweeper(lease_seconds=1.2, sweep_seconds=1)
+        sweeper._last_good -= 6
+        assert sweeper.sweep(connection) == 0
+        time.sleep(1)
+        assert sweeper.sweep(connection) == 0
+        sweeper.failed()
+        time.sleep(0.4)
+        assert sweeper.sweep(connection) == 0, "it answered in between, and then not"
+        time.sleep(0.9)
+        assert sweeper.sweep(connection) == 1
+
+
 def test_a_database_that_was_seen_away_for_half_a_lease_is_a_gap(acme: Tenant) -> None:
     queue_runs(acme, DOCUMENT, 1)
     dead = register_host()
