@@ -3,7 +3,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ADDED = re.compile(r"\.(error|warning|info)\(\s*\"([A-Z_]+)\"")
-REMARKED = re.compile(r"\bRemark\(\"([A-Z_]+)\"")
+REMARKED = re.compile(r"\bRemark\(\s*\"([A-Z_]+)\"")
 ROW = re.compile(r"^\| `([A-Z_]+)` \| ([a-z, ]+) \|", re.MULTILINE)
 
 
