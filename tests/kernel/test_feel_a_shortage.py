@@ -39,6 +39,26 @@ def test_a_shortage_is_there_once_seen_for_some_seconds(monkeypatch: pytest.Monk
     assert not shortage.is_there()
 
 
+def test_a_shortage_that_is_back_at_once_counts_for_twice_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    shortage = ProcessorShortage()
+
+    def seconds_it_counts() -> int:
+        clock.go_on(1, waited=0.5)
+        assert shortage.is_there()
+        for second in range(1, 100):
+            clock.go_on(1, waited=0.0)
+            if not shortage.is_there():
+                return second
+        return 100
+
+    assert [seconds_it_counts() for _ in range(6)] == [5, 10, 20, 40, 60, 60]
+    for _ in range(61):
+        clock.go_on(1, waited=0.0)
+        assert not shortage.is_there()
+    assert seconds_it_counts() == 5, "it was away for long enough"
+
+
 def test_a_measure_that_began_long_ago_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     shortage = ProcessorShortage()
