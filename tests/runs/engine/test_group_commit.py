@@ -228,19 +228,24 @@ def test_one_transaction_takes_less_where_several_tenants_have_runs(
     assert [len(seqs(run_id)) for run_id in run_ids] == [TENANT_EVENTS // 2] * 4
 
 
+async def journals_of_two(acme: Tenant, globex: Tenant, *, events: int) -> tuple[list[Journal], list[Journal]]:
+    """The journals of two tenants: of one with so many events each, of the other with one."""
+    journals = await claimed_journals()
+    large = [journal for journal in journals if journal.tenant_id == acme.id]
+    small = [journal for journal in journals if journal.tenant_id == globex.id]
+    for journal in journals:
+        for n in range(events if journal in large else 1):
+            journal.append(ACTION, {"n": n}, step_id="one", activation=1, attempt=1)
+    return large, small
+
+
 def test_a_small_journal_goes_with_the_next_batch_however_many_another_tenant_has(acme: Tenant) -> None:
     queue_runs(acme, DOCUMENT, 5)
     globex = make_tenant("globex")
     queue_runs(globex, DOCUMENT, 1)
 
     async def scenario() -> None:
-        journals = await claimed_journals()
-        large = [journal for journal in journals if journal.tenant_id == acme.id]
-        (small,) = (journal for journal in journals if journal.tenant_id == globex.id)
-        for journal in large:
-            for n in range(TENANT_EVENTS):
-                journal.append(ACTION, {"n": n}, step_id="one", activation=1, attempt=1)
-        small.append(ACTION, {"n": 0}, step_id="one", activation=1, attempt=1)
+        large, (small,) = await journals_of_two(acme, globex, events=TENANT_EVENTS)
         async with running_writer() as writer:
             writer.is_shared = lambda: True
             others = [asyncio.create_task(writer.commit(journal)) for journal in large]
@@ -259,14 +264,7 @@ def test_small_journals_wait_together_for_one_batch_of_another_tenant(acme: Tena
     queue_runs(globex, DOCUMENT, 20)
 
     async def scenario() -> None:
-        journals = await claimed_journals()
-        large = [journal for journal in journals if journal.tenant_id == acme.id]
-        small = [journal for journal in journals if journal.tenant_id == globex.id]
-        for journal in large:
-            for n in range(2 * TENANT_EVENTS):
-                journal.append(ACTION, {"n": n}, step_id="one", activation=1, attempt=1)
-        for journal in small:
-            journal.append(ACTION, {"n": 0}, step_id="one", activation=1, attempt=1)
+        large, small = await journals_of_two(acme, globex, events=2 * TENANT_EVENTS)
         async with running_writer() as writer:
             writer.is_shared = lambda: True
             others = [asyncio.create_task(writer.commit(journal)) for journal in large]

@@ -39,6 +39,14 @@ def end_lease(worker_id: UUID) -> None:
     Worker.objects.filter(id=worker_id).update(lease_until=utc_now() - timedelta(seconds=1))
 
 
+def own_until_the_lease_ends(tenant: Tenant, runs: int = 1) -> None:
+    """Have a host own runs of a tenant, and let its lease end."""
+    queue_runs(tenant, DOCUMENT, runs)
+    dead = register_host()
+    claim(dead)
+    end_lease(dead)
+
+
 def sweep() -> int:
     with connect("test") as connection:
         return free_runs_of_the_dead(connection, lease_seconds=0.1).runs
@@ -60,11 +68,7 @@ def test_the_runs_of_a_dead_host_are_freed_and_its_row_goes(acme: Tenant) -> Non
 
 
 def test_two_sweeps_at_once_count_a_loss_once(acme: Tenant) -> None:
-    queue_runs(acme, DOCUMENT, 5)
-    dead = register_host()
-    claim(dead)
-    end_lease(dead)
-
+    own_until_the_lease_ends(acme, runs=5)
     with ThreadPoolExecutor(2) as threads:
         assert sorted(threads.map(lambda _: sweep(), range(2))) == [0, 5]
     with unscoped("tests look everywhere"):
@@ -72,11 +76,7 @@ def test_two_sweeps_at_once_count_a_loss_once(acme: Tenant) -> None:
 
 
 def test_after_a_gap_everybody_is_granted_a_lease_first(acme: Tenant) -> None:
-    queue_runs(acme, DOCUMENT, 1)
-    dead = register_host()
-    claim(dead)
-    end_lease(dead)
-
+    own_until_the_lease_ends(acme)
     with connect("test") as connection:
         sweeper = Sweeper(lease_seconds=0.4, sweep_seconds=1)
         sweeper._last_good -= 6
@@ -86,10 +86,7 @@ def test_after_a_gap_everybody_is_granted_a_lease_first(acme: Tenant) -> None:
 
 
 def test_a_lease_is_granted_from_the_last_time_the_database_did_not_answer(acme: Tenant) -> None:
-    queue_runs(acme, DOCUMENT, 1)
-    dead = register_host()
-    claim(dead)
-    end_lease(dead)
+    own_until_the_lease_ends(acme)
     with connect("test") as connection:
         sweeper = Sweeper(lease_seconds=1.2, sweep_seconds=1)
         sweeper._last_good -= 6
@@ -104,11 +101,7 @@ def test_a_lease_is_granted_from_the_last_time_the_database_did_not_answer(acme:
 
 
 def test_a_database_that_was_seen_away_for_half_a_lease_is_a_gap(acme: Tenant) -> None:
-    queue_runs(acme, DOCUMENT, 1)
-    dead = register_host()
-    claim(dead)
-    end_lease(dead)
-
+    own_until_the_lease_ends(acme)
     with connect("test") as connection:
         sweeper = Sweeper(lease_seconds=0.4, sweep_seconds=1)
         sweeper._last_good -= 0.3
